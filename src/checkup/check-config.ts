@@ -1,0 +1,84 @@
+/** The findings about the program and its configuration, before anything it names is touched. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { ConfigError } from '../config/errors.ts';
+import { fail, pass, warn, type Finding } from './finding.ts';
+
+/** main.ts let nothing older come so far. */
+export function checkNode(): Finding {
+  return pass('Node', process.version);
+}
+
+/** One finding for every problem. */
+export function checkConfigError(error: ConfigError): readonly Finding[] {
+  return error.problems.map(({ key, message }) =>
+    fail(
+      'configuration',
+      `${key}: ${message}`,
+      'Correct it; every key is in config/sms-spoold.toml.',
+    ),
+  );
+}
+
+/** The configuration as it was read. */
+export function checkConfig(config: Config): readonly Finding[] {
+  return [
+    checkFile(config),
+    ...config.warnings.map((warning) =>
+      warn('configuration', warning, 'It works as it is; change it if you can.'),
+    ),
+    ...checkAccounts(config),
+    ...checkLog(config),
+  ];
+}
+
+function checkFile({ file, accounts }: Config): Finding {
+  if (file !== null) return pass('configuration', file);
+  if (accounts.length > 0) return pass('configuration', 'no file; from the environment');
+  return warn(
+    'configuration',
+    'there is no file, and the environment holds no account',
+    'Copy config/sms-spoold.toml to /etc/sms-spoold/, or set VONAGE_API_KEY and VONAGE_API_SECRET.',
+  );
+}
+
+function checkAccounts({ accounts, defaultAccount }: Config): readonly Finding[] {
+  const [first] = accounts;
+  if (first === undefined) {
+    return [fail('accounts', 'none is configured', 'Add a table [accounts.main] with api_key.')];
+  }
+  const used = accounts.find(({ name }) => name === defaultAccount) ?? first;
+  return [
+    pass('default account', used.name),
+    ...accounts.map(({ name, sender }) =>
+      sender === null
+        ? warn(
+            `account ${name}`,
+            'it has no default sender: messages that name none cannot be sent',
+            `Set sender in [accounts.${name}].`,
+          )
+        : pass(`account ${name}`, `default sender ${sender}`),
+    ),
+  ];
+}
+
+function checkLog({ log: { file } }: Config): readonly Finding[] {
+  if (file === null) return [pass('status log', 'standard output only')];
+  const exists = statSync(file, { throwIfNoEntry: false }) !== undefined;
+  const target = exists ? file : dirname(file);
+  if (isWritable(target)) return [pass('status log', file)];
+  const remedy = 'Make the folder and let the user of the daemon write there.';
+  return [fail('status log', `${target} cannot be written to`, remedy)];
+}
+
+/** Whether this user may write there; false also when there is nothing. Opens nothing. */
+export function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The findings about the spool: its folder, its file and what is in it.
+ *
+ * Always holds: nothing is changed; the file is opened through SQLite only.
+ */
+import { statfsSync, statSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
+import { SCHEMA_VERSION } from '../spool/migrations.ts';
+import { isBusy, openSpool } from '../spool/open.ts';
+import { isWritable } from './check-config.ts';
+import { fail, pass, warn, type Finding } from './finding.ts';
+
+const MIB = 1024 * 1024;
+/** About a day of a busy account. */
+const SPACE_LOW = 500 * MIB;
+const SPACE_NONE = 20 * MIB;
+const BUSY_MS = 1_000;
+
+/** From the folder inwards; what cannot be looked at because of an earlier failure is left out. */
+export function checkSpool(path: string): readonly Finding[] {
+  const folder = checkFolder(dirname(path));
+  if (folder.some(({ verdict }) => verdict === 'fail')) return folder;
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    return [...folder, fail('spool', `there is none at ${path}`, 'Make one: sms-spoold init')];
+  }
+  return [...folder, ...(found.isFile() ? checkMode(path, found) : []), ...checkContent(path)];
+}
+
+function checkFolder(folder: string): readonly Finding[] {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found?.isDirectory() !== true) {
+    return [fail('spool folder', `${folder} is not there`, `Make it: mkdir -p ${folder}`)];
+  }
+  if (!isWritable(folder)) {
+    const remedy = 'SQLite keeps its -wal and -shm there: let this user, or its group, write.';
+    return [fail('spool folder', `${folder} is not writable for this user`, remedy)];
+  }
+  // A file that somebody else made in a sticky folder may not be opened to write (fs.protected_regular).
+  const sticky = (found.mode & 0o1000) !== 0;
+  const finding = sticky
+    ? warn(
+        'spool folder',
+        `${folder} is sticky`,
+        `Keep the spool elsewhere, or: chmod -t ${folder}`,
+      )
+    : pass('spool folder', `${folder} is writable`);
+  return [finding, checkSpace(folder)];
+}
+
+function checkSpace(folder: string): Finding {
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  const words = `${Math.floor(free / MIB).toLocaleString('en')} MiB free`;
+  const remedy = 'Free some, or set spool.retention lower.';
+  if (free < SPACE_NONE) return fail('disk space', words, remedy);
+  return free < SPACE_LOW ? warn('disk space', words, remedy) : pass('disk space', words);
+}
+
+function checkMode(path: string, found: Stats): readonly Finding[] {
+  const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
+  if (!isWritable(path)) {
+    const remedy = 'Run as the user of the daemon, or as one of its group with the file at 0660.';
+    return [fail('spool permissions', `mode ${mode}, not writable for this user`, remedy)];
+  }
+  if ((found.mode & 0o006) !== 0) {
+    const remedy = `Keep other users out: chmod o= ${path}`;
+    return [warn('spool permissions', `mode ${mode}: every user sees all messages`, remedy)];
+  }
+  return [pass('spool permissions', `mode ${mode}`)];
+}
+
+function checkContent(path: string): readonly Finding[] {
+  try {
+    const db = openSpool(path, { busyTimeoutMs: BUSY_MS });
+    try {
+      const journal = String(db.pragma('journal_mode', { simple: true }));
+      db.exec('BEGIN IMMEDIATE; ROLLBACK');
+      return [pass('spool', `${path}, schema version ${SCHEMA_VERSION}`), checkJournal(journal)];
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    return [explain(error)];
+  }
+}
+
+function checkJournal(journal: string): Finding {
+  if (journal === 'wal') return pass('journal mode', 'WAL');
+  return warn('journal mode', journal, 'The daemon sets it back to WAL when it starts.');
+}
+
+function explain(error: unknown): Finding {
+  if (isBusy(error)) {
+    const remedy = 'Find who holds a write transaction open, and end it.';
+    return warn('spool', `another program has kept it locked for ${BUSY_MS / 1000} s`, remedy);
+  }
+  if (!(error instanceof SpoolError)) throw error;
+  return fail('spool', error.message, REMEDIES[error.code]);
+}
+
+const REMEDIES: Readonly<Record<SpoolErrorCode, string>> = {
+  'not-a-spool':
+    'Name another file in spool.path, or move this one away: sms-spoold init makes a new one.',
+  'newer-schema': 'Run the newer sms-spoold that made it.',
+  'strange-trigger': 'Drop the trigger with the sqlite3 shell.',
+  'not-accessible': 'Let this user read and write the file and its folder.',
+  'owned-by-another': 'End the other daemon.',
+  broken: 'Stop the daemon and restore a backup, or try .recover in the sqlite3 shell.',
+};

@@ -1,0 +1,24 @@
+/** One line of `check`: what was looked at, how it is, and what to do about it. */
+export interface Finding {
+  readonly verdict: 'pass' | 'warn' | 'fail';
+  /** What was looked at, in a word or two. */
+  readonly subject: string;
+  /** How it is. */
+  readonly found: string;
+  /** What to do; null when it passed. */
+  readonly remedy: string | null;
+}
+
+export function pass(subject: string, found: string): Finding {
+  return { verdict: 'pass', subject, found, remedy: null };
+}
+
+/** Works, but should be known. */
+export function warn(subject: string, found: string, remedy: string): Finding {
+  return { verdict: 'warn', subject, found, remedy };
+}
+
+/** The daemon cannot work like this. */
+export function fail(subject: string, found: string, remedy: string): Finding {
+  return { verdict: 'fail', subject, found, remedy };
+}

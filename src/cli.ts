@@ -1,0 +1,171 @@
+/**
+ * The command line as a whole: which commands there are, how help and mistakes look, and which exit code an
+ * error leads to (contract §4).
+ *
+ * Always holds: an error of a known kind is words on standard error, without a stack. What is thrown beside
+ * those is a bug, and shows its stack.
+ */
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from './config/errors.ts';
+import { CommandError, EXIT } from './exit-codes.ts';
+import { SpoolError } from './spool/errors.ts';
+import { isBusy, isFull } from './spool/open.ts';
+import { leaveWithTheReader } from './terminal/print.ts';
+import { readVersion } from './version.ts';
+
+const DESCRIPTION =
+  'A spool in front of the Vonage SMS API. Programs drop messages into an SQLite file; the daemon sends ' +
+  'them as fast as the account allows, retries, and keeps the whole story of each.';
+
+const HELP = `
+Examples:
+  $ sms-spoold init                                    make the spool
+  $ sms-spoold send 447700900000 'Your table is ready' drop a message
+  $ sms-spoold run                                     send what is there
+  $ sms-spoold list --state retry                      what failed for now
+  $ sms-spoold show 41                                 the whole story of one
+
+Configuration: --config FILE, else $SMS_SPOOLD_CONFIG, else ./sms-spoold.toml,
+else /etc/sms-spoold/sms-spoold.toml, else VONAGE_API_KEY, VONAGE_API_SECRET and
+VONAGE_SENDER from the environment.
+
+Exit codes: 0 done, 1 failed, 64 bad usage, 75 try again (the spool belongs to
+another daemon or is locked), 78 bad configuration.`;
+
+type Load = () => Promise<Command>;
+
+/* Each is loaded when it is asked for: the daemon does not carry what a table or a CSV needs. */
+const init: Load = async () => (await import('./commands/init.ts')).initCommand();
+const check: Load = async () => (await import('./commands/check.ts')).checkCommand();
+const run: Load = async () => (await import('./commands/run.ts')).runCommand();
+const demo: Load = async () => (await import('./commands/demo.ts')).demoCommand();
+const sandbox: Load = async () => (await import('./commands/sandbox.ts')).sandboxCommand();
+const send: Load = async () => (await import('./commands/send.ts')).sendCommand();
+const importCsv: Load = async () => (await import('./commands/import.ts')).importCommand();
+const list: Load = async () => (await import('./commands/list.ts')).listCommand();
+const show: Load = async () => (await import('./commands/show.ts')).showCommand();
+const stats: Load = async () => (await import('./commands/stats.ts')).statsCommand();
+const codes: Load = async () => (await import('./commands/codes.ts')).codesCommand();
+const cancel: Load = async () => (await import('./commands/cancel.ts')).cancelCommand();
+const requeue: Load = async () => (await import('./commands/requeue.ts')).requeueCommand();
+const pause: Load = async () => (await import('./commands/pause.ts')).pauseCommand();
+const resume: Load = async () => (await import('./commands/resume.ts')).resumeCommand();
+
+/** Commands by what they are for, in the order of the help. */
+const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<string, Load>>])[] = [
+  ['Running:', { init, check, run, demo, sandbox }],
+  ['Sending:', { send, import: importCsv }],
+  ['Looking:', { list, show, stats, codes }],
+  ['Steering:', { cancel, requeue, pause, resume }],
+];
+
+/** Runs the command that `args` name (without node and script) and resolves to the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const program = await makeProgram(namedIn(args));
+    await program.parseAsync(args, { from: 'user' });
+    return typeof process.exitCode === 'number' ? process.exitCode : EXIT.done;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** The program with all its commands, or with the one named `only`. */
+export async function makeProgram(only: string | null = null): Promise<Command> {
+  const program = new Command('sms-spoold')
+    .description(DESCRIPTION)
+    .option('--config <file>', 'configuration file')
+    .version(readVersion(), '-v, --version', 'show the version')
+    .helpOption('-h, --help', 'show help; COMMAND --help shows more')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf })
+    .configureOutput({ writeOut, outputError })
+    .exitOverride()
+    .addHelpText('after', HELP);
+  for (const [heading, commands] of GROUPS) {
+    for (const [name, load] of Object.entries(commands)) {
+      if (only !== null && only !== name) continue;
+      const command = await load();
+      program.addCommand(command.helpGroup(heading).copyInheritedSettings(program));
+    }
+  }
+  return program;
+}
+
+/* The command that the arguments begin with, --config and its value apart; null = look at all of them. */
+function namedIn(args: readonly string[]): string | null {
+  const rest = args[0] === '--config' ? args.slice(2) : args;
+  const first = rest[0]?.startsWith('--config=') ? rest[1] : rest[0];
+  const isKnown = GROUPS.some(
+    ([, commands]) => first !== undefined && Object.hasOwn(commands, first),
+  );
+  return isKnown ? (first ?? null) : null;
+}
+
+/* Nearly every command has options; saying so at each would only fill the list. */
+function termOf(command: Command): string {
+  const names = command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '…' : ''}`;
+    return argument.required ? name.toUpperCase() : `[${name.toUpperCase()}]`;
+  });
+  return [command.name(), ...names].join(' ');
+}
+
+function writeOut(text: string): void {
+  leaveWithTheReader();
+  process.stdout.write(text);
+}
+
+/* One line, as every other error: commander puts its suggestion on a line of its own. */
+function outputError(text: string, write: (text: string) => void): void {
+  const plain = text.replace(/^error: /, '').trim();
+  write(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+}
+
+/** Says what went wrong, and returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badUsage;
+  const known = explain(error);
+  if (known === null) {
+    const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`sms-spoold: this is a bug, please report it: ${shown}\n`);
+    return EXIT.failed;
+  }
+  process.stderr.write(`sms-spoold: ${known.message}\n`);
+  return known.exitCode;
+}
+
+function explain(error: unknown): { readonly message: string; readonly exitCode: number } | null {
+  if (error instanceof CommandError) return error;
+  if (error instanceof ConfigError) {
+    return { message: error.message, exitCode: EXIT.badConfiguration };
+  }
+  if (error instanceof SpoolError) {
+    const { message, code } = error;
+    return { message, exitCode: code === 'owned-by-another' ? EXIT.tryAgain : EXIT.failed };
+  }
+  if (isBusy(error)) {
+    return {
+      message: 'another program holds a lock on the spool; try again',
+      exitCode: EXIT.tryAgain,
+    };
+  }
+  if (isFull(error)) {
+    return { message: 'the disk of the spool is full; nothing was changed', exitCode: EXIT.failed };
+  }
+  return explainSystem(error);
+}
+
+/* SQLite's and the operating system's own errors bear a code; they are no bugs of ours. */
+function explainSystem(
+  error: unknown,
+): { readonly message: string; readonly exitCode: number } | null {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
+    return null;
+  const isSystem = error.code.startsWith('SQLITE_') || 'syscall' in error;
+  if (!isSystem) return null;
+  const said = error.message.startsWith(error.code)
+    ? error.message
+    : `${error.code}: ${error.message}`;
+  return { message: said, exitCode: EXIT.failed };
+}

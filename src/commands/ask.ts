@@ -1,0 +1,106 @@
+/**
+ * What `cancel`, `requeue`, `pause` and `resume` share: they write control rows, as any program could, and
+ * wait a little for the daemon to say what became of them.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { parseDurationMs } from '../config/durations.ts';
+import { stripControls } from '../core/mask.ts';
+import { EXIT } from '../exit-codes.ts';
+import { askFor, type ControlRequest } from '../spool/drop.ts';
+import type { Database } from '../spool/open.ts';
+import { controlRows, messageOf, type ControlRow } from '../spool/queries.ts';
+import { printJson, printLine } from '../terminal/print.ts';
+import { isoTime } from '../terminal/times.ts';
+
+export interface AskOptions {
+  /** Milliseconds. */
+  readonly wait: number;
+  readonly json?: true;
+}
+
+const POLL_MS = 25;
+const DEFAULT_WAIT_MS = 3_000;
+
+/** Adds the options that all four take. */
+export function withAskOptions(command: Command): Command {
+  const wait = new Option('--wait <duration>', 'how long to wait for the daemon; 0 = not at all');
+  return command
+    .addOption(wait.argParser(parseWait).default(DEFAULT_WAIT_MS, '3s'))
+    .option('--json', 'one JSON document a request');
+}
+
+function parseWait(value: string): number {
+  const waitMs = value === '0' ? 0 : parseDurationMs(value);
+  if (waitMs === null) throw new InvalidArgumentError('Expected a duration such as 3s or 500ms.');
+  return waitMs;
+}
+
+/** Asks, waits and prints what happened. A refusal makes the exit code 1; one still open does not. */
+export async function ask(
+  db: Database,
+  requests: readonly ControlRequest[],
+  options: AskOptions,
+): Promise<void> {
+  const ids = askFor(db, requests);
+  const rows = await settled(db, ids, options.wait);
+  for (const row of rows) {
+    await (options.json ? printJson(jsonOf(row)) : printLine(sentenceOf(row, db)));
+  }
+  const open = rows.filter((row) => row.done_at === null).length;
+  if (open > 0 && !options.json) {
+    await printLine(
+      `Noted ${open === 1 ? 'it' : 'them'}; the daemon will act on ${open === 1 ? 'it' : 'them'} ` +
+        'when it runs. Open requests are shown by: sms-spoold stats',
+    );
+  }
+  if (rows.some((row) => row.refused !== null)) process.exitCode = EXIT.failed;
+}
+
+async function settled(
+  db: Database,
+  ids: readonly number[],
+  waitMs: number,
+): Promise<readonly ControlRow[]> {
+  const endsAt = performance.now() + waitMs;
+  for (;;) {
+    const rows = controlRows(db, ids);
+    const isDone = rows.every((row) => row.done_at !== null);
+    if (isDone || performance.now() >= endsAt) return rows;
+    await sleep(POLL_MS);
+  }
+}
+
+const DONE: Readonly<Record<string, string>> = {
+  pause: 'paused',
+  resume: 'resumed',
+  cancel: 'cancelled',
+  requeue: 'requeued',
+};
+
+function sentenceOf(row: ControlRow, db: Database): string {
+  const subject = subjectOf(row);
+  if (row.refused !== null) return `${subject}: refused, ${stripControls(row.refused)}`;
+  if (row.done_at === null) return `${subject}: not done yet (request ${row.id})`;
+  if (row.verb === 'cancel' && row.message_id !== null) {
+    // What is uncertain cannot be taken back, but it is not sent again.
+    const state = messageOf(db, row.message_id)?.state ?? 'cancelled';
+    if (state === 'uncertain') return `${subject}: is uncertain, and never sent again`;
+  }
+  const done = DONE[row.verb] ?? row.verb;
+  if (row.campaign === null) return `${subject}: ${done}`;
+  const affected = row.affected ?? 0;
+  return `${subject}: ${affected} ${affected === 1 ? 'message' : 'messages'} ${done}`;
+}
+
+function subjectOf(row: ControlRow): string {
+  if (row.message_id !== null) return `message ${row.message_id}`;
+  if (row.campaign !== null) return `campaign ${stripControls(row.campaign)}`;
+  const account = `account ${stripControls(row.account ?? '')}`;
+  return row.sender === null ? account : `sender ${stripControls(row.sender)} of ${account}`;
+}
+
+/** A request as `--json` prints it. */
+export function jsonOf(row: ControlRow): Readonly<Record<string, unknown>> {
+  return { ...row, asked_at: isoTime(row.asked_at), done_at: isoTime(row.done_at) };
+}

@@ -1,0 +1,73 @@
+/** `check`: everything the daemon needs, each line pass, warn or fail, with a remedy. Changes nothing. */
+import { Command } from 'commander';
+import { checkAccount } from '../checkup/check-account.ts';
+import { checkConfig, checkConfigError, checkNode } from '../checkup/check-config.ts';
+import { checkSpool } from '../checkup/check-spool.ts';
+import type { Finding } from '../checkup/finding.ts';
+import type { Config } from '../config/config.ts';
+import { ConfigError } from '../config/errors.ts';
+import { stripControls } from '../core/mask.ts';
+import { EXIT } from '../exit-codes.ts';
+import { printJson, printLine } from '../terminal/print.ts';
+import { terminalWidth } from '../terminal/table.ts';
+import { wrap } from '../terminal/wrap.ts';
+import { configFor } from './opened.ts';
+
+interface CheckOptions {
+  readonly offline?: true;
+  readonly json?: true;
+}
+
+export function checkCommand(): Command {
+  return new Command('check')
+    .summary('is everything there that the daemon needs?')
+    .description(
+      'Looks at the configuration, the spool, permissions, and the credentials, balance and limit of each ' +
+        'account. Sends no message and changes nothing. Exit code 1 if a line fails.',
+    )
+    .option('--offline', 'do not ask the gateway')
+    .option('--json', 'one JSON document a line')
+    .addHelpText('after', '\nExample:\n  $ sms-spoold --config new.toml check')
+    .action(async (options: CheckOptions, command: Command) => {
+      let failures = 0;
+      for await (const finding of findings(command, options)) {
+        if (finding.verdict === 'fail') failures += 1;
+        await (options.json ? printJson(finding) : printFinding(finding));
+      }
+      if (failures > 0) process.exitCode = EXIT.failed;
+    });
+}
+
+/* One by one, so that each is seen while the next, which may take seconds, is looked for. */
+async function* findings(command: Command, options: CheckOptions): AsyncGenerator<Finding> {
+  yield checkNode();
+  const config = readConfig(command);
+  if (config instanceof ConfigError) {
+    yield* checkConfigError(config);
+    return;
+  }
+  yield* checkConfig(config);
+  yield* checkSpool(config.spool.path);
+  if (options.offline) return;
+  for (const account of config.accounts) yield* await checkAccount(account);
+}
+
+function readConfig(command: Command): Config | ConfigError {
+  try {
+    return configFor(command, 'read');
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+}
+
+async function printFinding({ verdict, subject, found, remedy }: Finding): Promise<void> {
+  await printParagraph('', `${verdict}  ${subject}: ${found}`);
+  if (remedy !== null) await printParagraph('      ', `→ ${remedy}`);
+}
+
+/* Lines after the first are indented to where the words of the first begin. */
+function printParagraph(margin: string, text: string): Promise<void> {
+  const indent = margin === '' ? 6 : margin.length + 2;
+  return printLine(margin + wrap(stripControls(text), indent, terminalWidth() - margin.length));
+}

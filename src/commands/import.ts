@@ -1,0 +1,252 @@
+/**
+ * `import`: many rows from a CSV file, all or none and each once.
+ *
+ * Always holds: nothing is imported while one line is bad. Rows go in chunks under keys made of the file's
+ * hash and the line, so the same command completes an import that broke off, and no other writer waits long.
+ */
+import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command } from 'commander';
+import { columnsOf, rowOf } from '../csv/columns.ts';
+import { CsvFileError, readCsvFile } from '../csv/csv-file.ts';
+import { CommandError, TryAgainError } from '../exit-codes.ts';
+import { refusalOf } from '../spool/constraints.ts';
+import { dropOnceInto, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
+import { isBusy, type Database } from '../spool/open.ts';
+import { Trial } from '../spool/trial.ts';
+import { printLine } from '../terminal/print.ts';
+import { startProgress, type Progress } from '../terminal/progress.ts';
+import { openToWrite } from './opened.ts';
+
+/** Rows a transaction: a few milliseconds of lock, and one fsync for all of them. */
+const CHUNK = 500;
+/** Bad lines that are printed; the rest is counted. */
+const SHOWN = 50;
+/** Each try waits as long as the connection's busy timeout. */
+const TRIES = 12;
+const PAUSE_MAX_MS = 100;
+
+const HELP = `
+The first line names the columns: recipient is required; text, sender, account,
+type, body, udh, message_class, priority, send_at, expires_at, on_uncertain,
+reference, campaign, idempotency_key, entity_id, content_id and account_ref are
+possible. An empty cell is left out. Times are ISO-8601 (local time unless they
+have a zone) or Unix seconds; +10m counts from now.
+
+Every line is checked first: if one is bad, each bad line is named and nothing
+is imported. An import that was broken off is completed by the same command;
+rows that are in the spool are not dropped again.
+
+Example:
+  $ cat customers.csv
+  recipient,text,campaign
+  447700900000,"Hello, Ann",spring
+  $ sms-spoold import customers.csv`;
+
+export function importCommand(): Command {
+  return new Command('import')
+    .summary('drop many messages from a CSV file')
+    .description('Drops one message for every line of a CSV file (UTF-8, comma-separated).')
+    .argument('<file>', 'the CSV file')
+    .addHelpText('after', HELP)
+    .action(async (file: string, _options: unknown, command: Command) => {
+      const size = sizeOf(file);
+      using spool = openToWrite(command);
+      const nowMs = Date.now();
+      const hash = await checkFile({ file, size, nowMs });
+      const { imported, present } = await importFile(spool.db, { file, size, nowMs, hash });
+      const rest =
+        present === 0 ? '' : `, ${present} ${present === 1 ? 'was' : 'were'} there already`;
+      await printLine(`${imported} imported${rest}.`);
+    });
+}
+
+interface Source {
+  readonly file: string;
+  readonly size: number;
+  /** The instant that relative times count from, the same for every line. */
+  readonly nowMs: number;
+}
+
+/* Read twice, so it has to be a file that can be. */
+function sizeOf(file: string): number {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw new CommandError(`${file}: there is no such file`);
+  if (!found.isFile()) throw new CommandError(`${file} is not a regular file; it is read twice`);
+  return found.size;
+}
+
+/** Judges every line; throws what is wrong, else resolves to the file's hash. */
+async function checkFile({ file, size, nowMs }: Source): Promise<string> {
+  using trial = new Trial();
+  const bad = new BadLines(file);
+  let columns: readonly ApplicationColumn[] = [];
+  const progress = startProgress('Checking', size);
+  const hash = await read(file, progress, {
+    onHeader: (names) => {
+      columns = headerOf(file, names);
+    },
+    onRecord: ({ line, cells, problem }) => {
+      const row = cells === null ? null : rowOf(columns, cells, nowMs);
+      const found = row === null ? problem : (trial.refusalOf(row)?.sentence ?? null);
+      if (found !== null) bad.add(line, found);
+    },
+  });
+  bad.refuse();
+  return hash;
+}
+
+function headerOf(file: string, names: readonly string[]): readonly ApplicationColumn[] {
+  const { columns, problems } = columnsOf(names);
+  if (problems.length === 0) return columns;
+  throw new CommandError(`${file}, line 1: ${problems.join('; ')}. Nothing was imported.`);
+}
+
+class BadLines {
+  readonly #file: string;
+  readonly #shown: string[] = [];
+  #count = 0;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  add(line: number, problem: string): void {
+    this.#count += 1;
+    if (this.#shown.length < SHOWN) this.#shown.push(`line ${line}: ${problem}`);
+  }
+
+  /** Throws when there was a bad line. */
+  refuse(): void {
+    if (this.#count === 0) return;
+    const more = this.#count - this.#shown.length;
+    const lines = `${this.#count} bad ${this.#count === 1 ? 'line' : 'lines'}`;
+    throw new CommandError(
+      [
+        `${this.#file}: ${lines}; nothing was imported.`,
+        ...this.#shown,
+        ...(more > 0 ? [`… and ${more} more`] : []),
+      ].join('\n'),
+    );
+  }
+}
+
+interface Counts {
+  readonly imported: number;
+  readonly present: number;
+}
+
+async function importFile(
+  db: Database,
+  source: Source & { readonly hash: string },
+): Promise<Counts> {
+  const { file, size, nowMs, hash } = source;
+  const chunk = new Chunk(db, file);
+  let columns: readonly ApplicationColumn[] = [];
+  const again = await read(file, startProgress('Importing', size), {
+    onHeader: (names) => {
+      columns = headerOf(file, names);
+    },
+    onRecord: ({ line, cells, problem }) => {
+      if (cells === null) throw changed(file, `line ${line}: ${problem ?? 'unreadable'}`);
+      const key = `import:${hash.slice(0, 16)}:${line}`;
+      const row = { idempotency_key: key, ...rowOf(columns, cells, nowMs) };
+      return chunk.add(line, row);
+    },
+  });
+  await chunk.commit();
+  if (again !== hash) throw changed(file, 'it is not what was checked');
+  return chunk.counts();
+}
+
+function changed(file: string, what: string): CommandError {
+  return new CommandError(
+    `${file} changed while it was imported: ${what}. Look with sms-spoold list at what was dropped.`,
+  );
+}
+
+/** Rows that commit together. */
+class Chunk {
+  readonly #file: string;
+  readonly #dropAll: (rows: readonly { line: number; row: DropRow }[]) => number;
+  #rows: { line: number; row: DropRow }[] = [];
+  #imported = 0;
+  #seen = 0;
+
+  constructor(db: Database, file: string) {
+    this.#file = file;
+    const dropOnce = dropOnceInto(db);
+    const dropAll = (rows: readonly { line: number; row: DropRow }[]): number =>
+      rows.filter(({ line, row }) => this.#drop(dropOnce, line, row) !== null).length;
+    const transaction = db.transaction(dropAll);
+    this.#dropAll = (rows) => transaction.immediate(rows);
+  }
+
+  /** Nothing to wait for unless the chunk is full. */
+  add(line: number, row: DropRow): Promise<void> | undefined {
+    this.#rows.push({ line, row });
+    return this.#rows.length < CHUNK ? undefined : this.commit();
+  }
+
+  async commit(): Promise<void> {
+    const rows = this.#rows;
+    this.#rows = [];
+    const beganAt = performance.now();
+    this.#imported += await this.#dropWhenFree(rows);
+    this.#seen += rows.length;
+    // As long as others were kept out, they are let in.
+    await sleep(Math.min(performance.now() - beganAt, PAUSE_MAX_MS));
+  }
+
+  counts(): Counts {
+    return { imported: this.#imported, present: this.#seen - this.#imported };
+  }
+
+  async #dropWhenFree(rows: readonly { line: number; row: DropRow }[]): Promise<number> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return this.#dropAll(rows);
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        if (tries >= TRIES) throw this.#locked(error);
+        await sleep(PAUSE_MAX_MS);
+      }
+    }
+  }
+
+  #locked(cause: unknown): TryAgainError {
+    return new TryAgainError(
+      `another program holds a lock on the spool; ${this.#imported} rows were imported. ` +
+        `The same command completes the import.`,
+      { cause },
+    );
+  }
+
+  #drop(dropOnce: (row: DropRow) => number | null, line: number, row: DropRow): number | null {
+    try {
+      return dropOnce(row);
+    } catch (error) {
+      const refusal = refusalOf(error, row);
+      throw refusal === null ? error : changed(this.#file, `line ${line}: ${refusal.sentence}`);
+    }
+  }
+}
+
+type Callbacks = Parameters<typeof readCsvFile>[1];
+
+async function read(file: string, progress: Progress, callbacks: Callbacks): Promise<string> {
+  try {
+    return await readCsvFile(file, {
+      onHeader: callbacks.onHeader,
+      onRecord: (record, reading) => {
+        progress.update(reading.bytes);
+        return callbacks.onRecord(record, reading);
+      },
+    });
+  } catch (error) {
+    if (error instanceof CsvFileError) throw new CommandError(`${file}, ${error.message}`);
+    throw error;
+  } finally {
+    progress.stop();
+  }
+}

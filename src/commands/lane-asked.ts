@@ -1,0 +1,32 @@
+/** Which lane `pause` and `resume` are about: an account, or a sender of it. */
+import type { Command } from 'commander';
+import { CommandError } from '../exit-codes.ts';
+import { accountNames } from '../spool/statistics.ts';
+import { nearestTo } from '../nearest.ts';
+import { ask, withAskOptions, type AskOptions } from './ask.ts';
+import { openToWrite, type OpenedSpool } from './opened.ts';
+
+interface LaneOptions extends AskOptions {
+  readonly sender?: string;
+}
+
+/** Gives the command its arguments, options and action. */
+export function aboutLane(command: Command, verb: 'pause' | 'resume'): Command {
+  return withAskOptions(command)
+    .argument('<account>', 'name of the account')
+    .option('--sender <sender>', 'only this sender of the account')
+    .action(async (account: string, options: LaneOptions, self: Command) => {
+      using spool = openToWrite(self);
+      refuseUnknown(spool, account);
+      await ask(spool.db, [{ verb, account, sender: options.sender ?? null }], options);
+    });
+}
+
+/* Known to the daemon that ran last, or to the configuration that the next one will read. */
+function refuseUnknown({ config, db }: OpenedSpool, account: string): void {
+  const names = [...config.accounts.map(({ name }) => name), ...accountNames(db)];
+  if (names.includes(account)) return;
+  const nearest = nearestTo(account, names);
+  const hint = nearest === null ? 'none is configured' : `the nearest is ${nearest.name}`;
+  throw new CommandError(`there is no account ${JSON.stringify(account)}; ${hint}`);
+}

@@ -1,0 +1,101 @@
+/** `list`: finds messages, newest first. Recipients are masked and texts left out unless asked for. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { maskRecipient, stripControls } from '../core/mask.ts';
+import { STATES, type State } from '../core/message.ts';
+import { UsageError } from '../exit-codes.ts';
+import { messagesMatching, type MessageRow } from '../spool/queries.ts';
+import { print, printJson } from '../terminal/print.ts';
+import { tableOf, type Column } from '../terminal/table.ts';
+import { localTime } from '../terminal/times.ts';
+import { messageJson, type Shown } from './message-json.ts';
+import { defaultsOf, openToRead } from './opened.ts';
+
+interface ListOptions {
+  readonly state?: State;
+  readonly campaign?: string;
+  readonly recipient?: string;
+  readonly reference?: string;
+  readonly account?: string;
+  readonly sender?: string;
+  readonly limit: number;
+  readonly full?: true;
+  readonly text?: true;
+  readonly json?: true;
+}
+
+/** A table is laid out as a whole; what is longer than this is for programs. */
+const TABLE_MAX = 10_000;
+
+const COLUMNS: readonly Column[] = [
+  { head: 'ID', align: 'right' },
+  { head: 'STATE' },
+  { head: 'RECIPIENT' },
+  { head: 'CREATED' },
+  { head: 'REASON', fit: 'cut' },
+  { head: 'REFERENCE', fit: 'cut' },
+  { head: 'TEXT', fit: 'cut' },
+];
+
+export function listCommand(): Command {
+  return new Command('list')
+    .summary('find messages, newest first')
+    .description('Lists messages, newest first. Conditions add up.')
+    .addOption(new Option('--state <state>', 'in this state').choices(STATES))
+    .option('--campaign <name>', 'of this campaign')
+    .option('--recipient <number>', 'to this recipient, with or without +')
+    .option('--reference <text>', 'with this reference of yours')
+    .option('--account <name>', 'of this account, named or by default')
+    .option('--sender <sender>', 'from this sender, named or by default')
+    .option('--limit <number>', 'at most so many', parseLimit, 20)
+    .option('--full', 'show recipients in full')
+    .option('--text', 'show texts')
+    .option('--json', 'one JSON document a line')
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  $ sms-spoold list --state permanent-failure --limit 50\n' +
+        '  $ sms-spoold list --campaign spring --limit 1000000 --json --full',
+    )
+    .action(list);
+}
+
+function parseLimit(value: string): number {
+  const limit = /^\d{1,9}$/.test(value) ? Number(value) : 0;
+  if (limit < 1) throw new InvalidArgumentError('Expected a whole number from 1 on.');
+  return limit;
+}
+
+async function list(options: ListOptions, command: Command): Promise<void> {
+  if (!options.json && options.limit > TABLE_MAX) {
+    throw new UsageError(`--limit: a table shows at most ${TABLE_MAX} messages; --json shows more`);
+  }
+  using spool = openToRead(command);
+  const filter = {
+    state: options.state ?? null,
+    campaign: options.campaign ?? null,
+    recipient: options.recipient ?? null,
+    reference: options.reference ?? null,
+    account: options.account ?? null,
+    sender: options.sender ?? null,
+  };
+  const rows = messagesMatching(spool.db, filter, defaultsOf(spool.config), options.limit);
+  const shown = { full: options.full ?? false, text: options.text ?? false };
+  if (options.json) {
+    for (const row of rows) await printJson(messageJson(row, shown));
+    return;
+  }
+  const cells = Array.from(rows, (row) => cellsOf(row, shown));
+  await print(cells.length === 0 ? 'No message fits.\n' : `${tableOf(COLUMNS, cells)}\n`);
+}
+
+function cellsOf(row: MessageRow, shown: Shown): readonly string[] {
+  return [
+    String(row.id),
+    row.state,
+    shown.full ? stripControls(row.recipient) : maskRecipient(row.recipient),
+    localTime(row.created_at),
+    stripControls(row.reason ?? ''),
+    stripControls(row.reference ?? ''),
+    shown.text ? stripControls((row.text ?? row.body ?? '').replaceAll(/\s+/g, ' ')) : '',
+  ];
+}

@@ -1,0 +1,60 @@
+/**
+ * What nearly every command begins with: the configuration that --config leads to, and the spool it names.
+ */
+import type { Command } from 'commander';
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Secrets } from '../config/reading.ts';
+import { openSpool, type Database } from '../spool/open.ts';
+import { SpoolError } from '../spool/errors.ts';
+import type { Defaults } from '../spool/queries.ts';
+
+/** How long a command waits for another writer before it gives up. */
+const BUSY_MS = 5_000;
+
+export interface OpenedSpool extends Disposable {
+  readonly config: Config;
+  readonly db: Database;
+}
+
+/**
+ * The configuration for `command`. Only what talks to the gateway reads secrets; the rest works for whoever
+ * may not see them. Throws ConfigError.
+ */
+export function configFor(command: Command, secrets: Secrets): Config {
+  const { config } = command.optsWithGlobals<{ readonly config?: string }>();
+  return loadConfig({ file: config ?? null, env: process.env, cwd: process.cwd(), secrets });
+}
+
+/** The spool, to write. Throws ConfigError and SpoolError. */
+export function openToWrite(command: Command): OpenedSpool {
+  const config = configFor(command, 'leave');
+  return opened(config, openSpool(config.spool.path, { busyTimeoutMs: BUSY_MS }));
+}
+
+/**
+ * The spool, to read. Opened for writing where that is allowed, because SQLite then clears away its -wal and
+ * -shm at the end; else read-only.
+ */
+export function openToRead(command: Command): OpenedSpool {
+  const config = configFor(command, 'leave');
+  const { path } = config.spool;
+  try {
+    return opened(config, openSpool(path, { busyTimeoutMs: BUSY_MS }));
+  } catch (error) {
+    if (!(error instanceof SpoolError) || error.code !== 'not-accessible') throw error;
+    return opened(config, openSpool(path, { busyTimeoutMs: BUSY_MS, readonly: true }));
+  }
+}
+
+/** What a NULL account or sender of a message stands for. */
+export function defaultsOf(config: Config): Defaults {
+  const senders = config.accounts.flatMap(({ name, sender }): [string, string][] =>
+    sender === null ? [] : [[name, sender]],
+  );
+  return { account: config.defaultAccount, senders: new Map(senders) };
+}
+
+function opened(config: Config, db: Database): OpenedSpool {
+  return { config, db, [Symbol.dispose]: () => void db.close() };
+}

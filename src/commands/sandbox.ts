@@ -1,0 +1,183 @@
+/**
+ * `sms-spoold sandbox`: the sandbox gateway alone, on loopback, until it is told to stop.
+ *
+ * Turns the command line into sandbox options, says in one block how to use it, and runs until SIGINT or
+ * SIGTERM. Accepts and refuses nothing itself.
+ */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { CommandError } from '../exit-codes.ts';
+import { MAGIC_FAULTS, MAGIC_RECIPIENTS } from '../gateway/sandbox/magic-recipients.ts';
+import type { SandboxOptions } from '../gateway/sandbox/options.ts';
+import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../gateway/sandbox/options.ts';
+import type { Sandbox } from '../gateway/sandbox/sandbox.ts';
+import { startSandbox } from '../gateway/sandbox/sandbox.ts';
+import { wrap } from '../terminal/wrap.ts';
+
+export interface SandboxFlags {
+  readonly port: number;
+  readonly rate: number;
+  readonly model: 'window' | 'bucket';
+  readonly depth?: number;
+  readonly sender: ReadonlyMap<string, number>;
+  readonly latency: number;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+  readonly balance: number;
+}
+
+const DEFAULT_PORT = 8028;
+/** Columns that help may take. */
+const HELP_WIDTH = 80;
+/** About 40 MB when full: the bin's heap is small. */
+const LEDGER_SIZE = 100_000;
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  return Number(text);
+}
+
+function positiveNumber(text: string): number {
+  const number = wholeNumber(text);
+  if (number === 0) throw new InvalidArgumentError('expected a whole number from 1.');
+  return number;
+}
+
+function amount(text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('expected an amount, like 2.50.');
+  return Number(text);
+}
+
+function senderRate(text: string, before: ReadonlyMap<string, number>): Map<string, number> {
+  const [, sender, rate] = /^(\w{1,15})=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (sender === undefined || Number(rate) <= 0) {
+    throw new InvalidArgumentError('expected SENDER=RATE, like 12015550123=1.');
+  }
+  return new Map([...before, [sender, Number(rate)]]);
+}
+
+/** What the flags ask for, as the sandbox wants it. */
+export function sandboxOptionsOf(flags: SandboxFlags): SandboxOptions {
+  const account = {
+    secret: flags.apiSecret,
+    rate: flags.rate,
+    model: flags.model,
+    depth: flags.depth ?? null,
+    balance: flags.balance,
+  };
+  return {
+    port: flags.port,
+    accounts: { [flags.apiKey]: account },
+    senders: Object.fromEntries([...flags.sender].map(([sender, rate]) => [sender, { rate }])),
+    latencyMs: flags.latency,
+    ledgerSize: LEDGER_SIZE,
+  };
+}
+
+/** What is printed at the start: where it is, and how the daemon or an SDK is pointed at it. */
+export function welcome(url: string, flags: SandboxFlags): string {
+  const limits = [`${flags.rate} requests/s (${flags.model})`];
+  for (const [sender, rate] of flags.sender) limits.push(`${sender}: ${rate} messages/s`);
+  // Somebody may have given a real secret after all: it is not repeated.
+  const secret = flags.apiSecret === DEFAULT_API_SECRET ? DEFAULT_API_SECRET : "'the one you gave'";
+  return `
+  Sandbox gateway on ${url}   (Ctrl-C stops it)
+
+    limits     ${limits.join(' · ')}
+    balance    ${flags.balance.toFixed(2)} EUR
+    ledger     curl ${url}/ledger
+    trouble    curl ${url}/control -d '{"chaos":{"kind":"http","forMs":10000}}'
+    recipients that misbehave: sms-spoold sandbox --help
+
+  In the environment:
+
+    export VONAGE_API_KEY=${flags.apiKey} VONAGE_API_SECRET=${secret} VONAGE_SENDER=AcmeInc
+
+  In sms-spoold.toml:
+
+    [accounts.main]
+    api_key = "${flags.apiKey}"
+    api_secret = { env = "VONAGE_API_SECRET" }
+    base_url = "${url}"
+    sender = "AcmeInc"
+
+`;
+}
+
+function explanation(): string {
+  const rows = MAGIC_RECIPIENTS.map(({ pattern, does }) => `  ${pattern}  ${does}`);
+  return `
+Examples:
+  $ sms-spoold sandbox --rate 5 --sender 12015550123=1
+  $ sms-spoold send 999102900001 'refused with status 29, every time'
+
+Recipients that misbehave (VVV: a value; K: 0 = always, 1-9 = the first K times,
+then accepted; tttt: free). +999 belongs to no country. All others are accepted.
+${rows.join('\n')}
+
+${wrap(`Faults: ${MAGIC_FAULTS.join(', ')}`, 2, HELP_WIDTH)}
+
+Endpoints, as at the API: POST /sms/json, GET /account/get-balance,
+  POST /account/settings
+The sandbox's own: GET /ledger (?format=ndjson, ?since=SEQ, ?entries=no),
+  DELETE /ledger, GET /control, and POST /control, which takes
+  {"accounts":{…},"senders":{…},"latencyMs":0,"jitterMs":0,
+   "chaos":[{"kind":"hang","forMs":5000}]}
+`;
+}
+
+async function start(options: SandboxOptions): Promise<Sandbox> {
+  try {
+    return await startSandbox(options);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`the sandbox cannot start: ${cause}`, { cause: error });
+  }
+}
+
+/** Resolves at the first of the two signals. */
+function toldToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+      resolve();
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+  });
+}
+
+async function runSandbox(flags: SandboxFlags): Promise<void> {
+  await using sandbox = await start(sandboxOptionsOf(flags));
+  const stopped = toldToStop();
+  process.stdout.write(welcome(sandbox.url, flags));
+  await stopped;
+}
+
+export function sandboxCommand(): Command {
+  return new Command('sandbox')
+    .summary('a stand-in for the SMS API, to develop against')
+    .description(
+      'Runs a stand-in for the SMS API on loopback, and says how to point the daemon at it. Nothing ' +
+        'reaches a phone. SIGINT (Ctrl-C) and SIGTERM stop it.',
+    )
+    .option('--port <port>', 'port to listen on; 0 = any free one', wholeNumber, DEFAULT_PORT)
+    .option('--rate <n>', 'requests per second that the account allows', positiveNumber, 30)
+    .addOption(
+      new Option('--model <model>', 'how the rate is counted: a fixed second, or a token bucket')
+        .choices(['window', 'bucket'])
+        .default('window'),
+    )
+    .option('--depth <n>', 'tokens in a full bucket (default: a tenth of the rate)', positiveNumber)
+    .addOption(
+      new Option('--sender <number=rate>', 'messages per second of one sender; may be repeated')
+        .argParser(senderRate)
+        .default(new Map<string, number>(), 'none'),
+    )
+    .option('--latency <ms>', 'how long each answer takes', wholeNumber, 0)
+    .option('--api-key <key>', 'the account', DEFAULT_API_KEY)
+    .option('--api-secret <secret>', 'its secret, not a real one', DEFAULT_API_SECRET)
+    .option('--balance <eur>', 'its credit, EUR', amount, 100)
+    .addHelpText('after', explanation())
+    .action(runSandbox);
+}

@@ -1,0 +1,142 @@
+/**
+ * `send`: drops one row. The text may come from standard input, so that it is not in `ps`. Values are judged
+ * by the spool's constraints, as for any other program.
+ */
+import { Command } from 'commander';
+import { CommandError, UsageError } from '../exit-codes.ts';
+import { refusalOf } from '../spool/constraints.ts';
+import { dropInto, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
+import { userOfKey } from '../spool/queries.ts';
+import { printJson, printLine } from '../terminal/print.ts';
+import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
+import { openToWrite, type OpenedSpool } from './opened.ts';
+
+type SendOptions = Readonly<Record<string, string | boolean | undefined>>;
+
+/** Option → the column it sets. */
+const COLUMNS: readonly (readonly [option: string, column: ApplicationColumn])[] = [
+  ['sender', 'sender'],
+  ['account', 'account'],
+  ['type', 'type'],
+  ['body', 'body'],
+  ['udh', 'udh'],
+  ['messageClass', 'message_class'],
+  ['priority', 'priority'],
+  ['onUncertain', 'on_uncertain'],
+  ['reference', 'reference'],
+  ['campaign', 'campaign'],
+  ['key', 'idempotency_key'],
+  ['entityId', 'entity_id'],
+  ['contentId', 'content_id'],
+  ['accountRef', 'account_ref'],
+];
+
+/** More than any text the spool takes. */
+const INPUT_MAX_BYTES = 65_536;
+
+export function sendCommand(): Command {
+  return new Command('send')
+    .summary('drop one message')
+    .description(
+      'Drops one message into the spool and prints its id. Without TEXT the text is read from standard ' +
+        'input, so that it is not seen in ps. The daemon need not run.',
+    )
+    .argument('<to>', 'recipient: 7 to 15 digits, at most one leading +')
+    .argument('[text]', 'the text; left out: read from standard input')
+    .option('--sender <sender>', 'sender; left out: the default of the account')
+    .option('--account <name>', 'account; left out: the default account')
+    .option('--type <type>', 'auto, text, unicode or binary (default: auto)')
+    .option('--body <hex>', 'content of a binary message')
+    .option('--udh <hex>', 'user data header of a binary message')
+    .option('--message-class <0-3>', 'message class; 0 is shown at once and not kept')
+    .option('--priority <0-9>', 'larger goes first (default: 4)')
+    .option('--send-at <time>', 'not before this time')
+    .option('--expires-at <time>', 'not after this time')
+    .option('--on-uncertain <policy>', 'resend or hold, when nobody knows if it left')
+    .option('--reference <text>', 'your own reference; shown everywhere, never sent')
+    .option('--campaign <name>', 'groups messages for listing and cancelling')
+    .option('--key <key>', 'idempotency key: a second message with it is refused')
+    .option('--entity-id <id>', 'entity id (DLT)')
+    .option('--content-id <id>', 'template id (DLT)')
+    .option('--account-ref <text>', 'reference for billing')
+    .option('--json', 'print {"id":…} instead of the bare id')
+    .addHelpText('after', HELP)
+    .action(send);
+}
+
+const HELP = `
+A <time> is ISO-8601 (local time unless it has a zone), Unix seconds, or +10m
+from now.
+
+Examples:
+  $ sms-spoold send 447700900000 'Your table is ready'
+  $ sms-spoold send 447700900000 --sender AcmeInc --send-at +10m < text.txt`;
+
+async function send(
+  to: string,
+  text: string | undefined,
+  options: SendOptions,
+  command: Command,
+): Promise<void> {
+  const row = rowOf(to, options);
+  const given = text ?? (options['body'] === undefined ? await readInput() : undefined);
+  using spool = openToWrite(command);
+  const id = drop(spool, given === undefined ? row : { ...row, text: given });
+  await (options['json'] === true ? printJson({ id }) : printLine(String(id)));
+}
+
+function rowOf(to: string, options: SendOptions): DropRow {
+  const row: Partial<Record<ApplicationColumn, string | number>> = { recipient: to };
+  for (const [option, column] of COLUMNS) {
+    const value = options[option];
+    if (typeof value === 'string') row[column] = value;
+  }
+  const nowMs = Date.now();
+  for (const [option, column] of [
+    ['sendAt', 'send_at'],
+    ['expiresAt', 'expires_at'],
+  ] as const) {
+    const value = options[option];
+    if (typeof value === 'string') row[column] = instantOf(value, column, nowMs);
+  }
+  return row;
+}
+
+function instantOf(text: string, column: string, nowMs: number): number {
+  const instant = parseInstant(text, nowMs);
+  if (instant !== null) return instant;
+  const option = `--${column.replace('_', '-')}`;
+  throw new UsageError(`${option}: expected ${INSTANT_FORMS}; found ${JSON.stringify(text)}`);
+}
+
+function drop({ db }: OpenedSpool, row: DropRow): number {
+  try {
+    return dropInto(db)(row);
+  } catch (error) {
+    const refusal = refusalOf(error, row);
+    if (refusal === null) throw error;
+    const key = row.idempotency_key;
+    const user = key === undefined ? null : userOfKey(db, String(key));
+    const isUsed = refusal.constraint === 'idempotency_key_is_used_once' && user !== null;
+    throw new CommandError(`${refusal.sentence}${isUsed ? ` (message ${user} has it)` : ''}`);
+  }
+}
+
+async function readInput(): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write('The text of the message, then Ctrl-D:\n');
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > INPUT_MAX_BYTES)
+      throw new UsageError('standard input: expected at most 64 KiB of text');
+  }
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    return text.replace(/\r?\n$/, '');
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError('standard input: expected UTF-8 text');
+    throw error;
+  }
+}

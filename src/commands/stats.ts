@@ -1,0 +1,140 @@
+/** `stats`: how many messages are in which state and since when, how the lanes are, what is still asked. */
+import { Command } from 'commander';
+import { stripControls } from '../core/mask.ts';
+import { statisticsOf, type LaneRow, type Statistics } from '../spool/statistics.ts';
+import { print, printJson } from '../terminal/print.ts';
+import { tableOf } from '../terminal/table.ts';
+import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
+import { jsonOf } from './ask.ts';
+import { openToRead } from './opened.ts';
+
+/** In these a message still waits for something, so its age matters. */
+const WAITING: ReadonlySet<string> = new Set([
+  'queued',
+  'retry',
+  'sending',
+  'uncertain',
+  'await-receipt',
+]);
+
+export function statsCommand(): Command {
+  return new Command('stats')
+    .summary('counts by state and age')
+    .description(
+      'Counts messages by state, with the age of the oldest that still waits, and shows accounts, senders ' +
+        'and what operators asked for and the daemon has not done yet.',
+    )
+    .option('--json', 'one JSON document a line, each with its kind')
+    .addHelpText('after', '\nExample:\n  $ sms-spoold stats --json | grep \'"kind":"state"\'')
+    .action(async (options: { readonly json?: true }, command: Command) => {
+      using spool = openToRead(command);
+      const now = Date.now() / 1000;
+      const statistics = statisticsOf(spool.db, now);
+      if (options.json) {
+        await printDocuments(statistics, now);
+        return;
+      }
+      const parts = [stateTable(statistics, now), laneTable(statistics), controlTable(statistics)];
+      await print(`${parts.filter((part) => part !== null).join('\n\n')}\n`);
+    });
+}
+
+async function printDocuments(statistics: Statistics, now: number): Promise<void> {
+  for (const { state, count, oldest_at } of statistics.states) {
+    const age = WAITING.has(state) ? { oldest_seconds: ageOf(oldest_at, now) } : {};
+    const scheduled = state === 'queued' ? { scheduled: statistics.scheduled } : {};
+    await printJson({
+      kind: 'state',
+      state,
+      count,
+      oldest_at: isoTime(oldest_at),
+      ...age,
+      ...scheduled,
+    });
+  }
+  for (const lane of statistics.lanes) {
+    const times = { since: isoTime(lane.since), next_probe_at: isoTime(lane.next_probe_at) };
+    await printJson({ kind: lane.sender === null ? 'account' : 'sender', ...lane, ...times });
+  }
+  for (const row of statistics.control) await printJson({ kind: 'control', ...jsonOf(row) });
+}
+
+function ageOf(at: number, now: number): number {
+  return Math.max(0, Math.round((now - at) * 1000) / 1000);
+}
+
+function stateTable({ states, scheduled }: Statistics, now: number): string {
+  if (states.length === 0) return 'The spool holds no messages.';
+  const rows = states.map(({ state, count, oldest_at }) => [
+    state,
+    count.toLocaleString('en'),
+    WAITING.has(state) ? timeSpan(ageOf(oldest_at, now)) : '',
+    state === 'queued' && scheduled > 0
+      ? `${scheduled.toLocaleString('en')} not before a later time`
+      : '',
+  ]);
+  const columns = [
+    { head: 'STATE' },
+    { head: 'MESSAGES', align: 'right' },
+    { head: 'OLDEST', align: 'right' },
+    { head: 'OF THESE', fit: 'cut' },
+  ] as const;
+  return tableOf(columns, rows);
+}
+
+function laneTable({ lanes }: Statistics): string | null {
+  if (lanes.length === 0) return null;
+  const columns = [
+    { head: 'ACCOUNT', fit: 'cut' },
+    { head: 'SENDER' },
+    { head: 'STATE' },
+    { head: 'SINCE' },
+    { head: 'RATE', align: 'right' },
+    { head: 'SET', align: 'right' },
+    { head: 'REASON', fit: 'wrap' },
+  ] as const;
+  return tableOf(columns, lanes.map(laneCells));
+}
+
+function laneCells(lane: LaneRow): readonly string[] {
+  const probe = lane.next_probe_at === null ? '' : `probed at ${localTime(lane.next_probe_at)}`;
+  return [
+    stripControls(lane.account),
+    stripControls(lane.sender ?? ''),
+    lane.state,
+    localTime(lane.since),
+    ...ratesOf(lane),
+    [stripControls(lane.reason ?? ''), probe].filter((word) => word !== '').join(', '),
+  ];
+}
+
+/* What was learned from the gateway holds; the configured one is shown where it differs. */
+function ratesOf({
+  configured_rate: configured,
+  learned_rate: learned,
+}: LaneRow): readonly string[] {
+  const holds = learned ?? configured;
+  if (holds === null) return ['', ''];
+  return [`${holds}/s`, configured === null || configured === holds ? '' : `${configured}/s`];
+}
+
+function controlTable({ control }: Statistics): string | null {
+  if (control.length === 0) return null;
+  const rows = control.map((row) => [
+    String(row.id),
+    localTime(row.asked_at),
+    row.verb,
+    stripControls(
+      row.message_id === null ? (row.campaign ?? row.account ?? '') : String(row.message_id),
+    ),
+    stripControls(row.sender ?? ''),
+  ]);
+  const columns = [
+    { head: 'REQUEST', align: 'right' },
+    { head: 'ASKED' },
+    { head: 'VERB' },
+    { head: 'ABOUT', fit: 'cut' },
+    { head: 'SENDER' },
+  ] as const;
+  return `Asked for and not done yet:\n${tableOf(columns, rows)}`;
+}

@@ -1,0 +1,74 @@
+/** A message's story as steps in time order, each in one sentence. */
+import { stripControls } from '../core/mask.ts';
+import { explainReceiptCode } from '../core/explain.ts';
+import { reasonOf } from '../core/status-codes.ts';
+import type { AttemptRow, EventRow, PartRow, Story } from '../spool/story.ts';
+
+export interface Step {
+  /** Unix seconds. */
+  readonly at: number;
+  readonly what: string;
+}
+
+/** From the drop on. Steps of one instant are in the order of cause and effect. */
+export function stepsOf({ message, attempts, parts, events }: Story): readonly Step[] {
+  const steps: Step[] = [
+    { at: message.created_at, what: 'dropped' },
+    ...attempts.flatMap((attempt) =>
+      stepsOfAttempt(
+        attempt,
+        parts.filter((part) => part.attempt === attempt.number),
+      ),
+    ),
+    ...parts.flatMap(receiptStep),
+    ...events.map(eventStep),
+  ];
+  return steps
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ at, what }) => ({ at, what: stripControls(what) }));
+}
+
+function stepsOfAttempt(attempt: AttemptRow, parts: readonly PartRow[]): readonly Step[] {
+  const doubles = attempt.follows === null ? '' : `, may double attempt ${attempt.follows}`;
+  const began = { at: attempt.began_at, what: `attempt ${attempt.number} began${doubles}` };
+  if (attempt.ended_at === null) return [began];
+  const ended = { at: attempt.ended_at, what: endOf(attempt) };
+  const at = attempt.ended_at;
+  return [began, ended, ...parts.map((part) => ({ at, what: answerOf(part, parts.length) }))];
+}
+
+function endOf(attempt: AttemptRow): string {
+  const { status } = attempt;
+  const facts = [
+    attempt.http_status === null ? null : `HTTP ${attempt.http_status}`,
+    status === null ? null : `status ${status} ${reasonOf(status)}`,
+    attempt.error_text === null ? null : `“${attempt.error_text}”`,
+    attempt.trace_id === null ? null : `trace ${attempt.trace_id}`,
+    attempt.route === null ? null : `route ${attempt.route} of the ${attempt.scope ?? 'message'}`,
+  ].filter((fact) => fact !== null);
+  return [`attempt ${attempt.number} ended`, ...facts].join(', ');
+}
+
+function answerOf(part: PartRow, count: number): string {
+  const facts = [
+    part.status === null ? null : `status ${part.status} ${reasonOf(part.status)}`,
+    part.gateway_id === null ? null : `id ${part.gateway_id}`,
+    part.price === null ? null : `${part.price} EUR`,
+    part.network === null ? null : `network ${part.network}`,
+  ].filter((fact) => fact !== null);
+  return `part ${part.number} of ${count}: ${facts.join(', ')}`;
+}
+
+function receiptStep(part: PartRow): readonly Step[] {
+  if (part.receipt_at === null) return [];
+  const { receipt_code: code, receipt_status: status } = part;
+  const why = code === null ? '' : `, code ${code} ${explainReceiptCode(code).name}`;
+  const what = `receipt for part ${part.number} of attempt ${part.attempt}: ${status ?? 'none'}${why}`;
+  return [{ at: part.receipt_at, what }];
+}
+
+function eventStep(event: EventRow): Step {
+  const move =
+    event.to_state === null ? event.event : `${event.from_state ?? '?'} → ${event.to_state}`;
+  return { at: event.at, what: event.reason === null ? move : `${move} (${event.reason})` };
+}

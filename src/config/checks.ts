@@ -1,0 +1,73 @@
+/**
+ * Rules over several keys: what is right by itself and wrong beside its neighbour.
+ *
+ * They see values as written, which may be of any type; what is wrong by itself is refused
+ * elsewhere and passed over here.
+ */
+import { parseDurationMs } from './durations.ts';
+import { describe, quote } from './found.ts';
+import { inside, refuse, warn, type Place } from './reading.ts';
+import { SECRET_FORMS } from './secrets.ts';
+import { isTable, type RawTable } from './tables.ts';
+
+/** The gateway itself gives up on a message after this (ttl's default). */
+const GATEWAY_TIMEOUT = '72h';
+
+/** An account needs a secret to send or one to sign with. */
+export function checkCredentials(account: RawTable, place: Place): void {
+  if (account['api_secret'] !== null || account['signature'] !== null) return;
+  refuse(inside(place, 'api_secret'), `a secret, ${SECRET_FORMS}, or a signature`, 'neither');
+}
+
+/** At most one default account, and a first one where none is named. */
+export function checkAccounts(accounts: RawTable, place: Place): void {
+  const names = Object.keys(accounts);
+  const [first, ...others] = names.filter((name) => {
+    const account = accounts[name];
+    return isTable(account) && account['default'] === true;
+  });
+  for (const name of others) {
+    const at = inside(inside(place, name), 'default');
+    refuse(at, 'true in one account only', `true in ${quote(first ?? '')} as well`);
+  }
+  // Tables come out of the parser with names like "10" first, whatever the order of the file.
+  const outOfOrder = names.find((name) => /^(0|[1-9]\d*)$/.test(name));
+  if (first === undefined && names.length > 1 && outOfOrder !== undefined) {
+    const expected =
+      'default = true in one account, since a name of digits alone hides which is first';
+    refuse(place, expected, `none, and an account named ${quote(outOfOrder)}`);
+  }
+}
+
+/** Two listeners cannot share an address. */
+export function checkListeners(document: RawTable, place: Place): void {
+  const { receipts, admin } = document;
+  if (!isTable(receipts) || !isTable(admin)) return;
+  const { listen } = admin;
+  if (typeof listen !== 'string' || listen.endsWith(':0') || listen !== receipts['listen']) return;
+  const expected = 'another address than receipts.listen';
+  refuse(inside(inside(place, 'admin'), 'listen'), expected, describe(listen));
+}
+
+/** Delays grow from the first to the longest. */
+export function checkDelays(retry: RawTable, place: Place): void {
+  const firstMs = parseDurationMs(retry['first_delay']);
+  const mostMs = parseDurationMs(retry['max_delay']);
+  if (firstMs === null || mostMs === null || firstMs <= mostMs) return;
+  const expected = `at least retry.first_delay, ${describe(retry['first_delay'])}`;
+  refuse(inside(place, 'max_delay'), expected, describe(retry['max_delay']));
+}
+
+/** Who stops waiting before the gateway does misses its last word. */
+export function checkTimeout(receipts: RawTable, place: Place): void {
+  const timeoutMs = parseDurationMs(receipts['timeout']);
+  const gatewayMs = parseDurationMs(GATEWAY_TIMEOUT);
+  if (timeoutMs === null || gatewayMs === null || receipts['expect'] === false) return;
+  if (timeoutMs >= gatewayMs) return;
+  const shown = describe(receipts['timeout']);
+  const meaning = 'messages may end as unconfirmed before their receipt comes';
+  warn(
+    inside(place, 'timeout'),
+    `${shown} is shorter than the gateway's own ${GATEWAY_TIMEOUT}; ${meaning}`,
+  );
+}

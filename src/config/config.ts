@@ -1,0 +1,78 @@
+/**
+ * The configuration as the program uses it: every default filled in, every unit turned into seconds or
+ * milliseconds (names end in Ms), every secret read (or '', where it was left), every path absolute. Nothing
+ * here is optional; absent features are null.
+ */
+import type { Route } from '../core/verdict.ts';
+import type { UncertainPolicy } from '../core/message.ts';
+
+export type SignatureMethod = 'md5hash' | 'md5' | 'sha1' | 'sha256' | 'sha512';
+
+export interface SenderConfig {
+  /** Messages per second this sender allows; null = no limit of its own. */
+  readonly rate: number | null;
+}
+
+export interface AccountConfig {
+  readonly name: string;
+  readonly apiKey: string;
+  /** Null only when requests are signed. */
+  readonly apiSecret: string | null;
+  readonly signature: { readonly method: SignatureMethod; readonly secret: string } | null;
+  /** https, or http on loopback; without a trailing slash. */
+  readonly baseUrl: string;
+  /** The sender of messages that name none; null = such messages cannot be sent. */
+  readonly sender: string | null;
+  /** Requests per second; null = asked from the account, else 30. */
+  readonly rate: number | null;
+  /** Requests open at a time. */
+  readonly concurrency: number;
+  /** One request. */
+  readonly timeoutMs: number;
+  readonly senders: ReadonlyMap<string, SenderConfig>;
+}
+
+export interface Config {
+  /** The file it was read from; null = environment and defaults alone. */
+  readonly file: string | null;
+  readonly spool: {
+    readonly path: string;
+    readonly retentionMs: number | null;
+    readonly keysForMs: number;
+    readonly forgetTextAfterMs: number | null;
+  };
+  /** In the order of the file; empty when nothing is configured. */
+  readonly accounts: readonly AccountConfig[];
+  /** Name of the account that messages without one use; null when there is none. */
+  readonly defaultAccount: string | null;
+  readonly receipts: {
+    readonly listen: string;
+    readonly path: string;
+    readonly expect: boolean;
+    /** Any of them may sign; empty = receipts come unsigned. */
+    readonly signatureSecrets: readonly string[];
+    readonly signatureMethod: SignatureMethod;
+    readonly timeoutMs: number;
+  };
+  readonly admin: { readonly listen: string };
+  readonly messages: {
+    readonly validityMs: number;
+    readonly onUncertain: UncertainPolicy;
+    readonly uncertainAfterMs: number;
+  };
+  readonly retry: {
+    readonly maxAttempts: number;
+    readonly firstDelayMs: number;
+    readonly factor: number;
+    readonly maxDelayMs: number;
+  };
+  /** Gateway code → the route it leads to instead of the built-in one. */
+  readonly classify: ReadonlyMap<number, Route>;
+  readonly log: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error';
+    readonly file: string | null;
+    readonly recipients: 'masked' | 'full';
+  };
+  /** Things that work but should be known, each a sentence (a secret in the file, say). */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,115 @@
+/**
+ * Finds the configuration and reads it as a document; knows nothing of what the keys mean.
+ *
+ * Always holds: a file that is named must be there; one that is merely looked for may be missing. A
+ * file that is there and cannot be read is an error, never passed over. Nothing of its content is
+ * in a message.
+ */
+import { dirname, resolve } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import { ConfigError } from './errors.ts';
+import { quote } from './found.ts';
+import { readTextFile } from './text-file.ts';
+import type { RawTable } from './tables.ts';
+
+export const SYSTEM_FILE = '/etc/sms-spoold/sms-spoold.toml';
+export const LOCAL_FILE = 'sms-spoold.toml';
+
+export interface Where {
+  /** What --config names; null = not given. */
+  readonly file: string | null;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  /** The last place to look; left out: SYSTEM_FILE. */
+  readonly systemFile?: string;
+}
+
+export interface Candidate {
+  /** Absolute. */
+  readonly path: string;
+  /** Who named it, as an operator knows it; null = merely looked for. */
+  readonly namedBy: '--config' | 'SMS_SPOOLD_CONFIG' | null;
+}
+
+export interface Document {
+  /** Absolute; null = no file. */
+  readonly file: string | null;
+  readonly folder: string;
+  readonly raw: RawTable;
+}
+
+/** Where to look, in order; the first that is there is taken (contract §3). */
+export function listCandidates(where: Where): readonly Candidate[] {
+  const named = where.env['SMS_SPOOLD_CONFIG'] ?? '';
+  if (where.file !== null) {
+    return [{ path: resolve(where.cwd, where.file), namedBy: '--config' }];
+  }
+  if (named !== '') {
+    return [{ path: resolve(where.cwd, named), namedBy: 'SMS_SPOOLD_CONFIG' }];
+  }
+  const looked = [resolve(where.cwd, LOCAL_FILE), where.systemFile ?? SYSTEM_FILE];
+  return looked.map((path) => ({ path, namedBy: null }));
+}
+
+/** The document of the first file that is there, else the environment's, as if it were a file. */
+export function findDocument(where: Where): Document {
+  for (const candidate of listCandidates(where)) {
+    const text = readCandidate(candidate);
+    if (text !== null) {
+      const { path } = candidate;
+      return { file: path, folder: dirname(path), raw: parseToml(path, text) };
+    }
+  }
+  return { file: null, folder: where.cwd, raw: documentOf(where.env) };
+}
+
+/** The names by which an operator knows the keys that come from the environment. */
+export const ENVIRONMENT_KEYS: Readonly<Record<string, string>> = {
+  'accounts.main.api_key': 'VONAGE_API_KEY',
+  'accounts.main.api_secret': 'VONAGE_API_SECRET',
+  'accounts.main.sender': 'VONAGE_SENDER',
+};
+
+function documentOf(env: NodeJS.ProcessEnv): RawTable {
+  const spool = { path: 'spool.db' };
+  const apiKey = env['VONAGE_API_KEY'] ?? '';
+  const hasSecret = (env['VONAGE_API_SECRET'] ?? '') !== '';
+  const sender = env['VONAGE_SENDER'] ?? '';
+  if (apiKey === '' && !hasSecret) return { spool };
+  const main = {
+    ...(apiKey === '' ? {} : { api_key: apiKey }),
+    api_secret: { env: 'VONAGE_API_SECRET' },
+    ...(sender === '' ? {} : { sender }),
+  };
+  return { spool, accounts: { main } };
+}
+
+function readCandidate({ path, namedBy }: Candidate): string | null {
+  const file = readTextFile(path);
+  if (file.kind === 'text') return file.text;
+  if (file.kind === 'missing' && namedBy === null) return null;
+  const found = file.kind === 'missing' ? 'no such file' : file.found;
+  const code = file.kind === 'missing' ? 'file-missing' : 'file-unreadable';
+  const message = `expected a readable TOML file at ${quote(path)}; found ${found}`;
+  throw new ConfigError(code, path, [{ key: namedBy ?? path, message }]);
+}
+
+function parseToml(path: string, text: string): RawTable {
+  try {
+    // The older dates are plain Date objects, the same on every Node.
+    return parse(text, { useLegacyDate: true });
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const key = `${path}:${error.line}:${error.column}`;
+    const problems = [{ key, message: `broken TOML: ${explain(error)}` }];
+    // Neither the message's excerpt of the file nor the error itself goes on: the line may hold a
+    // secret.
+    throw new ConfigError('broken-toml', path, problems);
+  }
+}
+
+function explain(error: TomlError): string {
+  const [first = ''] = error.message.split('\n');
+  const what = first.replace('Invalid TOML document: ', '');
+  return what === 'invalid value' ? `${what} (text stands in quotes)` : what;
+}

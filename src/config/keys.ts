@@ -1,0 +1,131 @@
+/**
+ * Every key of the configuration with its unit, its range and what holds when it is left out.
+ *
+ * Always holds: this is the only list. config/sms-spoold.toml is its commented form, which a test
+ * compares. Keys of features that are not built are not here, so that they are refused instead of
+ * ignored.
+ */
+import {
+  checkAccounts,
+  checkCredentials,
+  checkDelays,
+  checkListeners,
+  checkTimeout,
+} from './checks.ts';
+import { duration, durationOrNever } from './durations.ts';
+import { secret, secrets } from './secrets.ts';
+import {
+  listKeys,
+  namedBy,
+  optional,
+  required,
+  tableOf,
+  withDefault,
+  type Key,
+  type Kind,
+} from './tables.ts';
+import {
+  accountName,
+  API_KEY,
+  apiKey,
+  baseUrl,
+  flag,
+  integer,
+  listen,
+  number,
+  oneOf,
+  path,
+  rate,
+  sender,
+  statusCode,
+  urlPath,
+} from './values.ts';
+
+const signatureMethod = oneOf(['md5hash', 'md5', 'sha1', 'sha256', 'sha512']);
+const route = oneOf(
+  ['retry', 'permanent-failure', 'uncertain'],
+  ' (a refusal cannot be made an acceptance)',
+);
+
+const spool = tableOf({
+  path: withDefault(path, '/var/lib/sms-spoold/spool.db'),
+  retention: withDefault(durationOrNever('1s'), '30d'),
+  keys_for: withDefault(duration('1s'), '90d'),
+  forget_text_after: withDefault(durationOrNever('0s'), 'never'),
+});
+
+const signature = tableOf({
+  method: withDefault(signatureMethod, 'sha256'),
+  secret: required(secret, 'the signature secret of the account'),
+});
+
+const account = tableOf(
+  {
+    default: withDefault(flag, false),
+    api_key: required(apiKey, API_KEY),
+    api_secret: optional(secret),
+    signature: optional(signature),
+    base_url: withDefault(baseUrl, 'https://rest.nexmo.com'),
+    sender: optional(sender),
+    rate: optional(rate),
+    concurrency: withDefault(integer(1, 1000), 10),
+    timeout: withDefault(duration('10ms', '10m'), '30s'),
+    senders: withDefault(namedBy(sender, tableOf({ rate: optional(rate) })), {}),
+  },
+  checkCredentials,
+);
+
+const receipts = tableOf(
+  {
+    listen: withDefault(listen, '127.0.0.1:8026'),
+    path: withDefault(urlPath, '/receipts'),
+    expect: withDefault(flag, true),
+    signature_secret: optional(secrets),
+    signature_method: withDefault(signatureMethod, 'sha256'),
+    timeout: withDefault(duration('1ms'), '76h'),
+  },
+  checkTimeout,
+);
+
+const messages = tableOf({
+  validity: withDefault(duration('1s'), '24h'),
+  on_uncertain: withDefault(oneOf(['resend', 'hold']), 'resend'),
+  uncertain_after: withDefault(duration('1ms'), '5m'),
+});
+
+const retry = tableOf(
+  {
+    max_attempts: withDefault(integer(1, 1000), 8),
+    first_delay: withDefault(duration('1ms'), '5s'),
+    factor: withDefault(number(1, 1000), 3),
+    max_delay: withDefault(duration('1ms'), '30m'),
+  },
+  checkDelays,
+);
+
+const log = tableOf({
+  level: withDefault(oneOf(['debug', 'info', 'warn', 'error']), 'info'),
+  file: optional(path),
+  recipients: withDefault(oneOf(['masked', 'full']), 'masked'),
+});
+
+export const KEYS = {
+  spool: withDefault(spool, {}),
+  accounts: withDefault(namedBy(accountName, account, checkAccounts), {}),
+  receipts: withDefault(receipts, {}),
+  admin: withDefault(tableOf({ listen: withDefault(listen, '127.0.0.1:8027') }), {}),
+  messages: withDefault(messages, {}),
+  retry: withDefault(retry, {}),
+  classify: withDefault(namedBy(statusCode, route), {}),
+  log: withDefault(log, {}),
+} as const satisfies Record<string, Key<unknown>>;
+
+/** The whole document. */
+export const DOCUMENT = tableOf(KEYS, checkListeners);
+
+/** Every key, dotted, `*` where the operator chooses a name. */
+export const KEY_NAMES = listKeys(KEYS);
+
+/** What KEYS makes of a document. */
+export type Settings = typeof DOCUMENT extends Kind<infer T> ? T : never;
+export type AccountSettings = Settings['accounts'] extends ReadonlyMap<string, infer T> ? T : never;

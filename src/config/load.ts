@@ -1,0 +1,109 @@
+/**
+ * Loads the configuration: finds the document, reads it against the keys, and turns it into a
+ * Config.
+ *
+ * Always holds: either a whole Config comes out, or a ConfigError with every problem there is. Only
+ * files that the configuration names are read, and nothing is written. Secrets that are left are ''.
+ */
+import { ConfigError, type Problem } from './errors.ts';
+import { ENVIRONMENT_KEYS, findDocument, type Document, type Where } from './find.ts';
+import { DOCUMENT, KEY_NAMES, type AccountSettings, type Settings } from './keys.ts';
+import type { Reading, Secrets } from './reading.ts';
+import type { AccountConfig, Config } from './config.ts';
+
+export interface LoadOptions extends Where {
+  /** Default `read`. Whoever sends nothing leaves them: a secret that is out of reach is no problem then. */
+  readonly secrets?: Secrets;
+}
+
+/**
+ * The configuration by the search order of contract §3: `file` (--config), $SMS_SPOOLD_CONFIG, the
+ * working folder, /etc. With none of them the environment's account, or none at all. Throws
+ * ConfigError.
+ */
+export function loadConfig(options: LoadOptions): Config {
+  const document = findDocument(options);
+  const reading: Reading = {
+    folder: document.folder,
+    env: options.env,
+    secrets: options.secrets ?? 'read',
+    knownKeys: KEY_NAMES,
+    problems: [],
+    warnings: [],
+  };
+  const settings = DOCUMENT.read(document.raw, { key: '', reading });
+  if (settings === null || reading.problems.length > 0) {
+    throw new ConfigError('bad-values', document.file, nameProblems(document, reading.problems));
+  }
+  return assemble(document, settings.value, reading.warnings);
+}
+
+/** What came from the environment is called by its variable. */
+function nameProblems({ file }: Document, problems: readonly Problem[]): readonly Problem[] {
+  if (file !== null) return problems;
+  return problems.map(({ key, message }) => ({ key: ENVIRONMENT_KEYS[key] ?? key, message }));
+}
+
+function assemble({ file }: Document, settings: Settings, warnings: readonly string[]): Config {
+  const { spool, messages, retry } = settings;
+  const accounts = [...settings.accounts].map(([name, account]) => makeAccount(name, account));
+  return {
+    file,
+    spool: {
+      path: spool.path,
+      retentionMs: spool.retention,
+      keysForMs: spool.keys_for,
+      forgetTextAfterMs: spool.forget_text_after,
+    },
+    accounts,
+    defaultAccount: chooseDefault(settings.accounts),
+    receipts: makeReceipts(settings.receipts),
+    admin: settings.admin,
+    messages: {
+      validityMs: messages.validity,
+      onUncertain: messages.on_uncertain,
+      uncertainAfterMs: messages.uncertain_after,
+    },
+    retry: {
+      maxAttempts: retry.max_attempts,
+      firstDelayMs: retry.first_delay,
+      factor: retry.factor,
+      maxDelayMs: retry.max_delay,
+    },
+    classify: settings.classify,
+    log: settings.log,
+    warnings,
+  };
+}
+
+function makeAccount(name: string, account: AccountSettings): AccountConfig {
+  return {
+    name,
+    apiKey: account.api_key,
+    apiSecret: account.api_secret,
+    signature: account.signature,
+    baseUrl: account.base_url,
+    sender: account.sender,
+    rate: account.rate,
+    concurrency: account.concurrency,
+    timeoutMs: account.timeout,
+    senders: account.senders,
+  };
+}
+
+function makeReceipts(receipts: Settings['receipts']): Config['receipts'] {
+  return {
+    listen: receipts.listen,
+    path: receipts.path,
+    expect: receipts.expect,
+    signatureSecrets: receipts.signature_secret ?? [],
+    signatureMethod: receipts.signature_method,
+    timeoutMs: receipts.timeout,
+  };
+}
+
+function chooseDefault(accounts: Settings['accounts']): string | null {
+  const names = [...accounts.keys()];
+  const marked = names.find((name) => accounts.get(name)?.default === true);
+  return marked ?? names[0] ?? null;
+}

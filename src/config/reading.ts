@@ -1,0 +1,47 @@
+/**
+ * One reading of one configuration: what values are read against, and what was found wrong so far.
+ *
+ * Always holds: nothing is thrown for a bad value. It is refused here, reading goes on, and whoever
+ * asked gets null, so that all problems come out at once.
+ */
+import type { Problem } from './errors.ts';
+import { joinKey } from './found.ts';
+
+/** `leave`: secrets are only checked for their shape; each is then the empty string. */
+export type Secrets = 'read' | 'leave';
+
+export interface Reading {
+  /** Relative paths are relative to it. */
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly secrets: Secrets;
+  /** Every key there is (`accounts.*.rate`), for hints. */
+  readonly knownKeys: readonly string[];
+  readonly problems: Problem[];
+  readonly warnings: string[];
+}
+
+/** Where a value stands in the file. */
+export interface Place {
+  readonly key: string;
+  readonly reading: Reading;
+}
+
+/** A value that was read; null = refused, and the problem is already noted. */
+export type Read<T> = { readonly value: T } | null;
+
+/** The place of `name` inside a table. */
+export function inside(place: Place, name: string): Place {
+  return { key: joinKey(place.key, name), reading: place.reading };
+}
+
+/** Notes what was expected and found. Returns null, for the caller to hand on. */
+export function refuse(place: Place, expected: string, found: string): null {
+  place.reading.problems.push({ key: place.key, message: `expected ${expected}; found ${found}` });
+  return null;
+}
+
+/** Notes something that works but should be known. */
+export function warn(place: Place, message: string): void {
+  place.reading.warnings.push(`${place.key}: ${message}`);
+}

@@ -1,0 +1,130 @@
+/**
+ * Secrets in their four forms: { env }, { file }, { credential }, or a bare string, which draws a
+ * warning.
+ *
+ * Always holds: nothing of a secret is in any problem or warning. Names of variables and files are
+ * shown. Where secrets are left, no variable and no file is looked at: whoever asks needs none.
+ */
+import { isAbsolute, join, resolve } from 'node:path';
+import { describeConcealed, quote } from './found.ts';
+import { inside, refuse, warn, type Place, type Read } from './reading.ts';
+import { readTextFile } from './text-file.ts';
+import { isTable, type Kind, type RawTable } from './tables.ts';
+
+/** What a secret may look like in the file. */
+export const SECRET_FORMS = '{ env = "…" }, { file = "…" } or { credential = "…" }';
+
+/** A secret that was left where it is. */
+const LEFT: Read<string> = { value: '' };
+
+const SOURCES = { env: fromEnvironment, file: fromFile, credential: fromCredential } as const;
+
+/** One secret. */
+export const secret: Kind<string> = { read: readSecret, keys: null, isNamed: false };
+
+/** One secret or a list of them; always a list when read. */
+export const secrets: Kind<readonly string[]> = { read: readSecrets, keys: null, isNamed: false };
+
+function readSecret(value: unknown, place: Place): Read<string> {
+  if (typeof value === 'string') return readBare(value, place);
+  if (!isTable(value)) return refuse(place, `a secret, ${SECRET_FORMS}`, describeConcealed(value));
+  return readSourced(value, place);
+}
+
+function readSecrets(value: unknown, place: Place): Read<readonly string[]> {
+  if (!Array.isArray(value)) {
+    const one = readSecret(value, place);
+    return one === null ? null : { value: [one.value] };
+  }
+  if (value.length === 0) return refuse(place, 'at least one secret', 'an empty list');
+  const each = value.map((item: unknown, index) =>
+    readSecret(item, { ...place, key: `${place.key}[${index}]` }),
+  );
+  const whole = each.flatMap((one) => (one === null ? [] : [one.value]));
+  return whole.length === each.length ? { value: whole } : null;
+}
+
+function readBare(value: string, place: Place): Read<string> {
+  const read = accept(value, place, 'the string');
+  if (read !== null) warn(place, `the secret stands in the file itself; better ${SECRET_FORMS}`);
+  return read !== null && isLeft(place) ? LEFT : read;
+}
+
+function readSourced(value: RawTable, place: Place): Read<string> {
+  const [source, ...others] = Object.keys(value);
+  if (source === undefined || others.length > 0 || !isSource(source)) {
+    const found = source === undefined ? 'an empty table' : describeNames(value);
+    return refuse(place, `a secret, exactly one of ${SECRET_FORMS}`, found);
+  }
+  const name = value[source];
+  if (typeof name !== 'string' || name === '') {
+    return refuse(inside(place, source), 'a name in quotes', describeConcealed(name));
+  }
+  return SOURCES[source](name, place);
+}
+
+function fromEnvironment(name: string, place: Place): Read<string> {
+  if (!/^[A-Za-z_]\w*$/.test(name)) {
+    const expected = 'the name of an environment variable, letters, digits and _';
+    return refuse(inside(place, 'env'), expected, describeConcealed(name));
+  }
+  if (isLeft(place)) return LEFT;
+  // Somebody may write the secret itself here. What is not in capitals as names are is therefore
+  // not shown.
+  const variable = /^[A-Z0-9_]+$/.test(name) ? name : 'named there';
+  // Its own variables only: `toString` is in every object, and is nobody's secret.
+  const { env } = place.reading;
+  const value = Object.hasOwn(env, name) ? env[name] : undefined;
+  if (value === undefined || value === '') {
+    const found = value === undefined ? 'it unset' : 'it empty';
+    return refuse(place, `a secret in the environment variable ${variable}`, found);
+  }
+  return accept(value, place, `the environment variable ${variable}`);
+}
+
+function fromFile(name: string, place: Place): Read<string> {
+  return isLeft(place) ? LEFT : readSecretFile(resolve(place.reading.folder, name), place);
+}
+
+function fromCredential(name: string, place: Place): Read<string> {
+  if (/[/\0]/.test(name) || name === '.' || name === '..') {
+    return refuse(inside(place, 'credential'), 'the name of a systemd credential', quote(name));
+  }
+  if (isLeft(place)) return LEFT;
+  const folder = place.reading.env['CREDENTIALS_DIRECTORY'] ?? '';
+  if (!isAbsolute(folder)) {
+    const expected = `the systemd credential ${name} (LoadCredential=${name}:FILE)`;
+    return refuse(place, expected, 'no $CREDENTIALS_DIRECTORY');
+  }
+  return readSecretFile(join(folder, name), place);
+}
+
+function readSecretFile(path: string, place: Place): Read<string> {
+  const file = readTextFile(path);
+  if (file.kind === 'text') {
+    return accept(file.text.replace(/(\r?\n)+$/, ''), place, `the file ${quote(path)}`);
+  }
+  const found = file.kind === 'missing' ? 'no such file' : file.found;
+  return refuse(place, `a readable file with a secret at ${quote(path)}`, found);
+}
+
+/** A secret is one line with something on it; more is a wrong file. */
+function accept(value: string, place: Place, where: string): Read<string> {
+  if (value.trim() === '') return refuse(place, `a secret in ${where}`, 'nothing');
+  if (/\p{Cc}/u.test(value)) {
+    return refuse(place, `a secret of one line in ${where}`, 'line breaks or control characters');
+  }
+  return { value };
+}
+
+function isLeft(place: Place): boolean {
+  return place.reading.secrets === 'leave';
+}
+
+function isSource(name: string): name is keyof typeof SOURCES {
+  return Object.hasOwn(SOURCES, name);
+}
+
+function describeNames(value: RawTable): string {
+  return `a table with ${Object.keys(value).map(quote).join(', ')}`;
+}

@@ -1,0 +1,158 @@
+/**
+ * Plain values and their rules: numbers, names, addresses, rates.
+ *
+ * Always holds: what `expected` says is the whole rule, so that an operator need not try twice.
+ */
+import { isIP, isIPv4 } from 'node:net';
+import { resolve } from 'node:path';
+import { describe, describeConcealed } from './found.ts';
+import { plain, type Kind } from './tables.ts';
+import type { Place, Read } from './reading.ts';
+
+const MOST_PER_SECOND = 1_000_000;
+
+export const flag: Kind<boolean> = plain('true or false', (value) =>
+  typeof value === 'boolean' ? { value } : null,
+);
+
+/** A whole number between two others, both included. */
+export function integer(least: number, most: number): Kind<number> {
+  return plain(`a whole number from ${least} to ${most}`, (value) =>
+    isNumber(value) && Number.isInteger(value) && value >= least && value <= most
+      ? { value }
+      : null,
+  );
+}
+
+/** A number between two others, both included. */
+export function number(least: number, most: number): Kind<number> {
+  return plain(`a number from ${least} to ${most}`, (value) =>
+    isNumber(value) && value >= least && value <= most ? { value } : null,
+  );
+}
+
+/** One of a few words. */
+export function oneOf<const W extends string>(words: readonly W[], why = ''): Kind<W> {
+  const expected = `one of ${words.map((word) => `"${word}"`).join(', ')}${why}`;
+  return plain(expected, (value) => {
+    const word = words.find((each) => each === value);
+    return word === undefined ? null : { value: word };
+  });
+}
+
+/** An absolute path; relative ones are relative to the configuration file. */
+export const path: Kind<string> = {
+  read: (value: unknown, place: Place): Read<string> => {
+    const name = pathName.read(value, place);
+    return name === null ? null : { value: resolve(place.reading.folder, name.value) };
+  },
+  keys: null,
+  isNamed: false,
+};
+
+const pathName = matching('the path of a file', /^[^\0]+$/);
+
+/** A sender as the gateway takes it (contract §2). */
+export const sender = matching(
+  'a sender in quotes, at most 15 digits (no +) or at most 11 letters and digits',
+  /^(\d{1,15}|[0-9A-Za-z]{1,11})$/,
+);
+
+/** An account's name: the spool takes 1 to 100 characters. */
+export const accountName = matching(
+  'an account name of 1 to 100 characters, none of them a control character',
+  /^\P{Cc}{1,100}$/u,
+);
+
+/** The key half of the credentials: with a colon in it, Basic auth would cut it there. */
+export const API_KEY = 'an API key in quotes, without spaces or colons';
+export const apiKey = matching(API_KEY, /^[^\s\p{Cc}:]+$/u, describeConcealed);
+
+/** A gateway code as a table's key. 0 means accepted: read otherwise, messages would go for ever. */
+export const statusCode: Kind<number> = plain(
+  'a status code of the gateway, a number from 1 to 999, as the key',
+  (value) =>
+    typeof value === 'string' && /^[1-9]\d{0,2}$/.test(value) ? { value: Number(value) } : null,
+);
+
+/** Requests or messages per second: a number, or "30/s". */
+export const rate: Kind<number> = plain(
+  `how many per second, a number above 0 up to ${MOST_PER_SECOND} or a string such as "30/s"; ` +
+    'a list, or a window other than a second, is not supported yet',
+  (value) => {
+    const perSecond = parseRate(value);
+    const isRight = perSecond !== null && perSecond > 0 && perSecond <= MOST_PER_SECOND;
+    return isRight ? { value: perSecond } : null;
+  },
+);
+
+/** HOST:PORT, the port 0 meaning any free one. */
+export const listen: Kind<string> = plain(
+  'an address to listen on, "HOST:PORT" with a port from 0 (any free one) to 65535, ' +
+    'such as "127.0.0.1:8026" or "[::1]:8026"',
+  (value) => (typeof value === 'string' && isAddress(value) ? { value } : null),
+);
+
+/** The path of receipts; it may hold a secret. Unless written as in a URL, none would match it. */
+export const urlPath: Kind<string> = plain(
+  'a path that begins with "/" and is written as in a URL, such as "/receipts"',
+  (value) => (typeof value === 'string' && isUrlPath(value) ? { value } : null),
+  describeConcealed,
+);
+
+/** Where the gateway is, without a trailing slash. Plain http only where nobody can listen in. */
+export const baseUrl: Kind<string> = plain(
+  'an https:// address, or http:// on loopback such as "http://127.0.0.1:8080", ' +
+    'without user, password, query or fragment',
+  parseBaseUrl,
+  // What follows "@" or "?" tells of credentials in the address.
+  (value) => (/[@?#]/.test(String(value)) ? describeConcealed(value) : describe(value)),
+);
+
+function matching(
+  expected: string,
+  form: RegExp,
+  show: (value: unknown) => string = describe,
+): Kind<string> {
+  const parse = (value: unknown) =>
+    typeof value === 'string' && form.test(value) ? { value } : null;
+  return plain(expected, parse, show);
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+function parseRate(value: unknown): number | null {
+  if (isNumber(value)) return value;
+  const count = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\/s$/.exec(value)?.[1] : undefined;
+  return count === undefined ? null : Number(count);
+}
+
+function isAddress(value: string): boolean {
+  const [, bracketed, bare, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value) ?? [];
+  if (port === undefined || Number(port) > 65_535) return false;
+  return bare === undefined ? isIP(bracketed ?? '') === 6 : isHost(bare);
+}
+
+function isHost(name: string): boolean {
+  if (/^[\d.]+$/.test(name)) return isIPv4(name);
+  return /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(name);
+}
+
+function isUrlPath(value: string): boolean {
+  return value.startsWith('/') && URL.parse(value, 'http://localhost')?.pathname === value;
+}
+
+function parseBaseUrl(value: unknown): Read<string> {
+  const isPlain = typeof value === 'string' && /^https?:\/\/[^\s@?#\\]+$/i.test(value);
+  const url = isPlain ? URL.parse(value) : null;
+  if (url === null) return null;
+  const isSafe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
+  return isSafe ? { value: `${url.origin}${url.pathname.replace(/\/+$/, '')}` } : null;
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  if (isIPv4(hostname)) return hostname.startsWith('127.');
+  return hostname === 'localhost' || hostname === '[::1]';
+}

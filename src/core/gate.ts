@@ -1,0 +1,90 @@
+/**
+ * Whether an account, or a sender with trouble of its own, may send: open, half-open (one message to see),
+ * or shut. Pure: instants are Unix seconds and come in as arguments.
+ *
+ * Always holds: a shut gate names when it is looked at next, unless an operator shut it; half-open lets one
+ * message at a time through; nothing here waits for an event that could get lost.
+ */
+export type GateState =
+  | { readonly kind: 'active' }
+  | { readonly kind: 'paused'; readonly since: number }
+  | {
+      readonly kind: 'suspended';
+      readonly reason: string;
+      readonly since: number;
+      /** `balance`: asked about before a message goes; `time`: a message goes when the time has come. */
+      readonly by: 'balance' | 'time';
+      readonly delayMs: number;
+      readonly nextProbeAt: number;
+      /** Half-open: one message may go. */
+      readonly isHalfOpen: boolean;
+      /** The message that is out to see; null = none. */
+      readonly probeId: number | null;
+    };
+
+type Suspended = Extract<GateState, { kind: 'suspended' }>;
+
+/** First wait and longest wait between two looks. */
+export interface ProbeSchedule {
+  readonly by: 'balance' | 'time';
+  readonly firstMs: number;
+  readonly maxMs: number;
+}
+
+/** Credentials, money, configuration: the balance is asked sparingly. */
+export const REFUSED: ProbeSchedule = { by: 'balance', firstMs: 120_000, maxMs: 3_600_000 };
+/** A sender that is refused: the balance says nothing of it, so a message is the probe. */
+export const SENDER_REFUSED: ProbeSchedule = { by: 'time', firstMs: 120_000, maxMs: 3_600_000 };
+/** A gateway that is down or broken: back at once when it is. */
+export const UNREACHABLE: ProbeSchedule = { by: 'time', firstMs: 1_000, maxMs: 300_000 };
+
+export const ACTIVE: GateState = { kind: 'active' };
+
+/** Messages that may go through now: all, one, or none. */
+export function mayPass(gate: GateState): 'all' | 'one' | 'none' {
+  if (gate.kind === 'active') return 'all';
+  return gate.kind === 'suspended' && gate.isHalfOpen && gate.probeId === null ? 'one' : 'none';
+}
+
+export function suspend(reason: string, schedule: ProbeSchedule, now: number): Suspended {
+  return {
+    kind: 'suspended',
+    reason,
+    since: now,
+    by: schedule.by,
+    delayMs: schedule.firstMs,
+    nextProbeAt: now + schedule.firstMs / 1000,
+    isHalfOpen: false,
+    probeId: null,
+  };
+}
+
+/**
+ * The probe met the same trouble, or the balance did: shut again, and looked at later. Never sooner than the
+ * schedule's first wait: a gate that was restored after a restart knows no wait of its own.
+ */
+export function suspendAgain(gate: Suspended, schedule: ProbeSchedule, now: number): Suspended {
+  const delayMs = Math.min(Math.max(gate.delayMs * 2, schedule.firstMs), schedule.maxMs);
+  return {
+    ...gate,
+    by: schedule.by,
+    delayMs,
+    nextProbeAt: now + delayMs / 1000,
+    isHalfOpen: false,
+    probeId: null,
+  };
+}
+
+/** One message may go. An operator's `resume`, a balance that passes and a restart lead here. */
+export function halfOpen(gate: Suspended): Suspended {
+  return { ...gate, isHalfOpen: true, probeId: null };
+}
+
+export function probeWith(gate: Suspended, messageId: number): Suspended {
+  return { ...gate, probeId: messageId };
+}
+
+/** When the gate must be looked at; null = it waits for an answer or for an operator. */
+export function nextLookAt(gate: GateState): number | null {
+  return gate.kind === 'suspended' && !gate.isHalfOpen ? gate.nextProbeAt : null;
+}

@@ -1,0 +1,294 @@
+/**
+ * The trouble of one account and its senders: which verdicts are the message's own fault and which are not,
+ * and what its gates do about it (contract §7, Suspension). It changes verdicts before settle sees them.
+ *
+ * Always holds: a mistake in the configuration or an outage burns no backlog (attempts are given back), and
+ * one poison message fails alone. No I/O, no clock: instants are Unix seconds and come in as arguments.
+ * What it remembers is bounded and need not survive a restart.
+ */
+import {
+  ACTIVE,
+  halfOpen,
+  mayPass,
+  probeWith,
+  REFUSED,
+  SENDER_REFUSED,
+  suspend,
+  suspendAgain,
+  UNREACHABLE,
+  type GateState,
+  type ProbeSchedule,
+} from './gate.ts';
+import { Streaks } from './streaks.ts';
+import { Suspects } from './suspects.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Unanswered requests in a row that mean the gateway is down. */
+const UNANSWERED_LIMIT = 5;
+
+export interface HealthClaim {
+  readonly id: number;
+  readonly recipient: string;
+  readonly sender: string;
+  /** Unix seconds. */
+  readonly claimedAt: number;
+}
+
+/** A change to write down: `event` null = the row changes without a line of its own. */
+export interface GateChange {
+  /** Null = the account itself. */
+  readonly sender: string | null;
+  readonly gate: GateState;
+  readonly event: 'suspended' | 'resumed' | 'paused' | null;
+  readonly reason: string | null;
+}
+
+export interface Judged {
+  readonly verdict: Verdict;
+  readonly changes: readonly GateChange[];
+}
+
+const NO_CHANGES: readonly GateChange[] = [];
+
+export class AccountHealth {
+  #gate: GateState = ACTIVE;
+  readonly #senderGates = new Map<string, GateState>();
+  readonly #suspects = new Suspects();
+  readonly #streaks = new Streaks();
+  #unanswered = 0;
+  #changes: GateChange[] = [];
+
+  gate(sender: string | null = null): GateState {
+    return sender === null ? this.#gate : (this.#senderGates.get(sender) ?? ACTIVE);
+  }
+
+  /** Senders whose gate is not simply open. */
+  get troubledSenders(): ReadonlyMap<string, GateState> {
+    return this.#senderGates;
+  }
+
+  /** How many messages of a sender may go now. */
+  mayPass(sender: string): 'all' | 'one' | 'none' {
+    const account = mayPass(this.#gate);
+    if (account === 'none' || this.#senderGates.size === 0) return account;
+    const own = mayPass(this.gate(sender));
+    return own === 'all' ? account : own;
+  }
+
+  /** Messages that suspended the account lately: another one is to be the probe. */
+  isSuspect(messageId: number): boolean {
+    return this.#suspects.has(messageId);
+  }
+
+  /** A message goes out through gates of which at least one is half-open. */
+  began(claim: HealthClaim): void {
+    if (this.#gate.kind === 'suspended') this.#gate = probeWith(this.#gate, claim.id);
+    const own = this.gate(claim.sender);
+    if (own.kind === 'suspended') this.#senderGates.set(claim.sender, probeWith(own, claim.id));
+  }
+
+  /** The probe came back without having left: the gate is half-open still. */
+  returned(claim: HealthClaim): void {
+    if (this.#gate.kind === 'suspended' && this.#gate.probeId === claim.id) {
+      this.#gate = halfOpen(this.#gate);
+    }
+    this.#returnedToSender(claim);
+  }
+
+  /** What the verdict on a message means once the account's recent past is taken into account. */
+  judge(claim: HealthClaim, verdict: Verdict, now: number): Judged {
+    if (this.#isQuiet(verdict)) return { verdict, changes: NO_CHANGES };
+    this.#changes = [];
+    const judged = this.#judge(claim, verdict, now);
+    return { verdict: judged, changes: this.#changes };
+  }
+
+  /** An operator's word. Null = there was nothing to change. */
+  setPaused(sender: string | null, isPaused: boolean, now: number): GateChange | null {
+    const gate = this.gate(sender);
+    if (isPaused) {
+      if (gate.kind === 'paused') return null;
+      return this.#set(sender, { kind: 'paused', since: now }, 'paused', 'operator');
+    }
+    if (gate.kind === 'paused') return this.#set(sender, ACTIVE, 'resumed', 'operator');
+    if (gate.kind === 'suspended') return this.#set(sender, halfOpen(gate), null, gate.reason);
+    return null;
+  }
+
+  /** What the spool remembers from before a restart. A suspended gate is tried at once. */
+  restore(sender: string | null, gate: GateState): void {
+    this.#put(sender, gate.kind === 'suspended' ? halfOpen(gate) : gate);
+  }
+
+  /** The time of a probe has come; the caller has asked the balance where the gate says so. */
+  look(sender: string | null, hasPassed: boolean, now: number): GateChange | null {
+    const gate = this.gate(sender);
+    if (gate.kind !== 'suspended' || gate.isHalfOpen) return null;
+    const next = hasPassed ? halfOpen(gate) : suspendAgain(gate, REFUSED, now);
+    return this.#set(sender, next, null, gate.reason);
+  }
+
+  /* The common answer on a healthy account: nothing to remember, nothing to forget. */
+  #isQuiet(verdict: Verdict): boolean {
+    return (
+      verdict.route === 'await-receipt' &&
+      verdict.acts.length === 0 &&
+      this.#gate.kind === 'active' &&
+      this.#senderGates.size === 0 &&
+      this.#suspects.size === 0 &&
+      this.#streaks.size === 0 &&
+      this.#unanswered === 0
+    );
+  }
+
+  #judge(claim: HealthClaim, verdict: Verdict, now: number): Verdict {
+    const transport = verdict.acts.find((act) => act.kind === 'unanswered');
+    if (transport !== undefined) {
+      this.#judgeUnanswered(claim, transport.left, now);
+      return verdict;
+    }
+    this.#unanswered = 0;
+    if (verdict.route === 'await-receipt') this.#noteAccepted(claim);
+    const suspends = verdict.acts.find((act) => act.kind === 'suspend');
+    if (suspends !== undefined) return this.#judgeSuspending(claim, verdict, suspends.reason, now);
+    if (verdict.streak !== null && verdict.route !== 'await-receipt') {
+      return this.#judgeStreak(claim, verdict, now);
+    }
+    this.#heal(claim);
+    return verdict;
+  }
+
+  #noteAccepted(claim: HealthClaim): void {
+    this.#streaks.accepted(claim.sender);
+    this.#suspects.forget(claim.id);
+    this.#suspects.pass(claim.claimedAt);
+  }
+
+  #judgeUnanswered(claim: HealthClaim, left: boolean, now: number): void {
+    this.#unanswered += 1;
+    this.#returnedToSender(claim);
+    const gate = this.#gate;
+    if (gate.kind === 'suspended') {
+      if (gate.probeId === claim.id) {
+        this.#set(null, suspendAgain(gate, UNREACHABLE, now), null, gate.reason);
+      }
+      return;
+    }
+    if (gate.kind === 'active' && (!left || this.#unanswered >= UNANSWERED_LIMIT)) {
+      this.#set(null, suspend('gateway-down', UNREACHABLE, now), 'suspended', 'gateway-down');
+    }
+  }
+
+  #judgeSuspending(claim: HealthClaim, verdict: Verdict, reason: string, now: number): Verdict {
+    const isAccepted = verdict.route === 'await-receipt';
+    if (!isAccepted && this.#suspects.hasBeenPassed(claim.id)) return this.#alone(claim, verdict);
+    this.#shut(claim, { sender: null, reason, schedule: REFUSED }, now);
+    if (isAccepted) this.#suspects.forget(claim.id);
+    this.#returnedToSender(claim);
+    return verdict;
+  }
+
+  #judgeStreak(claim: HealthClaim, verdict: Verdict, now: number): Verdict {
+    const { streak, reason } = verdict;
+    if (streak === null) return verdict;
+    const sender = streak.scope === 'sender' ? claim.sender : null;
+    const count = this.#streaks.refused(sender, reason, claim.recipient);
+    if (count < streak.limit && !this.#isSameAgain(claim, sender, reason)) {
+      this.#heal(claim);
+      return verdict;
+    }
+    if (this.#suspects.hasBeenPassed(claim.id)) return this.#alone(claim, verdict);
+    const schedule = scheduleOf(verdict);
+    this.#shut(claim, { sender, reason, schedule }, now);
+    if (sender === null) this.#returnedToSender(claim);
+    else this.#healAccount(claim);
+    return { ...verdict, route: 'retry', scope: streak.scope };
+  }
+
+  /* The probe of a gate that met the same refusal again needs no new streak. */
+  #isSameAgain(claim: HealthClaim, sender: string | null, reason: string): boolean {
+    const gate = this.gate(sender);
+    return gate.kind === 'suspended' && gate.probeId === claim.id && gate.reason === reason;
+  }
+
+  /* The same trouble twice while others got through in between: it is this message after all. */
+  #alone(claim: HealthClaim, verdict: Verdict): Verdict {
+    this.#suspects.forget(claim.id);
+    this.#heal(claim);
+    return {
+      ...verdict,
+      route: 'permanent-failure',
+      scope: 'message',
+      reason: 'refused-alone',
+      acts: [],
+    };
+  }
+
+  #shut(
+    claim: HealthClaim,
+    why: { sender: string | null; reason: string; schedule: ProbeSchedule },
+    now: number,
+  ): void {
+    const gate = this.gate(why.sender);
+    if (gate.kind === 'paused') return;
+    if (gate.kind === 'suspended' && gate.probeId !== claim.id) return;
+    this.#suspects.remember(claim.id, now);
+    if (gate.kind === 'suspended' && gate.reason === why.reason) {
+      this.#set(why.sender, suspendAgain(gate, why.schedule, now), null, why.reason);
+    } else {
+      this.#set(why.sender, suspend(why.reason, why.schedule, now), 'suspended', why.reason);
+    }
+  }
+
+  /* A probe of the sender's gate met trouble that is not the sender's: the gate is half-open still. */
+  #returnedToSender(claim: HealthClaim): void {
+    const own = this.gate(claim.sender);
+    if (own.kind === 'suspended' && own.probeId === claim.id) {
+      this.#senderGates.set(claim.sender, halfOpen(own));
+    }
+  }
+
+  /* Answered without the account's trouble: what was half-open opens. */
+  #heal(claim: HealthClaim): void {
+    this.#healAccount(claim);
+    const own = this.gate(claim.sender);
+    if (own.kind === 'suspended' && own.probeId === claim.id) {
+      this.#set(claim.sender, ACTIVE, 'resumed', own.reason);
+    }
+  }
+
+  #healAccount(claim: HealthClaim): void {
+    const gate = this.#gate;
+    const isNews = gate.kind === 'suspended' && this.#isProof(gate, claim);
+    if (isNews) this.#set(null, ACTIVE, 'resumed', gate.reason);
+  }
+
+  /* An answer heals a gateway that was down whoever got it, if the request left after the trouble began. */
+  #isProof(gate: Extract<GateState, { kind: 'suspended' }>, claim: HealthClaim): boolean {
+    if (gate.probeId === claim.id) return true;
+    return gate.reason === 'gateway-down' && claim.claimedAt >= gate.since;
+  }
+
+  #set(
+    sender: string | null,
+    gate: GateState,
+    event: GateChange['event'],
+    reason: string | null,
+  ): GateChange {
+    this.#put(sender, gate);
+    const change = { sender, gate, event, reason };
+    this.#changes.push(change);
+    return change;
+  }
+
+  #put(sender: string | null, gate: GateState): void {
+    if (sender === null) this.#gate = gate;
+    else if (gate.kind === 'active') this.#senderGates.delete(sender);
+    else this.#senderGates.set(sender, gate);
+  }
+}
+
+function scheduleOf(verdict: Verdict): ProbeSchedule {
+  if (verdict.streak?.scope === 'sender') return SENDER_REFUSED;
+  return verdict.mayDouble ? UNREACHABLE : REFUSED;
+}

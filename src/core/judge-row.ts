@@ -1,0 +1,98 @@
+/**
+ * The daemon's own look at a row before it costs money: clients can switch constraints off, and some things
+ * only the daemon knows. Pure. What cannot be sent becomes permanent-failure with the reason given here.
+ */
+
+/** What of a row is judged. */
+export interface JudgedRow {
+  readonly recipient: string;
+  readonly text: string | null;
+  readonly sender: string | null;
+  readonly type: string;
+  readonly body: string | null;
+  readonly udh: string | null;
+  readonly messageClass: number | null;
+  readonly priority: number;
+  readonly sendAt: number | null;
+  readonly expiresAt: number | null;
+}
+
+const RECIPIENT = /^\+?[0-9]{7,15}$/;
+const SENDER = /^(?:[0-9]{1,15}|[0-9A-Za-z]{1,11})$/;
+const HEX = /^(?:[0-9A-Fa-f]{2})*$/;
+const TEXT_MAX = 10_000;
+const TYPES: ReadonlySet<string> = new Set(['auto', 'text', 'unicode', 'binary']);
+
+/**
+ * Why the row cannot be sent, as a `reason`; null = it can. `sender` is what the row's stands for; '' or null =
+ * none, and the account has none.
+ */
+export function judgeRow(row: JudgedRow, sender: string | null = row.sender): string | null {
+  if (typeof row.recipient !== 'string' || !RECIPIENT.test(row.recipient))
+    return 'invalid-recipient';
+  if (sender === '' || sender === null) return 'no-sender';
+  if (typeof sender !== 'string' || !SENDER.test(sender)) return 'invalid-sender';
+  if (!isWithin(row.priority, 0, 9) || !Number.isInteger(row.priority)) return 'invalid-priority';
+  if (!isInstant(row.sendAt)) return 'invalid-send-at';
+  if (!isInstant(row.expiresAt)) return 'invalid-expires-at';
+  return judgeContent(row);
+}
+
+function judgeContent(row: JudgedRow): string | null {
+  if (!TYPES.has(row.type)) return 'invalid-type';
+  if (row.type === 'binary') return judgeBinary(row);
+  if (typeof row.text !== 'string' || row.text === '') return 'empty-text';
+  /* Characters, as the schema counts them; a surrogate pair is one. */
+  if (row.text.length > TEXT_MAX && Array.from(row.text).length > TEXT_MAX)
+    return 'message-too-long';
+  return judgeClass(row.messageClass);
+}
+
+function judgeBinary({ body, udh, messageClass }: JudgedRow): string | null {
+  if (typeof body !== 'string' || body === '' || !HEX.test(body)) return 'invalid-body';
+  if (udh !== null && (typeof udh !== 'string' || !HEX.test(udh))) return 'invalid-udh';
+  if (body.length + (udh?.length ?? 0) > 280) return 'message-too-long';
+  return judgeClass(messageClass);
+}
+
+function judgeClass(messageClass: number | null): string | null {
+  if (messageClass === null) return null;
+  const isKnown = Number.isInteger(messageClass) && isWithin(messageClass, 0, 3);
+  return isKnown ? null : 'invalid-message-class';
+}
+
+/* What is no number at all is not within, either. */
+function isWithin(value: number, least: number, most: number): boolean {
+  return value >= least && value <= most;
+}
+
+/* Unix seconds: as the schema's constraint has it, milliseconds are none. */
+function isInstant(value: number | null): boolean {
+  return value === null || (typeof value === 'number' && value >= 1e9 && value < 1e10);
+}
+
+/** Rows dated before this (2025) come from a clock that was wrong. */
+const EARLIEST = 1_735_689_600;
+/** Clocks of two machines may differ by this much (seconds). */
+const AHEAD_MAX = 60;
+
+/** When the message was dropped, or `now` when its own date cannot be right (Unix seconds). */
+export function dateOf(createdAt: number, now: number): number {
+  return isWithin(createdAt, EARLIEST, now + AHEAD_MAX) ? createdAt : now;
+}
+
+/**
+ * When the message expires (Unix seconds). Without a deadline of its own, its validity runs from when it was
+ * first allowed to go, so that a message scheduled for next week is not stale before it starts.
+ */
+export function deadlineOf(
+  row: {
+    readonly expiresAt: number | null;
+    readonly sendAt: number | null;
+    readonly createdAt: number;
+  },
+  validityMs: number,
+  createdAt: number = row.createdAt,
+): number {
+  return row.expiresAt ?? Math.max(createdAt, row.sendAt ?? 0) + validityMs / 1000;
+}

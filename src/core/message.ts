@@ -1,0 +1,64 @@
+/**
+ * The states of a message and the moves between them: the table of contract §2, as a type and as data.
+ *
+ * A move that NEXT forbids does not compile (see `Target`), and ARCHITECTURE.md's table is compared with
+ * NEXT by a test. A receipt beats every state that says "not sent" (★ in the contract), which is why
+ * `expired` and its kin have ways out.
+ */
+export const STATES = [
+  'queued',
+  'retry',
+  'sending',
+  'uncertain',
+  'await-receipt',
+  'delivered',
+  'undelivered',
+  'unconfirmed',
+  'permanent-failure',
+  'expired',
+  'cancelled',
+] as const;
+
+export type State = (typeof STATES)[number];
+
+export const NEXT = {
+  queued: [
+    'sending',
+    'expired',
+    'cancelled',
+    'permanent-failure',
+    'uncertain',
+    'await-receipt',
+    'delivered',
+    'undelivered',
+  ],
+  retry: [
+    'sending',
+    'expired',
+    'cancelled',
+    'permanent-failure',
+    'uncertain',
+    'await-receipt',
+    'delivered',
+    'undelivered',
+  ],
+  sending: ['await-receipt', 'retry', 'queued', 'permanent-failure', 'cancelled', 'uncertain'],
+  uncertain: ['await-receipt', 'delivered', 'undelivered', 'retry', 'unconfirmed', 'queued'],
+  'await-receipt': ['delivered', 'undelivered', 'unconfirmed'],
+  delivered: [],
+  undelivered: ['delivered', 'retry', 'queued'],
+  unconfirmed: ['delivered', 'undelivered', 'queued'],
+  'permanent-failure': ['queued', 'await-receipt', 'delivered', 'undelivered'],
+  expired: ['queued', 'await-receipt', 'delivered', 'undelivered'],
+  cancelled: ['queued', 'await-receipt', 'delivered', 'undelivered'],
+} as const satisfies Record<State, readonly State[]>;
+
+/** The states a message may move to from F. */
+export type Target<F extends State> = (typeof NEXT)[F][number];
+
+/** The states in which a message waits for a turn of its own; expiry and cancelling act on these. */
+export const WAITING = ['queued', 'retry'] as const satisfies readonly State[];
+
+export type UncertainPolicy = 'resend' | 'hold';
+
+export type TextType = 'text' | 'unicode' | 'binary';

@@ -1,0 +1,44 @@
+/**
+ * What the text of a status 1 says: which of the gateway's two limiters refused, and for how long.
+ *
+ * The numbers are MILLISECONDS, and MAX is a limit, not a delay (vonage-php-sdk-core issue 282). They are
+ * handed on as they came; capping them is the throttle's part. The texts are no contract: a text nobody
+ * has seen is the account's, with no time named.
+ */
+export interface ThrottleHint {
+  readonly scope: 'sender' | 'account';
+  /** From the answer on; null = the text names no time. */
+  readonly waitMs: number | null;
+  /** The account's real limit in requests per second; null = the text does not name it. */
+  readonly limit: number | null;
+}
+
+const SENDER = /please wait \[\s*(\d+)\s*\] and retry/i;
+const SENDER_NO_TIME = /please wait (?:\[[^\]]*\] )?and retry/i;
+const ACCOUNT =
+  /MAX \[\s*(\d+)\s*\]\s+INTERVAL \[\s*(\d+)\s*\]\s+COUNT \[\s*(\d+)\s*\].*TIME_SINCE_LAST_INTERVAL_START \[\s*(\d+)\s*\]/i;
+const SENDER_DEFAULT_MS = 1000;
+
+/** Total: any text, and none, gives a hint. */
+export function readThrottleText(text: string | null): ThrottleHint {
+  const words = text ?? '';
+  const sender = numbersOf(SENDER.exec(words));
+  if (sender !== null) return { scope: 'sender', waitMs: sender[0] ?? null, limit: null };
+  if (SENDER_NO_TIME.test(words)) {
+    return { scope: 'sender', waitMs: SENDER_DEFAULT_MS, limit: null };
+  }
+  return readWindow(numbersOf(ACCOUNT.exec(words)));
+}
+
+function readWindow(numbers: readonly number[] | null): ThrottleHint {
+  const [max = 0, intervalMs = 0, , sinceMs = 0] = numbers ?? [];
+  if (intervalMs === 0) return { scope: 'account', waitMs: null, limit: null };
+  const limit = max > 0 ? (max * 1000) / intervalMs : null;
+  return { scope: 'account', waitMs: Math.max(0, intervalMs - sinceMs), limit };
+}
+
+/** The groups as numbers; null when there was no match or a number is too large to be one. */
+function numbersOf(match: RegExpExecArray | null): readonly number[] | null {
+  const numbers = match?.slice(1).map(Number) ?? null;
+  return numbers?.every(Number.isSafeInteger) === true ? numbers : null;
+}

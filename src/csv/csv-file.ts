@@ -1,0 +1,115 @@
+/**
+ * Reads a CSV file as a stream of records with their line numbers, and its SHA-256 along the way. The only
+ * file that knows csv-parse.
+ *
+ * Always holds: memory stays flat however long the file is. A record that cannot be read is a record with a
+ * problem, and reading goes on; only a header that cannot be used and a quote that never closes end it.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { Transform } from 'node:stream';
+import { CsvError, parse } from 'csv-parse';
+
+export interface CsvRecord {
+  /** Line of the file, from 1, on which the record ends: a quoted cell may hold line breaks. */
+  readonly line: number;
+  /** Cells in the order of the header; a problem instead when there are more or fewer of them. */
+  readonly cells: readonly string[] | null;
+  readonly problem: string | null;
+}
+
+/** How far reading has come, for a progress bar. */
+export interface Reading {
+  readonly bytes: number;
+}
+
+export interface CsvFile {
+  /** The first record: names of columns, as they stand there. */
+  readonly onHeader: (names: readonly string[]) => void;
+  readonly onRecord: (record: CsvRecord, reading: Reading) => Promise<void> | void;
+}
+
+/** The file is no CSV that can be read on: `message` names the line. */
+export class CsvFileError extends Error {
+  override readonly name = 'CsvFileError';
+}
+
+interface Parsed {
+  readonly record: readonly string[];
+  readonly info: { readonly lines: number; readonly bytes: number };
+}
+
+/** A record longer than this is a quote that was never closed. */
+const RECORD_MAX = 1024 * 1024;
+
+/** Reads the whole file; resolves to its SHA-256 in hex. Whatever the callbacks throw ends the reading. */
+export async function readCsvFile(path: string, file: CsvFile): Promise<string> {
+  const hash = createHash('sha256');
+  const parser = parse({
+    bom: true,
+    info: true,
+    skip_empty_lines: true,
+    relax_column_count: true,
+    max_record_size: RECORD_MAX,
+  });
+  const hashed = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  try {
+    await pipeline(createReadStream(path), hashed, parser, (records: AsyncIterable<Parsed>) =>
+      readRecords(records, file),
+    );
+  } catch (error) {
+    throw error instanceof CsvError ? new CsvFileError(explain(error)) : error;
+  }
+  return hash.digest('hex');
+}
+
+async function readRecords(records: AsyncIterable<Parsed>, file: CsvFile): Promise<void> {
+  let width: number | null = null;
+  for await (const { record, info } of records) {
+    if (width === null) {
+      width = record.length;
+      file.onHeader(record.map((name) => name.trim()));
+      continue;
+    }
+    const pending = file.onRecord(recordOf(record, info.lines, width), info);
+    if (pending !== undefined) await pending;
+  }
+  if (width === null) throw new CsvFileError('the file is empty; its first line must name columns');
+}
+
+function recordOf(cells: readonly string[], line: number, width: number): CsvRecord {
+  const problem = problemOf(cells, width);
+  return problem === null ? { line, cells, problem } : { line, cells: null, problem };
+}
+
+function problemOf(cells: readonly string[], width: number): string | null {
+  if (cells.length !== width) {
+    return `expected ${width} cells like the header, found ${cells.length}`;
+  }
+  // What decoding puts in the place of a byte that is no UTF-8; it must not be sent as it is.
+  if (cells.some((cell) => cell.includes('\ufffd'))) {
+    return 'expected UTF-8, found bytes that are not (save the file as UTF-8)';
+  }
+  return null;
+}
+
+function explain(error: CsvError): string {
+  const line = typeof error['lines'] === 'number' ? `line ${error['lines']}: ` : '';
+  switch (error.code) {
+    case 'CSV_QUOTE_NOT_CLOSED':
+    case 'CSV_MAX_RECORD_SIZE':
+      return `${line}a quote is opened and not closed again`;
+    case 'INVALID_OPENING_QUOTE':
+      return `${line}a quote stands inside a cell that does not begin with one (double it: "")`;
+    case 'CSV_INVALID_CLOSING_QUOTE':
+      return `${line}something follows a closing quote (within a cell double it: "")`;
+    default:
+      return `${line}${error.code}`;
+  }
+}

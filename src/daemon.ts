@@ -1,0 +1,258 @@
+/**
+ * The composition root: configuration → parts → start. It builds every part once, tells each only what it
+ * uses, and takes them down in the opposite order.
+ *
+ * Always holds: the spool is owned before it is opened for work, and given up last.
+ */
+import { ACTIVE, type GateState } from './core/gate.ts';
+import { AccountHealth } from './core/health.ts';
+import { systemClock, type Clock } from './clock.ts';
+import type { AccountConfig, Config } from './config/config.ts';
+import { Desk } from './dispatch/desk.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
+import type { BalanceAnswer } from './dispatch/probes.ts';
+import type { AccountLimits } from './dispatch/outcomes.ts';
+import type { Rules } from './dispatch/work.ts';
+import { limitLearned, type Entry } from './events.ts';
+import { fetchBalance, fetchLimit } from './gateway/account-api.ts';
+import { VonageGateway } from './gateway/vonage.ts';
+import { Ownership } from './spool/ownership.ts';
+import type { GateRow } from './spool/gates.ts';
+import { Spool } from './spool/spool.ts';
+import { StatusLog, type Output } from './status-log.ts';
+import { paceOf, senderPaceOf } from './throttle/pace.ts';
+import { Pacer } from './throttle/pacer.ts';
+import { Slots } from './throttle/slots.ts';
+
+/** Requests per second where nobody named a limit (Vonage's default for an account). */
+const DEFAULT_RATE = 30;
+/** Asking the account for its limit may hold up the start this long. */
+const ASK_MS = 5_000;
+/** What is out may take this long to come back when the daemon leaves. */
+const DRAIN_MS = 35_000;
+/** How often, and how long, a lock of another program is waited for at the start. */
+const SPOOL_WAIT_MS = 20;
+const SPOOL_WAITS_MAX = 250;
+
+export interface DaemonOptions {
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Where the status log's standard output goes; default descriptor 1. */
+  readonly logFd?: number;
+  /** Takes the status log's lines in the place of standard output. */
+  readonly logOutput?: Output;
+  /** The daemon cannot go on. It has been said in the log. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+interface Started {
+  readonly spool: Spool;
+  readonly ownership: Ownership;
+  readonly desks: ReadonlyMap<string, Desk>;
+  readonly dispatcher: Dispatcher;
+}
+
+export class Daemon implements AsyncDisposable {
+  readonly #config: Config;
+  readonly #options: DaemonOptions;
+  readonly #clock: Clock;
+  readonly #log: StatusLog;
+  /** Limits that accounts named themselves at the start (requests per second). */
+  readonly #asked = new Map<string, number>();
+  #started: Started | null = null;
+
+  constructor(config: Config, options: DaemonOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = new StatusLog({
+      ...config.log,
+      ...(options.logFd ? { fd: options.logFd } : {}),
+      ...(options.logOutput ? { output: options.logOutput } : {}),
+    });
+  }
+
+  get log(): StatusLog {
+    return this.#log;
+  }
+
+  /** Takes the spool, settles what a crash left, and begins to send. Throws SpoolError. */
+  async start(version: string): Promise<void> {
+    const { path } = this.#config.spool;
+    const node = process.version;
+    this.#log.say('info', 'daemon.started', { version, node, pid: process.pid, spool: path });
+    for (const warning of this.#config.warnings)
+      this.#log.say('warn', 'daemon.warning', { warning });
+    const ownership = Ownership.take(path);
+    try {
+      const spool = await this.#openSpool();
+      await this.#begin(spool, ownership);
+    } catch (error) {
+      ownership.release();
+      throw error;
+    }
+  }
+
+  /** Stops claiming, waits for what is out, gives back the rest, and lets go of the spool. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const started = this.#started;
+    if (started === null) return;
+    this.#started = null;
+    this.#log.say('info', 'daemon.draining', { in_flight: started.dispatcher.inFlight });
+    await started.dispatcher.drain(DRAIN_MS);
+    for (const desk of started.desks.values()) {
+      await desk.stop();
+    }
+    started.spool.close();
+    started.ownership.release();
+    this.#log.say('info', 'daemon.stopped');
+  }
+
+  /* Another program may hold the lock for a moment just as we open. */
+  async #openSpool(): Promise<Spool> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return Spool.open(this.#config.spool.path);
+      } catch (error) {
+        if (!Spool.isBusy(error) || tries >= SPOOL_WAITS_MAX) throw error;
+        await new Promise((resolve) => setTimeout(resolve, SPOOL_WAIT_MS));
+      }
+    }
+  }
+
+  async #begin(spool: Spool, ownership: Ownership): Promise<void> {
+    const limits = new Map<string, AccountLimits>();
+    const desks = new Map<string, Desk>();
+    const opening: Entry[] = [];
+    let kick = (): void => undefined;
+    for (const account of this.#config.accounts) {
+      limits.set(account.name, { configuredRate: account.rate, concurrency: account.concurrency });
+      const rate = await this.#rateOf(account, spool, opening);
+      desks.set(
+        account.name,
+        this.#desk(account, rate, () => kick()),
+      );
+    }
+    const dispatcher = new Dispatcher({
+      spool,
+      desks,
+      limits,
+      rules: rulesOf(this.#config),
+      clock: this.#clock,
+      random: this.#options.random ?? Math.random,
+      log: this.#log,
+      opening,
+      askBalance: (name) => this.#askBalance(name),
+      onFatal: (error) => {
+        this.#log.say('error', 'daemon.failed', { error: String(error) });
+        this.#options.onFatal(error);
+      },
+    });
+    await this.#writeGates(spool, desks);
+    this.#started = { spool, ownership, desks, dispatcher };
+    await dispatcher.start();
+    /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
+    kick = dispatcher.kick;
+    this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()] });
+  }
+
+  /* Requests per second: the configured one, else the account's own word, else the last one learned. */
+  async #rateOf(account: AccountConfig, spool: Spool, opening: Entry[]): Promise<number> {
+    if (account.rate !== null) return account.rate;
+    const limit = await fetchLimit({ ...account, timeoutMs: Math.min(account.timeoutMs, ASK_MS) });
+    if (limit.ok) {
+      const facts = { at: this.#clock.now(), configured: null, limit: limit.rate };
+      opening.push(limitLearned(account.name, facts));
+      this.#asked.set(account.name, limit.rate);
+      return limit.rate;
+    }
+    const rate = spool.gates.learnedRate(account.name) ?? DEFAULT_RATE;
+    const warning =
+      `accounts.${account.name}.rate is left out, and the account could not be asked ` +
+      `(${limit.detail}); ${rate} requests a second are taken for granted`;
+    this.#log.say('warn', 'daemon.warning', { warning });
+    return rate;
+  }
+
+  #desk(account: AccountConfig, rate: number, onReady: () => void): Desk {
+    const { monotonicMs } = this.#clock;
+    return new Desk({
+      name: account.name,
+      defaultSender: account.sender,
+      gateway: new VonageGateway({ ...account, now: this.#clock.now }),
+      pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
+      slots: new Slots(account.concurrency, this.#options.onFatal),
+      health: new AccountHealth(),
+      senderRate: (sender) => account.senders.get(sender)?.rate ?? null,
+      senderPacer: (limit, onGrant) =>
+        new Pacer({ rate: senderPaceOf(limit), monotonicMs, onGrant }),
+      onReady,
+    });
+  }
+
+  /* Rows of configured accounts exist; what was suspended or paused before a restart still is. */
+  async #writeGates(spool: Spool, desks: ReadonlyMap<string, Desk>): Promise<void> {
+    const now = this.#clock.now();
+    for (const row of spool.gates.all()) {
+      desks.get(row.account)?.health.restore(row.sender, gateOf(row));
+    }
+    const write = (): object => {
+      for (const row of spool.gates.all()) {
+        if (row.sender === null && !desks.has(row.account)) spool.gates.forget(row.account);
+      }
+      for (const account of this.#config.accounts) {
+        const { name } = account;
+        const learnedRate = this.#asked.get(name) ?? spool.gates.learnedRate(name);
+        const rates = { learnedRate, now, account: name };
+        spool.gates.writeRate({ ...rates, sender: null, configuredRate: account.rate });
+        for (const [sender, { rate }] of account.senders) {
+          spool.gates.writeRate({ ...rates, learnedRate: null, sender, configuredRate: rate });
+        }
+      }
+      return {};
+    };
+    while (spool.transaction(write) === 'busy') {
+      await new Promise((resolve) => setTimeout(resolve, SPOOL_WAIT_MS));
+    }
+  }
+
+  async #askBalance(name: string): Promise<BalanceAnswer> {
+    const account = this.#config.accounts.find((one) => one.name === name);
+    if (account === undefined) return { kind: 'unknown' };
+    const balance = await fetchBalance(account);
+    if (balance.ok) return { kind: 'balance', euros: balance.balance };
+    const isNo = balance.reason === 'wrong-credentials' || balance.reason === 'unreachable';
+    return { kind: isNo ? 'refused' : 'unknown' };
+  }
+}
+
+function rulesOf(config: Config): Rules {
+  const { messages, retry, receipts } = config;
+  return {
+    settle: {
+      retry,
+      onUncertain: messages.onUncertain,
+      uncertainAfterMs: messages.uncertainAfterMs,
+      receipts: { expect: receipts.expect, timeoutMs: receipts.timeoutMs },
+    },
+    overrides: config.classify,
+    validityMs: messages.validityMs,
+    defaultAccount: config.defaultAccount,
+    waitMaxMs: retry.maxDelayMs,
+  };
+}
+
+function gateOf(row: GateRow): GateState {
+  if (row.state === 'paused') return { kind: 'paused', since: row.since };
+  if (row.state === 'active') return ACTIVE;
+  return {
+    kind: 'suspended',
+    reason: row.reason ?? 'unknown',
+    since: row.since,
+    by: 'time',
+    delayMs: 1_000,
+    nextProbeAt: row.nextProbeAt ?? row.since,
+    isHalfOpen: false,
+    probeId: null,
+  };
+}

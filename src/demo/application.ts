@@ -1,0 +1,107 @@
+/**
+ * The application of the demo: a program that has nothing but a connection of its own to the spool. It drops
+ * rows with plain INSERTs, asks for things through `control`, and reads how its messages are.
+ */
+import { refusalOf } from '../spool/constraints.ts';
+import { askFor, dropInto, type DropRow } from '../spool/drop.ts';
+import { openSpool, type Database } from '../spool/open.ts';
+import {
+  BULK_REFERENCE,
+  CANCELLED_CAMPAIGN,
+  LIMITED_SENDER,
+  UNKNOWN_ACCOUNT,
+  UNTOLD_SENDER,
+} from './samples.ts';
+
+/** How long it waits for the daemon's lock, as any client should. */
+const BUSY_MS = 5_000;
+
+/** A message that is not where it will stay. */
+export interface Unsettled {
+  readonly id: number;
+  readonly reference: string | null;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly isScheduled: 0 | 1;
+}
+
+/* Without receipts an accepted message stays where it is, and so does an uncertain one under `hold`. */
+const UNSETTLED = `
+  SELECT id, reference, state, reason, account, sender,
+    state = 'queued' AND coalesce(send_at, 0) > :now AS isScheduled
+  FROM messages
+  WHERE state IN ('queued', 'retry', 'sending')
+    OR (state = 'uncertain' AND coalesce(on_uncertain, 'resend') = 'resend')
+  ORDER BY id`;
+
+export class Application implements Disposable {
+  readonly db: Database;
+  /** Ids of everything it dropped. */
+  readonly dropped: number[] = [];
+
+  /** Makes the spool, as `init` would. Throws SpoolError. */
+  constructor(spoolPath: string) {
+    this.db = openSpool(spoolPath, { create: true, busyTimeoutMs: BUSY_MS });
+  }
+
+  [Symbol.dispose](): void {
+    this.db.close();
+  }
+
+  /** Drops all rows in one transaction, or none. */
+  drop(rows: readonly DropRow[]): void {
+    const drop = dropInto(this.db);
+    const all = this.db.transaction(() => rows.map((row) => drop(row)));
+    this.dropped.push(...all.immediate());
+  }
+
+  /** Tries to drop a row that the spool refuses; the name of the constraint that did, null = none did. */
+  dropBad(row: DropRow): string | null {
+    try {
+      this.dropped.push(dropInto(this.db)(row));
+      return null;
+    } catch (error) {
+      const refusal = refusalOf(error, row);
+      if (refusal === null) throw error;
+      return refusal.constraint;
+    }
+  }
+
+  /** Asks for a campaign back. */
+  cancelCampaign(): void {
+    askFor(this.db, [{ verb: 'cancel', campaign: CANCELLED_CAMPAIGN }]);
+  }
+
+  /** Messages of the backlog that have not been sent yet. */
+  backlog(): number {
+    const sql = `SELECT count(*) FROM messages WHERE state = 'queued' AND reference LIKE ? || '%'`;
+    return this.db.prepare<[string], number>(sql).pluck().get(BULK_REFERENCE) ?? 0;
+  }
+
+  /** What is not where it will stay; empty = the demo has nothing left to show. */
+  unsettled(): readonly Unsettled[] {
+    const sql = this.db.prepare<[{ now: number }], Unsettled>(UNSETTLED);
+    return sql.all({ now: Date.now() / 1000 });
+  }
+}
+
+/** What a message waits for, in a few words. */
+export function waitOf({ state, account, sender, isScheduled }: Unsettled): string {
+  if (state === 'uncertain') return 'uncertain, soon sent again';
+  if (state === 'retry') return 'to be tried again';
+  if (state === 'sending') return 'out at the gateway';
+  if (isScheduled === 1) return 'scheduled';
+  if (account === UNKNOWN_ACCOUNT) return 'for an unknown account';
+  if (sender === LIMITED_SENDER || sender === UNTOLD_SENDER) return 'of a sender with 1/s';
+  return 'queued';
+}
+
+/** '7 messages left: 4 of a sender with 1/s, 2 out at the gateway, 1 scheduled'. */
+export function describeWaiting(unsettled: readonly Unsettled[]): string {
+  const counts = new Map<string, number>();
+  for (const one of unsettled) counts.set(waitOf(one), (counts.get(waitOf(one)) ?? 0) + 1);
+  const parts = [...counts].map(([what, count]) => `${count} ${what}`);
+  return `${unsettled.length} left: ${parts.join(', ')}`;
+}

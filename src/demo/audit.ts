@@ -1,0 +1,115 @@
+/**
+ * Holds the spool against the gateway's own ledger: was every message sent exactly as often as promised?
+ *
+ * Pure: it reads neither, so that a test can show it a spool that lies. A message may have been accepted
+ * more than once only where the later attempt is marked as one that may double an earlier one (`follows`).
+ */
+import type { State } from '../core/message.ts';
+
+export interface AuditedMessage {
+  readonly id: number;
+  readonly reference: string | null;
+  readonly state: State;
+  readonly on_uncertain: string | null;
+}
+
+export interface AuditedAttempt {
+  readonly message_id: number;
+  readonly number: number;
+  readonly client_ref: string;
+  readonly follows: number | null;
+}
+
+export interface AuditInput {
+  /** Ids that the application was given. */
+  readonly dropped: readonly number[];
+  readonly messages: readonly AuditedMessage[];
+  readonly attempts: readonly AuditedAttempt[];
+  /** `client-ref` of each request that the gateway accepted, in its order. */
+  readonly accepted: readonly (string | null)[];
+}
+
+export interface Audit {
+  /** What should not be, each a sentence; empty = every promise was kept. */
+  readonly problems: readonly string[];
+  /** Messages accepted exactly once. */
+  readonly once: number;
+  /** References or ids of messages accepted more often, every time but the first marked. */
+  readonly doubled: readonly string[];
+}
+
+const MUST_BE_ACCEPTED: ReadonlySet<State> = new Set(['await-receipt', 'delivered', 'undelivered']);
+const MUST_NOT_BE_ACCEPTED: ReadonlySet<State> = new Set([
+  'permanent-failure',
+  'expired',
+  'cancelled',
+]);
+const UNFINISHED: ReadonlySet<State> = new Set(['queued', 'retry', 'sending']);
+
+/** Compares what was dropped, what the spool says and what the gateway accepted. */
+export function audit(input: AuditInput): Audit {
+  const attempts = new Map(input.attempts.map((attempt) => [attempt.client_ref, attempt]));
+  const accepted = Map.groupBy(
+    input.accepted.flatMap((ref) => attempts.get(ref ?? '') ?? []),
+    (attempt) => attempt.message_id,
+  );
+  const problems = [...lost(input), ...strange(input.accepted, attempts)];
+  const doubled: string[] = [];
+  let once = 0;
+  for (const message of input.messages) {
+    const taken = accepted.get(message.id) ?? [];
+    problems.push(...judge(message, taken));
+    if (taken.length === 1) once += 1;
+    if (taken.length > 1) doubled.push(nameOf(message));
+  }
+  return { problems, once, doubled };
+}
+
+/** 'order-7', or '#7' where the application gave no reference. */
+export function nameOf({ id, reference }: Pick<AuditedMessage, 'id' | 'reference'>): string {
+  return reference ?? `#${id}`;
+}
+
+function lost({ dropped, messages }: AuditInput): string[] {
+  const present = new Set(messages.map((message) => message.id));
+  return dropped
+    .filter((id) => !present.has(id))
+    .map((id) => `message ${id} is lost: no row of it is left`);
+}
+
+function strange(
+  accepted: AuditInput['accepted'],
+  attempts: ReadonlyMap<string, AuditedAttempt>,
+): string[] {
+  const seen = new Set<string>();
+  return accepted.flatMap((ref) => {
+    const attempt = attempts.get(ref ?? '');
+    if (attempt === undefined) return ['the gateway accepted a request that no attempt stands for'];
+    if (seen.has(attempt.client_ref))
+      return [`attempt ${attempt.number} of message ${attempt.message_id} left twice`];
+    seen.add(attempt.client_ref);
+    return [];
+  });
+}
+
+function judge(message: AuditedMessage, taken: readonly AuditedAttempt[]): string[] {
+  const name = nameOf(message);
+  const { state } = message;
+  const problems: string[] = [];
+  const isHeld = message.on_uncertain === 'hold';
+  if (UNFINISHED.has(state) || (state === 'uncertain' && !isHeld))
+    problems.push(`${name} is stuck in ${state}`);
+  if (MUST_BE_ACCEPTED.has(state) && taken.length === 0) {
+    problems.push(`${name} is ${state}, but the gateway never accepted it`);
+  }
+  if (MUST_NOT_BE_ACCEPTED.has(state) && taken.length > 0) {
+    problems.push(`${name} is ${state}, but the gateway accepted it`);
+  }
+  const [, ...later] = taken.toSorted((a, b) => a.number - b.number);
+  if (later.some((attempt) => attempt.follows === null)) {
+    problems.push(
+      `${name} was accepted ${taken.length} times and is not marked as a possible duplicate`,
+    );
+  }
+  return problems;
+}

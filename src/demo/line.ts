@@ -1,0 +1,123 @@
+/**
+ * A line of the status log for people: seconds since the start, id, reference, masked recipient, what
+ * became of it and why. At most 80 columns for everything that happens to a message.
+ *
+ * Colours appear on a terminal only, and not under NO_COLOR. Unknown events are shown as they are.
+ */
+import { styleText } from 'node:util';
+import { stripControls } from '../core/mask.ts';
+import { wrap } from '../terminal/wrap.ts';
+
+/** What is used of a line of the status log (contract §6). */
+export interface LogEntry {
+  readonly event: string;
+  readonly id?: number;
+  readonly reference?: string;
+  readonly account?: string;
+  readonly sender?: string;
+  readonly recipient?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly reason?: string;
+  readonly attempt?: number;
+  readonly parts?: number;
+  readonly gateway_ms?: number;
+  readonly wait_ms?: number;
+  readonly remedy?: string;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+const WIDTH = 80;
+/** Where the words of a line begin that is about no message: after the time. */
+const MARGIN = 5;
+const ID_WIDTH = 4;
+const REFERENCE_WIDTH = 8;
+const RECIPIENT_WIDTH = 8;
+const MOVE_WIDTH = 23;
+
+const STATE_STYLES: Readonly<Record<string, Style>> = {
+  'await-receipt': 'green',
+  delivered: 'green',
+  queued: 'yellow',
+  retry: 'yellow',
+  uncertain: 'magenta',
+  'permanent-failure': 'red',
+  undelivered: 'red',
+  expired: 'red',
+};
+
+const ORDINALS: Readonly<Record<number, string>> = { 2: '2nd', 3: '3rd' };
+
+/** The heads of the columns that `lineOf` writes. */
+export function lineHead(): string {
+  const heads = { time: 'sec', id: 'id', reference: 'ref', recipient: 'to', move: 'from → to' };
+  return styleText('dim', `${columnsOf(heads)} why`);
+}
+
+/** `entry` as one line, or more where it is no message's; `seconds` since the start. */
+export function lineOf(entry: LogEntry, seconds: number): string {
+  return entry.id === undefined ? laneLine(entry, seconds) : messageLine(entry, seconds);
+}
+
+/** Words that are not from the log, under the column of what happened. */
+export function remark(text: string, seconds: number | null, style: Style): string {
+  const words = wrap(stripControls(text), MARGIN, WIDTH - MARGIN);
+  return `${styleText('dim', timeOf(seconds))} ${styleText(style, words)}`;
+}
+
+function messageLine(entry: LogEntry, seconds: number): string {
+  const { id = 0, reference = '', recipient = '', from = '', to = '' } = entry;
+  const columns = columnsOf({
+    time: timeOf(seconds),
+    id: `#${id}`,
+    reference: stripControls(reference),
+    recipient,
+    move: `${from} → ${to}`,
+  });
+  const at = columns.length - Math.max(MOVE_WIDTH, from.length + 3 + to.length);
+  const move = columns.slice(at);
+  const style = STATE_STYLES[to] ?? 'none';
+  return `${styleText('dim', columns.slice(0, at))}${styleText(style, move)} ${whyOf(entry)}`;
+}
+
+function columnsOf(cells: {
+  readonly time: string;
+  readonly id: string;
+  readonly reference: string;
+  readonly recipient: string;
+  readonly move: string;
+}): string {
+  return [
+    cells.time.padStart(MARGIN - 1),
+    cells.id.padStart(ID_WIDTH),
+    cells.reference.slice(0, REFERENCE_WIDTH).padEnd(REFERENCE_WIDTH),
+    cells.recipient.padEnd(RECIPIENT_WIDTH),
+    cells.move.padEnd(MOVE_WIDTH),
+  ].join(' ');
+}
+
+function whyOf({ reason = '', attempt = 1, parts = 1, gateway_ms: ms }: LogEntry): string {
+  const words = [
+    ms === undefined || attempt < 2 ? '' : (ORDINALS[attempt] ?? `${attempt}th`),
+    reason,
+    parts < 2 ? '' : `×${parts}`,
+    ms === undefined ? '' : styleText('dim', `${ms}ms`),
+  ];
+  return words.filter((word) => word !== '').join(' ');
+}
+
+function laneLine(entry: LogEntry, seconds: number): string {
+  const { event, account, sender, reason, wait_ms: waitMs, remedy } = entry;
+  if (account === undefined) return remark(event.replace('.', ' '), seconds, 'cyan');
+  const [scope = '', what = ''] = event.split('.');
+  const name = scope === 'sender' ? (sender ?? '') : account;
+  const wait = waitMs === undefined ? '' : `: the gateway asks it to wait ${waitMs} ms`;
+  const why = waitMs === undefined && reason !== undefined ? `: ${reason}` : '';
+  const advice = remedy === undefined ? '' : `; ${remedy}`;
+  return remark(`${scope} ${name} ${what}${wait}${why}${advice}`, seconds, 'yellow');
+}
+
+function timeOf(seconds: number | null): string {
+  return (seconds === null ? '' : seconds.toFixed(1)).padStart(MARGIN - 1);
+}

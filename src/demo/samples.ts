@@ -1,0 +1,128 @@
+/**
+ * The messages of the demo: what an application might drop, chosen so that everything that can happen to a
+ * message does. Recipients that begin with 999 tell the sandbox what to do with them (`sandbox --help`);
+ * the others are numbers set aside for films.
+ */
+import type { DropRow } from '../spool/drop.ts';
+
+/** One a second at the gateway, and the daemon knows: none of its messages is throttled. */
+export const LIMITED_SENDER = '12015550123';
+/** One a second at the gateway, and nobody told the daemon: it learns from being throttled. */
+export const UNTOLD_SENDER = '12015550199';
+/** No account of this name is configured. */
+export const UNKNOWN_ACCOUNT = 'branch';
+/** The campaign whose messages are taken back. */
+export const CANCELLED_CAMPAIGN = 'flash-sale';
+/** The campaign that makes the backlog; its references begin alike. */
+export const BULK_REFERENCE = 'news-';
+
+const BULK_COUNT = 90;
+const LIMITED_COUNT = 9;
+const UNTOLD_COUNT = 4;
+const KEY = 'invoice-1001';
+
+const LONG_TEXT =
+  'Your order 2041 has left our warehouse. The carrier brings it tomorrow between 9 and 12. '.repeat(
+    4,
+  );
+/** A header that addresses port 2948 (WAP push). */
+const PORT_HEADER = '0605040B8423F0';
+
+/** Numbers that were given to nobody, from 0. */
+const film = (number: number): string => `447700900${String(number).padStart(3, '0')}`;
+
+/** Rows that each show one thing; `now` is in Unix seconds. */
+function specials(now: number): readonly DropRow[] {
+  const row = (reference: string, recipient: string, more: DropRow = {}): DropRow => ({
+    recipient,
+    text: `Demo message ${reference}`,
+    reference,
+    ...more,
+  });
+  return [
+    row('long', film(1), { text: LONG_TEXT }),
+    row('lost-1', '999600110001'),
+    row('unicode', film(2), { text: 'Ваш столик готов ☕' }),
+    row('refused', '999100600001'),
+    row('emoji', film(3), { text: '🍕 Two pizzas, twenty minutes. '.repeat(4) }),
+    row('lost-2', '999500110001'),
+    {
+      recipient: film(4),
+      reference: 'binary',
+      type: 'binary',
+      body: '48656c6c6f',
+      udh: PORT_HEADER,
+    },
+    row('offline', '999103300001'),
+    row('class-0', film(5), { message_class: 0 }),
+    row('lost-3', '999850310001'),
+    row('in-part', '999200600001', { text: LONG_TEXT }),
+    row('retry-5', '999100510001'),
+    row('silent', '999500210001'),
+    row('sender', '999101500001'),
+    row('retry-99', '999109900001'),
+    row('invoice', film(6), { idempotency_key: KEY }),
+    row('http-400', '999440010001'),
+    row('held', '999600310001', { on_uncertain: 'hold' }),
+    row('slow', '999701500001'),
+    row('later', film(7), { send_at: now + 2 }),
+    row('sale-1', film(8), { send_at: now + 600, campaign: CANCELLED_CAMPAIGN }),
+    row('sale-2', film(9), { send_at: now + 600, campaign: CANCELLED_CAMPAIGN }),
+    row('branch', film(10), { account: UNKNOWN_ACCOUNT, expires_at: now + 6 }),
+    row('too-late', film(11), { sender: LIMITED_SENDER, priority: 0, expires_at: now + 3 }),
+  ];
+}
+
+function counted(count: number, make: (number: number) => DropRow): readonly DropRow[] {
+  return Array.from({ length: count }, (_, index) => make(index + 1));
+}
+
+/** What the application drops first: limited senders, samples with an ordinary order after each, a backlog. */
+export function sampleRows(now: number): readonly DropRow[] {
+  const order = (number: number): DropRow => ({
+    recipient: film(100 + number),
+    text: `Order ${number} is ready`,
+    reference: `order-${number}`,
+  });
+  return [
+    order(1),
+    ...counted(LIMITED_COUNT, (number) => ({
+      recipient: film(200 + number),
+      text: `Your code is ${number}`,
+      sender: LIMITED_SENDER,
+      reference: `limit-${number}`,
+    })),
+    ...counted(UNTOLD_COUNT, (number) => ({
+      recipient: film(300 + number),
+      text: `Reminder ${number}`,
+      sender: UNTOLD_SENDER,
+      reference: `untold-${number}`,
+    })),
+    ...specials(now).flatMap((row, index) => [row, order(index + 2)]),
+    ...counted(BULK_COUNT, (number) => ({
+      recipient: film(400 + number),
+      text: 'Our autumn menu is here',
+      priority: 1,
+      campaign: 'newsletter',
+      reference: `${BULK_REFERENCE}${number}`,
+    })),
+  ];
+}
+
+/** Dropped while the backlog waits: it goes first. */
+export const URGENT_ROW: DropRow = {
+  recipient: film(12),
+  text: 'Your code is 471 102',
+  priority: 9,
+  reference: 'urgent',
+};
+
+/** Rows that the spool itself refuses, whatever program drops them; `now` is in Unix seconds. */
+export function badRows(now: number): readonly DropRow[] {
+  return [
+    { recipient: '++447700900001', text: 'Hello' },
+    { recipient: film(1), text: 'Hello', sender: 'Acme & Sons' },
+    { recipient: film(1), text: 'Hello', send_at: Math.round(now * 1000) },
+    { recipient: film(6), text: 'Invoice, again', idempotency_key: KEY },
+  ];
+}

@@ -1,0 +1,98 @@
+/**
+ * Where the demo takes place: a folder of its own, a sandbox gateway on loopback, and a configuration that
+ * is not read from any file. Nothing leaves the machine, and nothing stays behind unless asked.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../gateway/sandbox/options.ts';
+import { startSandbox, type Sandbox } from '../gateway/sandbox/sandbox.ts';
+import { LIMITED_SENDER, UNTOLD_SENDER } from './samples.ts';
+
+/** Requests per second that the gateway allows the account. */
+export const GATEWAY_RATE = 30;
+/** Messages per second that the gateway allows each of the two limited senders. */
+export const SENDER_RATE = 1;
+/** How long an uncertain message waits for a receipt before it is sent again. */
+export const UNCERTAIN_AFTER_MS = 4_000;
+
+const HOUR_MS = 3_600_000;
+/** About what a gateway across the sea takes. */
+const LATENCY_MS = 40;
+const JITTER_MS = 40;
+
+/** A folder that goes with the process however it ends, short of SIGKILL, unless it is kept. */
+export class Folder implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), 'sms-spoold-demo-'));
+  readonly #isKept: boolean;
+
+  constructor(isKept: boolean) {
+    this.#isKept = isKept;
+    process.on('exit', this.#remove);
+  }
+
+  get spoolPath(): string {
+    return join(this.path, 'spool.db');
+  }
+
+  [Symbol.dispose](): void {
+    process.off('exit', this.#remove);
+    this.#remove();
+  }
+
+  readonly #remove = (): void => {
+    if (!this.#isKept) rmSync(this.path, { recursive: true, force: true });
+  };
+}
+
+/** The gateway: 30 requests a second, two senders with one message a second. */
+export function startGateway(): Promise<Sandbox> {
+  return startSandbox({
+    accounts: { [DEFAULT_API_KEY]: { rate: GATEWAY_RATE } },
+    senders: { [LIMITED_SENDER]: { rate: SENDER_RATE }, [UNTOLD_SENDER]: { rate: SENDER_RATE } },
+    latencyMs: LATENCY_MS,
+    jitterMs: JITTER_MS,
+  });
+}
+
+/** The daemon's configuration; every wait is short, so that the end can be seen. */
+export function configOf(spoolPath: string, gatewayUrl: string): Config {
+  return {
+    file: null,
+    spool: { path: spoolPath, retentionMs: null, keysForMs: 24 * HOUR_MS, forgetTextAfterMs: null },
+    accounts: [
+      {
+        name: 'main',
+        apiKey: DEFAULT_API_KEY,
+        apiSecret: DEFAULT_API_SECRET,
+        signature: null,
+        baseUrl: gatewayUrl,
+        sender: 'AcmeInc',
+        rate: GATEWAY_RATE,
+        concurrency: 10,
+        timeoutMs: 2_000,
+        senders: new Map([[LIMITED_SENDER, { rate: SENDER_RATE }]]),
+      },
+    ],
+    defaultAccount: 'main',
+    receipts: {
+      listen: '127.0.0.1:0',
+      path: '/receipts',
+      expect: true,
+      signatureSecrets: [],
+      signatureMethod: 'sha256',
+      timeoutMs: 76 * HOUR_MS,
+    },
+    admin: { listen: '127.0.0.1:0' },
+    messages: {
+      validityMs: 24 * HOUR_MS,
+      onUncertain: 'resend',
+      uncertainAfterMs: UNCERTAIN_AFTER_MS,
+    },
+    retry: { maxAttempts: 8, firstDelayMs: 1_000, factor: 3, maxDelayMs: 30_000 },
+    classify: new Map(),
+    log: { level: 'info', file: null, recipients: 'masked' },
+    warnings: [],
+  };
+}

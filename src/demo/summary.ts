@@ -1,0 +1,135 @@
+/** What stands at the end of the demo: tables for people, or one JSON document. */
+import { styleText } from 'node:util';
+import { STATES, type State } from '../core/message.ts';
+import { tableOf } from '../terminal/table.ts';
+import type { Facts } from './facts.ts';
+import { GATEWAY_RATE } from './setting.ts';
+
+const WIDTH = 80;
+/** Broken promises that are shown; `--json` has them all. */
+const PROBLEMS_MAX = 20;
+
+const MEANINGS: Readonly<Record<State, string>> = {
+  queued: 'waits for its turn',
+  retry: 'refused for now, waits to be tried again',
+  sending: 'on its way to the gateway',
+  uncertain: 'never answered, on_uncertain = hold: not sent again',
+  'await-receipt': 'accepted; a receipt would tell if it is delivered',
+  delivered: 'delivered, says a receipt',
+  undelivered: 'not delivered, says a receipt',
+  unconfirmed: 'accepted; no receipt came in time',
+  'permanent-failure': 'refused, and sending again would not help',
+  expired: 'its validity passed before it was sent',
+  cancelled: 'taken back before it was sent',
+};
+
+const NEXT_STEPS = `What next?
+  npx sms-spoold sandbox   this gateway alone; prints the settings for it
+  npx sms-spoold init      makes a spool; then: send 447700900000 'It works'
+  npx sms-spoold run       the daemon; see list, show 1, stats, and --help`;
+
+/** The tables, the verdict and what to do next; ends with a line break. */
+export function summaryOf(facts: Facts, seconds: number): string {
+  return [
+    '',
+    heading(`${facts.messages} messages in ${seconds.toFixed(1)} s`),
+    stateTable(facts),
+    '',
+    happenedTable(facts),
+    '',
+    gatewayTable(facts),
+    '',
+    verdict(facts),
+    '',
+    NEXT_STEPS,
+    '',
+  ].join('\n');
+}
+
+/** The same facts for a program, as one line of the log. */
+export function summaryJson(facts: Facts, seconds: number): string {
+  return JSON.stringify({
+    level: facts.problems.length === 0 ? 'info' : 'error',
+    time: new Date().toISOString(),
+    event: 'demo.finished',
+    ...facts,
+    states: Object.fromEntries(facts.states),
+    seconds,
+  });
+}
+
+function heading(text: string): string {
+  return styleText('bold', text);
+}
+
+type Row = readonly [what: string, count: number, means: string];
+
+function table(what: string, counted: string, rows: readonly Row[]): string {
+  const columns = [
+    { head: what },
+    { head: counted, align: 'right' },
+    { head: 'Meaning', fit: 'wrap' },
+  ] as const;
+  return tableOf(
+    columns,
+    rows.map(([name, count, means]) => [name, String(count), means]),
+    WIDTH,
+  );
+}
+
+function stateTable({ states }: Facts): string {
+  const rows = STATES.flatMap((state): Row[] => {
+    const count = states.get(state);
+    return count === undefined ? [] : [[state, count, MEANINGS[state]]];
+  });
+  return table('State', 'Messages', rows);
+}
+
+function happenedTable(facts: Facts): string {
+  const { throttled, retried, uncertain, resent, multipart, inPart, urgentMs } = facts;
+  const rows: Row[] = [
+    ['throttled', throttled, 'their sender waited as long as the gateway asked'],
+    ['retried', retried, 'refused for now; tried again after 1 s, then 3 s'],
+    ['uncertain', uncertain, `${resent} sent again, marked as possible duplicates`],
+    ['multi-part', multipart, 'several SMS; each has its own id and price'],
+    ['accepted in part', inPart, 'some parts refused: never sent again whole'],
+  ];
+  if (urgentMs !== null) {
+    rows.push(['urgent', 1, `past the backlog, accepted ${Math.round(urgentMs)} ms after INSERT`]);
+  }
+  return table('On the way', 'Messages', rows);
+}
+
+function gatewayTable({ gateway, pace }: Facts): string {
+  return table('At the gateway', 'Requests', [
+    ['accepted', gateway.accepted, `${gateway.untold} of them not answered: uncertain to us`],
+    ['throttled', gateway.throttled, 'a sender’s limit that the daemon was not told'],
+    ['refused', gateway.refused, 'with a status code that says why'],
+    ['failed', gateway.failed, 'reset, silent or HTTP 400: nothing accepted'],
+    ['in all', gateway.requests, paceText(pace)],
+  ]);
+}
+
+function paceText(pace: Facts['pace']): string {
+  if (pace === null) return 'there was no backlog to measure the pace of';
+  const share = Math.round((pace.perSecond / GATEWAY_RATE) * 100);
+  const rate = pace.perSecond.toFixed(1);
+  return `${rate}/s with a backlog: ${share} % of the ${GATEWAY_RATE}/s allowed`;
+}
+
+function verdict({ problems, messages, once, doubled }: Facts): string {
+  if (problems.length > 0) {
+    const lines = problems.slice(0, PROBLEMS_MAX).map((problem) => `  ${problem}`);
+    const more = problems.length - PROBLEMS_MAX;
+    if (more > 0) lines.push(`  and ${more} more`);
+    return styleText('red', ['Not as promised:', ...lines].join('\n'));
+  }
+  const names = doubled.length === 0 ? '' : ` (${doubled.join(', ')})`;
+  const never = messages - once - doubled.length;
+  return [
+    heading('As promised, by the gateway’s own ledger held against the spool:'),
+    `  ${once} messages were accepted exactly once, ${never} never (see above), and`,
+    `  ${doubled.length} twice${names}, which attempts.follows marks.`,
+    '  None was lost, none is stuck, none was sent twice without a mark.',
+  ].join('\n');
+}

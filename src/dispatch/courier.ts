@@ -1,0 +1,100 @@
+/**
+ * Carries claimed messages to the gateway: one slot sends one after another, and takes the next from its own
+ * completion. Knows what is out; what comes of it is decided by the outcomes.
+ *
+ * Always holds: what is handed out here is `sending` on disk; each observation is used once; what is in hand
+ * when its lane is stopped goes back unsent.
+ */
+import type { Clock } from '../clock.ts';
+import type { Claim } from '../core/claim.ts';
+import type { Observation } from '../core/observation.ts';
+import type { Desk } from './desk.ts';
+import type { Outcomes } from './outcomes.ts';
+
+/** Claims that have just been committed, by the desk they were made for. */
+export type Claims = ReadonlyMap<Desk, readonly Claim[]>;
+
+export interface CourierParts {
+  readonly clock: Clock;
+  readonly outcomes: Outcomes;
+  /** There is something to write. */
+  readonly kick: () => void;
+}
+
+export class Courier {
+  readonly #parts: CourierParts;
+  /** Requests that are out, by message id. */
+  readonly #out = new Map<number, { readonly claim: Claim; readonly sentAtMs: number }>();
+
+  constructor(parts: CourierParts) {
+    this.#parts = parts;
+  }
+
+  /** Requests that are out. */
+  get inFlight(): number {
+    return this.#out.size;
+  }
+
+  /** Puts claims in hand and opens as many slots as there is use for. */
+  handOut(claims: Claims): void {
+    for (const [desk, claimed] of claims) {
+      for (const claim of claimed) desk.health.began(claim);
+      desk.hand.push(...claimed);
+      const slots = Math.min(desk.hand.length, desk.slots.free);
+      for (let opened = 0; opened < slots; opened += 1) {
+        desk.slots.open((end) => this.#run(desk, end));
+      }
+    }
+  }
+
+  /** Gives back what is in hand and may not go any more; `sender` null = all of it. */
+  takeBack(desk: Desk, sender: string | null): void {
+    if (desk.hand.length === 0) return;
+    const back = desk.hand.filter((claim) => sender === null || claim.sender === sender);
+    const kept = desk.hand.filter((claim) => sender !== null && claim.sender !== sender);
+    desk.hand.splice(0, desk.hand.length, ...kept);
+    for (const claim of back) this.#parts.outcomes.returned(desk, claim);
+    this.#parts.kick();
+  }
+
+  /** Gives up waiting: nobody knows what becomes of what is out. */
+  abandon(): void {
+    for (const { claim, sentAtMs } of this.#out.values()) {
+      this.#parts.outcomes.abandoned(claim, sentAtMs);
+    }
+    this.#out.clear();
+    this.#parts.kick();
+  }
+
+  /* One slot: sends what is in hand, one after another, until nothing is. */
+  #run(desk: Desk, end: () => void): void {
+    const claim = desk.slots.isCrowded ? undefined : desk.hand.shift();
+    if (claim === undefined) {
+      end();
+      this.#parts.kick();
+      return;
+    }
+    const sentAtMs = this.#parts.clock.monotonicMs();
+    this.#out.set(claim.id, { claim, sentAtMs });
+    const ttlMs = (claim.deadline - this.#parts.clock.now()) * 1000;
+    desk.gateway.send(claim, ttlMs, (observation) => {
+      if (this.#out.delete(claim.id)) this.#observed(desk, claim, observation, sentAtMs);
+      this.#parts.kick();
+      this.#run(desk, end);
+    });
+  }
+
+  #observed(desk: Desk, claim: Claim, observation: Observation, sentAtMs: number): void {
+    this.#parts.outcomes.observed(desk, claim, observation, sentAtMs);
+    if (desk.hand.length === 0) return;
+    const { sender } = claim;
+    if (desk.health.gate().kind !== 'active' || desk.blockedUntil > sentAtMs) {
+      this.takeBack(desk, null);
+    } else if (
+      desk.lane(sender).blockedUntil > sentAtMs ||
+      desk.health.mayPass(sender) === 'none'
+    ) {
+      this.takeBack(desk, sender);
+    }
+  }
+}

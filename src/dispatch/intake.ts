@@ -1,0 +1,113 @@
+/**
+ * Brings ready rows to the desks: new rows one by one, or every source by a scan when there are too many.
+ * Rows of an account that is not configured stay where they are; one warning names it.
+ */
+import { dateOf } from '../core/judge-row.ts';
+import type { SourceKey, Turn } from '../core/turn.ts';
+import type { Claim } from '../core/claim.ts';
+import { unknownAccount } from '../events.ts';
+import type { Ended } from '../spool/settlements.ts';
+import type { Spool } from '../spool/spool.ts';
+import { SOURCES_MAX, type Desk } from './desk.ts';
+import type { Rules, Work } from './work.ts';
+
+/** More new rows than this at once are found by a scan of their sources. */
+const NEW_ROWS_MAX = 1_000;
+/** Scans after bulk loads come no quicker than this. */
+const SCAN_EVERY_MS = 50;
+/** A full scan in between, in case an operator changed rows in a way that makes no new id. */
+const SCAN_ANYWAY_MS = 60_000;
+
+export class Intake {
+  readonly #spool: Spool;
+  readonly #desks: ReadonlyMap<string, Desk>;
+  readonly #rules: Rules;
+  /** Sources of accounts that are not configured; they are looked through for what expires. */
+  readonly #strangers = new Map<string, SourceKey>();
+  readonly #warned = new Set<string>();
+  #lastId = 0;
+  #scannedAt = -Infinity;
+  #mustScan = true;
+
+  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, rules: Rules) {
+    this.#spool = spool;
+    this.#desks = desks;
+    this.#rules = rules;
+  }
+
+  /** Every source with rows that wait, as far as is known. */
+  get sources(): SourceKey[] {
+    const own = [...this.#desks.values()].flatMap((desk) =>
+      [...desk.lanes].flatMap((lane) => lane.sources),
+    );
+    return [...own, ...this.#strangers.values()];
+  }
+
+  /** Whether any desk has a row that is ready, as far as is known. */
+  get hasWork(): boolean {
+    return [...this.#desks.values()].some((desk) => desk.hasWork);
+  }
+
+  /** A scan is due at this instant (monotonic ms). */
+  get scanAt(): number {
+    return this.#mustScan ? this.#scannedAt + SCAN_EVERY_MS : this.#scannedAt + SCAN_ANYWAY_MS;
+  }
+
+  /** What is known of heads may be wrong: look at everything again. */
+  distrust(): void {
+    this.#mustScan = true;
+  }
+
+  /** Somebody committed: offers rows that are new. */
+  readNews(work: Work): void {
+    if (this.#mustScan) return;
+    const rows = this.#spool.sources.newRows(this.#lastId, NEW_ROWS_MAX + 1);
+    if (rows.length > NEW_ROWS_MAX) {
+      this.#mustScan = true;
+      return;
+    }
+    const misdated: number[] = [];
+    for (const row of rows) {
+      this.#lastId = row.id;
+      if (dateOf(row.createdAt, work.now) !== row.createdAt) misdated.push(row.id);
+      const isReady = (row.state === 'queued' || row.state === 'retry') && row.dueAt === null;
+      if (isReady) this.offer(row, row, work);
+    }
+    if (misdated.length > 0) this.#spool.moves.redate(misdated, work.now);
+  }
+
+  /** Looks through all sources, when it is time. */
+  scan(work: Work): void {
+    if (work.nowMs < this.scanAt) return;
+    this.#scannedAt = work.nowMs;
+    this.#mustScan = false;
+    this.#lastId = this.#spool.sources.lastId();
+    this.#strangers.clear();
+    for (const desk of this.#desks.values()) desk.forget();
+    for (const { head, ...key } of this.#spool.sources.scan(SOURCES_MAX))
+      this.offer(key, head, work);
+  }
+
+  /** Messages that wait for their lane again are ready. */
+  takeBack(ended: readonly Ended<Claim>[], work: Work): void {
+    for (const { claim, settlement } of ended) {
+      if (settlement.to === 'queued') this.offer(claim.source, claim.turn, work);
+    }
+  }
+
+  /** A row that is ready. */
+  offer(key: SourceKey, turn: Turn, work: Work): void {
+    const name = key.account ?? this.#rules.defaultAccount;
+    const desk = name === null ? undefined : this.#desks.get(name);
+    const source = { account: key.account, sender: key.sender, campaign: key.campaign };
+    if (desk !== undefined) {
+      desk.offer(source, turn);
+      return;
+    }
+    if (this.#strangers.size < SOURCES_MAX) this.#strangers.set(JSON.stringify(source), source);
+    const shown = name ?? '(default)';
+    if (this.#warned.has(shown)) return;
+    this.#warned.add(shown);
+    work.entries.push(unknownAccount(shown, work.now));
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What one write transaction is about: the instant it runs at, and the events it appends. Parts of the
+ * dispatcher add to it; only the dispatcher commits.
+ */
+import type { Claim } from '../core/claim.ts';
+import type { Entry } from '../events.ts';
+import type { Ended } from '../spool/settlements.ts';
+import type { GateRow, RateRow } from '../spool/gates.ts';
+import type { SettlePolicy } from '../core/settle.ts';
+import type { Route } from '../core/verdict.ts';
+
+export interface Work {
+  /** Unix seconds. */
+  readonly now: number;
+  readonly nowMs: number;
+  /** What was decided before comes first. */
+  readonly entries: Entry[];
+}
+
+/** What is decided and waits for the next commit; kept, in order, until it is on disk. */
+export interface Pending {
+  readonly ended: Ended<Claim>[];
+  readonly gates: GateRow[];
+  readonly rates: RateRow[];
+  readonly entries: Entry[];
+}
+
+export function nothingPending(): Pending {
+  return { ended: [], gates: [], rates: [], entries: [] };
+}
+
+/** How much is decided at this moment, list by list. */
+export type Size = Readonly<Record<keyof Pending, number>>;
+
+export function sizeOf({ ended, gates, rates, entries }: Pending): Size {
+  return {
+    ended: ended.length,
+    gates: gates.length,
+    rates: rates.length,
+    entries: entries.length,
+  };
+}
+
+/** So much of it is on disk; what was decided since stays. */
+export function drop(pending: Pending, size: Size): void {
+  pending.ended.splice(0, size.ended);
+  pending.gates.splice(0, size.gates);
+  pending.rates.splice(0, size.rates);
+  pending.entries.splice(0, size.entries);
+}
+
+export function isEmpty(pending: Pending): boolean {
+  return (
+    pending.ended.length === 0 &&
+    pending.entries.length === 0 &&
+    pending.gates.length === 0 &&
+    pending.rates.length === 0
+  );
+}
+
+/** What of the configuration decides about messages. */
+export interface Rules {
+  readonly settle: SettlePolicy;
+  readonly overrides: ReadonlyMap<number, Route>;
+  readonly validityMs: number;
+  /** Null = messages that name no account wait until there is one. */
+  readonly defaultAccount: string | null;
+  /** The longest wait a throttled answer may ask for. */
+  readonly waitMaxMs: number;
+}

@@ -1,0 +1,71 @@
+/**
+ * One write transaction after another: what was decided since the last one, what the caller does in it, the
+ * events of both, the commit, and then the log.
+ *
+ * Always holds: what was decided stays in memory until it is on disk; what is decided while a transaction
+ * runs belongs to the next one; no line is logged before its event is committed.
+ */
+import type { Clock } from '../clock.ts';
+import type { State } from '../core/message.ts';
+import type { Ended } from '../spool/settlements.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { StatusLog } from '../status-log.ts';
+import { drop, sizeOf, type Pending, type Work } from './work.ts';
+
+export interface WriterParts {
+  readonly spool: Spool;
+  readonly clock: Clock;
+  readonly log: StatusLog;
+  readonly pending: Pending;
+  /** An attempt's outcome is in the transaction. */
+  readonly onSettled: (messageId: number, to: State, work: Work) => void;
+}
+
+export class Writer {
+  readonly #parts: WriterParts;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+  }
+
+  /** 'busy' = another program holds the lock, and nothing happened. Throws what makes it roll back. */
+  transact<T extends object>(body: (work: Work) => T): T | 'busy' {
+    const { clock, spool, log, pending } = this.#parts;
+    const size = sizeOf(pending);
+    const entries = pending.entries.slice();
+    const work: Work = { now: clock.now(), nowMs: clock.monotonicMs(), entries };
+    let firstSeq = 0;
+    const result = spool.transaction(() => {
+      this.#writeDecided(work);
+      const done = body(work);
+      if (entries.length > 0) firstSeq = spool.events.append(entries);
+      return done;
+    });
+    if (result === 'busy') return result;
+    drop(pending, size);
+    if (entries.length > 0) log.committed(entries, firstSeq);
+    return result;
+  }
+
+  #writeDecided(work: Work): void {
+    const { spool, pending, onSettled } = this.#parts;
+    const { ended, gates, rates } = pending;
+    if (ended.length > 0) {
+      this.#drop(spool.settlements.write(ended), work);
+      for (const { claim, settlement } of ended) onSettled(claim.id, settlement.to, work);
+    }
+    for (const row of gates) spool.gates.write(row);
+    for (const row of rates) spool.gates.writeRate(row);
+  }
+
+  /* Somebody else settled the message: what we had to say of it did not happen. */
+  #drop(lost: readonly Ended[], work: Work): void {
+    for (const { claim } of lost) {
+      this.#parts.log.say('warn', 'message.claim-lost', { id: claim.id, attempt: claim.number });
+      const index = work.entries.findIndex(
+        ({ row }) => row.messageId === claim.id && row.attempt === claim.number,
+      );
+      if (index >= 0) work.entries.splice(index, 1);
+    }
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The status log's vocabulary: one function per event, and the only file that says what a line holds. A line
+ * about a message, an account or a sender is the image of a row in `events` and bears its `seq`; it is
+ * written after the commit, never before.
+ *
+ * Never in a line: a text, a secret, or a recipient in full unless `[log] recipients = "full"`.
+ */
+import type { Claim } from './core/claim.ts';
+import type { GateChange } from './core/health.ts';
+import type { State } from './core/message.ts';
+import type { Settlement } from './core/settle.ts';
+import type { NewEvent } from './spool/event-log.ts';
+
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+/** What a line holds beside the row's own columns; what is undefined is left out. Times in milliseconds. */
+export interface Details {
+  readonly reference?: string | undefined;
+  /** In full here; masked when it is written. */
+  readonly recipient?: string;
+  readonly status?: number | undefined;
+  readonly parts?: number | undefined;
+  readonly nextAttemptAt?: string | undefined;
+  readonly queuedMs?: number;
+  readonly limiterMs?: number;
+  readonly gatewayMs?: number | undefined;
+  readonly waitMs?: number;
+  readonly nextProbeAt?: string | undefined;
+  /** Requests per second. */
+  readonly configured?: number | undefined;
+  readonly limit?: number;
+  /** What an operator can do about it. */
+  readonly remedy?: string | undefined;
+}
+
+/** The row to append and the line to write once it is committed. */
+export interface Entry {
+  readonly row: NewEvent;
+  readonly level: Level;
+  readonly details: Details;
+}
+
+/** A message as far as a line about it goes. */
+export interface Subject {
+  readonly id: number;
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly recipient: string;
+  readonly reference: string | null;
+}
+
+const LEVELS: Partial<Record<State, Level>> = {
+  'permanent-failure': 'warn',
+  uncertain: 'warn',
+  unconfirmed: 'warn',
+  expired: 'warn',
+};
+
+/** References are the application's own and may be of any length; a line may not. */
+const REFERENCE_MAX = 200;
+
+/** An attempt ended. Times in milliseconds: insert to claim, wait for the permit, request to answer. */
+export function messageSettled(
+  claim: Claim,
+  settlement: Settlement,
+  facts: {
+    readonly at: number;
+    readonly status: number | null;
+    readonly parts: number;
+    readonly gatewayMs: number | null;
+  },
+): Entry {
+  return {
+    row: {
+      at: facts.at,
+      messageId: claim.id,
+      account: claim.account,
+      sender: claim.sender,
+      event: `message.${settlement.to}`,
+      from: 'sending',
+      to: settlement.to,
+      reason: settlement.reason,
+      attempt: claim.number,
+    },
+    level: LEVELS[settlement.to] ?? 'info',
+    details: {
+      reference: claim.reference?.slice(0, REFERENCE_MAX),
+      recipient: claim.recipient,
+      status: facts.status ?? undefined,
+      parts: facts.parts > 0 ? facts.parts : undefined,
+      nextAttemptAt: isoOf(settlement.nextAttemptAt),
+      queuedMs: Math.round((claim.claimedAt - claim.eligibleAt) * 1000),
+      limiterMs: Math.round(claim.limiterMs),
+      gatewayMs: facts.gatewayMs === null ? undefined : Math.round(facts.gatewayMs),
+    },
+  };
+}
+
+/** A message moved without an attempt: expired, cancelled, refused before sending, requeued, lapsed. */
+export function messageMoved(
+  subject: Subject,
+  move: {
+    readonly from: State;
+    readonly to: State;
+    readonly reason: string;
+    readonly at: number;
+    readonly attempt?: number | null;
+  },
+): Entry {
+  return {
+    row: {
+      at: move.at,
+      messageId: subject.id,
+      account: subject.account,
+      sender: subject.sender,
+      event: `message.${move.to}`,
+      from: move.from,
+      to: move.to,
+      reason: move.reason,
+      attempt: move.attempt ?? null,
+    },
+    level: LEVELS[move.to] ?? 'info',
+    details: {
+      reference: subject.reference?.slice(0, REFERENCE_MAX),
+      recipient: subject.recipient,
+    },
+  };
+}
+
+/** An account or a sender was suspended, resumed or paused. `remedy` says what to do about it. */
+export function gateMoved(
+  account: string,
+  change: GateChange,
+  facts: { readonly at: number; readonly remedy: string | null },
+): Entry {
+  const scope = change.sender === null ? 'account' : 'sender';
+  return {
+    row: laneRow(account, change.sender, facts.at, {
+      event: `${scope}.${change.event ?? change.gate.kind}`,
+      to: change.gate.kind,
+      reason: change.reason,
+    }),
+    level: change.event === 'suspended' ? 'error' : 'warn',
+    details: {
+      remedy: facts.remedy ?? undefined,
+      nextProbeAt: change.gate.kind === 'suspended' ? isoOf(change.gate.nextProbeAt) : undefined,
+    },
+  };
+}
+
+/** The gateway said: slow down. */
+export function throttled(
+  account: string,
+  sender: string | null,
+  facts: { readonly at: number; readonly waitMs: number; readonly reason: string },
+): Entry {
+  const scope = sender === null ? 'account' : 'sender';
+  return {
+    row: laneRow(account, sender, facts.at, {
+      event: `${scope}.throttled`,
+      to: null,
+      reason: facts.reason,
+    }),
+    level: 'warn',
+    details: { waitMs: Math.round(facts.waitMs) },
+  };
+}
+
+/** The account's real limit became known, or differs from what was configured (requests per second). */
+export function limitLearned(
+  account: string,
+  facts: { readonly at: number; readonly configured: number | null; readonly limit: number },
+): Entry {
+  return {
+    row: laneRow(account, null, facts.at, {
+      event: 'account.limit',
+      to: null,
+      reason: `${facts.limit}/s`,
+    }),
+    level: facts.configured !== null && facts.limit < facts.configured ? 'warn' : 'info',
+    details: { configured: facts.configured ?? undefined, limit: facts.limit },
+  };
+}
+
+/** Rows name an account that is not configured: they wait for a reload or their deadline. */
+export function unknownAccount(account: string, at: number): Entry {
+  return {
+    row: laneRow(account, null, at, {
+      event: 'account.suspended',
+      to: 'suspended',
+      reason: 'unknown-account',
+    }),
+    level: 'warn',
+    details: { remedy: `add [accounts.${account}] to the configuration; its messages wait` },
+  };
+}
+
+function laneRow(
+  account: string,
+  sender: string | null,
+  at: number,
+  what: Pick<NewEvent, 'event' | 'to' | 'reason'>,
+): NewEvent {
+  return { at, messageId: null, account, sender, from: null, attempt: null, ...what };
+}
+
+function isoOf(seconds: number | null): string | undefined {
+  return seconds === null ? undefined : new Date(seconds * 1000).toISOString();
+}

@@ -1,0 +1,31 @@
+/**
+ * How a command ends: the exit codes of contract §4 (after sysexits.h), and the errors that carry one.
+ *
+ * A command that cannot do what was asked throws; cli.ts prints the message as one line and leaves with the
+ * code. SpoolError and ConfigError have codes of their own there.
+ */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  badUsage: 64,
+  tryAgain: 75,
+  badConfiguration: 78,
+} as const;
+
+/** The command failed; `message` says what, why and what to do, for a person. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError';
+  readonly exitCode: number = EXIT.failed;
+}
+
+/** What was asked makes no sense: `message` says what was expected. */
+export class UsageError extends CommandError {
+  override readonly name = 'UsageError';
+  override readonly exitCode = EXIT.badUsage;
+}
+
+/** Nothing is wrong but the moment: the same command may succeed later. */
+export class TryAgainError extends CommandError {
+  override readonly name = 'TryAgainError';
+  override readonly exitCode = EXIT.tryAgain;
+}

@@ -1,0 +1,78 @@
+/**
+ * Checks of values that came from outside (JSON, a caller without types): a table of fields, each with what
+ * it expects and whether a value is that. Names the key and what was found; never repeats a secret.
+ */
+export class SandboxOptionError extends Error {
+  override readonly name = 'SandboxOptionError';
+  readonly code = 'bad-sandbox-option';
+}
+
+export interface Check {
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
+  /** A complaint says only the type of what was found. */
+  readonly isSecret?: boolean;
+}
+
+export const FLAG: Check = {
+  expected: 'true or false',
+  accepts: (value) => typeof value === 'boolean',
+};
+
+export const AMOUNT: Check = {
+  expected: 'a number from 0',
+  accepts: (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0,
+};
+
+export const SECRET: Check = {
+  expected: 'a text that is not empty',
+  accepts: (value) => typeof value === 'string' && value !== '',
+  isSecret: true,
+};
+
+export function oneOf(words: readonly string[]): Check {
+  return {
+    expected: `one of ${words.join(', ')}`,
+    accepts: (value) => typeof value === 'string' && words.includes(value),
+  };
+}
+
+export function orNull(check: Check): Check {
+  return {
+    ...check,
+    expected: `${check.expected}, or null`,
+    accepts: (value) => value === null || check.accepts(value),
+  };
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Throws SandboxOptionError: the key, what was expected, what was found. */
+export function fail(path: string, expected: string, found: unknown): never {
+  const shown = found === undefined ? 'nothing' : JSON.stringify(found);
+  throw new SandboxOptionError(`${path}: expected ${expected}, found ${shown}`);
+}
+
+/** `value` as a record of which every key is in `fields` and every value is what its field accepts. */
+export function checkFields(
+  path: string,
+  value: unknown,
+  fields: Readonly<Record<string, Check>>,
+): Readonly<Record<string, unknown>> {
+  if (!isRecord(value)) fail(path === '' ? 'sandbox options' : path, 'an object', value);
+  for (const [key, item] of Object.entries(value)) {
+    const where = path === '' ? key : `${path}.${key}`;
+    const check = Object.hasOwn(fields, key) ? fields[key] : undefined;
+    if (check === undefined) {
+      throw new SandboxOptionError(
+        `${where}: unknown; known are ${Object.keys(fields).join(', ')}`,
+      );
+    }
+    if (!check.accepts(item)) {
+      fail(where, check.expected, check.isSecret === true ? typeof item : item);
+    }
+  }
+  return value;
+}

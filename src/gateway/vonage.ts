@@ -1,0 +1,218 @@
+/**
+ * Speaks `POST /sms/json` over a pool of kept-alive connections, one request at a time on each.
+ *
+ * Always holds: connect, headers, body and the whole exchange have a time limit; at most 64 KiB of an answer
+ * are read; redirects are not followed; Basic auth or a signature, never both (status 32). A request that
+ * undici never began to write never left; anything later that is not a whole answer is unanswered.
+ */
+import { Pool, type Dispatcher } from 'undici';
+import type { Claim } from '../core/claim.ts';
+import type { Observation } from '../core/observation.ts';
+import { readAnswer } from '../core/read-answer.ts';
+import { encodeForm, fieldsOf, type Signer } from './form.ts';
+import type { Gateway } from './gateway.ts';
+
+const BODY_MAX = 65_536;
+/** Connecting may take this long at most, whatever the request may. */
+const CONNECT_MAX_MS = 10_000;
+/** How often exchanges that outlast their time are looked for. */
+const SWEEP_MS = 1_000;
+
+export interface VonageOptions {
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  /** Null only with a signature. */
+  readonly apiSecret: string | null;
+  readonly signature: Pick<Signer, 'method' | 'secret'> | null;
+  readonly concurrency: number;
+  readonly timeoutMs: number;
+  /** Unix seconds. */
+  readonly now: () => number;
+}
+
+type Done = (observation: Observation) => void;
+
+export class VonageGateway implements Gateway {
+  readonly #pool: Pool;
+  readonly #path: string;
+  readonly #headers: readonly string[];
+  readonly #signer: Signer | null;
+  readonly #timeoutMs: number;
+  readonly #now: () => number;
+  readonly #open = new Set<Exchange>();
+  readonly #sweep: NodeJS.Timeout;
+
+  constructor(options: VonageOptions) {
+    const { origin, pathname } = new URL(options.baseUrl);
+    this.#path = `${pathname.replace(/\/$/, '')}/sms/json`;
+    this.#signer = options.signature && { apiKey: options.apiKey, ...options.signature };
+    this.#headers = headersOf(options);
+    this.#timeoutMs = options.timeoutMs;
+    this.#now = options.now;
+    this.#pool = new Pool(origin, {
+      connections: options.concurrency,
+      pipelining: 1,
+      maxResponseSize: BODY_MAX,
+      headersTimeout: options.timeoutMs,
+      bodyTimeout: options.timeoutMs,
+      connect: { timeout: Math.min(options.timeoutMs, CONNECT_MAX_MS) },
+    });
+    this.#sweep = setInterval(() => this.#breakOffLate(), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  send(claim: Claim, ttlMs: number, done: Done): void {
+    const exchange = new Exchange(this.#now, performance.now() + this.#timeoutMs, (observation) => {
+      this.#open.delete(exchange);
+      done(observation);
+    });
+    this.#open.add(exchange);
+    this.#pool.dispatch(
+      {
+        path: this.#path,
+        method: 'POST',
+        headers: this.#headers as string[],
+        body: encodeForm(fieldsOf(claim, ttlMs), this.#signer, this.#now()),
+      },
+      exchange,
+    );
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    await this.#pool.destroy();
+  }
+
+  /* headersTimeout and bodyTimeout start anew with every byte; this one does not. */
+  #breakOffLate(): void {
+    const now = performance.now();
+    for (const exchange of this.#open) {
+      if (exchange.endsAt > now) return;
+      exchange.breakOff();
+    }
+  }
+}
+
+function headersOf(options: VonageOptions): readonly string[] {
+  const headers = [
+    'content-type',
+    'application/x-www-form-urlencoded',
+    'accept',
+    'application/json',
+  ];
+  if (options.signature !== null) return headers;
+  const credentials = Buffer.from(`${options.apiKey}:${options.apiSecret ?? ''}`).toString(
+    'base64',
+  );
+  return [...headers, 'authorization', `Basic ${credentials}`];
+}
+
+/** One request and its answer, as undici tells of it. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly endsAt: number;
+  readonly #now: () => number;
+  readonly #done: Done;
+  #controller: Dispatcher.DispatchController | null = null;
+  #httpStatus: number | null = null;
+  #retryAfter: string | null = null;
+  #traceId: string | null = null;
+  #chunks: Buffer[] = [];
+  #isOver = false;
+
+  constructor(now: () => number, endsAt: number, done: Done) {
+    this.#now = now;
+    this.endsAt = endsAt;
+    this.#done = done;
+  }
+
+  /* Called as the request is about to be written: from here on it may have left. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#httpStatus = statusCode;
+    this.#retryAfter = first(headers['retry-after']);
+    this.#traceId = first(headers['x-nexmo-trace-id']);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    const [only] = this.#chunks;
+    const body = this.#chunks.length === 1 && only ? only : Buffer.concat(this.#chunks);
+    this.#finish(
+      readAnswer({
+        httpStatus: this.#httpStatus ?? 0,
+        body: body.toString('utf8'),
+        retryAfter: this.#retryAfter,
+        traceId: this.#traceId,
+        now: this.#now(),
+      }),
+    );
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const cause = causeOf(error);
+    if (this.#controller === null) {
+      this.#finish({ kind: 'never-left', cause });
+      return;
+    }
+    this.#finish({
+      kind: 'unanswered',
+      cause,
+      httpStatus: this.#httpStatus,
+      traceId: this.#traceId,
+    });
+  }
+
+  breakOff(): void {
+    this.#controller?.abort(Object.assign(new Error('took too long'), { code: 'TIMEOUT' }));
+  }
+
+  #finish(observation: Observation): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#done(observation);
+  }
+}
+
+function first(value: string | string[] | undefined): string | null {
+  return (Array.isArray(value) ? value[0] : value) ?? null;
+}
+
+/** A short word for an operator: `timeout`, `connection-reset`, `dns`, … never the peer's own text. */
+function causeOf(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return (
+    CAUSES[code] ??
+    code
+      .toLowerCase()
+      .replace(/^(und_err_|err_)/, '')
+      .replaceAll('_', '-')
+  );
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  TIMEOUT: 'timeout',
+  UND_ERR_HEADERS_TIMEOUT: 'timeout',
+  UND_ERR_BODY_TIMEOUT: 'timeout',
+  UND_ERR_CONNECT_TIMEOUT: 'connect-timeout',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'answer-too-large',
+  UND_ERR_SOCKET: 'connection-closed',
+  UND_ERR_DESTROYED: 'broken-off',
+  ECONNREFUSED: 'connection-refused',
+  ECONNRESET: 'connection-reset',
+  EPIPE: 'connection-reset',
+  ETIMEDOUT: 'connect-timeout',
+  ENOTFOUND: 'host-not-found',
+  EAI_AGAIN: 'host-not-found',
+  EHOSTUNREACH: 'host-unreachable',
+  ENETUNREACH: 'network-unreachable',
+};

@@ -1,0 +1,19 @@
+#!/usr/bin/env -S node --max-semi-space-size=8 --max-old-space-size=96
+/**
+ * argv in, exit code out. A Node that is too old is told so in one line before anything is imported that
+ * loads better-sqlite3, which crashes Node 20 instead of failing; so nothing may be imported statically here
+ * and nothing newer than Node 18 may be written.
+ */
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(
+    `sms-spoold: Node 22.19 or newer is needed, this is ${process.version} (${process.execPath})\n`,
+  );
+  process.exitCode = 1;
+} else {
+  const { main } = await import('./cli.ts');
+  process.exitCode = await main(process.argv.slice(2));
+}
+
+export {};

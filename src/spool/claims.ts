@@ -1,0 +1,115 @@
+/**
+ * Reads rows that are ready, in their turn, and claims them: `sending` and an attempt on disk, many in one
+ * transaction. What is read and what is claimed happens inside one write transaction of the caller, so no
+ * other program can come between.
+ */
+import { hash } from 'node:crypto';
+import type { Database, Statement } from 'better-sqlite3';
+import type { UncertainPolicy } from '../core/message.ts';
+import type { SourceKey } from '../core/turn.ts';
+import { READY, TURN } from './schema.ts';
+import { Bulk, type Value } from './bulk.ts';
+
+/** A row that is ready, as far as sending it needs. Names as in the table, in camel case. */
+export interface ReadyRow extends SourceKey {
+  readonly id: number;
+  readonly recipient: string;
+  readonly text: string | null;
+  readonly type: 'auto' | 'text' | 'unicode' | 'binary';
+  readonly body: string | null;
+  readonly udh: string | null;
+  readonly messageClass: number | null;
+  readonly priority: number;
+  readonly sendAt: number | null;
+  readonly expiresAt: number | null;
+  readonly onUncertain: UncertainPolicy | null;
+  readonly reference: string | null;
+  readonly entityId: string | null;
+  readonly contentId: string | null;
+  readonly accountRef: string | null;
+  readonly createdAt: number;
+  readonly state: 'queued' | 'retry';
+  readonly attempts: number;
+  readonly throttles: number;
+  readonly price: number | null;
+  readonly lastAttempt: number;
+  readonly follows: number | null;
+}
+
+const COLUMNS = `id, recipient, text, sender, account, campaign, type, body, udh, message_class AS messageClass,
+  priority, send_at AS sendAt, expires_at AS expiresAt, on_uncertain AS onUncertain, reference,
+  entity_id AS entityId, content_id AS contentId, account_ref AS accountRef,
+  created_at AS createdAt, state, attempts, throttles, price, last_attempt AS lastAttempt, follows`;
+
+/** An attempt about to be written: a claim as far as the spool is concerned. */
+export interface NewAttempt {
+  /** The message's. */
+  readonly id: number;
+  readonly number: number;
+  readonly clientRef: string;
+  readonly follows: number | null;
+}
+
+export class Claims {
+  readonly #select: Statement<
+    [string | null, string | null, string | null, number, number],
+    ReadyRow
+  >;
+  readonly #mark: Bulk;
+  readonly #attempts: Bulk;
+  readonly #tagKey: string;
+
+  constructor(db: Database) {
+    this.#select = db.prepare(
+      `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS ? AND sender IS ?
+        AND campaign IS ? ORDER BY ${TURN} LIMIT ? OFFSET ?`,
+    );
+    this.#mark = new Bulk(
+      db,
+      3,
+      (values) => `UPDATE messages SET state = 'sending', attempts = attempts + 1,
+        last_attempt = v.column2, next_attempt_at = NULL, updated_at = v.column3
+        FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.due_at IS NULL
+        AND (messages.state = 'queued' OR messages.state = 'retry')`,
+    );
+    this.#attempts = new Bulk(
+      db,
+      5,
+      (values) => `INSERT INTO attempts (message_id, number, began_at, client_ref, follows)
+        VALUES ${values}`,
+    );
+    this.#tagKey = db
+      .prepare<[], string>(`SELECT value FROM spool WHERE name = 'tag-key'`)
+      .pluck()
+      .get() as string;
+  }
+
+  /** The next `limit` ready rows of a source in their turn, after the first `skip`. */
+  peek(source: SourceKey, limit: number, skip: number): ReadyRow[] {
+    return this.#select.all(source.account, source.sender, source.campaign, limit, skip);
+  }
+
+  /** Marks rows as `sending`, each with its attempt. All rows were peeked in this transaction. */
+  write(attempts: readonly NewAttempt[], now: number): void {
+    const marks: Value[] = [];
+    const rows: Value[] = [];
+    for (const one of attempts) {
+      marks.push(one.id, one.number, now);
+      rows.push(one.id, one.number, now, one.clientRef, one.follows);
+    }
+    const changed = this.#mark.run(marks);
+    if (changed !== attempts.length) {
+      throw new Error(`claimed ${changed} of ${attempts.length} rows inside one transaction`);
+    }
+    this.#attempts.run(rows);
+  }
+
+  /**
+   * What travels with the request and comes back with every receipt: message id, attempt, and an 80-bit tag
+   * under a key that the spool keeps to itself. At most 40 characters (`client-ref`, older documents' limit).
+   */
+  clientRef(messageId: number, number: number): string {
+    const subject = `${messageId.toString(36)}.${number.toString(36)}`;
+    return `${subject}.${hash('sha256', `${this.#tagKey}:${subject}`, 'hex').slice(0, 20)}`;
+  }
+}

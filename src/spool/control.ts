@@ -1,0 +1,100 @@
+/**
+ * What operators asked for, as rows: read in order, answered once. Requeue's and cancel's writes are here;
+ * who may be cancelled or requeued is decided by core/requests.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+
+export interface ControlRow {
+  readonly id: number;
+  readonly verb: 'pause' | 'resume' | 'cancel' | 'requeue' | 'restored-hold' | 'restored-resend';
+  readonly messageId: number | null;
+  readonly campaign: string | null;
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly affected: number | null;
+}
+
+export class Control {
+  readonly #open: Statement<[number, number], ControlRow>;
+  readonly #answer: Statement<[number | null, number, string | null, number]>;
+  readonly #mark: Statement<[number, number]>;
+  readonly #requeue: Statement<[number, number | null, number | null, number, number]>;
+  readonly #suppressed: Statement<[string, string], number>;
+  readonly #doubtful: Statement<[number], number | null>;
+
+  constructor(db: Database) {
+    this.#open = db.prepare(
+      `SELECT id, verb, message_id AS messageId, campaign, account, sender, affected FROM control
+        WHERE done_at IS NULL AND id > ? ORDER BY id LIMIT ?`,
+    );
+    this.#answer = db.prepare(
+      'UPDATE control SET done_at = ?, affected = ?, refused = ? WHERE id = ?',
+    );
+    this.#mark = db.prepare('UPDATE messages SET cancel_asked = ? WHERE id = ?');
+    this.#requeue = db.prepare(
+      `UPDATE messages SET state = 'queued', reason = 'requeued', attempts = 0, throttles = 0,
+        status = NULL, next_attempt_at = NULL, cancel_asked = NULL,
+        due_at = CASE WHEN send_at > ? THEN send_at END, restarted_at = last_attempt, expires_at = coalesce(?, expires_at), follows = ?,
+        updated_at = ? WHERE id = ?`,
+    );
+    this.#suppressed = db
+      .prepare<[string, string], number>(`SELECT 1 FROM suppressions WHERE recipient IN (?, ?)`)
+      .pluck();
+    /* Surely refused: never left, or a refusal that no verdict called doubtful (then `follows` names it). */
+    this.#doubtful = db
+      .prepare<[number], number | null>(
+        `SELECT max(number) FROM attempts JOIN messages ON messages.id = attempts.message_id
+          WHERE message_id = ? AND (route IS NULL OR route IN ('await-receipt','uncertain')
+          OR attempts.status IN (5, 13) OR number = messages.follows)`,
+      )
+      .pluck();
+  }
+
+  /** Requests that wait for an answer, with an id above `after`, oldest first. */
+  open(after: number, limit: number): readonly ControlRow[] {
+    return this.#open.all(after, limit);
+  }
+
+  /** Notes progress; `doneAt` null = not done yet. `refused` says why nothing could be done. */
+  answer(
+    id: number,
+    answer: {
+      readonly doneAt: number | null;
+      readonly affected: number;
+      readonly refused: string | null;
+    },
+  ): void {
+    this.#answer.run(answer.doneAt, answer.affected, answer.refused, id);
+  }
+
+  /** An open attempt, or an uncertain message, is not to be sent again. */
+  markCancelled(messageId: number, controlId: number): void {
+    this.#mark.run(controlId, messageId);
+  }
+
+  /**
+   * Starts the message over; one that is scheduled for later waits for that. `expiresAt` null = the deadline
+   * stays; `follows` null = surely no duplicate.
+   */
+  requeue(
+    messageId: number,
+    over: {
+      readonly expiresAt: number | null;
+      readonly follows: number | null;
+      readonly now: number;
+    },
+  ): void {
+    this.#requeue.run(over.now, over.expiresAt, over.follows, over.now, messageId);
+  }
+
+  /** The latest attempt that may have been accepted; null = every attempt was surely refused. */
+  doubtfulAttempt(messageId: number): number | null {
+    return this.#doubtful.get(messageId) ?? null;
+  }
+
+  /** Whether the recipient, with or without its plus sign, is not to be sent to. */
+  isSuppressed(recipient: string): boolean {
+    const digits = recipient.replace(/^\+/, '');
+    return this.#suppressed.get(digits, `+${digits}`) !== undefined;
+  }
+}

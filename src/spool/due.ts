@@ -1,0 +1,161 @@
+/**
+ * Reads what the passing of time brings: rows whose instant has come, rows past their deadline, and attempts
+ * that a crash left open. Every read is bounded; what to do with a row is decided elsewhere.
+ */
+import type { SourceKey } from '../core/turn.ts';
+import type { Database, Statement } from 'better-sqlite3';
+import type { State, UncertainPolicy } from '../core/message.ts';
+import { READY } from './schema.ts';
+
+export interface DueRow extends SourceKey {
+  readonly id: number;
+  readonly state: State;
+  readonly priority: number;
+  readonly recipient: string;
+  readonly reference: string | null;
+  readonly sendAt: number | null;
+  readonly expiresAt: number | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly attempts: number;
+  readonly throttles: number;
+  readonly lastAttempt: number;
+  readonly price: number | null;
+  readonly onUncertain: UncertainPolicy | null;
+  readonly cancelAsked: number | null;
+  readonly follows: number | null;
+}
+
+/* A client that switched the constraints off may have put a blob where a text belongs. */
+const COLUMNS = `id, state, account, sender, campaign, priority,
+  CAST(recipient AS TEXT) AS recipient, CAST(reference AS TEXT) AS reference,
+  send_at AS sendAt, expires_at AS expiresAt, created_at AS createdAt, updated_at AS updatedAt,
+  attempts, throttles, last_attempt AS lastAttempt, price, on_uncertain AS onUncertain,
+  cancel_asked AS cancelAsked, follows`;
+
+type SourceAt = [string | null, string | null, string | null, number];
+
+export class Due {
+  readonly #due: Statement<[number, number], DueRow>;
+  readonly #nextDue: Statement<[], number>;
+  readonly #expiring: Statement<[number, number], DueRow>;
+  readonly #nextExpiry: Statement<[], number>;
+  readonly #priorityBelow: Statement<SourceAt, number>;
+  readonly #oldest: Statement<[...SourceAt, number], DueRow>;
+  readonly #sending: Statement<[number], DueRow>;
+  readonly #message: Statement<[number], DueRow>;
+  readonly #campaign: Statement<[string, number, number], DueRow>;
+  readonly #unanswered: Statement<[number], number>;
+  readonly #lastRoute: Statement<[number], string | null>;
+  readonly #beyond: Statement<[number], DueRow>;
+
+  constructor(db: Database) {
+    const from = `SELECT ${COLUMNS} FROM messages`;
+    const source = `${READY} AND account IS ? AND sender IS ? AND campaign IS ?`;
+    this.#due = db.prepare(
+      `${from} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?`,
+    );
+    this.#nextDue = db
+      .prepare<[], number>('SELECT min(due_at) FROM messages WHERE due_at < 1e10')
+      .pluck();
+    this.#expiring = db.prepare(
+      `${from} WHERE state IN ('queued','retry') AND expires_at IS NOT NULL AND expires_at <= ?
+        ORDER BY expires_at LIMIT ?`,
+    );
+    this.#nextExpiry = db
+      .prepare<[], number>(
+        `SELECT min(expires_at) FROM messages
+          WHERE state IN ('queued','retry') AND expires_at IS NOT NULL AND expires_at < 1e10`,
+      )
+      .pluck();
+    this.#priorityBelow = db
+      .prepare<SourceAt, number>(
+        `SELECT priority FROM messages WHERE ${source} AND priority < ? ORDER BY priority DESC LIMIT 1`,
+      )
+      .pluck();
+    this.#oldest = db.prepare(
+      `${from} WHERE ${source} AND priority = ? AND (expires_at IS NULL) = 1
+        ORDER BY expires_at, id LIMIT ?`,
+    );
+    this.#sending = db.prepare(`${from} WHERE state = 'sending' ORDER BY id LIMIT ?`);
+    this.#message = db.prepare(`${from} WHERE id = ?`);
+    this.#campaign = db.prepare(`${from} WHERE campaign = ? AND id > ? ORDER BY id LIMIT ?`);
+    this.#unanswered = db
+      .prepare<[number], number>(
+        `SELECT 1 FROM messages JOIN attempts ON attempts.message_id = messages.id
+          WHERE messages.id = ? AND number > restarted_at AND route = 'uncertain' LIMIT 1`,
+      )
+      .pluck();
+    this.#lastRoute = db
+      .prepare<[number], string | null>(
+        `SELECT route FROM messages JOIN attempts ON attempts.message_id = messages.id
+          AND attempts.number = messages.last_attempt WHERE messages.id = ?`,
+      )
+      .pluck();
+    this.#beyond = db.prepare(`${from} WHERE due_at >= 1e10 AND state = 'queued' LIMIT ?`);
+  }
+
+  /** Rows whose `due_at` has come, earliest first. */
+  due(now: number, limit: number): readonly DueRow[] {
+    return this.#due.all(now, limit);
+  }
+
+  /** The earliest instant any row waits for; null = none. What is no instant is found by `beyond`. */
+  nextDueAt(): number | null {
+    return this.#nextDue.get() ?? null;
+  }
+
+  /** The earliest deadline of its own that any waiting row has; null = none. */
+  nextExpiryAt(): number | null {
+    return this.#nextExpiry.get() ?? null;
+  }
+
+  /** Waiting rows whose own `expires_at` has passed, earliest first. */
+  expiring(now: number, limit: number): readonly DueRow[] {
+    return this.#expiring.all(now, limit);
+  }
+
+  /** The oldest rows of each priority of a source that have no deadline of their own. */
+  *oldest(source: SourceKey, limit: number): Generator<DueRow> {
+    let priority: number | undefined = 10;
+    const { account, sender, campaign } = source;
+    for (;;) {
+      priority = this.#priorityBelow.get(account, sender, campaign, priority);
+      if (priority === undefined) return;
+      yield* this.#oldest.all(account, sender, campaign, priority, limit);
+    }
+  }
+
+  /** Rows that a crash left `sending`. */
+  sending(limit: number): readonly DueRow[] {
+    return this.#sending.all(limit);
+  }
+
+  /** One message; null = there is none. */
+  message(id: number): DueRow | null {
+    return this.#message.get(id) ?? null;
+  }
+
+  /** A campaign's rows with an id above `after`, in whatever state. */
+  campaign(campaign: string, after: number, limit: number): readonly DueRow[] {
+    return this.#campaign.all(campaign, after, limit);
+  }
+
+  /**
+   * Whether an attempt since the last requeue was never answered. Asked only where there may be one: a row
+   * that `follows` nothing has none.
+   */
+  isUnanswered({ id, follows }: Pick<DueRow, 'id' | 'follows'>): boolean {
+    return follows !== null && this.#unanswered.get(id) !== undefined;
+  }
+
+  /** Whether the last attempt of an uncertain message was answered: an earlier one made it uncertain. */
+  isLastAnswered(id: number): boolean {
+    return this.#lastRoute.get(id) !== 'uncertain';
+  }
+
+  /** Queued rows that wait for an instant that is none: smuggled in past the constraints. */
+  beyond(limit: number): readonly DueRow[] {
+    return this.#beyond.all(limit);
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * The rows of `accounts` and `senders`: what the lanes in memory are worth remembering over a restart, and
+ * what operators read.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+
+export interface GateRow {
+  readonly account: string;
+  /** Null = the account itself. */
+  readonly sender: string | null;
+  readonly state: 'active' | 'suspended' | 'paused';
+  readonly reason: string | null;
+  readonly since: number;
+  readonly nextProbeAt: number | null;
+}
+
+export interface RateRow {
+  readonly account: string;
+  readonly sender: string | null;
+  readonly configuredRate: number | null;
+  readonly learnedRate: number | null;
+  readonly now: number;
+}
+
+type GateValues = [string, string, string, string | null, number, number | null];
+
+export class Gates {
+  readonly #account: Statement;
+  readonly #sender: Statement<GateValues>;
+  readonly #accountRate: Statement;
+  readonly #senderRate: Statement;
+  readonly #rows: Statement<[], GateRow>;
+  readonly #learned: Statement<[string], number | null>;
+  readonly #forget: Statement<[string]>;
+
+  constructor(db: Database) {
+    const gate = `state = excluded.state, reason = excluded.reason, since = excluded.since,
+      next_probe_at = excluded.next_probe_at`;
+    const rate = 'configured_rate = excluded.configured_rate, learned_rate = excluded.learned_rate';
+    this.#account = db.prepare(
+      `INSERT INTO accounts (name, state, reason, since, next_probe_at) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT(name) DO UPDATE SET ${gate}`,
+    );
+    this.#sender = db.prepare(
+      `INSERT INTO senders (account, sender, state, reason, since, next_probe_at)
+        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(account, sender) DO UPDATE SET ${gate}`,
+    );
+    this.#accountRate = db.prepare(
+      `INSERT INTO accounts (name, since, configured_rate, learned_rate) VALUES (?, ?, ?, ?)
+        ON CONFLICT(name) DO UPDATE SET ${rate}`,
+    );
+    this.#senderRate = db.prepare(
+      `INSERT INTO senders (account, sender, since, configured_rate, learned_rate)
+        VALUES (?, ?, ?, ?, ?) ON CONFLICT(account, sender) DO UPDATE SET ${rate}`,
+    );
+    this.#rows = db.prepare(
+      `SELECT name AS account, NULL AS sender, state, reason, since, next_probe_at AS nextProbeAt
+        FROM accounts UNION ALL
+        SELECT account, sender, state, reason, since, next_probe_at FROM senders`,
+    );
+    this.#learned = db
+      .prepare<[string], number | null>('SELECT learned_rate FROM accounts WHERE name = ?')
+      .pluck();
+    this.#forget = db.prepare('DELETE FROM accounts WHERE name = ?');
+  }
+
+  all(): readonly GateRow[] {
+    return this.#rows.all();
+  }
+
+  write(row: GateRow): void {
+    const rest = [row.state, row.reason, row.since, row.nextProbeAt] as const;
+    if (row.sender === null) this.#account.run(row.account, ...rest);
+    else this.#sender.run(row.account, row.sender, ...rest);
+  }
+
+  writeRate(row: RateRow): void {
+    const rest = [row.now, row.configuredRate, row.learnedRate] as const;
+    if (row.sender === null) this.#accountRate.run(row.account, ...rest);
+    else this.#senderRate.run(row.account, row.sender, ...rest);
+  }
+
+  /** The limit the gateway named last; null = it never did. */
+  learnedRate(account: string): number | null {
+    return this.#learned.get(account) ?? null;
+  }
+
+  /** Removes an account that is configured no more. */
+  forget(account: string): void {
+    this.#forget.run(account);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Brings a spool to the schema this program knows, forward only, one transaction a version.
+ *
+ * Always holds: a file that is not a spool, bears triggers that are not ours, or comes from a newer program
+ * is left untouched. Views and tables of an operator's own are welcome.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Database } from 'better-sqlite3';
+import { SpoolError } from './errors.ts';
+import { SCHEMA_1 } from './schema.ts';
+
+/** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
+const APPLICATION_ID = 0x736d7370;
+
+const MIGRATIONS: readonly ((db: Database) => void)[] = [
+  (db) => {
+    db.exec(SCHEMA_1);
+    db.prepare(`INSERT INTO spool (name, value) VALUES ('tag-key', ?)`).run(
+      randomBytes(32).toString('hex'),
+    );
+  },
+];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** What the file is, from its own marks. Throws SpoolError when it must not be touched. */
+export function inspect(db: Database, path: string): { version: number } {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  const applicationId = db.pragma('application_id', { simple: true }) as number;
+  const tables = db
+    .prepare(`SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'`)
+    .pluck()
+    .get() as number;
+  if (version === 0 && applicationId === 0 && tables === 0) return { version: 0 };
+  if (applicationId !== APPLICATION_ID) {
+    throw new SpoolError(
+      'not-a-spool',
+      `${path} is an SQLite database, but not a spool of sms-spoold; it was left untouched. ` +
+        `Name another file in spool.path, or an empty one to make a spool of.`,
+    );
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new SpoolError(
+      'newer-schema',
+      `${path} has schema version ${version}; this program knows up to ${SCHEMA_VERSION}. ` +
+        `Install the newer sms-spoold that made it.`,
+    );
+  }
+  refuseStrangeTriggers(db, path);
+  return { version };
+}
+
+function refuseStrangeTriggers(db: Database, path: string): void {
+  const known = ownTriggers();
+  const rows = db
+    .prepare(`SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name`)
+    .all() as { name: string; sql: string }[];
+  const strange = rows.find((row) => known.get(row.name) !== row.sql);
+  if (strange === undefined) return;
+  throw new SpoolError(
+    'strange-trigger',
+    `${path} bears the trigger "${strange.name}", which is not one of sms-spoold's; it was left untouched. ` +
+      `Remove it: DROP TRIGGER "${strange.name}";`,
+  );
+}
+
+/* Read from the schema's own text: what SQLite keeps of a trigger is the statement as it was given. */
+function ownTriggers(): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const match of SCHEMA_1.matchAll(/^CREATE TRIGGER (\w+)[\s\S]*?^END(?=;)/gm)) {
+    if (match[1] !== undefined) found.set(match[1], match[0]);
+  }
+  return found;
+}
+
+/** Runs the missing migrations; returns the version it found. The caller holds no transaction. */
+export function migrate(db: Database, path: string): number {
+  const run = db.transaction((): number => {
+    const { version } = inspect(db, path);
+    for (const [index, step] of MIGRATIONS.entries()) {
+      if (index >= version) step(db);
+    }
+    if (version < SCHEMA_VERSION) {
+      db.pragma(`application_id = ${APPLICATION_ID}`);
+      db.pragma(`user_version = ${SCHEMA_VERSION}`);
+    }
+    return version;
+  });
+  return run.immediate();
+}

@@ -1,0 +1,141 @@
+/**
+ * Opens a spool: every connection of ours is WAL, synchronous=FULL, trusted_schema=OFF, and waits for nobody
+ * (busy timeout 0; whoever can wait tries again asynchronously).
+ *
+ * Always holds: once SQLite has the file open, nothing in the process opens and closes it, its -wal or its
+ * -shm other than through SQLite, because closing such a descriptor drops SQLite's locks. What must be known
+ * beforehand is asked with stat, which opens nothing.
+ */
+import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { SpoolError } from './errors.ts';
+import { inspect, migrate, SCHEMA_VERSION } from './migrations.ts';
+
+export type { Database } from 'better-sqlite3';
+
+export interface OpenOptions {
+  /** Make the file when it is missing, and bring an older schema up to date. */
+  readonly create?: boolean;
+  /** Nothing will be written. The file must be a spool of the current schema. */
+  readonly readonly?: boolean;
+  /** Milliseconds to wait for another writer: for commands; the daemon waits asynchronously. Default 0. */
+  readonly busyTimeoutMs?: number;
+}
+
+/** A connection to the spool at `path`. Throws SpoolError; the file is then as it was. */
+export function openSpool(path: string, options: OpenOptions = {}): Database {
+  refuseWhatIsNoFile(path, options.create ?? false);
+  if (options.readonly !== true) refuseWhatCannotBeWritten(path);
+  let db: Database | null = null;
+  try {
+    db = new Sqlite(path, {
+      timeout: options.busyTimeoutMs ?? 0,
+      readonly: options.readonly ?? false,
+    });
+    prepare(db, path, options);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw explain(error, path);
+  }
+}
+
+function prepare(db: Database, path: string, options: OpenOptions): void {
+  db.pragma('trusted_schema = OFF');
+  const { version } = inspect(db, path);
+  if (options.create) {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    if (version < SCHEMA_VERSION) migrate(db, path);
+    return;
+  }
+  if (version < SCHEMA_VERSION) {
+    throw new SpoolError(
+      'not-a-spool',
+      version === 0
+        ? `${path} is empty, not a spool yet. Make it one: sms-spoold init`
+        : `${path} has schema version ${version}, older than ${SCHEMA_VERSION}. Bring it up to date: sms-spoold init`,
+    );
+  }
+  if (!options.readonly) db.pragma('synchronous = FULL');
+}
+
+function refuseWhatIsNoFile(path: string, create: boolean): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) {
+    throw new SpoolError(
+      'not-a-spool',
+      `${path} is a directory; spool.path must name a file in one.`,
+    );
+  }
+  if (found !== undefined && !found.isFile()) {
+    throw new SpoolError('not-a-spool', `${path} is not a regular file; spool.path must name one.`);
+  }
+  if (found !== undefined) return;
+  if (!create) {
+    throw new SpoolError(
+      'not-accessible',
+      `There is no spool at ${path}. Make one: sms-spoold init`,
+    );
+  }
+  refuseMissingFolder(path);
+}
+
+/** Throws SpoolError when there is no folder to hold a file at `path`. */
+export function refuseMissingFolder(path: string): void {
+  if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true) return;
+  throw new SpoolError(
+    'not-accessible',
+    `The folder ${dirname(path)} does not exist; make it, then run sms-spoold init.`,
+  );
+}
+
+/* SQLite would open such a file for reading and say nothing until the first write. */
+function refuseWhatCannotBeWritten(path: string): void {
+  try {
+    if (statSync(path, { throwIfNoEntry: false }) !== undefined) accessSync(path, constants.W_OK);
+  } catch (cause) {
+    throw notWritable(path, { cause });
+  }
+}
+
+function notWritable(path: string, options: ErrorOptions): SpoolError {
+  return new SpoolError(
+    'not-accessible',
+    `${path} cannot be opened for writing. The file must be writable for this user, and so must its ` +
+      `folder, where SQLite keeps ${path}-wal and ${path}-shm.`,
+    options,
+  );
+}
+
+/** SQLite's errors in an operator's words; anything else comes back as it is. */
+export function explain(error: unknown, path: string): unknown {
+  if (!(error instanceof Sqlite.SqliteError)) return error;
+  const { code } = error;
+  const cause = { cause: error };
+  if (code === 'SQLITE_NOTADB') {
+    return new SpoolError(
+      'not-a-spool',
+      `${path} is not an SQLite database; it was left untouched.`,
+      cause,
+    );
+  }
+  if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY')) {
+    return notWritable(path, cause);
+  }
+  if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_IOERR')) {
+    return new SpoolError('broken', `${path}: SQLite reports ${code}: ${error.message}`, cause);
+  }
+  return error;
+}
+
+/** Whether another connection holds what we want right now: try again soon. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
+}
+
+/** Whether the disk is full: what waits to be written stays in memory and is tried again. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code === 'SQLITE_FULL';
+}

@@ -1,0 +1,167 @@
+/**
+ * What the command line reads from a spool. Nothing here writes, and no read transaction outlives a call:
+ * long lists come in pages by id, so that a slow reader neither fills memory nor keeps the WAL from being
+ * reused.
+ */
+import type { Database } from 'better-sqlite3';
+import type { State } from '../core/message.ts';
+
+/** A row of `messages`, contract columns only. Times are Unix seconds. */
+export interface MessageRow {
+  readonly id: number;
+  readonly state: State;
+  readonly reason: string | null;
+  readonly status: number | null;
+  readonly recipient: string;
+  readonly text: string | null;
+  readonly sender: string | null;
+  readonly account: string | null;
+  readonly type: string;
+  readonly body: string | null;
+  readonly udh: string | null;
+  readonly message_class: number | null;
+  readonly priority: number;
+  readonly send_at: number | null;
+  readonly expires_at: number | null;
+  readonly on_uncertain: string | null;
+  readonly reference: string | null;
+  readonly campaign: string | null;
+  readonly idempotency_key: string | null;
+  readonly entity_id: string | null;
+  readonly content_id: string | null;
+  readonly account_ref: string | null;
+  readonly created_at: number;
+  readonly attempts: number;
+  readonly throttles: number;
+  readonly next_attempt_at: number | null;
+  readonly updated_at: number;
+  readonly parts: number | null;
+  readonly price: number | null;
+}
+
+const MESSAGE_COLUMNS =
+  'id, state, reason, status, recipient, text, sender, account, type, body, udh, message_class, priority, ' +
+  'send_at, expires_at, on_uncertain, reference, campaign, idempotency_key, entity_id, content_id, ' +
+  'account_ref, created_at, attempts, throttles, next_attempt_at, updated_at, parts, price';
+
+/** Which messages; null = any. */
+export interface MessageFilter {
+  readonly state: State | null;
+  readonly campaign: string | null;
+  /** With or without the leading +. */
+  readonly recipient: string | null;
+  readonly reference: string | null;
+  readonly account: string | null;
+  readonly sender: string | null;
+}
+
+/** What a NULL account or sender stands for: they are one with the default (contract §1). */
+export interface Defaults {
+  readonly account: string | null;
+  /** Account name → its default sender; accounts without one are left out. */
+  readonly senders: ReadonlyMap<string, string>;
+}
+
+const PAGE = 500;
+
+/** Matching messages, newest first, at most `limit`. */
+export function* messagesMatching(
+  db: Database,
+  filter: MessageFilter,
+  defaults: Defaults,
+  limit: number,
+): Generator<MessageRow, void, undefined> {
+  const { where, values } = conditions(filter, defaults);
+  const page = db.prepare(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id < ? ${where} ORDER BY id DESC LIMIT ?`,
+  );
+  let before = Number.MAX_SAFE_INTEGER;
+  for (let left = limit; left > 0;) {
+    const rows = page.all(before, ...values, Math.min(PAGE, left)) as MessageRow[];
+    yield* rows;
+    left -= rows.length;
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    before = last.id;
+  }
+}
+
+function conditions(
+  filter: MessageFilter,
+  defaults: Defaults,
+): { readonly where: string; readonly values: readonly string[] } {
+  const terms: string[] = [];
+  const values: string[] = [];
+  const add = (term: string, ...bound: readonly string[]): void => {
+    terms.push(`AND ${term}`);
+    values.push(...bound);
+  };
+  for (const column of ['state', 'campaign', 'reference'] as const) {
+    const value = filter[column];
+    if (value !== null) add(`${column} = ?`, value);
+  }
+  if (filter.recipient !== null) {
+    const plain = filter.recipient.replace(/^\+/, '');
+    add('recipient IN (?, ?)', plain, `+${plain}`);
+  }
+  if (filter.account !== null) {
+    const orDefault = filter.account === defaults.account ? ' OR account IS NULL' : '';
+    add(`(account = ?${orDefault})`, filter.account);
+  }
+  if (filter.sender !== null) {
+    const accounts = [...defaults.senders].filter(([, sender]) => sender === filter.sender);
+    add(
+      `(sender = ? OR (sender IS NULL AND coalesce(account, ?) IN (SELECT value FROM json_each(?))))`,
+      filter.sender,
+      defaults.account ?? '',
+      JSON.stringify(accounts.map(([account]) => account)),
+    );
+  }
+  return { where: terms.join(' '), values };
+}
+
+/** The message, or null when there is none of that id. */
+export function messageOf(db: Database, id: number): MessageRow | null {
+  const row = db.prepare(`SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id = ?`).get(id);
+  return (row as MessageRow | undefined) ?? null;
+}
+
+/** The message that used an idempotency key, pruned or not; null when none did. */
+export function userOfKey(db: Database, key: string): number | null {
+  const id = db.prepare(`SELECT message_id FROM keys WHERE key = ?`).pluck().get(key);
+  return (id as number | undefined) ?? null;
+}
+
+/** A row of `control`. */
+export interface ControlRow {
+  readonly id: number;
+  readonly asked_at: number;
+  readonly verb: string;
+  readonly message_id: number | null;
+  readonly campaign: string | null;
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly done_at: number | null;
+  readonly affected: number | null;
+  readonly refused: string | null;
+}
+
+const CONTROL_COLUMNS =
+  'id, asked_at, verb, message_id, campaign, account, sender, done_at, affected, refused';
+
+/** The control rows of these ids, in order of id. */
+export function controlRows(db: Database, ids: readonly number[]): readonly ControlRow[] {
+  return db
+    .prepare(
+      `SELECT ${CONTROL_COLUMNS} FROM control
+       WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`,
+    )
+    .all(JSON.stringify(ids)) as ControlRow[];
+}
+
+/** The control rows that the daemon has not done yet, oldest first. */
+export function openControlRows(db: Database): readonly ControlRow[] {
+  return db
+    .prepare(`SELECT ${CONTROL_COLUMNS} FROM control WHERE done_at IS NULL ORDER BY id LIMIT 1000`)
+    .all() as ControlRow[];
+}

@@ -1,0 +1,117 @@
+/**
+ * Finds out which sources have rows that are ready: all of them by a skip scan over the ready index (at
+ * start, after a bulk load, and once in a while), or just the new rows one by one.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import type { SourceKey, Turn } from '../core/turn.ts';
+import { READY, TURN } from './schema.ts';
+
+export interface SourceHead extends SourceKey {
+  readonly head: Turn;
+}
+
+interface NewRow extends SourceKey {
+  readonly id: number;
+  readonly priority: number;
+  readonly expiresAt: number | null;
+  readonly dueAt: number | null;
+  readonly createdAt: number;
+  readonly state: string;
+}
+
+type Level = 'account' | 'sender' | 'campaign';
+
+/** Names of one level under a fixed prefix: NULL first, then each in order, one seek a name. */
+class Names {
+  readonly #hasNull: Statement<unknown[], number>;
+  readonly #first: Statement<unknown[], string>;
+  readonly #next: Statement<unknown[], string>;
+
+  constructor(db: Database, level: Level, under: readonly Level[]) {
+    const where = [READY, ...under.map((name) => `${name} IS ?`)].join(' AND ');
+    this.#hasNull = db
+      .prepare<unknown[], number>(
+        `SELECT 1 FROM messages WHERE ${where} AND ${level} IS NULL LIMIT 1`,
+      )
+      .pluck();
+    const named = (condition: string): Statement<unknown[], string> =>
+      db
+        .prepare<unknown[], string>(
+          `SELECT ${level} FROM messages WHERE ${where} AND ${level} ${condition} ORDER BY ${level} LIMIT 1`,
+        )
+        .pluck();
+    this.#first = named('IS NOT NULL');
+    this.#next = named('> ?');
+  }
+
+  *list(under: readonly (string | null)[]): Generator<string | null> {
+    if (this.#hasNull.get(...under) !== undefined) yield null;
+    let name = this.#first.get(...under);
+    while (name !== undefined) {
+      yield name;
+      name = this.#next.get(...under, name);
+    }
+  }
+}
+
+export class Sources {
+  readonly #accounts: Names;
+  readonly #senders: Names;
+  readonly #campaigns: Names;
+  readonly #head: Statement<[string | null, string | null, string | null], Turn>;
+  readonly #newRows: Statement<[number, number], NewRow>;
+  readonly #lastId: Statement<[], number>;
+
+  constructor(db: Database) {
+    this.#accounts = new Names(db, 'account', []);
+    this.#senders = new Names(db, 'sender', ['account']);
+    this.#campaigns = new Names(db, 'campaign', ['account', 'sender']);
+    this.#head = db.prepare(
+      `SELECT id, priority, expires_at AS expiresAt FROM messages WHERE ${READY} AND account IS ?
+        AND sender IS ? AND campaign IS ? ORDER BY ${TURN} LIMIT 1`,
+    );
+    this.#newRows = db.prepare(
+      `SELECT id, account, sender, campaign, priority, expires_at AS expiresAt, due_at AS dueAt, created_at AS createdAt,
+        state
+        FROM messages WHERE id > ? ORDER BY id LIMIT ?`,
+    );
+    this.#lastId = db
+      .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`)
+      .pluck();
+  }
+
+  /** Every source with a ready row, at most `limit`, each with its head. */
+  *scan(limit: number): Generator<SourceHead> {
+    let found = 0;
+    for (const key of this.#keys()) {
+      const head = this.head(key);
+      if (head !== null) yield { ...key, head };
+      if (++found >= limit) return;
+    }
+  }
+
+  *#keys(): Generator<SourceKey> {
+    for (const account of this.#accounts.list([])) {
+      for (const sender of this.#senders.list([account])) {
+        for (const campaign of this.#campaigns.list([account, sender])) {
+          yield { account, sender, campaign };
+        }
+      }
+    }
+  }
+
+  /** The head of one source; null = nothing is ready there. */
+  head({ account, sender, campaign }: SourceKey): Turn | null {
+    return this.#head.get(account, sender, campaign) ?? null;
+  }
+
+  /** Rows with an id above `after`, oldest first, at most `limit`. */
+  newRows(after: number, limit: number): readonly NewRow[] {
+    return this.#newRows.all(after, limit);
+  }
+
+  /** The highest id ever given out; 0 = none. */
+  lastId(): number {
+    return this.#lastId.get() ?? 0;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The spool as the daemon uses it: its verbs, grouped by what they are about, over one connection, and the
+ * one write transaction at a time in which they are called.
+ *
+ * Always holds: a transaction is synchronous and never held across an await. A lock held by another program
+ * is answered `busy` at once; the caller comes back later.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import { Claims } from './claims.ts';
+import { Control } from './control.ts';
+import { Due } from './due.ts';
+import { EventLog } from './event-log.ts';
+import { Gates } from './gates.ts';
+import { Moves } from './moves.ts';
+import { explain, isBusy, openSpool } from './open.ts';
+import { Settlements } from './settlements.ts';
+import { Sources } from './sources.ts';
+import { Watcher, type WatcherOptions } from './watcher.ts';
+
+export class Spool {
+  readonly path: string;
+  readonly claims: Claims;
+  readonly control: Control;
+  readonly due: Due;
+  readonly events: EventLog;
+  readonly gates: Gates;
+  readonly moves: Moves;
+  readonly settlements: Settlements;
+  readonly sources: Sources;
+  readonly #db: Database;
+  readonly #begin: Statement<[]>;
+  readonly #commit: Statement<[]>;
+  readonly #rollback: Statement<[]>;
+  #watcher: Watcher | null = null;
+
+  private constructor(db: Database, path: string) {
+    this.#db = db;
+    this.path = path;
+    this.claims = new Claims(db);
+    this.control = new Control(db);
+    this.due = new Due(db);
+    this.events = new EventLog(db);
+    this.gates = new Gates(db);
+    this.moves = new Moves(db);
+    this.settlements = new Settlements(db);
+    this.sources = new Sources(db);
+    this.#begin = db.prepare('BEGIN IMMEDIATE');
+    this.#commit = db.prepare('COMMIT');
+    this.#rollback = db.prepare('ROLLBACK');
+  }
+
+  /** Opens the spool, making or migrating it. Throws SpoolError. */
+  static open(path: string): Spool {
+    return new Spool(openSpool(path, { create: true }), path);
+  }
+
+  /** Whether opening failed only because another program holds the lock right now. */
+  static isBusy(error: unknown): boolean {
+    return isBusy(error);
+  }
+
+  /**
+   * Runs `work` in one write transaction and commits it; 'busy' = another program holds the lock, and
+   * nothing happened. Whatever `work` throws rolls everything back; damage is thrown as SpoolError.
+   */
+  transaction<T>(work: () => T): T | 'busy' {
+    try {
+      this.#begin.run();
+    } catch (error) {
+      if (isBusy(error)) return 'busy';
+      throw explain(error, this.path);
+    }
+    try {
+      const result = work();
+      this.#commit.run();
+      this.#watcher?.noteOwnCommit();
+      return result;
+    } catch (error) {
+      if (this.#db.inTransaction) this.#rollback.run();
+      throw explain(error, this.path);
+    }
+  }
+
+  /** Begins to notice commits of other programs; once a spool. */
+  watch(options: Pick<WatcherOptions, 'onCommit' | 'isIdle' | 'onBlind'>): Watcher {
+    this.#watcher = new Watcher({ ...options, db: this.#db, path: this.path });
+    return this.#watcher;
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}

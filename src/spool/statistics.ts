@@ -1,0 +1,68 @@
+/**
+ * Counts over a whole spool: how many messages are in which state, since when the oldest waits, and how the
+ * lanes are. A count reads every message once; nothing here is for the daemon's hot path.
+ */
+import type { Database } from 'better-sqlite3';
+import { STATES, type State } from '../core/message.ts';
+import { openControlRows, type ControlRow } from './queries.ts';
+
+export interface StateCount {
+  readonly state: State;
+  readonly count: number;
+  /** Unix seconds at which the oldest message of the state was dropped. */
+  readonly oldest_at: number;
+}
+
+/** A row of `accounts`, or of `senders` when `sender` is not null. Rates are per second. */
+export interface LaneRow {
+  readonly account: string;
+  readonly sender: string | null;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly since: number;
+  readonly next_probe_at: number | null;
+  readonly configured_rate: number | null;
+  readonly learned_rate: number | null;
+}
+
+export interface Statistics {
+  /** States that hold messages, in the order of the contract. */
+  readonly states: readonly StateCount[];
+  /** Queued messages whose send_at is still to come (part of `queued`). */
+  readonly scheduled: number;
+  readonly lanes: readonly LaneRow[];
+  readonly control: readonly ControlRow[];
+}
+
+const LANE_COLUMNS = 'state, reason, since, next_probe_at, configured_rate, learned_rate';
+
+/** The statistics of one moment. `now` is in Unix seconds. */
+export function statisticsOf(db: Database, now: number): Statistics {
+  const read = db.transaction((): Statistics => {
+    const states = db
+      .prepare(
+        `SELECT state, count(*) AS count, min(created_at) AS oldest_at FROM messages GROUP BY state`,
+      )
+      .all() as StateCount[];
+    return {
+      states: states.toSorted((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state)),
+      scheduled: db
+        .prepare(`SELECT count(*) FROM messages WHERE due_at > ? AND state = 'queued'`)
+        .pluck()
+        .get(now) as number,
+      lanes: db
+        .prepare(
+          `SELECT name AS account, NULL AS sender, ${LANE_COLUMNS} FROM accounts
+           UNION ALL SELECT account, sender, ${LANE_COLUMNS} FROM senders ORDER BY account, sender`,
+        )
+        .all() as LaneRow[],
+      control: openControlRows(db),
+    };
+  });
+  return read();
+}
+
+/** The accounts that the daemon knew when it last ran. */
+export function accountNames(db: Database): readonly string[] {
+  return db.prepare(`SELECT name FROM accounts ORDER BY name`).pluck().all() as string[];
+}

@@ -1,0 +1,82 @@
+/**
+ * One message's whole story: its row and everything the daemon and the gateway wrote about it.
+ *
+ * Always holds: all of it is of one moment (one read transaction, which ends before this returns).
+ */
+import type { Database } from 'better-sqlite3';
+import { messageOf, type MessageRow } from './queries.ts';
+
+export interface AttemptRow {
+  readonly number: number;
+  readonly began_at: number;
+  readonly ended_at: number | null;
+  readonly client_ref: string;
+  readonly follows: number | null;
+  readonly http_status: number | null;
+  readonly status: number | null;
+  readonly error_text: string | null;
+  readonly trace_id: string | null;
+  readonly route: string | null;
+  readonly scope: string | null;
+}
+
+export interface PartRow {
+  readonly attempt: number;
+  readonly number: number;
+  readonly gateway_id: string | null;
+  readonly status: number | null;
+  readonly price: number | null;
+  readonly network: string | null;
+  readonly receipt_status: string | null;
+  readonly receipt_code: number | null;
+  readonly receipt_at: number | null;
+}
+
+export interface EventRow {
+  readonly seq: number;
+  readonly at: number;
+  readonly event: string;
+  readonly from_state: string | null;
+  readonly to_state: string | null;
+  readonly reason: string | null;
+  readonly attempt: number | null;
+}
+
+export interface Story {
+  readonly message: MessageRow;
+  readonly attempts: readonly AttemptRow[];
+  readonly parts: readonly PartRow[];
+  readonly events: readonly EventRow[];
+}
+
+/** The story of a message; null when there is none of that id. */
+export function storyOf(db: Database, id: number): Story | null {
+  const read = db.transaction((): Story | null => {
+    const message = messageOf(db, id);
+    if (message === null) return null;
+    return {
+      message,
+      attempts: db
+        .prepare(
+          `SELECT number, began_at, ended_at, client_ref, follows, http_status, status, error_text,
+             trace_id, route, scope
+           FROM attempts WHERE message_id = ? ORDER BY number`,
+        )
+        .all(id) as AttemptRow[],
+      parts: db
+        .prepare(
+          `SELECT attempt, number, gateway_id, status, price, network, receipt_status, receipt_code,
+             receipt_at
+           FROM parts WHERE message_id = ? ORDER BY attempt, number`,
+        )
+        .all(id) as PartRow[],
+      events: db
+        .prepare(
+          `SELECT seq, at, event, from_state, to_state, reason, attempt
+           FROM events WHERE message_id = ? ORDER BY seq`,
+        )
+        .all(id) as EventRow[],
+    };
+  });
+  return read();
+}

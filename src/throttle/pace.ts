@@ -1,0 +1,19 @@
+/**
+ * How fast to go where a limit is known: a little below it. Pacing exactly at the limit is unstable, because
+ * jitter pushes single requests over it, and where refused calls count too it never recovers.
+ */
+
+/** An account's limit: requests that leave evenly may come this close. */
+const ACCOUNT_GUARD = 0.96;
+/** A number's limit of one a second: exactly 1000 ms apart is still throttled, 1100 ms is not. */
+const SENDER_GUARD = 1 / 1.1;
+
+/** Requests per second to aim at under an account's limit. */
+export function paceOf(limit: number): number {
+  return limit * ACCOUNT_GUARD;
+}
+
+/** Messages per second to aim at under a sender's limit. */
+export function senderPaceOf(limit: number): number {
+  return limit * SENDER_GUARD;
+}

@@ -1,0 +1,166 @@
+/**
+ * The daemon as a benchmark runs it: the built program with the V8 limits of its unit, everything on, the
+ * status log in a file, standard output thrown away; and the spool, made and judged by plain SQL.
+ */
+import { closeSync, mkdtempSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openSpool, type Database } from '../../src/spool/open.ts';
+import { dropRows, SENDER } from './rows.ts';
+import { freePort } from './servers.ts';
+import { cpuUs, ROOT, start, type Child } from './support.ts';
+
+export const V8_LIMITS = ['--max-semi-space-size=8', '--max-old-space-size=96'] as const;
+
+const READY_TIMEOUT_MS = 60_000;
+
+export interface DaemonOptions {
+  readonly folder: string;
+  /** The gateway's. */
+  readonly url: string;
+  readonly concurrency: number;
+  /** Requests per second; null = left out, so that the daemon asks. */
+  readonly rate: number | null;
+  readonly apiKey?: string;
+  readonly apiSecret?: string;
+  /** Rows waiting before the daemon starts. */
+  readonly backlog: number;
+}
+
+export interface Daemon {
+  readonly child: Child;
+  /** CPU microseconds it had used when it was ready; null where the system does not tell. */
+  readonly cpuUsAtReady: number | null;
+  /** The bench's own connection to the spool; it writes at FULL, as an application that cares would. */
+  readonly db: Database;
+  readonly stop: () => Promise<void>;
+}
+
+function configText(options: DaemonOptions, ports: readonly number[]): string {
+  const { url, rate, concurrency } = options;
+  return `
+[spool]
+path = "spool.db"
+[accounts.main]
+api_key = "${options.apiKey ?? 'abcd1234'}"
+api_secret = { env = "SMS_SPOOLD_BENCH_SECRET" }
+base_url = "${url}"
+sender = "${SENDER}"
+${rate === null ? '' : `rate = ${rate}`}
+concurrency = ${concurrency}
+[receipts]
+listen = "127.0.0.1:${ports[0] ?? 0}"
+[admin]
+listen = "127.0.0.1:${ports[1] ?? 0}"
+[log]
+file = "status.log"
+`;
+}
+
+/** Makes a spool with its backlog and starts the daemon on it; resolves at `daemon.ready`. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const folder = mkdtempSync(join(options.folder, 'daemon-'));
+  const config = join(folder, 'sms-spoold.toml');
+  writeFileSync(config, configText(options, [await freePort(), await freePort()]), { mode: 0o600 });
+  const db = openSpool(join(folder, 'spool.db'), { create: true, busyTimeoutMs: 10_000 });
+  if (options.backlog > 0) db.exec(dropRows(options.backlog));
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  const child = start(
+    process.execPath,
+    [...V8_LIMITS, join(ROOT, 'dist/main.js'), 'run', '--config', config],
+    { quiet: true, env: { SMS_SPOOLD_BENCH_SECRET: options.apiSecret ?? 'secret' } },
+  );
+  await waitForReady(child, join(folder, 'status.log'));
+  const cpuUsAtReady = cpuUs(child.pid);
+  const stop = async (): Promise<void> => {
+    await child.stop();
+    db.close();
+  };
+  return { child, cpuUsAtReady, db, stop };
+}
+
+async function waitForReady(child: Child, log: string): Promise<void> {
+  const until = performance.now() + READY_TIMEOUT_MS;
+  const read = reader(log);
+  while (!read().includes('"event":"daemon.ready"')) {
+    if (child.hasEnded()) throw new Error(`the daemon ended early:\n${child.errors()}`);
+    if (performance.now() > until) throw new Error(`no daemon.ready in ${log}:\n${child.errors()}`);
+    await sleep(5);
+  }
+}
+
+/* Gives what the file has more than last time, with a little of before, so that no line is missed. */
+function reader(path: string): () => string {
+  const OVERLAP = 64;
+  const buffer = Buffer.alloc(1 << 20);
+  let position = 0;
+  return () => {
+    let descriptor: number;
+    try {
+      descriptor = openSync(path, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+      throw error;
+    }
+    const read = readSync(descriptor, buffer, 0, buffer.length, Math.max(position - OVERLAP, 0));
+    position = Math.max(position - OVERLAP, 0) + read;
+    closeSync(descriptor);
+    return buffer.toString('latin1', 0, read);
+  };
+}
+
+/**
+ * Waits until `count` messages have been settled, at a cost that does not grow with them: every settled
+ * message has written one event. Rejects when the daemon ends, or when nothing moves for 30 s.
+ */
+export async function waitUntilSettled({ child, db }: Daemon, count: number): Promise<void> {
+  const newest = db.prepare('SELECT coalesce(max(seq), 0) FROM events').pluck();
+  let last = 0;
+  let movedAt = performance.now();
+  while (last < count) {
+    await sleep(20);
+    const seq = newest.get() as number;
+    if (seq > last) movedAt = performance.now();
+    last = seq;
+    if (child.hasEnded()) throw new Error(`the daemon ended early:\n${child.errors()}`);
+    if (performance.now() - movedAt > 30_000)
+      throw new Error(`nothing settled for 30 s, ${last} events`);
+  }
+}
+
+/** Messages per second from the first claim to the settling of the `count`-th answer, by the spool itself. */
+export function settledRate(db: Database, count: number): number {
+  const read = (sql: string, ...values: readonly number[]): number =>
+    db
+      .prepare(sql)
+      .pluck()
+      .get(...values) as number;
+  const from = read('SELECT min(began_at) FROM attempts');
+  const nth = count - 1;
+  const answered = read(
+    'SELECT ended_at FROM attempts WHERE ended_at IS NOT NULL ORDER BY ended_at LIMIT 1 OFFSET ?',
+    nth,
+  );
+  const settled = read(
+    'SELECT at FROM events WHERE message_id IS NOT NULL ORDER BY at LIMIT 1 OFFSET ?',
+    nth,
+  );
+  return count / (Math.max(answered, settled) - from);
+}
+
+/** Throws unless the spool holds exactly one accepted attempt of one part for each message. */
+export function verifyDrained(db: Database, messages: number): void {
+  const counted = db
+    .prepare(
+      `SELECT
+        (SELECT count(*) FROM messages WHERE state = 'await-receipt' AND attempts = 1) AS messages,
+        (SELECT count(*) FROM attempts WHERE route = 'await-receipt' AND ended_at > 0) AS attempts,
+        (SELECT count(*) FROM parts WHERE gateway_id IS NOT NULL) AS parts,
+        (SELECT count(*) FROM events WHERE to_state = 'await-receipt') AS events`,
+    )
+    .get() as Readonly<Record<string, number>>;
+  for (const [table, count] of Object.entries(counted)) {
+    if (count !== messages)
+      throw new Error(`${count} ${table} instead of ${messages} after the drain`);
+  }
+}

@@ -1,0 +1,121 @@
+import { readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { describe, expect, test } from 'vitest';
+import { openSpool } from '../../src/spool/open.ts';
+import { ended, Program, widestLine } from './program.ts';
+
+interface Summary {
+  readonly event: string;
+  readonly problems: readonly string[];
+  readonly doubled: readonly string[];
+  readonly messages: number;
+  readonly states: Readonly<Record<string, number>>;
+  readonly throttled: number;
+  readonly retried: number;
+  readonly uncertain: number;
+  readonly multipart: number;
+  readonly gateway: { readonly accepted: number };
+}
+
+/* The demo with its temporary files where the test can see them. */
+function setup() {
+  const program = new Program('');
+  const start = (...flags: string[]) =>
+    program.start(['demo', ...flags], { TMPDIR: program.folder });
+  const folders = () =>
+    readdirSync(program.folder).filter((name) => name.startsWith('sms-spoold-demo-'));
+  return { start, folders, [Symbol.dispose]: () => program[Symbol.dispose]() };
+}
+
+function linesOf(text: string): readonly Readonly<Record<string, unknown>>[] {
+  const lines = text.trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+}
+
+describe.concurrent('demo', () => {
+  test('tells what happens, sums it up in 80 columns, leaves nothing behind and ends with 0', async () => {
+    using demo = setup();
+    const { code, stdout, stderr } = await ended(demo.start());
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(widestLine(stdout)).toBeLessThanOrEqual(80);
+    expect(stdout).not.toContain('\u001b');
+    for (const shown of [
+      "VALUES ('447700900000', 'Your table is ready');",
+      'INSERT refused: recipient_is_7_to_15_digits',
+      'uncertain → retry       resend',
+      'queued → cancelled',
+      'As promised, by the gateway’s own ledger',
+      'npx sms-spoold sandbox',
+    ]) {
+      expect(stdout).toContain(shown);
+    }
+    expect(demo.folders()).toEqual([]);
+  });
+
+  test('shows every kind of fate under --json, and keeps the spool under --keep', async () => {
+    using demo = setup();
+    const { code, stdout } = await ended(demo.start('--json', '--keep'));
+    const lines = linesOf(stdout);
+    const summary = lines.at(-1) as unknown as Summary;
+    expect(code).toBe(0);
+    expect(summary).toMatchObject({ event: 'demo.finished', problems: [] });
+    expect(summary.messages).toBeGreaterThanOrEqual(40);
+    const { throttled, retried, uncertain, multipart, states } = summary;
+    for (const state of ['permanent-failure', 'expired', 'cancelled'])
+      expect(states).toHaveProperty(state);
+    for (const count of [throttled, retried, uncertain, multipart])
+      expect(count).toBeGreaterThan(0);
+
+    const started = lines.find((line) => line['event'] === 'daemon.started');
+    const db = openSpool(String(started?.['spool']));
+    const marked = db
+      .prepare(
+        `SELECT DISTINCT reference FROM messages JOIN attempts ON message_id = id WHERE attempts.follows IS NOT NULL`,
+      )
+      .pluck()
+      .all();
+    const events = db.prepare('SELECT seq FROM events ORDER BY seq').pluck().all();
+    db.close();
+    expect(marked).toEqual(expect.arrayContaining([...summary.doubled]));
+    expect(summary.doubled).toHaveLength(2);
+    expect(lines.flatMap(({ seq }) => seq ?? [])).toEqual(events);
+  });
+
+  test('names what is left when the time is up, and fails', async () => {
+    using demo = setup();
+    const { code, stdout, stderr } = await ended(demo.start('--limit', '1'));
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/the time is up, \d+ left: /);
+    expect(stdout).toContain('is stuck in queued');
+    expect(stderr).toMatch(/^sms-spoold: the demo failed: \d+ broken promises, named above\n$/);
+    expect(demo.folders()).toEqual([]);
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('leaves nothing behind after %s', async (signal) => {
+    using demo = setup();
+    const child = demo.start();
+    const done = ended(child);
+    child.stdout?.once('data', () => child.kill(signal));
+    const { code, stderr } = await done;
+    expect(stderr).toBe(`sms-spoold: stopped by ${signal} before the end\n`);
+    expect(code).toBe(1);
+    expect(demo.folders()).toEqual([]);
+  });
+
+  test('leaves with its reader, and nothing behind', async () => {
+    using demo = setup();
+    const child = demo.start();
+    const left = once(child, 'exit');
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    expect(await left).toEqual([0, null]);
+    expect(demo.folders()).toEqual([]);
+  });
+
+  test('refuses a limit that is none', async () => {
+    using demo = setup();
+    const { code, stderr } = await ended(demo.start('--limit', 'soon'));
+    expect(code).toBe(64);
+    expect(stderr).toContain('expected seconds, 1 to 999');
+  });
+});

@@ -1,0 +1,89 @@
+/**
+ * A full disk: a small file system in memory, filled by somebody else. Needs the right to mount one; skipped
+ * elsewhere.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { setup } from '../support/daemon.ts';
+import { makeFolder } from '../support/spool.ts';
+
+function mount(folder: string): boolean {
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
+  if (status === 0) onTestFinished(() => void spawnSync('umount', [folder]));
+  return status === 0;
+}
+
+const mayMount = ((): boolean => {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
+  return spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
+})();
+const title = mayMount ? '' : ' (skipped: no file system may be mounted here)';
+
+/** Takes all the room that is left; the function it returns gives it back. */
+function fill(folder: string): () => void {
+  const file = join(folder, 'filler');
+  const descriptor = openSync(file, 'w');
+  let size = 1 << 20;
+  while (size >= 1) {
+    try {
+      writeSync(descriptor, Buffer.alloc(size, 1));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      size = Math.floor(size / 4);
+    }
+  }
+  closeSync(descriptor);
+  return () => rmSync(file);
+}
+
+describe('a full disk', () => {
+  it.skipIf(!mayMount)(`loses nothing, and is said once${title}`, async () => {
+    const folder = makeFolder();
+    expect(mount(folder)).toBe(true);
+    const rows = 60;
+    const bundle = await setup({
+      isStopped: true,
+      spoolPath: join(folder, 'spool.db'),
+      sandbox: { latencyMs: 20 },
+    });
+    bundle.db.transaction(() => {
+      for (let index = 0; index < rows; index += 1) bundle.drop();
+    })();
+    bundle.db.pragma('wal_checkpoint(TRUNCATE)');
+    await bundle.start({ account: { rate: 100, concurrency: 4 } });
+    await bundle.until(() => bundle.count('await-receipt') > 5);
+    const empty = fill(folder);
+    await bundle.until(() => bundle.lines('daemon.disk-full').length > 0);
+    const { requests } = bundle.sandbox.ledger.counters;
+    const open = bundle.count('sending');
+    expect(open).toBeLessThanOrEqual(4 + 128);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(bundle.sandbox.ledger.counters.requests).toBeLessThanOrEqual(requests + open);
+    expect(bundle.fatal).toEqual([]);
+    empty();
+    await bundle.until(() => bundle.count('await-receipt') === rows);
+    expect(bundle.sandbox.ledger.counters.accepted).toBe(rows);
+    expect(bundle.all('SELECT DISTINCT attempts FROM messages')).toEqual([{ attempts: 1 }]);
+    expect(bundle.lines('daemon.disk-full')).toMatchObject([{ level: 'error' }]);
+    const events = bundle.all('SELECT seq, message_id FROM events ORDER BY seq');
+    const lines = bundle.lines('message.await-receipt');
+    expect(lines.map((line) => [line['seq'], line['id']])).toEqual(
+      events.map((event) => [event['seq'], event['message_id']]),
+    );
+  });
+
+  it.skipIf(!mayMount)(`keeps the daemon from starting, with a word for it${title}`, async () => {
+    const folder = makeFolder();
+    expect(mount(folder)).toBe(true);
+    const bundle = await setup({ isStopped: true, spoolPath: join(folder, 'spool.db') });
+    const id = bundle.drop();
+    bundle.db.pragma('wal_checkpoint(TRUNCATE)');
+    const empty = fill(folder);
+    await expect(bundle.start()).rejects.toMatchObject({ code: 'SQLITE_FULL' });
+    empty();
+    await bundle.start();
+    await bundle.untilState(id, 'await-receipt');
+  });
+});

@@ -1,0 +1,95 @@
+/** Other programs hold the lock for as long as they like: the event loop goes on, and nothing is lost. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { RECIPIENT, setup } from '../support/daemon.ts';
+
+const HELD_MS = 2_000;
+const TICK_MS = 10;
+
+/** How often a timer came while `work` ran, and the longest it was kept waiting (ms). */
+async function ticksDuring(work: () => Promise<void>): Promise<{ count: number; longest: number }> {
+  let last = performance.now();
+  const gaps: number[] = [];
+  const timer = setInterval(() => {
+    gaps.push(performance.now() - last);
+    last = performance.now();
+  }, TICK_MS);
+  await work();
+  clearInterval(timer);
+  return { count: gaps.length, longest: Math.max(...gaps) };
+}
+
+describe('a lock held by another program', () => {
+  it('stalls no timer, and the row it brings goes afterwards', async () => {
+    const bundle = await setup();
+    await bundle.untilState(bundle.drop(), 'await-receipt');
+    bundle.db.exec('BEGIN IMMEDIATE');
+    bundle.drop();
+    const { count, longest } = await ticksDuring(() => sleep(HELD_MS));
+    expect(bundle.sandbox.ledger.counters.requests).toBe(1);
+    bundle.db.exec('COMMIT');
+    await bundle.untilState(2, 'await-receipt');
+    /* Far fewer than come on an idle machine, and far more than a stall would let through. */
+    expect(count).toBeGreaterThan(HELD_MS / TICK_MS / 10);
+    expect(longest).toBeLessThan(HELD_MS / 2);
+    expect(bundle.fatal).toEqual([]);
+  });
+
+  it('while requests are out delays their outcomes, and loses none', async () => {
+    const bundle = await setup({ sandbox: { latencyMs: 50 } });
+    const ids = bundle.db.transaction(() => Array.from({ length: 8 }, () => bundle.drop()))();
+    await bundle.until(() => bundle.sandbox.ledger.counters.accepted === 8);
+    bundle.db.exec('BEGIN IMMEDIATE');
+    const held = bundle.count('sending');
+    const { longest } = await ticksDuring(() => sleep(300));
+    expect(bundle.count('sending')).toBe(held);
+    bundle.db.exec('COMMIT');
+    for (const id of ids) await bundle.untilState(id, 'await-receipt');
+    expect(longest).toBeLessThan(300);
+    expect(bundle.sandbox.ledger.counters.requests).toBe(8);
+  });
+
+  it('is waited for at the start', async () => {
+    const bundle = await setup({ isStopped: true });
+    const id = bundle.drop();
+    bundle.db.exec('BEGIN IMMEDIATE');
+    const starting = bundle.start();
+    await sleep(200);
+    bundle.db.exec('COMMIT');
+    await starting;
+    await bundle.untilState(id, 'await-receipt');
+  });
+
+  it('again and again, by programs that write all the time, is got past', async () => {
+    const bundle = await setup();
+    for (let times = 0; times < 60; times += 1) {
+      bundle.db.exec('BEGIN IMMEDIATE');
+      bundle.drop();
+      await sleep(5);
+      bundle.db.exec('COMMIT');
+      await sleep(5);
+    }
+    expect(bundle.count('await-receipt')).toBeGreaterThan(0);
+    const rows = bundle.all('SELECT 1 FROM messages').length;
+    await bundle.until(() => bundle.count('await-receipt') === rows);
+    expect(bundle.sandbox.ledger.counters.accepted).toBe(rows);
+  });
+
+  it('does not keep the daemon from draining', async () => {
+    const bundle = await setup({ sandbox: { latencyMs: 100 } });
+    const id = bundle.drop({ recipient: RECIPIENT });
+    await bundle.until(() => bundle.sandbox.ledger.counters.open === 1);
+    bundle.db.exec('BEGIN IMMEDIATE');
+    const stopping = bundle.stop();
+    await sleep(300);
+    bundle.db.exec('COMMIT');
+    await stopping;
+    expect(bundle.message(id)['state']).toBe('await-receipt');
+  });
+});
+
+it('a second daemon is refused at once, and the first goes on', async () => {
+  const bundle = await setup();
+  await expect(bundle.start()).rejects.toMatchObject({ code: 'owned-by-another' });
+  await bundle.untilState(bundle.drop(), 'await-receipt');
+});

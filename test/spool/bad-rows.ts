@@ -1,0 +1,225 @@
+/**
+ * One statement for every name the schema may refuse with, and one for every kind of row it must take.
+ *
+ * The statements are plain SQL, because they are run by clients of several languages.
+ */
+
+/** A good row with some columns replaced; values are SQL expressions, null leaves the column out. */
+export function insert(
+  columns: Readonly<Record<string, string | null>> = {},
+  verb = 'INSERT',
+): string {
+  const all: Readonly<Record<string, string | null>> = {
+    recipient: `'447700900000'`,
+    text: `'Your table is ready'`,
+    ...columns,
+  };
+  const given = Object.entries(all).filter(([, value]) => value !== null);
+  const names = given.map(([name]) => name).join(', ');
+  return `${verb} INTO messages (${names}) VALUES (${given.map(([, value]) => value).join(', ')})`;
+}
+
+const control = (columns: Readonly<Record<string, string>>): string =>
+  `INSERT INTO control (${Object.keys(columns).join(', ')}) VALUES (${Object.values(columns).join(', ')})`;
+
+const binary = (columns: Readonly<Record<string, string | null>>): string =>
+  insert({ text: null, type: `'binary'`, ...columns });
+
+/** What it tries, the statement, and the name that must be in the error. */
+export type Refusal = readonly [what: string, statement: string, name: string];
+
+const OF_RECIPIENT = 'recipient_is_7_to_15_digits';
+const OF_SENDER = 'sender_is_15_digits_or_11_letters_and_digits';
+const OF_OCTETS = 'body_and_udh_are_at_most_140_octets';
+
+const ADDRESSES: readonly Refusal[] = [
+  ['two plus signs', insert({ recipient: `'++447700900000'` }), OF_RECIPIENT],
+  ['a plus sign inside', insert({ recipient: `'4477+0900000'` }), OF_RECIPIENT],
+  ['a recipient with a space', insert({ recipient: `'44 7700900000'` }), OF_RECIPIENT],
+  ['six digits', insert({ recipient: `'123456'` }), OF_RECIPIENT],
+  ['sixteen digits', insert({ recipient: `'1234567890123456'` }), OF_RECIPIENT],
+  ['a plus and sixteen digits', insert({ recipient: `'+1234567890123456'` }), OF_RECIPIENT],
+  ['an empty recipient', insert({ recipient: `''` }), OF_RECIPIENT],
+  ['a recipient with a fraction', insert({ recipient: '447700900000.5' }), OF_RECIPIENT],
+  ['digits of another script', insert({ recipient: `'٤٤٧٧٠٠٩٠٠٠٠٠'` }), OF_RECIPIENT],
+  ['a recipient as a blob', insert({ recipient: `x'3434373730303930'` }), OF_RECIPIENT],
+  ['a NUL in the recipient', insert({ recipient: `'44770090' || char(0) || 'x'` }), OF_RECIPIENT],
+  ['no recipient', insert({ recipient: null }), 'messages.recipient'],
+  ['a sender of twelve letters', insert({ sender: `'AcmeIncLtdUK'` }), OF_SENDER],
+  ['a sender of sixteen digits', insert({ sender: `'1234567890123456'` }), OF_SENDER],
+  ['a sender with a space', insert({ sender: `'Acme Inc'` }), OF_SENDER],
+  ['a sender with a plus sign', insert({ sender: `'+12015550123'` }), OF_SENDER],
+  ['an empty sender', insert({ sender: `''` }), OF_SENDER],
+  ['a sender as a blob', insert({ sender: `x'41636d65'` }), OF_SENDER],
+  ['a NUL in the sender', insert({ sender: `'Acme' || char(0) || '!!'` }), OF_SENDER],
+];
+
+const CONTENTS: readonly Refusal[] = [
+  ['an empty text', insert({ text: `''` }), 'text_is_not_empty'],
+  ['no text', insert({ text: null }), 'text_is_not_empty'],
+  ['a blob as text', insert({ text: `x'41'` }), 'text_is_not_empty'],
+  [
+    'a text of 10001 characters',
+    insert({ text: `replace(hex(zeroblob(5001)), '0', 'a')` }),
+    'text_is_at_most_10000_characters',
+  ],
+  ['another type', insert({ type: `'flash'` }), 'type_is_auto_text_unicode_or_binary'],
+  ['a body that is not hex', binary({ body: `'0g'` }), 'body_is_hex'],
+  ['half an octet', binary({ body: `'012'` }), 'body_is_hex'],
+  ['a body as a blob', binary({ body: `x'0102'` }), 'body_is_hex'],
+  ['a udh that is not hex', binary({ body: `'01'`, udh: `'zz'` }), 'udh_is_hex'],
+  ['141 octets', binary({ body: `hex(zeroblob(141))` }), OF_OCTETS],
+  ['141 octets with udh', binary({ body: `hex(zeroblob(139))`, udh: `'0102'` }), OF_OCTETS],
+  ['binary with no octets', binary({ body: `''` }), 'binary_has_a_body'],
+  ['binary with no body', binary({}), 'binary_has_a_body'],
+  ['binary with a udh alone', binary({ udh: `'01'` }), 'binary_has_a_body'],
+  ['a body beside a text', insert({ body: `'01'` }), 'body_and_udh_are_for_binary'],
+];
+
+const NUMBERS: readonly Refusal[] = [
+  ['message class 4', insert({ message_class: '4' }), 'message_class_is_0_to_3'],
+  ['half a message class', insert({ message_class: '0.5' }), 'message_class_is_0_to_3'],
+  ['priority 10', insert({ priority: '10' }), 'priority_is_0_to_9'],
+  ['priority -1', insert({ priority: '-1' }), 'priority_is_0_to_9'],
+  ['priority 4.5', insert({ priority: '4.5' }), 'priority_is_0_to_9'],
+  ['a word as priority', insert({ priority: `'high'` }), 'priority_is_0_to_9'],
+  ['send_at in ms', insert({ send_at: '1795425302000' }), 'send_at_is_unix_seconds'],
+  ['send_at as ISO', insert({ send_at: `'2026-11-23T09:15:02Z'` }), 'send_at_is_unix_seconds'],
+  ['send_at as a delay', insert({ send_at: '3600' }), 'send_at_is_unix_seconds'],
+  ['expires_at in ms', insert({ expires_at: '1795425302000' }), 'expires_at_is_unix_seconds'],
+  ['expires_at as ISO', insert({ expires_at: `'2026-11-23'` }), 'expires_at_is_unix_seconds'],
+  ['created_at as ISO', insert({ created_at: `'2026-11-23'` }), 'created_at_is_unix_seconds'],
+];
+
+const WORDS: readonly Refusal[] = [
+  ['another on_uncertain', insert({ on_uncertain: `'ask'` }), 'on_uncertain_is_resend_or_hold'],
+  ['an empty account', insert({ account: `''` }), 'account_is_a_name'],
+  ['an account as a blob', insert({ account: `x'6d'` }), 'account_is_a_name'],
+  ['a campaign as a blob', insert({ campaign: `x'6d'` }), 'campaign_is_a_name'],
+  ['a reference as a blob', insert({ reference: `x'6d'` }), 'reference_is_text'],
+  ['a key as a blob', insert({ idempotency_key: `x'6d'` }), 'idempotency_key_is_text'],
+  ['an entity_id as a blob', insert({ entity_id: `x'6d'` }), 'entity_id_is_text'],
+  ['a content_id as a blob', insert({ content_id: `x'6d'` }), 'content_id_is_text'],
+  ['an account_ref as a blob', insert({ account_ref: `x'6d'` }), 'account_ref_is_text'],
+];
+
+const OF_DAEMON: readonly Refusal[] = [
+  ['an id of its own', insert({ id: '41' }), 'id_is_given_by_the_spool'],
+  ['the id -1', insert({ id: '-1' }), 'id_is_given_by_the_spool'],
+  ['an id by REPLACE', insert({ id: '1' }, 'INSERT OR REPLACE'), 'id_is_given_by_the_spool'],
+  ['a state', insert({ state: `'delivered'` }), 'state_is_set_by_the_daemon'],
+  ['a state that is none', insert({ state: `'sent'` }), 'state_is_set_by_the_daemon'],
+  ['a reason', insert({ reason: `'because'` }), 'reason_is_set_by_the_daemon'],
+  ['a status', insert({ status: '0' }), 'status_is_set_by_the_daemon'],
+  ['attempts', insert({ attempts: '1' }), 'attempts_is_set_by_the_daemon'],
+  ['half an attempt', insert({ attempts: '0.5' }), 'attempts_is_set_by_the_daemon'],
+  ['throttles', insert({ throttles: '1' }), 'throttles_is_set_by_the_daemon'],
+  ['next_attempt_at', insert({ next_attempt_at: '2e9' }), 'next_attempt_at_is_set_by_the_daemon'],
+  ['parts', insert({ parts: '1' }), 'parts_is_set_by_the_daemon'],
+  ['a price', insert({ price: '0.03' }), 'price_is_set_by_the_daemon'],
+  ['due_at', insert({ due_at: '2e9' }), 'internal_columns_are_set_by_the_daemon'],
+  ['last_attempt', insert({ last_attempt: '1' }), 'internal_columns_are_set_by_the_daemon'],
+  ['a state nobody knows', `UPDATE messages SET state = 'sent'`, 'state_is_known'],
+  ['another id', `UPDATE messages SET id = id + 1000`, 'id_and_idempotency_key_never_change'],
+  [
+    'another key',
+    `UPDATE messages SET idempotency_key = 'other'`,
+    'id_and_idempotency_key_never_change',
+  ],
+];
+
+const KEYS: readonly Refusal[] = [
+  ['a used key', insert({ idempotency_key: `'used'` }), 'messages.idempotency_key'],
+  [
+    'a used key by REPLACE',
+    insert({ idempotency_key: `'used'` }, 'INSERT OR REPLACE'),
+    'idempotency_key_is_used_once',
+  ],
+  [
+    'the key of a pruned row',
+    insert({ idempotency_key: `'pruned'` }),
+    'idempotency_key_is_used_once',
+  ],
+  [
+    'the key of a pruned row by REPLACE',
+    insert({ idempotency_key: `'pruned'` }, 'REPLACE'),
+    'idempotency_key_is_used_once',
+  ],
+];
+
+const OF_CONTROL = 'id_done_at_affected_and_refused_are_set_by_the_daemon';
+const ONE_OF_TWO = 'cancel_and_requeue_name_a_message_or_a_campaign';
+const ONE_ACCOUNT = 'pause_and_resume_name_an_account';
+
+const CONTROL: readonly Refusal[] = [
+  ['another verb', control({ verb: `'stop'` }), 'verb_is_known'],
+  ['a pause of nothing', control({ verb: `'pause'` }), ONE_ACCOUNT],
+  ['a pause of a campaign', control({ verb: `'pause'`, campaign: `'c'` }), ONE_ACCOUNT],
+  ['a cancel of nothing', control({ verb: `'cancel'` }), ONE_OF_TWO],
+  ['a cancel of two', control({ verb: `'cancel'`, message_id: '1', campaign: `'c'` }), ONE_OF_TWO],
+  ['a cancel of an account', control({ verb: `'cancel'`, account: `'main'` }), ONE_OF_TWO],
+  [
+    'a cancel of half a message',
+    control({ verb: `'cancel'`, message_id: '1.5' }),
+    'message_id_is_a_whole_number',
+  ],
+  ['a control row with an id', control({ id: '9', verb: `'pause'`, account: `'m'` }), OF_CONTROL],
+  [
+    'a control row with the id -1',
+    control({ id: '-1', verb: `'pause'`, account: `'m'` }),
+    OF_CONTROL,
+  ],
+  ['a control row already done', control({ verb: `'restored-hold'`, done_at: '2e9' }), OF_CONTROL],
+  [
+    'a state an account cannot have',
+    `INSERT INTO accounts (name, state, since) VALUES ('x', 'off', 0)`,
+    'state_is_known',
+  ],
+  [
+    'a state a sender cannot have',
+    `INSERT INTO senders (account, sender, state, since) VALUES ('x', 'y', 'off', 0)`,
+    'state_is_known',
+  ],
+];
+
+/** Every way to be refused. They expect one message with the key 'used', and the key 'pruned' without one. */
+export const REFUSALS: readonly Refusal[] = [
+  ...ADDRESSES,
+  ...CONTENTS,
+  ...NUMBERS,
+  ...WORDS,
+  ...OF_DAEMON,
+  ...KEYS,
+  ...CONTROL,
+];
+
+/** Rows that must be taken. */
+export const GOOD_ROWS: readonly string[] = [
+  `INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Your table is ready')`,
+  insert({ recipient: `'+447700900000'` }),
+  insert({ recipient: `'1234567'` }),
+  insert({ recipient: `'+123456789012345'` }),
+  insert({ recipient: '447700900000' }),
+  insert({ sender: `'123456789012345'` }),
+  insert({ sender: `'AcmeInc2026'` }),
+  insert({ account: `'main'`, campaign: `'autumn'`, reference: `'order-9'` }),
+  insert({ type: `'text'`, message_class: '0', priority: '0' }),
+  insert({ type: `'unicode'`, message_class: '3', priority: '9' }),
+  insert({ text: `'naïve 😀'` }),
+  insert({ text: `replace(hex(zeroblob(5000)), '0', 'a')` }),
+  binary({ body: `hex(zeroblob(140))` }),
+  binary({ body: `hex(zeroblob(134))`, udh: `'050003CC0201'` }),
+  binary({ body: `'0aFf'`, text: `'what it says'` }),
+  insert({ send_at: '1795425302', expires_at: '1795425999.25' }),
+  insert({ created_at: '1795425302.5' }),
+  insert({ on_uncertain: `'resend'` }),
+  insert({ on_uncertain: `'hold'`, idempotency_key: `'fresh'` }),
+  insert({ entity_id: `'1101456324'`, content_id: `'1107457532'`, account_ref: `'shop'` }),
+  control({ verb: `'pause'`, account: `'main'` }),
+  control({ verb: `'resume'`, account: `'main'`, sender: `'AcmeInc'` }),
+  control({ verb: `'cancel'`, message_id: '1' }),
+  control({ verb: `'cancel'`, campaign: `'autumn'` }),
+  control({ verb: `'requeue'`, message_id: '1' }),
+  control({ verb: `'restored-hold'` }),
+  control({ verb: `'restored-resend'` }),
+];

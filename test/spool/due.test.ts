@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import type { DueRow } from '../../src/spool/due.ts';
+import { ACCEPTED, END, ended, NOW, setup } from '../support/spool.ts';
+
+const ids = (rows: Iterable<DueRow>): readonly number[] => [...rows].map((row) => row.id);
+const UNCERTAIN = { ...ACCEPTED, to: 'uncertain', reason: 'timeout', follows: 1 } as const;
+
+describe('instants', () => {
+  it('come earliest first, and no sooner', () => {
+    const { other, spool } = setup();
+    const late = other.drop({ send_at: NOW + 20 });
+    const soon = other.drop({ send_at: NOW + 10 });
+    other.drop();
+    expect(spool.due.nextDueAt()).toBe(NOW + 10);
+    expect(ids(spool.due.due(NOW + 9, 10))).toEqual([]);
+    expect(ids(spool.due.due(NOW + 20, 10))).toEqual([soon, late]);
+    expect(ids(spool.due.due(NOW + 20, 1))).toEqual([soon]);
+  });
+
+  it('that are none are found, and only in rows that wait', () => {
+    const { other, spool } = setup();
+    other.db.pragma('ignore_check_constraints = ON');
+    const late = other.drop({ send_at: NOW * 1000 });
+    const text = other.drop({ send_at: 'tomorrow' });
+    other.drop({ send_at: NOW + 10 });
+    expect(ids(spool.due.beyond(10))).toEqual([late, text]);
+    other.db.prepare(`UPDATE messages SET state = 'cancelled' WHERE id = ?`).run(late);
+    expect(ids(spool.due.beyond(10))).toEqual([text]);
+  });
+
+  it('are none when nothing waits', () => {
+    const { other, spool } = setup();
+    other.drop();
+    expect(spool.due.nextDueAt()).toBeNull();
+  });
+});
+
+describe('deadlines', () => {
+  it('of their own are found in rows that wait, scheduled ones as well', () => {
+    const { other, spool } = setup();
+    const late = other.drop({ expires_at: NOW - 10 });
+    const scheduled = other.drop({ expires_at: NOW - 20, send_at: NOW + 100 });
+    other.drop({ expires_at: NOW + 10 });
+    const final = other.drop({ expires_at: NOW - 30 });
+    other.db.prepare(`UPDATE messages SET state = 'delivered' WHERE id = ?`).run(final);
+    expect(ids(spool.due.expiring(NOW, 10))).toEqual([scheduled, late]);
+  });
+
+  it('by default are found among the oldest of each priority of a source', () => {
+    const { other, spool } = setup();
+    const low = [other.drop({ priority: 0 }), other.drop({ priority: 0 })];
+    const high = [
+      other.drop({ priority: 9 }),
+      other.drop({ priority: 9 }),
+      other.drop({ priority: 9 }),
+    ];
+    other.drop({ priority: 9, expires_at: NOW });
+    other.drop({ campaign: 'other' });
+    const source = { account: null, sender: null, campaign: null };
+    expect(ids(spool.due.oldest(source, 2))).toEqual([...high.slice(0, 2), ...low]);
+  });
+});
+
+describe('an unanswered attempt', () => {
+  it('is known as long as its message was not requeued', () => {
+    const { other, spool, commit, claim } = setup();
+    const id = other.drop();
+    claim(id);
+    const end = { ...END, route: 'uncertain' };
+    commit(() => spool.settlements.write([ended(id, { settlement: UNCERTAIN, end, parts: [] })]));
+    const row = (): DueRow => spool.due.message(id) ?? expect.fail('no such message');
+    expect(row().follows).toBe(1);
+    expect(spool.due.isUnanswered(row())).toBe(true);
+    expect(spool.due.isLastAnswered(id)).toBe(false);
+    commit(() => spool.control.requeue(id, { expiresAt: null, follows: 1, now: NOW }));
+    expect(spool.due.isUnanswered(row())).toBe(false);
+  });
+
+  it('is remembered when a later one was answered', () => {
+    const { other, spool, commit, claim } = setup();
+    const id = other.drop();
+    claim(id);
+    const end = { ...END, route: 'uncertain' };
+    commit(() => {
+      spool.settlements.write([ended(id, { settlement: UNCERTAIN, end, parts: [] })]);
+      const resent = { from: 'uncertain', to: 'retry', reason: 'resend' } as const;
+      spool.moves.write([{ id, ...resent, dueAt: null, nextAttemptAt: null }], NOW);
+    });
+    claim(id);
+    const settlement = { ...UNCERTAIN, reason: 'invalid-message' };
+    const refused = { ...END, route: 'permanent-failure' };
+    commit(() => spool.settlements.write([ended(id, { settlement, end: refused, parts: [] }, 2)]));
+    expect(spool.due.isLastAnswered(id)).toBe(true);
+    expect(spool.due.isUnanswered({ id, follows: 1 })).toBe(true);
+  });
+
+  it('cannot be one of a message that follows none', () => {
+    const { other, spool, claim } = setup();
+    const id = other.drop();
+    claim(id);
+    expect(spool.due.isUnanswered({ id, follows: null })).toBe(false);
+  });
+});
+
+it('finds what a crash left open, in bounded numbers', () => {
+  const { other, spool, claim } = setup();
+  const open = [other.drop(), other.drop(), other.drop()];
+  other.drop();
+  claim(...open);
+  expect(ids(spool.due.sending(2))).toEqual(open.slice(0, 2));
+  expect(ids(spool.due.sending(10))).toEqual(open);
+});
+
+it('walks through a campaign in bounded steps, whatever the states', () => {
+  const { other, spool } = setup();
+  const all = [1, 2, 3].map(() => other.drop({ campaign: 'spring' }));
+  other.drop({ campaign: 'autumn' });
+  other.db.prepare(`UPDATE messages SET state = 'delivered' WHERE id = ?`).run(all[1]);
+  expect(ids(spool.due.campaign('spring', 0, 2))).toEqual(all.slice(0, 2));
+  expect(ids(spool.due.campaign('spring', all[1] ?? 0, 2))).toEqual(all.slice(2));
+  expect(spool.due.message(9_999)).toBeNull();
+});

@@ -1,0 +1,127 @@
+/**
+ * The hot queries use the indexes made for them, and no index is there without a query.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openSpool, type Database } from '../../src/spool/open.ts';
+import { READY, TURN } from '../../src/spool/schema.ts';
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0).reverse()) cleanup();
+});
+
+function setup(): { db: Database } {
+  const folder = mkdtempSync(join(tmpdir(), 'sms-spoold-plans-'));
+  const db = openSpool(join(folder, 'spool.db'), { create: true });
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  cleanups.push(() => void db.close());
+  return { db };
+}
+
+const WAITING = `state IN ('queued','retry')`;
+const SOURCE = 'account IS ? AND sender IS ? AND campaign IS ?';
+
+describe('the plan of', () => {
+  it.each([
+    [
+      'who goes next in a source',
+      `SELECT id FROM messages WHERE ${READY} AND ${SOURCE} ORDER BY ${TURN} LIMIT 64`,
+      'USING INDEX messages_ready (account=? AND sender=? AND campaign=?)',
+    ],
+    [
+      'the next account',
+      `SELECT account FROM messages WHERE ${READY} AND account > ? ORDER BY account LIMIT 1`,
+      'USING INDEX messages_ready (account>?)',
+    ],
+    [
+      'the next campaign of a sender',
+      `SELECT campaign FROM messages WHERE ${READY} AND account IS ? AND sender IS ? AND campaign > ?
+       ORDER BY campaign LIMIT 1`,
+      'USING INDEX messages_ready (account=? AND sender=? AND campaign>?)',
+    ],
+    [
+      'what has become due',
+      'SELECT id FROM messages WHERE due_at <= ? ORDER BY due_at LIMIT 500',
+      'USING COVERING INDEX messages_due (due_at<?)',
+    ],
+    [
+      'the next instant to wake at',
+      'SELECT min(due_at) FROM messages WHERE due_at IS NOT NULL',
+      'USING COVERING INDEX messages_due',
+    ],
+    [
+      'what has expired',
+      `SELECT id FROM messages WHERE ${WAITING} AND expires_at <= ? ORDER BY expires_at LIMIT 500`,
+      'USING INDEX messages_expiring (expires_at<?)',
+    ],
+    [
+      'what a crash left sending',
+      `SELECT id FROM messages WHERE state = 'sending'`,
+      'USING COVERING INDEX messages_sending',
+    ],
+    [
+      'the newest of a campaign',
+      'SELECT id FROM messages WHERE campaign = ? ORDER BY id DESC LIMIT 50',
+      'USING COVERING INDEX messages_campaign (campaign=?)',
+    ],
+    [
+      'what an operator asked',
+      'SELECT * FROM control WHERE done_at IS NULL ORDER BY id',
+      'control_open',
+    ],
+    [
+      'the events of a message',
+      'SELECT * FROM events WHERE message_id = ? ORDER BY seq',
+      'USING INDEX events_message (message_id=?)',
+    ],
+    [
+      'the attempts of a message',
+      'SELECT * FROM attempts WHERE message_id = ? ORDER BY number',
+      'USING PRIMARY KEY (message_id=?)',
+    ],
+    [
+      'the parts of an attempt',
+      'SELECT * FROM parts WHERE message_id = ? AND attempt = ? ORDER BY number',
+      'USING PRIMARY KEY (message_id=? AND attempt=?)',
+    ],
+    [
+      'a claim by id',
+      `UPDATE messages SET state = 'sending' WHERE ${WAITING} AND id IN (?, ?, ?)`,
+      'USING INTEGER PRIMARY KEY (rowid=?)',
+    ],
+  ])('%s seeks in its index and sorts nothing', (_, sql, expected) => {
+    const { db } = setup();
+    const values = sql
+      .split('?')
+      .slice(1)
+      .map(() => 1);
+    const plan = db
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all(...values)
+      .map((row) => (row as { detail: string }).detail);
+    expect(plan.join('\n')).toContain(expected);
+    expect(plan.join('\n')).not.toMatch(/TEMP B-TREE|^SCAN messages$/m);
+  });
+
+  it('names only indexes that the schema has: none is there that no query here needs', () => {
+    const { db } = setup();
+    const names = db
+      .prepare(
+        `SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name`,
+      )
+      .pluck()
+      .all();
+    expect(names).toEqual([
+      'control_open',
+      'events_message',
+      'messages_campaign',
+      'messages_due',
+      'messages_expiring',
+      'messages_ready',
+      'messages_sending',
+    ]);
+  });
+});

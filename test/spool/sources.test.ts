@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import type { SourceHead } from '../../src/spool/sources.ts';
+import { NOW, setup } from '../support/spool.ts';
+
+const shown = ({ account, sender, campaign, head }: SourceHead): string =>
+  [account, sender, campaign, head.id].map((part) => part ?? '-').join(' ');
+
+it('finds every source with a ready row, each with the row that goes next', () => {
+  const { other, spool, claim } = setup();
+  const plain = other.drop();
+  other.drop({ sender: 'B', campaign: 'x' });
+  const urgent = other.drop({ sender: 'B', campaign: 'x', priority: 9 });
+  const second = other.drop({ sender: 'B', campaign: 'y' });
+  const dated = other.drop({ account: 'eu', sender: 'A', expires_at: NOW });
+  other.drop({ account: 'eu', sender: 'A' });
+  other.drop({ account: 'us', send_at: NOW + 100 });
+  claim(other.drop({ account: 'us', sender: 'Z' }));
+  expect([...spool.sources.scan(100)].map(shown)).toEqual([
+    `- - - ${plain}`,
+    `- B x ${urgent}`,
+    `- B y ${second}`,
+    `eu A - ${dated}`,
+  ]);
+  expect([...spool.sources.scan(2)]).toHaveLength(2);
+});
+
+it('gives new rows in the order of their ids, whatever they wait for', () => {
+  const { other, spool } = setup();
+  const first = other.drop();
+  const scheduled = other.drop({ send_at: NOW + 100 });
+  const third = other.drop({ priority: 7 });
+  expect(spool.sources.newRows(first, 10)).toMatchObject([
+    { id: scheduled, dueAt: NOW + 100, state: 'queued' },
+    { id: third, priority: 7, dueAt: null },
+  ]);
+  expect(spool.sources.newRows(0, 2)).toHaveLength(2);
+  expect(spool.sources.newRows(third, 2)).toEqual([]);
+});
+
+it('knows the highest id ever given, also of rows that were pruned', () => {
+  const { other, spool } = setup();
+  expect(spool.sources.lastId()).toBe(0);
+  const id = other.drop();
+  other.db.exec('DELETE FROM messages');
+  expect(spool.sources.lastId()).toBe(id);
+});
+
+it('knows the head of one source, or that it has none', () => {
+  const { other, spool } = setup();
+  const id = other.drop({ campaign: 'x' });
+  const source = { account: null, sender: null, campaign: 'x' };
+  expect(spool.sources.head(source)?.id).toBe(id);
+  expect(spool.sources.head({ ...source, campaign: null })).toBeNull();
+});

@@ -1,0 +1,69 @@
+// Ready rows without a spool, for tests of who goes next: a table that answers reads as the ready index does.
+import { compareTurns, type SourceKey } from '../../src/core/turn.ts';
+import type { Peek } from '../../src/dispatch/lane.ts';
+import type { ReadyRow } from '../../src/spool/claims.ts';
+
+export type RowOver = Partial<ReadyRow> & { readonly id: number };
+
+export function readyRow(over: RowOver): ReadyRow {
+  return {
+    account: null,
+    sender: null,
+    campaign: null,
+    recipient: '447700900000',
+    text: 'Your table is ready',
+    type: 'auto',
+    body: null,
+    udh: null,
+    messageClass: null,
+    priority: 4,
+    sendAt: null,
+    expiresAt: null,
+    onUncertain: null,
+    reference: null,
+    entityId: null,
+    contentId: null,
+    accountRef: null,
+    createdAt: 1_790_000_000,
+    state: 'queued',
+    attempts: 0,
+    throttles: 0,
+    price: null,
+    lastAttempt: 0,
+    follows: null,
+    ...over,
+  };
+}
+
+/** Rows that wait. `claim` takes rows away, as the claim of a committed transaction does. */
+export class ReadyRows {
+  readonly #rows = new Map<number, ReadyRow>();
+  reads = 0;
+
+  add(over: RowOver): ReadyRow {
+    const row = readyRow(over);
+    this.#rows.set(row.id, row);
+    return row;
+  }
+
+  claim(ids: readonly number[]): void {
+    for (const id of ids) this.#rows.delete(id);
+  }
+
+  get waiting(): readonly ReadyRow[] {
+    return [...this.#rows.values()].sort(compareTurns);
+  }
+
+  readonly peek: Peek = (source, limit, skip) => {
+    this.reads += 1;
+    return this.waiting.filter((row) => isOf(row, source)).slice(skip, skip + limit);
+  };
+}
+
+function isOf(row: ReadyRow, source: SourceKey): boolean {
+  return (
+    row.account === source.account &&
+    row.sender === source.sender &&
+    row.campaign === source.campaign
+  );
+}
