@@ -222,7 +222,7 @@ export class Dispatcher {
       return;
     }
     this.#janitor.lookAgain();
-    this.#sleepUntilNext();
+    setImmediate(this.#sleepUntilNext);
     if (this.#onSettled !== null && this.inFlight === 0 && isEmpty(this.#pending)) {
       const onSettled = this.#onSettled;
       this.#onSettled = null;
@@ -268,7 +268,8 @@ export class Dispatcher {
     this.#sleep(FULL_WAIT_MS);
   }
 
-  #sleepUntilNext(): void {
+  /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
+  readonly #sleepUntilNext = (): void => {
     if (this.#isScheduled || this.#isStopped) return;
     if (this.#operator.isBusy) {
       this.kick();
@@ -286,7 +287,7 @@ export class Dispatcher {
       }
     }
     this.#sleep(Math.max(0, Math.min(...instants) - nowMs));
-  }
+  };
 
   #sleep(waitMs: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
