@@ -8,6 +8,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from './config/errors.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
+import { ListenerError } from './receipts/bind.ts';
 import { SpoolError } from './spool/errors.ts';
 import { isBusy, isFull } from './spool/open.ts';
 import { leaveWithTheReader } from './terminal/print.ts';
@@ -50,13 +51,16 @@ const cancel: Load = async () => (await import('./commands/cancel.ts')).cancelCo
 const requeue: Load = async () => (await import('./commands/requeue.ts')).requeueCommand();
 const pause: Load = async () => (await import('./commands/pause.ts')).pauseCommand();
 const resume: Load = async () => (await import('./commands/resume.ts')).resumeCommand();
+const suppress: Load = async () => (await import('./commands/suppress.ts')).suppressCommand();
+const unsuppress: Load = async () => (await import('./commands/unsuppress.ts')).unsuppressCommand();
+const suppressed: Load = async () => (await import('./commands/suppressed.ts')).suppressedCommand();
 
 /** Commands by what they are for, in the order of the help. */
 const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<string, Load>>])[] = [
   ['Running:', { init, check, run, demo, sandbox }],
   ['Sending:', { send, import: importCsv }],
   ['Looking:', { list, show, stats, codes }],
-  ['Steering:', { cancel, requeue, pause, resume }],
+  ['Steering:', { cancel, requeue, pause, resume, suppress, unsuppress, suppressed }],
 ];
 
 /** Runs the command that `args` name (without node and script) and resolves to the exit code. */
@@ -153,6 +157,7 @@ function explain(error: unknown): { readonly message: string; readonly exitCode:
   if (isFull(error)) {
     return { message: 'the disk of the spool is full; nothing was changed', exitCode: EXIT.failed };
   }
+  if (error instanceof ListenerError) return { message: error.message, exitCode: EXIT.failed };
   return explainSystem(error);
 }
 

@@ -19,6 +19,7 @@ import { VonageGateway } from './gateway/vonage.ts';
 import { Ownership } from './spool/ownership.ts';
 import type { GateRow } from './spool/gates.ts';
 import { Spool } from './spool/spool.ts';
+import { Reception } from './reception.ts';
 import { StatusLog, type Output } from './status-log.ts';
 import { paceOf, senderPaceOf } from './throttle/pace.ts';
 import { Pacer } from './throttle/pacer.ts';
@@ -30,6 +31,8 @@ const DEFAULT_RATE = 30;
 const ASK_MS = 5_000;
 /** What is out may take this long to come back when the daemon leaves. */
 const DRAIN_MS = 35_000;
+/** The gateway's reports are asked of an uncertain message after this at the earliest. */
+const LOOK_AFTER_MS = 60_000;
 /** How often, and how long, a lock of another program is waited for at the start. */
 const SPOOL_WAIT_MS = 20;
 const SPOOL_WAITS_MAX = 250;
@@ -50,6 +53,7 @@ interface Started {
   readonly ownership: Ownership;
   readonly desks: ReadonlyMap<string, Desk>;
   readonly dispatcher: Dispatcher;
+  readonly reception: Reception;
 }
 
 export class Daemon implements AsyncDisposable {
@@ -76,6 +80,11 @@ export class Daemon implements AsyncDisposable {
     return this.#log;
   }
 
+  /** Where receipts come in, as "127.0.0.1:8026"; null = nowhere. */
+  get receiptsAddress(): string | null {
+    return this.#started?.reception.address ?? null;
+  }
+
   /** Takes the spool, settles what a crash left, and begins to send. Throws SpoolError. */
   async start(version: string): Promise<void> {
     const { path } = this.#config.spool;
@@ -99,7 +108,10 @@ export class Daemon implements AsyncDisposable {
     if (started === null) return;
     this.#started = null;
     this.#log.say('info', 'daemon.draining', { in_flight: started.dispatcher.inFlight });
+    /* What was brought is stored and answered; what comes now waits for the next daemon. */
+    await started.reception[Symbol.asyncDispose]();
     await started.dispatcher.drain(DRAIN_MS);
+    await started.reception.stopNotifying();
     for (const desk of started.desks.values()) {
       await desk.stop();
     }
@@ -133,6 +145,7 @@ export class Daemon implements AsyncDisposable {
         this.#desk(account, rate, () => kick()),
       );
     }
+    const reception = new Reception({ config: this.#config, clock: this.#clock, log: this.#log });
     const dispatcher = new Dispatcher({
       spool,
       desks,
@@ -143,17 +156,29 @@ export class Daemon implements AsyncDisposable {
       log: this.#log,
       opening,
       askBalance: (name) => this.#askBalance(name),
+      receipts: {
+        apiKeys: new Map(this.#config.accounts.map(({ name, apiKey }) => [name, apiKey])),
+        isSigned: this.#config.receipts.signatureSecrets.length > 0,
+        onIgnored: reception.onIgnored,
+        lookups: reception.lookups,
+        since: reception.since,
+      },
+      onEvents: reception.onEvents,
       onFatal: (error) => {
         this.#log.say('error', 'daemon.failed', { error: String(error) });
         this.#options.onFatal(error);
       },
     });
     await this.#writeGates(spool, desks);
-    this.#started = { spool, ownership, desks, dispatcher };
+    /* First: nothing is sent whose receipt nobody would take. */
+    await reception.open(dispatcher);
+    this.#started = { spool, ownership, desks, dispatcher, reception };
     await dispatcher.start();
+    reception.notify(spool, dispatcher);
     /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
     kick = dispatcher.kick;
-    this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()] });
+    const receipts = reception.address ?? undefined;
+    this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts });
   }
 
   /* Requests per second: the configured one, else the account's own word, else the last one learned. */
@@ -233,9 +258,15 @@ function rulesOf(config: Config): Rules {
       retry,
       onUncertain: messages.onUncertain,
       uncertainAfterMs: messages.uncertainAfterMs,
+      lookAfterMs: config.reconcile.reports ? LOOK_AFTER_MS : null,
       receipts: { expect: receipts.expect, timeoutMs: receipts.timeoutMs },
     },
     overrides: config.classify,
+    receipts: {
+      acceptedIsEnough: receipts.acceptedIsEnough,
+      resend: receipts.resend,
+      suppressAutomatically: config.suppress.automatic,
+    },
     validityMs: messages.validityMs,
     defaultAccount: config.defaultAccount,
     waitMaxMs: retry.maxDelayMs,

@@ -127,6 +127,31 @@ export function messageMoved(
   };
 }
 
+/** A second attempt of a message turned out to be accepted: the recipient may have it twice. */
+export function messageDoubled(
+  subject: Subject,
+  facts: { readonly state: State; readonly at: number },
+): Entry {
+  return {
+    row: {
+      at: facts.at,
+      messageId: subject.id,
+      account: subject.account,
+      sender: subject.sender,
+      event: 'message.duplicate',
+      from: facts.state,
+      to: facts.state,
+      reason: 'accepted-twice',
+      attempt: null,
+    },
+    level: 'warn',
+    details: {
+      reference: subject.reference?.slice(0, REFERENCE_MAX),
+      recipient: subject.recipient,
+    },
+  };
+}
+
 /** An account or a sender was suspended, resumed or paused. `remedy` says what to do about it. */
 export function gateMoved(
   account: string,

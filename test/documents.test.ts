@@ -8,7 +8,7 @@ import { KEY_NAMES } from '../src/config/keys.ts';
 import { explainCode, explainCodes, explainHttp } from '../src/core/explain.ts';
 import { ACTIVE } from '../src/core/gate.ts';
 import { NEXT, STATES } from '../src/core/message.ts';
-import { gateMoved, limitLearned, throttled } from '../src/events.ts';
+import { gateMoved, limitLearned, messageDoubled, throttled } from '../src/events.ts';
 import { APPLICATION_COLUMNS } from '../src/spool/drop.ts';
 import { sectionOf, tableIn, tickedIn } from './support/markdown.ts';
 import { filesUnder, nodesOf, ROOT, sourcesUnder, textOf } from './support/sources.ts';
@@ -95,8 +95,10 @@ describe('README', () => {
   });
 });
 
-/** Events that need receipts, and the state that has none: `attempts` tells of `sending`. */
-const WITHOUT_EVENT: readonly string[] = ['sending', 'delivered', 'undelivered'];
+/** The state that has no event: `attempts` tells of it. */
+const WITHOUT_EVENT: readonly string[] = ['sending'];
+
+const NOBODY = { id: 1, account: null, sender: null, recipient: '', reference: null };
 
 function eventsOfTheCode(): readonly string[] {
   const at = { at: 0, remedy: null };
@@ -111,6 +113,7 @@ function eventsOfTheCode(): readonly string[] {
   return [
     ...new Set([
       ...moved.map((state) => `message.${state}`),
+      messageDoubled(NOBODY, { state: 'delivered', at: 0 }).row.event,
       ...[...lanes, limit].map(({ row }) => row.event),
       ...eventsSaid(),
     ]),

@@ -4,9 +4,10 @@ import { maskRecipient, stripControls } from '../core/mask.ts';
 import { STATES, type State } from '../core/message.ts';
 import { UsageError } from '../exit-codes.ts';
 import { messagesMatching, type MessageRow } from '../spool/queries.ts';
+import { unmatchedReceipts, type UnmatchedReceipt } from '../spool/unmatched.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';
-import { localTime } from '../terminal/times.ts';
+import { isoTime, localTime } from '../terminal/times.ts';
 import { messageJson, type Shown } from './message-json.ts';
 import { defaultsOf, openToRead } from './opened.ts';
 
@@ -21,6 +22,7 @@ interface ListOptions {
   readonly full?: true;
   readonly text?: true;
   readonly json?: true;
+  readonly unmatched?: true;
 }
 
 /** A table is laid out as a whole; what is longer than this is for programs. */
@@ -46,6 +48,7 @@ export function listCommand(): Command {
     .option('--reference <text>', 'with this reference of yours')
     .option('--account <name>', 'of this account, named or by default')
     .option('--sender <sender>', 'from this sender, named or by default')
+    .option('--unmatched', 'instead: receipts that are about no message here')
     .option('--limit <number>', 'at most so many', parseLimit, 20)
     .option('--full', 'show recipients in full')
     .option('--text', 'show texts')
@@ -70,6 +73,11 @@ async function list(options: ListOptions, command: Command): Promise<void> {
     throw new UsageError(`--limit: a table shows at most ${TABLE_MAX} messages; --json shows more`);
   }
   using spool = openToRead(command);
+  const shown = { full: options.full ?? false, text: options.text ?? false };
+  if (options.unmatched) {
+    await listUnmatched(unmatchedReceipts(spool.db, options.limit), options);
+    return;
+  }
   const filter = {
     state: options.state ?? null,
     campaign: options.campaign ?? null,
@@ -79,7 +87,6 @@ async function list(options: ListOptions, command: Command): Promise<void> {
     sender: options.sender ?? null,
   };
   const rows = messagesMatching(spool.db, filter, defaultsOf(spool.config), options.limit);
-  const shown = { full: options.full ?? false, text: options.text ?? false };
   if (options.json) {
     for (const row of rows) await printJson(messageJson(row, shown));
     return;
@@ -98,4 +105,40 @@ function cellsOf(row: MessageRow, shown: Shown): readonly string[] {
     stripControls(row.reference ?? ''),
     shown.text ? stripControls((row.text ?? row.body ?? '').replaceAll(/\s+/g, ' ')) : '',
   ];
+}
+
+const UNMATCHED_COLUMNS: readonly Column[] = [
+  { head: 'RECEIPT', align: 'right' },
+  { head: 'CAME' },
+  { head: 'RECIPIENT' },
+  { head: 'STATUS' },
+  { head: 'CODE', align: 'right' },
+  { head: 'MESSAGE ID', fit: 'cut' },
+  { head: 'CLIENT-REF', fit: 'cut' },
+];
+
+async function listUnmatched(
+  receipts: readonly UnmatchedReceipt[],
+  { full = false, json = false }: { readonly full?: boolean; readonly json?: boolean },
+): Promise<void> {
+  const recipientOf = ({ recipient }: UnmatchedReceipt): string | null =>
+    recipient === null || full ? recipient : maskRecipient(recipient);
+  if (json) {
+    for (const one of receipts) {
+      const received_at = isoTime(one.received_at);
+      await printJson({ ...one, received_at, recipient: recipientOf(one) });
+    }
+    return;
+  }
+  const cells = receipts.map((one) => [
+    String(one.id),
+    localTime(one.received_at),
+    stripControls(recipientOf(one) ?? ''),
+    stripControls(one.status ?? ''),
+    one.code === null ? '' : String(one.code),
+    stripControls(one.gateway_id ?? ''),
+    stripControls(one.client_ref ?? ''),
+  ]);
+  const none = 'Every receipt is about a message of this spool.\n';
+  await print(cells.length === 0 ? none : `${tableOf(UNMATCHED_COLUMNS, cells)}\n`);
 }

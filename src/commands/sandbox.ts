@@ -6,26 +6,36 @@
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CommandError } from '../exit-codes.ts';
-import { MAGIC_FAULTS, MAGIC_RECIPIENTS } from '../gateway/sandbox/magic-recipients.ts';
+import { isLoopbackUrl } from '../gateway/sandbox/check.ts';
+import {
+  MAGIC_FAULTS,
+  MAGIC_RECIPIENTS,
+  MAGIC_WORDS,
+} from '../gateway/sandbox/magic-recipients.ts';
 import type { SandboxOptions } from '../gateway/sandbox/options.ts';
 import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../gateway/sandbox/options.ts';
+import type { ReceiptFormat, ReceiptSignature } from '../gateway/sandbox/receipt-options.ts';
+import { RECEIPT_FORMATS } from '../gateway/sandbox/receipt-options.ts';
 import type { Sandbox } from '../gateway/sandbox/sandbox.ts';
 import { startSandbox } from '../gateway/sandbox/sandbox.ts';
+import type { SignatureMethod } from '../gateway/sandbox/signature.ts';
+import { SIGNATURE_METHODS } from '../gateway/sandbox/signature.ts';
+import type { Told } from '../gateway/sandbox/welcome.ts';
+import { welcome } from '../gateway/sandbox/welcome.ts';
 import { wrap } from '../terminal/wrap.ts';
 
-export interface SandboxFlags {
+interface SandboxFlags extends Told {
   readonly port: number;
-  readonly rate: number;
-  readonly model: 'window' | 'bucket';
   readonly depth?: number;
-  readonly sender: ReadonlyMap<string, number>;
   readonly latency: number;
-  readonly apiKey: string;
-  readonly apiSecret: string;
-  readonly balance: number;
+  readonly receiptFormat: ReceiptFormat;
+  readonly receiptLoss: number;
+  readonly receiptRepeat: number;
 }
 
 const DEFAULT_PORT = 8028;
+/** Where a daemon listens whose configuration does not say. */
+const DAEMON_URL = 'http://127.0.0.1:8026/receipts';
 /** Columns that help may take. */
 const HELP_WIDTH = 80;
 /** About 40 MB when full: the bin's heap is small. */
@@ -55,8 +65,31 @@ function senderRate(text: string, before: ReadonlyMap<string, number>): Map<stri
   return new Map([...before, [sender, Number(rate)]]);
 }
 
+function share(text: string): number {
+  if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(text)) {
+    throw new InvalidArgumentError('expected a number from 0 to 1, like 0.05.');
+  }
+  return Number(text);
+}
+
+function receiptUrl(text: string): string {
+  if (isLoopbackUrl(text)) return text;
+  throw new InvalidArgumentError(`expected an http URL on loopback, like ${DAEMON_URL}.`);
+}
+
+function signature(text: string): ReceiptSignature {
+  const [, given, secret] = /^(\w+)=(.+)$/.exec(text) ?? [];
+  const method = SIGNATURE_METHODS.find((known): known is SignatureMethod => known === given);
+  if (method === undefined || secret === undefined) {
+    throw new InvalidArgumentError(
+      `expected METHOD=SECRET, the method one of ${SIGNATURE_METHODS.join(', ')}.`,
+    );
+  }
+  return { method, secret };
+}
+
 /** What the flags ask for, as the sandbox wants it. */
-export function sandboxOptionsOf(flags: SandboxFlags): SandboxOptions {
+function sandboxOptionsOf(flags: SandboxFlags): SandboxOptions {
   const account = {
     secret: flags.apiSecret,
     rate: flags.rate,
@@ -70,37 +103,15 @@ export function sandboxOptionsOf(flags: SandboxFlags): SandboxOptions {
     senders: Object.fromEntries([...flags.sender].map(([sender, rate]) => [sender, { rate }])),
     latencyMs: flags.latency,
     ledgerSize: LEDGER_SIZE,
+    receipts: {
+      url: flags.receipts ?? null,
+      delayMs: flags.receiptDelay,
+      format: flags.receiptFormat,
+      loss: flags.receiptLoss,
+      repeat: flags.receiptRepeat,
+      signature: flags.receiptSignature ?? null,
+    },
   };
-}
-
-/** What is printed at the start: where it is, and how the daemon or an SDK is pointed at it. */
-export function welcome(url: string, flags: SandboxFlags): string {
-  const limits = [`${flags.rate} requests/s (${flags.model})`];
-  for (const [sender, rate] of flags.sender) limits.push(`${sender}: ${rate} messages/s`);
-  // Somebody may have given a real secret after all: it is not repeated.
-  const secret = flags.apiSecret === DEFAULT_API_SECRET ? DEFAULT_API_SECRET : "'the one you gave'";
-  return `
-  Sandbox gateway on ${url}   (Ctrl-C stops it)
-
-    limits     ${limits.join(' · ')}
-    balance    ${flags.balance.toFixed(2)} EUR
-    ledger     curl ${url}/ledger
-    trouble    curl ${url}/control -d '{"chaos":{"kind":"http","forMs":10000}}'
-    recipients that misbehave: sms-spoold sandbox --help
-
-  In the environment:
-
-    export VONAGE_API_KEY=${flags.apiKey} VONAGE_API_SECRET=${secret} VONAGE_SENDER=AcmeInc
-
-  In sms-spoold.toml:
-
-    [accounts.main]
-    api_key = "${flags.apiKey}"
-    api_secret = { env = "VONAGE_API_SECRET" }
-    base_url = "${url}"
-    sender = "AcmeInc"
-
-`;
 }
 
 function explanation(): string {
@@ -108,20 +119,25 @@ function explanation(): string {
   return `
 Examples:
   $ sms-spoold sandbox --rate 5 --sender 12015550123=1
+  $ sms-spoold sandbox --receipts --receipt-loss 0.05
   $ sms-spoold send 999102900001 'refused with status 29, every time'
 
 Recipients that misbehave (VVV: a value; K: 0 = always, 1-9 = the first K times,
-then accepted; tttt: free). +999 belongs to no country. All others are accepted.
+then accepted; tttt: free). +999 belongs to no country. All others are accepted
+and, with --receipts, delivered.
 ${rows.join('\n')}
 
 ${wrap(`Faults: ${MAGIC_FAULTS.join(', ')}`, 2, HELP_WIDTH)}
+${wrap(`Words: ${MAGIC_WORDS.join(', ')}`, 2, HELP_WIDTH)}
 
 Endpoints, as at the API: POST /sms/json, GET /account/get-balance,
-  POST /account/settings
+  POST /account/settings, GET /v2/reports/records
 The sandbox's own: GET /ledger (?format=ndjson, ?since=SEQ, ?entries=no),
   DELETE /ledger, GET /control, and POST /control, which takes
   {"accounts":{…},"senders":{…},"latencyMs":0,"jitterMs":0,
-   "chaos":[{"kind":"hang","forMs":5000}]}
+   "chaos":[{"kind":"hang","forMs":5000}],
+   "receipts":{"delayMs":100,"steps":["accepted"],"order":"shuffled"},
+   "reports":{"lagMs":60000,"status":null}}
 `;
 }
 
@@ -154,8 +170,32 @@ async function runSandbox(flags: SandboxFlags): Promise<void> {
   await stopped;
 }
 
+function receiptOptions(): readonly Option[] {
+  return [
+    new Option('--receipts [url]', 'send delivery receipts, to the daemon or to the URL')
+      .argParser(receiptUrl)
+      .preset(DAEMON_URL),
+    new Option('--receipt-delay <ms>', 'from the acceptance to each receipt')
+      .argParser(wholeNumber)
+      .default(100),
+    new Option('--receipt-format <format>', 'query string, form body or JSON body')
+      .choices(RECEIPT_FORMATS)
+      .default('form'),
+    new Option('--receipt-loss <share>', 'share of the receipts that never come')
+      .argParser(share)
+      .default(0),
+    new Option('--receipt-repeat <share>', 'share of the receipts that come twice')
+      .argParser(share)
+      .default(0),
+    new Option(
+      '--receipt-signature <method=secret>',
+      'sign receipts, like sha256=not-a-real-one',
+    ).argParser(signature),
+  ];
+}
+
 export function sandboxCommand(): Command {
-  return new Command('sandbox')
+  const command = new Command('sandbox')
     .summary('a stand-in for the SMS API, to develop against')
     .description(
       'Runs a stand-in for the SMS API on loopback, and says how to point the daemon at it. Nothing ' +
@@ -180,4 +220,6 @@ export function sandboxCommand(): Command {
     .option('--balance <eur>', 'its credit, EUR', amount, 100)
     .addHelpText('after', explanation())
     .action(runSandbox);
+  for (const option of receiptOptions()) command.addOption(option);
+  return command;
 }

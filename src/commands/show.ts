@@ -116,6 +116,10 @@ function storyJson(story: Story, shown: Shown): Readonly<Record<string, unknown>
       ended_at: isoTime(attempt.ended_at),
     })),
     parts_answered: story.parts.map((part) => ({ ...part, receipt_at: isoTime(part.receipt_at) })),
+    receipts: story.receipts.map((receipt) => ({
+      ...receipt,
+      received_at: isoTime(receipt.received_at),
+    })),
     events: story.events.map((event) => ({ ...event, at: isoTime(event.at) })),
   };
 }

@@ -34,7 +34,12 @@ export function statsCommand(): Command {
         await printDocuments(statistics, now);
         return;
       }
-      const parts = [stateTable(statistics, now), laneTable(statistics), controlTable(statistics)];
+      const parts = [
+        stateTable(statistics, now),
+        laneTable(statistics),
+        controlTable(statistics),
+        unmatchedLine(statistics),
+      ];
       await print(`${parts.filter((part) => part !== null).join('\n\n')}\n`);
     });
 }
@@ -56,7 +61,15 @@ async function printDocuments(statistics: Statistics, now: number): Promise<void
     const times = { since: isoTime(lane.since), next_probe_at: isoTime(lane.next_probe_at) };
     await printJson({ kind: lane.sender === null ? 'account' : 'sender', ...lane, ...times });
   }
+  await printJson({ kind: 'unmatched-receipts', count: statistics.unmatched });
   for (const row of statistics.control) await printJson({ kind: 'control', ...jsonOf(row) });
+}
+
+/* Of a few it is worth knowing; of many, that something is wrong. */
+function unmatchedLine({ unmatched }: Statistics): string | null {
+  if (unmatched === 0) return null;
+  const count = unmatched.toLocaleString('en');
+  return `Receipts about no message of this spool: ${count} (sms-spoold list --unmatched)`;
 }
 
 function ageOf(at: number, now: number): number {

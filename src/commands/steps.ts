@@ -2,7 +2,7 @@
 import { stripControls } from '../core/mask.ts';
 import { explainReceiptCode } from '../core/explain.ts';
 import { reasonOf } from '../core/status-codes.ts';
-import type { AttemptRow, EventRow, PartRow, Story } from '../spool/story.ts';
+import type { AttemptRow, EventRow, PartRow, ReceiptRow, Story } from '../spool/story.ts';
 
 export interface Step {
   /** Unix seconds. */
@@ -11,16 +11,16 @@ export interface Step {
 }
 
 /** From the drop on. Steps of one instant are in the order of cause and effect. */
-export function stepsOf({ message, attempts, parts, events }: Story): readonly Step[] {
+export function stepsOf({ message, attempts, parts, receipts, events }: Story): readonly Step[] {
   const steps: Step[] = [
     { at: message.created_at, what: 'dropped' },
     ...attempts.flatMap((attempt) =>
       stepsOfAttempt(
         attempt,
-        parts.filter((part) => part.attempt === attempt.number),
+        parts.filter((part) => part.attempt === attempt.number && part.status !== null),
       ),
     ),
-    ...parts.flatMap(receiptStep),
+    ...receipts.map((receipt) => receiptStep(receipt, parts)),
     ...events.map(eventStep),
   ];
   return steps
@@ -59,16 +59,24 @@ function answerOf(part: PartRow, count: number): string {
   return `part ${part.number} of ${count}: ${facts.join(', ')}`;
 }
 
-function receiptStep(part: PartRow): readonly Step[] {
-  if (part.receipt_at === null) return [];
-  const { receipt_code: code, receipt_status: status } = part;
-  const why = code === null ? '' : `, code ${code} ${explainReceiptCode(code).name}`;
-  const what = `receipt for part ${part.number} of attempt ${part.attempt}: ${status ?? 'none'}${why}`;
-  return [{ at: part.receipt_at, what }];
+function receiptStep(receipt: ReceiptRow, parts: readonly PartRow[]): Step {
+  const { attempt, code, status, price } = receipt;
+  const part = parts.find(
+    (one) => one.attempt === attempt && one.gateway_id === receipt.gateway_id,
+  );
+  const about = part === undefined ? 'a part' : `part ${part.number}`;
+  const isAnswered = part !== undefined && part.status !== null;
+  const facts = [
+    `receipt for ${about} of attempt ${attempt ?? '?'}: ${status ?? 'no status'}`,
+    code === null ? null : `code ${code} ${explainReceiptCode(code).name}`,
+    isAnswered || receipt.gateway_id === null ? null : `id ${receipt.gateway_id}`,
+    isAnswered || price === null ? null : `${price} EUR`,
+  ].filter((fact) => fact !== null);
+  return { at: receipt.received_at, what: facts.join(', ') };
 }
 
 function eventStep(event: EventRow): Step {
-  const move =
-    event.to_state === null ? event.event : `${event.from_state ?? '?'} → ${event.to_state}`;
+  const isMove = event.to_state !== null && event.to_state !== event.from_state;
+  const move = isMove ? `${event.from_state ?? '?'} → ${event.to_state}` : event.event;
   return { at: event.at, what: event.reason === null ? move : `${move} (${event.reason})` };
 }

@@ -49,6 +49,12 @@ export function checkListeners(document: RawTable, place: Place): void {
   refuse(inside(inside(place, 'admin'), 'listen'), expected, describe(listen));
 }
 
+/** Whoever is told things must be able to tell who said them. */
+export function checkNotify(notify: RawTable, place: Place): void {
+  if (notify['url'] === null || notify['secret'] !== null) return;
+  refuse(inside(place, 'secret'), `a secret to sign with, ${SECRET_FORMS}`, 'nothing');
+}
+
 /** Delays grow from the first to the longest. */
 export function checkDelays(retry: RawTable, place: Place): void {
   const firstMs = parseDurationMs(retry['first_delay']);

@@ -4,6 +4,7 @@
  * here is optional; absent features are null.
  */
 import type { Route } from '../core/verdict.ts';
+import type { ResendPolicy } from '../core/receipt.ts';
 import type { UncertainPolicy } from '../core/message.ts';
 
 export type SignatureMethod = 'md5hash' | 'md5' | 'sha1' | 'sha256' | 'sha512';
@@ -53,6 +54,25 @@ export interface Config {
     readonly signatureSecrets: readonly string[];
     readonly signatureMethod: SignatureMethod;
     readonly timeoutMs: number;
+    /** Prefixes of recipients whose carriers say no more than `accepted`. */
+    readonly acceptedIsEnough: readonly string[];
+    /** Null = a message that was not delivered is never sent again. */
+    readonly resend: ResendPolicy | null;
+  };
+  readonly reconcile: {
+    /** Whether the Reports API (paid) is asked where a receipt is missing. */
+    readonly reports: boolean;
+    readonly baseUrl: string;
+  };
+  /** Null = nobody is told. */
+  readonly notify: {
+    readonly url: string;
+    readonly secret: string;
+    readonly timeoutMs: number;
+  } | null;
+  readonly suppress: {
+    /** Whether a recipient that can never be reached is suppressed by itself. */
+    readonly automatic: boolean;
   };
   readonly admin: { readonly listen: string };
   readonly messages: {

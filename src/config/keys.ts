@@ -10,12 +10,14 @@ import {
   checkCredentials,
   checkDelays,
   checkListeners,
+  checkNotify,
   checkTimeout,
 } from './checks.ts';
 import { duration, durationOrNever } from './durations.ts';
 import { secret, secrets } from './secrets.ts';
 import {
   listKeys,
+  listOf,
   namedBy,
   optional,
   required,
@@ -35,13 +37,17 @@ import {
   number,
   oneOf,
   path,
+  prefix,
   rate,
+  receiptCode,
   sender,
   statusCode,
   urlPath,
+  webhookUrl,
 } from './values.ts';
 
 const signatureMethod = oneOf(['md5hash', 'md5', 'sha1', 'sha256', 'sha512']);
+const RESEND_CODES = 'the err-codes that lead to another send, such as [2, 7, 8]';
 const route = oneOf(
   ['retry', 'permanent-failure', 'uncertain'],
   ' (a refusal cannot be made an acceptance)',
@@ -75,6 +81,12 @@ const account = tableOf(
   checkCredentials,
 );
 
+const resend = tableOf({
+  codes: required(listOf(receiptCode, 'a list of err-codes, such as [2, 7, 8]'), RESEND_CODES),
+  after: withDefault(duration('1s'), '15m'),
+  times: withDefault(integer(1, 100), 1),
+});
+
 const receipts = tableOf(
   {
     listen: withDefault(listen, '127.0.0.1:8026'),
@@ -83,8 +95,24 @@ const receipts = tableOf(
     signature_secret: optional(secrets),
     signature_method: withDefault(signatureMethod, 'sha256'),
     timeout: withDefault(duration('1ms'), '76h'),
+    accepted_is_enough: withDefault(listOf(prefix, 'a list of prefixes, such as ["1"]'), []),
+    resend: optional(resend),
   },
   checkTimeout,
+);
+
+const reconcile = tableOf({
+  reports: withDefault(flag, false),
+  base_url: withDefault(baseUrl, 'https://api.nexmo.com'),
+});
+
+const notify = tableOf(
+  {
+    url: optional(webhookUrl),
+    secret: optional(secret),
+    timeout: withDefault(duration('10ms', '10m'), '10s'),
+  },
+  checkNotify,
 );
 
 const messages = tableOf({
@@ -113,6 +141,9 @@ export const KEYS = {
   spool: withDefault(spool, {}),
   accounts: withDefault(namedBy(accountName, account, checkAccounts), {}),
   receipts: withDefault(receipts, {}),
+  reconcile: withDefault(reconcile, {}),
+  notify: withDefault(notify, {}),
+  suppress: withDefault(tableOf({ automatic: withDefault(flag, true) }), {}),
   admin: withDefault(tableOf({ listen: withDefault(listen, '127.0.0.1:8027') }), {}),
   messages: withDefault(messages, {}),
   retry: withDefault(retry, {}),

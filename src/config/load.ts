@@ -58,6 +58,9 @@ function assemble({ file }: Document, settings: Settings, warnings: readonly str
     accounts,
     defaultAccount: chooseDefault(settings.accounts),
     receipts: makeReceipts(settings.receipts),
+    reconcile: { reports: settings.reconcile.reports, baseUrl: settings.reconcile.base_url },
+    notify: makeNotify(settings.notify),
+    suppress: settings.suppress,
     admin: settings.admin,
     messages: {
       validityMs: messages.validity,
@@ -92,6 +95,7 @@ function makeAccount(name: string, account: AccountSettings): AccountConfig {
 }
 
 function makeReceipts(receipts: Settings['receipts']): Config['receipts'] {
+  const { resend } = receipts;
   return {
     listen: receipts.listen,
     path: receipts.path,
@@ -99,7 +103,13 @@ function makeReceipts(receipts: Settings['receipts']): Config['receipts'] {
     signatureSecrets: receipts.signature_secret ?? [],
     signatureMethod: receipts.signature_method,
     timeoutMs: receipts.timeout,
+    acceptedIsEnough: receipts.accepted_is_enough,
+    resend: resend && { codes: new Set(resend.codes), afterMs: resend.after, times: resend.times },
   };
+}
+
+function makeNotify({ url, secret, timeout }: Settings['notify']): Config['notify'] {
+  return url === null || secret === null ? null : { url, secret, timeoutMs: timeout };
 }
 
 function chooseDefault(accounts: Settings['accounts']): string | null {

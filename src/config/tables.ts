@@ -62,6 +62,19 @@ export function plain<T>(
   return { read, keys: null, isNamed: false };
 }
 
+/** A list, each item of one kind; what is wrong with an item is told with its place in the list. */
+export function listOf<T>(item: Kind<T>, expected: string): Kind<readonly T[]> {
+  const read = (value: unknown, place: Place): Read<readonly T[]> => {
+    if (!Array.isArray(value)) return refuse(place, expected, describe(value));
+    const each = value.map((one: unknown, index) =>
+      item.read(one, { ...place, key: `${place.key}[${index}]` }),
+    );
+    const whole = each.flatMap((one) => (one === null ? [] : [one.value]));
+    return whole.length === each.length ? { value: whole } : null;
+  };
+  return { read, keys: null, isNamed: false };
+}
+
 /** A table whose keys are fixed. Anything else in it is refused with the nearest right key. */
 export function tableOf<T extends Table>(keys: T, check: Check = () => undefined): Kind<Values<T>> {
   const read = (value: unknown, place: Place): Read<Values<T>> => {

@@ -109,6 +109,23 @@ export const baseUrl: Kind<string> = plain(
   (value) => (/[@?#]/.test(String(value)) ? describeConcealed(value) : describe(value)),
 );
 
+/** Where state changes are posted to, as it is written: nothing is cut off its end. */
+export const webhookUrl: Kind<string> = plain(
+  'an https:// address, or http:// on loopback such as "http://127.0.0.1:8080/sms", ' +
+    'without user, password, query or fragment',
+  (value) => (parseBaseUrl(value) === null ? null : { value: String(value) }),
+  (value) => (/[@?#]/.test(String(value)) ? describeConcealed(value) : describe(value)),
+);
+
+/** The leading digits of recipients, without a plus sign. */
+export const prefix: Kind<string> = matching(
+  'leading digits of recipients in quotes, such as "1"',
+  /^\d{1,15}$/,
+);
+
+/** The err-code of a receipt. */
+export const receiptCode: Kind<number> = integer(1, 999);
+
 function matching(
   expected: string,
   form: RegExp,

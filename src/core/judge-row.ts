@@ -23,13 +23,17 @@ const HEX = /^(?:[0-9A-Fa-f]{2})*$/;
 const TEXT_MAX = 10_000;
 const TYPES: ReadonlySet<string> = new Set(['auto', 'text', 'unicode', 'binary']);
 
+/** Whether this is a recipient at all: 7 to 15 digits, at most one leading plus sign. */
+export function isRecipient(value: string): boolean {
+  return RECIPIENT.test(value);
+}
+
 /**
  * Why the row cannot be sent, as a `reason`; null = it can. `sender` is what the row's stands for; '' or null =
  * none, and the account has none.
  */
 export function judgeRow(row: JudgedRow, sender: string | null = row.sender): string | null {
-  if (typeof row.recipient !== 'string' || !RECIPIENT.test(row.recipient))
-    return 'invalid-recipient';
+  if (typeof row.recipient !== 'string' || !isRecipient(row.recipient)) return 'invalid-recipient';
   if (sender === '' || sender === null) return 'no-sender';
   if (typeof sender !== 'string' || !SENDER.test(sender)) return 'invalid-sender';
   if (!isWithin(row.priority, 0, 9) || !Number.isInteger(row.priority)) return 'invalid-priority';

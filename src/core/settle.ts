@@ -15,6 +15,8 @@ export interface SettlePolicy {
   readonly retry: RetryPolicy & { readonly maxAttempts: number };
   readonly onUncertain: UncertainPolicy;
   readonly uncertainAfterMs: number;
+  /** The gateway's reports are asked first, so long after; null = they are not. */
+  readonly lookAfterMs: number | null;
   readonly receipts: { readonly expect: boolean; readonly timeoutMs: number };
 }
 
@@ -199,5 +201,6 @@ function givenBack({ claim, verdict, isCancelAsked }: SettleInput): Settlement {
 
 function uncertainDueAt(wish: UncertainPolicy | null, policy: SettlePolicy, now: number): number {
   const holds = (wish ?? policy.onUncertain) === 'hold';
-  return holds && !policy.receipts.expect ? now : now + policy.uncertainAfterMs / 1000;
+  const waitMs = holds && !policy.receipts.expect ? 0 : policy.uncertainAfterMs;
+  return now + Math.min(waitMs, policy.lookAfterMs ?? Infinity) / 1000;
 }

@@ -13,8 +13,13 @@ export const UNTOLD_SENDER = '12015550199';
 export const UNKNOWN_ACCOUNT = 'branch';
 /** The campaign whose messages are taken back. */
 export const CANCELLED_CAMPAIGN = 'flash-sale';
-/** The campaign that makes the backlog; its references begin alike. */
+/** The campaign that makes the backlog; its references begin alike, and so do those of each kind below. */
 export const BULK_REFERENCE = 'news-';
+const ORDER_REFERENCE = 'order-';
+const LIMITED_REFERENCE = 'limit-';
+const UNTOLD_REFERENCE = 'untold-';
+/** Its recipient opts out with the first message; the second one is then refused. */
+export const OPT_OUT_REFERENCE = 'optout';
 
 const BULK_COUNT = 90;
 const LIMITED_COUNT = 9;
@@ -27,6 +32,9 @@ const LONG_TEXT =
   );
 /** A header that addresses port 2948 (WAP push). */
 const PORT_HEADER = '0605040B8423F0';
+
+/** Its first receipt says that it opted out (err-code 9). */
+const OPT_OUT_RECIPIENT = '999920900001';
 
 /** Numbers that were given to nobody, from 0. */
 const film = (number: number): string => `447700900${String(number).padStart(3, '0')}`;
@@ -55,15 +63,19 @@ function specials(now: number): readonly DropRow[] {
     },
     row('offline', '999103300001'),
     row('class-0', film(5), { message_class: 0 }),
+    row(OPT_OUT_REFERENCE, OPT_OUT_RECIPIENT),
     row('lost-3', '999850310001'),
     row('in-part', '999200600001', { text: LONG_TEXT }),
     row('retry-5', '999100510001'),
     row('silent', '999500210001'),
+    row('spam', '999930600001'),
     row('sender', '999101500001'),
     row('retry-99', '999109900001'),
     row('invoice', film(6), { idempotency_key: KEY }),
     row('http-400', '999440010001'),
-    row('held', '999600310001', { on_uncertain: 'hold' }),
+    row('held', '999500310001', { on_uncertain: 'hold' }),
+    row('away', '999950200001'),
+    row('no-word', '999900000001'),
     row('slow', '999701500001'),
     row('later', film(7), { send_at: now + 2 }),
     row('sale-1', film(8), { send_at: now + 600, campaign: CANCELLED_CAMPAIGN }),
@@ -82,7 +94,7 @@ export function sampleRows(now: number): readonly DropRow[] {
   const order = (number: number): DropRow => ({
     recipient: film(100 + number),
     text: `Order ${number} is ready`,
-    reference: `order-${number}`,
+    reference: `${ORDER_REFERENCE}${number}`,
   });
   return [
     order(1),
@@ -90,13 +102,13 @@ export function sampleRows(now: number): readonly DropRow[] {
       recipient: film(200 + number),
       text: `Your code is ${number}`,
       sender: LIMITED_SENDER,
-      reference: `limit-${number}`,
+      reference: `${LIMITED_REFERENCE}${number}`,
     })),
     ...counted(UNTOLD_COUNT, (number) => ({
       recipient: film(300 + number),
       text: `Reminder ${number}`,
       sender: UNTOLD_SENDER,
-      reference: `untold-${number}`,
+      reference: `${UNTOLD_REFERENCE}${number}`,
     })),
     ...specials(now).flatMap((row, index) => [row, order(index + 2)]),
     ...counted(BULK_COUNT, (number) => ({
@@ -116,6 +128,28 @@ export const URGENT_ROW: DropRow = {
   priority: 9,
   reference: 'urgent',
 };
+
+/** Accepted, and never answered; dropped while receipts are late, so that it is sent again before its own comes. */
+export const LATE_ROW: DropRow = {
+  recipient: '999600110002',
+  text: 'Your parcel is at the door',
+  priority: 9,
+  reference: 'late',
+};
+
+/** Dropped when its recipient has opted out. */
+export const OPTED_OUT_ROW: DropRow = {
+  recipient: OPT_OUT_RECIPIENT,
+  text: 'Our winter menu is here',
+  reference: `${OPT_OUT_REFERENCE}-2`,
+};
+
+/** One of many alike, told by their number: `accepted` by the gateway, or `delivered` as well. */
+export function isOrdinary(reference: string, what: 'accepted' | 'delivered'): boolean {
+  const many = [ORDER_REFERENCE, BULK_REFERENCE];
+  const prefixes = what === 'accepted' ? many : [...many, LIMITED_REFERENCE, UNTOLD_REFERENCE];
+  return prefixes.some((prefix) => reference.startsWith(prefix));
+}
 
 /** Rows that the spool itself refuses, whatever program drops them; `now` is in Unix seconds. */
 export function badRows(now: number): readonly DropRow[] {

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import type { ReceiptOptions } from '../gateway/sandbox/receipt-options.ts';
 import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../gateway/sandbox/options.ts';
 import { startSandbox, type Sandbox } from '../gateway/sandbox/sandbox.ts';
 import { LIMITED_SENDER, UNTOLD_SENDER } from './samples.ts';
@@ -15,7 +16,13 @@ export const GATEWAY_RATE = 30;
 /** Messages per second that the gateway allows each of the two limited senders. */
 export const SENDER_RATE = 1;
 /** How long an uncertain message waits for a receipt before it is sent again. */
-export const UNCERTAIN_AFTER_MS = 4_000;
+export const UNCERTAIN_AFTER_MS = 3_000;
+/** How long a final receipt is waited for before a message is `unconfirmed`. */
+export const RECEIPT_TIMEOUT_MS = 8_000;
+/** How the gateway sends receipts: each up to a second after the acceptance, some of them twice. */
+export const RECEIPTS = { delayMs: 500, jitterMs: 500, repeat: 0.1 } satisfies ReceiptOptions;
+/** How it sends them while they are late: when an uncertain message has been sent again, before it lapses. */
+export const LATE_RECEIPTS = { delayMs: 6_000, jitterMs: 0 } satisfies ReceiptOptions;
 
 const HOUR_MS = 3_600_000;
 /** About what a gateway across the sea takes. */
@@ -82,8 +89,13 @@ export function configOf(spoolPath: string, gatewayUrl: string): Config {
       expect: true,
       signatureSecrets: [],
       signatureMethod: 'sha256',
-      timeoutMs: 76 * HOUR_MS,
+      acceptedIsEnough: [],
+      resend: null,
+      timeoutMs: RECEIPT_TIMEOUT_MS,
     },
+    reconcile: { reports: false, baseUrl: gatewayUrl },
+    notify: null,
+    suppress: { automatic: true },
     admin: { listen: '127.0.0.1:0' },
     messages: {
       validityMs: 24 * HOUR_MS,

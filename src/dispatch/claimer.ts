@@ -1,6 +1,7 @@
 /**
  * Permit → claim with its attempt on disk: takes rows whose turn it is from the desks and writes the claims.
- * Rows that are past their deadline or cannot be sent are moved on the way and cost no permit.
+ * Rows that are past their deadline, cannot be sent or are to somebody suppressed are moved on the way and
+ * cost no permit.
  */
 import type { SourceKey } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
@@ -15,6 +16,13 @@ import type { Rules, Work } from './work.ts';
 
 /** Rounds of moving stale rows out of the way before a source is left for the next step. */
 const ROUNDS_MAX = 16;
+
+/** What holds for all rows of one look. */
+interface Seen {
+  readonly work: Work;
+  /** False: nobody is on the list, and no row pays for asking. */
+  readonly isAnySuppressed: boolean;
+}
 
 export class Claimer {
   readonly #spool: Spool;
@@ -53,9 +61,10 @@ export class Claimer {
     range: { readonly count: number; readonly skip: number },
     work: Work,
   ): ReadyRow[] {
+    const seen = { work, isAnySuppressed: !this.#spool.suppressions.isEmpty() };
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const rows = this.#spool.claims.peek(source, range.count, range.skip);
-      const moves = rows.flatMap((row) => this.#moveOf(desk, row, work) ?? []);
+      const moves = rows.flatMap((row) => this.#moveOf(desk, row, seen) ?? []);
       if (moves.length === 0) return rows;
       this.#spool.moves.write(moves, work.now);
     }
@@ -63,22 +72,33 @@ export class Claimer {
     return [];
   }
 
-  #moveOf(desk: Desk, row: ReadyRow, work: Work): Move | null {
+  #moveOf(desk: Desk, row: ReadyRow, seen: Seen): Move | null {
+    const { now, entries } = seen.work;
     const sender = desk.lane(row.sender).sender;
-    const isLate = this.#deadlineOf(row, work.now) <= work.now;
-    const refusal = isLate ? null : judgeRow(row, sender);
+    const isLate = this.#deadlineOf(row, now) <= now;
+    const refusal = isLate ? null : this.#refusalOf(row, sender, seen);
     if (!isLate && refusal === null) return null;
     const reason = refusal ?? 'validity-passed';
     const end = { id: row.id, from: row.state, reason, nextAttemptAt: null };
-    const move: Move = this.#spool.due.isUnanswered(row)
-      ? { ...end, to: 'uncertain', dueAt: heldDueAt(this.#rules.settle, work.now) }
+    const isUnanswered = this.#spool.due.isUnanswered(row);
+    const move: Move = isUnanswered
+      ? { ...end, to: 'uncertain', dueAt: heldDueAt(this.#rules.settle, now) }
       : { ...end, to: isLate ? 'expired' : 'permanent-failure', dueAt: null };
+    /* Else `resend` would bring it back here, again and again. */
+    if (isUnanswered && !isLate) this.#spool.control.markRefused(row.id);
     /* One that is no text cannot be shown. */
     const recipient = typeof row.recipient === 'string' ? row.recipient : '';
     const subject = { ...row, account: desk.name, sender, recipient };
     const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    work.entries.push(messageMoved(subject, { ...move, at: work.now, attempt }));
+    entries.push(messageMoved(subject, { ...move, at: now, attempt }));
     return move;
+  }
+
+  /* The list is asked last: what is no recipient cannot be on it. */
+  #refusalOf(row: ReadyRow, sender: string, { isAnySuppressed }: Seen): string | null {
+    const refusal = judgeRow(row, sender);
+    if (refusal !== null || !isAnySuppressed) return refusal;
+    return this.#spool.suppressions.has(row.recipient) ? 'suppressed' : null;
   }
 
   #deadlineOf(row: ReadyRow, now: number): number {

@@ -1,120 +1,82 @@
 /**
  * The heart: permit → claim with attempt on disk → send → classify → settle → apply.
  *
- * One step is one write transaction: outcomes of the last turn, what operators asked, what time brought,
- * and the next claims. No timer decides when: what is ready when the last step ends is the next one.
+ * Owns the loop. No timer decides when a step is due: what is ready when the last one ends is the next one.
  *
  * Always holds: a request leaves only after its attempt is on disk; an outcome stays in memory until it is on
  * disk; a lock held by another program, or a full disk, delays a step and loses nothing. Nothing is held
  * across an await.
  */
-import type { Clock } from '../clock.ts';
-import type { Claim } from '../core/claim.ts';
-import type { Entry } from '../events.ts';
 import { isFull } from '../spool/open.ts';
-import type { Spool } from '../spool/spool.ts';
 import type { Watcher } from '../spool/watcher.ts';
-import type { StatusLog } from '../status-log.ts';
-import { Claimer } from './claimer.ts';
-import { Courier, type Claims } from './courier.ts';
-import type { Desk } from './desk.ts';
-import { Intake } from './intake.ts';
-import { Janitor } from './janitor.ts';
-import { Operator } from './operator.ts';
-import { Outcomes, type AccountLimits } from './outcomes.ts';
+import { Alarm } from './alarm.ts';
+import { Courier } from './courier.ts';
+import { FullDisk } from './full-disk.ts';
+import type { Inbox } from './inbox.ts';
 import { Probes, type AskBalance } from './probes.ts';
-import { isEmpty, nothingPending, type Pending, type Rules, type Work } from './work.ts';
-import { Writer } from './writer.ts';
+import { Step, type StepParts } from './step.ts';
 
-/** Claimed rows in memory beyond the free slots: what ends within a few steps, at most this many. */
-const RESERVE_MAX = 128;
-const STEPS_AHEAD = 4;
 /** A step that found the spool locked tries again after this long. */
 const BUSY_WAIT_MS = 3;
-/** A step that found the disk full, and how often it says so. */
+/** A step that found the disk full does so after this. */
 const FULL_WAIT_MS = 1_000;
-const FULL_SAID_EVERY_MS = 60_000;
-/** Timers reach no further than this, so that a step of the wall clock is noticed. */
-const SLEEP_MAX_MS = 1_000;
 
-export interface DispatcherParts {
-  readonly spool: Spool;
-  readonly desks: ReadonlyMap<string, Desk>;
-  readonly limits: ReadonlyMap<string, AccountLimits>;
-  readonly rules: Rules;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: StatusLog;
+export interface DispatcherParts extends StepParts {
   readonly askBalance: AskBalance;
-  /** What the start found out: written with the first step. */
-  readonly opening: readonly Entry[];
   /** The daemon cannot go on: a bug, or a broken spool. */
   readonly onFatal: (error: unknown) => void;
 }
 
 export class Dispatcher {
   readonly #parts: DispatcherParts;
-  readonly #outcomes: Outcomes;
-  readonly #intake: Intake;
-  readonly #claimer: Claimer;
-  readonly #janitor: Janitor;
-  readonly #operator: Operator;
-  readonly #probes: Probes;
+  readonly #step: Step;
   readonly #courier: Courier;
-  readonly #writer: Writer;
-  readonly #pending: Pending = nothingPending();
+  readonly #probes: Probes;
+  readonly #alarm: Alarm;
+  readonly #fullDisk: FullDisk;
   #watcher: Watcher | null = null;
-  #timer: NodeJS.Timeout | null = null;
   #isScheduled = false;
-  #hasNews = false;
   #isDraining = false;
   #isStopped = false;
   #isRescued = false;
   #seenEnded = 0;
-  #endedPerStep = 0;
-  #saidFullAtMs = -Infinity;
   #onSettled: (() => void) | null = null;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
-    this.#pending.entries.push(...parts.opening);
-    const { spool, desks, rules, clock, random, limits } = parts;
-    this.#operator = new Operator({
-      spool,
-      desks,
-      rules,
-      offer: (row, work) => this.#intake.offer(row, row, work),
-      onGate: (desk) => this.#courier.takeBack(desk, null),
-    });
-    this.#outcomes = new Outcomes({
-      rules,
-      clock,
-      random,
-      limits,
-      pending: this.#pending,
-      isCancelAsked: (id) => this.#operator.isCancelAsked(id),
-    });
-    this.#writer = new Writer({
-      spool,
-      clock,
-      log: parts.log,
-      pending: this.#pending,
-      onSettled: (id, to, work) => this.#operator.settled(id, to, work),
-    });
-    this.#courier = new Courier({ clock, outcomes: this.#outcomes, kick: this.kick });
-    this.#intake = new Intake(spool, desks, rules);
-    this.#claimer = new Claimer(spool, rules, () => this.#intake.distrust());
-    this.#janitor = new Janitor(spool, rules);
+    const { desks, clock } = parts;
+    const onGate: (desk: Parameters<Courier['takeBack']>[0]) => void = (desk) =>
+      this.#courier.takeBack(desk, null);
+    this.#step = new Step(parts, { onGate, kick: () => this.kick() });
+    const { outcomes, intake, janitor } = this.#step;
+    this.#courier = new Courier({ clock, outcomes, kick: this.kick });
+    this.#alarm = new Alarm({ clock, desks, intake, janitor, ring: this.kick });
+    this.#fullDisk = new FullDisk(clock, parts.log);
     this.#probes = new Probes({
       desks,
       clock,
       askBalance: parts.askBalance,
-      lastPrice: (account) => this.#outcomes.lastPrice(account),
+      lastPrice: (account) => outcomes.lastPrice(account),
       onChange: (desk, change) => {
-        this.#outcomes.changed(desk, [change], clock.now());
+        outcomes.changed(desk, [change], clock.now());
         this.kick();
       },
     });
+  }
+
+  /** Where receipts and reports are brought to. */
+  get inbox(): Inbox {
+    return this.#step.inbox;
+  }
+
+  /** The application was told so far; written with the next step. */
+  saveCursor(seq: number): void {
+    this.#step.saveCursor(seq);
+  }
+
+  /** Requests that are out. */
+  get inFlight(): number {
+    return this.#courier.inFlight;
   }
 
   /** Settles what a crash left open, then begins. Throws SpoolError. */
@@ -123,7 +85,7 @@ export class Dispatcher {
     this.#isRescued = true;
     this.#watcher = this.#parts.spool.watch({
       onCommit: () => this.#notice(),
-      isIdle: () => this.inFlight === 0 && !this.#isScheduled && !this.#intake.hasWork,
+      isIdle: () => this.inFlight === 0 && !this.#isScheduled && !this.#step.intake.hasWork,
       onBlind: (error) => this.#parts.log.say('warn', 'daemon.blind', { error: String(error) }),
     });
     this.kick();
@@ -147,28 +109,28 @@ export class Dispatcher {
     this.#stop();
   }
 
-  get inFlight(): number {
-    return this.#courier.inFlight;
-  }
-
   #stop(): void {
     this.#isStopped = true;
     this.#watcher?.stop();
     this.#probes.stop();
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#alarm.clear();
   }
 
   async #rescue(): Promise<void> {
     for (;;) {
-      const stepped = this.#writer.transact((work) => ({ rescued: this.#janitor.rescue(work) }));
-      if (stepped === 'busy') await pause(BUSY_WAIT_MS);
-      else if (stepped.rescued === 0) return;
+      const rescued = this.#step.rescue();
+      if (rescued === 'busy') await pause(BUSY_WAIT_MS);
+      else if (rescued === 0) return;
     }
+  }
+
+  get #isSettled(): boolean {
+    return this.inFlight === 0 && this.#step.isClean;
   }
 
   /* Resolves when nothing is out and everything decided is on disk, or when the time is up. */
   #settled(limitMs: number): Promise<void> {
-    if (this.inFlight === 0 && isEmpty(this.#pending)) return Promise.resolve();
+    if (this.#isSettled) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, limitMs);
       this.#onSettled = () => {
@@ -179,120 +141,59 @@ export class Dispatcher {
   }
 
   #notice(): void {
-    this.#hasNews = true;
-    if (!this.#isScheduled && !this.#isStopped) this.#step();
+    this.#step.noticeNews();
+    if (!this.#isScheduled && !this.#isStopped) this.#run();
   }
 
   /* A step when the turn brought nothing new, or most of the reserve is used; else another turn. */
   readonly #turn = (): void => {
     this.#isScheduled = false;
     if (this.#isStopped) return;
-    const brought = this.#pending.ended.length - this.#seenEnded;
-    this.#seenEnded = this.#pending.ended.length;
-    if (brought > 0 && !this.#isReserveLow()) this.kick();
-    else this.#step();
+    const brought = this.#step.ended - this.#seenEnded;
+    this.#seenEnded = this.#step.ended;
+    if (brought > 0 && !this.#step.isReserveLow) this.kick();
+    else this.#run();
   };
 
-  #isReserveLow(): boolean {
-    for (const desk of this.#parts.desks.values()) {
-      if (desk.slots.busy > 0 && desk.hand.length * 4 <= this.#reserve()) return true;
-    }
-    return false;
-  }
-
-  /* What is sent while a step or two are written: slots must not run dry, and no more than that. */
-  #reserve(): number {
-    return Math.min(RESERVE_MAX, Math.floor(this.#endedPerStep * STEPS_AHEAD));
-  }
-
-  #step(): void {
+  #run(): void {
     this.#seenEnded = 0;
-    this.#endedPerStep += (this.#pending.ended.length - this.#endedPerStep) / 4;
     try {
-      const stepped = this.#writer.transact((work) => this.#work(work));
-      if (stepped === 'busy') {
-        this.#sleep(BUSY_WAIT_MS);
+      const claims = this.#step.run(!this.#isDraining);
+      if (claims === 'busy') {
+        this.#alarm.set(BUSY_WAIT_MS);
         return;
       }
-      this.#operator.committed();
-      if (this.#pending.ended.length > 0) this.kick();
-      this.#courier.handOut(stepped.claims);
+      if (this.#step.ended > 0) this.kick();
+      this.#courier.handOut(claims);
     } catch (error) {
       this.#failed(error);
       return;
     }
-    this.#janitor.lookAgain();
+    this.#step.janitor.lookAgain();
     setImmediate(this.#sleepUntilNext);
-    if (this.#onSettled !== null && this.inFlight === 0 && isEmpty(this.#pending)) {
+    if (this.#onSettled !== null && this.#isSettled) {
       const onSettled = this.#onSettled;
       this.#onSettled = null;
       onSettled();
     }
   }
 
-  #work(work: Work): { readonly claims: Claims } {
-    this.#intake.takeBack(this.#pending.ended, work);
-    if (this.#hasNews) {
-      this.#hasNews = false;
-      this.#janitor.noticeNews();
-      this.#intake.readNews(work);
-    }
-    this.#operator.work(work);
-    this.#janitor.due(work, (row) => this.#intake.offer(row, row, work));
-    this.#intake.scan(work);
-    this.#janitor.expire(work, () => this.#intake.sources);
-    const claims = new Map<Desk, readonly Claim[]>();
-    if (this.#isDraining || this.#operator.isBusy) return { claims };
-    for (const desk of this.#parts.desks.values()) {
-      const wanted = desk.slots.free + this.#reserve() - desk.hand.length;
-      claims.set(desk, wanted > 0 ? this.#claimer.claim(desk, wanted, work) : []);
-    }
-    return { claims };
-  }
-
   #failed(error: unknown): void {
-    this.#operator.distrust();
-    this.#intake.distrust();
+    this.#step.distrust();
     if (!isFull(error)) {
       this.#parts.onFatal(error);
       return;
     }
-    const nowMs = this.#parts.clock.monotonicMs();
-    if (nowMs - this.#saidFullAtMs >= FULL_SAID_EVERY_MS) {
-      this.#saidFullAtMs = nowMs;
-      this.#parts.log.say('error', 'daemon.disk-full', {
-        remedy: 'make room where the spool is; nothing is lost, and nothing is sent meanwhile',
-        waiting: this.#pending.ended.length,
-      });
-    }
-    this.#sleep(FULL_WAIT_MS);
+    this.#fullDisk.say(this.#step.ended);
+    this.#alarm.set(FULL_WAIT_MS);
   }
 
   /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
   readonly #sleepUntilNext = (): void => {
     if (this.#isScheduled || this.#isStopped) return;
-    if (this.#operator.isBusy) {
-      this.kick();
-      return;
-    }
-    const { clock, desks } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    const instants = [nowMs + SLEEP_MAX_MS, this.#janitor.expiryAtMs, this.#intake.scanAt];
-    const dueAt = this.#janitor.nextDueAt;
-    if (dueAt !== null) instants.push(nowMs + (dueAt - clock.now()) * 1000);
-    if (!this.#isDraining) {
-      for (const desk of desks.values()) {
-        const at = desk.wakeAt(nowMs);
-        if (at !== null) instants.push(at);
-      }
-    }
-    this.#sleep(Math.max(0, Math.min(...instants) - nowMs));
+    if (this.#step.isBusy) this.kick();
+    else this.#alarm.setForNext(!this.#isDraining);
   };
-
-  #sleep(waitMs: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.kick, waitMs);
-  }
 }
 
 function pause(waitMs: number): Promise<void> {

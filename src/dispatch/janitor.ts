@@ -10,6 +10,8 @@ import type { DueRow } from '../spool/due.ts';
 import type { Move } from '../spool/moves.ts';
 import type { AttemptEnd } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
+import type { Lookups } from './lookups.ts';
+import type { Reconciler } from './reconciler.ts';
 import type { Rules, Work } from './work.ts';
 
 /** Rows handled in one step. */
@@ -19,8 +21,23 @@ const SOURCES_PER_STEP = 50;
 const OLDEST_PER_SOURCE = 100;
 /** How often waiting rows are looked through for passed deadlines. */
 const EXPIRY_EVERY_MS = 5_000;
+/** An uncertain message that waits for the listener is looked at again after this long (seconds). */
+const LISTENER_LOOK_S = 60;
+
+export interface JanitorParts {
+  readonly spool: Spool;
+  readonly rules: Rules;
+  readonly reconciler: Reconciler;
+  /** Null = the gateway's reports are not asked. */
+  readonly lookups: Lookups | null;
+  /** Whether something that the reports said is not on disk yet. */
+  readonly hasReports: () => boolean;
+  /** Since when receipts can reach us (Unix seconds); Infinity = they cannot yet. */
+  readonly receiptsSince: () => number;
+}
 
 export class Janitor {
+  readonly #parts: JanitorParts;
   readonly #spool: Spool;
   readonly #rules: Rules;
   #nextDueAt: number | null = null;
@@ -31,9 +48,10 @@ export class Janitor {
   #expiryAtMs = 0;
   #sources: SourceKey[] = [];
 
-  constructor(spool: Spool, rules: Rules) {
-    this.#spool = spool;
-    this.#rules = rules;
+  constructor(parts: JanitorParts) {
+    this.#parts = parts;
+    this.#spool = parts.spool;
+    this.#rules = parts.rules;
   }
 
   /** Instants may have changed: a row was given one. They are read again when they are asked for. */
@@ -77,8 +95,11 @@ export class Janitor {
       return { claim, settlement, end: openEnd(work.now), parts: [] };
     });
     if (ended.length > 0) this.#spool.settlements.write(ended);
-    for (const row of rows)
+    for (const row of rows) {
       work.entries.push(this.#moved(row, 'uncertain', 'interrupted', work.now));
+      /* A receipt may have come while the attempt was open. */
+      if (this.#spool.receipts.hasAny(row.id)) this.#parts.reconciler.look(row.id, work);
+    }
     return rows.length;
   }
 
@@ -91,14 +112,16 @@ export class Janitor {
     const moves: Move[] = [];
     const waits: { id: number; dueAt: number | null }[] = [];
     for (const row of rows) {
-      const next = this.#dueMove(row, work.now);
-      if (next === null || !('to' in next)) waits.push({ id: row.id, dueAt: next?.dueAt ?? null });
-      else moves.push(next);
-      if (next === null) offer(row);
-      else if ('to' in next) {
-        work.entries.push(this.#moved(row, next.to, next.reason, work.now));
-        if (next.to === 'retry') offer(row);
+      const next = this.#dueMove(row, work);
+      if (next === 'done') continue;
+      if (next === 'ready' || !('to' in next)) {
+        waits.push({ id: row.id, dueAt: next === 'ready' ? null : next.dueAt });
+        if (next === 'ready') offer(row);
+        continue;
       }
+      moves.push(next);
+      work.entries.push(this.#moved(row, next.to, next.reason, work.now));
+      if (next.to === 'retry') offer(row);
     }
     if (moves.length > 0) this.#spool.moves.write(moves, work.now);
     if (waits.length > 0) this.#spool.moves.setDue(waits);
@@ -173,20 +196,53 @@ export class Janitor {
     return { ...rest, to: 'uncertain', dueAt: heldDueAt(this.#rules.settle, now) };
   }
 
-  /* Null = ready now; `dueAt` alone = look again then. */
-  #dueMove(row: DueRow, now: number): Move | { readonly dueAt: number } | null {
-    const base = { id: row.id, dueAt: null, nextAttemptAt: null };
-    if (row.state === 'uncertain') return this.#lapse(row, now);
-    if (row.state === 'await-receipt') {
-      const reason = this.#rules.settle.receipts.expect
-        ? 'no-final-receipt'
-        : 'receipts-not-expected';
-      return { ...base, from: row.state, to: 'unconfirmed', reason };
-    }
-    return null;
+  /* `dueAt` alone = look again then; 'done' = what was to be done is. */
+  #dueMove(row: DueRow, work: Work): Move | { readonly dueAt: number } | 'ready' | 'done' {
+    if (row.state !== 'uncertain' && row.state !== 'await-receipt') return 'ready';
+    if (this.#parts.hasReports()) return { dueAt: work.now + 1 };
+    if (row.state === 'uncertain') return this.#lapse(row, work.now);
+    const askedAgainAt = this.#askForParts(row, work.now);
+    if (askedAgainAt !== null) return { dueAt: askedAgainAt };
+    this.#parts.reconciler.overdue(row, work);
+    return 'done';
+  }
+
+  /* Null = there is nothing more to ask. */
+  #askForParts(row: DueRow, now: number): number | null {
+    const account = row.account ?? this.#rules.defaultAccount;
+    const { lookups } = this.#parts;
+    if (lookups === null || account === null) return null;
+    if (!this.#rules.settle.receipts.expect) return null;
+    const gatewayIds = this.#spool.ledgers.gatewayIds(row.id);
+    if (gatewayIds.length === 0) return null;
+    return lookups.lapsing({ id: row.id, account, gatewayIds }, now);
+  }
+
+  /* Null = there is nothing more to ask. */
+  #askForAttempt(row: DueRow, now: number): number | null {
+    const account = row.account ?? this.#rules.defaultAccount;
+    const { lookups } = this.#parts;
+    const beganAt = this.#spool.ledgers.unansweredSince(row.id);
+    if (lookups === null || account === null || beganAt === null) return null;
+    const { id, recipient, updatedAt: since } = row;
+    return lookups.uncertain({ id, account, recipient, beganAt, since }, now);
+  }
+
+  /* A receipt must have had its time to come, and the reports must have been asked. */
+  #mayLapseAt(row: DueRow, now: number): number {
+    const askedAgainAt = this.#askForAttempt(row, now) ?? now;
+    const { receipts, uncertainAfterMs, onUncertain } = this.#rules.settle;
+    const wish = row.cancelAsked === null ? (row.onUncertain ?? onUncertain) : 'hold';
+    if (!receipts.expect && wish === 'hold') return askedAgainAt;
+    const since = receipts.expect
+      ? Math.max(row.updatedAt, this.#parts.receiptsSince())
+      : row.updatedAt;
+    return Math.max(askedAgainAt, since + uncertainAfterMs / 1000);
   }
 
   #lapse(row: DueRow, now: number): Move | { readonly dueAt: number } {
+    const mayLapseAt = this.#mayLapseAt(row, now);
+    if (mayLapseAt > now) return { dueAt: Math.min(mayLapseAt, now + LISTENER_LOOK_S) };
     const next = lapse({
       onUncertain: row.onUncertain,
       isCancelAsked: row.cancelAsked !== null,

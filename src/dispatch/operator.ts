@@ -213,10 +213,11 @@ export class Operator {
     const mayRequeue =
       row.state !== 'sending' && (NEXT[row.state] as readonly State[]).includes('queued');
     if (!mayRequeue) return `it is ${row.state}`;
-    if (spool.control.isSuppressed(row.recipient)) return 'its recipient is suppressed';
+    if (spool.suppressions.has(row.recipient)) return 'its recipient is suppressed';
     const isLate = deadlineOf(row, rules.validityMs) <= work.now;
     const follows = spool.control.doubtfulAttempt(row.id);
     const expiresAt = isLate ? work.now + rules.validityMs / 1000 : null;
+    spool.ledgers.close(row.id);
     spool.control.requeue(row.id, { expiresAt, follows, now: work.now });
     const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
     const reason = follows === null ? 'requeued' : 'requeued-may-double';

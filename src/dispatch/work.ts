@@ -7,6 +7,7 @@ import type { Entry } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { GateRow, RateRow } from '../spool/gates.ts';
 import type { SettlePolicy } from '../core/settle.ts';
+import type { ReceiptRules } from './reconciler.ts';
 import type { Route } from '../core/verdict.ts';
 
 export interface Work {
@@ -65,6 +66,7 @@ export interface Rules {
   readonly validityMs: number;
   /** Null = messages that name no account wait until there is one. */
   readonly defaultAccount: string | null;
+  readonly receipts: ReceiptRules;
   /** The longest wait a throttled answer may ask for. */
   readonly waitMaxMs: number;
 }

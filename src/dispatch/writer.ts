@@ -6,19 +6,23 @@
  * runs belongs to the next one; no line is logged before its event is committed.
  */
 import type { Clock } from '../clock.ts';
-import type { State } from '../core/message.ts';
+import type { Claim } from '../core/claim.ts';
+import { suppressionOf } from '../core/suppression.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
-import { drop, sizeOf, type Pending, type Work } from './work.ts';
+import { drop, sizeOf, type Pending, type Rules, type Work } from './work.ts';
 
 export interface WriterParts {
   readonly spool: Spool;
+  readonly rules: Rules;
   readonly clock: Clock;
   readonly log: StatusLog;
   readonly pending: Pending;
+  /** Events are on disk. */
+  readonly onEvents: () => void;
   /** An attempt's outcome is in the transaction. */
-  readonly onSettled: (messageId: number, to: State, work: Work) => void;
+  readonly onSettled: (ended: Ended<Claim>, work: Work) => void;
 }
 
 export class Writer {
@@ -30,7 +34,7 @@ export class Writer {
 
   /** 'busy' = another program holds the lock, and nothing happened. Throws what makes it roll back. */
   transact<T extends object>(body: (work: Work) => T): T | 'busy' {
-    const { clock, spool, log, pending } = this.#parts;
+    const { clock, spool, log, pending, onEvents } = this.#parts;
     const size = sizeOf(pending);
     const entries = pending.entries.slice();
     const work: Work = { now: clock.now(), nowMs: clock.monotonicMs(), entries };
@@ -43,7 +47,10 @@ export class Writer {
     });
     if (result === 'busy') return result;
     drop(pending, size);
-    if (entries.length > 0) log.committed(entries, firstSeq);
+    if (entries.length > 0) {
+      log.committed(entries, firstSeq);
+      onEvents();
+    }
     return result;
   }
 
@@ -52,10 +59,22 @@ export class Writer {
     const { ended, gates, rates } = pending;
     if (ended.length > 0) {
       this.#drop(spool.settlements.write(ended), work);
-      for (const { claim, settlement } of ended) onSettled(claim.id, settlement.to, work);
+      for (const one of ended) {
+        this.#suppress(one, work);
+        onSettled(one, work);
+      }
     }
     for (const row of gates) spool.gates.write(row);
     for (const row of rates) spool.gates.writeRate(row);
+  }
+
+  /* The gateway itself says that this recipient is not to be sent to. */
+  #suppress({ claim, end }: Ended<Claim>, work: Work): void {
+    if (end.route !== 'permanent-failure') return;
+    const reason = suppressionOf(end.status);
+    const { rules, spool } = this.#parts;
+    if (reason === null || !rules.receipts.suppressAutomatically) return;
+    spool.suppressions.add(claim.recipient, reason, work.now);
   }
 
   /* Somebody else settled the message: what we had to say of it did not happen. */

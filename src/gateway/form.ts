@@ -5,7 +5,7 @@
  */
 import type { Claim } from '../core/claim.ts';
 import { encodingOf } from '../core/parts.ts';
-import { sign, type SignatureMethod } from './signature.ts';
+import { sign, type SignatureMethod } from '../signature.ts';
 
 /** Bounds of `ttl`, in milliseconds (SPEC26). */
 const TTL_MIN_MS = 20_000;

@@ -14,12 +14,14 @@ export interface ControlRow {
   readonly affected: number | null;
 }
 
+/** In `cancel_asked`: the daemon itself, and no row of an operator's. */
+const NO_REQUEST = 0;
+
 export class Control {
   readonly #open: Statement<[number, number], ControlRow>;
   readonly #answer: Statement<[number | null, number, string | null, number]>;
   readonly #mark: Statement<[number, number]>;
   readonly #requeue: Statement<[number, number | null, number | null, number, number]>;
-  readonly #suppressed: Statement<[string, string], number>;
   readonly #doubtful: Statement<[number], number | null>;
 
   constructor(db: Database) {
@@ -37,9 +39,6 @@ export class Control {
         due_at = CASE WHEN send_at > ? THEN send_at END, restarted_at = last_attempt, expires_at = coalesce(?, expires_at), follows = ?,
         updated_at = ? WHERE id = ?`,
     );
-    this.#suppressed = db
-      .prepare<[string, string], number>(`SELECT 1 FROM suppressions WHERE recipient IN (?, ?)`)
-      .pluck();
     /* Surely refused: never left, or a refusal that no verdict called doubtful (then `follows` names it). */
     this.#doubtful = db
       .prepare<[number], number | null>(
@@ -72,6 +71,11 @@ export class Control {
     this.#mark.run(controlId, messageId);
   }
 
+  /** An uncertain message is not to be sent again, because it would be refused; no operator asked. */
+  markRefused(messageId: number): void {
+    this.#mark.run(NO_REQUEST, messageId);
+  }
+
   /**
    * Starts the message over; one that is scheduled for later waits for that. `expiresAt` null = the deadline
    * stays; `follows` null = surely no duplicate.
@@ -90,11 +94,5 @@ export class Control {
   /** The latest attempt that may have been accepted; null = every attempt was surely refused. */
   doubtfulAttempt(messageId: number): number | null {
     return this.#doubtful.get(messageId) ?? null;
-  }
-
-  /** Whether the recipient, with or without its plus sign, is not to be sent to. */
-  isSuppressed(recipient: string): boolean {
-    const digits = recipient.replace(/^\+/, '');
-    return this.#suppressed.get(digits, `+${digits}`) !== undefined;
   }
 }

@@ -24,6 +24,7 @@ export interface DueRow extends SourceKey {
   readonly onUncertain: UncertainPolicy | null;
   readonly cancelAsked: number | null;
   readonly follows: number | null;
+  readonly dueAt: number | null;
 }
 
 /* A client that switched the constraints off may have put a blob where a text belongs. */
@@ -31,7 +32,7 @@ const COLUMNS = `id, state, account, sender, campaign, priority,
   CAST(recipient AS TEXT) AS recipient, CAST(reference AS TEXT) AS reference,
   send_at AS sendAt, expires_at AS expiresAt, created_at AS createdAt, updated_at AS updatedAt,
   attempts, throttles, last_attempt AS lastAttempt, price, on_uncertain AS onUncertain,
-  cancel_asked AS cancelAsked, follows`;
+  cancel_asked AS cancelAsked, follows, due_at AS dueAt`;
 
 type SourceAt = [string | null, string | null, string | null, number];
 

@@ -1,6 +1,10 @@
 /**
  * Appends to `events`: one row a change of a message's, account's or sender's state, in commit order. The
- * status log says nothing that is not here, and names the row by `seq`.
+ * status log says nothing that is not here, and names the row by `seq`. Reads it back for whoever is told,
+ * and keeps how far that one has come.
+ *
+ * Always holds: SQLite has one writer at a time and AUTOINCREMENT gives no number twice, so a row is never
+ * followed by one with a smaller `seq`, and whoever has seen a `seq` has seen all before it.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { Bulk, type Value } from './bulk.ts';
@@ -19,9 +23,37 @@ export interface NewEvent {
   readonly attempt: number | null;
 }
 
+/** A row as it was committed, and what its message says of itself; texts are cut at TEXT_MAX characters. */
+export interface CommittedEvent extends NewEvent {
+  readonly seq: number;
+  /** Null when the message has none, is none, or was pruned. */
+  readonly reference: string | null;
+  readonly campaign: string | null;
+}
+
+/** References are the application's own and may be of any length; what is read into memory may not. */
+const TEXT_MAX = 1_000;
+
+const CURSOR = 'notify-cursor';
+
+/* A client that has switched the constraints off can leave bytes where text is meant. */
+const text = (column: string): string => `substr(CAST(${column} AS TEXT), 1, ${TEXT_MAX})`;
+
+/** Rows after a `seq`, oldest first: one seek, and one more for each message. */
+export const EVENTS_AFTER = `SELECT e.seq, e.at, e.message_id AS messageId, ${text('e.account')} AS account,
+  ${text('e.sender')} AS sender, e.event, e.from_state AS "from", e.to_state AS "to",
+  ${text('e.reason')} AS reason, e.attempt, ${text('m.reference')} AS reference,
+  ${text('m.campaign')} AS campaign
+  FROM events e LEFT JOIN messages m ON m.id = e.message_id
+  WHERE e.seq > ? ORDER BY e.seq LIMIT ?`;
+
 export class EventLog {
   readonly #insert: Bulk;
   readonly #last: Statement<[], number>;
+  readonly #after: Statement<[number, number], CommittedEvent>;
+  readonly #lastSeq: Statement<[], number>;
+  readonly #cursor: Statement<[string], string>;
+  readonly #saveCursor: Statement<[string, string]>;
 
   constructor(db: Database) {
     this.#insert = new Bulk(
@@ -31,6 +63,15 @@ export class EventLog {
         (at, message_id, account, sender, event, from_state, to_state, reason, attempt) VALUES ${values}`,
     );
     this.#last = db.prepare<[], number>('SELECT last_insert_rowid()').pluck();
+    this.#after = db.prepare(EVENTS_AFTER);
+    this.#lastSeq = db
+      .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`)
+      .pluck();
+    this.#cursor = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
+    this.#saveCursor = db.prepare(
+      `INSERT INTO spool (name, value) VALUES (?, ?)
+       ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
+    );
   }
 
   /** Appends the rows of entries in order; returns the `seq` of the first. The rest follow without a gap. */
@@ -42,5 +83,25 @@ export class EventLog {
     }
     this.#insert.run(values);
     return (this.#last.get() ?? 0) - entries.length + 1;
+  }
+
+  /** Rows with a `seq` above `seq`, oldest first, at most `limit`; to be asked outside a transaction. */
+  after(seq: number, limit: number): readonly CommittedEvent[] {
+    return this.#after.all(seq, limit);
+  }
+
+  /** The highest `seq` ever given out, also of rows that were pruned; 0 = none. */
+  lastSeq(): number {
+    return this.#lastSeq.get() ?? 0;
+  }
+
+  /** The last `seq` that was taken by whoever is told; null = nobody was ever told. */
+  cursor(): number | null {
+    const value = this.#cursor.get(CURSOR);
+    return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
+  }
+
+  saveCursor(seq: number): void {
+    this.#saveCursor.run(CURSOR, String(seq));
   }
 }

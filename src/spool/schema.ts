@@ -5,12 +5,8 @@
  * wrong, in every client, with no daemon running. CHECKs and triggers therefore use only what SQLite 3.31
  * knows; what a CHECK cannot express is in triggers.ts.
  *
- * The columns from `due_at` on are the daemon's own and no part of the contract:
- *   due_at        when the daemon must look at the row again; NULL = ready now, or final
- *   last_attempt  the highest attempt number given out; numbers are never used again
- *   follows       the attempt that the next one may double; NULL = none
- *   cancel_asked  id of the control row that wants the message back; NULL = none
- *   restarted_at  attempts numbered up to this belong to before the last requeue
+ * The daemon's own, and no part of the contract (see `internal columns` below): messages from `due_at` on,
+ * attempts.closed, receipts from `attempt` on.
  */
 import { NOW, TRIGGERS } from './triggers.ts';
 
@@ -48,6 +44,17 @@ const STATE_IS_KNOWN = [
   .map((state) => `state = '${state}'`)
   .join(' OR ');
 
+/*
+ * Internal columns:
+ *   due_at        when the daemon must look at the row again; NULL = ready now, or final
+ *   last_attempt  the highest attempt number given out; numbers are never used again
+ *   follows       the attempt that the next one may double; NULL = none
+ *   cancel_asked  id of the control row that wants the message back; 0 = the daemon refused it while an
+ *                 attempt was unanswered; NULL = none
+ *   restarted_at  attempts numbered up to this belong to before the message was last started over
+ *   closed        1 = accepted before that: only `delivered` still counts
+ *   digest        the same for receipts that say the same
+ */
 const MESSAGES = `
 CREATE TABLE messages (
   id              INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -150,6 +157,7 @@ CREATE TABLE attempts (
   trace_id   TEXT,
   route      TEXT,
   scope      TEXT,
+  closed     INTEGER,
   PRIMARY KEY (message_id, number)
 ) WITHOUT ROWID;
 
@@ -176,8 +184,15 @@ CREATE TABLE receipts (
   status      TEXT,
   code        INTEGER,
   message_id  INTEGER,
-  raw         TEXT NOT NULL
+  raw         TEXT NOT NULL,
+  attempt     INTEGER,
+  recipient   TEXT,
+  price       REAL,
+  network     TEXT,
+  digest      TEXT NOT NULL
 );
+CREATE INDEX receipts_message ON receipts(message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX receipts_unmatched ON receipts(digest) WHERE message_id IS NULL;
 
 CREATE TABLE events (
   seq        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -202,7 +217,7 @@ CREATE TABLE keys (
 CREATE TABLE suppressions (
   recipient TEXT PRIMARY KEY NOT NULL,
   reason    TEXT,
-  since     REAL NOT NULL
+  since     REAL NOT NULL DEFAULT ${NOW}
 ) WITHOUT ROWID;
 `;
 

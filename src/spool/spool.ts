@@ -11,10 +11,13 @@ import { Control } from './control.ts';
 import { Due } from './due.ts';
 import { EventLog } from './event-log.ts';
 import { Gates } from './gates.ts';
+import { Ledgers } from './ledger.ts';
 import { Moves } from './moves.ts';
 import { explain, isBusy, openSpool } from './open.ts';
+import { Receipts } from './receipts.ts';
 import { Settlements } from './settlements.ts';
 import { Sources } from './sources.ts';
+import { Suppressions } from './suppressions.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 
 export class Spool {
@@ -24,9 +27,12 @@ export class Spool {
   readonly due: Due;
   readonly events: EventLog;
   readonly gates: Gates;
+  readonly ledgers: Ledgers;
   readonly moves: Moves;
+  readonly receipts: Receipts;
   readonly settlements: Settlements;
   readonly sources: Sources;
+  readonly suppressions: Suppressions;
   readonly #db: Database;
   readonly #begin: Statement<[]>;
   readonly #commit: Statement<[]>;
@@ -41,9 +47,12 @@ export class Spool {
     this.due = new Due(db);
     this.events = new EventLog(db);
     this.gates = new Gates(db);
+    this.ledgers = new Ledgers(db);
     this.moves = new Moves(db);
+    this.receipts = new Receipts(db, (id, number) => this.claims.clientRef(id, number));
     this.settlements = new Settlements(db);
     this.sources = new Sources(db);
+    this.suppressions = new Suppressions(db);
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
     this.#rollback = db.prepare('ROLLBACK');

@@ -4,6 +4,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import { STATES, type State } from '../core/message.ts';
+import { countUnmatched } from './unmatched.ts';
 import { openControlRows, type ControlRow } from './queries.ts';
 
 export interface StateCount {
@@ -32,6 +33,8 @@ export interface Statistics {
   readonly scheduled: number;
   readonly lanes: readonly LaneRow[];
   readonly control: readonly ControlRow[];
+  /** Receipts that are about no message of this spool. */
+  readonly unmatched: number;
 }
 
 const LANE_COLUMNS = 'state, reason, since, next_probe_at, configured_rate, learned_rate';
@@ -57,6 +60,7 @@ export function statisticsOf(db: Database, now: number): Statistics {
         )
         .all() as LaneRow[],
       control: openControlRows(db),
+      unmatched: countUnmatched(db),
     };
   });
   return read();

@@ -32,6 +32,16 @@ export interface PartRow {
   readonly receipt_at: number | null;
 }
 
+export interface ReceiptRow {
+  readonly received_at: number;
+  /** Null = it is not known which. */
+  readonly attempt: number | null;
+  readonly gateway_id: string | null;
+  readonly status: string | null;
+  readonly code: number | null;
+  readonly price: number | null;
+}
+
 export interface EventRow {
   readonly seq: number;
   readonly at: number;
@@ -46,6 +56,7 @@ export interface Story {
   readonly message: MessageRow;
   readonly attempts: readonly AttemptRow[];
   readonly parts: readonly PartRow[];
+  readonly receipts: readonly ReceiptRow[];
   readonly events: readonly EventRow[];
 }
 
@@ -70,6 +81,12 @@ export function storyOf(db: Database, id: number): Story | null {
            FROM parts WHERE message_id = ? ORDER BY attempt, number`,
         )
         .all(id) as PartRow[],
+      receipts: db
+        .prepare(
+          `SELECT received_at, attempt, gateway_id, status, code, price
+           FROM receipts WHERE message_id = ? ORDER BY id`,
+        )
+        .all(id) as ReceiptRow[],
       events: db
         .prepare(
           `SELECT seq, at, event, from_state, to_state, reason, attempt

@@ -2,7 +2,8 @@
  * The daemon as a benchmark runs it: the built program with the V8 limits of its unit, everything on, the
  * status log in a file, standard output thrown away; and the spool, made and judged by plain SQL.
  */
-import { closeSync, mkdtempSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, copyFileSync, fsyncSync, mkdtempSync, openSync, readSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSpool, type Database } from '../../src/spool/open.ts';
@@ -25,6 +26,10 @@ export interface DaemonOptions {
   readonly apiSecret?: string;
   /** Rows waiting before the daemon starts. */
   readonly backlog: number;
+  /** A closed spool, of which it works on a copy; left out = an empty one. */
+  readonly spool?: string;
+  /** For its Node, before the program. */
+  readonly nodeArgs?: readonly string[];
 }
 
 export interface Daemon {
@@ -33,6 +38,8 @@ export interface Daemon {
   readonly cpuUsAtReady: number | null;
   /** The bench's own connection to the spool; it writes at FULL, as an application that cares would. */
   readonly db: Database;
+  /** Where it takes receipts. */
+  readonly receiptsUrl: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -61,13 +68,19 @@ file = "status.log"
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const folder = mkdtempSync(join(options.folder, 'daemon-'));
   const config = join(folder, 'sms-spoold.toml');
-  writeFileSync(config, configText(options, [await freePort(), await freePort()]), { mode: 0o600 });
+  const ports = [await freePort(), await freePort()];
+  writeFileSync(config, configText(options, ports), { mode: 0o600 });
+  if (options.spool !== undefined) copyToDisk(options.spool, join(folder, 'spool.db'));
   const db = openSpool(join(folder, 'spool.db'), { create: true, busyTimeoutMs: 10_000 });
   if (options.backlog > 0) db.exec(dropRows(options.backlog));
   db.pragma('wal_checkpoint(TRUNCATE)');
   const child = start(
     process.execPath,
-    [...V8_LIMITS, join(ROOT, 'dist/main.js'), 'run', '--config', config],
+    [
+      ...V8_LIMITS,
+      ...(options.nodeArgs ?? []),
+      ...[join(ROOT, 'dist/main.js'), 'run', '--config', config],
+    ],
     { quiet: true, env: { SMS_SPOOLD_BENCH_SECRET: options.apiSecret ?? 'secret' } },
   );
   await waitForReady(child, join(folder, 'status.log'));
@@ -76,7 +89,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await child.stop();
     db.close();
   };
-  return { child, cpuUsAtReady, db, stop };
+  const receiptsUrl = `http://127.0.0.1:${ports[0] ?? 0}/receipts`;
+  return { child, cpuUsAtReady, db, receiptsUrl, stop };
+}
+
+/* Written back now, so that it is not written back while something is measured. */
+function copyToDisk(from: string, to: string): void {
+  copyFileSync(from, to);
+  const descriptor = openSync(to, 'r+');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
 }
 
 async function waitForReady(child: Child, log: string): Promise<void> {

@@ -13,6 +13,8 @@ import { parseArgs } from 'node:util';
 import { monotonicMs } from './clock.ts';
 
 export interface EndpointStats {
+  /** When it was asked. */
+  readonly at: number;
   readonly requests: number;
   readonly connections: number;
   /** CPU microseconds of the process since the first request. */
@@ -87,7 +89,7 @@ function take(socket: Socket, body: Buffer): void {
 
 function stats(): EndpointStats {
   const { user, system } = process.cpuUsage(cpuAtFirst);
-  return { requests, connections, cpuUs: user + system };
+  return { at: monotonicMs(), requests, connections, cpuUs: user + system };
 }
 
 function tell(socket: Socket, path: string): void {

@@ -107,10 +107,12 @@ function dropAndSend(): void {
     INSERT INTO messages (recipient, text, created_at) VALUES ('447700900000', 'a secret', 1795425300);
     UPDATE messages SET state = 'delivered', reason = 'delivered', attempts = 2, parts = 1, price = 0.05;
     INSERT INTO attempts VALUES (1, 1, 1795425301, 1795425301.25, 'ref1', NULL, 200, 1,
-      'Throughput Rate Exceeded - please wait [ 250 ] and retry', 'trace1', 'retry', 'sender');
+      'Throughput Rate Exceeded - please wait [ 250 ] and retry', 'trace1', 'retry', 'sender', NULL);
     INSERT INTO attempts VALUES (1, 2, 1795425302, 1795425302.084, 'ref2', 1, 200, 0, NULL, NULL,
-      'await-receipt', 'message');
+      'await-receipt', 'message', NULL);
     INSERT INTO parts VALUES (1, 2, 1, '0A0000000123ABCD1', 0, 0.05, '23410', 'delivered', 0, 1795425400);
+    INSERT INTO receipts (received_at, gateway_id, status, code, message_id, attempt, raw, digest) VALUES
+      (1795425400, '0A0000000123ABCD1', 'delivered', 0, 1, 2, '{}', 'd1');
     INSERT INTO events (at, message_id, event, from_state, to_state, reason, attempt) VALUES
       (1795425301.25, 1, 'message.queued', 'sending', 'queued', 'throttled', 1),
       (1795425302.084, 1, 'message.await-receipt', 'sending', 'await-receipt', 'accepted', 2),

@@ -22,6 +22,7 @@ describe('the example configuration', () => {
     const { loadText, write } = setup();
     write('signature-secret', 'signing\n');
     write('receipt-secret', 'checking\n');
+    write('notify-secret', 'telling\n');
     expect(loadText(SWITCHED_ON, ENV)).toMatchObject({
       accounts: [
         {
@@ -31,7 +32,11 @@ describe('the example configuration', () => {
           senders: new Map([['12015550123', { rate: 1 }]]),
         },
       ],
-      receipts: { signatureSecrets: ['checking'] },
+      receipts: {
+        signatureSecrets: ['checking'],
+        resend: { codes: new Set([2, 7, 8]), afterMs: 900_000, times: 1 },
+      },
+      notify: { url: 'https://app.example.com/sms-events', secret: 'telling', timeoutMs: 10_000 },
       classify: new Map([[29, 'retry']]),
       log: { file: '/var/log/sms-spoold/status.log' },
     });
@@ -70,7 +75,8 @@ function listWritten(text: string): ReadonlyMap<string, string> {
     const [, name, value] = /^([a-z_]+) = (.*)$/.exec(line) ?? [];
     if (name === undefined || value === undefined) continue;
     written.set(`${table}.${name}`, value);
-    const inline = name === 'signature' ? value.matchAll(/([a-z]+) = (?="|\{ file)/g) : [];
+    const isInline = name === 'signature' || name === 'resend';
+    const inline = isInline ? value.matchAll(/([a-z]+) = (?="|\[|\d|\{ file)/g) : [];
     for (const [, each] of inline) {
       if (each !== 'file') written.set(`${table}.${name}.${each}`, '');
     }

@@ -18,6 +18,9 @@ const ROUTE =
   '(a refusal cannot be made an acceptance)';
 const CODE = 'expected a status code of the gateway, a number from 1 to 999, as the key';
 const METHOD = 'expected one of "md5hash", "md5", "sha1", "sha256", "sha512"';
+const WEBHOOK =
+  'expected an https:// address, or http:// on loopback such as "http://127.0.0.1:8080/sms", ' +
+  'without user, password, query or fragment';
 const URL_PATH =
   'expected a path that begins with "/" and is written as in a URL, such as "/receipts"';
 const API_KEY = 'expected an API key in quotes, without spaces or colons';
@@ -173,6 +176,46 @@ const WHOLE: readonly (readonly [string, string, string])[] = [
     `${METHOD}; found the number 5`,
   ],
   ['[receipts]\ntimeout = "0s"', 'receipts.timeout', `${DURATION} from 1ms to 3650d; found "0s"`],
+  [
+    '[receipts]\naccepted_is_enough = "1"',
+    'receipts.accepted_is_enough',
+    'expected a list of prefixes, such as ["1"]; found "1"',
+  ],
+  [
+    '[receipts]\naccepted_is_enough = ["1", "+44"]',
+    'receipts.accepted_is_enough[1]',
+    'expected leading digits of recipients in quotes, such as "1"; found "+44"',
+  ],
+  [
+    '[receipts.resend]\nafter = "15m"',
+    'receipts.resend.codes',
+    'expected the err-codes that lead to another send, such as [2, 7, 8]; found nothing',
+  ],
+  [
+    '[receipts]\nresend = { codes = [2, "7"] }',
+    'receipts.resend.codes[1]',
+    'expected a whole number from 1 to 999; found "7"',
+  ],
+  [
+    '[receipts]\nresend = { codes = [2], times = 0 }',
+    'receipts.resend.times',
+    'expected a whole number from 1 to 100; found the number 0',
+  ],
+  ['[reconcile]\nreports = "yes"', 'reconcile.reports', 'expected true or false; found "yes"'],
+  ...['http://app.example.com/x', 'https://me@app.example.com/', 'ftp://app', 'app'].map(
+    (value) =>
+      [
+        `[notify]\nurl = "${value}"\nsecret = "telling-it-all"`,
+        'notify.url',
+        `${WEBHOOK}; found ${value.includes('@') ? 'a string (not shown)' : `"${value}"`}`,
+      ] as const,
+  ),
+  [
+    '[notify]\nurl = "https://app.example.com/x"',
+    'notify.secret',
+    'expected a secret to sign with, { env = "…" }, { file = "…" } or { credential = "…" }; found nothing',
+  ],
+  ['[suppress]\nautomatic = 1', 'suppress.automatic', 'expected true or false; found the number 1'],
   [
     '[messages]\nvalidity = "24"',
     'messages.validity',

@@ -25,12 +25,8 @@ describe('an unknown key', () => {
   });
 
   it.each([
-    ['[reconcile]', 'reconcile'],
-    ['[notify]', 'notify'],
-    ['[suppress]', 'suppress'],
     ['[fairness]', 'fairness'],
     ['[[quiet]]', 'quiet'],
-    ['[receipts.resend]', 'receipts.resend'],
   ])('is what %s is for now', (text, key) => {
     expect(
       setup()

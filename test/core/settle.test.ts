@@ -57,6 +57,7 @@ const anyPolicy: fc.Arbitrary<SettlePolicy> = fc.record({
   retry: fc.constant(POLICY.retry),
   onUncertain: fc.constantFrom('resend', 'hold'),
   uncertainAfterMs: fc.integer({ min: 0, max: 600_000 }),
+  lookAfterMs: fc.constantFrom(null, 60_000),
   receipts: fc.record({
     expect: fc.boolean(),
     timeoutMs: fc.integer({ min: 1, max: 300_000_000 }),

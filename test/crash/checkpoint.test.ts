@@ -14,9 +14,9 @@ import { Trial } from './trial.ts';
 const BACKFILL_AT = 96;
 const BACKFILL_ATTEMPTED_AT = 128;
 /** About 32 MB that belong to no message. */
-const FILLER = `INSERT INTO receipts (received_at, raw)
+const FILLER = `INSERT INTO receipts (received_at, digest, raw)
   WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000)
-  SELECT 1.6e9, hex(randomblob(16000)) FROM numbers`;
+  SELECT 4e9, 'filler' || n, hex(randomblob(16000)) FROM numbers`;
 const TRIES_MAX = 5;
 const TIMEOUT_MS = 300_000;
 

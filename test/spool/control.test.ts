@@ -85,13 +85,3 @@ describe('an attempt that may have been accepted', () => {
     expect(spool.control.doubtfulAttempt(id)).toBe(1);
   });
 });
-
-it('knows a suppressed recipient with and without its plus sign', () => {
-  const { other, spool } = setup();
-  const suppress = 'INSERT INTO suppressions (recipient, since) VALUES (?, ?)';
-  other.db.prepare(suppress).run('447700900001', NOW);
-  other.db.prepare(suppress).run('+447700900002', NOW);
-  const known = ['447700900001', '+447700900001', '447700900002', '+447700900002'];
-  expect(known.map((one) => spool.control.isSuppressed(one))).toEqual([true, true, true, true]);
-  expect(spool.control.isSuppressed('447700900003')).toBe(false);
-});

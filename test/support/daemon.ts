@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest';
 import type { AccountConfig, Config } from '../../src/config/config.ts';
 import { Daemon } from '../../src/daemon.ts';
 import type { SandboxOptions } from '../../src/gateway/sandbox/options.ts';
+import type { ReceiptOptions } from '../../src/gateway/sandbox/receipt-options.ts';
 import { startSandbox, type Sandbox } from '../../src/gateway/sandbox/sandbox.ts';
 import type { DropRow } from '../../src/spool/drop.ts';
 import { makeFolder, openHandle, type Handle, type Row } from './spool.ts';
@@ -26,6 +27,9 @@ export interface Over {
   readonly messages?: Partial<Config['messages']>;
   readonly retry?: Partial<Config['retry']>;
   readonly receipts?: Partial<Config['receipts']>;
+  readonly reconcile?: Partial<Config['reconcile']>;
+  readonly notify?: Config['notify'];
+  readonly suppress?: Partial<Config['suppress']>;
   readonly log?: Partial<Config['log']>;
   readonly spoolPath?: string;
   readonly classify?: Config['classify'];
@@ -61,6 +65,10 @@ export interface Bundle extends Handle {
   /** What went wrong with the daemon itself: must stay empty. */
   readonly fatal: readonly unknown[];
   readonly start: (over?: Over) => Promise<void>;
+  /** Where the daemon takes receipts. */
+  readonly receiptsUrl: () => string;
+  /** The sandbox sends receipts to the daemon from now on. */
+  readonly sendReceipts: (options?: ReceiptOptions) => Promise<void>;
   /** Drains and lets go of the spool. */
   readonly stop: () => Promise<void>;
   /** Time passes for the daemon, and it notices. */
@@ -108,8 +116,13 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
       signatureSecrets: [],
       signatureMethod: 'sha256',
       timeoutMs: 76 * 3_600_000,
+      acceptedIsEnough: [],
+      resend: null,
       ...over.receipts,
     },
+    reconcile: { reports: false, baseUrl: url, ...over.reconcile },
+    notify: over.notify ?? null,
+    suppress: { automatic: true, ...over.suppress },
     admin: { listen: '127.0.0.1:0' },
     messages: {
       validityMs: 86_400_000,
@@ -154,6 +167,7 @@ export async function setup(options: Options = {}): Promise<Bundle> {
     await started.start('0.0.0-test');
   };
   onTestFinished(stop);
+  const receiptsUrl = (): string => `http://${daemon?.receiptsAddress ?? 'nowhere'}/receipts`;
   if (options.isStopped !== true) await start();
   const { db, all, message } = handle;
 
@@ -206,6 +220,9 @@ export async function setup(options: Options = {}): Promise<Bundle> {
     sandbox,
     clock,
     fatal,
+    receiptsUrl,
+    sendReceipts: (receipts = {}) =>
+      sandbox.configure({ receipts: { delayMs: 0, ...receipts, url: receiptsUrl() } }),
     start,
     stop,
     until,

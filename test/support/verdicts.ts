@@ -48,6 +48,7 @@ export const POLICY: SettlePolicy = {
   retry: { maxAttempts: 8, firstDelayMs: 5000, factor: 3, maxDelayMs: 1_800_000 },
   onUncertain: 'resend',
   uncertainAfterMs: 300_000,
+  lookAfterMs: null,
   receipts: { expect: true, timeoutMs: 76 * 3_600_000 },
 };
 

@@ -7,7 +7,7 @@
  * answer, and the sandbox itself stops listening. `/control` and `/ledger` are spared, save by `refuse`.
  */
 import type { Check } from './check.ts';
-import { AMOUNT, FLAG, checkFields, fail, oneOf } from './check.ts';
+import { AMOUNT, FLAG, SHARE, checkFields, fail, oneOf, wholeWithin } from './check.ts';
 import type { FaultKind } from './faults.ts';
 import { FAULT_KINDS } from './faults.ts';
 
@@ -48,21 +48,13 @@ export interface Chaos {
 /** A step, its kind alone, or an HTTP status as three digits; or a list of such. */
 export type ChaosOption = Chaos | string | readonly (Chaos | string)[];
 
-const within = (least: number, most: number): Check => ({
-  expected: `a whole number from ${least} to ${most}`,
-  accepts: (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
-});
-
 const FIELDS: Readonly<Record<keyof Chaos, Check>> = {
   kind: oneOf(KINDS),
-  status: within(200, 599),
-  retryAfter: within(0, 86_400),
-  code: within(0, 999),
+  status: wholeWithin(200, 599),
+  retryAfter: wholeWithin(0, 86_400),
+  code: wholeWithin(0, 999),
   accept: FLAG,
-  probability: {
-    expected: 'a number from 0 to 1',
-    accepts: (value) => AMOUNT.accepts(value) && Number(value) <= 1,
-  },
+  probability: SHARE,
   forMs: AMOUNT,
 };
 

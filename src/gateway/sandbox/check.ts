@@ -24,11 +24,47 @@ export const AMOUNT: Check = {
   accepts: (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0,
 };
 
+export const ABOVE_ZERO: Check = {
+  expected: 'a number above 0',
+  accepts: (value) => AMOUNT.accepts(value) && Number(value) > 0,
+};
+
+/** A share of all, or a probability. */
+export const SHARE: Check = {
+  expected: 'a number from 0 to 1',
+  accepts: (value) => AMOUNT.accepts(value) && Number(value) <= 1,
+};
+
 export const SECRET: Check = {
   expected: 'a text that is not empty',
   accepts: (value) => typeof value === 'string' && value !== '',
   isSecret: true,
 };
+
+export function wholeFrom(least: number): Check {
+  return {
+    expected: `a whole number from ${least}`,
+    accepts: (value) => Number.isSafeInteger(value) && Number(value) >= least,
+  };
+}
+
+export function wholeWithin(least: number, most: number): Check {
+  return {
+    expected: `a whole number from ${least} to ${most}`,
+    accepts: (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
+  };
+}
+
+/** An address that no other machine can reach. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|\[?::1\]?|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/.test(host);
+}
+
+export function isLoopbackUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, hostname } = new URL(value);
+  return protocol === 'http:' && isLoopback(hostname);
+}
 
 export function oneOf(words: readonly string[]): Check {
   return {

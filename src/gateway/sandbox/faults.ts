@@ -41,6 +41,8 @@ export interface Reply {
   readonly fault: Fault | null;
   /** Silence before the first byte, ms. */
   readonly delayMs: number;
+  /** The silence begins when this resolves; null = at once. */
+  readonly early: Promise<void> | null;
 }
 
 const JSON_TYPE = 'application/json';
@@ -96,9 +98,11 @@ function dispatch(response: ServerResponse, reply: Reply): void {
   else SPOIL[fault.kind](response, reply.body);
 }
 
-/** Sends a reply when its delay has passed; a client that has left by then is nobody's trouble. */
+/** Sends a reply when its time has come; a client that has left by then is nobody's trouble. */
 export function deliver(response: ServerResponse, reply: Reply): void {
-  if (reply.delayMs <= 0) dispatch(response, reply);
+  const { early } = reply;
+  if (early !== null) void early.then(() => deliver(response, { ...reply, early: null }));
+  else if (reply.delayMs <= 0) dispatch(response, reply);
   else setTimeout(() => dispatch(response, reply), reply.delayMs).unref();
 }
 

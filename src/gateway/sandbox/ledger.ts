@@ -3,8 +3,13 @@
  *
  * Counters are exact for ever; entries (one per accepted request) are kept up to a number, the oldest go
  * first; the series per second covers the last ten minutes. A text is never kept, only its hash: the first
- * 16 hexadecimal digits of its SHA-256 in UTF-8 (of `udh` and `body` as they came, for binary).
+ * 16 hexadecimal digits of its SHA-256 in UTF-8 (of `udh` and `body` as they came, for binary). The reports
+ * are made from the entries, and know no more than these.
  */
+import type { Countable, LedgerCounters } from './ledger-counters.ts';
+import { increment, zeroCounts } from './ledger-counters.ts';
+
+export type { Countable, LedgerCounters } from './ledger-counters.ts';
 
 export interface LedgerEntry {
   /** Counts accepted requests from 1; gaps are entries that were forgotten. */
@@ -24,6 +29,15 @@ export interface LedgerEntry {
   readonly messageIds: readonly string[];
   /** False: the client was not told (a fault instead of the answer). */
   readonly isAnswered: boolean;
+  readonly accountRef: string | null;
+  /** Of one part, as the answer has it. */
+  readonly price: string;
+  /** What the receipts of each part say, sent or not, the last word last; empty = there are none. */
+  readonly words: readonly string[];
+  /** `err-code` of the last word. */
+  readonly code: number;
+  /** By part and word: when it is due, ms after the acceptance. */
+  readonly dueMs: readonly (readonly number[])[];
 }
 
 export interface LedgerSecond {
@@ -34,76 +48,19 @@ export interface LedgerSecond {
   readonly refused: number;
 }
 
-/** All since the start or the last clearing. Requests = accepted + throttled… + refused + notTaken. */
-export interface LedgerCounters {
-  /** Messages that came to /sms/json, whole. */
-  readonly requests: number;
-  readonly accepted: number;
-  readonly acceptedParts: number;
-  /** Accepted requests of which a part was refused. */
-  readonly acceptedInPart: number;
-  /** Accepted requests whose answer was spoiled on purpose. */
-  readonly acceptedUnanswered: number;
-  readonly throttledByAccount: number;
-  readonly throttledBySender: number;
-  /** Status → requests refused whole, the real throttles not among them. */
-  readonly refused: Readonly<Record<string, number>>;
-  /** Met with a fault before anything was accepted. */
-  readonly notTaken: number;
-  /** Kind of fault → how often, on every endpoint. */
-  readonly faults: Readonly<Record<string, number>>;
-  readonly balanceRequests: number;
-  readonly settingsRequests: number;
-  /** Account URLs that a settings request set, or cleared with an empty text. */
-  readonly urlsSet: number;
-  readonly urlsCleared: number;
-  /** Messages at one time on which the sandbox had not answered yet: now, and at most. */
-  readonly open: number;
-  readonly mostOpen: number;
-}
-
 export type NewEntry = Omit<LedgerEntry, 'seq' | 'at'>;
 export type Throttle = 'account' | 'sender';
 
-type Counts = {
-  -readonly [K in keyof LedgerCounters]: LedgerCounters[K] extends number ? number : Counted;
-};
-type Counted = Record<string, number>;
 type Second = { -readonly [K in keyof LedgerSecond]: number };
 
 const SERIES_SECONDS = 600;
 /** What an entry may take on average; messages of many parts take more, and are remembered less long. */
 const ENTRY_CHARACTERS = 400;
 
-function zero(): Counts {
-  return {
-    requests: 0,
-    accepted: 0,
-    acceptedParts: 0,
-    acceptedInPart: 0,
-    acceptedUnanswered: 0,
-    throttledByAccount: 0,
-    throttledBySender: 0,
-    refused: {},
-    notTaken: 0,
-    faults: {},
-    balanceRequests: 0,
-    settingsRequests: 0,
-    urlsSet: 0,
-    urlsCleared: 0,
-    open: 0,
-    mostOpen: 0,
-  };
-}
-
-function increment(counted: Counted, key: string): void {
-  counted[key] = (counted[key] ?? 0) + 1;
-}
-
 export class Ledger {
   readonly #size: number;
   readonly #now: () => number;
-  #counts = zero();
+  #counts = zeroCounts();
   // As JSON: a flat text takes a tenth of the memory of an object whose texts hold on to request bodies.
   #lines: string[] = [];
   #characters = 0;
@@ -119,6 +76,22 @@ export class Ledger {
 
   get counters(): LedgerCounters {
     return structuredClone(this.#counts);
+  }
+
+  /** The `seq` of the entry that comes next. */
+  get nextSeq(): number {
+    return this.#counts.accepted + 1;
+  }
+
+  get receiptsPending(): number {
+    return this.#counts.receiptsPending;
+  }
+
+  /** Null = forgotten, not there yet, or no number at all. */
+  entry(seq: number): LedgerEntry | null {
+    const isThere = seq > this.#forgotten && seq <= this.#counts.accepted;
+    if (!isThere) return null;
+    return JSON.parse(this.#lines[seq % this.#size] ?? '') as LedgerEntry;
   }
 
   /** Entries that are remembered with a `seq` above `since`, oldest first. */
@@ -142,10 +115,10 @@ export class Ledger {
     return seconds.map((second) => ({ ...second })).sort((a, b) => a.at - b.at);
   }
 
-  /** Forgets everything but the requests that are open now. */
+  /** Forgets everything but the requests that are open and the receipts that are pending now. */
   clear(): void {
-    const { open } = this.#counts;
-    this.#counts = { ...zero(), open, mostOpen: open };
+    const { open, receiptsPending } = this.#counts;
+    this.#counts = { ...zeroCounts(), open, mostOpen: open, receiptsPending };
     this.#lines = [];
     this.#characters = 0;
     this.#forgotten = 0;
@@ -178,8 +151,18 @@ export class Ledger {
     increment(this.#counts.faults, kind);
   }
 
-  count(what: 'requests' | 'notTaken' | 'balanceRequests' | 'settingsRequests'): void {
+  count(what: Countable): void {
     this.#counts[what] += 1;
+  }
+
+  /** A try of a receipt that was answered, and not well. */
+  refuseReceipt(httpStatus: number): void {
+    increment(this.#counts.receiptsRefused, String(httpStatus));
+  }
+
+  /** So many more receipts are pending; a negative number: fewer. */
+  pend(receipts: number): void {
+    this.#counts.receiptsPending += receipts;
   }
 
   url(value: string): void {

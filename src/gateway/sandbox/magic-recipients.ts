@@ -4,7 +4,7 @@
  * F is the family (the table below), VVV its value, K how often: 0 = every time, 1–9 = only the first K
  * times that this very recipient is sent to, and ordinary afterwards. `tttt` is free, so that there are ten
  * thousand recipients of every kind. +999 belongs to no country: none of them can reach a person, should it
- * ever meet the real API. Everything else is an ordinary recipient.
+ * ever meet the real API. Everything else is an ordinary recipient: accepted, and delivered.
  */
 import type { Fault } from './faults.ts';
 import { FAULT_KINDS, httpFault } from './faults.ts';
@@ -34,12 +34,38 @@ export const MAGIC_RECIPIENTS: readonly MagicFamily[] = [
   { pattern: '9996VVVKtttt', does: 'fault VVV, but accepted: the ledger counts it' },
   { pattern: '9997VVVKtttt', does: 'accepted, answered after VVV tenths of a second' },
   { pattern: '9998VVVKtttt', does: 'HTTP VVV, but accepted: the ledger counts it' },
+  { pattern: '9999SCCKtttt', does: 'accepted; the last receipt: word S (below), err-code CC' },
 ];
 
 /** Number and name of each fault, for the same readers. */
 export const MAGIC_FAULTS: readonly string[] = FAULT_KINDS.map(
   (kind, index) => `${String(index + 1).padStart(3, '0')} ${kind}`,
 );
+
+/** Null = no receipt at all, not even of a word on the way; `enroute` is a word that nobody lists. */
+const LAST_WORDS: readonly (string | null)[] = [
+  null,
+  'delivered',
+  'failed',
+  'rejected',
+  'expired',
+  'undelivered',
+  'deleted',
+  'unknown',
+  'accepted',
+  'enroute',
+];
+
+/** Number and name of each last word, for the same readers. */
+export const MAGIC_WORDS: readonly string[] = LAST_WORDS.map(
+  (word, index) => `${index} ${word ?? 'none'}`,
+);
+
+/** What the last receipt of each part says; `word` null = there is none, and none before it. */
+export interface LastWord {
+  readonly word: string | null;
+  readonly code: number;
+}
 
 /** What becomes of a message that all checks have passed. */
 export interface Scene {
@@ -51,6 +77,7 @@ export interface Scene {
   readonly isTaken: boolean;
   readonly fault: Fault | null;
   readonly delayMs: number;
+  readonly last: LastWord;
 }
 
 const ACCEPTED = statusOf(0, '');
@@ -62,11 +89,12 @@ export const ORDINARY: Scene = {
   isTaken: true,
   fault: null,
   delayMs: 0,
+  last: { word: 'delivered', code: 0 },
 };
 
 /** Recipients with a K that are remembered; the one longest unseen goes first. */
 const REMEMBERED = 100_000;
-const MAGIC = /^999([1-8])(\d{3})(\d)\d{4}$/;
+const MAGIC = /^999([1-9])(\d{3})(\d)\d{4}$/;
 
 function magicStatus(value: number): Status {
   if (value === 901) return statusOf(1, waitText(250));
@@ -81,6 +109,10 @@ function magicHttp(value: number): Fault {
 function magicFault(value: number): Fault | null {
   const kind = FAULT_KINDS[value - 1];
   return kind === undefined ? null : { kind };
+}
+
+function magicLast(value: number): LastWord {
+  return { word: LAST_WORDS[Math.floor(value / 100)] ?? null, code: value % 100 };
 }
 
 /** Every scene answers with `code`. */
@@ -100,6 +132,7 @@ const SCENES: Readonly<Record<string, (value: number) => Scene>> = {
   6: (value) => ({ ...ORDINARY, fault: magicFault(value) }),
   7: (value) => ({ ...ORDINARY, delayMs: value * 100 }),
   8: (value) => ({ ...ORDINARY, fault: magicHttp(value) }),
+  9: (value) => ({ ...ORDINARY, last: magicLast(value) }),
 };
 
 /** Remembers how often recipients with a K were sent to. */

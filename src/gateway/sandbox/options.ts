@@ -8,7 +8,24 @@
 import type { ChaosOption } from './chaos.ts';
 import { checkChaos } from './chaos.ts';
 import type { Check } from './check.ts';
-import { AMOUNT, FLAG, SECRET, checkFields, fail, isRecord, oneOf, orNull } from './check.ts';
+import {
+  ABOVE_ZERO,
+  AMOUNT,
+  FLAG,
+  SECRET,
+  checkFields,
+  fail,
+  isLoopback,
+  isRecord,
+  oneOf,
+  orNull,
+  wholeFrom,
+  wholeWithin,
+} from './check.ts';
+import type { ReceiptOptions } from './receipt-options.ts';
+import { checkReceipts } from './receipt-options.ts';
+import type { ReportOptions } from './report-options.ts';
+import { checkReports } from './report-options.ts';
 import type { SignatureMethod } from './signature.ts';
 import { SIGNATURE_METHODS } from './signature.ts';
 
@@ -68,6 +85,10 @@ export interface SandboxChanges {
   readonly jitterMs?: number;
   /** What goes wrong with every request, or with some; default `ok`. A list is played in order. */
   readonly chaos?: ChaosOption;
+  /** Delivery receipts; none are sent until there is a `url`. */
+  readonly receipts?: ReceiptOptions;
+  /** `GET /v2/reports/records`. */
+  readonly reports?: ReportOptions;
 }
 
 export interface SandboxOptions extends SandboxChanges {
@@ -77,21 +98,11 @@ export interface SandboxOptions extends SandboxChanges {
   readonly host?: string;
   /** Accepted messages that the ledger remembers one by one; default 200,000. Counters never forget. */
   readonly ledgerSize?: number;
-  /** Unix milliseconds, for limits and ledger; default the wall clock. */
+  /** Unix milliseconds, for limits, ledger and reports; default the wall clock. What waits, waits in real time. */
   readonly now?: () => number;
-  /** 0 ≤ n < 1, for probabilities and jitter. */
+  /** 0 ≤ n < 1, for probabilities, jitter and order. */
   readonly random?: () => number;
 }
-
-const wholeFrom = (least: number): Check => ({
-  expected: `a whole number from ${least}`,
-  accepts: (value) => Number.isSafeInteger(value) && Number(value) >= least,
-});
-
-const ABOVE_ZERO: Check = {
-  expected: 'a number above 0',
-  accepts: (value) => typeof value === 'number' && Number.isFinite(value) && value > 0,
-};
 
 const ACCOUNT_FIELDS: Readonly<Record<keyof AccountOptions, Check>> = {
   secret: SECRET,
@@ -115,6 +126,8 @@ const CHANGE_FIELDS: Readonly<Record<keyof SandboxChanges, Check>> = {
   latencyMs: AMOUNT,
   jitterMs: AMOUNT,
   chaos: ANY,
+  receipts: ANY,
+  reports: ANY,
 };
 
 function checkEach(path: string, value: unknown, check: (path: string, item: unknown) => void) {
@@ -137,6 +150,8 @@ function checkInside(changes: Readonly<Record<string, unknown>>): void {
     });
   }
   if (changes['chaos'] !== undefined) checkChaos('chaos', changes['chaos']);
+  if (changes['receipts'] !== undefined) checkReceipts('receipts', changes['receipts']);
+  if (changes['reports'] !== undefined) checkReports('reports', changes['reports']);
 }
 
 /** The same value, once everything in it is known to be right. Throws SandboxOptionError. */
@@ -146,17 +161,12 @@ export function checkChanges(value: unknown): SandboxChanges {
   return changes;
 }
 
-const LOOPBACK = /^(localhost|::1|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
-
 const START_FIELDS: Readonly<Record<keyof SandboxOptions, Check>> = {
   ...CHANGE_FIELDS,
-  port: {
-    expected: 'a port, 0 to 65535',
-    accepts: (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65_535,
-  },
+  port: { ...wholeWithin(0, 65_535), expected: 'a port, 0 to 65535' },
   host: {
     expected: 'a loopback address (127.0.0.1, ::1, localhost)',
-    accepts: (value) => typeof value === 'string' && LOOPBACK.test(value),
+    accepts: (value) => typeof value === 'string' && isLoopback(value),
   },
   ledgerSize: wholeFrom(1),
   now: ANY,

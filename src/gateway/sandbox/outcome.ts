@@ -9,6 +9,7 @@ import type { Fault } from './faults.ts';
 import type { Fields } from './fields.ts';
 import type { NewEntry } from './ledger.ts';
 import type { SenderLimit } from './limits.ts';
+import type { Words } from './receipts.ts';
 import type { Status } from './status-texts.ts';
 
 export type Element = Readonly<Record<string, string>>;
@@ -18,6 +19,8 @@ export interface Outcome {
   readonly elements: readonly Element[];
   readonly fault: Fault | null;
   readonly delayMs: number;
+  /** The answer waits for this; null = for nothing. */
+  readonly early: Promise<void> | null;
 }
 
 /** A message that every check has passed. */
@@ -28,6 +31,8 @@ export interface Order {
   readonly sender: SenderLimit | null;
   /** Unix ms. */
   readonly now: number;
+  /** That of its entry in the ledger, if it is accepted. */
+  readonly seq: number;
 }
 
 /** MCC and MNC that every number is said to belong to. */
@@ -35,6 +40,16 @@ export const NETWORK = '23410';
 
 /** What a client would have been told that is told nothing, or half of it. */
 export const NOT_TAKEN: readonly Element[] = [{ status: '5', 'error-text': 'Internal error' }];
+
+/** A message id carries the `seq` of its entry in its last twelve digits: no index is needed to find it. */
+function messageIdOf(seq: number): string {
+  return randomUUID().slice(0, -12) + seq.toString(16).padStart(12, '0');
+}
+
+/** The `seq` of the entry that a message id may be of; NaN = of none. */
+export function seqOf(messageId: string): number {
+  return Number(`0x${messageId.slice(-12)}`);
+}
 
 function echo(fields: Fields): Record<string, string> {
   const element: Record<string, string> = {};
@@ -48,7 +63,12 @@ function echo(fields: Fields): Record<string, string> {
 /** A message refused whole has one element, however many parts it would have had. */
 export function refusal(fields: Fields, status: Status, extra: Element): Outcome {
   const refused = { status: String(status.code), 'error-text': status.text };
-  return { elements: [{ ...echo(fields), ...refused, ...extra }], fault: null, delayMs: 0 };
+  return {
+    elements: [{ ...echo(fields), ...refused, ...extra }],
+    fault: null,
+    delayMs: 0,
+    early: null,
+  };
 }
 
 /** What is left, the price of a part and the network, as accepted parts and status 9 carry them. */
@@ -61,12 +81,12 @@ export function moneyOf(account: Account): Element {
 }
 
 /** One part's element; an accepted one is charged and gets an id. */
-export function elementOf({ account, fields }: Order, status: Status): Element {
+export function elementOf({ account, fields, seq }: Order, status: Status): Element {
   if (status.code !== 0) {
     return { ...echo(fields), status: String(status.code), 'error-text': status.text };
   }
   account.charge();
-  return { ...echo(fields), status: '0', 'message-id': randomUUID(), ...moneyOf(account) };
+  return { ...echo(fields), status: '0', 'message-id': messageIdOf(seq), ...moneyOf(account) };
 }
 
 /** How many parts a message is sent in; `type` is taken as it came, `text` when it did not. */
@@ -85,10 +105,19 @@ function contentOf(fields: Fields): string {
   return `${fields.get('udh') ?? ''}${fields.get('body') ?? ''}`;
 }
 
-export function entryOf(order: Order, elements: readonly Element[], isAnswered: boolean): NewEntry {
-  const { account, fields } = order;
+/** The ids of the parts that were accepted. */
+export function messageIdsOf(elements: readonly Element[]): readonly string[] {
+  return elements.flatMap((element) => element['message-id'] ?? []);
+}
+
+/** What the ledger writes of an accepted message. */
+export function entryOf(
+  { account, fields }: Order,
+  elements: readonly Element[],
+  more: Words & Pick<NewEntry, 'isAnswered'>,
+): NewEntry {
   const ttl = fields.get('ttl');
-  const messageIds = elements.flatMap((element) => element['message-id'] ?? []);
+  const messageIds = messageIdsOf(elements);
   return {
     account: account.apiKey,
     clientRef: fields.get('client-ref') ?? null,
@@ -100,6 +129,8 @@ export function entryOf(order: Order, elements: readonly Element[], isAnswered: 
     parts: messageIds.length,
     partsRefused: elements.length - messageIds.length,
     messageIds,
-    isAnswered,
+    accountRef: fields.get('account-ref') ?? null,
+    price: account.priceText,
+    ...more,
   };
 }

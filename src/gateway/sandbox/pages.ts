@@ -10,6 +10,8 @@ import { UNAUTHORIZED, send } from './faults.ts';
 import type { Fields } from './fields.ts';
 import type { Ledger } from './ledger.ts';
 import type { Platform } from './platform.ts';
+import type { Receipts } from './receipts.ts';
+import type { Reports } from './reports.ts';
 
 const LINES_PER_CHUNK = 500;
 
@@ -52,8 +54,20 @@ export function sendSettings(
   });
 }
 
+/** What is told what to do. */
+export interface Controlled {
+  readonly platform: Platform;
+  readonly plan: ChaosPlan;
+  readonly receipts: Receipts;
+  readonly reports: Reports;
+}
+
 /** What is in force now, without secrets: `GET /control`, and the answer to `POST /control`. */
-export function sendControl(response: ServerResponse, platform: Platform, plan: ChaosPlan): void {
+export function sendControl(
+  response: ServerResponse,
+  { platform, plan, receipts, reports }: Controlled,
+): void {
+  const { signature } = receipts.settings;
   const accounts = [...platform.accounts.values()].map((account) => {
     const { rate, model, depth, price } = account.settings;
     return [account.apiKey, { rate, model, depth, price, balance: account.balance }] as const;
@@ -62,6 +76,11 @@ export function sendControl(response: ServerResponse, platform: Platform, plan: 
     accounts: Object.fromEntries(accounts),
     senders: Object.fromEntries([...platform.senderRates].map(([from, rate]) => [from, { rate }])),
     chaos: plan.steps,
+    receipts: {
+      ...receipts.settings,
+      signature: signature === null ? null : { method: signature.method },
+    },
+    reports: reports.settings,
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * What happens to one message: credentials, account limit, its fields, sender limit, its scene, credit; then
- * an answer as the API words it, and a line in the ledger.
+ * an answer as the API words it, a line in the ledger, and receipts.
  *
  * In that order, because the API's edge counts a request before it reads it. A message turned away by its
  * account's limit costs nothing; one turned away later has used the account's leave, but not its sender's.
@@ -18,7 +18,17 @@ import type { Scene } from './magic-recipients.ts';
 import { MagicRecipients, sceneOfCode } from './magic-recipients.ts';
 import type { SandboxChanges } from './options.ts';
 import type { Element, Order, Outcome } from './outcome.ts';
-import { NETWORK, NOT_TAKEN, elementOf, entryOf, moneyOf, partsOf, refusal } from './outcome.ts';
+import {
+  NETWORK,
+  NOT_TAKEN,
+  elementOf,
+  entryOf,
+  messageIdsOf,
+  moneyOf,
+  partsOf,
+  refusal,
+} from './outcome.ts';
+import type { Receipts } from './receipts.ts';
 import type { Status } from './status-texts.ts';
 import { statusOf, waitText } from './status-texts.ts';
 import { validate } from './validate.ts';
@@ -47,16 +57,23 @@ export function faultOf(chaos: Chaos | null): Fault | null {
   }
 }
 
+/** `status-report-req` is true where it is left out; 0 is what older clients write for false. */
+function isReported(fields: Fields): boolean {
+  return !/^(0|false)$/i.test(fields.get('status-report-req') ?? '');
+}
+
 export class Platform {
   readonly #accounts = new Map<string, Account>();
   readonly #senderRates = new Map<string, number>();
   readonly #senderLimits = new Map<string, SenderLimit>();
   readonly #recipients = new MagicRecipients();
   readonly #ledger: Ledger;
+  readonly #receipts: Receipts;
   readonly #now: () => number;
 
-  constructor(ledger: Ledger, now: () => number) {
+  constructor(ledger: Ledger, receipts: Receipts, now: () => number) {
     this.#ledger = ledger;
+    this.#receipts = receipts;
     this.#now = now;
   }
 
@@ -100,9 +117,9 @@ export class Platform {
     const isSpared = fault === null || request.chaos?.accept === true;
     const outcome = isSpared ? this.#decide(request, fault) : this.#notTaken(fault);
     if (outcome.fault !== null) this.#ledger.fault(outcome.fault.kind);
-    const { elements, delayMs } = outcome;
+    const { elements, delayMs, early } = outcome;
     const body = JSON.stringify({ 'message-count': String(elements.length), messages: elements });
-    return { httpStatus: 200, body, fault: outcome.fault, delayMs };
+    return { httpStatus: 200, body, fault: outcome.fault, delayMs, early };
   }
 
   /** `fault` is what becomes of the answer, whatever it says; null = what the scene has in mind. */
@@ -131,7 +148,7 @@ export class Platform {
       chaos?.kind === 'code'
         ? sceneOfCode(chaos.code ?? 5)
         : this.#recipients.next(fields.get('to') ?? '');
-    return this.#play({ account, fields, sender, now }, scene, fault);
+    return this.#play({ account, fields, sender, now, seq: this.#ledger.nextSeq }, scene, fault);
   }
 
   #play(order: Order, scene: Scene, fault: Fault | null): Outcome {
@@ -148,8 +165,11 @@ export class Platform {
     order.sender?.accept(order.now);
     const elements = statuses.map((status) => elementOf(order, status));
     const isAnswered = fault === null && scene.fault === null;
-    this.#ledger.accept(entryOf(order, elements, isAnswered));
-    return { elements, fault: scene.fault, delayMs: scene.delayMs };
+    const words = this.#receipts.wordsFor(scene.last, messageIdsOf(elements).length);
+    const entry = entryOf(order, elements, { isAnswered, ...words });
+    this.#ledger.accept(entry);
+    const early = isReported(fields) ? this.#receipts.take(entry) : null;
+    return { elements, fault: scene.fault, delayMs: scene.delayMs, early };
   }
 
   #senderLimit(account: Account, from: string): SenderLimit | null {
@@ -174,6 +194,6 @@ export class Platform {
 
   #notTaken(fault: Fault | null): Outcome {
     this.#ledger.count('notTaken');
-    return { elements: NOT_TAKEN, fault, delayMs: 0 };
+    return { elements: NOT_TAKEN, fault, delayMs: 0, early: null };
   }
 }

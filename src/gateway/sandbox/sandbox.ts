@@ -3,8 +3,8 @@
  *
  * Owns the HTTP server: routes requests, applies latency and chaos, and can stop listening and begin again
  * on the same port. What a message leads to is the platform's decision. `POST /sms/json`, `GET
- * /account/get-balance` and `POST /account/settings` are as the API has them; `GET|DELETE /ledger` and
- * `GET|POST /control` are the sandbox's own. POST /control takes `SandboxChanges` as JSON and applies them
+ * /account/get-balance`, `POST /account/settings` and `GET /v2/reports/records` are as the API has them;
+ * `GET|DELETE /ledger` and `GET|POST /control` are the sandbox's own. POST /control takes `SandboxChanges` as JSON and applies them
  * before it answers: `{"chaos":[{"kind":"http","forMs":120000},{"kind":"refuse","forMs":60000}]}` is two
  * minutes of 503, then one of refused connections, then peace.
  */
@@ -25,6 +25,8 @@ import { DEFAULT_API_KEY, checkChanges, checkStart } from './options.ts';
 import { sendBalance, sendControl, sendJson, sendLedger, sendSettings } from './pages.ts';
 import type { SmsRequest } from './platform.ts';
 import { Platform, faultOf } from './platform.ts';
+import { Receipts } from './receipts.ts';
+import { Reports } from './reports.ts';
 
 export interface Sandbox extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`, without a trailing slash: the `base_url` of an account. */
@@ -33,7 +35,9 @@ export interface Sandbox extends AsyncDisposable {
   readonly ledger: Ledger;
   /** Changes what is named and leaves the rest; in force when it resolves. Throws SandboxOptionError. */
   configure(changes: SandboxChanges): Promise<void>;
-  /** Cuts every connection and frees the port. */
+  /** Resolves when no receipt is pending: each was answered well, refused for good, or given up. */
+  receiptsSettled(): Promise<void>;
+  /** Cuts every connection, abandons what is pending and frees the port. */
   close(): Promise<void>;
 }
 
@@ -52,6 +56,8 @@ interface Exchange {
 class Gateway implements Sandbox {
   readonly ledger: Ledger;
   readonly #platform: Platform;
+  readonly #receipts: Receipts;
+  readonly #reports: Reports;
   readonly #plan: ChaosPlan;
   readonly #server: Server;
   readonly #listener: Listener;
@@ -67,8 +73,11 @@ class Gateway implements Sandbox {
     const { now = Date.now, random = Math.random, host = '127.0.0.1', port = 0 } = options;
     this.#random = random;
     this.#host = host;
-    this.ledger = new Ledger(options.ledgerSize ?? DEFAULT_LEDGER_SIZE, now);
-    this.#platform = new Platform(this.ledger, now);
+    const size = options.ledgerSize ?? DEFAULT_LEDGER_SIZE;
+    this.ledger = new Ledger(size, now);
+    this.#receipts = new Receipts(this.ledger, { now, random, mostPending: size });
+    this.#platform = new Platform(this.ledger, this.#receipts, now);
+    this.#reports = new Reports(this.ledger, this.#platform.accounts, now);
     this.#plan = new ChaosPlan(random, ({ kind }) =>
       kind === 'refuse' ? this.#listener.close() : this.#listener.open(),
     );
@@ -76,13 +85,18 @@ class Gateway implements Sandbox {
       this.#route(request, response);
     });
     this.#listener = new Listener(this.#server, host, port);
-    this.#routes = new Map([
+    this.#routes = this.#makeRoutes();
+  }
+
+  #makeRoutes(): ReadonlyMap<string, (exchange: Exchange) => void> {
+    return new Map([
       ['POST /sms/json', (exchange: Exchange) => this.#answerSms(exchange)],
       ['GET /account/get-balance', (exchange: Exchange) => this.#answerBalance(exchange)],
       ['POST /account/settings', (exchange: Exchange) => this.#answerSettings(exchange)],
+      ['GET /v2/reports/records', (exchange: Exchange) => this.#answerReports(exchange)],
       ['GET /ledger', ({ response, query }) => sendLedger(response, this.ledger, query)],
       ['DELETE /ledger', (exchange: Exchange) => this.#clearLedger(exchange)],
-      ['GET /control', ({ response }) => sendControl(response, this.#platform, this.#plan)],
+      ['GET /control', ({ response }) => this.#sendControl(response)],
       ['POST /control', (exchange: Exchange) => this.#answerControl(exchange)],
     ]);
   }
@@ -93,6 +107,15 @@ class Gateway implements Sandbox {
 
   get url(): string {
     return `http://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.port}`;
+  }
+
+  #sendControl(response: ServerResponse): void {
+    sendControl(response, {
+      platform: this.#platform,
+      plan: this.#plan,
+      receipts: this.#receipts,
+      reports: this.#reports,
+    });
   }
 
   /** Listens, and begins the plan with its first step. The options were checked before. */
@@ -109,12 +132,19 @@ class Gateway implements Sandbox {
     this.#platform.change(changes);
     this.#latencyMs = changes.latencyMs ?? this.#latencyMs;
     this.#jitterMs = changes.jitterMs ?? this.#jitterMs;
+    if (changes.receipts !== undefined) this.#receipts.change(changes.receipts);
+    if (changes.reports !== undefined) this.#reports.change(changes.reports);
     if (changes.chaos !== undefined) await this.#plan.play(checkChaos('chaos', changes.chaos));
+  }
+
+  receiptsSettled(): Promise<void> {
+    return this.#receipts.idle();
   }
 
   async close(): Promise<void> {
     this.#plan.stop();
     await this.#listener.close();
+    await this.#receipts.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -172,7 +202,7 @@ class Gateway implements Sandbox {
       return;
     }
     this.ledger.fault(fault.kind);
-    this.#deliver(exchange, { httpStatus: 200, body: '{}', fault, delayMs: 0 });
+    this.#deliver(exchange, { httpStatus: 200, body: '{}', fault, delayMs: 0, early: null });
   }
 
   #answerBalance(exchange: Exchange): void {
@@ -183,6 +213,14 @@ class Gateway implements Sandbox {
       this.#orFault(exchange, () => {
         sendBalance(response, this.#platform.owner({ fields: query, authorization, chaos }));
       });
+    });
+  }
+
+  #answerReports(exchange: Exchange): void {
+    const { request, response, query } = exchange;
+    this.ledger.count('reportRequests');
+    readBody(request, response, () => {
+      this.#orFault(exchange, () => this.#reports.answer(request, response, query));
     });
   }
 
@@ -226,13 +264,13 @@ class Gateway implements Sandbox {
       // The answer first: closing cuts this connection, too.
       await new Promise<void>((resolve) => {
         response.once('close', resolve);
-        sendControl(response, this.#platform, this.#plan);
+        this.#sendControl(response);
       });
       await this.configure(changes);
       return;
     }
     await this.configure(changes);
-    sendControl(response, this.#platform, this.#plan);
+    this.#sendControl(response);
   }
 }
 

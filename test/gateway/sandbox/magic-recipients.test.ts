@@ -3,7 +3,8 @@ import { MAGIC_RECIPIENTS } from '../../../src/gateway/sandbox/magic-recipients.
 import { MESSAGE, elements, post, setup, statuses } from './support.ts';
 
 test('every documented pattern is twelve characters of the one layout', () => {
-  for (const { pattern } of MAGIC_RECIPIENTS) expect(pattern).toMatch(/^999[1-8](VVV|\d{3})Ktttt$/);
+  for (const { pattern } of MAGIC_RECIPIENTS)
+    expect(pattern).toMatch(/^999[1-9](VVV|SCC|\d{3})Ktttt$/);
 });
 
 test('gives any status on demand, also those that nobody has listed', async () => {

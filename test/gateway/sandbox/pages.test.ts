@@ -74,6 +74,11 @@ test('the ledger tells how often each client-ref and each recipient and text wer
     partsRefused: 0,
     messageIds: [expect.any(String)],
     isAnswered: true,
+    accountRef: null,
+    price: '0.05000000',
+    words: ['delivered'],
+    code: 0,
+    dueMs: [[100]],
   });
   expect(answer.text).not.toContain(MESSAGE.text);
 });
@@ -130,6 +135,11 @@ function entry(clientRef: string, messageIds: readonly string[] = ['id']) {
     partsRefused: 0,
     messageIds,
     isAnswered: true,
+    accountRef: null,
+    price: '0.05000000',
+    words: ['delivered'],
+    code: 0,
+    dueMs: [[100]],
   };
 }
 
@@ -148,6 +158,21 @@ test('the ledger remembers fewer entries when each is large', () => {
   expect(ledger.entries().map(({ seq }) => seq)).toEqual([10]);
   ledger.accept(entry('small'));
   expect(ledger.entries().map(({ seq }) => seq)).toEqual([10, 11]);
+});
+
+test('an entry of a usual message takes no more than its share of the memory', async () => {
+  const { sandbox } = await setup({ ledgerSize: 1_000 });
+  const usual = { 'client-ref': 'x'.repeat(40), ttl: '86400000', text: 'a'.repeat(160) };
+  await statuses(sandbox, usual);
+  const [line = ''] = sandbox.ledger.lines();
+  expect(line.length).toBeLessThanOrEqual(400);
+});
+
+test('the ledger finds an entry by its number, and none that it has forgotten', () => {
+  const ledger = new Ledger(2, () => START);
+  for (let index = 1; index <= 3; index += 1) ledger.accept(entry(`ref-${index}`));
+  const found = [0, 1, 2, 3, 4, NaN].map((seq) => ledger.entry(seq)?.clientRef ?? null);
+  expect(found).toEqual([null, null, 'ref-2', 'ref-3', null, null]);
 });
 
 test('the series covers ten minutes', () => {

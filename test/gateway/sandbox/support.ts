@@ -52,7 +52,7 @@ export const MESSAGE = { to: '447700900001', from: 'AcmeInc', text: 'Your table 
 
 /** POSTs a form with Basic auth, unless `headers` say otherwise. */
 export function post(
-  sandbox: Sandbox,
+  sandbox: Pick<Sandbox, 'url'>,
   fields: Readonly<Record<string, string>>,
   headers: Record<string, string> = { authorization: BASIC },
   timeoutMs = 20_000,

@@ -2,7 +2,8 @@
  * Signatures of requests and receipts: Vonage's documented rule, the same in both directions.
  *
  * The base string is every parameter but `sig`, sorted by code unit, as `&key=value` with the leading `&`,
- * values decoded and with `&` and `=` in them turned into `_`. What is sent keeps its original values.
+ * values decoded and with `&` and `=` in names and values turned into `_` (in names as two of Vonage's own
+ * libraries do: or one name could swallow the fields after it). What is sent keeps its original values.
  * (@vonage/auth's createSignatureHash builds another string and is no model.) Adding `timestamp` and
  * `api_key`, and judging how old a timestamp is, is the caller's part.
  */
@@ -34,7 +35,7 @@ export function verify(
   const all = pairsOf(parameters);
   const given = all.find(([name]) => name === 'sig')?.[1];
   if (given === undefined) return false;
-  const filled = all.filter(([, value]) => value !== '');
+  const filled = all.filter(([, value]) => value.trim() !== '');
   const bases = new Set([baseString(all), baseString(filled)]);
   const fits = key.secrets.flatMap((secret) =>
     [...bases].map((base) => isSame(digest(base, key.method, secret), given)),
@@ -54,8 +55,12 @@ function baseString(pairs: Pairs): string {
   return pairs
     .filter(([name]) => name !== 'sig')
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `&${name}=${value.replace(/[&=]/g, '_')}`)
+    .map(([name, value]) => `&${clean(name)}=${clean(value)}`)
     .join('');
+}
+
+function clean(text: string): string {
+  return text.replace(/[&=]/g, '_');
 }
 
 /** `md5hash` appends the secret to what it hashes; the others are HMACs. */

@@ -1,7 +1,8 @@
+/** Signatures against the vectors that Vonage's SDKs publish, and against whoever alters what was signed. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { SignatureMethod } from '../../src/gateway/signature.ts';
-import { sign, verify } from '../../src/gateway/signature.ts';
+import type { SignatureMethod } from '../../src/signature.ts';
+import { sign, verify } from '../../src/signature.ts';
 
 interface Vector {
   readonly name: string;
@@ -151,6 +152,38 @@ test('a blank value may have been signed or skipped', () => {
   expect(verify({ ...sent, sig: skipping }, key)).toBe(true);
   expect(verify({ ...sent, sig: including }, key)).toBe(true);
 });
+
+test('a value of nothing but spaces counts as blank, as in the Java SDK', () => {
+  const key = { method: 'sha256', secrets: [TESTING] } as const;
+  const sig = sign(SET_A, { method: 'sha256', secret: TESTING });
+  expect(verify({ ...SET_A, scts: ' \t', sig }, key)).toBe(true);
+});
+
+test.each(Object.keys(SET_C))('an altered or missing %s is noticed', (name) => {
+  const key = { method: 'sha256', secrets: [TESTING] } as const;
+  const signed = new Map(Object.entries(SET_C));
+  signed.set('sig', sign(SET_C, { method: 'sha256', secret: TESTING }));
+  const altered = new Map(signed).set(name, `${signed.get(name) ?? ''}0`);
+  const missing = new Map(signed);
+  missing.delete(name);
+  expect(verify(signed, key)).toBe(true);
+  expect(verify(altered, key)).toBe(false);
+  expect(verify(missing, key)).toBe(false);
+});
+
+test('a name cannot swallow the fields that follow it', () => {
+  const key = { method: 'sha256', secrets: [TESTING] } as const;
+  const sig = sign({ a: '1', b: '2', c: '3' }, { method: 'sha256', secret: TESTING });
+  expect(verify({ a: '1', b: '2', c: '3', sig }, key)).toBe(true);
+  expect(verify({ 'a=1&b': '2', c: '3', sig }, key)).toBe(false);
+});
+
+test.each(['z'.repeat(64), '0'.repeat(64), '0x', 'ｆ'.repeat(64), '\0', '\ud800'.repeat(64)])(
+  'a sig that is none (%j) is refused without an error',
+  (sig) => {
+    expect(verify({ ...SET_A, sig }, { method: 'sha256', secrets: [TESTING] })).toBe(false);
+  },
+);
 
 test('signing leaves the parameters and a sig among them alone', () => {
   const key = { method: 'sha256', secret: TESTING } as const;

@@ -1,0 +1,24 @@
+/**
+ * What the demo tells the gateway and asks of it while it runs, over HTTP, as whoever develops against the
+ * sandbox would: `POST /control` and `GET /ledger`.
+ */
+import type { LedgerCounters } from '../gateway/sandbox/ledger.ts';
+import type { SandboxChanges } from '../gateway/sandbox/options.ts';
+
+/** Changes what is named and leaves the rest; in force when it resolves. Throws what the gateway says of it. */
+export async function tellGateway(url: string, changes: SandboxChanges): Promise<void> {
+  await ask(`${url}/control`, { method: 'POST', body: JSON.stringify(changes) });
+}
+
+/** How many receipts the gateway has yet to bring. */
+export async function receiptsPending(url: string): Promise<number> {
+  const response = await ask(`${url}/ledger?entries=no`);
+  const { counters } = (await response.json()) as { readonly counters: LedgerCounters };
+  return counters.receiptsPending;
+}
+
+async function ask(url: string, init: RequestInit = {}): Promise<Response> {
+  const response = await fetch(url, init);
+  if (!response.ok) throw new Error(`the demo's gateway said ${await response.text()}`);
+  return response;
+}

@@ -1,0 +1,50 @@
+/** Wakes the dispatcher at the earliest of the instants that anything waits for. One timer; a later one replaces it. */
+import type { Clock } from '../clock.ts';
+import type { Desk } from './desk.ts';
+import type { Intake } from './intake.ts';
+import type { Janitor } from './janitor.ts';
+
+/** Timers reach no further than this, so that a step of the wall clock is noticed. */
+const SLEEP_MAX_MS = 1_000;
+
+export interface AlarmParts {
+  readonly clock: Clock;
+  readonly desks: ReadonlyMap<string, Desk>;
+  readonly intake: Intake;
+  readonly janitor: Janitor;
+  readonly ring: () => void;
+}
+
+export class Alarm {
+  readonly #parts: AlarmParts;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(parts: AlarmParts) {
+    this.#parts = parts;
+  }
+
+  /** Rings after so many milliseconds. */
+  set(waitMs: number): void {
+    this.clear();
+    this.#timer = setTimeout(this.#parts.ring, waitMs);
+  }
+
+  /** Rings when something is due; lanes are not waited for where nothing may be claimed. */
+  setForNext(mayClaim: boolean): void {
+    const { clock, desks, intake, janitor } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const instants = [nowMs + SLEEP_MAX_MS, janitor.expiryAtMs, intake.scanAt];
+    const dueAt = janitor.nextDueAt;
+    if (dueAt !== null) instants.push(nowMs + (dueAt - clock.now()) * 1000);
+    for (const desk of mayClaim ? desks.values() : []) {
+      const at = desk.wakeAt(nowMs);
+      if (at !== null) instants.push(at);
+    }
+    this.set(Math.max(0, Math.min(...instants) - nowMs));
+  }
+
+  clear(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Says what became of a message whenever something new is known of it: a receipt, a report, or an answer that
+ * later receipts and earlier attempts must be held against. Runs inside the dispatcher's transactions.
+ *
+ * Always holds: while an attempt is open nothing moves; it is reconciled when that attempt settles. Every
+ * look folds everything that is on disk, so that a crash between two looks changes nothing.
+ */
+import { NEXT, type State } from '../core/message.ts';
+import { predictParts } from '../core/parts.ts';
+import type { ResendPolicy } from '../core/receipt.ts';
+import { fold, hear, isAccepted, priceOf, type Outcome } from '../core/reconcile.ts';
+import { suppressionOfReceipt } from '../core/suppression.ts';
+import { deadlineOf } from '../core/judge-row.ts';
+import { messageDoubled, messageMoved } from '../events.ts';
+import type { Claim } from '../core/claim.ts';
+import type { DueRow } from '../spool/due.ts';
+import type { Move } from '../spool/moves.ts';
+import type { Ended } from '../spool/settlements.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Rules, Work } from './work.ts';
+
+/** The reason of a move to await-receipt without an answer. */
+const PROVED = 'proved-accepted';
+/** The reason of a move that sends again after a receipt; counted per message. */
+const RESEND = 'receipts-resend';
+
+export interface ReceiptRules {
+  readonly acceptedIsEnough: readonly string[];
+  readonly resend: ResendPolicy | null;
+  /** A recipient that can never be reached is suppressed by itself. */
+  readonly suppressAutomatically: boolean;
+}
+
+export class Reconciler {
+  readonly #spool: Spool;
+  readonly #rules: Rules;
+  /** Messages that something was heard of while their attempt was open. */
+  readonly #early = new Set<number>();
+  /** Part id → unmatched receipts that came before its answer. */
+  readonly #waiting = new Map<string, number[]>();
+  /** What this transaction settles of both, to be forgotten when it is on disk. */
+  #looked: number[] = [];
+  #joined: string[] = [];
+
+  constructor(spool: Spool, rules: Rules) {
+    this.#spool = spool;
+    this.#rules = rules;
+    for (const { id, gatewayId } of spool.receipts.unmatched()) this.expect(gatewayId, id);
+  }
+
+  /** An unmatched receipt names this part: it is joined when an answer tells of it. */
+  expect(gatewayId: string, receiptId: number): void {
+    const ids = this.#waiting.get(gatewayId);
+    if (ids === undefined) this.#waiting.set(gatewayId, [receiptId]);
+    else ids.push(receiptId);
+  }
+
+  /** Unmatched receipts were pruned. */
+  forgetUnmatched(): void {
+    this.#waiting.clear();
+    for (const { id, gatewayId } of this.#spool.receipts.unmatched()) this.expect(gatewayId, id);
+  }
+
+  /** The transaction is on disk. */
+  committed(): void {
+    for (const id of this.#looked.splice(0)) this.#early.delete(id);
+    for (const gatewayId of this.#joined.splice(0)) this.#waiting.delete(gatewayId);
+  }
+
+  /** The transaction was rolled back: what is kept is learned again. */
+  distrust(): void {
+    this.#looked = [];
+    this.#joined = [];
+    this.forgetUnmatched();
+  }
+
+  /** An attempt has settled, and the outcome is in this transaction. */
+  settled({ claim, settlement, parts }: Ended<Claim>, work: Work): void {
+    const isJoined = this.#waiting.size > 0 && this.#join(claim, parts);
+    const isEarly = this.#early.size > 0 && this.#early.has(claim.id);
+    const isAnother = settlement.to === 'await-receipt' && claim.follows !== null;
+    if (isJoined || isEarly || isAnother) this.look(claim.id, work);
+  }
+
+  /** Folds all that is known of a message and moves it where that leads. */
+  look(messageId: number, work: Work): void {
+    const row = this.#spool.due.message(messageId);
+    if (row === null) return;
+    if (row.state === 'sending') {
+      this.#early.add(messageId);
+      return;
+    }
+    const outcome = this.#fold(row, false);
+    this.#looked.push(messageId);
+    this.#noteDuplicates(row, outcome, work);
+    this.#follow(row, outcome, work);
+  }
+
+  /** What an accepted message ends as when nothing more is waited for. */
+  overdue(row: DueRow, work: Work): void {
+    const outcome = this.#fold(row, true);
+    const isKnown = outcome.to === 'delivered' || outcome.to === 'undelivered';
+    const fallback = this.#rules.settle.receipts.expect
+      ? 'no-final-receipt'
+      : 'receipts-not-expected';
+    const to = isKnown ? outcome : { ...outcome, to: 'unconfirmed' as const, reason: fallback };
+    this.#follow(row, to, work);
+  }
+
+  #fold(row: DueRow, isOver: boolean): Outcome {
+    const { ledgers } = this.#spool;
+    const before = ledgers.read(row.id);
+    const isEnough = this.#isEnough(row.recipient);
+    const attempts = hear(before.attempts, before.heard, isEnough);
+    const content = before.heard.length === 0 ? null : ledgers.content(row.id);
+    const predictedParts = content === null ? 1 : predictParts(content);
+    const outcome = fold(attempts, { predictedParts, isEnough, isOver });
+    if (before.heard.length === 0) return outcome;
+    ledgers.write(row.id, before, attempts);
+    ledgers.setPrice(row.id, priceOf(attempts));
+    const accepted = attempts.findLast(isAccepted);
+    if (accepted !== undefined) ledgers.setParts(row.id, accepted.parts.length);
+    return outcome;
+  }
+
+  #isEnough(recipient: string): boolean {
+    const digits = recipient.replace(/^\+/, '');
+    return this.#rules.receipts.acceptedIsEnough.some((prefix) => digits.startsWith(prefix));
+  }
+
+  /* Each acceptance after the first is written down once. */
+  #noteDuplicates(row: DueRow, { accepted }: Outcome, work: Work): void {
+    if (accepted < 2) return;
+    const missing = accepted - 1 - this.#spool.ledgers.duplicates(row.id);
+    for (let count = 0; count < missing; count += 1) {
+      work.entries.push(messageDoubled(this.#subject(row), { state: row.state, at: work.now }));
+    }
+  }
+
+  #follow(row: DueRow, outcome: Outcome, work: Work): void {
+    const { to } = outcome;
+    if (to === null) return;
+    if (to === row.state) {
+      if (to === 'await-receipt') this.#waitOn(row, outcome, work.now);
+      return;
+    }
+    if (!(NEXT[row.state] as readonly State[]).includes(to)) return;
+    const dueAt = to === 'await-receipt' ? this.#dueAt(outcome, work.now, work.now) : null;
+    const reason = outcome.reason === 'accepted' ? PROVED : outcome.reason;
+    const move = { id: row.id, from: row.state, to, reason } as Move;
+    this.#move(row, { ...move, dueAt, nextAttemptAt: null }, work);
+    if (to === 'undelivered') this.#failed(row, outcome, work);
+  }
+
+  #failed(row: DueRow, outcome: Outcome, work: Work): void {
+    this.#suppress(row, outcome, work.now);
+    const { resend } = this.#rules.receipts;
+    if (resend === null || !this.#mayResend(row, outcome, resend, work.now)) return;
+    const { ledgers } = this.#spool;
+    if (ledgers.moves(row.id, RESEND) >= resend.times) return;
+    ledgers.close(row.id);
+    ledgers.restart(row.id);
+    const nextAttemptAt = work.now + resend.afterMs / 1000;
+    const move = { id: row.id, from: 'undelivered', to: 'retry', reason: RESEND } as const;
+    this.#move(row, { ...move, dueAt: nextAttemptAt, nextAttemptAt }, work);
+  }
+
+  /* `expired` and `unknown` never cause a second send: the first may still have arrived. */
+  #mayResend(row: DueRow, outcome: Outcome, resend: ResendPolicy, now: number): boolean {
+    if (outcome.isInPart || outcome.failures.length === 0 || row.cancelAsked !== null) return false;
+    const mayHelp = outcome.failures.every(
+      ({ status, code }) => status !== 'expired' && code !== null && resend.codes.has(code),
+    );
+    const deadline = deadlineOf(row, this.#rules.validityMs);
+    if (!mayHelp || now + resend.afterMs / 1000 >= deadline) return false;
+    return !this.#spool.suppressions.has(row.recipient);
+  }
+
+  #suppress(row: DueRow, { failures }: Outcome, now: number): void {
+    if (!this.#rules.receipts.suppressAutomatically) return;
+    for (const { code, status } of failures) {
+      const reason = status === 'expired' ? null : suppressionOfReceipt(code);
+      if (reason !== null) this.#spool.suppressions.add(row.recipient, reason, now);
+    }
+  }
+
+  #move(row: DueRow, move: Move, work: Work): void {
+    this.#spool.moves.write([move], work.now);
+    const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
+    work.entries.push(messageMoved(this.#subject(row), { ...move, at: work.now, attempt }));
+  }
+
+  #waitOn(row: DueRow, outcome: Outcome, now: number): void {
+    const dueAt = this.#dueAt(outcome, row.updatedAt, now);
+    const next = outcome.waitsForProof ? Math.min(dueAt, row.dueAt ?? dueAt) : dueAt;
+    if (next !== row.dueAt) this.#spool.moves.setDue([{ id: row.id, dueAt: next }]);
+  }
+
+  /* An attempt that nobody answered gets as long to prove accepted as an uncertain message has. */
+  #dueAt({ waitsForProof }: Outcome, since: number, now: number): number {
+    const { uncertainAfterMs, receipts } = this.#rules.settle;
+    return waitsForProof ? now + uncertainAfterMs / 1000 : since + receipts.timeoutMs / 1000;
+  }
+
+  #subject(row: DueRow): DueRow {
+    return { ...row, account: row.account ?? this.#rules.defaultAccount };
+  }
+
+  /* Receipts without a client-ref that came before this answer. */
+  #join(claim: Claim, parts: Ended['parts']): boolean {
+    let isJoined = false;
+    for (const { gatewayId } of parts) {
+      const ids = gatewayId === null ? undefined : this.#waiting.get(gatewayId);
+      if (gatewayId === null || ids === undefined) continue;
+      this.#joined.push(gatewayId);
+      for (const id of ids) {
+        this.#spool.receipts.adopt(id, { messageId: claim.id, attempt: claim.number });
+        isJoined = true;
+      }
+    }
+    return isJoined;
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * Asks the Reports API v2 what became of messages: `GET /v2/reports/records`, by the ids of parts, or by
+ * recipient within a window of time. A record says the same as a receipt and is made one.
+ *
+ * Always holds: each request ends within its time limit; at most 4 MiB of an answer are read, and a few
+ * pages; redirects are not followed; what the peer does is a value, never thrown. Texts of messages are not
+ * asked for and not kept. Every record costs money: when to ask is for the caller to say, and so is keeping
+ * to the limit of 10 requests a second. Finding nothing proves nothing: how soon a record shows is unknown.
+ */
+import { createHash } from 'node:crypto';
+import { Agent, request, type Dispatcher } from 'undici';
+import { wordOf, type Receipt } from '../core/receipt.ts';
+
+export interface ReportsTarget {
+  /** Of the reports, without a trailing slash; not the host that sends. */
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  /** Null when requests are only signed: the reports take Basic auth alone. */
+  readonly apiSecret: string | null;
+  /** For one page. */
+  readonly timeoutMs: number;
+  /** Unix seconds. */
+  readonly now: () => number;
+}
+
+/** Messages to one recipient that the gateway received at `from` or later and before `until`. */
+export interface ReportWindow {
+  /** A leading `+` is allowed. */
+  readonly recipient: string;
+  /** Unix seconds. */
+  readonly from: number;
+  /** Unix seconds, at most 24 hours after `from`. */
+  readonly until: number;
+}
+
+export interface Reported {
+  readonly ok: true;
+  /** One for each record that can be told whose it is; none = nothing was found. */
+  readonly receipts: readonly Receipt[];
+}
+
+/**
+ * Nothing was learned. `unreachable` = there is no answer, or none of the reports' own: it may pass;
+ * `refused` = this question was; `detail` is a clause for an operator, never the peer's own text.
+ */
+export interface Unreported {
+  readonly ok: false;
+  readonly reason: 'wrong-credentials' | 'throttled' | 'refused' | 'unreachable' | 'no-credentials';
+  /** What `Retry-After` asked for; null when it did not. */
+  readonly retryAfterMs: number | null;
+  readonly detail: string;
+}
+
+export type ReportAnswer = Reported | Unreported;
+
+/** How many ids one request may name. */
+export const REPORT_IDS_MAX = 20;
+
+const WINDOW_MAX_S = 86_400;
+/** What the API puts on a page. */
+const RECORDS_MAX = 1_000;
+/** A narrow window to one recipient fits on one page; more only if somebody floods the recipient. */
+const PAGES_MAX = 3;
+/** A record has about 1 KB. */
+const BODY_MAX = 4_194_304;
+const RECORD_MAX = 16_384;
+/** A reference has up to 100 characters, an id 36. */
+const FIELD_MAX = 255;
+
+type Fields = Readonly<Record<string, unknown>>;
+type Query = Readonly<Record<string, string>>;
+type Page =
+  | {
+      readonly ok: true;
+      readonly records: readonly unknown[];
+      /** Asks for the page that follows; null = there is none. */
+      readonly next: Query | null;
+    }
+  | Unreported;
+
+/**
+ * What the reports know of the parts with these ids, 1 to 20 (else a RangeError). Never throws for what the
+ * peer does.
+ */
+export async function fetchReportsByIds(
+  target: ReportsTarget,
+  ids: readonly string[],
+): Promise<ReportAnswer> {
+  if (ids.length === 0 || ids.length > REPORT_IDS_MAX) {
+    throw new RangeError(`${ids.length} ids in one question to the reports`);
+  }
+  return fetchReports(target, { id: ids.join(',') });
+}
+
+/**
+ * What the reports know of messages to this recipient in this window, which is widened to whole seconds and
+ * is never empty nor longer than 24 hours (else a RangeError). The API cannot be asked for a `client_ref`;
+ * each record has its own. Never throws for what the peer does.
+ */
+export async function fetchReportsTo(
+  target: ReportsTarget,
+  { recipient, from, until }: ReportWindow,
+): Promise<ReportAnswer> {
+  const [start, end] = [Math.floor(from), Math.ceil(until)];
+  if (!(end > start && end - start <= WINDOW_MAX_S)) {
+    throw new RangeError(`a window of ${end - start} s in a question to the reports`);
+  }
+  return fetchReports(target, {
+    to: recipient.replace(/\D/g, ''),
+    date_start: new Date(start * 1000).toISOString(),
+    date_end: new Date(end * 1000).toISOString(),
+  });
+}
+
+async function fetchReports(target: ReportsTarget, query: Query): Promise<ReportAnswer> {
+  const { apiSecret, timeoutMs } = target;
+  if (apiSecret === null) {
+    const detail = 'the reports need api_secret; only a signature is configured';
+    return { ok: false, reason: 'no-credentials', retryAfterMs: null, detail };
+  }
+  /* An agent of its own: look-ups are rare, and an idle connection would keep a command alive. */
+  const agent = new Agent({ maxResponseSize: BODY_MAX, connect: { timeout: timeoutMs } });
+  try {
+    return await fetchPages(agent, target, query);
+  } catch (error) {
+    return { ok: false, reason: 'unreachable', retryAfterMs: null, detail: causeOf(error) };
+  } finally {
+    await agent.destroy();
+  }
+}
+
+async function fetchPages(
+  agent: Agent,
+  target: ReportsTarget,
+  query: Query,
+): Promise<ReportAnswer> {
+  const records: unknown[] = [];
+  let next: Query | null = {};
+  for (let page = 1; page <= PAGES_MAX && next !== null; page += 1) {
+    const answer: Page = await fetchPage(agent, target, { ...query, ...next });
+    if (!answer.ok) return answer;
+    records.push(...answer.records);
+    next = answer.next;
+  }
+  const receivedAt = target.now();
+  return { ok: true, receipts: records.flatMap((record) => receiptOf(record, receivedAt) ?? []) };
+}
+
+async function fetchPage(agent: Agent, target: ReportsTarget, query: Query): Promise<Page> {
+  const { baseUrl, apiKey, apiSecret, timeoutMs } = target;
+  const fixed = { account_id: apiKey, product: 'SMS', direction: 'outbound' };
+  const search = new URLSearchParams({ ...fixed, ...query }).toString();
+  const credentials = Buffer.from(`${apiKey}:${apiSecret ?? ''}`).toString('base64');
+  const response = await request(`${baseUrl}/v2/reports/records?${search}`, {
+    dispatcher: agent,
+    signal: AbortSignal.timeout(timeoutMs),
+    headers: { accept: 'application/json', authorization: `Basic ${credentials}` },
+  });
+  return readPage(response, query);
+}
+
+async function readPage(response: Dispatcher.ResponseData, query: Query): Promise<Page> {
+  const { statusCode, headers, body } = response;
+  const text = await body.text();
+  if (statusCode < 200 || statusCode > 299) {
+    const reason = reasonOf(statusCode);
+    const retryAfterMs = readRetryAfter(headers['retry-after']);
+    return { ok: false, reason, retryAfterMs, detail: `HTTP ${statusCode} from the reports` };
+  }
+  const fields = parse(text);
+  const records = fields === null ? null : recordsIn(fields);
+  if (fields === null || records === null) {
+    const detail = 'the answer of the reports holds no records';
+    return { ok: false, reason: 'unreachable', retryAfterMs: null, detail };
+  }
+  return { ok: true, records: records.slice(0, RECORDS_MAX), next: nextOf(fields, records, query) };
+}
+
+function reasonOf(statusCode: number): Unreported['reason'] {
+  if (statusCode === 401 || statusCode === 403) return 'wrong-credentials';
+  if (statusCode === 429) return 'throttled';
+  return statusCode >= 500 || statusCode === 408 ? 'unreachable' : 'refused';
+}
+
+/* Seconds, as the API documents it. */
+function readRetryAfter(value: string | string[] | undefined): number | null {
+  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) * 1000 : null;
+}
+
+function parse(text: string): Fields | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/* Where none of the ids is known there may be nothing but the list of those. */
+function recordsIn({ records, ids_not_found: unknown }: Fields): readonly unknown[] | null {
+  if (Array.isArray(records)) return records as readonly unknown[];
+  return unknown === undefined ? null : [];
+}
+
+/* A cursor that leads nowhere new is not followed. */
+function nextOf({ cursor, iv }: Fields, records: readonly unknown[], query: Query): Query | null {
+  if (typeof cursor !== 'string' || typeof iv !== 'string' || cursor === '') return null;
+  if (records.length === 0 || cursor === query['cursor']) return null;
+  return { cursor, iv };
+}
+
+/* Null for what names neither a part nor an attempt. The same record read twice has the same digest. */
+function receiptOf(record: unknown, receivedAt: number): Receipt | null {
+  if (!isFields(record)) return null;
+  const raw = JSON.stringify({ ...record, message_body: undefined, source: 'reports' });
+  const gatewayId = textIn(record, 'message_id');
+  const clientRef = textIn(record, 'client_ref');
+  if (raw.length > RECORD_MAX || (gatewayId ?? clientRef) === null) return null;
+  const status = textIn(record, 'status');
+  const word = status === null ? null : wordOf(status);
+  const code = numberIn(record, 'error_code', /^\d{1,4}$/);
+  const said = JSON.stringify(['reports', gatewayId ?? { clientRef }, word, code]);
+  const digest = createHash('sha256').update(said).digest('hex').slice(0, 32);
+  const recipient = textIn(record, 'to')?.replace(/\D/g, '') ?? '';
+  return {
+    receivedAt,
+    gatewayId,
+    clientRef,
+    recipient: recipient === '' ? null : recipient,
+    apiKey: textIn(record, 'account_id'),
+    status: word,
+    code,
+    price: numberIn(record, 'total_price', /^\d{1,9}(\.\d{1,20})?$/),
+    network: textIn(record, 'network'),
+    digest,
+    raw,
+  };
+}
+
+/* What is not known is an empty string; numbers come in either form. */
+function textIn(fields: Fields, name: string): string | null {
+  const value = fields[name];
+  const text = typeof value === 'number' ? String(value) : value;
+  if (typeof text !== 'string' || text.length > FIELD_MAX) return null;
+  return text.trim() === '' ? null : text.trim();
+}
+
+function numberIn(fields: Fields, name: string, form: RegExp): number | null {
+  const text = textIn(fields, name);
+  return text !== null && form.test(text) ? Number(text) : null;
+}
+
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) throw error;
+  if (error.name === 'TimeoutError') return 'no whole answer of the reports in time';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return CAUSES[code] ?? code;
+}
+
+const CAUSES: Readonly<Record<string, string>> = {
+  UND_ERR_CONNECT_TIMEOUT: 'no connection to the reports in time',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'the answer of the reports is longer than 4 MiB',
+  UND_ERR_SOCKET: 'the connection to the reports was closed',
+  ECONNREFUSED: 'the connection to the reports was refused',
+  ECONNRESET: 'the connection to the reports was reset',
+  ENOTFOUND: 'there is no such host for the reports',
+  EAI_AGAIN: 'the name of the host of the reports cannot be looked up',
+};

@@ -1,0 +1,90 @@
+/**
+ * From the fields of a receipt to what the daemon understands of it (Vonage, "Delivery receipts").
+ *
+ * Pure. Always holds: whatever the fields are, a Receipt comes out; what cannot be what its name says is null
+ * and stays in `raw`; no value is cut, for half an id may be another's; every text is well-formed and without
+ * control characters, so that any store can keep it.
+ */
+import { hash } from 'node:crypto';
+import { wordOf, type Receipt } from '../core/receipt.ts';
+import type { Fields } from './fields.ts';
+
+/** They differ each time the same receipt is pushed. */
+const OF_THE_PUSH: ReadonlySet<string> = new Set([
+  'sig',
+  'nonce',
+  'timestamp',
+  'message-timestamp',
+]);
+
+/** In hexadecimal digits: 16 bytes. */
+const DIGEST_LENGTH = 32;
+
+type Pairs = readonly (readonly [string, string])[];
+
+/** No control, format, private or unassigned character, no half of a surrogate pair. */
+const LABEL = /^\P{C}{1,200}$/u;
+
+/** `receivedAt` in Unix seconds. `all` is what `raw` keeps, where more came than is believed. */
+export function readReceipt(fields: Fields, receivedAt: number, all: Fields = fields): Receipt {
+  const status = label(fields, 'status');
+  const pairs = sorted(fields);
+  return {
+    receivedAt,
+    gatewayId: label(fields, 'messageId', 'message-id'),
+    clientRef: label(fields, 'client-ref', 'clientRef'),
+    recipient: match(fields, 'msisdn', /^\+?(\d{1,20})$/),
+    apiKey: label(fields, 'api-key'),
+    status: status === null ? null : statusOf(status),
+    code: number(match(fields, 'err-code', /^(\d{1,6})$/)),
+    price: number(match(fields, 'price', /^(\d{1,12}(?:\.\d{1,20})?(?:[eE]-?\d{1,2})?)$/)),
+    network: label(fields, 'network-code'),
+    digest: digestOf(pairs),
+    raw: rawOf(all === fields ? pairs : sorted(all)),
+  };
+}
+
+/** Whether nothing in it can tell which message it is about, nor what became of it. */
+export function isEmpty({ gatewayId, clientRef, status }: Receipt): boolean {
+  return gatewayId === null && clientRef === null && status === null;
+}
+
+/** The first of the names that has a value fit to be shown and compared. */
+function label(fields: Fields, ...names: readonly string[]): string | null {
+  for (const name of names) {
+    const text = fields.get(name)?.trim();
+    if (text !== undefined && LABEL.test(text)) return text;
+  }
+  return null;
+}
+
+/** Text, also for a status such as `constructor`, which every table of words has something under. */
+function statusOf(text: string): string {
+  const word: unknown = wordOf(text);
+  return typeof word === 'string' ? word : text.toLowerCase();
+}
+
+function match(fields: Fields, name: string, form: RegExp): string | null {
+  return form.exec(fields.get(name)?.trim() ?? '')?.[1] ?? null;
+}
+
+function number(text: string | null): number | null {
+  return text === null ? null : Number(text);
+}
+
+function digestOf(pairs: Pairs): string {
+  const said = pairs.filter(([name]) => !OF_THE_PUSH.has(name));
+  return hash('sha256', JSON.stringify(said), 'hex').slice(0, DIGEST_LENGTH);
+}
+
+/** Put together by hand: an object would move names that look like numbers to its front. */
+function rawOf(pairs: Pairs): string {
+  const members = pairs
+    .filter(([name]) => name !== 'sig')
+    .map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  return `{${members.join(',')}}`;
+}
+
+function sorted(fields: Fields): Pairs {
+  return [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
+}

@@ -1,0 +1,378 @@
+/**
+ * The dispatcher's step on a real spool, with nothing that sends: a test claims rows, says what the gateway
+ * answered, brings receipts, and decides when a step runs, is rolled back, or is the last thing before a
+ * crash. Time stands still unless it is moved.
+ */
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Claim } from '../../src/core/claim.ts';
+import { AccountHealth } from '../../src/core/health.ts';
+import type { AnswerPart } from '../../src/core/observation.ts';
+import type { Receipt } from '../../src/core/receipt.ts';
+import { Desk } from '../../src/dispatch/desk.ts';
+import type { IgnoredReason } from '../../src/dispatch/inbox.ts';
+import type { ReceiptRules } from '../../src/dispatch/reconciler.ts';
+import { Step } from '../../src/dispatch/step.ts';
+import type { Rules } from '../../src/dispatch/work.ts';
+import type { SettlePolicy } from '../../src/core/settle.ts';
+import type { DropRow } from '../../src/spool/drop.ts';
+import { Spool } from '../../src/spool/spool.ts';
+import { StatusLog } from '../../src/status-log.ts';
+import { Pacer } from '../../src/throttle/pacer.ts';
+import { Slots } from '../../src/throttle/slots.ts';
+import { makeFolder, openHandle, type Handle, type Row } from '../support/spool.ts';
+import { claimOf, NOW, POLICY } from '../support/verdicts.ts';
+
+export const RECIPIENT = '447700900000';
+export const KEY = 'abcd1234';
+export const VALIDITY_S = 86_400;
+
+export interface BenchOptions {
+  readonly settle?: Partial<SettlePolicy>;
+  readonly receipts?: Partial<ReceiptRules>;
+  /** Account → its API key. */
+  readonly apiKeys?: ReadonlyMap<string, string>;
+  readonly isSigned?: boolean;
+}
+
+/** A receipt that was brought; `isStored` null = whoever brought it still waits. */
+export interface Brought {
+  readonly receipt: Receipt;
+  isStored: boolean | null;
+}
+
+/** What breaks the next transaction, once. */
+type Fault = 'roll-back' | 'crash-after-commit';
+
+class Broken extends Error {}
+
+export const PART: AnswerPart = {
+  status: 0,
+  gatewayId: 'part-1',
+  price: null,
+  network: null,
+  errorText: null,
+  balance: null,
+};
+
+/** A receipt as the listener hands it on: ours by its key, delivered, unless it says otherwise. */
+export function receiptOf(over: Partial<Receipt> = {}): Receipt {
+  const whole = {
+    receivedAt: NOW,
+    gatewayId: 'part-1',
+    clientRef: null,
+    recipient: RECIPIENT,
+    apiKey: KEY,
+    status: 'delivered',
+    code: null,
+    price: null,
+    network: null,
+    raw: '{}',
+    ...over,
+  };
+  const { gatewayId, clientRef, recipient, apiKey, status, code, price } = whole;
+  const said = [gatewayId, clientRef, recipient, apiKey, status, code, price];
+  return { ...whole, digest: over.digest ?? JSON.stringify(said) };
+}
+
+export class Bench {
+  readonly path = join(makeFolder(), 'spool.db');
+  readonly other: Handle = openHandle(this.path);
+  readonly ignored: IgnoredReason[] = [];
+  /** Lines of the status log above the level of events. */
+  readonly warnings: string[] = [];
+  readonly #options: BenchOptions;
+  readonly #pacer: Pacer;
+  #at = NOW;
+  #spool: Spool;
+  #desk: Desk;
+  #step: Step;
+  #fault: Fault | null = null;
+  #kicks = 0;
+
+  constructor(options: BenchOptions = {}) {
+    this.#options = options;
+    const monotonicMs = this.#clock.monotonicMs;
+    this.#pacer = new Pacer({ rate: 1_000, monotonicMs, onGrant: () => undefined });
+    this.#spool = this.#open();
+    this.#desk = this.#makeDesk();
+    this.#step = this.#makeStep();
+    onTestFinished(async () => {
+      this.#spool.close();
+      await this.#pacer.stop();
+    });
+  }
+
+  get now(): number {
+    return this.#at;
+  }
+
+  get spool(): Spool {
+    return this.#spool;
+  }
+
+  get inbox(): Step['inbox'] {
+    return this.#step.inbox;
+  }
+
+  /** How often a step was asked for. */
+  get kicks(): number {
+    return this.#kicks;
+  }
+
+  advance(seconds: number): void {
+    this.#at += seconds;
+  }
+
+  drop(row: DropRow = {}): number {
+    const id = this.other.drop({ recipient: RECIPIENT, ...row });
+    const dated = 'UPDATE messages SET created_at = ?, updated_at = ? WHERE id = ?';
+    this.other.db.prepare(dated).run(this.#at, this.#at, id);
+    return id;
+  }
+
+  /** Claims the message as the dispatcher does; null = it is not among the rows that may go. */
+  claim(id: number): Claim | null {
+    const source = this.other.all(
+      'SELECT account, sender, campaign FROM messages WHERE id = ?',
+      id,
+    );
+    const key = source[0] as Pick<Claim['source'], 'account' | 'sender' | 'campaign'>;
+    return this.commit(() => {
+      const row = this.#spool.claims.peek(key, 1_000, 0).find((one) => one.id === id);
+      if (row === undefined) return null;
+      const number = row.lastAttempt + 1;
+      const claim = claimOf({
+        ...row,
+        number,
+        clientRef: this.#spool.claims.clientRef(id, number),
+        source: key,
+        turn: { id, priority: row.priority, expiresAt: row.expiresAt },
+        account: row.account ?? 'main',
+        sender: row.sender ?? 'AcmeInc',
+        from: row.state,
+        claimedAt: this.#at,
+        deadline: row.expiresAt ?? row.createdAt + VALIDITY_S,
+        attempts: row.attempts + 1,
+        hasUnanswered: this.#spool.due.isUnanswered(row),
+      });
+      this.#spool.claims.write([claim], this.#at);
+      return claim;
+    });
+  }
+
+  /** Drops a message and claims it. */
+  claimNew(row: DropRow = {}): Claim {
+    return this.claimAgain(this.drop(row));
+  }
+
+  claimAgain(id: number): Claim {
+    const claim = this.claim(id);
+    if (claim === null) throw new Error(`message ${id} is not ready: ${this.state(id)}`);
+    return claim;
+  }
+
+  /** The gateway answered: each part's status, or more of it. On disk with the next step. */
+  answer(claim: Claim, parts: readonly (number | Partial<AnswerPart>)[] = [0]): void {
+    const whole = parts.map((part, index) => {
+      const gatewayId = `${claim.id}-${claim.number}-${index + 1}`;
+      if (typeof part !== 'number') return { ...PART, gatewayId, ...part };
+      return { ...PART, status: part, gatewayId: part === 0 ? gatewayId : null };
+    });
+    const rest = { httpStatus: 200, retryAfterMs: null, traceId: null } as const;
+    const answered = { kind: 'answered', parts: whole, ...rest } as const;
+    this.#step.outcomes.observed(this.#desk, claim, answered, this.#clock.monotonicMs());
+  }
+
+  /** The request left, and no answer came. */
+  lose(claim: Claim): void {
+    const lost = { kind: 'unanswered', cause: 'timeout', httpStatus: null, traceId: null } as const;
+    this.#step.outcomes.observed(this.#desk, claim, lost, this.#clock.monotonicMs());
+  }
+
+  /** The request never left. */
+  giveBack(claim: Claim): void {
+    this.#step.outcomes.returned(this.#desk, claim);
+  }
+
+  /** A receipt about a part of this attempt, with its client-ref unless it says otherwise. */
+  receipt({ id, number, clientRef, recipient }: Claim, over: Partial<Receipt> = {}): Receipt {
+    const gatewayId = `${id}-${number}-1`;
+    const digits = recipient.replace('+', '');
+    return receiptOf({ gatewayId, clientRef, recipient: digits, receivedAt: this.#at, ...over });
+  }
+
+  bring(receipt: Receipt): Brought {
+    const brought: Brought = { receipt, isStored: null };
+    void this.#step.inbox.take(receipt).then((isStored) => {
+      brought.isStored = isStored;
+    });
+    return brought;
+  }
+
+  /** Brings receipts about this attempt, one a step. */
+  async hear(claim: Claim, ...overs: readonly Partial<Receipt>[]): Promise<void> {
+    for (const over of overs) {
+      this.bring(this.receipt(claim, over));
+      await this.step();
+    }
+  }
+
+  /** One step of the dispatcher that claims nothing; whoever was told of it has been told. */
+  async step(): Promise<'done' | 'busy'> {
+    const done = this.#step.run(false);
+    await told();
+    return done === 'busy' ? 'busy' : 'done';
+  }
+
+  /** A step in which something throws after the work: it is rolled back, and what was read is distrusted. */
+  async brokenStep(): Promise<void> {
+    this.#fault = 'roll-back';
+    try {
+      this.#step.run(false);
+    } catch (error) {
+      if (!(error instanceof Broken)) throw error;
+      this.#step.distrust();
+    }
+    this.#fault = null;
+    await told();
+  }
+
+  /** Power fails: what is in memory is gone, and another daemon starts on what is on disk. */
+  crash(): void {
+    this.#spool.close();
+    this.#spool = this.#open();
+    this.#desk = this.#makeDesk();
+    this.#step = this.#makeStep();
+    let rescued: number | 'busy';
+    do rescued = this.#step.rescue();
+    while (rescued !== 0);
+  }
+
+  /** Power fails right after a commit, before anybody was told of it. */
+  crashAfterCommit(): void {
+    this.#fault = 'crash-after-commit';
+    try {
+      this.#step.run(false);
+    } catch (error) {
+      if (!(error instanceof Broken)) throw error;
+    }
+    this.#fault = null;
+    this.crash();
+  }
+
+  /** Asks as an operator does, and lets the daemon answer; gives the row of `control`. */
+  async ask(verb: 'cancel' | 'requeue', messageId: number): Promise<Row> {
+    const insert = this.other.db.prepare('INSERT INTO control (verb, message_id) VALUES (?, ?)');
+    const { lastInsertRowid: id } = insert.run(verb, messageId);
+    await this.step();
+    return this.other.all('SELECT * FROM control WHERE id = ?', id)[0] ?? {};
+  }
+
+  /** One write transaction of the daemon's connection. */
+  commit<T>(work: () => T): T {
+    const result = this.#spool.transaction(work);
+    if (result === 'busy') throw new Error('the spool was locked');
+    return result;
+  }
+
+  message(id: number): Row {
+    return this.other.message(id);
+  }
+
+  state(id: number): string {
+    return String(this.message(id)['state']);
+  }
+
+  /** Moves and confessions of a message, oldest first, as "from>to reason". */
+  events(id: number): readonly Row[] {
+    return this.other.all('SELECT * FROM events WHERE message_id = ? ORDER BY seq', id);
+  }
+
+  duplicates(id: number): number {
+    return this.events(id).filter((row) => row['event'] === 'message.duplicate').length;
+  }
+
+  receipts(where = '1'): readonly Row[] {
+    return this.other.all(`SELECT * FROM receipts WHERE ${where} ORDER BY id`);
+  }
+
+  readonly #clock = {
+    now: (): number => this.#at,
+    monotonicMs: (): number => (this.#at - NOW) * 1_000,
+  };
+
+  #open(): Spool {
+    const spool = Spool.open(this.path);
+    const commit = spool.transaction.bind(spool);
+    spool.transaction = <T>(work: () => T): T | 'busy' => {
+      const fault = this.#fault;
+      const result = commit(() => {
+        const done = work();
+        if (fault === 'roll-back') throw new Broken('in the middle of a step');
+        return done;
+      });
+      if (fault === 'crash-after-commit') throw new Broken('after the commit');
+      return result;
+    };
+    return spool;
+  }
+
+  #makeDesk(): Desk {
+    return new Desk({
+      name: 'main',
+      defaultSender: 'AcmeInc',
+      gateway: { send: () => undefined, close: () => Promise.resolve() },
+      pacer: this.#pacer,
+      slots: new Slots(10, () => undefined),
+      health: new AccountHealth(),
+      senderRate: () => null,
+      senderPacer: () => this.#pacer,
+      onReady: () => undefined,
+    });
+  }
+
+  #makeStep(): Step {
+    const { apiKeys = new Map([['main', KEY]]), isSigned = false } = this.#options;
+    const parts = {
+      spool: this.#spool,
+      desks: new Map([['main', this.#desk]]),
+      limits: new Map([['main', { configuredRate: null, concurrency: 10 }]]),
+      rules: this.#rules(),
+      clock: this.#clock,
+      random: () => 0.5,
+      log: new StatusLog({
+        ...({ level: 'warn', recipients: 'masked', file: null } as const),
+        output: { write: (lines) => this.warnings.push(lines) },
+      }),
+      receipts: {
+        apiKeys,
+        isSigned,
+        onIgnored: (reason: IgnoredReason) => void this.ignored.push(reason),
+        lookups: null,
+        since: () => NOW,
+      },
+      onEvents: () => undefined,
+      opening: [],
+    };
+    return new Step(parts, { onGate: () => undefined, kick: () => (this.#kicks += 1) });
+  }
+
+  #rules(): Rules {
+    const { settle, receipts } = this.#options;
+    const none = { acceptedIsEnough: [], resend: null, suppressAutomatically: true };
+    return {
+      settle: { ...POLICY, ...settle },
+      overrides: new Map(),
+      validityMs: VALIDITY_S * 1_000,
+      defaultAccount: 'main',
+      receipts: { ...none, ...receipts },
+      waitMaxMs: 1_800_000,
+    };
+  }
+}
+
+/** Promises that were resolved by now have told their listeners. */
+function told(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
