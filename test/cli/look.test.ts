@@ -186,6 +186,7 @@ describe('stats', () => {
       'state',
       'account',
       'sender',
+      'unmatched-receipts',
       'control',
     ]);
     expect(lines[0]).toMatchObject({ state: 'queued', count: 3, scheduled: 1 });
@@ -193,6 +194,21 @@ describe('stats', () => {
 
   it('says that a spool is empty', async () => {
     expect((await program.run(['stats'])).stdout).toBe('The spool holds no messages.\n');
+  });
+});
+
+describe('list --unmatched', () => {
+  it('shows receipts that are about no message here, newest first, and stats counts them', async () => {
+    program.exec(`INSERT INTO receipts (received_at, gateway_id, recipient, status, code, raw, digest)
+      VALUES (1795425300, 'part-1', '447700900000', 'failed', 3, '{}', 'a'),
+        (1795425400, 'part-2', '447700900001', 'delivered', 0, '{}', 'b')`);
+    const { stdout } = await program.run(['list', '--unmatched']);
+    expect(stdout).toMatch(/4477…001 +delivered +0 +part-2[^]*4477…000 +failed +3 +part-1/);
+    const [newest] = documents((await program.run(['list', '--unmatched', '--json'])).stdout);
+    expect(newest).toMatchObject({ gateway_id: 'part-2', recipient: '4477…001' });
+    expect((await program.run(['stats'])).stdout).toContain(
+      'Receipts about no message of this spool: 2 (sms-spoold list --unmatched)',
+    );
   });
 });
 

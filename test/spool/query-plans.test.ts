@@ -73,6 +73,16 @@ describe('the plan of', () => {
       'control_open',
     ],
     [
+      'the receipts of a message',
+      'SELECT * FROM receipts WHERE message_id = ? ORDER BY id',
+      'USING INDEX receipts_message (message_id=?)',
+    ],
+    [
+      'an unmatched receipt that says the same',
+      'SELECT 1 FROM receipts WHERE message_id IS NULL AND digest = ?',
+      'USING INDEX receipts_unmatched (digest=?)',
+    ],
+    [
       'the events of a message',
       'SELECT * FROM events WHERE message_id = ? ORDER BY seq',
       'USING INDEX events_message (message_id=?)',
@@ -122,6 +132,8 @@ describe('the plan of', () => {
       'messages_expiring',
       'messages_ready',
       'messages_sending',
+      'receipts_message',
+      'receipts_unmatched',
     ]);
   });
 });

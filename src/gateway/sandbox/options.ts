@@ -98,7 +98,7 @@ export interface SandboxOptions extends SandboxChanges {
   readonly host?: string;
   /** Accepted messages that the ledger remembers one by one; default 200,000. Counters never forget. */
   readonly ledgerSize?: number;
-  /** Unix milliseconds, for limits, ledger and reports; default the wall clock. What waits, waits in real time. */
+  /** Unix milliseconds, for limits, ledger and reports; default the wall clock. Waits are of real time. */
   readonly now?: () => number;
   /** 0 ≤ n < 1, for probabilities, jitter and order. */
   readonly random?: () => number;

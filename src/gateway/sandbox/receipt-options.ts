@@ -58,7 +58,7 @@ export interface ReceiptOptions {
   readonly early?: boolean;
   /** Adds `timestamp`, `nonce` and `sig`; null (default) = unsigned. */
   readonly signature?: ReceiptSignature | null;
-  /** Messages whose receipts are on their way at a time; default 50. */
+  /** Connections, and receipts on their way at a time; default 50. */
   readonly concurrency?: number;
   /**
    * Before a receipt is sent again that was answered 429 or 5xx, or not at all, ms; default 5000. Doubles up

@@ -78,8 +78,9 @@ function moreOf({ seq, part }: Position, iv: string) {
 }
 
 function linksOf({ request, query }: Call, more: ReturnType<typeof moreOf> | null) {
+  const address = `http://${request.headers.host ?? ''}/v2/reports/records`;
   const linkTo = (fields: Fields) => ({
-    href: `http://${request.headers.host ?? ''}/v2/reports/records?${new URLSearchParams([...fields]).toString()}`,
+    href: `${address}?${new URLSearchParams([...fields]).toString()}`,
   });
   const self = linkTo(query);
   if (more === null) return { self };

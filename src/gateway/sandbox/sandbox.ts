@@ -4,9 +4,9 @@
  * Owns the HTTP server: routes requests, applies latency and chaos, and can stop listening and begin again
  * on the same port. What a message leads to is the platform's decision. `POST /sms/json`, `GET
  * /account/get-balance`, `POST /account/settings` and `GET /v2/reports/records` are as the API has them;
- * `GET|DELETE /ledger` and `GET|POST /control` are the sandbox's own. POST /control takes `SandboxChanges` as JSON and applies them
- * before it answers: `{"chaos":[{"kind":"http","forMs":120000},{"kind":"refuse","forMs":60000}]}` is two
- * minutes of 503, then one of refused connections, then peace.
+ * `GET|DELETE /ledger` and `GET|POST /control` are the sandbox's own. POST /control takes `SandboxChanges`
+ * as JSON and applies them before it answers: `{"chaos":[{"kind":"http","forMs":120000},{"kind":"refuse",
+ * "forMs":60000}]}` is two minutes of 503, then one of refused connections, then peace.
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
