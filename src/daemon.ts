@@ -269,6 +269,7 @@ function rulesOf(config: Config): Rules {
     },
     validityMs: messages.validityMs,
     defaultAccount: config.defaultAccount,
+    defaultSenders: new Map(config.accounts.map(({ name, sender }) => [name, sender])),
     waitMaxMs: retry.maxDelayMs,
   };
 }

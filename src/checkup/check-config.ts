@@ -29,6 +29,7 @@ export function checkConfig(config: Config): readonly Finding[] {
       warn('configuration', warning, 'It works as it is; change it if you can.'),
     ),
     ...checkAccounts(config),
+    checkReceipts(config),
     ...checkLog(config),
   ];
 }
@@ -61,6 +62,23 @@ function checkAccounts({ accounts, defaultAccount }: Config): readonly Finding[]
         : pass(`account ${name}`, `default sender ${sender}`),
     ),
   ];
+}
+
+function checkReceipts({ receipts }: Config): Finding {
+  const { listen, expect, signatureSecrets } = receipts;
+  if (!expect) {
+    return warn(
+      'receipts',
+      'not expected: accepted messages end as unconfirmed at once',
+      'Set receipts.expect = true once the gateway can reach receipts.listen.',
+    );
+  }
+  if (signatureSecrets.length > 0) return pass('receipts', `on ${listen}, signed`);
+  return warn(
+    'receipts',
+    `on ${listen}, unsigned: who knows a client-ref and the path can make them up`,
+    'Have the account sign its webhooks and set receipts.signature_secret.',
+  );
 }
 
 function checkLog({ log: { file } }: Config): readonly Finding[] {

@@ -29,9 +29,9 @@ export function demoCommand(): Command {
   return new Command('demo')
     .summary('see it work: sandbox, daemon and sample messages in one')
     .description(
-      'Starts a sandbox gateway and the daemon in one process, drops some 150 messages as an application ' +
+      'Starts a sandbox gateway and the daemon in one process, drops some 160 messages as an application ' +
         'would, tells what happens to them, and holds the spool against the gateway’s ledger at the end. ' +
-        'Takes about 10 s, needs no configuration, and sends nothing to anybody.',
+        'Takes about 12 s, needs no configuration, and sends nothing to anybody.',
     )
     .option('--keep', 'keep the spool, and say where it is')
     .option('--json', 'the status log as it is, then the summary as one JSON document')
@@ -57,7 +57,10 @@ async function demo(flags: DemoFlags): Promise<void> {
   else await print(summaryOf(facts, seconds));
   if (flags.keep && !flags.json) await printLine(`\nThe spool was kept: ${folder.spoolPath}`);
   const { length } = facts.problems;
-  if (length > 0) throw new CommandError(`the demo failed: ${length} broken promises, named above`);
+  if (length > 0) {
+    const promises = length === 1 ? 'a broken promise' : `${length} broken promises`;
+    throw new CommandError(`the demo failed: ${promises}, named above`);
+  }
 }
 
 /* From the start of the gateway to its end; what came of it. */

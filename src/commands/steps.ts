@@ -68,7 +68,7 @@ function receiptStep(receipt: ReceiptRow, parts: readonly PartRow[]): Step {
   const isAnswered = part !== undefined && part.status !== null;
   const facts = [
     `receipt for ${about} of attempt ${attempt ?? '?'}: ${status ?? 'no status'}`,
-    code === null ? null : `code ${code} ${explainReceiptCode(code).name}`,
+    code === null || code === 0 ? null : `code ${code} ${explainReceiptCode(code).name}`,
     isAnswered || receipt.gateway_id === null ? null : `id ${receipt.gateway_id}`,
     isAnswered || price === null ? null : `${price} EUR`,
   ].filter((fact) => fact !== null);

@@ -6,6 +6,7 @@
  * receipt for any attempt proves that attempt accepted; one delivered attempt makes the message delivered;
  * it is undelivered only when every accepted attempt failed.
  */
+import { sumOf } from './price.ts';
 import { RECEIPT_CODES } from './receipt-codes.ts';
 import { fateOf, join, type Fate, type Word } from './receipt.ts';
 
@@ -121,11 +122,7 @@ export function isAccepted(attempt: Attempt): boolean {
 
 /** The sum of the parts that were accepted, over all attempts (EUR); null = no price is known. */
 export function priceOf(attempts: readonly Attempt[]): number | null {
-  let sum: number | null = null;
-  for (const { price } of attempts.flatMap(acceptedParts)) {
-    if (price !== null) sum = (sum ?? 0) + price;
-  }
-  return sum;
+  return sumOf(attempts.flatMap(acceptedParts).map(({ price }) => price));
 }
 
 /* One failed part is enough to say that an attempt will not arrive whole. */

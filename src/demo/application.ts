@@ -2,6 +2,7 @@
  * The application of the demo: a program that has nothing but a connection of its own to the spool. It drops
  * rows with plain INSERTs, asks for things through `control`, and reads how its messages are.
  */
+import type { State } from '../core/message.ts';
 import { refusalOf } from '../spool/constraints.ts';
 import { askFor, dropInto, type DropRow } from '../spool/drop.ts';
 import { openSpool, type Database } from '../spool/open.ts';
@@ -25,15 +26,15 @@ export interface Unsettled {
   readonly account: string | null;
   readonly sender: string | null;
   readonly isScheduled: 0 | 1;
+  readonly isHeld: 0 | 1;
 }
 
-/* Without receipts an accepted message stays where it is, and so does an uncertain one under `hold`. */
 const UNSETTLED = `
   SELECT id, reference, state, reason, account, sender,
-    state = 'queued' AND coalesce(send_at, 0) > :now AS isScheduled
+    state = 'queued' AND coalesce(send_at, 0) > :now AS isScheduled,
+    coalesce(on_uncertain, 'resend') = 'hold' AS isHeld
   FROM messages
-  WHERE state IN ('queued', 'retry', 'sending')
-    OR (state = 'uncertain' AND coalesce(on_uncertain, 'resend') = 'resend')
+  WHERE state IN ('queued', 'retry', 'sending', 'uncertain', 'await-receipt')
   ORDER BY id`;
 
 export class Application implements Disposable {
@@ -80,7 +81,13 @@ export class Application implements Disposable {
     return this.db.prepare<[string], number>(sql).pluck().get(BULK_REFERENCE) ?? 0;
   }
 
-  /** What is not where it will stay; empty = the demo has nothing left to show. */
+  /** The state of the message with this reference; null = there is none. */
+  stateOf(reference: string): State | null {
+    const sql = 'SELECT state FROM messages WHERE reference = ?';
+    return this.db.prepare<[string], State>(sql).pluck().get(reference) ?? null;
+  }
+
+  /** What is in no final state; empty = every message has come to its end. */
   unsettled(): readonly Unsettled[] {
     const sql = this.db.prepare<[{ now: number }], Unsettled>(UNSETTLED);
     return sql.all({ now: Date.now() / 1000 });
@@ -88,8 +95,9 @@ export class Application implements Disposable {
 }
 
 /** What a message waits for, in a few words. */
-export function waitOf({ state, account, sender, isScheduled }: Unsettled): string {
-  if (state === 'uncertain') return 'uncertain, soon sent again';
+export function waitOf({ state, account, sender, isScheduled, isHeld }: Unsettled): string {
+  if (state === 'uncertain') return isHeld === 1 ? 'held' : 'uncertain';
+  if (state === 'await-receipt') return 'without their last receipt';
   if (state === 'retry') return 'to be tried again';
   if (state === 'sending') return 'out at the gateway';
   if (isScheduled === 1) return 'scheduled';
@@ -98,8 +106,9 @@ export function waitOf({ state, account, sender, isScheduled }: Unsettled): stri
   return 'queued';
 }
 
-/** '7 messages left: 4 of a sender with 1/s, 2 out at the gateway, 1 scheduled'. */
+/** '7 left: 4 of a sender with 1/s, 2 without their last receipt, 1 held'. */
 export function describeWaiting(unsettled: readonly Unsettled[]): string {
+  if (unsettled.length === 0) return 'all have come to their end; receipts are still on their way';
   const counts = new Map<string, number>();
   for (const one of unsettled) counts.set(waitOf(one), (counts.get(waitOf(one)) ?? 0) + 1);
   const parts = [...counts].map(([what, count]) => `${count} ${what}`);

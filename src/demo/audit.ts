@@ -1,5 +1,6 @@
 /**
- * Holds the spool against the gateway's own ledger: was every message sent exactly as often as promised?
+ * Holds the spool against the gateway's own ledger: was every message sent exactly as often as promised, and
+ * does the spool know what became of it and what it cost?
  *
  * Pure: it reads neither, so that a test can show it a spool that lies. A message may have been accepted
  * more than once only where the later attempt is marked as one that may double an earlier one (`follows`).
@@ -10,7 +11,10 @@ export interface AuditedMessage {
   readonly id: number;
   readonly reference: string | null;
   readonly state: State;
-  readonly on_uncertain: string | null;
+  /** EUR; null = nothing of it was accepted. */
+  readonly price: number | null;
+  /** How often an acceptance after the first was written down (`message.duplicate`). */
+  readonly duplicates: number;
 }
 
 export interface AuditedAttempt {
@@ -25,8 +29,17 @@ export interface AuditInput {
   readonly dropped: readonly number[];
   readonly messages: readonly AuditedMessage[];
   readonly attempts: readonly AuditedAttempt[];
-  /** `client-ref` of each request that the gateway accepted, in its order. */
-  readonly accepted: readonly (string | null)[];
+  /** What the gateway accepted, in its order. */
+  readonly accepted: readonly AcceptedRequest[];
+}
+
+/** A request that the gateway accepted, whole or in part. */
+export interface AcceptedRequest {
+  readonly clientRef: string | null;
+  /** All its parts were, so far as the gateway has told or is going to. */
+  readonly isDelivered: boolean;
+  /** EUR, of all parts that were accepted. */
+  readonly price: number;
 }
 
 export interface Audit {
@@ -44,13 +57,27 @@ const MUST_NOT_BE_ACCEPTED: ReadonlySet<State> = new Set([
   'expired',
   'cancelled',
 ]);
-const UNFINISHED: ReadonlySet<State> = new Set(['queued', 'retry', 'sending']);
+const UNFINISHED: ReadonlySet<State> = new Set([
+  'queued',
+  'retry',
+  'sending',
+  'uncertain',
+  'await-receipt',
+]);
+/** EUR; the smallest price has eight decimals. */
+const SAME_PRICE = 5e-9;
+
+/** An attempt and what the gateway accepted of it. */
+interface Taken extends AuditedAttempt, AcceptedRequest {}
 
 /** Compares what was dropped, what the spool says and what the gateway accepted. */
 export function audit(input: AuditInput): Audit {
   const attempts = new Map(input.attempts.map((attempt) => [attempt.client_ref, attempt]));
   const accepted = Map.groupBy(
-    input.accepted.flatMap((ref) => attempts.get(ref ?? '') ?? []),
+    input.accepted.flatMap((request): Taken[] => {
+      const attempt = attempts.get(request.clientRef ?? '');
+      return attempt === undefined ? [] : [{ ...attempt, ...request }];
+    }),
     (attempt) => attempt.message_id,
   );
   const problems = [...lost(input), ...strange(input.accepted, attempts)];
@@ -58,7 +85,7 @@ export function audit(input: AuditInput): Audit {
   let once = 0;
   for (const message of input.messages) {
     const taken = accepted.get(message.id) ?? [];
-    problems.push(...judge(message, taken));
+    problems.push(...judgeSends(message, taken), ...judgeWords(message, taken));
     if (taken.length === 1) once += 1;
     if (taken.length > 1) doubled.push(nameOf(message));
   }
@@ -82,8 +109,8 @@ function strange(
   attempts: ReadonlyMap<string, AuditedAttempt>,
 ): string[] {
   const seen = new Set<string>();
-  return accepted.flatMap((ref) => {
-    const attempt = attempts.get(ref ?? '');
+  return accepted.flatMap(({ clientRef }) => {
+    const attempt = attempts.get(clientRef ?? '');
     if (attempt === undefined) return ['the gateway accepted a request that no attempt stands for'];
     if (seen.has(attempt.client_ref))
       return [`attempt ${attempt.number} of message ${attempt.message_id} left twice`];
@@ -92,13 +119,12 @@ function strange(
   });
 }
 
-function judge(message: AuditedMessage, taken: readonly AuditedAttempt[]): string[] {
+/* Was it sent as often as promised? */
+function judgeSends(message: AuditedMessage, taken: readonly Taken[]): string[] {
   const name = nameOf(message);
   const { state } = message;
   const problems: string[] = [];
-  const isHeld = message.on_uncertain === 'hold';
-  if (UNFINISHED.has(state) || (state === 'uncertain' && !isHeld))
-    problems.push(`${name} is stuck in ${state}`);
+  if (UNFINISHED.has(state)) problems.push(`${name} is stuck in ${state}`);
   if (MUST_BE_ACCEPTED.has(state) && taken.length === 0) {
     problems.push(`${name} is ${state}, but the gateway never accepted it`);
   }
@@ -111,5 +137,26 @@ function judge(message: AuditedMessage, taken: readonly AuditedAttempt[]): strin
       `${name} was accepted ${taken.length} times and is not marked as a possible duplicate`,
     );
   }
+  return problems;
+}
+
+/* Does the spool know what became of it? While it is unfinished it need not. */
+function judgeWords(message: AuditedMessage, taken: readonly Taken[]): string[] {
+  const { state, duplicates } = message;
+  if (UNFINISHED.has(state)) return [];
+  const name = nameOf(message);
+  const problems: string[] = [];
+  const isDelivered = taken.some((request) => request.isDelivered);
+  if (isDelivered && state !== 'delivered')
+    problems.push(`${name} is ${state}, but the gateway delivered it`);
+  if (!isDelivered && state === 'delivered')
+    problems.push(`${name} is delivered, but the gateway did not deliver it`);
+  const more = Math.max(0, taken.length - 1);
+  if (duplicates !== more)
+    problems.push(`${name} was doubled ${more} times, and the spool tells of ${duplicates}`);
+  const price = taken.reduce((sum, request) => sum + request.price, 0);
+  const known = message.price ?? 0;
+  if (Math.abs(price - known) >= SAME_PRICE)
+    problems.push(`${name} cost ${price.toFixed(4)} EUR, and the spool says ${known.toFixed(4)}`);
   return problems;
 }

@@ -3,21 +3,37 @@
  * ledger, when the daemon has left.
  */
 import type { State } from '../core/message.ts';
-import type { Ledger, LedgerCounters } from '../gateway/sandbox/ledger.ts';
+import type { Ledger, LedgerCounters, LedgerEntry } from '../gateway/sandbox/ledger.ts';
 import type { Database } from '../spool/open.ts';
-import { audit, type Audit, type AuditedAttempt, type AuditedMessage } from './audit.ts';
+import {
+  audit,
+  type AcceptedRequest,
+  type Audit,
+  type AuditedAttempt,
+  type AuditedMessage,
+} from './audit.ts';
+import { receiptFactsOf, type ReceiptFacts } from './receipt-facts.ts';
 import { BULK_REFERENCE, URGENT_ROW } from './samples.ts';
 
 export interface Facts extends Audit {
   readonly states: ReadonlyMap<State, number>;
+  /** State → its messages by reason, the most frequent first. */
+  readonly reasons: ReadonlyMap<State, ReadonlyMap<string, number>>;
   readonly messages: number;
-  /** Messages that were throttled, tried again, uncertain (and sent again), of several parts, taken in part. */
+  /** EUR, of all messages. */
+  readonly price: number;
+  /** Messages that were throttled, tried again, of several parts, taken in part, refused as suppressed. */
   readonly throttled: number;
   readonly retried: number;
-  readonly uncertain: number;
-  readonly resent: number;
   readonly multipart: number;
   readonly inPart: number;
+  readonly suppressed: number;
+  /** Messages that were uncertain, and of those: settled by a receipt, sent again, held to the end. */
+  readonly uncertain: number;
+  readonly settled: number;
+  readonly resent: number;
+  readonly held: number;
+  readonly receipts: ReceiptFacts;
   /** Milliseconds from INSERT to answer of the message that overtook the backlog; null = never answered. */
   readonly urgentMs: number | null;
   /** Requests at the gateway, whole. */
@@ -40,6 +56,8 @@ export interface GatewayCounts {
 interface Message extends AuditedMessage {
   readonly reason: string | null;
   readonly throttles: number;
+  /** A receipt proved that it had been accepted. */
+  readonly isSettled: 0 | 1;
   readonly parts: number | null;
   readonly created_at: number;
 }
@@ -55,7 +73,12 @@ interface Attempt extends AuditedAttempt {
 export function factsOf(db: Database, ledger: Ledger, dropped: readonly number[]): Facts {
   const messages = db
     .prepare<[], Message>(
-      `SELECT id, reference, state, reason, on_uncertain, throttles, parts, created_at FROM messages`,
+      `SELECT id, reference, state, reason, throttles, parts, price, created_at,
+         (SELECT count(*) FROM events WHERE message_id = messages.id AND event = 'message.duplicate')
+           AS duplicates,
+         EXISTS (SELECT 1 FROM events WHERE message_id = messages.id AND from_state = 'uncertain'
+           AND to_state IN ('await-receipt', 'delivered', 'undelivered')) AS isSettled
+       FROM messages`,
     )
     .all();
   const attempts = db
@@ -64,33 +87,55 @@ export function factsOf(db: Database, ledger: Ledger, dropped: readonly number[]
        WHERE route IS NOT 'not-sent' ORDER BY began_at, message_id, number`,
     )
     .all();
-  const accepted = ledger.entries().map((entry) => entry.clientRef);
+  const accepted = ledger.entries().map(acceptedRequest);
   return {
     ...audit({ dropped, messages, attempts, accepted }),
     ...whatHappened(messages, attempts),
     messages: messages.length,
+    price: messages.reduce((sum, { price }) => sum + (price ?? 0), 0),
+    receipts: receiptFactsOf(db, ledger),
     gateway: gatewayCounts(ledger.counters),
     pace: paceOf(messages, attempts),
   };
 }
 
+function acceptedRequest({
+  clientRef,
+  words,
+  parts,
+  partsRefused,
+  price,
+}: LedgerEntry): AcceptedRequest {
+  const isDelivered = partsRefused === 0 && words.at(-1) === 'delivered';
+  return { clientRef, isDelivered, price: Number(price) * parts };
+}
+
 function whatHappened(messages: readonly Message[], attempts: readonly Attempt[]) {
-  const states = new Map<State, number>();
-  for (const { state } of messages) states.set(state, (states.get(state) ?? 0) + 1);
+  const byState = Map.groupBy(messages, ({ state }) => state);
   const uncertain = new Set(idsOf(attempts, ({ route }) => route === 'uncertain'));
   const marked = new Set(idsOf(attempts, ({ follows }) => follows !== null));
   return {
-    states,
+    states: new Map([...byState].map(([state, own]) => [state, own.length])),
+    reasons: new Map([...byState].map(([state, own]) => [state, countReasons(own)])),
     throttled: messages.filter(({ throttles }) => throttles > 0).length,
     retried: new Set(
       idsOf(attempts, ({ route, scope }) => route === 'retry' && scope === 'message'),
     ).size,
+    suppressed: messages.filter(({ reason }) => reason === 'suppressed').length,
     uncertain: uncertain.size,
+    settled: messages.filter(({ isSettled }) => isSettled === 1).length,
     resent: [...uncertain].filter((id) => marked.has(id)).length,
+    held: messages.filter(({ reason }) => reason === 'unanswered').length,
     multipart: messages.filter(({ parts }) => (parts ?? 0) > 1).length,
     inPart: messages.filter(({ reason }) => reason === 'accepted-in-part').length,
     urgentMs: urgentMs(messages, attempts),
   };
+}
+
+function countReasons(messages: readonly Message[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { reason } of messages) counts.set(reason ?? '', (counts.get(reason ?? '') ?? 0) + 1);
+  return new Map([...counts].toSorted(([, a], [, b]) => b - a));
 }
 
 function idsOf(attempts: readonly Attempt[], isMeant: (attempt: Attempt) => boolean): number[] {

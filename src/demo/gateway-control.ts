@@ -7,7 +7,8 @@ import type { SandboxChanges } from '../gateway/sandbox/options.ts';
 
 /** Changes what is named and leaves the rest; in force when it resolves. Throws what the gateway says of it. */
 export async function tellGateway(url: string, changes: SandboxChanges): Promise<void> {
-  await ask(`${url}/control`, { method: 'POST', body: JSON.stringify(changes) });
+  const response = await ask(`${url}/control`, { method: 'POST', body: JSON.stringify(changes) });
+  await response.text();
 }
 
 /** How many receipts the gateway has yet to bring. */

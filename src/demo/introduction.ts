@@ -1,17 +1,20 @@
 /** What the reader is told before anything happens: what is here, and the one statement an application needs. */
 import { styleText } from 'node:util';
 import { lineHead } from './line.ts';
-import { GATEWAY_RATE, SENDER_RATE } from './setting.ts';
+import { GATEWAY_RATE, RECEIPT_TIMEOUT_MS, SENDER_RATE, UNCERTAIN_AFTER_MS } from './setting.ts';
 
 /** Ends with the heads of the columns that follow. */
 export function introduction(gatewayUrl: string, spoolPath: string): string {
   const bold = (text: string): string => styleText('bold', text);
   return `${bold('An application, the spool, the daemon and a sandbox gateway, in one process.')}
-Nothing leaves this machine. It ends by itself in about 10 seconds.
+Nothing leaves this machine. It ends by itself in about 12 seconds.
 
   gateway   ${gatewayUrl}: ${GATEWAY_RATE} requests a second,
-            two senders limited to ${SENDER_RATE} message a second
+            two senders limited to ${SENDER_RATE} message a second;
+            sends a receipt for what it delivers, up to 1 s later
   spool     ${spoolPath}
+  waits     an uncertain message waits ${UNCERTAIN_AFTER_MS / 1000} s for its receipt (by default 5 min),
+            an accepted one ${RECEIPT_TIMEOUT_MS / 1000} s for its last one (by default 76 h)
 
 This is all an application does, in any language:
 

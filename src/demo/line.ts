@@ -1,6 +1,5 @@
 /**
- * A line of the status log for people: seconds since the start, id, reference, masked recipient, what
- * became of it and why. At most 80 columns for everything that happens to a message.
+ * A line of the status log for people: seconds since the start, id, reference, what became of it and why. At most 80 columns for everything that happens to a message.
  *
  * Colours appear on a terminal only, and not under NO_COLOR. Unknown events are shown as they are.
  */
@@ -15,7 +14,6 @@ export interface LogEntry {
   readonly reference?: string;
   readonly account?: string;
   readonly sender?: string;
-  readonly recipient?: string;
   readonly from?: string;
   readonly to?: string;
   readonly reason?: string;
@@ -33,8 +31,7 @@ const WIDTH = 80;
 const MARGIN = 5;
 const ID_WIDTH = 4;
 const REFERENCE_WIDTH = 8;
-const RECIPIENT_WIDTH = 8;
-const MOVE_WIDTH = 23;
+const MOVE_WIDTH = 27;
 
 const STATE_STYLES: Readonly<Record<string, Style>> = {
   'await-receipt': 'green',
@@ -44,6 +41,7 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
   uncertain: 'magenta',
   'permanent-failure': 'red',
   undelivered: 'red',
+  unconfirmed: 'magenta',
   expired: 'red',
 };
 
@@ -51,7 +49,7 @@ const ORDINALS: Readonly<Record<number, string>> = { 2: '2nd', 3: '3rd' };
 
 /** The heads of the columns that `lineOf` writes. */
 export function lineHead(): string {
-  const heads = { time: 'sec', id: 'id', reference: 'ref', recipient: 'to', move: 'from → to' };
+  const heads = { time: 'sec', id: 'id', reference: 'ref', move: 'from → to' };
   return styleText('dim', `${columnsOf(heads)} why`);
 }
 
@@ -67,32 +65,35 @@ export function remark(text: string, seconds: number | null, style: Style): stri
 }
 
 function messageLine(entry: LogEntry, seconds: number): string {
-  const { id = 0, reference = '', recipient = '', from = '', to = '' } = entry;
+  const { id = 0, reference = '', to = '' } = entry;
+  const move = moveOf(entry);
   const columns = columnsOf({
     time: timeOf(seconds),
     id: `#${id}`,
     reference: stripControls(reference),
-    recipient,
-    move: `${from} → ${to}`,
+    move,
   });
-  const at = columns.length - Math.max(MOVE_WIDTH, from.length + 3 + to.length);
-  const move = columns.slice(at);
+  const at = columns.length - Math.max(MOVE_WIDTH, move.length);
   const style = STATE_STYLES[to] ?? 'none';
-  return `${styleText('dim', columns.slice(0, at))}${styleText(style, move)} ${whyOf(entry)}`;
+  const told = styleText(style, columns.slice(at));
+  return `${styleText('dim', columns.slice(0, at))}${told} ${whyOf(entry)}`;
+}
+
+/* What moves nothing, such as a duplicate, is named instead. */
+function moveOf({ event, from = '', to = '' }: LogEntry): string {
+  return from === to ? event.replace('message.', '') : `${from} → ${to}`;
 }
 
 function columnsOf(cells: {
   readonly time: string;
   readonly id: string;
   readonly reference: string;
-  readonly recipient: string;
   readonly move: string;
 }): string {
   return [
     cells.time.padStart(MARGIN - 1),
     cells.id.padStart(ID_WIDTH),
     cells.reference.slice(0, REFERENCE_WIDTH).padEnd(REFERENCE_WIDTH),
-    cells.recipient.padEnd(RECIPIENT_WIDTH),
     cells.move.padEnd(MOVE_WIDTH),
   ].join(' ');
 }

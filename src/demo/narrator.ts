@@ -1,36 +1,52 @@
 /**
  * Tells what happens while the demo runs, from the daemon's own status log: one line an event, a sentence of
- * explanation where something happens for the first time, one line a second for the backlog, and a word
- * about what is waited for when nothing happens.
+ * explanation where something happens for the first time, one line a second for what is ordinary, and a
+ * word about what is waited for when nothing happens.
  *
- * It adds nothing of its own: everything it knows is in the log, which `--json` shows as it is.
+ * Everything it knows of the daemon is in the log, which `--json` shows as it is.
  */
-import { BULK_REFERENCE } from './samples.ts';
-import { lineOf, remark, type LogEntry } from './line.ts';
 import type { Output } from '../status-log.ts';
+import { lineOf, remark, type LogEntry } from './line.ts';
+import { isOrdinary } from './samples.ts';
+import { RECEIPT_TIMEOUT_MS, UNCERTAIN_AFTER_MS } from './setting.ts';
+
+export type Speaker = 'application' | 'gateway';
 
 /** What the demo speaks through. */
 export interface Voice extends Output {
-  /** Something that the application did. */
-  say(text: string): void;
+  /** What is not in the log: something that the application or the gateway did. */
+  say(who: Speaker, text: string): void;
   /** Called several times a second; `waiting` is said when nothing was for a while. */
   tick(waiting: () => string): void;
 }
 
-/** The backlog's messages are told one by one up to here, then by the second. */
-const BULK_SHOWN = 2;
-const BULK_EVERY_MS = 1_000;
+/** Ordinary messages are told one by one up to here, then by the second. */
+const ORDINARY_SHOWN = 2;
+const ORDINARY_EVERY_MS = 1_000;
 const SILENCE_MS = 2_000;
 
-/** Event and reason, or event alone → what it means, said once. */
+type Ordinary = 'accepted' | 'delivered';
+
+/** Event and reason, event and state before, or event alone → what it means, said once. */
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   'message.await-receipt accepted':
-    'accepted; a receipt would tell if it is delivered, the demo has none',
+    'the gateway took it; a receipt will tell whether it was delivered',
   'message.await-receipt accepted-in-part':
     'one part was accepted, the rest refused: never sent again whole',
   'message.queued throttled': 'back in its lane: being throttled costs it no attempt',
+  'message.retry resend': 'no receipt came in time: sent again, marked as a possible duplicate',
   'message.retry': 'refused for now: tried again, later each time',
-  'message.uncertain': 'no answer, perhaps accepted: sent again in 4 s and marked, unless held',
+  'message.uncertain': `no answer, perhaps accepted: waits ${UNCERTAIN_AFTER_MS / 1000} s for a receipt to settle it`,
+  'message.delivered from uncertain': 'settled by its receipt: accepted after all, no second send',
+  'message.delivered': 'delivered, says the receipt of each part',
+  'message.undelivered accepted-in-part': 'what was accepted of it arrived, the rest was refused',
+  'message.undelivered illegal-number':
+    'not delivered: its recipient opted out, and is suppressed from now on',
+  'message.undelivered': 'not delivered, says its receipt, and why (err-code)',
+  'message.duplicate': 'a late receipt: the first attempt was accepted, too',
+  'message.unconfirmed unanswered': `held: not sent again, and no receipt came in ${RECEIPT_TIMEOUT_MS / 1000} s`,
+  'message.unconfirmed': `accepted, and no final receipt came in ${RECEIPT_TIMEOUT_MS / 1000} s`,
+  'message.permanent-failure suppressed': 'its recipient opted out: refused before it costs money',
   'message.permanent-failure': 'refused for good: sending again would not help',
   'message.expired': 'its validity passed before its turn came: not sent',
   'message.cancelled': 'taken back through the control table: not sent',
@@ -41,9 +57,9 @@ export class Narrator implements Voice {
   readonly #now: () => number;
   readonly #startedAtMs: number;
   readonly #explained = new Set<string>();
-  #bulkSeen = 0;
-  #bulkUntold = 0;
-  #bulkToldAtMs = 0;
+  readonly #seen = { accepted: 0, delivered: 0 };
+  readonly #untold = { accepted: 0, delivered: 0 };
+  #untoldSinceMs: number | null = null;
   #spokeAtMs: number;
 
   /** `print` takes whole lines; `now` is in milliseconds. */
@@ -59,23 +75,26 @@ export class Narrator implements Voice {
     for (const line of lines.trimEnd().split('\n')) this.#tell(JSON.parse(line) as LogEntry);
   }
 
-  say(text: string): void {
-    this.#line(remark(`application: ${text}`, this.#seconds(), 'cyan'));
+  say(who: Speaker, text: string): void {
+    this.#line(remark(`${who}: ${text}`, this.#seconds(), 'cyan'));
   }
 
   tick(waiting: () => string): void {
     const nowMs = this.#now();
-    if (this.#bulkUntold > 0 && nowMs - this.#bulkToldAtMs >= BULK_EVERY_MS) this.#tellBulk();
+    const isDue = nowMs - (this.#untoldSinceMs ?? Infinity) >= ORDINARY_EVERY_MS;
+    if (isDue) this.#tellOrdinary();
     if (nowMs - this.#spokeAtMs >= SILENCE_MS) {
       this.#line(remark(`… ${waiting()}`, this.#seconds(), 'dim'));
     }
   }
 
   #tell(entry: LogEntry): void {
-    if (this.#isBulk(entry)) return;
+    if (entry.event === 'daemon.draining') this.#tellOrdinary();
+    const ordinary = ordinaryOf(entry);
+    if (ordinary !== null && this.#isCounted(ordinary)) return;
     this.#line(lineOf(entry, this.#seconds()));
-    const { event, reason = '' } = entry;
-    for (const key of [`${event} ${reason}`, event]) {
+    const { event, reason = '', from = '' } = entry;
+    for (const key of [`${event} ${reason}`, `${event} from ${from}`, event]) {
       const text = EXPLANATIONS[key];
       if (text === undefined) continue;
       if (!this.#explained.has(key)) this.#line(remark(`└ ${text}`, null, 'dim'));
@@ -84,21 +103,24 @@ export class Narrator implements Voice {
     }
   }
 
-  /* Accepted at once, and one of many: counted instead of told. */
-  #isBulk({ reference = '', reason, attempt }: LogEntry): boolean {
-    if (!reference.startsWith(BULK_REFERENCE) || reason !== 'accepted' || attempt !== 1)
-      return false;
-    this.#bulkSeen += 1;
-    if (this.#bulkSeen <= BULK_SHOWN) return false;
-    if (this.#bulkUntold === 0) this.#bulkToldAtMs = this.#now();
-    this.#bulkUntold += 1;
+  /* The first ones are told. */
+  #isCounted(what: Ordinary): boolean {
+    this.#seen[what] += 1;
+    if (this.#seen[what] <= ORDINARY_SHOWN) return false;
+    this.#untoldSinceMs ??= this.#now();
+    this.#untold[what] += 1;
     return true;
   }
 
-  #tellBulk(): void {
-    const count = this.#bulkUntold;
-    this.#bulkUntold = 0;
-    this.#line(remark(`${count} more of the newsletter accepted`, this.#seconds(), 'green'));
+  #tellOrdinary(): void {
+    if (this.#untoldSinceMs === null) return;
+    const words = (['accepted', 'delivered'] as const)
+      .filter((what) => this.#untold[what] > 0)
+      .map((what) => `${this.#untold[what]} ${what}`);
+    this.#untold.accepted = 0;
+    this.#untold.delivered = 0;
+    this.#untoldSinceMs = null;
+    this.#line(remark(`ordinary messages: ${words.join(', ')}`, this.#seconds(), 'green'));
   }
 
   #line(text: string): void {
@@ -109,6 +131,15 @@ export class Narrator implements Voice {
   #seconds(): number {
     return (this.#now() - this.#startedAtMs) / 1000;
   }
+}
+
+/* Went as it should at the first attempt, and one of many. */
+function ordinaryOf({ event, reference = '', reason, from, attempt }: LogEntry): Ordinary | null {
+  if (attempt !== 1) return null;
+  const isAccepted = event === 'message.await-receipt' && reason === 'accepted';
+  if (isAccepted && isOrdinary(reference, 'accepted')) return 'accepted';
+  const isDelivered = event === 'message.delivered' && from === 'await-receipt';
+  return isDelivered && isOrdinary(reference, 'delivered') ? 'delivered' : null;
 }
 
 /** The status log as it is, and nothing else. */

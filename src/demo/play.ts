@@ -1,15 +1,27 @@
 /**
- * What happens in the demo, in its order: the daemon starts, the application drops its rows, an urgent one
- * overtakes the backlog, a campaign is taken back; then everybody waits until nothing is left to happen.
+ * What happens in the demo, in its order: the daemon starts and the gateway is told where receipts go, the
+ * application drops its rows, an urgent one overtakes the backlog, a campaign is taken back, receipts are late
+ * for a moment, a recipient opts out; then everybody waits until nothing is left to happen.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { State } from '../core/message.ts';
 import { Daemon } from '../daemon.ts';
+import type { DropRow } from '../spool/drop.ts';
 import { readVersion } from '../version.ts';
 import { describeWaiting, waitOf, type Application, type Unsettled } from './application.ts';
 import { nameOf } from './audit.ts';
+import { receiptsPending, tellGateway } from './gateway-control.ts';
 import type { Voice } from './narrator.ts';
-import { badRows, CANCELLED_CAMPAIGN, sampleRows, URGENT_ROW } from './samples.ts';
-import { configOf } from './setting.ts';
+import {
+  badRows,
+  CANCELLED_CAMPAIGN,
+  LATE_ROW,
+  OPT_OUT_REFERENCE,
+  OPTED_OUT_ROW,
+  sampleRows,
+  URGENT_ROW,
+} from './samples.ts';
+import { configOf, LATE_RECEIPTS, RECEIPTS } from './setting.ts';
 import type { Stop } from './stop.ts';
 
 /** How often everybody looks whether something is left to wait for. */
@@ -18,6 +30,13 @@ const TICK_MS = 100;
 const URGENT_AFTER_MS = 2_000;
 /** Messages that are named when the time is up; more are counted. */
 const NAMED_MAX = 12;
+const NOT_ANSWERED: readonly (State | null)[] = ['queued', 'sending'];
+const NOT_FINAL: readonly (State | null)[] = [
+  ...NOT_ANSWERED,
+  'retry',
+  'uncertain',
+  'await-receipt',
+];
 
 export interface Stage {
   readonly spoolPath: string;
@@ -34,41 +53,89 @@ export async function play(stage: Stage): Promise<void> {
   const onFatal = (error: unknown): void => stop.fail(error);
   await using daemon = new Daemon(config, { onFatal, logOutput: voice });
   await daemon.start(readVersion());
-  begin(application, voice);
-  await wait(stage, URGENT_AFTER_MS);
-  interfere(application, voice);
-  const left = await wait(stage, Infinity);
-  if (left.length > 0) voice.say(`the time is up, ${nameLeft(left)}`);
+  await connect(stage, `http://${daemon.receiptsAddress ?? ''}${config.receipts.path}`);
+  await begin(stage);
+  for (const scene of [interfere, delayReceipts, sendToOptedOut, end]) {
+    if (!stop.isLate()) await scene(stage);
+  }
+  const left = application.unsettled();
+  if (left.length > 0) voice.say('application', `the time is up, ${nameLeft(left)}`);
 }
 
-function begin(application: Application, voice: Voice): void {
+async function connect({ gatewayUrl, voice }: Stage, url: string): Promise<void> {
+  await tellGateway(gatewayUrl, { receipts: { ...RECEIPTS, url } });
+  voice.say('gateway', `receipts go to ${url}`);
+}
+
+async function begin(stage: Stage): Promise<void> {
+  const { application, voice } = stage;
   const now = Date.now() / 1000;
   const rows = sampleRows(now);
   application.drop(rows);
-  voice.say(`INSERT INTO messages …, ${rows.length} rows`);
+  voice.say('application', `INSERT INTO messages …, ${rows.length} rows`);
   for (const row of badRows(now)) {
     const constraint = application.dropBad(row);
-    if (constraint !== null) voice.say(`INSERT refused: ${constraint}`);
+    if (constraint !== null) voice.say('application', `INSERT refused: ${constraint}`);
   }
+  const urgentAtMs = performance.now() + URGENT_AFTER_MS;
+  await waitUntil(stage, () => performance.now() >= urgentAtMs);
 }
 
-function interfere(application: Application, voice: Voice): void {
+async function interfere(stage: Stage): Promise<void> {
+  const { application, voice } = stage;
   const waiting = application.backlog();
-  application.drop([URGENT_ROW]);
-  voice.say(`INSERT INTO messages …, priority 9, while ${waiting} others wait`);
+  drop(stage, URGENT_ROW, `priority 9, while ${waiting} others wait`);
   application.cancelCampaign();
-  voice.say(`INSERT INTO control …, to cancel campaign ${CANCELLED_CAMPAIGN}`);
+  voice.say('application', `INSERT INTO control …, to cancel campaign ${CANCELLED_CAMPAIGN}`);
+  await waitWhile(stage, URGENT_ROW, NOT_ANSWERED);
 }
 
-/* Until nothing is left to happen, at most `limitMs`; what is left then. */
-async function wait(
+/* Whatever else the gateway accepts in that moment has late receipts, too. */
+async function delayReceipts(stage: Stage): Promise<void> {
+  const { gatewayUrl, voice } = stage;
+  const { delayMs } = LATE_RECEIPTS;
+  await tellGateway(gatewayUrl, { receipts: LATE_RECEIPTS });
+  voice.say('gateway', `for a moment, receipts take ${delayMs / 1000} s instead of 1 s`);
+  drop(stage, LATE_ROW, 'whose answer will be lost');
+  await waitWhile(stage, LATE_ROW, NOT_ANSWERED);
+  await tellGateway(gatewayUrl, { receipts: RECEIPTS });
+}
+
+async function sendToOptedOut(stage: Stage): Promise<void> {
+  await waitWhile(stage, { reference: OPT_OUT_REFERENCE }, NOT_FINAL);
+  drop(stage, OPTED_OUT_ROW, 'to a recipient that opted out');
+}
+
+/* A receipt that comes after a message's end may still change it. */
+async function end(stage: Stage): Promise<void> {
+  await waitUntil(
+    stage,
+    async (left) => left.length === 0 && (await receiptsPending(stage.gatewayUrl)) === 0,
+  );
+}
+
+function drop({ application, voice }: Stage, row: DropRow, what: string): void {
+  application.drop([row]);
+  voice.say('application', `INSERT INTO messages …, ${what}`);
+}
+
+async function waitWhile(
+  stage: Stage,
+  { reference }: DropRow,
+  states: readonly (State | null)[],
+): Promise<void> {
+  const { application } = stage;
+  await waitUntil(stage, () => !states.includes(application.stateOf(String(reference))));
+}
+
+/* At most until the time is up. */
+async function waitUntil(
   { application, voice, stop }: Stage,
-  limitMs: number,
-): Promise<readonly Unsettled[]> {
-  const endMs = performance.now() + limitMs;
+  isOver: (left: readonly Unsettled[]) => boolean | Promise<boolean>,
+): Promise<void> {
   for (;;) {
     const left = application.unsettled();
-    if (left.length === 0 || stop.isLate() || performance.now() >= endMs) return left;
+    if (stop.isLate() || (await isOver(left))) return;
     voice.tick(() => describeWaiting(left));
     await delay(TICK_MS);
   }

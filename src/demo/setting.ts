@@ -16,13 +16,13 @@ export const GATEWAY_RATE = 30;
 /** Messages per second that the gateway allows each of the two limited senders. */
 export const SENDER_RATE = 1;
 /** How long an uncertain message waits for a receipt before it is sent again. */
-export const UNCERTAIN_AFTER_MS = 3_000;
+export const UNCERTAIN_AFTER_MS = 4_000;
 /** How long a final receipt is waited for before a message is `unconfirmed`. */
-export const RECEIPT_TIMEOUT_MS = 8_000;
+export const RECEIPT_TIMEOUT_MS = 9_000;
 /** How the gateway sends receipts: each up to a second after the acceptance, some of them twice. */
 export const RECEIPTS = { delayMs: 500, jitterMs: 500, repeat: 0.1 } satisfies ReceiptOptions;
 /** How it sends them while they are late: when an uncertain message has been sent again, before it lapses. */
-export const LATE_RECEIPTS = { delayMs: 6_000, jitterMs: 0 } satisfies ReceiptOptions;
+export const LATE_RECEIPTS = { delayMs: 7_000, jitterMs: 0 } satisfies ReceiptOptions;
 
 const HOUR_MS = 3_600_000;
 /** About what a gateway across the sea takes. */

@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { STATES, type State } from '../core/message.ts';
 import { tableOf } from '../terminal/table.ts';
 import type { Facts } from './facts.ts';
-import { GATEWAY_RATE } from './setting.ts';
+import { GATEWAY_RATE, RECEIPT_TIMEOUT_MS, UNCERTAIN_AFTER_MS } from './setting.ts';
 
 const WIDTH = 80;
 /** Broken promises that are shown; `--json` has them all. */
@@ -13,15 +13,18 @@ const MEANINGS: Readonly<Record<State, string>> = {
   queued: 'waits for its turn',
   retry: 'refused for now, waits to be tried again',
   sending: 'on its way to the gateway',
-  uncertain: 'never answered, on_uncertain = hold: not sent again',
-  'await-receipt': 'accepted; a receipt would tell if it is delivered',
-  delivered: 'delivered, says a receipt',
-  undelivered: 'not delivered, says a receipt',
-  unconfirmed: 'accepted; no receipt came in time',
+  uncertain: 'perhaps accepted; nobody knows yet',
+  'await-receipt': 'accepted; its last receipt has not come',
+  delivered: 'its receipts say so',
+  undelivered: 'its receipts say why',
+  unconfirmed: `no final word in ${RECEIPT_TIMEOUT_MS / 1000} s`,
   'permanent-failure': 'refused, and sending again would not help',
   expired: 'its validity passed before it was sent',
   cancelled: 'taken back before it was sent',
 };
+
+/** States whose reasons are worth a word. */
+const EXPLAINED: ReadonlySet<State> = new Set(['undelivered', 'unconfirmed', 'permanent-failure']);
 
 const NEXT_STEPS = `What next?
   npx sms-spoold sandbox   this gateway alone; prints the settings for it
@@ -36,6 +39,8 @@ export function summaryOf(facts: Facts, seconds: number): string {
     stateTable(facts),
     '',
     happenedTable(facts),
+    '',
+    receiptTable(facts),
     '',
     gatewayTable(facts),
     '',
@@ -54,6 +59,9 @@ export function summaryJson(facts: Facts, seconds: number): string {
     event: 'demo.finished',
     ...facts,
     states: Object.fromEntries(facts.states),
+    reasons: Object.fromEntries(
+      [...facts.reasons].map(([state, counts]) => [state, Object.fromEntries(counts)]),
+    ),
     seconds,
   });
 }
@@ -77,27 +85,57 @@ function table(what: string, counted: string, rows: readonly Row[]): string {
   );
 }
 
-function stateTable({ states }: Facts): string {
+function stateTable({ states, reasons }: Facts): string {
   const rows = STATES.flatMap((state): Row[] => {
     const count = states.get(state);
-    return count === undefined ? [] : [[state, count, MEANINGS[state]]];
+    if (count === undefined) return [];
+    const why = EXPLAINED.has(state) ? `: ${reasonsText(reasons.get(state))}` : '';
+    return [[state, count, `${MEANINGS[state]}${why}`]];
   });
   return table('State', 'Messages', rows);
 }
 
+function reasonsText(counts: ReadonlyMap<string, number> = new Map()): string {
+  const words = [...counts].map(([reason, count]) => (count === 1 ? reason : `${reason} ${count}`));
+  return words.join(', ');
+}
+
 function happenedTable(facts: Facts): string {
-  const { throttled, retried, uncertain, resent, multipart, inPart, urgentMs } = facts;
+  const { throttled, retried, multipart, inPart, suppressed, urgentMs } = facts;
   const rows: Row[] = [
     ['throttled', throttled, 'their sender waited as long as the gateway asked'],
     ['retried', retried, 'refused for now; tried again after 1 s, then 3 s'],
-    ['uncertain', uncertain, `${resent} sent again, marked as possible duplicates`],
-    ['multi-part', multipart, 'several SMS; each has its own id and price'],
+    ...uncertainRows(facts),
+    ['multi-part', multipart, 'several SMS; each has its own id, price and receipt'],
     ['accepted in part', inPart, 'some parts refused: never sent again whole'],
+    ['suppressed', suppressed, 'their recipient opted out: refused at no cost'],
   ];
   if (urgentMs !== null) {
     rows.push(['urgent', 1, `past the backlog, accepted ${Math.round(urgentMs)} ms after INSERT`]);
   }
   return table('On the way', 'Messages', rows);
+}
+
+function uncertainRows(facts: Facts): readonly Row[] {
+  const { uncertain, settled, resent, held, doubled } = facts;
+  const seconds = UNCERTAIN_AFTER_MS / 1000;
+  return [
+    ['uncertain', uncertain, 'never answered: perhaps accepted, perhaps not'],
+    ['  settled', settled, 'by a receipt: accepted after all, no second send'],
+    ['  sent again', resent, `no receipt in ${seconds} s; marked as possible duplicates`],
+    ['  held', held, 'on_uncertain = hold: never sent again'],
+    ['  doubled', doubled.length, 'sent again, and both accepted: message.duplicate'],
+  ];
+}
+
+function receiptTable({ receipts }: Facts): string {
+  const { taken, repeats, early, afterMs } = receipts;
+  const after = afterMs === null ? '' : `; half within ${Math.round(afterMs)} ms of acceptance`;
+  return table('Receipts', 'Number', [
+    ['taken', taken, `each on disk before its 200${after}`],
+    ['repeats', repeats, 'the gateway sent them once more: they changed nothing'],
+    ['early', early, 'came before the answer to their own message'],
+  ]);
 }
 
 function gatewayTable({ gateway, pace }: Facts): string {
@@ -117,7 +155,7 @@ function paceText(pace: Facts['pace']): string {
   return `${rate}/s with a backlog: ${share} % of the ${GATEWAY_RATE}/s allowed`;
 }
 
-function verdict({ problems, messages, once, doubled }: Facts): string {
+function verdict({ problems, messages, once, doubled, price }: Facts): string {
   if (problems.length > 0) {
     const lines = problems.slice(0, PROBLEMS_MAX).map((problem) => `  ${problem}`);
     const more = problems.length - PROBLEMS_MAX;
@@ -130,6 +168,8 @@ function verdict({ problems, messages, once, doubled }: Facts): string {
     heading('As promised, by the gateway’s own ledger held against the spool:'),
     `  ${once} messages were accepted exactly once, ${never} never (see above), and`,
     `  ${doubled.length} twice${names}, which attempts.follows marks.`,
+    '  What the gateway delivered is delivered in the spool, and nothing else is;',
+    `  both say that it cost ${price.toFixed(2)} EUR.`,
     '  None was lost, none is stuck, none was sent twice without a mark.',
   ].join('\n');
 }

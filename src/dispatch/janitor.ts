@@ -12,7 +12,7 @@ import type { AttemptEnd } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Lookups } from './lookups.ts';
 import type { Reconciler } from './reconciler.ts';
-import type { Rules, Work } from './work.ts';
+import { namedOf, type Rules, type Work } from './work.ts';
 
 /** Rows handled in one step. */
 const BATCH = 500;
@@ -172,9 +172,8 @@ export class Janitor {
   }
 
   #moved(row: DueRow, to: Move['to'], reason: string, at: number): Entry {
-    const account = row.account ?? this.#rules.defaultAccount;
     const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    return messageMoved({ ...row, account }, { from: row.state, to, reason, at, attempt });
+    return messageMoved(namedOf(row, this.#rules), { from: row.state, to, reason, at, attempt });
   }
 
   /* Queued rows whose instant is none become ready: the claimer says what is wrong with them. */

@@ -9,14 +9,14 @@ import { deadlineOf } from '../core/judge-row.ts';
 import type { GateChange } from '../core/health.ts';
 import { NEXT, type State } from '../core/message.ts';
 import { heldDueAt } from '../core/settle.ts';
-import { gateMoved, messageMoved, type Subject } from '../events.ts';
+import { gateMoved, messageMoved } from '../events.ts';
 import type { ControlRow } from '../spool/control.ts';
 import type { DueRow } from '../spool/due.ts';
 import type { Move } from '../spool/moves.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
 import { gateRowOf } from './outcomes.ts';
-import type { Rules, Work } from './work.ts';
+import { namedOf, type Rules, type Work } from './work.ts';
 
 const REQUESTS_PER_STEP = 100;
 const ROWS_PER_STEP = 1_000;
@@ -204,7 +204,9 @@ export class Operator {
     if (isUnanswered) spool.control.markCancelled(row.id, progress.row.id);
     spool.moves.write([move], work.now);
     const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    work.entries.push(messageMoved(this.#subject(row), { ...move, at: work.now, attempt }));
+    work.entries.push(
+      messageMoved(namedOf(row, this.#parts.rules), { ...move, at: work.now, attempt }),
+    );
     progress.affected += 1;
   }
 
@@ -222,16 +224,11 @@ export class Operator {
     const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
     const reason = follows === null ? 'requeued' : 'requeued-may-double';
     const move = { from: row.state, to: 'queued', reason, at: work.now, attempt } as const;
-    work.entries.push(messageMoved(this.#subject(row), move));
+    work.entries.push(messageMoved(namedOf(row, this.#parts.rules), move));
     const isScheduled = row.sendAt !== null && row.sendAt > work.now;
     if (!isScheduled) this.#parts.offer({ ...row, expiresAt: expiresAt ?? row.expiresAt }, work);
     progress.affected += 1;
     return null;
-  }
-
-  /* NULL stands for the default account, and its lines name it. */
-  #subject(row: DueRow): Subject {
-    return { ...row, account: row.account ?? this.#parts.rules.defaultAccount };
   }
 
   #answer(progress: Progress, work: Work): void {

@@ -17,7 +17,7 @@ import type { DueRow } from '../spool/due.ts';
 import type { Move } from '../spool/moves.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { Rules, Work } from './work.ts';
+import { namedOf, type Rules, type Work } from './work.ts';
 
 /** The reason of a move to await-receipt without an answer. */
 const PROVED = 'proved-accepted';
@@ -133,7 +133,9 @@ export class Reconciler {
     if (accepted < 2) return;
     const missing = accepted - 1 - this.#spool.ledgers.duplicates(row.id);
     for (let count = 0; count < missing; count += 1) {
-      work.entries.push(messageDoubled(this.#subject(row), { state: row.state, at: work.now }));
+      work.entries.push(
+        messageDoubled(namedOf(row, this.#rules), { state: row.state, at: work.now }),
+      );
     }
   }
 
@@ -187,7 +189,7 @@ export class Reconciler {
   #move(row: DueRow, move: Move, work: Work): void {
     this.#spool.moves.write([move], work.now);
     const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    work.entries.push(messageMoved(this.#subject(row), { ...move, at: work.now, attempt }));
+    work.entries.push(messageMoved(namedOf(row, this.#rules), { ...move, at: work.now, attempt }));
   }
 
   #waitOn(row: DueRow, outcome: Outcome, now: number): void {
@@ -200,10 +202,6 @@ export class Reconciler {
   #dueAt({ waitsForProof }: Outcome, since: number, now: number): number {
     const { uncertainAfterMs, receipts } = this.#rules.settle;
     return waitsForProof ? now + uncertainAfterMs / 1000 : since + receipts.timeoutMs / 1000;
-  }
-
-  #subject(row: DueRow): DueRow {
-    return { ...row, account: row.account ?? this.#rules.defaultAccount };
   }
 
   /* Receipts without a client-ref that came before this answer. */

@@ -3,7 +3,7 @@
  * dispatcher add to it; only the dispatcher commits.
  */
 import type { Claim } from '../core/claim.ts';
-import type { Entry } from '../events.ts';
+import type { Entry, Subject } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { GateRow, RateRow } from '../spool/gates.ts';
 import type { SettlePolicy } from '../core/settle.ts';
@@ -66,7 +66,16 @@ export interface Rules {
   readonly validityMs: number;
   /** Null = messages that name no account wait until there is one. */
   readonly defaultAccount: string | null;
+  /** Account → the sender of messages that name none; null = they cannot be sent. */
+  readonly defaultSenders: ReadonlyMap<string, string | null>;
   readonly receipts: ReceiptRules;
   /** The longest wait a throttled answer may ask for. */
   readonly waitMaxMs: number;
+}
+
+/** A row with the names that NULL stands for: its lines name them. */
+export function namedOf<R extends Pick<Subject, 'account' | 'sender'>>(row: R, rules: Rules): R {
+  const account = row.account ?? rules.defaultAccount;
+  const sender = row.sender ?? rules.defaultSenders.get(account ?? '') ?? null;
+  return { ...row, account, sender };
 }

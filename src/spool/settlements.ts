@@ -6,6 +6,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Claim } from '../core/claim.ts';
+import { sumOf } from '../core/price.ts';
 import type { AnswerPart } from '../core/observation.ts';
 import type { Settlement } from '../core/settle.ts';
 import type { Scope } from '../core/verdict.ts';
@@ -98,7 +99,7 @@ export class Settlements {
 }
 
 function pushMessageValues(values: Value[], { claim, settlement, end, parts }: Ended): void {
-  const price = sumOfPrices(parts);
+  const price = sumOf([claim.price, ...acceptedPrices(parts)]);
   values.push(
     claim.id,
     claim.number,
@@ -111,7 +112,7 @@ function pushMessageValues(values: Value[], { claim, settlement, end, parts }: E
     settlement.dueAt,
     end.endedAt,
     settlement.to === 'await-receipt' ? parts.length : null,
-    price === null ? claim.price : price + (claim.price ?? 0),
+    price,
     settlement.follows,
   );
 }
@@ -130,10 +131,6 @@ function pushPartValues(values: Value[], { claim, parts }: Ended): void {
   }
 }
 
-function sumOfPrices(parts: readonly AnswerPart[]): number | null {
-  let sum: number | null = null;
-  for (const { status, price } of parts) {
-    if (status === 0 && price !== null) sum = (sum ?? 0) + price;
-  }
-  return sum;
+function acceptedPrices(parts: readonly AnswerPart[]): readonly (number | null)[] {
+  return parts.map(({ status, price }) => (status === 0 ? price : null));
 }

@@ -1,3 +1,4 @@
+/** The demonstration as a newcomer runs it: the built program, in a process of its own. */
 import { readdirSync } from 'node:fs';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
@@ -13,9 +14,37 @@ interface Summary {
   readonly throttled: number;
   readonly retried: number;
   readonly uncertain: number;
+  readonly settled: number;
+  readonly resent: number;
+  readonly held: number;
+  readonly suppressed: number;
   readonly multipart: number;
-  readonly gateway: { readonly accepted: number };
+  readonly inPart: number;
+  readonly price: number;
+  readonly reasons: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly receipts: { readonly taken: number; readonly repeats: number };
 }
+
+/* Nothing is left anywhere else. */
+const ENDS = [
+  'cancelled',
+  'delivered',
+  'expired',
+  'permanent-failure',
+  'unconfirmed',
+  'undelivered',
+];
+const FATES = [
+  'throttled',
+  'retried',
+  'uncertain',
+  'settled',
+  'resent',
+  'held',
+  'suppressed',
+  'multipart',
+  'inPart',
+] as const;
 
 /* The demo with its temporary files where the test can see them. */
 function setup() {
@@ -43,8 +72,11 @@ describe.concurrent('demo', () => {
     for (const shown of [
       "VALUES ('447700900000', 'Your table is ready');",
       'INSERT refused: recipient_is_7_to_15_digits',
-      'uncertain → retry       resend',
+      'uncertain → retry           resend',
+      'await-receipt → undelivered anti-spam-rejection',
+      'queued → permanent-failure  suppressed',
       'queued → cancelled',
+      'uncertain → unconfirmed     unanswered',
       'As promised, by the gateway’s own ledger',
       'npx sms-spoold sandbox',
     ]) {
@@ -61,11 +93,15 @@ describe.concurrent('demo', () => {
     expect(code).toBe(0);
     expect(summary).toMatchObject({ event: 'demo.finished', problems: [] });
     expect(summary.messages).toBeGreaterThanOrEqual(40);
-    const { throttled, retried, uncertain, multipart, states } = summary;
-    for (const state of ['permanent-failure', 'expired', 'cancelled'])
-      expect(states).toHaveProperty(state);
-    for (const count of [throttled, retried, uncertain, multipart])
-      expect(count).toBeGreaterThan(0);
+    expect(Object.keys(summary.states).toSorted()).toEqual(ENDS);
+    for (const fate of FATES) expect([fate, summary[fate]]).not.toEqual([fate, 0]);
+    expect(summary.reasons['undelivered']).toEqual({
+      'absent-subscriber-temporary': 1,
+      'accepted-in-part': 1,
+      'anti-spam-rejection': 1,
+      'illegal-number': 1,
+    });
+    expect(summary.receipts.repeats).toBeGreaterThan(0);
 
     const started = lines.find((line) => line['event'] === 'daemon.started');
     const db = openSpool(String(started?.['spool']));
@@ -76,9 +112,19 @@ describe.concurrent('demo', () => {
       .pluck()
       .all();
     const events = db.prepare('SELECT seq FROM events ORDER BY seq').pluck().all();
+    const duplicates = db
+      .prepare(
+        `SELECT reference FROM messages JOIN events ON message_id = id WHERE event = 'message.duplicate'`,
+      )
+      .pluck()
+      .all();
+    const taken = db.prepare('SELECT count(*) FROM receipts').pluck().get();
+    const price = db.prepare('SELECT sum(price) FROM messages').pluck().get();
     db.close();
-    expect(marked).toEqual(expect.arrayContaining([...summary.doubled]));
-    expect(summary.doubled).toHaveLength(2);
+    expect(marked).toEqual(expect.arrayContaining([...summary.doubled, 'lost-2', 'silent']));
+    expect(duplicates.toSorted()).toEqual(summary.doubled.toSorted());
+    expect(summary.receipts.taken).toBe(taken);
+    expect(summary.price).toBeCloseTo(Number(price));
     expect(lines.flatMap(({ seq }) => seq ?? [])).toEqual(events);
   });
 

@@ -4,9 +4,10 @@
  * crash. Time stands still unless it is moved.
  */
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Claim } from '../../src/core/claim.ts';
 import { AccountHealth } from '../../src/core/health.ts';
+import { NEXT, type State } from '../../src/core/message.ts';
 import type { AnswerPart } from '../../src/core/observation.ts';
 import type { Receipt } from '../../src/core/receipt.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
@@ -79,7 +80,7 @@ export class Bench {
   readonly path = join(makeFolder(), 'spool.db');
   readonly other: Handle = openHandle(this.path);
   readonly ignored: IgnoredReason[] = [];
-  /** Lines of the status log above the level of events. */
+  /** Lines of the status log that stand for no row of `events`: something went wrong. */
   readonly warnings: string[] = [];
   readonly #options: BenchOptions;
   readonly #pacer: Pacer;
@@ -221,6 +222,7 @@ export class Bench {
   /** One step of the dispatcher that claims nothing; whoever was told of it has been told. */
   async step(): Promise<'done' | 'busy'> {
     const done = this.#step.run(false);
+    this.#step.janitor.lookAgain();
     await told();
     return done === 'busy' ? 'busy' : 'done';
   }
@@ -233,8 +235,9 @@ export class Bench {
     } catch (error) {
       if (!(error instanceof Broken)) throw error;
       this.#step.distrust();
+    } finally {
+      this.#fault = null;
     }
-    this.#fault = null;
     await told();
   }
 
@@ -256,8 +259,9 @@ export class Bench {
       this.#step.run(false);
     } catch (error) {
       if (!(error instanceof Broken)) throw error;
+    } finally {
+      this.#fault = null;
     }
-    this.#fault = null;
     this.crash();
   }
 
@@ -343,7 +347,7 @@ export class Bench {
       random: () => 0.5,
       log: new StatusLog({
         ...({ level: 'warn', recipients: 'masked', file: null } as const),
-        output: { write: (lines) => this.warnings.push(lines) },
+        output: { write: (lines) => this.#note(lines) },
       }),
       receipts: {
         apiKeys,
@@ -358,6 +362,11 @@ export class Bench {
     return new Step(parts, { onGate: () => undefined, kick: () => (this.#kicks += 1) });
   }
 
+  #note(lines: string): number {
+    const said = lines.split('\n').filter((line) => line !== '' && !line.includes('"seq":'));
+    return this.warnings.push(...said);
+  }
+
   #rules(): Rules {
     const { settle, receipts } = this.#options;
     const none = { acceptedIsEnough: [], resend: null, suppressAutomatically: true };
@@ -365,6 +374,7 @@ export class Bench {
       settle: { ...POLICY, ...settle },
       overrides: new Map(),
       validityMs: VALIDITY_S * 1_000,
+      defaultSenders: new Map([['main', 'AcmeInc']]),
       defaultAccount: 'main',
       receipts: { ...none, ...receipts },
       waitMaxMs: 1_800_000,
@@ -375,4 +385,46 @@ export class Bench {
 /** Promises that were resolved by now have told their listeners. */
 function told(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+export const UNCERTAIN_AFTER_S = POLICY.uncertainAfterMs / 1_000;
+export const TIMEOUT_S = POLICY.receipts.timeoutMs / 1_000;
+/** As many characters as make so many parts. */
+export const TEXTS = ['', 'x', 'x'.repeat(200), 'x'.repeat(400)] as const;
+
+export const failed = (code: number | null = 8): Partial<Receipt> => ({ status: 'failed', code });
+export const ACCEPTED: Partial<Receipt> = { status: 'accepted' };
+export const DELIVERED: Partial<Receipt> = { status: 'delivered' };
+
+/** The n-th part of an attempt, as its answer or a receipt names it. */
+export const partId = ({ id, number }: Claim, part: number): string => `${id}-${number}-${part}`;
+
+/** An attempt that nobody answered, and its message uncertain. */
+export async function unanswered(bench: Bench, row: DropRow = {}): Promise<Claim> {
+  const claim = bench.claimNew(row);
+  bench.lose(claim);
+  await bench.step();
+  expect(bench.state(claim.id)).toBe('uncertain');
+  return claim;
+}
+
+/** The time to be uncertain is over, and the message is claimed again. */
+export async function resent(bench: Bench, first: Claim): Promise<Claim> {
+  bench.advance(UNCERTAIN_AFTER_S);
+  await bench.step();
+  expect(bench.state(first.id)).toBe('retry');
+  return bench.claimAgain(first.id);
+}
+
+/** The moves of a message are ones that NEXT has, each from where the last one led. */
+export function expectLawful(bench: Bench, id: number): void {
+  let state = 'queued';
+  for (const { event, from_state: from, to_state: to } of bench.events(id)) {
+    if (event === 'message.duplicate') continue;
+    const wasClaimed = from === 'sending' && (state === 'queued' || state === 'retry');
+    expect(wasClaimed ? state : from).toBe(state);
+    expect(NEXT[from as State] as readonly unknown[]).toContain(to);
+    state = String(to);
+  }
+  expect(bench.state(id)).toBe(state);
 }
