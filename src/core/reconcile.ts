@@ -132,7 +132,9 @@ function overdue(
   policy: Policy,
   reason: string,
 ): Outcome {
-  const hasFailed = (attempt: Attempt): boolean => failuresOf(attempt, policy.isEnough).length > 0;
+  const hasFailed = (attempt: Attempt): boolean =>
+    attemptFate(attempt, policy) === 'undelivered' ||
+    failuresOf(attempt, policy.isEnough).length > 0;
   return counting.every(hasFailed)
     ? { ...base, to: 'undelivered', reason }
     : { ...base, to: 'unconfirmed', reason: 'no-final-receipt' };
@@ -142,10 +144,13 @@ function mayProveAccepted(attempt: Attempt): boolean {
   return attempt.route === 'uncertain' && !isAccepted(attempt);
 }
 
+/* Without an answer nobody knows how many parts there are: as many as predicted are enough. */
 function attemptFate(attempt: Attempt, policy: Policy): Fate {
   const parts = acceptedParts(attempt);
   const fates = parts.map(({ word }) => fateOf(word?.status ?? null, policy.isEnough));
   const isAnswered = parts.some(({ status }) => status === 0);
+  const delivered = fates.filter((fate) => fate === 'delivered').length;
+  if (!isAnswered && delivered >= policy.predictedParts) return 'delivered';
   const isWhole = isAnswered || parts.length >= policy.predictedParts;
   if (!isWhole || fates.includes('open')) return 'open';
   return isInPart(attempt) || fates.includes('undelivered') ? 'undelivered' : 'delivered';
@@ -157,9 +162,10 @@ function acceptedParts({ parts }: Attempt): readonly Part[] {
   );
 }
 
-function isInPart({ parts }: Attempt): boolean {
-  const isRefused = parts.some(({ status }) => status !== 0 && status !== null);
-  return isRefused && parts.some(({ status }) => status === 0);
+/* An element without a status is not accepted until a receipt tells of it. */
+function isInPart(attempt: Attempt): boolean {
+  const { parts } = attempt;
+  return parts.some(({ status }) => status === 0) && acceptedParts(attempt).length < parts.length;
 }
 
 function failuresOf(attempt: Attempt, isEnough: boolean): readonly Word[] {
@@ -211,16 +217,24 @@ function heardOf(
   const first = own.find((one) => one.status === word?.status && one.code === word.code);
   return {
     ...part,
-    price: part.price ?? own.find(({ price }) => price !== null)?.price ?? null,
+    price: highest([part.price, ...own.map(({ price }) => price)]),
     network: part.network ?? own.find(({ network }) => network !== null)?.network ?? null,
     word,
     heardAt: first?.receivedAt ?? own[0]?.receivedAt ?? null,
   };
 }
 
+/* The same in whatever order it was heard. */
+function highest(prices: readonly (number | null)[]): number | null {
+  const known = prices.filter((price) => price !== null);
+  return known.length === 0 ? null : Math.max(...known);
+}
+
 /* A receipt without an id can only be about the one part there is. */
 function isAbout(heard: Heard, part: PartFact, parts: readonly PartFact[]): boolean {
-  if (heard.gatewayId === part.gatewayId) return true;
+  /* Parts without an id are told apart only where there is one. */
+  const isNamed = heard.gatewayId !== null || part.status === null;
+  if (isNamed && heard.gatewayId === part.gatewayId) return true;
   const accepted = parts.filter(({ status }) => status === 0);
   const isOnly = accepted.length === 1 && accepted[0] === part;
   return isOnly && (heard.gatewayId === null || part.gatewayId === null);

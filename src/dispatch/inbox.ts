@@ -32,6 +32,13 @@ interface Waiting {
   readonly done: (isStored: boolean) => void;
 }
 
+/** What a step has to do with its receipts. */
+interface Seen {
+  /** Messages to be reconciled. */
+  readonly touched: Set<number>;
+  readonly now: number;
+}
+
 export interface InboxParts {
   readonly spool: Spool;
   readonly reconciler: Reconciler;
@@ -95,9 +102,10 @@ export class Inbox {
     this.#prune(work);
     const touched = new Set<number>();
     this.#reportsTaken = Math.min(BATCH, this.#reports.length);
-    for (const report of this.#reports.slice(0, BATCH)) this.#keepReport(report, touched);
+    for (const report of this.#reports.slice(0, BATCH))
+      this.#keepReport(report, { touched, now: work.now });
     for (const one of this.#waiting.slice(0, BATCH)) {
-      this.#results.push(this.#store(one.receipt, touched));
+      this.#results.push(this.#store(one.receipt, { touched, now: work.now }));
     }
     for (const id of touched) this.#parts.reconciler.look(id, work);
   }
@@ -116,6 +124,7 @@ export class Inbox {
   distrust(): void {
     this.#results = [];
     this.#reportsTaken = 0;
+    this.#parts.spool.receipts.distrust();
     this.#unmatched = this.#parts.spool.receipts.countUnmatched();
   }
 
@@ -127,29 +136,30 @@ export class Inbox {
     }
   }
 
-  #store(receipt: Receipt, touched: Set<number>): boolean {
+  #store(receipt: Receipt, seen: Seen): boolean {
     const match = this.#match(receipt, this.#parts.isSigned);
     if (typeof match === 'string') return this.#keepUnmatched(receipt, match);
-    this.#keep(receipt, match, touched);
+    this.#keep(receipt, match, seen);
     return true;
   }
 
   /* The account may be used by others, too: their messages are none of ours. */
-  #keepReport(report: Receipt, touched: Set<number>): void {
+  #keepReport(report: Receipt, seen: Seen): void {
     const { receipts } = this.#parts.spool;
     const isForeign = report.clientRef !== null && receipts.byClientRef(report.clientRef) === null;
     const match = isForeign ? 'unmatched' : this.#match(report, true);
-    if (typeof match !== 'string') this.#keep(report, match, touched);
+    if (typeof match !== 'string') this.#keep(report, match, seen);
   }
 
-  #keep(receipt: Receipt, match: Match, touched: Set<number>): void {
-    const { spool, onIgnored } = this.#parts;
+  #keep(receipt: Receipt, match: Match, seen: Seen): void {
+    const { spool, reconciler, onIgnored } = this.#parts;
     if (spool.receipts.isKnown(match.messageId, receipt.digest)) {
       onIgnored('repeat');
       return;
     }
     spool.receipts.keep(receipt, match);
-    touched.add(match.messageId);
+    reconciler.hear(match, receipt, seen.now);
+    seen.touched.add(match.messageId);
   }
 
   #keepUnmatched(receipt: Receipt, reason: IgnoredReason): boolean {
@@ -159,26 +169,30 @@ export class Inbox {
     if (this.#unmatched >= UNMATCHED_MAX) return false;
     /* A stranger may have sent it: a hundred thousand of them must not fill the disk. */
     const raw = receipt.raw.slice(0, UNMATCHED_RAW_MAX);
-    const id = spool.receipts.keep({ ...receipt, raw }, null);
+    const { gatewayId, recipient } = receipt;
+    const isNamed = this.#parts.isSigned || recipient !== null;
+    const mayJoin = reason === 'unmatched' && isNamed && this.#mayLookUp(receipt, false);
+    const id = spool.receipts.keep({ ...receipt, raw }, null, mayJoin);
     this.#unmatched += 1;
-    if (reason === 'unmatched' && receipt.gatewayId !== null) {
-      reconciler.expect(receipt.gatewayId, id);
-    }
+    if (mayJoin && gatewayId !== null) reconciler.expect(gatewayId, id);
     return true;
   }
 
   /* The attempt it is about, or why there is none. */
   #match(receipt: Receipt, isTrusted: boolean): Match | IgnoredReason {
     const { receipts } = this.#parts.spool;
-    const { clientRef, gatewayId, apiKey } = receipt;
+    const { clientRef, gatewayId } = receipt;
     const proven = clientRef === null ? null : receipts.byClientRef(clientRef);
     if (proven !== null) return this.#misfit(receipt, proven, false) ?? proven;
-    /* The index that this needs is not made for a stranger. */
-    const mayLookUp = isTrusted || (apiKey !== null && this.#ours.has(apiKey));
-    if (gatewayId === null || !mayLookUp) return 'unmatched';
+    if (gatewayId === null || !this.#mayLookUp(receipt, isTrusted)) return 'unmatched';
     const found = receipts.byGatewayId(gatewayId);
     if (found === null) return 'unmatched';
     return this.#misfit(receipt, found, !isTrusted) ?? found;
+  }
+
+  /* The index that this needs is not made for a stranger. */
+  #mayLookUp({ apiKey }: Receipt, isTrusted: boolean): boolean {
+    return isTrusted || this.#parts.isSigned || (apiKey !== null && this.#ours.has(apiKey));
   }
 
   #misfit(receipt: Receipt, match: Match, mustName: boolean): IgnoredReason | null {
@@ -197,8 +211,8 @@ export class Inbox {
     const { spool, reconciler } = this.#parts;
     const pruned = spool.receipts.pruneUnmatched(now - UNMATCHED_S, PRUNE_BATCH);
     if (pruned < PRUNE_BATCH) this.#prunedAtMs = nowMs;
-    if (pruned === 0) return;
-    this.#unmatched -= pruned;
-    reconciler.forgetUnmatched();
+    /* Some were joined since. */
+    this.#unmatched = spool.receipts.countUnmatched();
+    if (pruned > 0) reconciler.forgetUnmatched();
   }
 }

@@ -7,13 +7,15 @@
  */
 import { NEXT, type State } from '../core/message.ts';
 import { predictParts } from '../core/parts.ts';
-import type { ResendPolicy } from '../core/receipt.ts';
+import { fateOf, type Receipt, type ResendPolicy, type Word } from '../core/receipt.ts';
 import { fold, hear, isAccepted, priceOf, type Outcome } from '../core/reconcile.ts';
 import { suppressionOfReceipt } from '../core/suppression.ts';
 import { deadlineOf } from '../core/judge-row.ts';
 import { messageDoubled, messageMoved } from '../events.ts';
 import type { Claim } from '../core/claim.ts';
 import type { DueRow } from '../spool/due.ts';
+import type { Ledger } from '../spool/ledger.ts';
+import type { Match, Receipts } from '../spool/receipts.ts';
 import type { Move } from '../spool/moves.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -82,6 +84,12 @@ export class Reconciler {
     if (isJoined || isEarly || isAnother) this.look(claim.id, work);
   }
 
+  /** A new word about a part: who asks for no more is heard at once, whatever becomes of the message. */
+  hear({ recipient }: Match, { status, code }: Receipt, now: number): void {
+    if (status === null || fateOf(status, false) !== 'undelivered') return;
+    this.#suppress(recipient, [{ status, code }], now);
+  }
+
   /** Folds all that is known of a message and moves it where that leads. */
   look(messageId: number, work: Work): void {
     const row = this.#spool.due.message(messageId);
@@ -90,7 +98,7 @@ export class Reconciler {
       this.#early.add(messageId);
       return;
     }
-    const outcome = this.#fold(row, false);
+    const outcome = this.#fold(row, row.state === 'unconfirmed');
     this.#looked.push(messageId);
     this.#noteDuplicates(row, outcome, work);
     this.#follow(row, outcome, work);
@@ -109,7 +117,8 @@ export class Reconciler {
 
   #fold(row: DueRow, isOver: boolean): Outcome {
     const { ledgers } = this.#spool;
-    const before = ledgers.read(row.id);
+    let before = ledgers.read(row.id);
+    if (this.#joinHeard(row, before.heard)) before = ledgers.read(row.id);
     const isEnough = this.#isEnough(row.recipient);
     const attempts = hear(before.attempts, before.heard, isEnough);
     const content = before.heard.length === 0 ? null : ledgers.content(row.id);
@@ -131,7 +140,11 @@ export class Reconciler {
   /* Each acceptance after the first is written down once. */
   #noteDuplicates(row: DueRow, { accepted }: Outcome, work: Work): void {
     if (accepted < 2) return;
-    const missing = accepted - 1 - this.#spool.ledgers.duplicates(row.id);
+    /* What this transaction has noted already is not in the table yet. */
+    const noted = work.entries.filter(
+      (entry) => entry.row.messageId === row.id && entry.row.event === 'message.duplicate',
+    );
+    const missing = accepted - 1 - this.#spool.ledgers.duplicates(row.id) - noted.length;
     for (let count = 0; count < missing; count += 1) {
       work.entries.push(
         messageDoubled(namedOf(row, this.#rules), { state: row.state, at: work.now }),
@@ -155,7 +168,7 @@ export class Reconciler {
   }
 
   #failed(row: DueRow, outcome: Outcome, work: Work): void {
-    this.#suppress(row, outcome, work.now);
+    this.#suppress(row.recipient, outcome.failures, work.now);
     const { resend } = this.#rules.receipts;
     if (resend === null || !this.#mayResend(row, outcome, resend, work.now)) return;
     const { ledgers } = this.#spool;
@@ -169,7 +182,8 @@ export class Reconciler {
 
   /* `expired` and `unknown` never cause a second send: the first may still have arrived. */
   #mayResend(row: DueRow, outcome: Outcome, resend: ResendPolicy, now: number): boolean {
-    if (outcome.isInPart || outcome.failures.length === 0 || row.cancelAsked !== null) return false;
+    const isTakenBack = row.cancelAsked !== null || row.state === 'cancelled';
+    if (outcome.isInPart || outcome.failures.length === 0 || isTakenBack) return false;
     const mayHelp = outcome.failures.every(
       ({ status, code }) => status !== 'expired' && code !== null && resend.codes.has(code),
     );
@@ -178,11 +192,11 @@ export class Reconciler {
     return !this.#spool.suppressions.has(row.recipient);
   }
 
-  #suppress(row: DueRow, { failures }: Outcome, now: number): void {
+  #suppress(recipient: string, failures: readonly Word[], now: number): void {
     if (!this.#rules.receipts.suppressAutomatically) return;
     for (const { code, status } of failures) {
       const reason = status === 'expired' ? null : suppressionOfReceipt(code);
-      if (reason !== null) this.#spool.suppressions.add(row.recipient, reason, now);
+      if (reason !== null) this.#spool.suppressions.add(recipient, reason, now);
     }
   }
 
@@ -201,21 +215,32 @@ export class Reconciler {
   /* An attempt that nobody answered gets as long to prove accepted as an uncertain message has. */
   #dueAt({ waitsForProof }: Outcome, since: number, now: number): number {
     const { uncertainAfterMs, receipts } = this.#rules.settle;
-    return waitsForProof ? now + uncertainAfterMs / 1000 : since + receipts.timeoutMs / 1000;
+    if (waitsForProof) return now + uncertainAfterMs / 1000;
+    return receipts.expect ? since + receipts.timeoutMs / 1000 : now;
+  }
+
+  /* A receipt with our client-ref names a part; others without one came before it. */
+  #joinHeard(row: DueRow, heard: Ledger['heard']): boolean {
+    if (this.#waiting.size === 0) return false;
+    return heard
+      .map(({ attempt, gatewayId }) =>
+        this.#joinPart(gatewayId, { messageId: row.id, attempt, recipient: row.recipient }),
+      )
+      .includes(true);
+  }
+
+  #joinPart(gatewayId: string | null, about: Parameters<Receipts['adopt']>[1]): boolean {
+    const ids = gatewayId === null ? undefined : this.#waiting.get(gatewayId);
+    if (gatewayId === null || ids === undefined) return false;
+    this.#joined.push(gatewayId);
+    return ids.map((id) => this.#spool.receipts.adopt(id, about)).includes(true);
   }
 
   /* Receipts without a client-ref that came before this answer. */
   #join(claim: Claim, parts: Ended['parts']): boolean {
-    let isJoined = false;
-    for (const { gatewayId } of parts) {
-      const ids = gatewayId === null ? undefined : this.#waiting.get(gatewayId);
-      if (gatewayId === null || ids === undefined) continue;
-      this.#joined.push(gatewayId);
-      for (const id of ids) {
-        this.#spool.receipts.adopt(id, { messageId: claim.id, attempt: claim.number });
-        isJoined = true;
-      }
-    }
-    return isJoined;
+    const { id: messageId, number: attempt, recipient } = claim;
+    return parts
+      .map(({ gatewayId }) => this.#joinPart(gatewayId, { messageId, attempt, recipient }))
+      .includes(true);
   }
 }

@@ -34,7 +34,7 @@ export class Ledgers {
   readonly #hear: Statement;
   readonly #find: Statement;
   readonly #price: Statement<[number | null, number, number | null]>;
-  readonly #count: Statement<[number, number]>;
+  readonly #count: Statement<[number, number, number]>;
   readonly #close: Statement<[number]>;
   readonly #restart: Statement<[number]>;
   readonly #duplicates: Statement<[number], number>;
@@ -64,7 +64,7 @@ export class Ledgers {
         attempt, number, gateway_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#price = db.prepare('UPDATE messages SET price = ? WHERE id = ? AND price IS NOT ?');
-    this.#count = db.prepare('UPDATE messages SET parts = ? WHERE id = ? AND parts IS NULL');
+    this.#count = db.prepare('UPDATE messages SET parts = ? WHERE id = ? AND parts IS NOT ?');
     this.#close = db.prepare(
       `UPDATE attempts SET closed = 1 WHERE message_id = ? AND EXISTS (SELECT 1 FROM parts
         WHERE parts.message_id = attempts.message_id AND parts.attempt = attempts.number
@@ -138,7 +138,7 @@ export class Ledgers {
 
   /** How many parts an attempt turned out to have whose answer did not say so. */
   setParts(messageId: number, parts: number): void {
-    this.#count.run(parts, messageId);
+    this.#count.run(parts, messageId, parts);
   }
 
   /** The message is started over: of attempts known to be accepted only `delivered` counts from here on. */

@@ -24,6 +24,9 @@ export interface UnmatchedRow {
   readonly recipient: string | null;
 }
 
+/** In `attempt` of an unmatched receipt: it is joined when an answer tells of its part. */
+const NO_ATTEMPT = 0;
+
 const REF = /^([0-9a-z]{1,11})\.([0-9a-z]{1,6})\.([0-9a-f]{20})$/;
 
 export class Receipts {
@@ -34,7 +37,7 @@ export class Receipts {
   readonly #known: Statement<[number, string], number>;
   readonly #knownUnmatched: Statement<[string], number>;
   readonly #unmatched: Statement<[], UnmatchedRow>;
-  readonly #adopt: Statement<[number, number, number]>;
+  readonly #adopt: Statement<[number, number, number, string]>;
   readonly #prune: Statement<[number, number]>;
   readonly #count: Statement<[], number>;
   readonly #hasAny: Statement<[number], number>;
@@ -64,10 +67,14 @@ export class Receipts {
       .pluck();
     const unmatched = 'FROM receipts INDEXED BY receipts_unmatched WHERE message_id IS NULL';
     this.#unmatched = db.prepare(
-      `SELECT id, gateway_id AS gatewayId, recipient ${unmatched} AND gateway_id IS NOT NULL`,
+      `SELECT id, gateway_id AS gatewayId, recipient ${unmatched} AND gateway_id IS NOT NULL
+        AND attempt = ${NO_ATTEMPT}`,
     );
     this.#count = db.prepare<[], number>(`SELECT count(*) ${unmatched}`).pluck();
-    this.#adopt = db.prepare('UPDATE receipts SET message_id = ?, attempt = ? WHERE id = ?');
+    this.#adopt = db.prepare(
+      `UPDATE receipts SET message_id = ?, attempt = ? WHERE id = ? AND message_id IS NULL
+        AND (recipient IS NULL OR recipient = ?)`,
+    );
     this.#prune = db.prepare(
       `DELETE FROM receipts WHERE id IN (SELECT id ${unmatched} AND received_at < ? LIMIT ?)`,
     );
@@ -101,8 +108,8 @@ export class Receipts {
     return row !== undefined;
   }
 
-  /** Keeps a receipt; `match` null = unmatched. Returns its id. */
-  keep(receipt: Receipt, match: Match | null): number {
+  /** Keeps a receipt; `match` null = unmatched, and `mayJoin` = an answer may tell whose. Returns its id. */
+  keep(receipt: Receipt, match: Match | null, mayJoin = false): number {
     const { lastInsertRowid } = this.#insert.run(
       receipt.receivedAt,
       receipt.gatewayId,
@@ -111,7 +118,7 @@ export class Receipts {
       receipt.code,
       match?.messageId ?? null,
       receipt.raw,
-      match?.attempt ?? null,
+      match?.attempt ?? (mayJoin ? NO_ATTEMPT : null),
       receipt.recipient,
       receipt.price,
       receipt.network,
@@ -120,9 +127,11 @@ export class Receipts {
     return Number(lastInsertRowid);
   }
 
-  /** An unmatched receipt turned out to be about this attempt. */
-  adopt(receiptId: number, { messageId, attempt }: Pick<Match, 'messageId' | 'attempt'>): void {
-    this.#adopt.run(messageId, attempt, receiptId);
+  /** An unmatched receipt turned out to be about this attempt; false = it names another recipient. */
+  adopt(receiptId: number, about: Omit<Match, 'account'>): boolean {
+    const { messageId, attempt, recipient } = about;
+    const digits = recipient.replace(/^\+/, '');
+    return this.#adopt.run(messageId, attempt, receiptId, digits).changes > 0;
   }
 
   /** Unmatched receipts that name a part. */
@@ -142,6 +151,11 @@ export class Receipts {
   /** Whether any receipt is about this message. */
   hasAny(messageId: number): boolean {
     return this.#hasAny.get(messageId) !== undefined;
+  }
+
+  /** The step was rolled back: an index that it made is gone. */
+  distrust(): void {
+    this.#part = null;
   }
 
   #preparePart(): Statement<[string], Match> {

@@ -46,12 +46,15 @@ describe('a word', () => {
 
   it('is a text in lower case, whatever came', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.constantFrom(...ALL, 'toString', 'constructor')), (s) => {
-        const word = wordOf(s);
-        expect(word).toBeTypeOf('string');
-        expect(wordOf(word)).toBe(word);
-        expect(wordOf(s.toUpperCase().toLowerCase())).toBe(wordOf(s.toUpperCase()));
-      }),
+      fc.property(
+        fc.oneof(fc.string(), fc.constantFrom(...ALL, 'toString', 'constructor')),
+        (s) => {
+          const word = wordOf(s);
+          expect(word).toBeTypeOf('string');
+          expect(wordOf(word)).toBe(word);
+          expect(wordOf(s.toUpperCase().toLowerCase())).toBe(wordOf(s.toUpperCase()));
+        },
+      ),
     );
   });
 });
@@ -81,13 +84,16 @@ describe('the fate of a part', () => {
 });
 
 describe('of two words about one part', () => {
-  it.each([true, false])('the same one holds in every order (accepted is enough: %s)', (isEnough) => {
-    fc.assert(
-      fc.property(anyWordOrNone, anyWordOrNone, (a, b) => {
-        expect(join(a, b, isEnough)).toEqual(join(b, a, isEnough));
-      }),
-    );
-  });
+  it.each([true, false])(
+    'the same one holds in every order (accepted is enough: %s)',
+    (isEnough) => {
+      fc.assert(
+        fc.property(anyWordOrNone, anyWordOrNone, (a, b) => {
+          expect(join(a, b, isEnough)).toEqual(join(b, a, isEnough));
+        }),
+      );
+    },
+  );
 
   it.each([true, false])('it does not matter which are joined first (%s)', (isEnough) => {
     fc.assert(
@@ -98,15 +104,18 @@ describe('of two words about one part', () => {
     );
   });
 
-  it.each([true, false])('a word said twice is said once, and no word changes none (%s)', (isEnough) => {
-    fc.assert(
-      fc.property(anyWordOrNone, (a) => {
-        expect(join(a, a, isEnough)).toEqual(a);
-        expect(join(a, null, isEnough)).toEqual(a);
-        expect(join(null, a, isEnough)).toEqual(a);
-      }),
-    );
-  });
+  it.each([true, false])(
+    'a word said twice is said once, and no word changes none (%s)',
+    (isEnough) => {
+      fc.assert(
+        fc.property(anyWordOrNone, (a) => {
+          expect(join(a, a, isEnough)).toEqual(a);
+          expect(join(a, null, isEnough)).toEqual(a);
+          expect(join(null, a, isEnough)).toEqual(a);
+        }),
+      );
+    },
+  );
 
   it('it is one of the two', () => {
     fc.assert(

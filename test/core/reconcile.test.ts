@@ -96,7 +96,11 @@ describe('an attempt that was answered', () => {
       outcome([answered(1)], [word('1-p1', 'failed', { code })]).reason;
     expect(failedWith(8)).toBe('network-error');
     expect(failedWith(9)).toBe('illegal-number');
-    expect([failedWith(0), failedWith(1), failedWith(null)]).toEqual(['failed', 'failed', 'failed']);
+    expect([failedWith(0), failedWith(1), failedWith(null)]).toEqual([
+      'failed',
+      'failed',
+      'failed',
+    ]);
     expect(failedWith(777)).toBe('failed');
   });
 
@@ -269,7 +273,10 @@ describe('an attempt of before the message was started over', () => {
     const failed2 = word('2-p1', 'failed');
     expect(outcome(attempts, [failed2]).to).toBe('undelivered');
     expect(outcome(attempts, [failed1]).to).toBe('await-receipt');
-    expect(outcome(attempts, [delivered1, failed2])).toMatchObject({ to: 'delivered', accepted: 2 });
+    expect(outcome(attempts, [delivered1, failed2])).toMatchObject({
+      to: 'delivered',
+      accepted: 2,
+    });
   });
 
   it('counts wholly when nothing had proven it accepted', () => {
@@ -474,7 +481,15 @@ const anyPart = fc.record({
   isPriced: fc.boolean(),
   words: fc.array(
     fc.record({
-      status: fc.constantFrom('delivered', ...BAD, 'accepted', 'buffered', 'unknown', 'parked', null),
+      status: fc.constantFrom(
+        'delivered',
+        ...BAD,
+        'accepted',
+        'buffered',
+        'unknown',
+        'parked',
+        null,
+      ),
       code: fc.constantFrom(null, 0, 2, 8, 9),
       isPriced: fc.boolean(),
       hasId: fc.boolean(),
@@ -545,7 +560,9 @@ const anyMessage = fc
       policy,
       cut,
       once: keyed.toSorted((a, b) => a.key - b.key).map(({ heard }) => heard),
-      other: [...new Set(keyed.toSorted((a, b) => a.otherKey - b.otherKey))].map((one) => one.heard),
+      other: [...new Set(keyed.toSorted((a, b) => a.otherKey - b.otherKey))].map(
+        (one) => one.heard,
+      ),
     };
   });
 
