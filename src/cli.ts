@@ -45,6 +45,7 @@ const send: Load = async () => (await import('./commands/send.ts')).sendCommand(
 const importCsv: Load = async () => (await import('./commands/import.ts')).importCommand();
 const list: Load = async () => (await import('./commands/list.ts')).listCommand();
 const show: Load = async () => (await import('./commands/show.ts')).showCommand();
+const why: Load = async () => (await import('./commands/why.ts')).whyCommand();
 const stats: Load = async () => (await import('./commands/stats.ts')).statsCommand();
 const codes: Load = async () => (await import('./commands/codes.ts')).codesCommand();
 const cancel: Load = async () => (await import('./commands/cancel.ts')).cancelCommand();
@@ -59,7 +60,7 @@ const suppressed: Load = async () => (await import('./commands/suppressed.ts')).
 const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<string, Load>>])[] = [
   ['Running:', { init, check, run, demo, sandbox }],
   ['Sending:', { send, import: importCsv }],
-  ['Looking:', { list, show, stats, codes }],
+  ['Looking:', { list, show, why, stats, codes }],
   ['Steering:', { cancel, requeue, pause, resume, suppress, unsuppress, suppressed }],
 ];
 

@@ -14,6 +14,8 @@ import type { Work } from './work.ts';
 
 /** Receipts written in one step. */
 const BATCH = 128;
+/** A receipt waits so long for others, or for a step that comes anyway: a commit for each would cost the drain. */
+const GATHER_MS = 2;
 /** Whoever brings a receipt waits at most so long. */
 const PATIENCE_MS = 8_000;
 /** Unmatched receipts that are kept, and for how long. */
@@ -64,6 +66,11 @@ export class Inbox {
   #results: boolean[] = [];
   #unmatched: number;
   #prunedAtMs = -Infinity;
+  #timer: NodeJS.Timeout | null = null;
+  readonly #gathered = (): void => {
+    this.#timer = null;
+    if (this.size > 0) this.#parts.kick();
+  };
 
   constructor(parts: InboxParts) {
     this.#parts = parts;
@@ -86,7 +93,7 @@ export class Inbox {
     return new Promise((resolve) => {
       const since = this.#parts.clock.monotonicMs();
       this.#waiting.push({ receipt, done: resolve, since });
-      this.#parts.kick();
+      this.#timer ??= setTimeout(this.#gathered, GATHER_MS);
     });
   }
 

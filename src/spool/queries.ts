@@ -165,3 +165,9 @@ export function openControlRows(db: Database): readonly ControlRow[] {
     .prepare(`SELECT ${CONTROL_COLUMNS} FROM control WHERE done_at IS NULL ORDER BY id LIMIT 1000`)
     .all() as ControlRow[];
 }
+
+/** When the daemon looks at a message again (Unix seconds); null = it is ready, or final, or not there. */
+export function dueOf(db: Database, id: number): number | null {
+  const sql = 'SELECT due_at FROM messages WHERE id = ?';
+  return db.prepare<[number], number | null>(sql).pluck().get(id) ?? null;
+}

@@ -377,6 +377,7 @@ export class Bench {
       defaultSenders: new Map([['main', 'AcmeInc']]),
       defaultAccount: 'main',
       receipts: { ...none, ...receipts },
+      holds: null,
       waitMaxMs: 1_800_000,
     };
   }

@@ -1,0 +1,101 @@
+/** `why`: what one message is waiting for, and when it will go, in one sentence or two. */
+import { Command } from 'commander';
+import { deadlineOf } from '../core/judge-row.ts';
+import { stripControls } from '../core/mask.ts';
+import { CommandError } from '../exit-codes.ts';
+import { dueOf, messageOf, type MessageRow } from '../spool/queries.ts';
+import { print, printJson } from '../terminal/print.ts';
+import { isoTime, localTime } from '../terminal/times.ts';
+import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
+import { outlookOf, type Outlook } from './outlook.ts';
+import { parseId } from './show.ts';
+
+export function whyCommand(): Command {
+  return new Command('why')
+    .summary('what one message waits for, and when it will go')
+    .description(
+      'Says why a message is in its state and, while it waits, what it is waiting for, how many go ' +
+        'first, when it will go, and whether that is before it expires. An estimate: rows that are ' +
+        'dropped later and go earlier, and other users of the account, are not in it.',
+    )
+    .argument('<id>', 'id of the message', parseId)
+    .option('--json', 'one JSON document')
+    .addHelpText('after', '\nExample:\n  $ sms-spoold why 41')
+    .action(why);
+}
+
+async function why(id: number, options: { readonly json?: true }, command: Command): Promise<void> {
+  using spool = openToRead(command);
+  const row = messageOf(spool.db, id);
+  if (row === null) throw new CommandError(`there is no message ${id} (never dropped, or pruned)`);
+  const now = Date.now() / 1000;
+  const answer = answerOf(spool, row, now);
+  if (options.json) {
+    await printJson({
+      id,
+      state: row.state,
+      reason: row.reason,
+      waiting_for: answer.waitsFor,
+      ahead: answer.ahead,
+      rate: answer.rate,
+      goes_at: isoTime(answer.goesAt),
+      expires_at: isoTime(answer.deadline),
+    });
+    return;
+  }
+  await print(`${stripControls(sentence(row, answer, now))}\n`);
+}
+
+interface Answer extends Outlook {
+  /** Unix seconds; null = it does not expire any more. */
+  readonly deadline: number | null;
+}
+
+const NOTHING = { ahead: null, rate: null, goesAt: null, deadline: null };
+
+function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
+  const dueAt = dueOf(spool.db, row.id);
+  if (row.state !== 'queued' && row.state !== 'retry') {
+    return { ...NOTHING, waitsFor: waitsOutside(row, dueAt) };
+  }
+  const { validityMs } = spool.config.messages;
+  const dates = { expiresAt: row.expires_at, sendAt: row.send_at, createdAt: row.created_at };
+  const deadline = deadlineOf(dates, validityMs);
+  if (dueAt !== null) {
+    return { ...NOTHING, waitsFor: `its time, ${localTime(dueAt)}`, goesAt: dueAt, deadline };
+  }
+  return { ...outlookOf(spool.db, row, { defaults: defaultsOf(spool.config), now }), deadline };
+}
+
+/* What states wait for that are not about to send. */
+function waitsOutside(row: MessageRow, dueAt: number | null): string {
+  const until = dueAt === null ? '' : ` until ${localTime(dueAt)} at the latest`;
+  switch (row.state) {
+    case 'sending':
+      return 'the gateway’s answer to the request that is out';
+    case 'uncertain':
+      return `a receipt that would prove it accepted, or the next look at it${until}`;
+    case 'await-receipt':
+      return `its last receipt${until}`;
+    default:
+      return 'nothing: this is final';
+  }
+}
+
+function sentence(row: MessageRow, answer: Answer, now: number): string {
+  const reason = row.reason === null ? '' : ` (${row.reason})`;
+  const clauses = [`${row.state}${reason} since ${localTime(row.updated_at)}`];
+  clauses.push(`waiting for ${answer.waitsFor}`);
+  const { goesAt, deadline } = answer;
+  if (goesAt !== null && goesAt > now) clauses.push(`goes at about ${localTime(goesAt)}`);
+  if (deadline !== null) {
+    const makesIt =
+      goesAt === null
+        ? ''
+        : goesAt < deadline
+          ? ', so it will make it'
+          : ', so it will not make it';
+    clauses.push(`expires ${localTime(deadline)}${makesIt}`);
+  }
+  return clauses.join('; ');
+}

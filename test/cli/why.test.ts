@@ -1,0 +1,68 @@
+/** `why`: one causal answer for each state, with an estimate while a message waits. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Program } from './program.ts';
+
+let program: Program;
+
+beforeEach(() => {
+  program = new Program().init();
+  program.exec(
+    `INSERT INTO accounts (name, since, configured_rate) VALUES ('main', 1795425300, 30)`,
+  );
+});
+
+afterEach(() => program[Symbol.dispose]());
+
+const why = async (id: number): Promise<string> => (await program.run(['why', String(id)])).stdout;
+
+describe('why', () => {
+  it('counts who goes first on the account, and says when it will go', async () => {
+    program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 301)
+      INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n`);
+    const { stdout } = await program.run(['why', '301', '--json']);
+    const answer = JSON.parse(stdout) as Record<string, unknown>;
+    expect(answer).toMatchObject({ state: 'queued', ahead: 300, rate: 30 });
+    const seconds = (Date.parse(String(answer['goes_at'])) - Date.now()) / 1000;
+    expect(seconds).toBeGreaterThan(8);
+    expect(seconds).toBeLessThan(11);
+    expect(await why(301)).toMatch(
+      /^queued since .*; waiting for account main \(30\/s, 300 ahead\); goes at about .*; expires .*, so it will make it\n$/,
+    );
+  });
+
+  it('names the sender where that is what it waits for, and says that it will not make it', async () => {
+    program.exec(`
+      INSERT INTO senders (account, sender, since, configured_rate) VALUES ('main', '12015550123', 1795425300, 1);
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 213)
+      INSERT INTO messages (recipient, text, sender, expires_at)
+        SELECT 447700900000 + i, 'Hello', '12015550123', unixepoch('subsec') + 60 FROM n`);
+    expect(await why(213)).toMatch(
+      /waiting for sender 12015550123 \(1\/s, 212 ahead\); goes at about .*, so it will not make it\n$/,
+    );
+  });
+
+  it('says who stopped the account or the sender', async () => {
+    program.exec(`
+      INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hello');
+      UPDATE accounts SET state = 'suspended', reason = 'quota-exceeded', next_probe_at = 1795425400`);
+    expect(await why(1)).toMatch(
+      /waiting for account main, suspended \(quota-exceeded\) since .*, tried again at /,
+    );
+  });
+
+  it('says what other states wait for', async () => {
+    program.exec(`
+      INSERT INTO messages (recipient, text, send_at) VALUES ('447700900000', 'a', 4000000000);
+      INSERT INTO messages (recipient, text) VALUES ('447700900000', 'b'), ('447700900000', 'c'), ('447700900000', 'd');
+      UPDATE messages SET state = 'await-receipt', reason = 'accepted', due_at = 4000000000 WHERE id = 2;
+      UPDATE messages SET state = 'delivered', reason = 'receipt-delivered' WHERE id = 3`);
+    expect(await why(1)).toMatch(/^queued since .*; waiting for its time, 2096-.*; expires 2096-/);
+    expect(await why(2)).toMatch(
+      /^await-receipt \(accepted\).*; waiting for its last receipt until 2096-/,
+    );
+    expect(await why(3)).toMatch(/^delivered .*; waiting for nothing: this is final\n$/);
+    const { code, stderr } = await program.run(['why', '99']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('there is no message 99');
+  });
+});
