@@ -4,20 +4,19 @@
  *
  * Always holds: the spool is owned before it is opened for work, and given up last.
  */
-import { ACTIVE, type GateState } from './core/gate.ts';
-import { AccountHealth } from './core/health.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
 import { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { holdRulesOf } from './dispatch/holds.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
+import { balanceAnswer, guarded, recall } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
 import type { Rules } from './dispatch/work.ts';
 import { limitLearned, type Entry } from './events.ts';
 import { fetchBalance, fetchLimit } from './gateway/account-api.ts';
 import { VonageGateway } from './gateway/vonage.ts';
 import { Ownership } from './spool/ownership.ts';
-import type { GateRow } from './spool/gates.ts';
 import { Spool } from './spool/spool.ts';
 import { Reception } from './reception.ts';
 import { StatusLog, type Output } from './status-log.ts';
@@ -138,8 +137,10 @@ export class Daemon implements AsyncDisposable {
     const opening: Entry[] = [];
     let kick = (): void => undefined;
     for (const account of this.#config.accounts) {
-      limits.set(account.name, { configuredRate: account.rate, concurrency: account.concurrency });
-      const rate = await this.#rateOf(account, spool, opening);
+      const { name, rate: configuredRate, concurrency } = account;
+      const ceiling = await this.#rateOf(account, spool, opening);
+      limits.set(name, { configuredRate, concurrency, ceiling });
+      const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);
       desks.set(
         account.name,
         this.#desk(account, rate, () => kick()),
@@ -191,7 +192,7 @@ export class Daemon implements AsyncDisposable {
       this.#asked.set(account.name, limit.rate);
       return limit.rate;
     }
-    const rate = spool.gates.learnedRate(account.name) ?? DEFAULT_RATE;
+    const rate = Math.max(spool.gates.learnedRate(account.name) ?? 0, DEFAULT_RATE);
     const warning =
       `accounts.${account.name}.rate is left out, and the account could not be asked ` +
       `(${limit.detail}); ${rate} requests a second are taken for granted`;
@@ -200,14 +201,14 @@ export class Daemon implements AsyncDisposable {
   }
 
   #desk(account: AccountConfig, rate: number, onReady: () => void): Desk {
-    const { monotonicMs } = this.#clock;
+    const { monotonicMs, now } = this.#clock;
     return new Desk({
       name: account.name,
       defaultSender: account.sender,
-      gateway: new VonageGateway({ ...account, now: this.#clock.now }),
+      ...guarded(new VonageGateway({ ...account, now }), this.#config.safety, now),
       pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
       slots: new Slots(account.concurrency, this.#options.onFatal),
-      health: new AccountHealth(),
+      reserve: this.#config.fairness.reserve,
       senderRate: (sender) => account.senders.get(sender)?.rate ?? null,
       senderPacer: (limit, onGrant) =>
         new Pacer({ rate: senderPaceOf(limit), monotonicMs, onGrant }),
@@ -218,16 +219,16 @@ export class Daemon implements AsyncDisposable {
   /* Rows of configured accounts exist; what was suspended or paused before a restart still is. */
   async #writeGates(spool: Spool, desks: ReadonlyMap<string, Desk>): Promise<void> {
     const now = this.#clock.now();
-    for (const row of spool.gates.all()) {
-      desks.get(row.account)?.health.restore(row.sender, gateOf(row));
-    }
+    recall(spool, desks, now);
     const write = (): object => {
       for (const row of spool.gates.all()) {
         if (row.sender === null && !desks.has(row.account)) spool.gates.forget(row.account);
       }
       for (const account of this.#config.accounts) {
         const { name } = account;
-        const learnedRate = this.#asked.get(name) ?? spool.gates.learnedRate(name);
+        const asked = this.#asked.get(name) ?? null;
+        const learned = spool.gates.learnedRate(name) ?? asked;
+        const learnedRate = learned === null ? null : Math.min(learned, asked ?? learned);
         const rates = { learnedRate, now, account: name };
         spool.gates.writeRate({ ...rates, sender: null, configuredRate: account.rate });
         for (const [sender, { rate }] of account.senders) {
@@ -245,7 +246,7 @@ export class Daemon implements AsyncDisposable {
     const account = this.#config.accounts.find((one) => one.name === name);
     if (account === undefined) return { kind: 'unknown' };
     const balance = await fetchBalance(account);
-    if (balance.ok) return { kind: 'balance', euros: balance.balance };
+    if (balance.ok) return balanceAnswer(balance.balance, this.#started?.desks.get(name)?.health);
     const isNo = balance.reason === 'wrong-credentials' || balance.reason === 'unreachable';
     return { kind: isNo ? 'refused' : 'unknown' };
   }
@@ -269,22 +270,8 @@ function rulesOf(config: Config): Rules {
     },
     validityMs: messages.validityMs,
     defaultAccount: config.defaultAccount,
+    holds: holdRulesOf({ quiet: config.quiet, ...config.safety }),
     defaultSenders: new Map(config.accounts.map(({ name, sender }) => [name, sender])),
     waitMaxMs: retry.maxDelayMs,
-  };
-}
-
-function gateOf(row: GateRow): GateState {
-  if (row.state === 'paused') return { kind: 'paused', since: row.since };
-  if (row.state === 'active') return ACTIVE;
-  return {
-    kind: 'suspended',
-    reason: row.reason ?? 'unknown',
-    since: row.since,
-    by: 'time',
-    delayMs: 1_000,
-    nextProbeAt: row.nextProbeAt ?? row.since,
-    isHalfOpen: false,
-    probeId: null,
   };
 }

@@ -191,20 +191,36 @@ export function throttled(
   };
 }
 
-/** The account's real limit became known, or differs from what was configured (requests per second). */
+/**
+ * The account's real limit became known, or what is available to us differs from what was configured or
+ * said before (requests per second). `sinceAt` (Unix seconds): it was learned from refusals, since then.
+ */
 export function limitLearned(
   account: string,
-  facts: { readonly at: number; readonly configured: number | null; readonly limit: number },
+  facts: {
+    readonly at: number;
+    readonly configured: number | null;
+    readonly limit: number;
+    readonly sinceAt?: number;
+  },
 ): Entry {
+  const { at, configured, limit, sinceAt } = facts;
+  const isLess = configured !== null && limit < configured;
+  const remedy =
+    isLess && sinceAt !== undefined ? sharedWith(configured, limit, sinceAt) : undefined;
   return {
-    row: laneRow(account, null, facts.at, {
-      event: 'account.limit',
-      to: null,
-      reason: `${facts.limit}/s`,
-    }),
-    level: facts.configured !== null && facts.limit < facts.configured ? 'warn' : 'info',
-    details: { configured: facts.configured ?? undefined, limit: facts.limit },
+    row: laneRow(account, null, at, { event: 'account.limit', to: null, reason: `${limit}/s` }),
+    level: isLess ? 'warn' : 'info',
+    details: { configured: configured ?? undefined, limit, remedy },
   };
+}
+
+function sharedWith(configured: number, limit: number, sinceAt: number): string {
+  const since = isoOf(sinceAt)?.slice(11, 16) ?? '';
+  return (
+    `configured ${configured}/s, available ${limit}/s since ${since} UTC: ` +
+    'is another client using this account?'
+  );
 }
 
 /** Rows name an account that is not configured: they wait for a reload or their deadline. */

@@ -36,6 +36,7 @@ export function statsCommand(): Command {
       }
       const parts = [
         stateTable(statistics, now),
+        lateLine(statistics),
         laneTable(statistics),
         controlTable(statistics),
         unmatchedLine(statistics),
@@ -57,12 +58,18 @@ async function printDocuments(statistics: Statistics, now: number): Promise<void
       ...scheduled,
     });
   }
+  await printJson({ kind: 'late', count: statistics.late });
   for (const lane of statistics.lanes) {
     const times = { since: isoTime(lane.since), next_probe_at: isoTime(lane.next_probe_at) };
     await printJson({ kind: lane.sender === null ? 'account' : 'sender', ...lane, ...times });
   }
   await printJson({ kind: 'unmatched-receipts', count: statistics.unmatched });
   for (const row of statistics.control) await printJson({ kind: 'control', ...jsonOf(row) });
+}
+
+function lateLine({ late }: Statistics): string | null {
+  if (late === 0) return null;
+  return `${late.toLocaleString('en')} cannot make their deadline at the present rate.`;
 }
 
 /* Of a few it is worth knowing; of many, that something is wrong. */

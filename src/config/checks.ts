@@ -9,6 +9,7 @@ import { describe, quote } from './found.ts';
 import { inside, refuse, warn, type Place } from './reading.ts';
 import { SECRET_FORMS } from './secrets.ts';
 import { isTable, type RawTable } from './tables.ts';
+import { parseTimeOfDayMinutes } from './values.ts';
 
 /** The gateway itself gives up on a message after this (ttl's default). */
 const GATEWAY_TIMEOUT = '72h';
@@ -53,6 +54,13 @@ export function checkListeners(document: RawTable, place: Place): void {
 export function checkNotify(notify: RawTable, place: Place): void {
   if (notify['url'] === null || notify['secret'] !== null) return;
   refuse(inside(place, 'secret'), `a secret to sign with, ${SECRET_FORMS}`, 'nothing');
+}
+
+/** A quiet time is neither empty nor the whole day. */
+export function checkQuiet(quiet: RawTable, place: Place): void {
+  const { from, to } = quiet;
+  if (parseTimeOfDayMinutes(to) === null || from !== to) return;
+  refuse(inside(place, 'to'), 'another time than from', describe(to));
 }
 
 /** Delays grow from the first to the longest. */

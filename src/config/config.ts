@@ -5,6 +5,8 @@
  */
 import type { Route } from '../core/verdict.ts';
 import type { ResendPolicy } from '../core/receipt.ts';
+import type { QuietRule } from '../core/quiet.ts';
+import type { RecipientLimit } from '../core/safety.ts';
 import type { UncertainPolicy } from '../core/message.ts';
 
 export type SignatureMethod = 'md5hash' | 'md5' | 'sha1' | 'sha256' | 'sha512';
@@ -74,11 +76,27 @@ export interface Config {
     /** Whether a recipient that can never be reached is suppressed by itself. */
     readonly automatic: boolean;
   };
+  /** Empty = there are no quiet hours. */
+  readonly quiet: readonly QuietRule[];
+  /** What is allowed beyond what the gateway does; null = anything. */
+  readonly safety: {
+    readonly perRecipient: RecipientLimit | null;
+    readonly collapseMs: number | null;
+    /** EUR, per account, from midnight to midnight in `zone`. */
+    readonly spendPerDay: number | null;
+    readonly zone: string;
+    /** EUR. */
+    readonly minBalance: number | null;
+  };
   readonly admin: { readonly listen: string };
   readonly messages: {
     readonly validityMs: number;
     readonly onUncertain: UncertainPolicy;
     readonly uncertainAfterMs: number;
+  };
+  readonly fairness: {
+    /** The share of an account's permits for lower priorities than the highest that waits, 0 to 0.5. */
+    readonly reserve: number;
   };
   readonly retry: {
     readonly maxAttempts: number;

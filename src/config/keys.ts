@@ -11,6 +11,7 @@ import {
   checkDelays,
   checkListeners,
   checkNotify,
+  checkQuiet,
   checkTimeout,
 } from './checks.ts';
 import { duration, durationOrNever } from './durations.ts';
@@ -22,6 +23,7 @@ import {
   optional,
   required,
   tableOf,
+  tablesOf,
   withDefault,
   type Key,
   type Kind,
@@ -40,10 +42,15 @@ import {
   prefix,
   rate,
   receiptCode,
+  recipientLimit,
   sender,
   statusCode,
+  timeOfDay,
+  TIME_OF_DAY,
   urlPath,
   webhookUrl,
+  zone,
+  ZONE,
 } from './values.ts';
 
 const signatureMethod = oneOf(['md5hash', 'md5', 'sha1', 'sha256', 'sha512']);
@@ -115,6 +122,27 @@ const notify = tableOf(
   checkNotify,
 );
 
+const quiet = tableOf(
+  {
+    from: required(timeOfDay, TIME_OF_DAY),
+    to: required(timeOfDay, TIME_OF_DAY),
+    zone: required(zone, ZONE),
+    prefixes: withDefault(listOf(prefix, 'a list of prefixes, such as ["44"]'), []),
+    below_priority: withDefault(integer(1, 10), 7),
+  },
+  checkQuiet,
+);
+
+const safety = tableOf({
+  per_recipient: optional(recipientLimit),
+  collapse: optional(duration('1s', '30d')),
+  spend_per_day: optional(number(0.01, 1_000_000)),
+  zone: withDefault(zone, 'UTC'),
+  min_balance: optional(number(0.01, 1_000_000)),
+});
+
+const fairness = tableOf({ reserve: withDefault(number(0, 0.5), 0.1) });
+
 const messages = tableOf({
   validity: withDefault(duration('1s'), '24h'),
   on_uncertain: withDefault(oneOf(['resend', 'hold']), 'resend'),
@@ -145,7 +173,10 @@ export const KEYS = {
   notify: withDefault(notify, {}),
   suppress: withDefault(tableOf({ automatic: withDefault(flag, true) }), {}),
   admin: withDefault(tableOf({ listen: withDefault(listen, '127.0.0.1:8027') }), {}),
+  quiet: optional(tablesOf(quiet)),
+  safety: withDefault(safety, {}),
   messages: withDefault(messages, {}),
+  fairness: withDefault(fairness, {}),
   retry: withDefault(retry, {}),
   classify: withDefault(namedBy(statusCode, route), {}),
   log: withDefault(log, {}),

@@ -61,12 +61,15 @@ function assemble({ file }: Document, settings: Settings, warnings: readonly str
     reconcile: { reports: settings.reconcile.reports, baseUrl: settings.reconcile.base_url },
     notify: makeNotify(settings.notify),
     suppress: settings.suppress,
+    quiet: makeQuiet(settings.quiet),
+    safety: makeSafety(settings.safety),
     admin: settings.admin,
     messages: {
       validityMs: messages.validity,
       onUncertain: messages.on_uncertain,
       uncertainAfterMs: messages.uncertain_after,
     },
+    fairness: settings.fairness,
     retry: {
       maxAttempts: retry.max_attempts,
       firstDelayMs: retry.first_delay,
@@ -105,6 +108,26 @@ function makeReceipts(receipts: Settings['receipts']): Config['receipts'] {
     timeoutMs: receipts.timeout,
     acceptedIsEnough: receipts.accepted_is_enough,
     resend: resend && { codes: new Set(resend.codes), afterMs: resend.after, times: resend.times },
+  };
+}
+
+function makeQuiet(tables: Settings['quiet']): Config['quiet'] {
+  return (tables ?? []).map(({ from, to, zone, prefixes, below_priority }) => ({
+    fromMinutes: from,
+    toMinutes: to,
+    zone,
+    prefixes,
+    belowPriority: below_priority,
+  }));
+}
+
+function makeSafety(safety: Settings['safety']): Config['safety'] {
+  return {
+    perRecipient: safety.per_recipient,
+    collapseMs: safety.collapse,
+    spendPerDay: safety.spend_per_day,
+    zone: safety.zone,
+    minBalance: safety.min_balance,
   };
 }
 

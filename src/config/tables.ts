@@ -87,6 +87,20 @@ export function tableOf<T extends Table>(keys: T, check: Check = () => undefined
   return { read, keys, isNamed: false };
 }
 
+/** Any number of tables with the same keys, `[[name]]`; each is told by its place in the list. */
+export function tablesOf<T extends Table>(
+  table: Kind<Values<T>> & { readonly keys: Table | null },
+): Kind<readonly Values<T>[]> {
+  const read = (value: unknown, place: Place): Read<readonly Values<T>[]> => {
+    const expected = `one or more tables, [[${place.key}]]`;
+    const isTables = Array.isArray(value) && value.every((one) => isTable(one));
+    return isTables
+      ? listOf(table, expected).read(value, place)
+      : refuse(place, expected, describeConcealed(value));
+  };
+  return { read, keys: table.keys, isNamed: false };
+}
+
 /** A table whose names the operator chooses: `name` reads each name, `item` what it holds. */
 export function namedBy<N, T>(
   name: Kind<N>,

@@ -5,10 +5,13 @@
  */
 import { isIP, isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
+import type { RecipientLimit } from '../core/safety.ts';
+import { parseDurationMs } from './durations.ts';
 import { describe, describeConcealed } from './found.ts';
 import { plain, type Kind } from './tables.ts';
 import type { Place, Read } from './reading.ts';
 
+const WINDOW_MAX_MS = 30 * 86_400_000;
 const MOST_PER_SECOND = 1_000_000;
 
 export const flag: Kind<boolean> = plain('true or false', (value) =>
@@ -86,6 +89,31 @@ export const rate: Kind<number> = plain(
   },
 );
 
+/** A time of day as "HH:MM", in minutes past midnight. */
+export const TIME_OF_DAY = 'a time of day from "00:00" to "23:59" in quotes, such as "21:00"';
+export const timeOfDay: Kind<number> = plain(TIME_OF_DAY, (value) => {
+  const minutes = parseTimeOfDayMinutes(value);
+  return minutes === null ? null : { value: minutes };
+});
+
+/** A time zone, of which summer time is known. An offset such as "+01:00" knows none. */
+export const ZONE = 'a time zone by its IANA name, such as "Europe/London" or "UTC"';
+export const zone: Kind<string> = plain(ZONE, (value) =>
+  typeof value === 'string' && /^[A-Za-z]/.test(value) && isZone(value) ? { value } : null,
+);
+
+/** So many messages to one recipient: "5/h", "5/10m", "20/d". */
+export const recipientLimit: Kind<RecipientLimit> = plain(
+  'how many messages in what time, 1 to 1000 in at most 30 days, such as "5/h" or "5/10m"',
+  (value) => {
+    const form = /^([1-9]\d{0,3})\/(\d*)(s|m|h|d)$/;
+    const [, count, length, unit] = (typeof value === 'string' ? form.exec(value) : null) ?? [];
+    const windowMs = parseDurationMs(`${length === '' ? 1 : (length ?? '')}${unit ?? ''}`) ?? 0;
+    const isRight = Number(count) <= 1_000 && windowMs >= 1_000 && windowMs <= WINDOW_MAX_MS;
+    return isRight ? { value: { messages: Number(count), windowMs } } : null;
+  },
+);
+
 /** HOST:PORT, the port 0 meaning any free one. */
 export const listen: Kind<string> = plain(
   'an address to listen on, "HOST:PORT" with a port from 0 (any free one) to 65535, ' +
@@ -144,6 +172,21 @@ function parseRate(value: unknown): number | null {
   if (isNumber(value)) return value;
   const count = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\/s$/.exec(value)?.[1] : undefined;
   return count === undefined ? null : Number(count);
+}
+
+/** Minutes past midnight; null = no time of day of the form "HH:MM". */
+export function parseTimeOfDayMinutes(value: unknown): number | null {
+  const form = /^([01]\d|2[0-3]):([0-5]\d)$/;
+  const [, hours, minutes] = (typeof value === 'string' ? form.exec(value) : null) ?? [];
+  return hours === undefined ? null : Number(hours) * 60 + Number(minutes);
+}
+
+function isZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
 }
 
 function isAddress(value: string): boolean {

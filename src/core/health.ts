@@ -19,44 +19,32 @@ import {
   type GateState,
   type ProbeSchedule,
 } from './gate.ts';
+import type { GateChange, HealthClaim, Judged } from './judged.ts';
+import type { Budget, Stop } from './safety.ts';
 import { Streaks } from './streaks.ts';
 import { Suspects } from './suspects.ts';
 import type { Verdict } from './verdict.ts';
 
+export type { GateChange, HealthClaim, Judged } from './judged.ts';
+
 /** Unanswered requests in a row that mean the gateway is down. */
 const UNANSWERED_LIMIT = 5;
-
-export interface HealthClaim {
-  readonly id: number;
-  readonly recipient: string;
-  readonly sender: string;
-  /** Unix seconds. */
-  readonly claimedAt: number;
-}
-
-/** A change to write down: `event` null = the row changes without a line of its own. */
-export interface GateChange {
-  /** Null = the account itself. */
-  readonly sender: string | null;
-  readonly gate: GateState;
-  readonly event: 'suspended' | 'resumed' | 'paused' | null;
-  readonly reason: string | null;
-}
-
-export interface Judged {
-  readonly verdict: Verdict;
-  readonly changes: readonly GateChange[];
-}
 
 const NO_CHANGES: readonly GateChange[] = [];
 
 export class AccountHealth {
+  /** What the account may cost; null = nobody asks. */
+  readonly budget: Budget | null;
   #gate: GateState = ACTIVE;
   readonly #senderGates = new Map<string, GateState>();
   readonly #suspects = new Suspects();
   readonly #streaks = new Streaks();
   #unanswered = 0;
   #changes: GateChange[] = [];
+
+  constructor(budget: Budget | null = null) {
+    this.budget = budget;
+  }
 
   gate(sender: string | null = null): GateState {
     return sender === null ? this.#gate : (this.#senderGates.get(sender) ?? ACTIVE);
@@ -111,13 +99,15 @@ export class AccountHealth {
       return this.#set(sender, { kind: 'paused', since: now }, 'paused', 'operator');
     }
     if (gate.kind === 'paused') return this.#set(sender, ACTIVE, 'resumed', 'operator');
-    if (gate.kind === 'suspended') return this.#set(sender, halfOpen(gate), null, gate.reason);
-    return null;
+    if (gate.kind !== 'suspended') return null;
+    this.budget?.lift(gate.reason);
+    return this.#set(sender, halfOpen(gate), null, gate.reason);
   }
 
-  /** What the spool remembers from before a restart. A suspended gate is tried at once. */
+  /** What the spool remembers from before a restart. A suspended gate is tried at once, unless it is for money. */
   restore(sender: string | null, gate: GateState): void {
-    this.#put(sender, gate.kind === 'suspended' ? halfOpen(gate) : gate);
+    const isTried = gate.kind === 'suspended' && this.budget?.holds(gate.reason) !== true;
+    this.#put(sender, isTried ? halfOpen(gate) : gate);
   }
 
   /** The time of a probe has come; the caller has asked the balance where the gate says so. */
@@ -134,6 +124,7 @@ export class AccountHealth {
       verdict.route === 'await-receipt' &&
       verdict.acts.length === 0 &&
       this.#gate.kind === 'active' &&
+      this.budget === null &&
       this.#senderGates.size === 0 &&
       this.#suspects.size === 0 &&
       this.#streaks.size === 0 &&
@@ -149,13 +140,19 @@ export class AccountHealth {
     }
     this.#unanswered = 0;
     if (verdict.route === 'await-receipt') this.#noteAccepted(claim);
-    const suspends = verdict.acts.find((act) => act.kind === 'suspend');
-    if (suspends !== undefined) return this.#judgeSuspending(claim, verdict, suspends.reason, now);
+    const stop = this.#stopOf(verdict, now);
+    if (stop !== null) return this.#judgeSuspending(claim, verdict, stop, now);
     if (verdict.streak !== null && verdict.route !== 'await-receipt') {
       return this.#judgeStreak(claim, verdict, now);
     }
     this.#heal(claim);
     return verdict;
+  }
+
+  #stopOf({ route, acts }: Verdict, now: number): Stop | null {
+    const suspends = acts.find((act) => act.kind === 'suspend');
+    if (suspends !== undefined) return { reason: suspends.reason, schedule: REFUSED };
+    return route === 'await-receipt' ? (this.budget?.stop(now) ?? null) : null;
   }
 
   #noteAccepted(claim: HealthClaim): void {
@@ -179,10 +176,10 @@ export class AccountHealth {
     }
   }
 
-  #judgeSuspending(claim: HealthClaim, verdict: Verdict, reason: string, now: number): Verdict {
+  #judgeSuspending(claim: HealthClaim, verdict: Verdict, stop: Stop, now: number): Verdict {
     const isAccepted = verdict.route === 'await-receipt';
     if (!isAccepted && this.#suspects.hasBeenPassed(claim.id)) return this.#alone(claim, verdict);
-    this.#shut(claim, { sender: null, reason, schedule: REFUSED }, now);
+    this.#shut(claim, { sender: null, ...stop }, now);
     if (isAccepted) this.#suspects.forget(claim.id);
     this.#returnedToSender(claim);
     return verdict;

@@ -194,6 +194,14 @@ export function reasonOf(status: number | null): string {
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ...STATUS_CODES.map((c): [string, string] => [c.name, c.remedy]),
   [
+    'spend-limit',
+    'Nothing: it goes on at midnight. Sooner: sms-spoold resume, or a higher safety.spend_per_day.',
+  ],
+  [
+    'low-balance',
+    'Top up the account; sending goes on by itself once safety.min_balance is there.',
+  ],
+  [
     'gateway-down',
     'Nothing; it is tried again by itself. If it lasts: look at base_url and the network.',
   ],

@@ -1,6 +1,9 @@
 /**
- * Whose turn it is within a lane: larger priority, then earlier deadline (rows without one after those
+ * Whose turn it is within a campaign: larger priority, then earlier deadline (rows without one after those
  * with), then age. The spool's index and the lanes in memory agree on it.
+ *
+ * A row that cannot make its deadline needs no place of its own: its turn comes after its deadline, when it
+ * expires, so that it never takes a permit from one that can.
  */
 export interface Turn {
   readonly id: number;
@@ -25,4 +28,9 @@ export interface SourceKey {
   readonly account: string | null;
   readonly sender: string | null;
   readonly campaign: string | null;
+}
+
+/** The rows of a source that have one priority. */
+export interface StrandKey extends SourceKey {
+  readonly priority: number;
 }

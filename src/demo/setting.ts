@@ -96,12 +96,18 @@ export function configOf(spoolPath: string, gatewayUrl: string): Config {
     reconcile: { reports: false, baseUrl: gatewayUrl },
     notify: null,
     suppress: { automatic: true },
+    quiet: [],
+    safety: {
+      ...{ perRecipient: null, collapseMs: null, spendPerDay: null, minBalance: null },
+      zone: 'UTC',
+    },
     admin: { listen: '127.0.0.1:0' },
     messages: {
       validityMs: 24 * HOUR_MS,
       onUncertain: 'resend',
       uncertainAfterMs: UNCERTAIN_AFTER_MS,
     },
+    fairness: { reserve: 0.1 },
     retry: { maxAttempts: 8, firstDelayMs: 1_000, factor: 3, maxDelayMs: 30_000 },
     classify: new Map(),
     log: { level: 'info', file: null, recipients: 'masked' },

@@ -1,45 +1,85 @@
 /**
  * Permit → claim with its attempt on disk: takes rows whose turn it is from the desks and writes the claims.
- * Rows that are past their deadline, cannot be sent or are to somebody suppressed are moved on the way and
- * cost no permit.
+ * Rows that are past their deadline, cannot be sent, are to somebody suppressed or have to wait are moved on
+ * the way and cost no permit.
+ *
+ * Always holds: however many have to be moved, a step moves a few and leaves the rest to the next ones, so
+ * that nobody else waits for them.
  */
-import type { SourceKey } from '../core/turn.ts';
+import type { StrandKey } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
 import { dateOf, deadlineOf, judgeRow } from '../core/judge-row.ts';
 import { heldDueAt } from '../core/settle.ts';
-import { messageMoved } from '../events.ts';
+import { messageMoved, type Entry } from '../events.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Move } from '../spool/moves.ts';
 import type { Spool } from '../spool/spool.ts';
+import type { Wait } from '../spool/waits.ts';
 import type { Desk, Taken } from './desk.ts';
+import { Holds } from './holds.ts';
 import type { Rules, Work } from './work.ts';
 
-/** Rounds of moving stale rows out of the way before a source is left for the next step. */
-const ROUNDS_MAX = 16;
+/** Rows that one step moves out of the way for a desk; the rest is for the next ones. */
+const MOVED_MAX = 1_000;
+/** Rows that are looked at at once where one of the first had to be moved. */
+const SWEEP = 250;
+/** Rows that one step makes ready after the rules that they wait by have changed. */
+const RELEASED_MAX = 1_000;
 
 /** What holds for all rows of one look. */
 interface Seen {
+  readonly desk: Desk;
   readonly work: Work;
   /** False: nobody is on the list, and no row pays for asking. */
   readonly isAnySuppressed: boolean;
 }
 
+/** What is to be done with rows that cannot be claimed; nothing of it is done yet. */
+interface Stale {
+  readonly moves: Move[];
+  readonly entries: Entry[];
+  /** Messages that the daemon refuses while an attempt of theirs is unanswered. */
+  readonly refused: number[];
+  readonly waits: Wait[];
+}
+
 export class Claimer {
   readonly #spool: Spool;
   readonly #rules: Rules;
-  readonly #onUnfinished: () => void;
+  readonly #onReleased: () => void;
+  readonly #holds: Holds | null;
+  /** The rules that rows wait by, as the spool keeps them. */
+  readonly #holdRules: string;
+  #areRulesKept = false;
+  /** Strands with more stale rows than this step moves. */
+  readonly #unfinished = new Set<StrandKey>();
+  #mayMove = 0;
 
-  /** `onUnfinished`: a source has more stale rows than one step moves; its head must be found again. */
-  constructor(spool: Spool, rules: Rules, onUnfinished: () => void) {
+  /** `onReleased`: rows have become ready that nobody was offered. */
+  constructor(spool: Spool, rules: Rules, onReleased: () => void) {
     this.#spool = spool;
     this.#rules = rules;
-    this.#onUnfinished = onUnfinished;
+    this.#onReleased = onReleased;
+    this.#holds = rules.holds ? new Holds(spool.recent, rules.holds) : null;
+    this.#holdRules = rules.holds ? JSON.stringify(rules.holds) : '';
   }
 
   /** Claims at most `limit` rows for a desk; the claims are in its hand when the transaction commits. */
   claim(desk: Desk, limit: number, work: Work): readonly Claim[] {
-    const taken = desk.take(limit, work.nowMs, (source, count, skip) =>
-      this.#peek(desk, source, { count, skip }, work),
+    this.#mayMove = MOVED_MAX;
+    this.#unfinished.clear();
+    if (!this.#areRulesKept) this.#release(work.now);
+    this.#holds?.begin();
+    const claims = this.#take(desk, limit, work);
+    for (const strand of this.#unfinished) {
+      for (const row of this.#spool.claims.peek(strand, 1, 0)) desk.offer(row, row);
+    }
+    return claims;
+  }
+
+  #take(desk: Desk, limit: number, work: Work): readonly Claim[] {
+    const taken = desk.take(limit, work.nowMs, (strand, count, skip) =>
+      this.#peek(desk, strand, { count, skip }, work),
     );
     if (taken.length === 0) return [];
     const claims = taken.map((one) => this.#claimOf(desk, one, work));
@@ -51,33 +91,78 @@ export class Claimer {
       );
     }
     this.#spool.claims.write(claims, work.now);
+    this.#holds?.claimed(claims, work.now);
     return claims;
   }
 
   /* Reads rows that can be sent; moves the others out of the way first. */
   #peek(
     desk: Desk,
-    source: SourceKey,
+    strand: StrandKey,
     range: { readonly count: number; readonly skip: number },
     work: Work,
   ): ReadyRow[] {
-    const seen = { work, isAnySuppressed: !this.#spool.suppressions.isEmpty() };
-    for (let round = 0; round < ROUNDS_MAX; round += 1) {
-      const rows = this.#spool.claims.peek(source, range.count, range.skip);
-      const moves = rows.flatMap((row) => this.#moveOf(desk, row, seen) ?? []);
-      if (moves.length === 0) return rows;
-      this.#spool.moves.write(moves, work.now);
+    const seen = { desk, work, isAnySuppressed: !this.#spool.suppressions.isEmpty() };
+    let { count } = range;
+    for (;;) {
+      const rows = this.#spool.claims.peek(strand, count, range.skip);
+      const stale = this.#staleOf(rows, seen);
+      if (stale.moves.length + stale.waits.length === 0) {
+        return rows.length > range.count ? rows.slice(0, range.count) : rows;
+      }
+      if (this.#mayMove <= 0) break;
+      this.#write(stale, work);
+      count = Math.max(range.count, SWEEP);
     }
-    this.#onUnfinished();
+    this.#unfinished.add(strand);
     return [];
   }
 
-  #moveOf(desk: Desk, row: ReadyRow, seen: Seen): Move | null {
-    const { now, entries } = seen.work;
+  #staleOf(rows: readonly ReadyRow[], seen: Seen): Stale {
+    const stale: Stale = { moves: [], entries: [], refused: [], waits: [] };
+    for (const row of rows) {
+      if (this.#isOver(row, seen, stale)) continue;
+      const wait = this.#waitOf(row, seen.work.now);
+      if (wait !== null) stale.waits.push(wait);
+    }
+    return stale;
+  }
+
+  #write({ moves, entries, refused, waits }: Stale, work: Work): void {
+    this.#spool.moves.write(moves, work.now);
+    work.entries.push(...entries);
+    for (const id of refused) this.#spool.control.markRefused(id);
+    this.#spool.waits.write(waits, work.now);
+    this.#mayMove -= moves.length + waits.length;
+  }
+
+  #waitOf(row: ReadyRow, now: number): Wait | null {
+    if (this.#holds === null) return null;
+    const hold = this.#holds.holdOf(row, now);
+    if (hold === null) return null;
+    /* Looked at no later than its deadline: it then expires on time. */
+    return { id: row.id, ...hold, dueAt: Math.min(hold.until, this.#deadlineOf(row, now)) };
+  }
+
+  /* Rows may wait by rules that hold no more: they are judged anew. Believed when the spool has the new ones,
+   * since this transaction may be rolled back. */
+  #release(now: number): void {
+    const { waits } = this.#spool;
+    this.#areRulesKept = waits.rules === this.#holdRules;
+    if (this.#areRulesKept) return;
+    const released = waits.release(now, RELEASED_MAX);
+    if (released > 0) this.#onReleased();
+    if (released < RELEASED_MAX) waits.saveRules(this.#holdRules);
+  }
+
+  /* Whether the row is at its end; what that means is added to `stale`. */
+  #isOver(row: ReadyRow, seen: Seen, stale: Stale): boolean {
+    const { desk, work } = seen;
+    const { now } = work;
     const sender = desk.lane(row.sender).sender;
     const isLate = this.#deadlineOf(row, now) <= now;
     const refusal = isLate ? null : this.#refusalOf(row, sender, seen);
-    if (!isLate && refusal === null) return null;
+    if (!isLate && refusal === null) return false;
     const reason = refusal ?? 'validity-passed';
     const end = { id: row.id, from: row.state, reason, nextAttemptAt: null };
     const isUnanswered = this.#spool.due.isUnanswered(row);
@@ -85,20 +170,22 @@ export class Claimer {
       ? { ...end, to: 'uncertain', dueAt: heldDueAt(this.#rules.settle, now) }
       : { ...end, to: isLate ? 'expired' : 'permanent-failure', dueAt: null };
     /* Else `resend` would bring it back here, again and again. */
-    if (isUnanswered && !isLate) this.#spool.control.markRefused(row.id);
+    if (isUnanswered && !isLate) stale.refused.push(row.id);
     /* One that is no text cannot be shown. */
     const recipient = typeof row.recipient === 'string' ? row.recipient : '';
     const subject = { ...row, account: desk.name, sender, recipient };
     const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    entries.push(messageMoved(subject, { ...move, at: now, attempt }));
-    return move;
+    stale.moves.push(move);
+    stale.entries.push(messageMoved(subject, { ...move, at: now, attempt }));
+    return true;
   }
 
   /* The list is asked last: what is no recipient cannot be on it. */
-  #refusalOf(row: ReadyRow, sender: string, { isAnySuppressed }: Seen): string | null {
+  #refusalOf(row: ReadyRow, sender: string, { work, isAnySuppressed }: Seen): string | null {
     const refusal = judgeRow(row, sender);
-    if (refusal !== null || !isAnySuppressed) return refusal;
-    return this.#spool.suppressions.has(row.recipient) ? 'suppressed' : null;
+    if (refusal !== null) return refusal;
+    if (isAnySuppressed && this.#spool.suppressions.has(row.recipient)) return 'suppressed';
+    return this.#holds?.isRepeated(row, work.now) === true ? 'duplicate-text' : null;
   }
 
   #deadlineOf(row: ReadyRow, now: number): number {

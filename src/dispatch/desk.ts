@@ -1,6 +1,6 @@
 /**
- * One account at work: its lanes in the order of their turns, its permits, its slots, its health, and the
- * messages that are claimed and wait for a slot (`hand`).
+ * One account at work: its lanes, its permits and who gets them, its slots, its health, and the messages that
+ * are claimed and wait for a slot (`hand`).
  *
  * Always holds: nothing is taken without a permit of the account and of its sender; a lane that waits is in
  * no queue that others stand in; what is in hand is `sending` on disk.
@@ -11,14 +11,19 @@ import type { SourceKey, Turn } from '../core/turn.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Pacer } from '../throttle/pacer.ts';
+import { Probation } from '../throttle/probation.ts';
 import type { Slots } from '../throttle/slots.ts';
-import { Lane, type Peek } from './lane.ts';
-import { Turns } from './turns.ts';
+import { Fairness } from './fairness.ts';
+import { Lane, type LaneStrand } from './lane.ts';
+import { findProbe } from './probe-row.ts';
+import { RUN_MAX, type Peek, type Reading } from './strand.ts';
 
 /** Sources an account's lanes hold in memory; a scan brings in more as they empty. */
 export const SOURCES_MAX = 20_000;
-/** Rows looked at per source for a probe that is another message than before. */
-const PROBE_LOOK = 65;
+/** Of an account's permits, for lower priorities. */
+const RESERVE = 0.1;
+/** So many rows at once are one instant: reading them one lane at a time saves most of it. */
+const LARGE = 64;
 
 export interface DeskParts {
   readonly name: string;
@@ -28,8 +33,12 @@ export interface DeskParts {
   readonly pacer: Pacer;
   readonly slots: Slots;
   readonly health: AccountHealth;
+  /** The share of permits for lower priorities than the highest that waits, 0 to 0.5; left out = 0.1. */
+  readonly reserve?: number;
   /** Messages per second that a sender is configured to allow; null = no limit of its own. */
   readonly senderRate: (sender: string) => number | null;
+  /** Messages per second that an earlier run had learned of a sender; left out or null = nothing. */
+  readonly senderLearned?: (sender: string) => number | null;
   /** A pacer for a sender that allows so many messages a second. */
   readonly senderPacer: (rate: number, onGrant: () => void) => Pacer;
   /** Something may be possible now that was not before. */
@@ -43,6 +52,17 @@ export interface Taken {
   readonly limiterMs: number;
 }
 
+/** One look for rows that may go at this instant. */
+interface Look {
+  readonly nowMs: number;
+  readonly reading: Reading;
+  /** Many rows are to go at once. */
+  readonly isLarge: boolean;
+  readonly taken: Taken[];
+  /** What each lane still allows; a lane is asked once. */
+  readonly allowed: Map<Lane, number>;
+}
+
 export class Desk {
   readonly name: string;
   readonly gateway: Gateway;
@@ -53,10 +73,13 @@ export class Desk {
   readonly hand: Claim[] = [];
   /** Monotonic ms until which the gateway asked the whole account to wait. */
   blockedUntil = 0;
+  /** After that wait: one message first. */
+  readonly probation = new Probation();
   readonly #parts: DeskParts;
   readonly #lanes = new Map<string, Lane>();
-  readonly #open = new Turns<Lane>();
-  /** Lanes with rows that may not go now, whatever the reason; looked through when time or news comes. */
+  /** What stands in the line. */
+  readonly #fairness: Fairness<LaneStrand>;
+  /** Lanes that keep rows which could not go, whatever the reason; looked through when time or news comes. */
   readonly #aside = new Set<Lane>();
   #deniedAt: number | null = null;
 
@@ -67,6 +90,7 @@ export class Desk {
     this.pacer = parts.pacer;
     this.slots = parts.slots;
     this.health = parts.health;
+    this.#fairness = new Fairness(parts.reserve ?? RESERVE);
   }
 
   get lanes(): Iterable<Lane> {
@@ -79,10 +103,16 @@ export class Desk {
     const known = this.#lanes.get(name);
     if (known !== undefined) return known;
     const lane = new Lane(name, null);
-    const rate = this.#parts.senderRate(name);
-    if (rate !== null) this.limitLane(lane, rate);
+    lane.learnedRate = this.#parts.senderLearned?.(name) ?? null;
+    const rate = Math.min(this.senderRate(name) ?? Infinity, lane.learnedRate ?? Infinity);
+    if (rate < Infinity) this.limitLane(lane, rate);
     this.#lanes.set(name, lane);
     return lane;
+  }
+
+  /** Messages per second that a sender is configured to allow; null = no limit of its own. */
+  senderRate(sender: string): number | null {
+    return this.#parts.senderRate(sender);
   }
 
   /** The lane's sender allows so many messages a second. */
@@ -93,13 +123,16 @@ export class Desk {
   /** A row that is ready. */
   offer(key: SourceKey, turn: Turn): void {
     const lane = this.lane(key.sender);
-    if (lane.offer(key, turn) && !this.#aside.has(lane)) this.#open.put(lane);
+    const strand = lane.offer(key, turn);
+    if (strand === null) return;
+    if (this.#aside.has(lane)) lane.setAside(strand);
+    else this.#fairness.put(strand);
   }
 
   /** Forgets every head: a scan follows. */
   forget(): void {
     for (const lane of this.#lanes.values()) lane.forget();
-    this.#open.clear();
+    this.#fairness.clear();
     this.#aside.clear();
   }
 
@@ -112,35 +145,38 @@ export class Desk {
 
   /** Whether anything is ready, as far as is known. */
   get hasWork(): boolean {
-    return this.#aside.size > 0 || this.#open.peek() !== null;
+    return this.#aside.size > 0 || !this.#fairness.isEmpty;
   }
 
   /** Takes at most `limit` rows whose turn it is and that may go at this instant. */
   take(limit: number, nowMs: number, peek: Peek): Taken[] {
     this.#reopen(nowMs);
-    const taken: Taken[] = [];
+    const reading: Reading = { peek, onLower: (row) => this.#found(row) };
+    const isLarge = Math.min(limit, this.#permits(nowMs)) >= LARGE;
+    const look: Look = { nowMs, reading, isLarge, taken: [], allowed: new Map() };
     const mayGo = limit > 0 && nowMs >= this.blockedUntil;
-    if (mayGo && this.#gate() === 'all') this.#takeAll(taken, limit, nowMs, peek);
-    else if (mayGo && this.#gate() === 'one') {
-      this.#takeProbe([...this.#lanes.values()], taken, nowMs, peek);
-    }
-    for (const { lane } of taken) lane.endTransaction();
-    return taken;
+    if (mayGo && this.#gate() === 'all') this.#takeAll(limit, look);
+    else if (mayGo && this.#gate() === 'one') this.#takeProbe([...this.#lanes.values()], look);
+    this.#pay(look);
+    if (mayGo && look.taken.length < limit) this.#noteDenial(nowMs);
+    for (const lane of look.allowed.keys()) lane.endTransaction();
+    return look.taken;
   }
 
   /** When the desk should be asked again (monotonic ms); null = an answer, a grant or news will say. */
   wakeAt(nowMs: number): number | null {
     if (this.#gate() === 'none' || this.slots.free <= this.hand.length) return null;
-    const instants: number[] = [];
-    if (this.#open.peek() !== null) {
-      const at = this.pacer.nextAt(nowMs);
-      if (at !== null) instants.push(Math.max(at, this.blockedUntil));
-    }
-    for (const lane of this.#aside) {
-      const at = lane.head === null ? null : this.#laneAt(lane, nowMs);
-      if (at !== null) instants.push(Math.max(at, this.blockedUntil));
-    }
-    return instants.length === 0 ? null : Math.min(...instants);
+    const at = this.pacer.nextAt(nowMs);
+    if (at === null || !this.hasWork) return null;
+    const permitAt = Math.max(at, this.blockedUntil, this.probation.opensAt);
+    if (!this.#fairness.isEmpty) return permitAt;
+    const instants = [...this.#aside].flatMap((lane) => this.#laneAt(lane, nowMs) ?? []);
+    return instants.length === 0 ? null : Math.max(permitAt, Math.min(...instants));
+  }
+
+  #noteDenial(nowMs: number): void {
+    if (this.#fairness.isEmpty) this.#deniedAt = null;
+    else if (this.#permits(nowMs) < 1) this.#deniedAt ??= nowMs;
   }
 
   #gate(): 'all' | 'one' | 'none' {
@@ -149,94 +185,112 @@ export class Desk {
     return this.health.mayPass('') === 'one' ? 'one' : 'none';
   }
 
-  #takeAll(taken: Taken[], limit: number, nowMs: number, peek: Peek): void {
-    let left = limit;
-    while (left > 0) {
-      const allowed = Math.min(left, this.pacer.available(nowMs));
-      if (allowed <= 0) {
-        if (this.#open.peek() !== null) this.#deniedAt ??= nowMs;
-        return;
-      }
-      const lane = this.#open.take();
-      if (lane === null) {
-        this.#deniedAt = null;
-        return;
-      }
-      left -= this.#takeLane(lane, taken, { allowed, nowMs, peek });
+  #takeAll(limit: number, look: Look): void {
+    const permits = this.#permits(look.nowMs);
+    const allowed = Math.min(limit, permits);
+    const mayGo = (strand: LaneStrand): boolean => this.#mayGo(strand, look);
+    while (look.taken.length < allowed) {
+      const strand = this.#fairness.next(mayGo);
+      if (strand === null) break;
+      this.#takeFrom(strand, allowed - look.taken.length, look);
     }
   }
 
-  #takeLane(
-    lane: Lane,
-    taken: Taken[],
-    now: { readonly allowed: number; readonly nowMs: number; readonly peek: Peek },
-  ): number {
-    const allowed = Math.min(now.allowed, this.#laneAllows(lane, now.nowMs));
-    if (allowed <= 0) {
-      lane.deniedAt ??= now.nowMs;
-      this.#aside.add(lane);
-      return 0;
-    }
+  #takeFrom(strand: LaneStrand, permits: number, look: Look): void {
+    const { lane } = strand;
     if (this.health.mayPass(lane.sender) === 'one') {
-      this.#aside.add(lane);
-      return this.#takeProbe([lane], taken, now.nowMs, now.peek);
+      look.allowed.set(lane, 0);
+      this.#takeProbe([lane], look);
+      return;
     }
-    const rows = lane.take(allowed, this.#open.peek()?.head ?? null, now.peek);
-    this.#spend(lane, rows, now.nowMs, taken);
-    this.#open.put(lane);
-    return rows.length;
+    const { reading } = look;
+    const { head, place } = strand;
+    const wanted = this.#fairness.shareOf(strand, permits, look.isLarge ? RUN_MAX : 1);
+    const row = lane.first(strand, wanted, reading);
+    /* What was known of it may be out of date: then it may be another's turn. */
+    if (row !== null && strand.head === head) {
+      const left = this.#allowedOf(lane, look) - 1;
+      look.allowed.set(lane, left);
+      this.#take(row, lane, look);
+      this.#fairness.spend(strand);
+      strand.take(reading, look.isLarge && left > 0);
+    }
+    if (strand.place !== place) this.#fairness.put(strand);
   }
 
-  #spend(lane: Lane, rows: readonly ReadyRow[], nowMs: number, taken: Taken[]): void {
-    if (rows.length === 0) return;
+  #found(row: ReadyRow): void {
+    const strand = this.lane(row.sender).offerFound(row);
+    if (strand !== null) this.#fairness.put(strand);
+  }
+
+  /* Whether its lane can go; else the lane keeps it. */
+  #mayGo(strand: LaneStrand, look: Look): boolean {
+    const { lane } = strand;
+    if (this.#allowedOf(lane, look) > 0) return true;
+    lane.deniedAt ??= look.nowMs;
+    lane.setAside(strand);
+    this.#aside.add(lane);
+    return false;
+  }
+
+  #allowedOf(lane: Lane, look: Look): number {
+    const known = look.allowed.get(lane);
+    if (known !== undefined) return known;
+    const allowed = this.#laneAllows(lane, look.nowMs);
+    look.allowed.set(lane, allowed);
+    return allowed;
+  }
+
+  #take(row: ReadyRow, lane: Lane, { nowMs, taken }: Look): void {
     const since = Math.min(this.#deniedAt ?? nowMs, lane.deniedAt ?? nowMs);
-    this.pacer.spend(rows.length, nowMs);
-    lane.pacer?.spend(rows.length, nowMs);
-    this.#deniedAt = null;
-    lane.deniedAt = null;
-    for (const row of rows) taken.push({ row, lane, limiterMs: nowMs - since });
+    taken.push({ row, lane, limiterMs: nowMs - since });
   }
 
-  /* Half-open: one message goes, another one than those that shut the gate, if there is one. */
-  #takeProbe(lanes: readonly Lane[], taken: Taken[], nowMs: number, peek: Peek): number {
-    if (this.pacer.available(nowMs) < 1) return 0;
-    let suspect: Taken | null = null;
-    for (const lane of lanes) {
-      if (this.#laneAllows(lane, nowMs) <= 0) continue;
-      const rows = lane.look(PROBE_LOOK, peek);
-      if (rows.length === 0) lane.forget();
-      for (const row of rows) {
-        if (!this.health.isSuspect(row.id)) {
-          this.#spend(lane, [row], nowMs, taken);
-          return 1;
-        }
-        suspect ??= { row, lane, limiterMs: 0 };
-      }
+  #pay({ taken, nowMs }: Look): void {
+    if (taken.length === 0) return;
+    const counts = new Map<Lane, number>();
+    for (const { lane } of taken) counts.set(lane, (counts.get(lane) ?? 0) + 1);
+    for (const [lane, count] of counts) {
+      lane.pacer?.spend(count, nowMs);
+      lane.probation.spent(nowMs);
+      lane.deniedAt = null;
     }
-    if (suspect !== null) this.#spend(suspect.lane, [suspect.row], nowMs, taken);
-    return suspect === null ? 0 : 1;
+    this.pacer.spend(taken.length, nowMs);
+    this.probation.spent(nowMs);
+    this.#deniedAt = null;
+  }
+
+  #takeProbe(lanes: readonly Lane[], look: Look): void {
+    if (this.#permits(look.nowMs) < 1) return;
+    const able = lanes.filter((lane) => this.#laneAllows(lane, look.nowMs) > 0);
+    const isSuspect = (id: number): boolean => this.health.isSuspect(id);
+    const found = findProbe(able, look.reading.peek, isSuspect);
+    if (found !== null) this.#take(found.row, found.lane, look);
+  }
+
+  #permits(nowMs: number): number {
+    return Math.min(this.pacer.available(nowMs), this.probation.allows(nowMs));
   }
 
   #laneAllows(lane: Lane, nowMs: number): number {
     if (nowMs < lane.blockedUntil) return 0;
     const gate = this.health.mayPass(lane.sender);
     if (gate === 'none') return 0;
-    const permits = lane.pacer === null ? Infinity : lane.pacer.available(nowMs);
+    const paced = lane.pacer === null ? Infinity : lane.pacer.available(nowMs);
+    const permits = Math.min(paced, lane.probation.allows(nowMs));
     return gate === 'one' ? Math.min(1, permits) : permits;
   }
 
   #laneAt(lane: Lane, nowMs: number): number | null {
     if (this.health.mayPass(lane.sender) === 'none') return null;
-    if (lane.pacer === null) return Math.max(lane.blockedUntil, nowMs);
-    const at = lane.pacer.nextAt(nowMs);
-    return at === null ? null : Math.max(at, lane.blockedUntil);
+    const at = lane.pacer === null ? nowMs : lane.pacer.nextAt(nowMs);
+    return at === null ? null : Math.max(at, lane.blockedUntil, lane.probation.opensAt);
   }
 
   #reopen(nowMs: number): void {
     for (const lane of this.#aside) {
-      if (lane.head !== null && this.#laneAllows(lane, nowMs) <= 0) continue;
-      this.#aside.delete(lane);
-      this.#open.put(lane);
+      if (lane.hasRows && this.#laneAllows(lane, nowMs) <= 0) continue;
+      if (!lane.bringBack((strand) => this.#fairness.put(strand))) this.#aside.delete(lane);
     }
   }
 }

@@ -66,6 +66,8 @@ export class Inbox {
   #results: boolean[] = [];
   #unmatched: number;
   #prunedAtMs = -Infinity;
+  /** Some were pruned in this round, which takes several steps. */
+  #hasPruned = false;
   #timer: NodeJS.Timeout | null = null;
   readonly #gathered = (): void => {
     this.#timer = null;
@@ -217,9 +219,12 @@ export class Inbox {
     if (nowMs < this.#prunedAtMs + PRUNE_EVERY_MS) return;
     const { spool, reconciler } = this.#parts;
     const pruned = spool.receipts.pruneUnmatched(now - UNMATCHED_S, PRUNE_BATCH);
-    if (pruned < PRUNE_BATCH) this.#prunedAtMs = nowMs;
     /* Some were joined since. */
     this.#unmatched = spool.receipts.countUnmatched();
-    if (pruned > 0) reconciler.forgetUnmatched();
+    this.#hasPruned ||= pruned > 0;
+    if (pruned === PRUNE_BATCH) return;
+    this.#prunedAtMs = nowMs;
+    if (this.#hasPruned) reconciler.forgetUnmatched();
+    this.#hasPruned = false;
   }
 }

@@ -1,30 +1,34 @@
 /**
  * Messages that share one limit: a sender within an account. A lane is made of sources (account, sender and
- * campaign as the rows name them; NULL and the default it stands for are one lane), merged by turn.
+ * campaign as the rows name them; NULL and the default it stands for are one lane), and they of strands, one a
+ * priority. Who goes first among the strands of all lanes is not decided here.
  *
- * Always holds: `head` is the row that goes next, as far as is known; a row that comes later and goes earlier
- * is offered. Where the truth has moved on (a row was cancelled), a read finds out.
+ * Always holds: a strand's head is the row that goes next, as far as is known; a row that comes later and goes
+ * earlier is offered. Where the truth has moved on (a row was cancelled), a read finds out.
  */
-import type { SourceKey, Turn } from '../core/turn.ts';
-import { compareTurns } from '../core/turn.ts';
+import { compareTurns, type SourceKey, type Turn } from '../core/turn.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Pacer } from '../throttle/pacer.ts';
-import { Turns, type Headed } from './turns.ts';
+import { Probation } from '../throttle/probation.ts';
+import { Strand, type Peek, type Reading } from './strand.ts';
+import { Turns } from './turns.ts';
 
-/** Rows read from one source at once. */
-const READ_MAX = 64;
+/** Strands of a lane that stand in the line again at once after it could not go; the rest follow. */
+const BACK_AT_ONCE = 64;
 
-interface Source extends Headed {
-  readonly key: SourceKey;
-  /** Rows already taken in this transaction: they are still `queued` in what a read sees. */
-  taken: number;
+/** A strand of a lane, as it waits for its turn. */
+export class LaneStrand extends Strand {
+  readonly lane: Lane;
+  /** The lane keeps it until it can go. */
+  isAside = false;
+
+  constructor(lane: Lane, source: SourceKey, priority: number) {
+    super(source, priority);
+    this.lane = lane;
+  }
 }
 
-/** Reads ready rows of a source in their turn. */
-export type Peek = (source: SourceKey, limit: number, skip: number) => ReadyRow[];
-
-export class Lane implements Headed {
-  head: Turn | null = null;
+export class Lane {
   /** The sender's name; '' = messages without a sender on an account that has none. */
   readonly sender: string;
   /** Null = the sender has no limit of its own, as far as is known. */
@@ -33,11 +37,20 @@ export class Lane implements Headed {
   acceptedAtMs: number | null = null;
   /** Monotonic ms until which the gateway asked to wait. */
   blockedUntil = 0;
+  /** After that wait: one message first. */
+  readonly probation = new Probation();
+  /** Messages per second that an earlier run had learned; null = nothing. */
+  learnedRate: number | null = null;
   /** Since when (monotonic ms) a permit has been missing; null = none is. */
   deniedAt: number | null = null;
-  readonly #sources = new Map<string, Source>();
-  readonly #turns = new Turns<Source>();
-  readonly #used = new Set<Source>();
+  /** By source, then by priority. */
+  readonly #sources = new Map<string, Map<number, LaneStrand>>();
+  /** Strands that came up while the lane could not go. */
+  readonly #aside = new Turns<LaneStrand, number>(
+    ({ priority }) => priority,
+    (a, b) => b - a,
+  );
+  readonly #used = new Set<LaneStrand>();
 
   constructor(sender: string, pacer: Pacer | null) {
     this.sender = sender;
@@ -46,93 +59,106 @@ export class Lane implements Headed {
 
   /** Where the lane's rows may be found. */
   get sources(): readonly SourceKey[] {
-    return [...this.#sources.values()].map((source) => source.key);
+    return [...this.#sources.values()].flatMap((strands) =>
+      [...strands.values()].slice(0, 1).map(({ source }) => source),
+    );
   }
 
-  /** A row that is ready; true when it became the lane's head. */
-  offer(key: SourceKey, turn: Turn): boolean {
-    const source = this.#source(key);
-    if (source.head === null || compareTurns(turn, source.head) < 0) {
-      source.head = turn;
-      this.#turns.put(source);
+  /** Whether any row is ready, as far as is known. */
+  get hasRows(): boolean {
+    return this.#sources.size > 0;
+  }
+
+  /** A row that is ready; the strand whose head it became, null = it waits behind another. */
+  offer(key: SourceKey, turn: Turn): LaneStrand | null {
+    const strand = this.#strandOf(key, turn.priority);
+    return strand.offer(turn) ? strand : null;
+  }
+
+  /** A row found on the way to another. What this transaction has taken is still `queued`, and no news. */
+  offerFound(row: ReadyRow): LaneStrand | null {
+    const strand = this.#strandOf(row, row.priority);
+    return strand.taken === 0 && strand.offer(row) ? strand : null;
+  }
+
+  /** The strand's next row; null = none is left. */
+  first(strand: LaneStrand, wanted: number, reading: Reading): ReadyRow | null {
+    this.#used.add(strand);
+    return strand.first(wanted, reading);
+  }
+
+  /** Keeps a strand that came up while the lane cannot go. */
+  setAside(strand: LaneStrand): void {
+    if (!strand.isAside) this.#aside.put(strand);
+    strand.isAside = true;
+  }
+
+  /** Gives back some of what was set aside, the higher priority first; whether more are left. */
+  bringBack(put: (strand: LaneStrand) => void): boolean {
+    for (let count = 0; count < BACK_AT_ONCE; count += 1) {
+      const strand = this.#aside.take();
+      if (strand === null) return false;
+      strand.isAside = false;
+      put(strand);
     }
-    if (this.head !== null && compareTurns(turn, this.head) >= 0) return false;
-    this.head = turn;
-    return true;
+    return this.#aside.peek() !== null;
   }
 
-  /**
-   * Takes at most `limit` rows in their turn, and moves the head on. Stops early at a row of a lower
-   * priority than `rival`, the head of the lane whose turn is next.
-   */
-  take(limit: number, rival: Turn | null, peek: Peek): ReadyRow[] {
-    const rows: ReadyRow[] = [];
-    let isOutranked = false;
-    while (rows.length < limit && !isOutranked) {
-      const source = this.#turns.take();
-      if (source === null) break;
-      isOutranked = this.#takeFrom(source, { rows, limit, rival, peek });
-      this.#turns.put(source);
-    }
-    this.head = this.#turns.peek()?.head ?? null;
-    return rows;
-  }
-
-  /** The rows at the front of the lane's sources, without taking any: to find a probe. */
+  /** The rows at the front of the lane's strands, without taking any: to find a probe. */
   look(limit: number, peek: Peek): ReadyRow[] {
-    return [...this.#sources.values()].flatMap((source) => peek(source.key, limit, source.taken));
+    return [...this.#strands()]
+      .sort((a, b) => compareHeads(a.head, b.head))
+      .flatMap(({ source, priority, taken }) => peek({ ...source, priority }, limit, taken));
   }
 
   /** The transaction is over: what was taken is `sending` now. */
   endTransaction(): void {
-    for (const source of this.#used) source.taken = 0;
+    for (const strand of this.#used) {
+      strand.endTransaction();
+      if (strand.head === null) this.#drop(strand);
+    }
     this.#used.clear();
   }
 
   /** Forgets heads and sources: a scan finds them again. */
   forget(): void {
+    for (const strand of this.#strands()) strand.forget();
     this.#sources.clear();
-    this.#turns.clear();
-    this.head = null;
+    this.#aside.clear();
+    this.#used.clear();
   }
 
-  #source(key: SourceKey): Source {
+  *#strands(): Generator<LaneStrand> {
+    for (const strands of this.#sources.values()) yield* strands.values();
+  }
+
+  #strandOf(key: SourceKey, priority: number): LaneStrand {
     const name = nameOf(key);
-    const known = this.#sources.get(name);
+    let strands = this.#sources.get(name);
+    if (strands === undefined) {
+      strands = new Map();
+      this.#sources.set(name, strands);
+    }
+    const known = strands.get(priority);
     if (known !== undefined) return known;
-    const source: Source = {
-      key: { account: key.account, sender: key.sender, campaign: key.campaign },
-      head: null,
-      taken: 0,
-    };
-    this.#sources.set(name, source);
-    return source;
+    const { account, sender, campaign } = key;
+    const strand = new LaneStrand(this, { account, sender, campaign }, priority);
+    strands.set(priority, strand);
+    return strand;
   }
 
-  /* Takes rows until another source's come first; true when it stopped for the rival. A head may be out of
-   * date, so that even the first row is compared: whoever stops has learned the true head. */
-  #takeFrom(
-    source: Source,
-    want: { rows: ReadyRow[]; limit: number; rival: Turn | null; peek: Peek },
-  ): boolean {
-    const limit = Math.min(want.limit - want.rows.length, READ_MAX);
-    const found = want.peek(source.key, limit + 1, source.taken);
-    const next = this.#turns.peek()?.head ?? null;
-    let isOutranked = false;
-    let count = 0;
-    for (const row of found) {
-      if (count === limit || (next !== null && compareTurns(row, next) > 0)) break;
-      isOutranked = want.rival !== null && row.priority < want.rival.priority;
-      if (isOutranked) break;
-      want.rows.push(row);
-      count += 1;
-    }
-    source.taken += count;
-    if (count > 0) this.#used.add(source);
-    source.head = found[count] ?? null;
-    if (source.head === null) this.#sources.delete(nameOf(source.key));
-    return isOutranked;
+  #drop(strand: LaneStrand): void {
+    const name = nameOf(strand.source);
+    const strands = this.#sources.get(name);
+    if (strands?.get(strand.priority) !== strand) return;
+    strands.delete(strand.priority);
+    if (strands.size === 0) this.#sources.delete(name);
   }
+}
+
+function compareHeads(a: Turn | null, b: Turn | null): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return compareTurns(a, b);
 }
 
 function nameOf(key: SourceKey): string {

@@ -172,7 +172,11 @@ export class Reconciler {
     const { resend } = this.#rules.receipts;
     if (resend === null || !this.#mayResend(row, outcome, resend, work.now)) return;
     const { ledgers } = this.#spool;
-    if (ledgers.moves(row.id, RESEND) >= resend.times) return;
+    /* What this transaction has decided already is not in the table yet. */
+    const decided = work.entries.filter(
+      (entry) => entry.row.messageId === row.id && entry.row.reason === RESEND,
+    );
+    if (ledgers.moves(row.id, RESEND) + decided.length >= resend.times) return;
     ledgers.close(row.id);
     ledgers.restart(row.id);
     const nextAttemptAt = work.now + resend.afterMs / 1000;

@@ -1,32 +1,43 @@
 /**
- * Things in the order of their heads' turns, whose heads change: a heap in which an entry that is out of date
- * is skipped when it surfaces. Used for the sources of a lane and for the open lanes of an account.
+ * Things in the order of a key that changes: a heap in which an entry that is out of date is skipped when it
+ * surfaces. Who has the same key goes in the order of entry. Used for whatever waits for its turn.
  */
 import TinyQueue from 'tinyqueue';
-import { compareTurns, type Turn } from '../core/turn.ts';
 
-export interface Headed {
-  /** The row that goes next; null = nothing is ready. */
-  head: Turn | null;
-}
-
-interface Entry<T> {
+interface Entry<T, K> {
   readonly item: T;
-  readonly head: Turn;
+  readonly key: K;
+  readonly entered: number;
 }
 
-export class Turns<T extends Headed> {
-  #heap: TinyQueue<Entry<T>> = emptyHeap();
+export class Turns<T, K> {
+  readonly #keyOf: (item: T) => K | null;
+  readonly #compare: (a: K, b: K) => number;
+  #heap: TinyQueue<Entry<T, K>>;
+  #entered = 0;
 
-  /** Enters an item under the head it has now; null = not at all. */
+  /** `keyOf` gives the very same key until the item's place changes; null = the item has no place. */
+  constructor(keyOf: (item: T) => K | null, compare: (a: K, b: K) => number) {
+    this.#keyOf = keyOf;
+    this.#compare = compare;
+    this.#heap = this.#emptyHeap();
+  }
+
+  /** Entries, those out of date as well: never fewer than the items. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** Enters an item under the key it has now; null = not at all. */
   put(item: T): void {
-    if (item.head !== null) this.#heap.push({ item, head: item.head });
+    const key = this.#keyOf(item);
+    if (key !== null) this.#heap.push({ item, key, entered: (this.#entered += 1) });
   }
 
   /** The item whose turn it is; null = none. It stays. */
   peek(): T | null {
     for (let top = this.#heap.peek(); top !== undefined; top = this.#heap.peek()) {
-      if (top.item.head === top.head) return top.item;
+      if (this.#keyOf(top.item) === top.key) return top.item;
       this.#heap.pop();
     }
     return null;
@@ -41,10 +52,13 @@ export class Turns<T extends Headed> {
 
   /** Forgets every entry, those that are out of date as well. */
   clear(): void {
-    this.#heap = emptyHeap();
+    this.#heap = this.#emptyHeap();
   }
-}
 
-function emptyHeap<T>(): TinyQueue<Entry<T>> {
-  return new TinyQueue<Entry<T>>([], (a, b) => compareTurns(a.head, b.head));
+  #emptyHeap(): TinyQueue<Entry<T, K>> {
+    return new TinyQueue<Entry<T, K>>(
+      [],
+      (a, b) => this.#compare(a.key, b.key) || a.entered - b.entered,
+    );
+  }
 }

@@ -6,6 +6,7 @@ import type { Claim } from '../core/claim.ts';
 import type { Entry, Subject } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { GateRow, RateRow } from '../spool/gates.ts';
+import type { HoldRules } from '../core/safety.ts';
 import type { SettlePolicy } from '../core/settle.ts';
 import type { ReceiptRules } from './reconciler.ts';
 import type { Route } from '../core/verdict.ts';
@@ -69,6 +70,8 @@ export interface Rules {
   /** Account → the sender of messages that name none; null = they cannot be sent. */
   readonly defaultSenders: ReadonlyMap<string, string | null>;
   readonly receipts: ReceiptRules;
+  /** What keeps single messages back; null = nothing does. */
+  readonly holds: HoldRules | null;
   /** The longest wait a throttled answer may ask for. */
   readonly waitMaxMs: number;
 }

@@ -50,9 +50,14 @@ export interface NewAttempt {
   readonly follows: number | null;
 }
 
+/** Where to read: a source, from a priority down. */
+export interface PeekKey extends SourceKey {
+  readonly priority?: number;
+}
+
 export class Claims {
   readonly #select: Statement<
-    [string | null, string | null, string | null, number, number],
+    [string | null, string | null, string | null, number, number, number],
     ReadyRow
   >;
   readonly #mark: Bulk;
@@ -62,7 +67,7 @@ export class Claims {
   constructor(db: Database) {
     this.#select = db.prepare(
       `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS ? AND sender IS ?
-        AND campaign IS ? ORDER BY ${TURN} LIMIT ? OFFSET ?`,
+        AND campaign IS ? AND priority <= ? ORDER BY ${TURN} LIMIT ? OFFSET ?`,
     );
     this.#mark = new Bulk(
       db,
@@ -84,9 +89,13 @@ export class Claims {
       .get() as string;
   }
 
-  /** The next `limit` ready rows of a source in their turn, after the first `skip`. */
-  peek(source: SourceKey, limit: number, skip: number): ReadyRow[] {
-    return this.#select.all(source.account, source.sender, source.campaign, limit, skip);
+  /**
+   * The next `limit` ready rows of a source in their turn, after the first `skip`; with a priority, only rows
+   * of that priority and of lower ones.
+   */
+  peek(source: PeekKey, limit: number, skip: number): ReadyRow[] {
+    const { account, sender, campaign, priority = Infinity } = source;
+    return this.#select.all(account, sender, campaign, priority, limit, skip);
   }
 
   /** Marks rows as `sending`, each with its attempt. All rows were peeked in this transaction. */

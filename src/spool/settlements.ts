@@ -64,7 +64,10 @@ export class Settlements {
       (
         values,
       ) => `INSERT INTO parts (message_id, attempt, number, gateway_id, status, price, network)
-        VALUES ${values}`,
+        VALUES ${values}
+        ON CONFLICT (message_id, attempt, number) DO UPDATE SET gateway_id = excluded.gateway_id,
+        status = excluded.status, price = coalesce(excluded.price, price),
+        network = coalesce(excluded.network, network)`,
     );
     this.#read = db.prepare('SELECT state, updated_at FROM messages WHERE id = ?');
   }

@@ -15,9 +15,11 @@ import { Ledgers } from './ledger.ts';
 import { Moves } from './moves.ts';
 import { explain, isBusy, openSpool } from './open.ts';
 import { Receipts } from './receipts.ts';
+import { Recent } from './recent.ts';
 import { Settlements } from './settlements.ts';
 import { Sources } from './sources.ts';
 import { Suppressions } from './suppressions.ts';
+import { Waits } from './waits.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 
 export class Spool {
@@ -30,9 +32,11 @@ export class Spool {
   readonly ledgers: Ledgers;
   readonly moves: Moves;
   readonly receipts: Receipts;
+  readonly recent: Recent;
   readonly settlements: Settlements;
   readonly sources: Sources;
   readonly suppressions: Suppressions;
+  readonly waits: Waits;
   readonly #db: Database;
   readonly #begin: Statement<[]>;
   readonly #commit: Statement<[]>;
@@ -50,9 +54,11 @@ export class Spool {
     this.ledgers = new Ledgers(db);
     this.moves = new Moves(db);
     this.receipts = new Receipts(db, (id, number) => this.claims.clientRef(id, number));
+    this.recent = new Recent(db);
     this.settlements = new Settlements(db);
     this.sources = new Sources(db);
     this.suppressions = new Suppressions(db);
+    this.waits = new Waits(db);
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
     this.#rollback = db.prepare('ROLLBACK');

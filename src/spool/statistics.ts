@@ -4,6 +4,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import { STATES, type State } from '../core/message.ts';
+import { countLate } from './late.ts';
 import { countUnmatched } from './unmatched.ts';
 import { openControlRows, type ControlRow } from './queries.ts';
 
@@ -31,6 +32,8 @@ export interface Statistics {
   readonly states: readonly StateCount[];
   /** Queued messages whose send_at is still to come (part of `queued`). */
   readonly scheduled: number;
+  /** Waiting messages that cannot make their deadline at the present rate, at least; they are kept until then. */
+  readonly late: number;
   readonly lanes: readonly LaneRow[];
   readonly control: readonly ControlRow[];
   /** Receipts that are about no message of this spool. */
@@ -53,6 +56,7 @@ export function statisticsOf(db: Database, now: number): Statistics {
         .prepare(`SELECT count(*) FROM messages WHERE due_at > ? AND state = 'queued'`)
         .pluck()
         .get(now) as number,
+      late: countLate(db, now),
       lanes: db
         .prepare(
           `SELECT name AS account, NULL AS sender, ${LANE_COLUMNS} FROM accounts

@@ -4,13 +4,18 @@
  */
 
 /** An account's limit: requests that leave evenly may come this close. */
-const ACCOUNT_GUARD = 0.96;
+export const ACCOUNT_GUARD = 0.948;
 /** A number's limit of one a second: exactly 1000 ms apart is still throttled, 1100 ms is not. */
-const SENDER_GUARD = 1 / 1.1;
+export const SENDER_GUARD = 1 / 1.1;
 
 /** Requests per second to aim at under an account's limit. */
 export function paceOf(limit: number): number {
   return limit * ACCOUNT_GUARD;
+}
+
+/** The limit that a pace was aimed at. */
+export function limitOf(pace: number): number {
+  return pace / ACCOUNT_GUARD;
 }
 
 /** Messages per second to aim at under a sender's limit. */

@@ -1,147 +1,114 @@
 /**
- * How much of the gateway's limit is used, and how often it has to refuse, against the product's sandbox.
+ * How much of the gateway's limit is used, and how often it has to refuse.
  *
- *   node test/bench/limits.ts [--seconds 60] [--only 'wrong,asked']
+ *   node test/bench/limits.ts [--seconds 60] [--only 'window,bucket'] [--case shared] [--seeds 5]
  *
- * A standing backlog, a fixed one-second window and a token bucket, a limit that is configured wrongly and
- * one that is not configured. Used = accepted ÷ (limit × seconds), by the sandbox's own counters. The slow
- * limits run side by side, the fast ones alone. Reports only: the exit code is 0 whatever it finds.
+ * First the daemon's own code on simulated time, 120 s a seed, against models of the limit: A a sliding
+ * second that counts what it accepted, B one where refused calls count too, C a fixed second, and a token
+ * bucket; then what people use instead. At last the built daemon in real time against the sandbox
+ * (`--seconds 0` leaves it out, `--only` names its scenarios). Exit code 0 whatever it finds.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { monotonicMs } from './clock.ts';
-import { startDaemon } from './daemon.ts';
-import { SANDBOX_ACCOUNT, startSandbox } from './servers.ts';
-import { temporaryFolder } from './support.ts';
+import { CASES, type Case } from './limits-cases.ts';
+import type { Model } from './limits-gateway.ts';
+import { PEERS, type Peer } from './limits-peers.ts';
+import { play, type Played } from './limits-play.ts';
+import { playForReal } from './limits-real.ts';
 import { table, type Cell } from './table.ts';
 
-const BAR_USED = 0.94;
-const BAR_THROTTLED = 0.005;
-const LEARNING_SECONDS = 30;
-
-interface Scenario {
-  readonly name: string;
-  readonly title: string;
-  readonly real: {
-    readonly rate: number;
-    readonly model: 'window' | 'bucket';
-    readonly depth: number;
-  };
-  /** Requests per second in the daemon's configuration; null = left out. */
-  readonly configured: number | null;
-  /** Before counting begins. */
-  readonly settleSeconds: number;
-}
-
-const window = (rate: number): Scenario['real'] => ({ rate, model: 'window', depth: 0 });
-const bucket = (rate: number, depth: number): Scenario['real'] => ({
-  rate,
-  model: 'bucket',
-  depth,
-});
-
-const SLOW: readonly Scenario[] = [
-  { name: 'window', title: '30/s, window', real: window(30), configured: 30, settleSeconds: 0 },
-  {
-    name: 'bucket',
-    title: '30/s, bucket of 3',
-    real: bucket(30, 3),
-    configured: 30,
-    settleSeconds: 0,
-  },
-  {
-    name: 'wrong',
-    title: '30/s, window, 50 configured, after 30 s',
-    real: window(30),
-    configured: 50,
-    settleSeconds: LEARNING_SECONDS,
-  },
-  {
-    name: 'wrong-bucket',
-    title: '30/s, bucket of 3, 50 configured, after 30 s',
-    real: bucket(30, 3),
-    configured: 50,
-    settleSeconds: LEARNING_SECONDS,
-  },
-  {
-    name: 'asked',
-    title: '40/s, window, none configured',
-    real: window(40),
-    configured: null,
-    settleSeconds: 0,
-  },
-];
-
-const FAST: readonly Scenario[] = [
-  {
-    name: 'fast-window',
-    title: '1000/s, window',
-    real: window(1000),
-    configured: 1000,
-    settleSeconds: 0,
-  },
-  {
-    name: 'fast-bucket',
-    title: '1000/s, bucket of 100',
-    real: bucket(1000, 100),
-    configured: 1000,
-    settleSeconds: 0,
-  },
-];
-
-interface Found {
-  readonly title: string;
-  readonly used: number;
-  readonly throttled: number;
-}
+/** A job costs a library some 100 µs: at 1000/s they are played for this long, and at most for so many seeds. */
+const FAST_PEER_SECONDS = 10;
+const FAST_FROM = 200;
+const PEER_SEEDS = 2;
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '60' }, only: { type: 'string', default: '' } },
+  options: {
+    seconds: { type: 'string', default: '60' },
+    only: { type: 'string', default: '' },
+    case: { type: 'string', default: '' },
+    seeds: { type: 'string', default: '5' },
+  },
 });
+const seeds = Number(values.seeds);
 const seconds = Number(values.seconds);
-const folder = temporaryFolder();
-const isWanted = ({ name }: Scenario): boolean =>
-  values.only === '' || values.only.split(',').includes(name);
 
-async function run({ title, real, configured, settleSeconds }: Scenario): Promise<Found> {
-  process.stderr.write(`${title}: ${settleSeconds + seconds} s\n`);
-  const sandbox = await startSandbox(real);
-  const fastest = Math.max(real.rate, configured ?? 0);
-  const daemon = await startDaemon({
-    folder,
-    url: sandbox.url,
-    concurrency: fastest > 100 ? 64 : 16,
-    rate: configured,
-    backlog: Math.ceil(fastest * (settleSeconds + seconds) * 1.2) + 100,
-    ...SANDBOX_ACCOUNT,
-  });
-  await sleep(settleSeconds * 1000);
-  const before = await sandbox.counts();
-  const from = monotonicMs();
-  await sleep(seconds * 1000);
-  const after = await sandbox.counts();
-  const elapsed = (monotonicMs() - from) / 1000;
-  await daemon.stop();
-  await sandbox.stop();
-  const accepted = after.accepted - before.accepted;
-  const throttled = after.throttled - before.throttled;
-  return {
-    title,
-    used: accepted / (real.rate * elapsed),
-    throttled: throttled === 0 ? 0 : throttled / (accepted + throttled),
-  };
+async function playAll(one: Case, model: Model, peer: Peer | null): Promise<readonly Played[]> {
+  const isShort = peer !== null && one.configured >= FAST_FROM;
+  const most = peer === null ? seeds : Math.min(seeds, PEER_SEEDS);
+  const played: Played[] = [];
+  for (let seed = 1; seed <= most; seed += 1) {
+    const limit = isShort ? FAST_PEER_SECONDS : Infinity;
+    played.push(await play(one, { model, seed, peer, seconds: limit }));
+  }
+  return played;
 }
 
-const found = [...(await Promise.all(SLOW.filter(isWanted).map(run)))];
-for (const scenario of FAST.filter(isWanted)) found.push(await run(scenario));
+const medianOf = (numbers: readonly number[]): number => {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2;
+};
 
-const row = ({ title, used, throttled }: Found): readonly Cell[] => [
-  title,
-  `${(used * 100).toFixed(1)} %`,
-  `${(throttled * 100).toFixed(2)} %`,
-  used >= BAR_USED && throttled <= BAR_THROTTLED ? 'reached' : 'NOT REACHED',
-];
+const percent = (share: number, digits: number): string => (share * 100).toFixed(digits);
+
+function rowOf(one: Case, model: Model, played: readonly Played[]): readonly Cell[] {
+  const used = played.map((run) => run.used);
+  const refused = played.map((run) => run.refused);
+  const { bars } = one;
+  const isReached = medianOf(used) >= bars.used && medianOf(refused) <= bars.refused;
+  const range = `${percent(Math.min(...used), 1)}–${percent(Math.max(...used), 1)}`;
+  return [
+    `${one.title}, ${model}`,
+    percent(medianOf(used), 1),
+    range,
+    percent(medianOf(refused), 2),
+    `≤ ${percent(Math.max(...refused), 2)}`,
+    `${percent(bars.used, 0)}/${percent(bars.refused, 1)}`,
+    isReached ? 'reached' : 'NOT REACHED',
+  ];
+}
+
+const describePeer = ({ short, name, isLibrary }: Peer): string =>
+  `${short}: ${name}, ${isLibrary ? 'the library on replaced timers' : 'a model of it'}`;
+
+const wanted = CASES.filter(({ title }) => title.includes(values.case));
+const pairs = wanted.flatMap((one) => one.models.map((model) => ({ one, model })));
+const began = process.cpuUsage();
+
+const ours: (readonly Cell[])[] = [];
+for (const { one, model } of pairs) {
+  process.stderr.write(`${one.title}, ${model}\n`);
+  ours.push(rowOf(one, model, await playAll(one, model, null)));
+}
 console.log(
-  `\nLimits over ${seconds} s; bars: ${BAR_USED * 100} % used, ${BAR_THROTTLED * 100} % throttled\n`,
+  `\nsms-spoold's code on simulated time, % of the limit: median (range) of ${seeds} seeds\n`,
 );
-console.log(table(['', 'used', 'throttled', ''], found.map(row)));
+console.log(table(['', 'used', 'refused', 'bars', ''], ours));
+
+const theirs: (readonly Cell[])[] = [];
+for (const { one, model } of pairs) {
+  const cells: Cell[] = [`${one.title}, ${model}`];
+  for (const peer of PEERS) {
+    process.stderr.write(`${one.title}, ${model}: ${peer.name}\n`);
+    const played = await playAll(one, model, peer);
+    const used = medianOf(played.map((run) => run.used));
+    const refused = medianOf(played.map((run) => run.refused));
+    cells.push(`${percent(used, 0)}/${percent(refused, 1)}`);
+  }
+  theirs.push(cells);
+}
+console.log(
+  `\nWhat people use instead, used/refused in %, ${Math.min(seeds, PEER_SEEDS)} seeds (at 1000/s ` +
+    `${FAST_PEER_SECONDS} s)\n`,
+);
+console.log(table(['', ...PEERS.map(({ short }) => short)], theirs));
+console.log(`\n${PEERS.map(describePeer).join('\n')}`);
+const { user, system } = process.cpuUsage(began);
+console.log(`\nCPU of the simulation: ${((user + system) / 1e6).toFixed(0)} s`);
+
+if (seconds > 0) {
+  const names = values.only === '' ? [] : values.only.split(',');
+  const found = await playForReal(seconds, names);
+  console.log(`\nThe built daemon in real time, ${seconds} s; bars 94 % used, 0.5 % throttled\n`);
+  console.log(found);
+}

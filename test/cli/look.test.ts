@@ -184,6 +184,7 @@ describe('stats', () => {
     expect(lines.map(({ kind }) => kind)).toEqual([
       'state',
       'state',
+      'late',
       'account',
       'sender',
       'unmatched-receipts',

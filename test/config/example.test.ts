@@ -6,7 +6,7 @@ import { setup } from './setup.ts';
 
 const EXAMPLE = readFileSync(new URL('../../config/sms-spoold.toml', import.meta.url), 'utf8');
 /** The same with the keys that are only shown switched on. */
-const SWITCHED_ON = EXAMPLE.replaceAll(/^# (?=\[accounts|[a-z_0-9]+ = )/gm, '');
+const SWITCHED_ON = EXAMPLE.replaceAll(/^# (?=\[accounts|\[\[|[a-z_0-9]+ = )/gm, '');
 const ENV = { VONAGE_API_SECRET: 's3cret' };
 const BARE = '[accounts.main]\napi_key = "abcd1234"\napi_secret = { env = "VONAGE_API_SECRET" }\n';
 
@@ -37,6 +37,22 @@ describe('the example configuration', () => {
         resend: { codes: new Set([2, 7, 8]), afterMs: 900_000, times: 1 },
       },
       notify: { url: 'https://app.example.com/sms-events', secret: 'telling', timeoutMs: 10_000 },
+      quiet: [
+        {
+          fromMinutes: 1_260,
+          toMinutes: 480,
+          zone: 'Europe/London',
+          prefixes: ['44'],
+          belowPriority: 7,
+        },
+      ],
+      safety: {
+        perRecipient: { messages: 5, windowMs: 3_600_000 },
+        collapseMs: 600_000,
+        spendPerDay: 50,
+        zone: 'UTC',
+        minBalance: 5,
+      },
       classify: new Map([[29, 'retry']]),
       log: { file: '/var/log/sms-spoold/status.log' },
     });
@@ -67,7 +83,7 @@ function listWritten(text: string): ReadonlyMap<string, string> {
   const written = new Map<string, string>();
   let table = '';
   for (const line of text.split('\n')) {
-    const header = /^\[(.*)\]$/.exec(line)?.[1];
+    const header = /^\[{1,2}([^[\]]*)\]{1,2}$/.exec(line)?.[1];
     if (header !== undefined) {
       table = header.replace('accounts.main', 'accounts.*').replace(/senders\..*/, 'senders.*');
       written.set(table.replace(/\.\*$/, ''), '');

@@ -247,6 +247,39 @@ describe('with a file', () => {
     },
   );
 
+  it('reads any number of quiet hours', () => {
+    const text =
+      '[[quiet]]\nfrom = "21:00"\nto = "08:00"\nzone = "Asia/Kolkata"\nprefixes = ["91", "880"]\n' +
+      '[[quiet]]\nfrom = "00:00"\nto = "23:59"\nzone = "UTC"\nbelow_priority = 10\n';
+    expect(setup().loadText(text).quiet).toEqual([
+      {
+        ...{ fromMinutes: 1_260, toMinutes: 480, zone: 'Asia/Kolkata' },
+        ...{ prefixes: ['91', '880'], belowPriority: 7 },
+      },
+      { fromMinutes: 0, toMinutes: 1_439, zone: 'UTC', prefixes: [], belowPriority: 10 },
+    ]);
+  });
+
+  it('has neither quiet hours nor limits of its own unless they are given', () => {
+    expect(setup().loadText('')).toMatchObject({
+      quiet: [],
+      safety: {
+        ...{ perRecipient: null, collapseMs: null, spendPerDay: null },
+        ...{ zone: 'UTC', minBalance: null },
+      },
+    });
+  });
+
+  it.each([
+    ['1/s', 1, 1_000],
+    ['5/h', 5, 3_600_000],
+    ['3/10m', 3, 600_000],
+    ['1000/30d', 1_000, 2_592_000_000],
+  ])('takes %s as a limit per recipient', (limit, messages, windowMs) => {
+    const { safety } = setup().loadText(`[safety]\nper_recipient = "${limit}"\n`);
+    expect(safety.perRecipient).toEqual({ messages, windowMs });
+  });
+
   it('maps status codes to routes', () => {
     const config = setup().loadText('[classify]\n29 = "retry"\n"5" = "permanent-failure"\n');
     expect(config.classify).toEqual(

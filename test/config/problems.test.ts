@@ -26,6 +26,10 @@ const URL_PATH =
 const API_KEY = 'expected an API key in quotes, without spaces or colons';
 const NEVER = 'from 1s to 3650d, or "never"';
 
+const TIME_OF_DAY = 'expected a time of day from "00:00" to "23:59" in quotes, such as "21:00"';
+const ZONE = 'expected a time zone by its IANA name, such as "Europe/London" or "UTC"';
+const QUIET = '[[quiet]]\nfrom = "21:00"\nto = "08:00"';
+
 /** A line added to an account, the key that is wrong in it, and what is said about it. */
 const IN_ACCOUNT: readonly (readonly [string, string, string])[] = [
   ['rate = "fast"', 'rate', `${RATE}; found "fast"`],
@@ -216,6 +220,68 @@ const WHOLE: readonly (readonly [string, string, string])[] = [
     'expected a secret to sign with, { env = "…" }, { file = "…" } or { credential = "…" }; found nothing',
   ],
   ['[suppress]\nautomatic = 1', 'suppress.automatic', 'expected true or false; found the number 1'],
+  [
+    '[fairness]\nreserve = 0.6',
+    'fairness.reserve',
+    'expected a number from 0 to 0.5; found the number 0.6',
+  ],
+  ['[quiet]\nfrom = "21:00"', 'quiet', 'expected one or more tables, [[quiet]]; found a table'],
+  ['quiet = [1]', 'quiet', 'expected one or more tables, [[quiet]]; found a list'],
+  ...['24:00', '8:00', '08:60', '0800', ''].map(
+    (value) =>
+      [
+        `[[quiet]]\nfrom = "${value}"\nto = "09:00"\nzone = "UTC"`,
+        'quiet[0].from',
+        `${TIME_OF_DAY}; found "${value}"`,
+      ] as const,
+  ),
+  [
+    '[[quiet]]\nfrom = "21:00"\nto = 08:00:00\nzone = "UTC"',
+    'quiet[0].to',
+    `${TIME_OF_DAY}; found a date`,
+  ],
+  [
+    '[[quiet]]\nfrom = "08:00"\nto = "08:00"\nzone = "UTC"',
+    'quiet[0].to',
+    'expected another time than from; found "08:00"',
+  ],
+  ...['Europe/Londn', '+01:00', 'GMT+1h', ''].map(
+    (value) =>
+      [
+        `${QUIET}\nzone = "UTC"\n${QUIET}\nzone = "${value}"`,
+        'quiet[1].zone',
+        `${ZONE}; found "${value}"`,
+      ] as const,
+  ),
+  [QUIET, 'quiet[0].zone', `${ZONE}; found nothing`],
+  [
+    `${QUIET}\nzone = "UTC"\nprefixes = ["+44"]`,
+    'quiet[0].prefixes[0]',
+    'expected leading digits of recipients in quotes, such as "1"; found "+44"',
+  ],
+  [
+    `${QUIET}\nzone = "UTC"\nbelow_priority = 0`,
+    'quiet[0].below_priority',
+    'expected a whole number from 1 to 10; found the number 0',
+  ],
+  ...['5', '0/h', '1001/h', '5/31d', '5/0s', '5 per hour', '5/h ', '5/w'].map(
+    (value) =>
+      [
+        `[safety]\nper_recipient = "${value}"`,
+        'safety.per_recipient',
+        `expected how many messages in what time, 1 to 1000 in at most 30 days, such as "5/h" or "5/10m"; found "${value}"`,
+      ] as const,
+  ),
+  ['[safety]\ncollapse = "0s"', 'safety.collapse', `${DURATION} from 1s to 30d; found "0s"`],
+  ...['spend_per_day', 'min_balance'].map(
+    (key) =>
+      [
+        `[safety]\n${key} = 0`,
+        `safety.${key}`,
+        'expected a number from 0.01 to 1000000; found the number 0',
+      ] as const,
+  ),
+  ['[safety]\nzone = "here"', 'safety.zone', `${ZONE}; found "here"`],
   [
     '[messages]\nvalidity = "24"',
     'messages.validity',

@@ -205,6 +205,15 @@ describe('an attempt whose answer was lost', () => {
     expect(outcome([refused], [word('1-a', 'delivered')])).toMatchObject({ to: 'delivered' });
   });
 
+  it('that was refused with an id keeps the refusal; what a receipt tells is a part of its own', () => {
+    const refused = { ...answered(1, [5]), parts: [partOf(1, { status: 5, gatewayId: '1-a' })] };
+    const [attempt] = hear([refused], [word('1-a', 'delivered')], false);
+    expect(attempt?.parts).toMatchObject([
+      { number: 1, status: 5, word: null, heardAt: null },
+      { number: 2, status: null, word: { status: 'delivered' }, heardAt: AT },
+    ]);
+  });
+
   it('keeps the numbers of parts that were found before, and appends', () => {
     const once = hear([lost(1)], [word('1-b', 'accepted')], false);
     const again = hear(once, [word('1-b', 'accepted'), word('1-a', 'failed')], false);

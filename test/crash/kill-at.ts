@@ -1,12 +1,14 @@
 /**
  * Loaded into the daemon before itself (`node --import`): kills the process, with SIGKILL, at one point of a
  * message's life that the environment names. The product has no hooks; it is watched from outside, by the SQL
- * it runs, the bytes its sockets write and read, the JSON it parses and the lines it logs.
+ * it runs, the bytes its sockets write and read, the receipts it is brought, the JSON it parses and the lines
+ * it logs.
  *
  * A point whose step is no longer found here is never reached, and its test says so. Nothing but the watched
  * calls is changed, and each does what it did.
  */
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import type { Point } from './kill-points.ts';
@@ -15,7 +17,8 @@ const variables = process.env;
 const wanted = variables['SMS_SPOOLD_KILL_POINT'];
 const drainAt = Number(variables['SMS_SPOOLD_KILL_DRAIN_AT'] ?? 0);
 let left = Number(variables['SMS_SPOOLD_KILL_COUNT'] ?? 1);
-let isArmed = drainAt === 0;
+const isOnceSent = variables['SMS_SPOOLD_KILL_ONCE_SENT'] === '1';
+let isArmed = drainAt === 0 && !isOnceSent;
 
 /** `messages` more have come to a point. Does not return when the count is full. */
 function pass(point: Point, messages = 1): void {
@@ -47,9 +50,22 @@ function wrap(
 
 /* ---- the spool ---- */
 
-type Step = 'marked' | 'attempted' | 'messages' | 'attempts' | 'parts' | 'events' | 'lapsed';
+type Step =
+  | 'marked'
+  | 'attempted'
+  | 'messages'
+  | 'attempts'
+  | 'parts'
+  | 'events'
+  | 'lapsed'
+  | 'kept'
+  | 'heard'
+  | 'moved';
 
+/* The first that fits. */
 const STEPS: readonly (readonly [RegExp, Step])[] = [
+  [/^INSERT INTO receipts/, 'kept'],
+  [/^UPDATE parts SET receipt_status|^INSERT INTO parts \(receipt_status/, 'heard'],
   [/^UPDATE messages SET state = 'sending'/, 'marked'],
   [/^INSERT INTO attempts/, 'attempted'],
   [/^UPDATE messages SET state = v\.column3, reason = v\.column4, status/, 'messages'],
@@ -66,6 +82,9 @@ const POINT_OF: Readonly<Record<Step, Point>> = {
   attempts: 'settle.attempts',
   parts: 'settle.parts',
   lapsed: 'lapse.written',
+  kept: 'receipt.kept',
+  heard: 'receipt.heard',
+  moved: 'receipt.moved',
   events: 'settle.events',
 };
 
@@ -76,22 +95,35 @@ const nothingDone = (): Record<Step, number> => ({
   attempts: 0,
   parts: 0,
   lapsed: 0,
+  kept: 0,
+  heard: 0,
+  moved: 0,
   events: 0,
 });
+
+/* What lapses and what a receipt moves is written by one statement; a receipt moves one message at a time. */
+const MOVED_BY_RECEIPT: readonly unknown[] = ['await-receipt', 'delivered', 'undelivered'];
+const TO_STATE = 2;
 
 /** Rows written by the transaction that is open. */
 let done = nothingDone();
 
 const statements = Object.getPrototypeOf(new Sqlite(':memory:').prepare('SELECT 1')) as Statement;
-wrap(statements, 'run', (self, _args, original) => {
+wrap(statements, 'run', (self, args, original) => {
   const { source } = self as Statement;
   if (source === 'BEGIN IMMEDIATE') return begin(original);
   if (source === 'COMMIT') return commit(original);
   const result = original();
-  const step = STEPS.find(([pattern]) => pattern.test(source))?.[1];
-  if (step !== undefined) write(step, (result as { changes: number }).changes);
+  const step = stepOf(source, args);
+  if (step !== null) write(step, (result as { changes: number }).changes);
   return result;
 });
+
+function stepOf(source: string, [values]: readonly unknown[]): Step | null {
+  const step = STEPS.find(([pattern]) => pattern.test(source))?.[1] ?? null;
+  if (step !== 'lapsed' || !Array.isArray(values)) return step;
+  return MOVED_BY_RECEIPT.includes(values[TO_STATE]) ? 'moved' : step;
+}
 
 function begin(original: () => unknown): unknown {
   pass('begin.before');
@@ -110,10 +142,12 @@ function commit(original: () => unknown): unknown {
   pass('claim.commit.before', done.attempted);
   pass('settle.commit.before', done.messages);
   pass('lapse.commit.before', done.lapsed);
+  pass('receipt.commit.before', done.kept);
   const result = original();
   pass('claim.commit.after', done.attempted);
   pass('settle.commit.after', done.messages);
   pass('lapse.commit.after', done.lapsed);
+  pass('receipt.commit.after', done.kept);
   return result;
 }
 
@@ -141,6 +175,7 @@ function send(socket: net.Socket, bytes: Buffer, original: () => unknown): unkno
   }
   pass('request.half');
   const result = original();
+  isArmed ||= isOnceSent;
   pass('request.after');
   requests += 1;
   if (requests === drainAt) process.kill(process.pid, 'SIGTERM');
@@ -180,6 +215,16 @@ wrap(JSON, 'parse', (_self, [text], original) => {
   const parsed = original();
   if (typeof text === 'string' && text.includes('"message-count"')) pass('answer.parsed');
   return parsed;
+});
+
+/* ---- receipts ---- */
+
+wrap(http.Server.prototype, 'emit', (_self, [event, request, response], original) => {
+  if (event === 'request') {
+    (request as http.IncomingMessage).once('end', () => pass('receipt.read'));
+    (response as http.ServerResponse).once('finish', () => pass('receipt.answered'));
+  }
+  return original();
 });
 
 /* ---- the status log ---- */

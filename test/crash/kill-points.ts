@@ -2,8 +2,8 @@
  * Where the crash tests kill the daemon: every gap between two steps of a message's life, in their order.
  *
  * The first word is what the daemon is about, the rest is how far it has got. A count goes with each point:
- * the daemon dies as the count-th message passes it (`begin.*`: the count-th transaction). The points of a
- * restart and of a drain are the same ones, met in another run.
+ * the daemon dies as the count-th message passes it (`begin.*`: the count-th transaction; `receipt.*`: the
+ * count-th receipt). The points of a restart and of a drain are the same ones, met in another run.
  */
 
 export const POINTS = {
@@ -28,6 +28,13 @@ export const POINTS = {
   'lapse.written': 'as an uncertain message is given back for another attempt',
   'lapse.commit.before': 'just before an uncertain message is given back for another attempt',
   'lapse.commit.after': 'when an uncertain message is given back for another attempt',
+  'receipt.read': 'when a receipt has come whole and nothing of it is written',
+  'receipt.kept': 'in a transaction, a receipt kept and its part not told of it',
+  'receipt.heard': 'in a transaction, the part of a receipt told of it and its message not moved',
+  'receipt.moved': 'in a transaction, a message moved by a receipt and its event not written',
+  'receipt.commit.before': 'just before a receipt is committed',
+  'receipt.commit.after': 'when a receipt is on disk and not answered',
+  'receipt.answered': 'when a receipt is answered',
   'drain.signal': 'as SIGTERM arrives',
   'close.before': 'when the drain is done and the spool still open',
   'close.after': 'when the spool is closed and still owned',
@@ -42,13 +49,17 @@ export interface Fault {
   readonly count: number;
   /** SIGTERM to itself as this many requests are written; points count from its arrival on. */
   readonly drainAt?: number;
+  /** Points count once a request of this run is written: what a restart settles first is left alone. */
+  readonly onceSent?: boolean;
 }
 
 /** As the environment carries it to the daemon. */
-export function faultVariables({ point, count, drainAt = 0 }: Fault): Record<string, string> {
+export function faultVariables(fault: Fault): Record<string, string> {
+  const { point, count, drainAt = 0, onceSent = false } = fault;
   return {
     SMS_SPOOLD_KILL_POINT: point,
     SMS_SPOOLD_KILL_COUNT: String(count),
     SMS_SPOOLD_KILL_DRAIN_AT: String(drainAt),
+    SMS_SPOOLD_KILL_ONCE_SENT: onceSent ? '1' : '0',
   };
 }

@@ -10,7 +10,8 @@ import { resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const V8_LIMITS = ['--max-semi-space-size=8', '--max-old-space-size=96'] as const;
-const SILENCE_MS = 30_000;
+/** A run that says nothing for so long is stuck, where nobody says otherwise. */
+export const SILENCE_MS = 30_000;
 
 /** A line of the status log, as far as these tests look. */
 export interface Line {
@@ -31,24 +32,35 @@ export interface ProgramOptions {
   /** A file of this folder to load before the daemon. */
   readonly preload?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A descriptor of this process to take receipts from, as a service manager passes it; null = none. */
+  readonly receiptsFd?: number | null;
+  readonly silenceMs?: number;
 }
+
+/* The process id is known to the process alone. */
+const PASS = ['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh'] as const;
+const PASSED = { LISTEN_FDS: '1', LISTEN_FDNAMES: 'receipts' } as const;
 
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #ended: Promise<End>;
   readonly #stuck = Promise.withResolvers<never>();
+  readonly #silenceMs: number;
   readonly #lines: Line[] = [];
   #more = Promise.withResolvers<undefined>();
   #timer: NodeJS.Timeout;
   #rest = '';
   #errors = '';
 
-  constructor({ config, preload, env = {} }: ProgramOptions) {
+  constructor(options: ProgramOptions) {
+    const { config, preload, env = {}, receiptsFd = null, silenceMs = SILENCE_MS } = options;
+    this.#silenceMs = silenceMs;
     const hook = preload === undefined ? [] : ['--import', resolve(import.meta.dirname, preload)];
-    const args = [...V8_LIMITS, ...hook, resolve(ROOT, 'dist/main.js'), 'run', '--config', config];
-    this.#child = spawn(process.execPath, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...env },
+    const node = [process.execPath, ...V8_LIMITS, ...hook, resolve(ROOT, 'dist/main.js')];
+    const [command = '', ...args] = receiptsFd === null ? node : [...PASS, ...node];
+    this.#child = spawn(command, [...args, 'run', '--config', config], {
+      stdio: ['ignore', 'pipe', 'pipe', ...(receiptsFd === null ? [] : [receiptsFd])],
+      env: { ...process.env, ...(receiptsFd === null ? {} : PASSED), ...env },
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#errors += text));
@@ -110,7 +122,7 @@ export class Program implements AsyncDisposable {
       this.#stuck.reject(
         new Error(`the daemon is stuck; its last line is ${last}\n${this.#errors}`),
       );
-    }, SILENCE_MS);
+    }, this.#silenceMs);
   }
 
   /* A kill may cut the last line short: it has no end, and is none. */

@@ -27,11 +27,11 @@ describe('within a lane', () => {
     const rows: readonly DropRow[] = [
       { reference: 'old' },
       { reference: 'low', priority: 0 },
-      { reference: 'late', expires_at: LATER + 500, campaign: 'a' },
+      { reference: 'late', expires_at: LATER + 500 },
       { reference: 'urgent', priority: 9, sender: 'AcmeInc' },
-      { reference: 'soon', expires_at: LATER, sender: 'AcmeInc', campaign: 'b' },
+      { reference: 'soon', expires_at: LATER, sender: 'AcmeInc' },
       { reference: 'young', account: 'main' },
-      { reference: 'low and dated', priority: 0, expires_at: LATER, campaign: 'b' },
+      { reference: 'low and dated', priority: 0, expires_at: LATER },
     ];
     expect(await arrivals(bundle, rows)).toEqual([
       'urgent',

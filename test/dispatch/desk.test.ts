@@ -16,13 +16,14 @@ const BURST = 1_000;
 interface Limits {
   readonly rate?: number;
   readonly burst?: number;
+  readonly reserve?: number;
   readonly senders?: Readonly<Record<string, number>>;
 }
 
 async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
   const table = new ReadyRows();
   const health = new AccountHealth();
-  const { rate = 50_000, burst = BURST, senders = {} } = limits;
+  const { rate = 50_000, burst = BURST, reserve = 0, senders = {} } = limits;
   const pacer = (options: { readonly rate: number; readonly burst?: number }): Pacer =>
     new Pacer({ ...options, monotonicMs, onGrant: () => undefined });
   const desk = new Desk({
@@ -32,6 +33,7 @@ async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
     pacer: pacer({ rate, burst }),
     slots: new Slots(10, () => undefined),
     health,
+    reserve,
     senderRate: (sender) => senders[sender] ?? null,
     senderPacer: (own) => pacer({ rate: own, burst: 1 }),
     onReady: () => undefined,

@@ -2,35 +2,59 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareTurns, type Turn } from '../../src/core/turn.ts';
-import { Lane } from '../../src/dispatch/lane.ts';
+import { Fairness } from '../../src/dispatch/fairness.ts';
+import { Lane, type LaneStrand } from '../../src/dispatch/lane.ts';
+import type { ReadyRow } from '../../src/spool/claims.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
+
+const always = (): boolean => true;
 
 function setup(rows: readonly RowOver[] = []) {
   const table = new ReadyRows();
   const lane = new Lane('AcmeInc', null);
-  const add = (over: RowOver): void => {
-    const row = table.add(over);
-    lane.offer(row, row);
+  const fairness = new Fairness<LaneStrand>(0);
+  const put = (strand: LaneStrand | null): void => {
+    if (strand !== null) fairness.put(strand);
   };
+  const reading = {
+    peek: table.peek,
+    onLower: (row: ReadyRow): void => put(lane.offerFound(row)),
+  };
+  const offer = (turn: ReadyRow): void => put(lane.offer(turn, turn));
+  const add = (over: RowOver): void => offer(table.add(over));
   /** One transaction: takes rows and claims them; gives their ids. */
-  const take = (limit: number, rival: Turn | null = null): readonly number[] => {
-    const ids = lane.take(limit, rival, table.peek).map((row) => row.id);
+  const take = (limit: number): readonly number[] => {
+    const ids: number[] = [];
+    for (let one = fairness.next(always); one !== null; one = fairness.next(always)) {
+      if (ids.length === limit) break;
+      const { head, place } = one;
+      const row = lane.first(one, fairness.shareOf(one, limit - ids.length, 1), reading);
+      if (row !== null && one.head === head) {
+        ids.push(row.id);
+        fairness.spend(one);
+        one.take(reading, false);
+      }
+      if (one.place !== place) fairness.put(one);
+    }
     lane.endTransaction();
     table.claim(ids);
     return ids;
   };
   for (const row of rows) add(row);
-  return { table, lane, add, take };
+  return { table, lane, fairness, add, offer, put, take };
 }
 
-describe('rows of one lane', () => {
+const idsUpTo = (count: number): readonly number[] =>
+  Array.from({ length: count }, (_, index) => index + 1);
+
+describe('rows of one campaign in one lane', () => {
   it('go by priority, then by the earliest deadline, rows without one last, then by age', () => {
     const { take } = setup([
-      { id: 1, campaign: 'a' },
-      { id: 2, campaign: 'b', expiresAt: 2_000_000_000 },
-      { id: 3, campaign: 'a', expiresAt: 1_900_000_000 },
+      { id: 1 },
+      { id: 2, expiresAt: 2_000_000_000 },
+      { id: 3, expiresAt: 1_900_000_000, sender: 'AcmeInc' },
       { id: 4, sender: 'AcmeInc', priority: 9 },
-      { id: 5, campaign: 'b' },
+      { id: 5, sender: 'AcmeInc' },
       { id: 6, priority: 0, expiresAt: 1_800_000_000 },
       { id: 7 },
     ]);
@@ -42,7 +66,7 @@ describe('rows of one lane', () => {
       priority: fc.integer({ min: 0, max: 3 }),
       expiresAt: fc.option(fc.integer({ min: 1_800_000_000, max: 1_800_000_003 })),
       sender: fc.constantFrom(null, 'AcmeInc'),
-      campaign: fc.constantFrom(null, 'a', 'b', 'c'),
+      account: fc.constantFrom(null, 'main'),
     });
     fc.assert(
       fc.property(
@@ -55,9 +79,8 @@ describe('rows of one lane', () => {
             add({ id: index + 1, ...row });
             if (index % 7 !== 6) continue;
             const expected = table.waiting.map(({ id }) => id);
-            const taken = take(batches[step++ % batches.length] ?? 1);
-            expect(taken).toEqual(expected.slice(0, taken.length));
-            expect(taken.length).toBeGreaterThan(0);
+            const size = batches[step++ % batches.length] ?? 1;
+            expect(take(size)).toEqual(expected.slice(0, size));
           }
           const rest = table.waiting.map(({ id }) => id);
           expect(take(1000)).toEqual(rest);
@@ -67,9 +90,31 @@ describe('rows of one lane', () => {
   });
 
   it('are taken past the size of one read', () => {
-    const { take } = setup(Array.from({ length: 300 }, (_, index) => ({ id: index + 1 })));
-    expect(take(250)).toHaveLength(250);
-    expect(take(250)).toEqual(Array.from({ length: 50 }, (_, index) => index + 251));
+    const { take } = setup(idsUpTo(300).map((id) => ({ id })));
+    expect(take(250)).toEqual(idsUpTo(250));
+    expect(take(250)).toEqual(idsUpTo(300).slice(250));
+  });
+});
+
+describe('reads', () => {
+  it('are one for many rows where there is one source', () => {
+    const { table, take } = setup(idsUpTo(60).map((id) => ({ id })));
+    take(1); // finds out whether there are rows of a lower priority
+    table.reads = 0;
+    expect(take(50)).toHaveLength(50);
+    expect(table.reads).toBe(1);
+    expect([...table.waiting].sort(compareTurns)[0]?.id).toBe(52);
+  });
+
+  it('are one each where campaigns take turns', () => {
+    const campaigns = ['a', 'b', 'c', 'd'];
+    const { table, take } = setup(
+      idsUpTo(400).map((id) => ({ id, campaign: campaigns[id % 4] ?? null })),
+    );
+    take(4);
+    table.reads = 0;
+    expect(take(64)).toHaveLength(64);
+    expect(table.reads).toBeLessThanOrEqual(8);
   });
 });
 
@@ -86,53 +131,62 @@ describe('what is known of a source', () => {
 
   it('is corrected by a row that comes later and goes earlier', () => {
     const { lane, add, take } = setup([{ id: 5 }]);
-    expect(lane.offer({ account: null, sender: null, campaign: null }, turnOf(9))).toBe(false);
-    add({ id: 6, priority: 7 });
-    expect(lane.head?.id).toBe(6);
+    expect(lane.offer({ account: null, sender: null, campaign: null }, turnOf(9))).toBeNull();
+    add({ id: 6, expiresAt: 1_900_000_000 });
     expect(take(1)).toEqual([6]);
-    expect(lane.head?.id).toBe(5);
+    expect(take(1)).toEqual([5]);
+  });
+
+  it('grows by rows of a lower priority that a scan has not named', () => {
+    const { table, take } = setup([{ id: 1, priority: 9 }]);
+    for (const priority of [7, 2, 0]) table.add({ id: priority + 10, priority });
+    expect(take(10)).toEqual([1, 17, 12, 10]);
   });
 
   it('is dropped when it is empty, and found again by the next row', () => {
     const { lane, add, take } = setup([{ id: 1, campaign: 'a' }]);
     take(10);
-    expect([lane.head, lane.sources]).toEqual([null, []]);
+    expect([lane.hasRows, lane.sources]).toEqual([false, []]);
     add({ id: 2, campaign: 'a' });
     expect(take(10)).toEqual([2]);
   });
 
   it('is forgotten before a scan, which finds it again', () => {
-    const { table, lane, take } = setup([{ id: 1 }, { id: 2, campaign: 'a' }]);
+    const { table, lane, fairness, offer, take } = setup([{ id: 1 }, { id: 2, campaign: 'a' }]);
     lane.forget();
-    expect(lane.head).toBeNull();
-    for (const row of table.waiting) lane.offer(row, row);
+    expect([lane.hasRows, fairness.isEmpty]).toEqual([false, true]);
+    for (const row of table.waiting) offer(row);
     expect(take(10)).toEqual([1, 2]);
+  });
+
+  it('names each source once, whatever priorities it holds', () => {
+    const { lane } = setup([{ id: 1, priority: 9 }, { id: 2 }, { id: 3, campaign: 'a' }]);
+    expect(lane.sources).toEqual([
+      { account: null, sender: null, campaign: null },
+      { account: null, sender: null, campaign: 'a' },
+    ]);
   });
 });
 
-describe('a rival lane', () => {
-  it('of a higher priority stops the batch, even at a first row that was not known', () => {
-    const rows = [
-      { id: 1, priority: 5 },
-      { id: 2, priority: 3 },
-    ];
-    expect(setup(rows).take(10, turnOf(9, 4))).toEqual([1]);
-    expect(setup(rows).take(10, turnOf(9, 3))).toEqual([1, 2]);
-    const { table, lane, take } = setup(rows);
-    table.claim([1]);
-    expect(take(10, turnOf(9, 4))).toEqual([]);
-    expect(lane.head?.id).toBe(2);
+describe('a lane that cannot go', () => {
+  it('gives back what it kept a little at a time, the higher priority first, and each once', () => {
+    const { lane, take, put } = setup();
+    const key = (campaign: number) => ({ account: null, sender: null, campaign: String(campaign) });
+    for (const id of idsUpTo(200)) {
+      const strand = lane.offer(key(id), turnOf(id, id === 200 ? 9 : 4));
+      if (strand === null) throw new Error('not offered');
+      lane.setAside(strand);
+      lane.setAside(strand);
+    }
+    const back: LaneStrand[] = [];
+    while (lane.bringBack((strand) => back.push(strand))) expect(back.length % 64).toBe(0);
+    expect(back.map(({ head }) => head?.id)).toEqual([200, ...idsUpTo(199)]);
+    for (const strand of back) put(strand);
+    expect(take(10)).toEqual([]); // the table has none of them
+    expect(lane.hasRows).toBe(false);
   });
 });
 
 function turnOf(id: number, priority = 4): Turn {
   return { id, priority, expiresAt: null };
 }
-
-it('reads a source once for many rows', () => {
-  const { table, take } = setup(Array.from({ length: 60 }, (_, index) => ({ id: index + 1 })));
-  table.reads = 0;
-  expect([...take(50)].sort((a, b) => a - b)).toHaveLength(50);
-  expect(table.reads).toBe(1);
-  expect([...table.waiting].sort(compareTurns)[0]?.id).toBe(51);
-});

@@ -1,14 +1,23 @@
 import { expect, it } from 'vitest';
-import type { Turn } from '../../src/core/turn.ts';
-import { Turns, type Headed } from '../../src/dispatch/turns.ts';
+import { Turns } from '../../src/dispatch/turns.ts';
 
-const turn = (id: number, priority = 4): Turn => ({ id, priority, expiresAt: null });
-const item = (head: Turn | null): Headed => ({ head });
+interface Item {
+  place: number | null;
+}
+
+const setup = (...items: readonly Item[]): Turns<Item, number> => {
+  const turns = new Turns<Item, number>(
+    ({ place }) => place,
+    (a, b) => a - b,
+  );
+  for (const item of items) turns.put(item);
+  return turns;
+};
+const item = (place: number | null): Item => ({ place });
 
 it('gives what goes first, and each only once', () => {
-  const turns = new Turns();
-  const items = [item(turn(3)), item(turn(1)), item(turn(9, 9))];
-  for (const one of items) turns.put(one);
+  const items = [item(3), item(2), item(1)];
+  const turns = setup(...items);
   expect(turns.peek()).toBe(items[2]);
   expect([turns.take(), turns.take(), turns.take(), turns.take()]).toEqual([
     items[2],
@@ -18,29 +27,29 @@ it('gives what goes first, and each only once', () => {
   ]);
 });
 
-it('skips an entry whose head has changed since, and takes the item under its new one', () => {
-  const turns = new Turns();
-  const moved = item(turn(1));
-  const other = item(turn(2));
-  turns.put(moved);
-  turns.put(other);
-  moved.head = turn(3);
+it('gives what has the same key in the order of entry', () => {
+  const items = Array.from({ length: 20 }, () => item(1));
+  const turns = setup(...items);
+  for (const one of items) expect(turns.take()).toBe(one);
+});
+
+it('skips an entry whose key has changed since, and takes the item under its new one', () => {
+  const [moved, other] = [item(1), item(2)];
+  const turns = setup(moved, other);
+  moved.place = 3;
   turns.put(moved);
   expect([turns.take(), turns.take(), turns.take()]).toEqual([other, moved, null]);
 });
 
-it('does not hold what has nothing ready', () => {
-  const turns = new Turns();
-  turns.put(item(null));
-  const emptied = item(turn(1));
-  turns.put(emptied);
-  emptied.head = null;
+it('does not hold what has no place', () => {
+  const emptied = item(1);
+  const turns = setup(item(null), emptied);
+  emptied.place = null;
   expect(turns.peek()).toBeNull();
 });
 
 it('forgets everything when told, out of date or not', () => {
-  const turns = new Turns();
-  turns.put(item(turn(1)));
+  const turns = setup(item(1));
   turns.clear();
   expect(turns.peek()).toBeNull();
 });

@@ -30,6 +30,9 @@ export interface Over {
   readonly reconcile?: Partial<Config['reconcile']>;
   readonly notify?: Config['notify'];
   readonly suppress?: Partial<Config['suppress']>;
+  readonly fairness?: Partial<Config['fairness']>;
+  readonly quiet?: Config['quiet'];
+  readonly safety?: Partial<Config['safety']>;
   readonly log?: Partial<Config['log']>;
   readonly spoolPath?: string;
   readonly classify?: Config['classify'];
@@ -123,6 +126,11 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
     reconcile: { reports: false, baseUrl: url, ...over.reconcile },
     notify: over.notify ?? null,
     suppress: { automatic: true, ...over.suppress },
+    quiet: over.quiet ?? [],
+    safety: {
+      ...{ perRecipient: null, collapseMs: null, spendPerDay: null, minBalance: null },
+      ...{ zone: 'UTC', ...over.safety },
+    },
     admin: { listen: '127.0.0.1:0' },
     messages: {
       validityMs: 86_400_000,
@@ -130,6 +138,7 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
       uncertainAfterMs: 300_000,
       ...over.messages,
     },
+    fairness: { reserve: 0.1, ...over.fairness },
     retry: {
       maxAttempts: 8,
       firstDelayMs: 5_000,

@@ -1,6 +1,6 @@
 // Ready rows without a spool, for tests of who goes next: a table that answers reads as the ready index does.
-import { compareTurns, type SourceKey } from '../../src/core/turn.ts';
-import type { Peek } from '../../src/dispatch/lane.ts';
+import { compareTurns, type StrandKey } from '../../src/core/turn.ts';
+import type { Peek } from '../../src/dispatch/strand.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
 
 export type RowOver = Partial<ReadyRow> & { readonly id: number };
@@ -54,16 +54,17 @@ export class ReadyRows {
     return [...this.#rows.values()].sort(compareTurns);
   }
 
-  readonly peek: Peek = (source, limit, skip) => {
+  readonly peek: Peek = (strand, limit, skip) => {
     this.reads += 1;
-    return this.waiting.filter((row) => isOf(row, source)).slice(skip, skip + limit);
+    return this.waiting.filter((row) => isFrom(row, strand)).slice(skip, skip + limit);
   };
 }
 
-function isOf(row: ReadyRow, source: SourceKey): boolean {
+function isFrom(row: ReadyRow, strand: StrandKey): boolean {
   return (
-    row.account === source.account &&
-    row.sender === source.sender &&
-    row.campaign === source.campaign
+    row.account === strand.account &&
+    row.sender === strand.sender &&
+    row.campaign === strand.campaign &&
+    row.priority <= strand.priority
   );
 }

@@ -4,7 +4,8 @@
  */
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { burstOf, Pacer } from '../../src/throttle/pacer.ts';
+import { burstOf } from '../../src/throttle/meter.ts';
+import { Pacer } from '../../src/throttle/pacer.ts';
 import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));

@@ -1,0 +1,153 @@
+/**
+ * What an operator allows beyond what the gateway does: so many messages to one recipient, no text twice, so
+ * much money a day, so much of it left. Pure: instants are Unix seconds and come in as arguments, money is EUR.
+ *
+ * Always holds: nothing here loses a message. One that is too many waits, an account that has spent enough
+ * keeps its messages; only a text that the recipient has already got, or gets first, is refused.
+ */
+import type { ProbeSchedule } from './gate.ts';
+import { REFUSED } from './gate.ts';
+import type { AnswerPart } from './observation.ts';
+import { sumOf } from './price.ts';
+import type { QuietRule } from './quiet.ts';
+import { Zone } from './zone.ts';
+
+/** At most so many messages to one recipient within any window of this length. */
+export interface RecipientLimit {
+  readonly messages: number;
+  readonly windowMs: number;
+}
+
+/** What keeps single messages from being claimed. */
+export interface HoldRules {
+  /** Empty = there are no quiet hours. */
+  readonly quiet: readonly QuietRule[];
+  /** Null = a recipient gets whatever is dropped. */
+  readonly perRecipient: RecipientLimit | null;
+  /** A text is refused that the recipient was sent within this time; null = none is. */
+  readonly collapseMs: number | null;
+}
+
+/** What stops an account. */
+export interface SpendRules {
+  /** EUR an account may spend from midnight to midnight; null = no limit. */
+  readonly spendPerDay: number | null;
+  /** Whose midnight: IANA name of a time zone. */
+  readonly zone: string;
+  /** EUR below which the account is not spent; null = no limit. */
+  readonly minBalance: number | null;
+}
+
+/** Reasons of a suspension, as in `accounts.reason`. */
+export const SPEND_LIMIT = 'spend-limit';
+export const LOW_BALANCE = 'low-balance';
+
+/** Why an account has to stop, and when it is looked at again. */
+export interface Stop {
+  readonly reason: string;
+  readonly schedule: ProbeSchedule;
+}
+
+/**
+ * When a recipient may get one more message who was sent others at these instants; null = now. Instants ahead
+ * of `now` come from a clock that was put back since.
+ */
+export function freeAt(
+  sentAt: readonly number[],
+  { messages, windowMs }: RecipientLimit,
+  now: number,
+): number | null {
+  const windowS = windowMs / 1000;
+  const recent = sentAt.map((at) => Math.min(at, now)).filter((at) => at > now - windowS);
+  const oldest = recent.toSorted((a, b) => b - a)[messages - 1];
+  return oldest === undefined ? null : oldest + windowS;
+}
+
+/** What an account has spent since midnight and has left, as its answers tell. */
+export class Budget {
+  readonly #rules: SpendRules;
+  readonly #zone: Zone;
+  #spent = 0;
+  #endsAt = -Infinity;
+  #beganAt = Infinity;
+  #balance: number | null = null;
+  #isLifted = false;
+
+  /** Throws RangeError for a zone that there is not. */
+  constructor(rules: SpendRules) {
+    this.#rules = rules;
+    this.#zone = new Zone(rules.zone);
+  }
+
+  /** EUR since midnight. */
+  get spent(): number {
+    return this.#spent;
+  }
+
+  /** The midnight before `now`. */
+  dayOf(now: number): number {
+    return this.#zone.instantOf(this.#zone.dayAt(now), 0, 'first');
+  }
+
+  /** What the spool knows of the day: what was spent, and whether an operator let it go on after a stop. */
+  recall(day: { readonly spent: number; readonly isLifted: boolean }, now: number): void {
+    this.#turn(now);
+    this.#spent = sumOf([day.spent]) ?? 0;
+    this.#isLifted = day.isLifted;
+  }
+
+  /** An answer came: what its parts cost, and what is left. */
+  told(parts: readonly AnswerPart[], now: number): void {
+    this.#turn(now);
+    for (const { status, price, balance } of parts) {
+      if (status === 0) this.#spent = sumOf([this.#spent, price]) ?? 0;
+      if (balance !== null) this.#balance = balance;
+    }
+  }
+
+  /** Why nothing more may go after what was told last; null = it may. */
+  stop(now: number): Stop | null {
+    this.#turn(now);
+    if (this.#isSpent && !this.#isLifted) {
+      const waitMs = (this.#endsAt - now) * 1000;
+      return { reason: SPEND_LIMIT, schedule: { by: 'time', firstMs: waitMs, maxMs: waitMs } };
+    }
+    return this.#isLow ? { reason: LOW_BALANCE, schedule: REFUSED } : null;
+  }
+
+  /** Whether a suspension for this reason outlasts a restart: the day is not over, the limit not raised. */
+  holds(reason: string): boolean {
+    return reason === SPEND_LIMIT && this.#isSpent && !this.#isLifted;
+  }
+
+  /** An operator resumed the account: the limit that stopped it is off until midnight. */
+  lift(reason: string): void {
+    if (reason === SPEND_LIMIT) this.#isLifted = true;
+  }
+
+  /** Whether an account that was stopped may be tried with so much left (EUR). */
+  isEnough(reason: string, balance: number): boolean {
+    const { minBalance } = this.#rules;
+    const isAboutMoney = reason === LOW_BALANCE || reason === 'quota-exceeded';
+    return !isAboutMoney || minBalance === null || balance >= minBalance;
+  }
+
+  get #isSpent(): boolean {
+    const { spendPerDay } = this.#rules;
+    return spendPerDay !== null && this.#spent >= spendPerDay;
+  }
+
+  get #isLow(): boolean {
+    const { minBalance } = this.#rules;
+    return minBalance !== null && this.#balance !== null && this.#balance < minBalance;
+  }
+
+  /* A new day, or a clock that was put back to another one. */
+  #turn(now: number): void {
+    if (now >= this.#beganAt && now < this.#endsAt) return;
+    this.#beganAt = this.dayOf(now);
+    this.#endsAt = this.#zone.instantOf(this.#zone.dayAt(now) + 1, 0, 'first');
+    this.#spent = 0;
+    this.#isLifted = false;
+  }
+}

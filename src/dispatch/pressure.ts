@@ -1,0 +1,239 @@
+/**
+ * What throttled answers do to an account and its senders: how long to wait, how fast to go on, how many
+ * requests to have open, and what is written down of it. Owns what is remembered between answers; the
+ * numbers are decided by the learners, the meter and the tide of `throttle/`.
+ *
+ * Always holds: a wait is a deadline, after which one message goes first; a sender's trouble is no other's;
+ * no rate exceeds what is configured, or named by the gateway.
+ */
+import type { Claim } from '../core/claim.ts';
+import type { LaneAct } from '../core/verdict.ts';
+import { limitLearned, throttled } from '../events.ts';
+import { Learner } from '../throttle/learner.ts';
+import { ACCOUNT_GUARD, limitOf, paceOf } from '../throttle/pace.ts';
+import { Tide } from '../throttle/tide.ts';
+import type { Desk } from './desk.ts';
+import { Drift } from './drift.ts';
+import { SenderPressure } from './sender-pressure.ts';
+import type { Pending } from './work.ts';
+
+/** After a throttled answer that names no wait and asks for no drain: so that what is out comes back. */
+const WAIT_MIN_MS = 50;
+/** First wait after a status 10. */
+const NARROW_WAIT_MS = 1_000;
+/** Added to what the gateway asks: waiting exactly that long is still throttled. */
+const WAIT_MARGIN_MS = 20;
+/** The concurrency grows back by one at most this often. */
+const WIDEN_EVERY_MS = 5_000;
+/** The account's windows, as the gateway documents them. */
+const WINDOW_MS = 1_000;
+/** Levels that were refused are left alone this long at first, and at most. */
+const PLATEAU_MS = [5_000, 20_000] as const;
+/** Between the permit and the request: more is no commit but a slot that was waited for. */
+const LAG_MAX_MS = 60;
+/** A limit that the gateway named is doubted after so long. */
+const NAMED_FOR_MS = 3_600_000;
+/** Where aiming at the windows does not help: this many refused, and of so many, and for how long. */
+const MISSED_MIN = 6;
+const MISSED_SHARE = 0.01;
+const DISTRUST_MS = 600_000;
+
+export interface AccountLimits {
+  /** Requests per second; null = not configured. */
+  readonly configuredRate: number | null;
+  readonly concurrency: number;
+  /** What was known at the start: configured, or the account's own word; left out = the pacer's. */
+  readonly ceiling?: number;
+}
+
+export interface PressureParts {
+  readonly desk: Desk;
+  readonly limits: AccountLimits | null;
+  readonly pending: Pending;
+  /** The longest wait a throttled answer may ask for. */
+  readonly waitMaxMs: number;
+}
+
+/** An answer as far as it is about limits. */
+export interface Answer {
+  readonly claim: Claim;
+  readonly acts: readonly LaneAct[];
+  /** Whether the gateway answered at all. */
+  readonly isAnswered: boolean;
+  /** Whether it said something of the message, so that its limits had let the request pass or not. */
+  readonly isJudged: boolean;
+  readonly isAccepted: boolean;
+  /** Monotonic. */
+  readonly sentAtMs: number;
+  /** Unix seconds. */
+  readonly now: number;
+  readonly nowMs: number;
+}
+
+type WaitAct = Extract<LaneAct, { readonly kind: 'wait' }>;
+
+export class Pressure {
+  readonly #parts: PressureParts;
+  readonly #desk: Desk;
+  readonly #learner: Learner;
+  readonly #tide = new Tide();
+  readonly #senders: SenderPressure;
+  readonly #drift: Drift;
+  /** The limit the gateway's text named, and when (monotonic ms). */
+  #named: { readonly limit: number; readonly atMs: number } | null = null;
+  #narrowedAtMs = -Infinity;
+  /** Since the windows are aimed at: how many were answered and refused. */
+  #aimed = { answered: 0, refused: 0 };
+  #distrustUntil = -Infinity;
+
+  constructor(parts: PressureParts) {
+    const { desk, limits, pending, waitMaxMs } = parts;
+    this.#parts = parts;
+    this.#desk = desk;
+    const rate = Math.round(limitOf(desk.pacer.rate) * 1e6) / 1e6;
+    const ceiling = Math.max(limits?.ceiling ?? limits?.configuredRate ?? rate, rate);
+    this.#learner = new Learner({ ceiling, rate, guard: ACCOUNT_GUARD, plateauMs: PLATEAU_MS });
+    this.#drift = new Drift({ said: ceiling });
+    this.#senders = new SenderPressure({
+      desk,
+      pending,
+      waitMaxMs,
+      ceiling: () => this.#learner.ceiling,
+    });
+  }
+
+  /** What is available to this account (requests per second), as far as is known. */
+  get rate(): number {
+    return this.#learner.rate;
+  }
+
+  /** A request came to its end. */
+  heard(answer: Answer): void {
+    const waits = answer.acts.filter((act) => act.kind === 'wait');
+    const account = waits.find((act) => act.scope === 'account');
+    const sender = waits.find((act) => act.scope === 'sender');
+    if (answer.acts.some((act) => act.kind === 'narrow')) this.#narrow(answer);
+    if (account !== undefined) this.#refused(answer, account);
+    if (sender !== undefined) this.#senders.refused(answer, sender.waitMs);
+    if (!answer.isAnswered) return;
+    if (account === undefined) this.#passed(answer);
+    if (waits.length === 0) this.#senders.passed(answer);
+    if (answer.acts.length === 0) this.#widen(answer.nowMs);
+    this.#adopt(answer);
+  }
+
+  /* It was not the account's limit that stopped it. */
+  #passed({ sentAtMs, nowMs, isJudged, acts }: Answer): void {
+    this.#aimed.answered += 1;
+    this.#tide.travelled(nowMs - sentAtMs);
+    this.#desk.probation.answered(sentAtMs);
+    const isNarrow = acts.some((act) => act.kind === 'narrow');
+    if (isJudged && !isNarrow) this.#learner.accepted(sentAtMs, nowMs);
+    const { configuredRate = null } = this.#parts.limits ?? {};
+    if (this.#named === null || configuredRate === null) return;
+    if (nowMs - this.#named.atMs < NAMED_FOR_MS) return;
+    this.#named = null;
+    this.#tide.forget();
+    this.#learner.doubt(configuredRate);
+  }
+
+  #refused(answer: Answer, act: WaitAct): void {
+    const { sentAtMs, now, nowMs } = answer;
+    if (act.limit !== null && act.limit > 0) this.#name(act.limit, answer);
+    if (act.limit !== null && act.waitMs !== null) this.#see(answer, act.waitMs);
+    if (this.#desk.pacer.beat !== null) this.#miss(nowMs);
+    const drainMs = this.#learner.refused({ sentAtMs, nowMs, hint: null });
+    if (act.waitMs === null && drainMs === null) return;
+    const asked = act.waitMs === null ? 0 : act.waitMs + WAIT_MARGIN_MS;
+    const wait = Math.min(Math.max(asked, drainMs ?? 0, WAIT_MIN_MS), this.#parts.waitMaxMs);
+    this.#block(wait, { now, nowMs });
+  }
+
+  #block(wait: number, at: { readonly now: number; readonly nowMs: number }): void {
+    const desk = this.#desk;
+    const isNews = desk.blockedUntil <= at.nowMs;
+    desk.blockedUntil = Math.max(desk.blockedUntil, at.nowMs + wait);
+    desk.probation.begin();
+    if (!isNews) return;
+    const facts = { at: at.now, waitMs: wait, reason: 'throttled' };
+    this.#parts.pending.entries.push(throttled(desk.name, null, facts));
+  }
+
+  /* The gateway named the account's real limit: the configured rate stays the ceiling. */
+  #name(limit: number, { now, nowMs }: Answer): void {
+    const isNews = limit !== this.#named?.limit;
+    this.#named = { limit, atMs: nowMs };
+    if (!isNews) return;
+    const configured = this.#parts.limits?.configuredRate ?? null;
+    this.#learner.setCeiling(Math.min(configured ?? Infinity, limit));
+    this.#drift.tell(this.#learner.rate, nowMs);
+    this.#write(now, limit);
+    this.#parts.pending.entries.push(limitLearned(this.#desk.name, { at: now, configured, limit }));
+  }
+
+  #see({ claim, sentAtMs, now, nowMs }: Answer, leftMs: number): void {
+    const lagMs = sentAtMs - nowMs + (now - claim.claimedAt) * 1000;
+    const permitAtMs = sentAtMs - (lagMs > 0 && lagMs <= LAG_MAX_MS ? lagMs : 0);
+    this.#tide.saw({ permitAtMs, rttMs: nowMs - sentAtMs, leftMs, intervalMs: WINDOW_MS });
+  }
+
+  #miss(nowMs: number): void {
+    this.#aimed.refused += 1;
+    const { answered, refused } = this.#aimed;
+    if (refused < MISSED_MIN || refused < answered * MISSED_SHARE) return;
+    this.#distrustUntil = nowMs + DISTRUST_MS;
+  }
+
+  /* The pace follows; the windows are aimed at where all of a named limit is there to be used. */
+  #adopt({ now, nowMs }: Answer): void {
+    const { rate, ceiling } = this.#learner;
+    const { pacer } = this.#desk;
+    const isWhole = this.#named !== null && rate >= ceiling && this.#named.limit === ceiling;
+    const mayAim = isWhole && Number.isInteger(ceiling) && nowMs >= this.#distrustUntil;
+    const beat = mayAim ? this.#tide.beat(ceiling) : null;
+    if (beat !== null && pacer.beat === null) this.#aimed = { answered: 0, refused: 0 };
+    if (beat === null || pacer.beat?.startsAt !== beat.startsAt) pacer.setRate(paceOf(rate), beat);
+    this.#say(now, nowMs);
+  }
+
+  #say(now: number, nowMs: number): void {
+    const { rate, ceiling } = this.#learner;
+    if (this.#drift.isWorthKeeping(rate, nowMs)) {
+      this.#write(now, rate >= ceiling ? (this.#named?.limit ?? null) : rounded(rate));
+    }
+    const since = this.#drift.isWorthSaying(rate, nowMs);
+    if (since === null) return;
+    const configured = this.#parts.limits?.configuredRate ?? ceiling;
+    const sinceAt = now - (nowMs - since) / 1000;
+    const facts = { at: now, configured, limit: rounded(rate), sinceAt };
+    this.#parts.pending.entries.push(limitLearned(this.#desk.name, facts));
+  }
+
+  #write(now: number, learnedRate: number | null): void {
+    const configuredRate = this.#parts.limits?.configuredRate ?? null;
+    const { rates } = this.#parts.pending;
+    rates.push({ account: this.#desk.name, sender: null, configuredRate, learnedRate, now });
+  }
+
+  /* Status 10: half as many requests at a time, once for all answers to requests sent before the cut. */
+  #narrow({ sentAtMs, nowMs }: Answer): void {
+    const desk = this.#desk;
+    desk.blockedUntil = Math.max(desk.blockedUntil, nowMs + NARROW_WAIT_MS);
+    if (sentAtMs < this.#narrowedAtMs) return;
+    this.#narrowedAtMs = nowMs;
+    desk.slots.concurrency = Math.max(1, Math.floor(desk.slots.concurrency / 2));
+  }
+
+  #widen(nowMs: number): void {
+    const { slots } = this.#desk;
+    const most = this.#parts.limits?.concurrency ?? slots.concurrency;
+    if (slots.concurrency >= most || nowMs - this.#narrowedAtMs < WIDEN_EVERY_MS) return;
+    this.#narrowedAtMs = nowMs;
+    slots.concurrency += 1;
+  }
+}
+
+/** Requests per second as people read them. */
+export function rounded(rate: number): number {
+  return Number(rate.toPrecision(3));
+}

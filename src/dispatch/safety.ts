@@ -1,0 +1,87 @@
+/**
+ * Accounts whose money is watched: their answers tell the budget what they cost before anybody judges them,
+ * and a start recalls from the spool what the day has cost already and which gates were shut.
+ *
+ * Always holds: an account without a limit of its own is served as if none of this were here.
+ */
+import { ACTIVE, type GateState } from '../core/gate.ts';
+import { AccountHealth } from '../core/health.ts';
+import { Budget, type SpendRules } from '../core/safety.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import type { GateRow } from '../spool/gates.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Desk, DeskParts } from './desk.ts';
+import type { BalanceAnswer } from './probes.ts';
+
+/** A gateway and the health of its account; with a limit on money, both know of it. */
+export function guarded(
+  gateway: Gateway,
+  rules: SpendRules,
+  now: () => number,
+): Pick<DeskParts, 'gateway' | 'health'> {
+  if (rules.spendPerDay === null && rules.minBalance === null) {
+    return { gateway, health: new AccountHealth() };
+  }
+  const budget = new Budget(rules);
+  return { gateway: new WatchedGateway(gateway, budget, now), health: new AccountHealth(budget) };
+}
+
+class WatchedGateway implements Gateway {
+  readonly #gateway: Gateway;
+  readonly #budget: Budget;
+  readonly #now: () => number;
+
+  constructor(gateway: Gateway, budget: Budget, now: () => number) {
+    this.#gateway = gateway;
+    this.#budget = budget;
+    this.#now = now;
+  }
+
+  send(...[claim, ttlMs, done]: Parameters<Gateway['send']>): void {
+    this.#gateway.send(claim, ttlMs, (observation) => {
+      if (observation.kind === 'answered') this.#budget.told(observation.parts, this.#now());
+      done(observation);
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#gateway.close();
+  }
+}
+
+/** What an account that was asked has left (EUR), as an answer to whoever may try it again. */
+export function balanceAnswer(euros: number, health: AccountHealth | undefined): BalanceAnswer {
+  const gate = health?.gate() ?? ACTIVE;
+  const isEnough =
+    gate.kind !== 'suspended' || health?.budget?.isEnough(gate.reason, euros) !== false;
+  return isEnough ? { kind: 'balance', euros } : { kind: 'refused' };
+}
+
+/** What was suspended or paused before a restart still is, and what was spent is spent. */
+export function recall(spool: Spool, desks: ReadonlyMap<string, Desk>, now: number): void {
+  for (const { name, health } of desks.values()) {
+    const { budget } = health;
+    if (budget === null) continue;
+    const since = budget.dayOf(now);
+    const spent = spool.recent.spentSince(name, since);
+    budget.recall({ spent, isLifted: spool.recent.isLiftedSince(name, since) }, now);
+  }
+  for (const row of spool.gates.all()) {
+    desks.get(row.account)?.health.restore(row.sender, gateOf(row));
+  }
+}
+
+function gateOf(row: GateRow): GateState {
+  if (row.state === 'paused') return { kind: 'paused', since: row.since };
+  if (row.state === 'active') return ACTIVE;
+  return {
+    kind: 'suspended',
+    reason: row.reason ?? 'unknown',
+    since: row.since,
+    by: 'time',
+    delayMs: 1_000,
+    nextProbeAt: row.nextProbeAt ?? row.since,
+    isHalfOpen: false,
+    probeId: null,
+  };
+}

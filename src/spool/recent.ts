@@ -1,0 +1,185 @@
+/**
+ * What was lately sent: to whom, by a table that is made and written only where a limit per recipient or the
+ * collapse of texts is on, and for how much, read from the ledgers that are there anyway.
+ *
+ * Always holds: a claim and its row here commit together, so that a crash forgets neither; a message counts
+ * once however often it is tried, and no more once it has ended without being sent. Texts are kept as digests.
+ */
+import { hash } from 'node:crypto';
+import type { Database, Statement } from 'better-sqlite3';
+import { Bulk } from './bulk.ts';
+
+/** What makes two messages to one recipient the same. */
+export interface Content {
+  readonly text: string | null;
+  readonly body: string | null;
+  readonly udh: string | null;
+}
+
+export interface Sent {
+  /** The message's. */
+  readonly id: number;
+  /** As the row has it, with or without a plus sign. */
+  readonly recipient: string;
+  /** By `digestOf`, or '' where texts are not compared. */
+  readonly digest: string;
+}
+
+export interface SentAt {
+  /** The message's. */
+  readonly id: number;
+  /** When it was claimed last (Unix seconds). */
+  readonly at: number;
+}
+
+/* The key leads to a recipient's messages and to one text among them; there is no index to maintain. */
+const TABLE = `CREATE TABLE IF NOT EXISTS recent (
+  recipient  TEXT NOT NULL,
+  digest     TEXT NOT NULL,
+  message_id INTEGER NOT NULL,
+  at         REAL NOT NULL,
+  PRIMARY KEY (recipient, digest, message_id)
+) WITHOUT ROWID`;
+
+const COUNTS = `(m.state IS NULL OR m.state NOT IN ('permanent-failure','expired','cancelled'))`;
+const RECENT = 'recent r LEFT JOIN messages m ON m.id = r.message_id';
+
+/** Whether a recipient was sent a text; one seek. */
+export const SAME_TEXT = `SELECT 1 FROM ${RECENT} WHERE r.recipient = ? AND r.digest = ?
+  AND r.message_id <> ? AND r.at > ? AND ${COUNTS} LIMIT 1`;
+/** A recipient's messages and when they were sent; one seek. */
+export const SENT_AT = `SELECT r.message_id AS id, max(r.at) AS at FROM ${RECENT} WHERE r.recipient = ? AND r.message_id <> ?
+  AND r.at > ? AND ${COUNTS} GROUP BY r.message_id`;
+
+/** Recipients looked through for rows that are too old, for each row that is written. */
+const SWEEP = 4;
+/** Events that a clock put back may have left out of order. */
+const OUT_OF_ORDER = 10_000;
+
+/** The same for messages that say the same. */
+export function digestOf({ text, body, udh }: Content): string {
+  return hash('sha256', JSON.stringify([text, body, udh]), 'base64url').slice(0, 22);
+}
+
+/** One recipient, however it is written. */
+export function digitsOf(recipient: string): string {
+  return recipient.startsWith('+') ? recipient.slice(1) : recipient;
+}
+
+interface Table {
+  readonly insert: Bulk;
+  readonly hasText: Statement<[string, string, number, number], number>;
+  readonly sentAt: Statement<[string, number, number], SentAt>;
+  readonly nextRecipient: Statement<[string, number], string>;
+  readonly prune: Statement<[string, string, number]>;
+}
+
+export class Recent {
+  readonly #db: Database;
+  readonly #create: Statement<[]>;
+  readonly #lastSeq: Statement<[], number>;
+  readonly #eventAt: Statement<[number], { seq: number; at: number }>;
+  readonly #spent: Statement<[number, string, number], number>;
+  readonly #isLifted: Statement<[string, number, string, number], number>;
+  #table: Table | null = null;
+  /** How far the table has been looked through. */
+  #sweptTo = '';
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#create = db.prepare(TABLE);
+    this.#lastSeq = db.prepare<[], number>('SELECT max(seq) FROM events').pluck();
+    this.#eventAt = db.prepare('SELECT seq, at FROM events WHERE seq >= ? ORDER BY seq LIMIT 1');
+    this.#spent = db
+      .prepare<[number, string, number], number>(
+        `SELECT total(p.price) FROM events e JOIN parts p ON p.message_id = e.message_id
+          AND p.attempt = e.attempt WHERE e.seq >= ? AND e.account = ? AND e.at >= ?
+          AND e.event = 'message.await-receipt' AND e.from_state = 'sending' AND p.status = 0`,
+      )
+      .pluck();
+    this.#isLifted = db
+      .prepare<[string, number, string, number], number>(
+        `SELECT 1 FROM control WHERE verb = 'resume' AND account = ? AND sender IS NULL
+          AND done_at >= (SELECT max(at) FROM events WHERE seq >= ? AND account = ? AND at >= ?
+            AND event = 'account.suspended' AND reason = 'spend-limit') LIMIT 1`,
+      )
+      .pluck();
+  }
+
+  /** Makes the table where there is none; to be called in each transaction that asks or writes here. */
+  open(): void {
+    this.#create.run();
+  }
+
+  /** Whether the recipient was sent this text by another message after an instant (Unix seconds). */
+  hasText({ id, recipient, digest }: Sent, after: number): boolean {
+    return this.#open.hasText.get(digitsOf(recipient), digest, id, after) !== undefined;
+  }
+
+  /** The recipient's other messages that were sent after an instant. */
+  sentAt({ id, recipient }: Pick<Sent, 'id' | 'recipient'>, after: number): readonly SentAt[] {
+    return this.#open.sentAt.all(digitsOf(recipient), id, after);
+  }
+
+  /** Notes messages that are claimed now, and forgets some of those from before an instant. */
+  write(sent: readonly Sent[], now: number, before: number): void {
+    if (sent.length === 0) return;
+    const values = sent.flatMap((one) => [digitsOf(one.recipient), one.digest, one.id, now]);
+    this.#open.insert.run(values);
+    this.#sweep(sent.length * SWEEP, before);
+  }
+
+  /** EUR that an account was charged since an instant, by the answers. */
+  spentSince(account: string, at: number): number {
+    return this.#spent.get(this.#seqAt(at), account, at) ?? 0;
+  }
+
+  /** Whether an operator resumed the account after the last time since an instant that it had spent enough. */
+  isLiftedSince(account: string, at: number): boolean {
+    return this.#isLifted.get(account, this.#seqAt(at), account, at) !== undefined;
+  }
+
+  get #open(): Table {
+    this.#table ??= prepare(this.#db);
+    return this.#table;
+  }
+
+  #sweep(recipients: number, before: number): void {
+    const { nextRecipient, prune } = this.#open;
+    const to = nextRecipient.get(this.#sweptTo, recipients);
+    /* '~' comes after every digit. */
+    prune.run(this.#sweptTo, to ?? '~', before);
+    this.#sweptTo = to ?? '';
+  }
+
+  /* Events are in commit order: where an instant begins is found by halving. */
+  #seqAt(at: number): number {
+    let [low, high] = [0, (this.#lastSeq.get() ?? 0) + 1];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const event = this.#eventAt.get(middle);
+      if (event === undefined || event.at >= at) high = middle;
+      else low = event.seq + 1;
+    }
+    return low - OUT_OF_ORDER;
+  }
+}
+
+function prepare(db: Database): Table {
+  return {
+    insert: new Bulk(
+      db,
+      4,
+      (values) =>
+        `INSERT OR REPLACE INTO recent (recipient, digest, message_id, at) VALUES ${values}`,
+    ),
+    hasText: db.prepare<[string, string, number, number], number>(SAME_TEXT).pluck(),
+    sentAt: db.prepare<[string, number, number], SentAt>(SENT_AT),
+    nextRecipient: db
+      .prepare<[string, number], string>(
+        'SELECT recipient FROM recent WHERE recipient > ? ORDER BY recipient LIMIT 1 OFFSET ?',
+      )
+      .pluck(),
+    prune: db.prepare('DELETE FROM recent WHERE recipient > ? AND recipient <= ? AND at < ?'),
+  };
+}

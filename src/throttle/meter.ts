@@ -1,0 +1,122 @@
+/**
+ * When the next permit may be used: a schedule of slots, of numbers only.
+ *
+ * Without a beat the slots are even: one every `1000 / rate` ms. With a beat they lie in the open middle of
+ * the gateway's own fixed windows, so that what is sent near an edge is not counted in the neighbour.
+ *
+ * Invariant: over any stretch, permits spent ≤ rate × time + burst; with a beat, besides, no window holds
+ * more than `count` slots. What was not used dies but for `burst` permits, and with its window.
+ */
+
+/** The gateway's fixed window as far as it is known, in the time of the permits. */
+export interface Beat {
+  /** Any instant (monotonic ms) at which a permit would be used just as a window begins. */
+  readonly startsAt: number;
+  readonly intervalMs: number;
+  /** At either end of a window nothing is sent for so long. */
+  readonly marginMs: number;
+  /** Permits in each window. */
+  readonly count: number;
+}
+
+/** Of a slot: differences of instants are not exact, and a permit that is due must not be missed. */
+const ROUNDING = 1e-6;
+
+/** What may be caught up after a late timer: 1 at a few per second, 2 at 30/s, 8 ms' worth at 1000/s and more. */
+export function burstOf(rate: number): number {
+  return rate < 10 ? 1 : Math.max(2, Math.round(rate / 125));
+}
+
+export class Meter {
+  readonly #fixedBurst: number | null;
+  #rate: number;
+  #beat: Beat | null = null;
+  /** The slot that is spent next; slots are counted from the clock's zero, or from the beat's start. */
+  #due: number;
+
+  /** `rate` in permits per second, > 0; `burst` null = by rate. */
+  constructor(options: {
+    readonly rate: number;
+    readonly burst: number | null;
+    readonly nowMs: number;
+  }) {
+    this.#rate = options.rate;
+    this.#fixedBurst = options.burst;
+    this.#due = this.#slotAt(options.nowMs);
+  }
+
+  get rate(): number {
+    return this.#rate;
+  }
+
+  get beat(): Beat | null {
+    return this.#beat;
+  }
+
+  /** The shortest time between two slots (ms). */
+  get intervalMs(): number {
+    const beat = this.#beat;
+    return beat === null ? 1000 / this.#rate : openMs(beat) / beat.count;
+  }
+
+  /** Slots that have come and may be spent now. */
+  available(nowMs: number): number {
+    const now = this.#slotAt(nowMs);
+    const due = this.#nextDue(now);
+    return now < due - ROUNDING ? 0 : Math.floor(now - due + ROUNDING) + 1;
+  }
+
+  /** Spends what `available` has just shown. */
+  spend(count: number, nowMs: number): void {
+    this.#due = this.#nextDue(this.#slotAt(nowMs)) + count;
+  }
+
+  /** When the next slot comes (monotonic ms); in the past when one is here. */
+  nextAt(nowMs: number): number {
+    return this.#msOf(this.#nextDue(this.#slotAt(nowMs)));
+  }
+
+  /** From now on so many per second, in the windows of a beat or evenly (null). */
+  set(rate: number, beat: Beat | null, nowMs: number): void {
+    const dueAt = Math.max(this.#msOf(this.#due), nowMs - this.#burst * this.intervalMs);
+    const isFirst = beat !== null && this.#beat === null;
+    this.#rate = rate;
+    this.#beat = beat;
+    /* What this window holds already is not known to the beat: it begins with the next one. */
+    if (isFirst) this.#due = (Math.floor(this.#slotAt(nowMs) / beat.count) + 1) * beat.count + 0.5;
+    else this.#due = this.#slotAt(dueAt);
+  }
+
+  get #burst(): number {
+    return this.#fixedBurst ?? burstOf(this.#rate);
+  }
+
+  /* What would be due before now but for the burst is dead; of an earlier window, all of it. */
+  #nextDue(now: number): number {
+    const due = Math.max(this.#due, now - (this.#burst - 1));
+    const beat = this.#beat;
+    if (beat === null) return due;
+    const window = Math.floor(Math.max(now, due) / beat.count) * beat.count;
+    return Math.max(due, window + 0.5);
+  }
+
+  #slotAt(ms: number): number {
+    const beat = this.#beat;
+    if (beat === null) return (ms * this.#rate) / 1000;
+    const windows = Math.floor((ms - beat.startsAt) / beat.intervalMs);
+    const into = ms - beat.startsAt - windows * beat.intervalMs - beat.marginMs;
+    return (windows + Math.min(Math.max(into / openMs(beat), 0), 1)) * beat.count;
+  }
+
+  #msOf(slot: number): number {
+    const beat = this.#beat;
+    if (beat === null) return (slot * 1000) / this.#rate;
+    const windows = Math.floor(slot / beat.count);
+    const into = ((slot - windows * beat.count) * openMs(beat)) / beat.count;
+    return beat.startsAt + windows * beat.intervalMs + beat.marginMs + into;
+  }
+}
+
+function openMs(beat: Beat): number {
+  return beat.intervalMs - 2 * beat.marginMs;
+}

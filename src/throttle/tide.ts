@@ -1,0 +1,77 @@
+/**
+ * Where the gateway's fixed windows lie in our time, learned from the texts of its refusals and corrected by
+ * later ones; and how unevenly requests travel, which says how far from the edges to stay.
+ *
+ * Of numbers only. It works in the time of what is sent: a request sent at `startsAt` arrives, on average, as
+ * a window begins. So neither the two clocks nor the way's length need be known.
+ */
+import type { Beat } from './meter.ts';
+
+/** Of a window, at either end: at least, and when more is needed there is no use in aiming. */
+const MARGIN_MIN = 0.02;
+const MARGIN_MAX = 0.15;
+/** In mean deviations of the round trip. */
+const MARGIN_DEVIATIONS = 3.2;
+const LATENCY_GAIN = 1 / 32;
+/** Weight of one more text, at least: clocks drift. */
+const PHASE_GAIN = 0.3;
+/** Texts that contradict each other by more of a window: the later one is right. */
+const STEP = 0.2;
+
+/** What a text says of the window it was refused in. */
+export interface Sighting {
+  /** When the permit of the refused request was used, and when its answer came (monotonic ms). */
+  readonly permitAtMs: number;
+  readonly rttMs: number;
+  /** From its refusal to the end of the window. */
+  readonly leftMs: number;
+  readonly intervalMs: number;
+}
+
+export class Tide {
+  #rttMs: number | null = null;
+  #deviationMs = 0;
+  #phase: { readonly startsAt: number; readonly intervalMs: number; readonly seen: number } | null =
+    null;
+
+  /** A request was answered after so long. */
+  travelled(rttMs: number): void {
+    if (this.#rttMs === null) {
+      this.#rttMs = rttMs;
+      this.#deviationMs = rttMs / 4;
+      return;
+    }
+    const off = rttMs - this.#rttMs;
+    this.#rttMs += off * LATENCY_GAIN;
+    this.#deviationMs += (Math.abs(off) - this.#deviationMs) * LATENCY_GAIN;
+  }
+
+  saw({ permitAtMs, rttMs, leftMs, intervalMs }: Sighting): void {
+    const slower = (rttMs - (this.#rttMs ?? rttMs)) / 2;
+    const startsAt = permitAtMs + slower + leftMs;
+    const known = this.#phase;
+    if (known?.intervalMs !== intervalMs) {
+      this.#phase = { startsAt, intervalMs, seen: 1 };
+      return;
+    }
+    const off = startsAt - known.startsAt;
+    const away = off - Math.round(off / intervalMs) * intervalMs;
+    const isStep = Math.abs(away) > STEP * intervalMs;
+    const seen = isStep ? 1 : known.seen + 1;
+    const gain = isStep ? 1 : Math.max(PHASE_GAIN, 1 / seen);
+    this.#phase = { startsAt: startsAt - away * (1 - gain), intervalMs, seen };
+  }
+
+  forget(): void {
+    this.#phase = null;
+  }
+
+  /** The beat for so many requests in each window; null = the phase is not known, or the way too uneven. */
+  beat(count: number): Beat | null {
+    if (this.#phase === null) return null;
+    const { startsAt, intervalMs } = this.#phase;
+    const marginMs = Math.max(MARGIN_DEVIATIONS * this.#deviationMs, MARGIN_MIN * intervalMs);
+    if (marginMs > MARGIN_MAX * intervalMs) return null;
+    return { startsAt, intervalMs, marginMs, count };
+  }
+}

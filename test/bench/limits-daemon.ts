@@ -1,0 +1,222 @@
+/**
+ * The daemon's own code on simulated time: Desk, Lane, Pacer with Bottleneck, Slots with p-queue, Courier,
+ * Outcomes, Pressure and Learner, under a loop that stands for the dispatcher's and a commit that takes 1–4
+ * ms. Only SQLite and HTTP are left out. The backlog never ends.
+ */
+import type { Claim } from '../../src/core/claim.ts';
+import { AccountHealth } from '../../src/core/health.ts';
+import type { SourceKey } from '../../src/core/turn.ts';
+import { Courier } from '../../src/dispatch/courier.ts';
+import { Desk, type Taken } from '../../src/dispatch/desk.ts';
+import { Outcomes } from '../../src/dispatch/outcomes.ts';
+import { nothingPending } from '../../src/dispatch/work.ts';
+import type { ReadyRow } from '../../src/spool/claims.ts';
+import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
+import { Pacer } from '../../src/throttle/pacer.ts';
+import { Slots } from '../../src/throttle/slots.ts';
+import { readyRow } from '../support/ready-rows.ts';
+import { claimOf, DAY, POLICY } from '../support/verdicts.ts';
+import type { SimulatedTime } from './limits-clock.ts';
+import type { SimulatedGateway } from './limits-gateway.ts';
+
+const COMMIT_MS = [1, 4] as const;
+const TURN_MS = 0.05;
+const SENDER_ROWS = 1e8;
+
+/** Rows that never run out, of each sender in the order of their ids. */
+class EndlessRows {
+  readonly #returned = new Map<number, number[]>();
+  readonly #fresh = new Map<number, number>();
+
+  peek(source: SourceKey, limit: number, skip: number): ReadyRow[] {
+    const index = Number(source.sender);
+    const returned = this.#returned.get(index) ?? [];
+    const fresh = this.#fresh.get(index) ?? 0;
+    return Array.from({ length: limit }, (_, offset) => {
+      const place = skip + offset;
+      const id = returned[place] ?? index * SENDER_ROWS + 1 + fresh + (place - returned.length);
+      return readyRow({ id, sender: source.sender });
+    });
+  }
+
+  claim(row: ReadyRow): void {
+    const index = Number(row.sender);
+    const returned = this.#returned.get(index) ?? [];
+    const place = returned.indexOf(row.id);
+    if (place >= 0) returned.splice(place, 1);
+    else this.#fresh.set(index, (this.#fresh.get(index) ?? 0) + 1);
+  }
+
+  giveBack(id: number, sender: number): void {
+    const returned = this.#returned.get(sender) ?? [];
+    returned.push(id);
+    returned.sort((a, b) => a - b);
+    this.#returned.set(sender, returned);
+  }
+}
+
+export interface SimulatedDaemonOptions {
+  readonly time: SimulatedTime;
+  readonly random: () => number;
+  readonly gateway: SimulatedGateway;
+  /** Requests per second in the configuration. */
+  readonly configured: number;
+  readonly concurrency: number;
+  readonly senders: number;
+  /** Messages per second of each sender in the configuration; null = left out. */
+  readonly senderRate: number | null;
+}
+
+export class SimulatedDaemon {
+  readonly desk: Desk;
+  readonly #options: SimulatedDaemonOptions;
+  readonly #pending = nothingPending();
+  readonly #rows = new EndlessRows();
+  readonly #courier: Courier;
+  readonly #outcomes: Outcomes;
+  #isScheduled = false;
+  #isCommitting = false;
+  #wake = 0;
+
+  constructor(options: SimulatedDaemonOptions) {
+    this.#options = options;
+    const { time, configured, concurrency, gateway, senderRate } = options;
+    const { monotonicMs } = time;
+    const pacer = (rate: number, onGrant: () => void): Pacer =>
+      new Pacer({ rate, monotonicMs, onGrant });
+    this.desk = new Desk({
+      name: 'main',
+      defaultSender: '0',
+      gateway: {
+        send: (claim, _ttl, onObserved) =>
+          gateway.send(claim.sender, ({ isAccepted, text }) =>
+            onObserved({
+              kind: 'answered',
+              httpStatus: 200,
+              parts: [
+                {
+                  status: isAccepted ? 0 : 1,
+                  gatewayId: null,
+                  price: null,
+                  network: null,
+                  errorText: isAccepted ? null : text,
+                  balance: null,
+                },
+              ],
+              retryAfterMs: null,
+              traceId: null,
+            }),
+          ),
+        close: () => Promise.resolve(),
+      },
+      pacer: pacer(paceOf(configured), this.#kick),
+      slots: new Slots(concurrency, (error) => {
+        throw error;
+      }),
+      health: new AccountHealth(),
+      senderRate: () => senderRate,
+      senderPacer: (rate, onGrant) => pacer(senderPaceOf(rate), onGrant),
+      onReady: this.#kick,
+    });
+    this.#outcomes = new Outcomes({
+      rules: {
+        settle: POLICY,
+        overrides: new Map(),
+        validityMs: DAY * 1000,
+        defaultAccount: 'main',
+        defaultSenders: new Map(),
+        holds: null,
+        receipts: { acceptedIsEnough: [], resend: null, suppressAutomatically: true },
+        waitMaxMs: 1_800_000,
+      },
+      clock: time,
+      random: options.random,
+      pending: this.#pending,
+      limits: new Map([['main', { configuredRate: configured, concurrency }]]),
+      isCancelAsked: () => false,
+    });
+    this.#courier = new Courier({ clock: time, outcomes: this.#outcomes, kick: this.#kick });
+  }
+
+  start(): void {
+    for (let sender = 0; sender < this.#options.senders; sender += 1) this.#offer(String(sender));
+    this.#kick();
+  }
+
+  readonly #kick = (): void => {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#options.time.afterSettling(TURN_MS, this.#turn);
+  };
+
+  readonly #turn = (): void => {
+    this.#isScheduled = false;
+    if (this.#isCommitting) return;
+    const { time, random } = this.#options;
+    const back = this.#drain();
+    const { desk } = this;
+    const limit = desk.slots.free - desk.hand.length;
+    const nowMs = time.monotonicMs();
+    const taken = desk.take(limit, nowMs, (source, count, skip) =>
+      this.#rows.peek(source, count, skip),
+    );
+    for (const { row } of taken) this.#rows.claim(row);
+    if (taken.length === 0 && !back) {
+      this.#sleep();
+      return;
+    }
+    const claims = taken.map((one) => this.#claimOf(one));
+    this.#isCommitting = true;
+    const [least, most] = COMMIT_MS;
+    time.afterSettling(least + (most - least) * random(), () => {
+      this.#isCommitting = false;
+      this.#courier.handOut(new Map([[desk, claims]]));
+      this.#kick();
+    });
+  };
+
+  /* What ended is written; what was throttled is ready again. */
+  #drain(): boolean {
+    const { ended, entries, gates, rates } = this.#pending;
+    const hasAny = ended.length > 0;
+    for (const { claim, settlement } of ended) {
+      if (settlement.to !== 'queued') continue;
+      this.#rows.giveBack(claim.id, Number(claim.sender));
+      this.#offer(claim.sender);
+    }
+    ended.length = 0;
+    entries.length = 0;
+    gates.length = 0;
+    rates.length = 0;
+    return hasAny;
+  }
+
+  #offer(sender: string): void {
+    const key = { account: null, sender, campaign: null };
+    const [row] = this.#rows.peek(key, 1, 0);
+    if (row !== undefined) this.desk.offer(key, row);
+  }
+
+  #claimOf({ row, lane }: Taken): Claim {
+    const { time } = this.#options;
+    return claimOf({
+      id: row.id,
+      source: { account: null, sender: row.sender, campaign: null },
+      turn: { id: row.id, priority: row.priority, expiresAt: null },
+      sender: lane.sender,
+      claimedAt: time.now(),
+      createdAt: 1_800_000_000,
+      deadline: time.now() + DAY,
+    });
+  }
+
+  #sleep(): void {
+    const at = this.desk.wakeAt(this.#options.time.monotonicMs());
+    if (at === null) return;
+    this.#wake += 1;
+    const wake = this.#wake;
+    setTimeout(() => {
+      if (wake === this.#wake) this.#kick();
+    }, at - this.#options.time.monotonicMs());
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * What throttled answers do to an account and its senders: deadlines, one message first, the learned pace,
+ * and what is written of it. The desk is real; the test says what the gateway answered, and when.
+ */
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { AccountHealth } from '../../src/core/health.ts';
+import type { LaneAct } from '../../src/core/verdict.ts';
+import { Desk } from '../../src/dispatch/desk.ts';
+import { Pressure, type AccountLimits } from '../../src/dispatch/pressure.ts';
+import { nothingPending } from '../../src/dispatch/work.ts';
+import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
+import { Pacer } from '../../src/throttle/pacer.ts';
+import { Slots } from '../../src/throttle/slots.ts';
+import { ReadyRows } from '../support/ready-rows.ts';
+import { claimOf } from '../support/verdicts.ts';
+
+beforeEach(() => void vi.useFakeTimers({ now: 0 }));
+afterEach(() => void vi.useRealTimers());
+
+const wait = (over: Partial<Extract<LaneAct, { kind: 'wait' }>> = {}): LaneAct => ({
+  ...{ kind: 'wait', scope: 'account', waitMs: null, limit: null },
+  ...over,
+});
+
+interface Options {
+  readonly rate?: number;
+  readonly limits?: Partial<AccountLimits>;
+  readonly senders?: Readonly<Record<string, number>>;
+}
+
+async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
+  const monotonicMs = (): number => Date.now();
+  const table = new ReadyRows();
+  const pending = nothingPending();
+  const desk = new Desk({
+    name: 'main',
+    defaultSender: 'AcmeInc',
+    gateway: { send: () => undefined, close: () => Promise.resolve() },
+    pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: () => undefined }),
+    slots: new Slots(10, () => undefined),
+    health: new AccountHealth(),
+    senderRate: (sender) => senders[sender] ?? null,
+    senderPacer: (own) =>
+      new Pacer({ rate: senderPaceOf(own), monotonicMs, onGrant: () => undefined }),
+    onReady: () => undefined,
+  });
+  onTestFinished(() => void desk.stop());
+  const own = { configuredRate: rate, concurrency: 10, ...limits };
+  const pressure = new Pressure({ desk, limits: own, pending, waitMaxMs: 1_800_000 });
+  let id = 0;
+  const drop = (sender = 'AcmeInc', priority = 4): number => {
+    id += 1;
+    const row = table.add({ id, sender, priority });
+    desk.offer(row, row);
+    return id;
+  };
+  const take = (): readonly number[] => {
+    const ids = desk.take(100, Date.now(), table.peek).map(({ row }) => row.id);
+    table.claim(ids);
+    return ids;
+  };
+  /** The request that left then is answered now: with these acts, or accepted. */
+  const answer = (sentAtMs: number, acts: readonly LaneAct[] = [], sender = 'AcmeInc'): void => {
+    const now = Date.now() / 1000;
+    const isAccepted = acts.length === 0;
+    const claim = claimOf({ sender, claimedAt: sentAtMs / 1000 });
+    const answered = { isAnswered: true, isJudged: true, isAccepted };
+    pressure.heard({ claim, acts, ...answered, sentAtMs, now, nowMs: Date.now() });
+  };
+  /** Sends all that it may, for so long, and is accepted at once up to `limit` a second. */
+  const run = async (forMs: number, limit = Infinity): Promise<void> => {
+    const until = Date.now() + forMs;
+    let second = 0;
+    let count = 0;
+    while (Date.now() < until) {
+      await vi.advanceTimersByTimeAsync(5);
+      if (Math.floor(Date.now() / 1000) !== second) {
+        second = Math.floor(Date.now() / 1000);
+        count = 0;
+      }
+      drop();
+      for (const taken of take()) {
+        count += 1;
+        expect(taken).toBeGreaterThan(0);
+        answer(Date.now(), count > limit ? [wait()] : []);
+      }
+    }
+  };
+  await vi.advanceTimersByTimeAsync(1_000); // permits are in stock
+  const events = (): readonly string[] => pending.entries.map(({ row }) => row.event);
+  return { desk, pressure, pending, drop, take, answer, run, events };
+}
+
+describe('an account that is throttled', () => {
+  it('waits by a deadline, sends one message, and the rest once that one was answered', async () => {
+    const { desk, drop, take, answer } = await setup();
+    for (let count = 0; count < 5; count += 1) drop();
+    answer(Date.now(), [wait({ waitMs: 480 })]);
+    expect(desk.wakeAt(Date.now())).toBe(Date.now() + 500);
+    await vi.advanceTimersByTimeAsync(499);
+    expect(take()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(take()).toEqual([1]);
+    const probedAt = Date.now();
+    await vi.advanceTimersByTimeAsync(300);
+    expect(take()).toEqual([]);
+    answer(probedAt);
+    expect(take()).toEqual([2, 3]);
+  });
+
+  it('tries another message when the first is not answered', async () => {
+    const { desk, drop, take, answer } = await setup();
+    drop();
+    drop();
+    answer(Date.now(), [wait({ waitMs: 80 })]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(take()).toEqual([1]);
+    expect(desk.wakeAt(Date.now())).toBe(Date.now() + 2_000);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(take()).toEqual([2]);
+  });
+
+  it('waits longer from cohort to cohort where the text names no time', async () => {
+    const { desk, answer } = await setup();
+    const waits = [1, 2, 3, 4, 5].map(() => {
+      const from = Math.max(Date.now(), desk.blockedUntil);
+      vi.setSystemTime(from + 1);
+      answer(from + 1, [wait()]);
+      return desk.blockedUntil - Date.now();
+    });
+    expect(waits.slice(1)).toEqual([1_000, 2_000, 4_000, 8_000]);
+  });
+
+  it('is cut once by all answers to requests that left before', async () => {
+    const { pressure, answer, run } = await setup();
+    await run(2_000);
+    const sentAtMs = Date.now();
+    await vi.advanceTimersByTimeAsync(50);
+    answer(sentAtMs, [wait()]);
+    answer(sentAtMs + 20, [wait()]);
+    answer(sentAtMs + 40, [wait()]);
+    expect(pressure.rate).toBe(30);
+    const again = Date.now();
+    await vi.advanceTimersByTimeAsync(50);
+    answer(again, [wait()]);
+    const { rate } = pressure;
+    expect(rate).toBeLessThan(30);
+    answer(again + 10, [wait()]);
+    expect(pressure.rate).toBe(rate);
+  });
+
+  it('finds what is really there, goes no faster, and comes back when there is more', async () => {
+    const { desk, pressure, run } = await setup();
+    await run(20_000, 20);
+    expect(pressure.rate).toBeGreaterThan(17);
+    expect(pressure.rate).toBeLessThan(23);
+    expect(desk.pacer.rate).toBeCloseTo(paceOf(pressure.rate));
+    await run(60_000);
+    expect(pressure.rate).toBe(30);
+  });
+});
+
+describe('a limit that the text names', () => {
+  const named = (limit: number, waitMs: number): LaneAct => wait({ limit, waitMs });
+
+  it('is the ceiling, aimed at in the windows it tells of', async () => {
+    const { desk, pending, answer, run, events } = await setup();
+    answer(Date.now(), [named(20, 480)]);
+    expect(events()).toContain('account.limit');
+    expect(pending.rates).toMatchObject([{ account: 'main', sender: null, learnedRate: 20 }]);
+    await run(3_000);
+    expect(desk.pacer.beat).toMatchObject({ count: 20, intervalMs: 1_000 });
+  });
+
+  it('is replaced by another that a later text names', async () => {
+    const { desk, pressure, answer } = await setup({ rate: 60 });
+    answer(Date.now(), [named(20, 100)]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    answer(Date.now(), [named(40, 100)]);
+    expect(pressure.rate).toBeLessThanOrEqual(40);
+    expect(pressure.rate).toBeGreaterThan(20);
+    expect(desk.pacer.rate).toBeGreaterThan(20);
+  });
+
+  it('above the configured one changes nothing, and its windows are not aimed at', async () => {
+    const { desk, pressure, answer, run } = await setup({ rate: 25 });
+    answer(Date.now(), [named(30, 480)]);
+    await run(3_000);
+    expect(pressure.rate).toBe(25);
+    expect(desk.pacer.beat).toBeNull();
+  });
+
+  it('is doubted after an hour, and what is more is felt for', async () => {
+    const { pressure, answer, run } = await setup({ rate: 30 });
+    answer(Date.now(), [named(20, 100)]);
+    await run(2_000);
+    vi.setSystemTime(Date.now() + 3_600_000);
+    await run(500);
+    expect(pressure.rate).toBeLessThan(21);
+    await run(60_000);
+    expect(pressure.rate).toBe(30);
+  });
+
+  it('whose windows are missed again and again is paced evenly instead', async () => {
+    const { desk, answer, run } = await setup();
+    answer(Date.now(), [named(30, 480)]);
+    await run(2_000);
+    expect(desk.pacer.beat).not.toBeNull();
+    for (let count = 0; count < 8; count += 1) {
+      answer(Date.now(), [named(30, 10)]);
+      await run(4_100);
+    }
+    await run(60_000);
+    expect(desk.pacer.beat).toBeNull();
+  });
+});
+
+describe('what is written', () => {
+  it('says when less is available than configured, since when, at most once a minute', async () => {
+    const { pending, run } = await setup();
+    await run(30_000, 12);
+    const lines = pending.entries.filter(({ row }) => row.event === 'account.limit');
+    expect(lines).toHaveLength(1);
+    const [line] = lines;
+    expect(line?.details.configured).toBe(30);
+    expect(line?.details.limit).toBeLessThan(14);
+    expect(line?.details.remedy).toMatch(
+      /^configured 30\/s, available 1\d(\.\d)?\/s since 00:00 UTC: is another client/,
+    );
+    await run(40_000);
+    const later = pending.entries.filter(({ row }) => row.event === 'account.limit');
+    expect(later.length).toBeLessThanOrEqual(2);
+  });
+
+  it('keeps what was learned, and that nothing is learned when all of it is there again', async () => {
+    const { pending, run } = await setup();
+    await run(30_000, 12);
+    const learned = pending.rates.at(-1);
+    expect(learned?.learnedRate).toBeGreaterThan(10);
+    expect(learned?.learnedRate).toBeLessThan(14);
+    expect(pending.rates.length).toBeLessThan(8);
+    await run(60_000);
+    expect(pending.rates.at(-1)).toMatchObject({ configuredRate: 30, learnedRate: null });
+  });
+
+  it('begins where the last run left off, under the configured ceiling', async () => {
+    const { pressure, run } = await setup({
+      rate: 18,
+      limits: { configuredRate: 30, ceiling: 30 },
+    });
+    expect(pressure.rate).toBeCloseTo(18);
+    await run(60_000);
+    expect(pressure.rate).toBe(30);
+  });
+});
+
+describe('a sender that is throttled', () => {
+  const slow = wait({ scope: 'sender', waitMs: 230 });
+
+  it('waits alone, and comes back with one message, in the order it had', async () => {
+    const { desk, drop, take, answer } = await setup({ rate: 1_000 });
+    answer(Date.now(), [slow], 'Slow');
+    expect(desk.blockedUntil).toBe(0);
+    const [low, high, next] = [drop('Slow', 4), drop('Slow', 9), drop('Slow', 9)];
+    const quick = drop('Quick', 0);
+    expect(take()).toEqual([quick]);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(take()).toEqual([high]);
+    const probedAt = Date.now();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(take()).toEqual([]);
+    answer(probedAt, [], 'Slow');
+    expect(take()).toEqual([next, low]);
+  });
+
+  it('tells its spacing by what is left to wait, and gets it shorter again in time', async () => {
+    const { desk, answer, pending } = await setup();
+    const lane = desk.lane('Slow');
+    answer(1_000, [], 'Slow');
+    vi.setSystemTime(1_300);
+    answer(1_270, [slow], 'Slow');
+    expect(1000 / (lane.pacer?.rate ?? 0)).toBeCloseTo((500 * 1.1) / 0.97, 0);
+    expect(pending.rates.at(-1)).toMatchObject({ sender: 'Slow', configuredRate: null });
+    const before = lane.pacer?.rate ?? 0;
+    for (let count = 0; count < 400; count += 1) {
+      vi.setSystemTime(Date.now() + 1000 / (lane.pacer?.rate ?? 1));
+      answer(Date.now(), [], 'Slow');
+    }
+    expect(lane.pacer?.rate).toBeGreaterThan(before * 1.05);
+  });
+
+  it('is never sent faster than it is configured, whatever is learned', async () => {
+    const { desk, answer } = await setup({ senders: { Slow: 2 } });
+    const lane = desk.lane('Slow');
+    answer(1_000, [], 'Slow');
+    vi.setSystemTime(1_300);
+    answer(1_270, [slow], 'Slow');
+    for (let count = 0; count < 5_000; count += 1) {
+      vi.setSystemTime(Date.now() + 1000 / (lane.pacer?.rate ?? 1));
+      answer(Date.now(), [], 'Slow');
+      expect(lane.pacer?.rate).toBeLessThanOrEqual(senderPaceOf(2));
+    }
+    expect(lane.pacer?.rate).toBeCloseTo(senderPaceOf(2));
+  });
+});
+
+it('status 10 halves the open requests once a cohort, and they grow back one by one', async () => {
+  const { desk, answer } = await setup();
+  const sentAtMs = Date.now();
+  await vi.advanceTimersByTimeAsync(100);
+  answer(sentAtMs, [{ kind: 'narrow' }]);
+  answer(sentAtMs + 50, [{ kind: 'narrow' }]);
+  expect(desk.slots.concurrency).toBe(5);
+  for (let count = 0; count < 20; count += 1) {
+    await vi.advanceTimersByTimeAsync(1_000);
+    answer(Date.now());
+  }
+  expect(desk.slots.concurrency).toBe(9);
+});
