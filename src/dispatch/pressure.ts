@@ -33,9 +33,13 @@ const PLATEAU_MS = [5_000, 20_000] as const;
 const LAG_MAX_MS = 60;
 /** A limit that the gateway named is doubted after so long. */
 const NAMED_FOR_MS = 3_600_000;
-/** Where aiming at the windows does not help: this many refused, and of so many, and for how long. */
-const MISSED_MIN = 6;
+/** Of a window that is said to be full, at least this much was ours. */
+const OURS = 0.7;
+/** Where aiming at the windows does not help: this many refused, that share of the last so many, and then
+ *  it is not done for so long. */
+const MISSED_MIN = 4;
 const MISSED_SHARE = 0.01;
+const MISSED_OF = 2_000;
 const DISTRUST_MS = 600_000;
 
 export interface AccountLimits {
@@ -82,7 +86,7 @@ export class Pressure {
   /** The limit the gateway's text named, and when (monotonic ms). */
   #named: { readonly limit: number; readonly atMs: number } | null = null;
   #narrowedAtMs = -Infinity;
-  /** Since the windows are aimed at: how many were answered and refused. */
+  /** While the windows are aimed at: how many were answered and refused, of late. */
   #aimed = { answered: 0, refused: 0 };
   #distrustUntil = -Infinity;
 
@@ -124,7 +128,7 @@ export class Pressure {
 
   /* It was not the account's limit that stopped it. */
   #passed({ sentAtMs, nowMs, isJudged, acts }: Answer): void {
-    this.#aimed.answered += 1;
+    if (this.#desk.pacer.beat !== null) this.#hit();
     this.#tide.travelled(nowMs - sentAtMs);
     this.#desk.probation.answered(sentAtMs);
     const isNarrow = acts.some((act) => act.kind === 'narrow');
@@ -140,7 +144,7 @@ export class Pressure {
   #refused(answer: Answer, act: WaitAct): void {
     const { sentAtMs, now, nowMs } = answer;
     if (act.limit !== null && act.limit > 0) this.#name(act.limit, answer);
-    if (act.limit !== null && act.waitMs !== null) this.#see(answer, act.waitMs);
+    if (act.limit !== null && act.waitMs !== null) this.#see(answer, act.limit, act.waitMs);
     if (this.#desk.pacer.beat !== null) this.#miss(nowMs);
     const drainMs = this.#learner.refused({ sentAtMs, nowMs, hint: null });
     if (act.waitMs === null && drainMs === null) return;
@@ -171,10 +175,20 @@ export class Pressure {
     this.#parts.pending.entries.push(limitLearned(this.#desk.name, { at: now, configured, limit }));
   }
 
-  #see({ claim, sentAtMs, now, nowMs }: Answer, leftMs: number): void {
+  /* A window that others filled, or that is none at all, is nothing to aim at. */
+  #see({ claim, sentAtMs, now, nowMs }: Answer, limit: number, leftMs: number): void {
+    const passed = this.#learner.passedBefore(sentAtMs, WINDOW_MS - leftMs);
+    if (passed < OURS * limit) return;
     const lagMs = sentAtMs - nowMs + (now - claim.claimedAt) * 1000;
     const permitAtMs = sentAtMs - (lagMs > 0 && lagMs <= LAG_MAX_MS ? lagMs : 0);
     this.#tide.saw({ permitAtMs, rttMs: nowMs - sentAtMs, leftMs, intervalMs: WINDOW_MS });
+  }
+
+  /* Old hits and misses fade. */
+  #hit(): void {
+    this.#aimed.answered += 1;
+    if (this.#aimed.answered < MISSED_OF) return;
+    this.#aimed = { answered: MISSED_OF / 2, refused: this.#aimed.refused / 2 };
   }
 
   #miss(nowMs: number): void {
@@ -182,6 +196,7 @@ export class Pressure {
     const { answered, refused } = this.#aimed;
     if (refused < MISSED_MIN || refused < answered * MISSED_SHARE) return;
     this.#distrustUntil = nowMs + DISTRUST_MS;
+    this.#aimed = { answered: 0, refused: 0 };
   }
 
   /* The pace follows; the windows are aimed at where all of a named limit is there to be used. */
@@ -191,7 +206,6 @@ export class Pressure {
     const isWhole = this.#named !== null && rate >= ceiling && this.#named.limit === ceiling;
     const mayAim = isWhole && Number.isInteger(ceiling) && nowMs >= this.#distrustUntil;
     const beat = mayAim ? this.#tide.beat(ceiling) : null;
-    if (beat !== null && pacer.beat === null) this.#aimed = { answered: 0, refused: 0 };
     if (beat === null || pacer.beat?.startsAt !== beat.startsAt) pacer.setRate(paceOf(rate), beat);
     this.#say(now, nowMs);
   }

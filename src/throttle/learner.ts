@@ -21,7 +21,8 @@ const LONGER = 1.25;
 const PROBE = 0.06;
 /** No cut goes deeper than this at once, but where the text names the limit. */
 const CUT_MOST = 0.4;
-const PASSED_MIN = 3;
+/** Of the rate: when less went through, the lane was idle, or had only begun, and nothing is proved. */
+const PASSED_MIN = 0.3;
 /** So much of the pace went through: jitter, and not the pace, has pushed a request over the limit. */
 const NEARLY = 0.9;
 const NEARLY_COUNT = 1.5;
@@ -119,6 +120,11 @@ export class Learner {
     return Math.min(WINDOW_MS * 2 ** Math.min(this.#run - 2, 16), BACK_OFF_MAX_MS);
   }
 
+  /** How many requests went through that left within so long (up to a second) before the instant. */
+  passedBefore(atMs: number, spanMs: number): number {
+    return this.#tally.countBefore(atMs, Math.min(spanMs, WINDOW_MS));
+  }
+
   /** A request that left then was not throttled. */
   accepted(sentAtMs: number, nowMs: number): void {
     this.#tally.add(sentAtMs);
@@ -165,7 +171,9 @@ export class Learner {
   #evident(sentAtMs: number, hint: number | null): number | null {
     const passed = this.#tally.countBefore(sentAtMs);
     if (hint !== null) return Math.max(hint, passed);
-    if (sentAtMs < this.#refusedAtMs + WINDOW_MS || passed < PASSED_MIN) return null;
+    if (sentAtMs < this.#refusedAtMs + WINDOW_MS || passed < PASSED_MIN * this.#rate) {
+      return null;
+    }
     return passed >= this.#nearly ? null : Math.max(passed, this.#rate * CUT_MOST);
   }
 

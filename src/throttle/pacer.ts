@@ -20,6 +20,9 @@ const JOBS_AHEAD = 3;
 /** With a beat the meter alone is exact; Bottleneck, whose timers come late, stays out of its way. */
 const BEAT_SLACK = 1.2;
 
+/** The wall clock was set back when it has lost so much at once. */
+const CLOCK_STEP_MS = 250;
+
 export interface PacerOptions {
   /** Permits per second, > 0. */
   readonly rate: number;
@@ -31,7 +34,7 @@ export interface PacerOptions {
 }
 
 export class Pacer {
-  readonly #limiter: Bottleneck;
+  #limiter: Bottleneck;
   readonly #onGrant: () => void;
   readonly #monotonicMs: () => number;
   readonly #meter: Meter;
@@ -39,9 +42,14 @@ export class Pacer {
   #stock = 0;
   #asked = 0;
   #stopped = false;
+  /** The wall clock, which Bottleneck goes by, less the monotonic one. */
+  #aheadMs: number;
+  /** Limiters that were given up. */
+  #leaving: Promise<unknown> = Promise.resolve();
 
   constructor(options: PacerOptions) {
     this.#limiter = new Bottleneck({ maxConcurrent: null });
+    this.#aheadMs = Date.now() - options.monotonicMs();
     this.#onGrant = options.onGrant;
     this.#monotonicMs = options.monotonicMs;
     const { rate, burst = null } = options;
@@ -66,6 +74,7 @@ export class Pacer {
 
   /** Permits that may be spent at this instant. */
   available(nowMs: number): number {
+    this.#heedClock(nowMs);
     return Math.min(this.#stock, this.#meter.available(nowMs));
   }
 
@@ -94,7 +103,21 @@ export class Pacer {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#limiter.stop({ dropWaitingJobs: true });
+    await Promise.all([this.#leaving, this.#limiter.stop({ dropWaitingJobs: true })]);
+  }
+
+  /* Bottleneck would wait until the wall clock is where it was before it was set back: another takes over. */
+  #heedClock(nowMs: number): void {
+    const aheadMs = Date.now() - nowMs;
+    const isBack = aheadMs < this.#aheadMs - CLOCK_STEP_MS;
+    this.#aheadMs = aheadMs;
+    if (!isBack || this.#stopped) return;
+    const given = this.#limiter;
+    this.#limiter = new Bottleneck({ maxConcurrent: null });
+    this.#leaving = Promise.all([this.#leaving, given.stop({ dropWaitingJobs: true })]);
+    this.#asked = 0;
+    this.#adopt();
+    this.#ask();
   }
 
   #adopt(): void {
@@ -107,9 +130,12 @@ export class Pacer {
   #ask(): void {
     while (!this.#stopped && this.#asked < JOBS_AHEAD && this.#wanted() > 0) {
       this.#asked += 1;
-      this.#limiter.schedule(this.#receive).catch((error: unknown) => {
-        if (!this.#stopped) throw error;
-      });
+      const limiter = this.#limiter;
+      limiter
+        .schedule(() => this.#receive(limiter))
+        .catch((error: unknown) => {
+          if (!this.#stopped && limiter === this.#limiter) throw error;
+        });
     }
   }
 
@@ -117,11 +143,12 @@ export class Pacer {
     return JOBS_AHEAD * this.#grant - this.#stock - this.#asked * this.#grant;
   }
 
-  readonly #receive = (): Promise<void> => {
+  #receive(from: Bottleneck): Promise<void> {
+    if (from !== this.#limiter) return Promise.resolve();
     const wasEmpty = this.#stock === 0;
     this.#asked -= 1;
     this.#stock += this.#grant;
     if (wasEmpty) this.#onGrant();
     return Promise.resolve();
-  };
+  }
 }

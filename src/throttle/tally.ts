@@ -26,10 +26,10 @@ export class Tally {
     this.#counts[place] = (this.#counts[place] ?? 0) + 1;
   }
 
-  /** Those that left within a window before the instant, to the nearest 64th of the window. */
-  countBefore(atMs: number): number {
+  /** Those that left within a window, or a shorter span, before the instant, to a 64th of the window. */
+  countBefore(atMs: number, spanMs: number = this.#windowMs): number {
     const last = Math.floor(atMs / this.#slotMs);
-    const first = Math.floor((atMs - this.#windowMs) / this.#slotMs) + 1;
+    const first = Math.floor((atMs - spanMs) / this.#slotMs) + 1;
     let count = 0;
     for (let slot = first; slot <= last; slot += 1) {
       const place = placeOf(slot);

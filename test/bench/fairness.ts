@@ -1,7 +1,7 @@
 /**
  * Whether bulk holds up what is urgent, and a large campaign a small one.
  *
- *   node test/bench/fairness.ts [--rates 30,200] [--backlog 100000] [--inserts 60] [--small 100]
+ *   node test/bench/fairness.ts [--rates 30,200] [--backlog 100000] [--inserts 200] [--small 100]
  *
  * At each rate: rows of priority 9 are dropped one by one at FULL while a backlog drains, and the endpoint
  * notes when each request is whole; then a small campaign is dropped behind that backlog, and again on a
@@ -31,7 +31,7 @@ const { values } = parseArgs({
   options: {
     rates: { type: 'string', default: '30,200' },
     backlog: { type: 'string', default: '100000' },
-    inserts: { type: 'string', default: '60' },
+    inserts: { type: 'string', default: '200' },
     small: { type: 'string', default: '100' },
   },
 });

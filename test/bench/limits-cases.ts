@@ -17,6 +17,8 @@ export interface Case {
 }
 
 const SECONDS = 120;
+/** At 1000/s: as many requests as at 30/s in half an hour. */
+const FAST_SECONDS = 60;
 const PERIOD = 60;
 const RAISED_AT = 30;
 const CUT_AT = 40;
@@ -90,6 +92,9 @@ export const CASES: readonly Case[] = [
   {
     ...base,
     title: '1000/s',
+    seconds: FAST_SECONDS,
+    used: [0, FAST_SECONDS],
+    refused: [0, FAST_SECONDS],
     models: ['C', 'bucket'],
     gateway: { ...plain, limit: () => 1000, depth: 10, latencySd: 3 },
     configured: 1000,

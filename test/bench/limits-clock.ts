@@ -27,6 +27,7 @@ export class SimulatedTime {
   readonly #random: () => number;
   #order = 0;
   #now = 0;
+  #steppedMs = 0;
 
   constructor(random: () => number) {
     this.#random = random;
@@ -36,7 +37,12 @@ export class SimulatedTime {
   readonly monotonicMs = (): number => this.#now;
 
   /** Unix seconds. */
-  readonly now = (): number => (EPOCH_MS + this.#now) / 1000;
+  readonly now = (): number => this.#wallMs() / 1000;
+
+  /** The wall clock is set forward, or back; nothing that waits takes notice. */
+  stepWall(stepMs: number): void {
+    this.#steppedMs += stepMs;
+  }
 
   /** Something pure happens after so long. */
   after(waitMs: number, run: () => void): void {
@@ -64,6 +70,10 @@ export class SimulatedTime {
     } finally {
       restore();
     }
+  }
+
+  #wallMs(): number {
+    return EPOCH_MS + this.#now + this.#steppedMs;
   }
 
   #push(waitMs: number, run: () => void, isSettling: boolean): void {
@@ -100,7 +110,7 @@ export class SimulatedTime {
       clearTimeout: clear,
       clearInterval: clear,
     });
-    Date.now = () => Math.floor(EPOCH_MS + this.#now);
+    Date.now = () => Math.floor(this.#wallMs());
     return () => {
       Object.assign(globalThis, { setTimeout, setInterval, clearTimeout, clearInterval });
       Date.now = dateNow;

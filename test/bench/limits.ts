@@ -3,7 +3,7 @@
  *
  *   node test/bench/limits.ts [--seconds 60] [--only 'window,bucket'] [--case shared] [--seeds 5]
  *
- * First the daemon's own code on simulated time, 120 s a seed, against models of the limit: A a sliding
+ * First the daemon's own code on simulated time, 120 s a seed (60 at 1000/s), against models of the limit: A a sliding
  * second that counts what it accepted, B one where refused calls count too, C a fixed second, and a token
  * bucket; then what people use instead. At last the built daemon in real time against the sandbox
  * (`--seconds 0` leaves it out, `--only` names its scenarios). Exit code 0 whatever it finds.
@@ -17,7 +17,7 @@ import { playForReal } from './limits-real.ts';
 import { table, type Cell } from './table.ts';
 
 /** A job costs a library some 100 µs: at 1000/s they are played for this long, and at most for so many seeds. */
-const FAST_PEER_SECONDS = 10;
+const FAST_PEER_SECONDS = 5;
 const FAST_FROM = 200;
 const PEER_SEEDS = 2;
 

@@ -53,6 +53,13 @@ describe('a refusal', () => {
     expect(learner.rate).toBeLessThanOrEqual(20);
   });
 
+  it('of a lane that has only begun to send proves nothing', () => {
+    const { learner } = setup();
+    for (const sentAtMs of [0, 30, 60]) learner.accepted(sentAtMs, sentAtMs + RTT_MS);
+    expect(learner.refused({ sentAtMs: 90, nowMs: 170, hint: null })).toBeNull();
+    expect(learner.rate).toBe(30);
+  });
+
   it('at a known limit is forgiven where jitter explains it, once in a while', () => {
     const { learner, run, now } = setup();
     run(3_000, 1_000);

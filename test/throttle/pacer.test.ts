@@ -162,6 +162,34 @@ describe('a change of the rate', () => {
   });
 });
 
+describe('a step of the wall clock', () => {
+  it.each([-3_600_000, -90_000, 90_000, 3_600_000])('of %d ms holds up nothing', async (stepMs) => {
+    let behindMs = 0;
+    const elapsed = (): number => Date.now() - behindMs;
+    const pacer = new Pacer({ rate: 30, monotonicMs: elapsed, onGrant: () => undefined });
+    const spent: number[] = [];
+    const run = async (forMs: number): Promise<void> => {
+      for (let passed = 0; passed < forMs; passed += 5) {
+        await vi.advanceTimersByTimeAsync(5);
+        const count = pacer.available(elapsed());
+        if (count > 0) pacer.spend(count, elapsed());
+        for (let each = 0; each < count; each += 1) spent.push(elapsed());
+      }
+    };
+    await run(2_000);
+    vi.setSystemTime(Date.now() + stepMs);
+    behindMs += stepMs;
+    spent.length = 0;
+    await run(3_000);
+    expect(spent.length).toBeGreaterThan(84);
+    expect(excess(spent, 30)).toBeLessThanOrEqual(burstOf(30) + 1e-6);
+    const stopped = pacer.stop();
+    await vi.advanceTimersByTimeAsync(100);
+    await stopped;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 describe('a pacer that waits', () => {
   it('runs no timer once its stock is full', async () => {
     const { run } = setup({ rate: 30 });
