@@ -143,7 +143,7 @@ export class Daemon implements AsyncDisposable {
       const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);
       desks.set(
         account.name,
-        this.#desk(account, rate, () => kick()),
+        this.#desk(account, { rate, spool }, () => kick()),
       );
     }
     const reception = new Reception({ config: this.#config, clock: this.#clock, log: this.#log });
@@ -200,7 +200,11 @@ export class Daemon implements AsyncDisposable {
     return rate;
   }
 
-  #desk(account: AccountConfig, rate: number, onReady: () => void): Desk {
+  #desk(
+    account: AccountConfig,
+    { rate, spool }: { readonly rate: number; readonly spool: Spool },
+    onReady: () => void,
+  ): Desk {
     const { monotonicMs, now } = this.#clock;
     return new Desk({
       name: account.name,
@@ -210,6 +214,7 @@ export class Daemon implements AsyncDisposable {
       slots: new Slots(account.concurrency, this.#options.onFatal),
       reserve: this.#config.fairness.reserve,
       senderRate: (sender) => account.senders.get(sender)?.rate ?? null,
+      senderLearned: (sender) => spool.gates.learnedRate(account.name, sender),
       senderPacer: (limit, onGrant) =>
         new Pacer({ rate: senderPaceOf(limit), monotonicMs, onGrant }),
       onReady,
@@ -232,7 +237,9 @@ export class Daemon implements AsyncDisposable {
         const rates = { learnedRate, now, account: name };
         spool.gates.writeRate({ ...rates, sender: null, configuredRate: account.rate });
         for (const [sender, { rate }] of account.senders) {
-          spool.gates.writeRate({ ...rates, learnedRate: null, sender, configuredRate: rate });
+          const learned = spool.gates.learnedRate(name, sender);
+          const own = { learnedRate: learned, sender, configuredRate: rate };
+          spool.gates.writeRate({ ...rates, ...own });
         }
       }
       return {};

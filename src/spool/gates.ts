@@ -31,6 +31,7 @@ export class Gates {
   readonly #senderRate: Statement;
   readonly #rows: Statement<[], GateRow>;
   readonly #learned: Statement<[string], number | null>;
+  readonly #learnedOfSender: Statement<[string, string], number | null>;
   readonly #forget: Statement<[string]>;
 
   constructor(db: Database) {
@@ -61,6 +62,11 @@ export class Gates {
     this.#learned = db
       .prepare<[string], number | null>('SELECT learned_rate FROM accounts WHERE name = ?')
       .pluck();
+    this.#learnedOfSender = db
+      .prepare<[string, string], number | null>(
+        'SELECT learned_rate FROM senders WHERE account = ? AND sender = ?',
+      )
+      .pluck();
     this.#forget = db.prepare('DELETE FROM accounts WHERE name = ?');
   }
 
@@ -81,7 +87,8 @@ export class Gates {
   }
 
   /** The limit the gateway named last; null = it never did. */
-  learnedRate(account: string): number | null {
+  learnedRate(account: string, sender: string | null = null): number | null {
+    if (sender !== null) return this.#learnedOfSender.get(account, sender) ?? null;
     return this.#learned.get(account) ?? null;
   }
 
