@@ -11,7 +11,7 @@ import { dropRows, SENDER } from './rows.ts';
 import { freePort } from './servers.ts';
 import { cpuUs, ROOT, start, type Child } from './support.ts';
 
-export const V8_LIMITS = ['--max-semi-space-size=8', '--max-old-space-size=96'] as const;
+export const V8_LIMITS = ['--max-semi-space-size=4', '--max-old-space-size=96'] as const;
 
 const READY_TIMEOUT_MS = 60_000;
 

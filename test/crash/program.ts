@@ -9,7 +9,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const V8_LIMITS = ['--max-semi-space-size=8', '--max-old-space-size=96'] as const;
+const V8_LIMITS = ['--max-semi-space-size=4', '--max-old-space-size=96'] as const;
 /** A run that says nothing for so long is stuck, where nobody says otherwise. */
 export const SILENCE_MS = 30_000;
 
