@@ -20,12 +20,10 @@ import { Ownership } from './spool/ownership.ts';
 import { Spool } from './spool/spool.ts';
 import { Reception } from './reception.ts';
 import { StatusLog, type Output } from './status-log.ts';
-import { paceOf, senderPaceOf } from './throttle/pace.ts';
+import { DEFAULT_LIMIT, paceOf, senderPaceOf } from './throttle/pace.ts';
 import { Pacer } from './throttle/pacer.ts';
 import { Slots } from './throttle/slots.ts';
 
-/** Requests per second where nobody named a limit (Vonage's default for an account). */
-const DEFAULT_RATE = 30;
 /** Asking the account for its limit may hold up the start this long. */
 const ASK_MS = 5_000;
 /** What is out may take this long to come back when the daemon leaves. */
@@ -192,7 +190,7 @@ export class Daemon implements AsyncDisposable {
       this.#asked.set(account.name, limit.rate);
       return limit.rate;
     }
-    const rate = Math.max(spool.gates.learnedRate(account.name) ?? 0, DEFAULT_RATE);
+    const rate = Math.max(spool.gates.learnedRate(account.name) ?? 0, DEFAULT_LIMIT);
     const warning =
       `accounts.${account.name}.rate is left out, and the account could not be asked ` +
       `(${limit.detail}); ${rate} requests a second are taken for granted`;

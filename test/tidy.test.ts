@@ -60,6 +60,7 @@ const LEAVES: Readonly<Record<string, readonly string[]>> = {
   'src/nearest.ts': [],
   'src/version.ts': [],
   'src/exit-codes.ts': [],
+  'src/causes.ts': [],
   'src/signature.ts': [],
   'src/events.ts': ['core', 'spool'],
   'src/status-log.ts': ['core', 'leaf'],

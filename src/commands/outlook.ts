@@ -3,7 +3,7 @@ import { aheadIn, secondsUntil, type LimitedLane } from '../core/outlook.ts';
 import type { Database } from '../spool/open.ts';
 import { standingOf, type GateRow, type ReadyCount, type Standing } from '../spool/outlook.ts';
 import type { Defaults, MessageRow } from '../spool/queries.ts';
-import { paceOf, senderPaceOf } from '../throttle/pace.ts';
+import { DEFAULT_LIMIT, paceOf, senderPaceOf } from '../throttle/pace.ts';
 import { localTime } from '../terminal/times.ts';
 
 export interface Outlook {
@@ -16,9 +16,6 @@ export interface Outlook {
   /** Unix seconds; null = nobody can say. */
   readonly goesAt: number | null;
 }
-
-/** What an account that said nothing of its limit is paced by. */
-const DEFAULT_RATE = 30;
 
 /** `row` is queued or in retry, and not waiting for an instant. */
 export function outlookOf(
@@ -48,7 +45,7 @@ function moving(
     now,
   }: { readonly account: string; readonly sender: string; readonly now: number },
 ): Outlook {
-  const limit = limitOf(standing.account) ?? DEFAULT_RATE;
+  const limit = limitOf(standing.account) ?? DEFAULT_LIMIT;
   const laneLimit = limitOf(standing.senders.get(sender) ?? null);
   const inLane = queueAhead(row, standing, (one) => one.sender === sender);
   const limited = limitedLanes(row, standing, sender);

@@ -95,13 +95,3 @@ export class QuietHours {
     return latest;
   }
 }
-
-/** The same for whoever asks once. Throws RangeError for a zone that there is not. */
-export function quietUntil(
-  recipient: string,
-  priority: number,
-  now: number,
-  rules: readonly QuietRule[],
-): number | null {
-  return new QuietHours(rules).until(recipient, priority, now);
-}

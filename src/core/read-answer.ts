@@ -105,8 +105,8 @@ function readLabel(fields: Fields): string | null {
   );
 }
 
-/** Milliseconds from `now`; null for what RFC 9110 does not allow. Uncapped but never infinite. */
-function readRetryAfter(value: string, now: number): number | null {
+/** `Retry-After` in milliseconds from `now`; null for what RFC 9110 does not allow. Uncapped, never infinite. */
+export function readRetryAfter(value: string, now: number): number | null {
   if (INTEGER.test(value)) return Math.min(Number(value) * 1000, Number.MAX_SAFE_INTEGER);
   if (!HTTP_DATE.test(value)) return null;
   const at = Date.parse(value);

@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Agent, request, type Dispatcher } from 'undici';
+import { readRetryAfter } from '../core/read-answer.ts';
 import { wordOf, type Receipt } from '../core/receipt.ts';
 
 export interface ReportsTarget {
@@ -156,15 +157,20 @@ async function fetchPage(agent: Agent, target: ReportsTarget, query: Query): Pro
     signal: AbortSignal.timeout(timeoutMs),
     headers: { accept: 'application/json', authorization: `Basic ${credentials}` },
   });
-  return readPage(response, query);
+  return readPage(response, query, target.now());
 }
 
-async function readPage(response: Dispatcher.ResponseData, query: Query): Promise<Page> {
+async function readPage(
+  response: Dispatcher.ResponseData,
+  query: Query,
+  now: number,
+): Promise<Page> {
   const { statusCode, headers, body } = response;
   const text = await body.text();
   if (statusCode < 200 || statusCode > 299) {
     const reason = reasonOf(statusCode);
-    const retryAfterMs = readRetryAfter(headers['retry-after']);
+    const retryAfter = headers['retry-after'];
+    const retryAfterMs = typeof retryAfter === 'string' ? readRetryAfter(retryAfter, now) : null;
     return { ok: false, reason, retryAfterMs, detail: `HTTP ${statusCode} from the reports` };
   }
   const fields = parse(text);
@@ -180,11 +186,6 @@ function reasonOf(statusCode: number): Unreported['reason'] {
   if (statusCode === 401 || statusCode === 403) return 'wrong-credentials';
   if (statusCode === 429) return 'throttled';
   return statusCode >= 500 || statusCode === 408 ? 'unreachable' : 'refused';
-}
-
-/* Seconds, as the API documents it. */
-function readRetryAfter(value: string | string[] | undefined): number | null {
-  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) * 1000 : null;
 }
 
 function parse(text: string): Fields | null {

@@ -9,6 +9,7 @@ import { Pool, type Dispatcher } from 'undici';
 import type { Claim } from '../core/claim.ts';
 import type { Observation } from '../core/observation.ts';
 import { readAnswer } from '../core/read-answer.ts';
+import { causeOf } from '../causes.ts';
 import { encodeForm, fieldsOf, type Signer } from './form.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -186,33 +187,3 @@ class Exchange implements Dispatcher.DispatchHandler {
 function first(value: string | string[] | undefined): string | null {
   return (Array.isArray(value) ? value[0] : value) ?? null;
 }
-
-/** A short word for an operator: `timeout`, `connection-reset`, `dns`, … never the peer's own text. */
-function causeOf(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  return (
-    CAUSES[code] ??
-    code
-      .toLowerCase()
-      .replace(/^(und_err_|err_)/, '')
-      .replaceAll('_', '-')
-  );
-}
-
-const CAUSES: Readonly<Record<string, string>> = {
-  TIMEOUT: 'timeout',
-  UND_ERR_HEADERS_TIMEOUT: 'timeout',
-  UND_ERR_BODY_TIMEOUT: 'timeout',
-  UND_ERR_CONNECT_TIMEOUT: 'connect-timeout',
-  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'answer-too-large',
-  UND_ERR_SOCKET: 'connection-closed',
-  UND_ERR_DESTROYED: 'broken-off',
-  ECONNREFUSED: 'connection-refused',
-  ECONNRESET: 'connection-reset',
-  EPIPE: 'connection-reset',
-  ETIMEDOUT: 'connect-timeout',
-  ENOTFOUND: 'host-not-found',
-  EAI_AGAIN: 'host-not-found',
-  EHOSTUNREACH: 'host-unreachable',
-  ENETUNREACH: 'network-unreachable',
-};

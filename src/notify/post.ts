@@ -4,6 +4,8 @@
  * Always holds: the whole exchange ends within its time limit; redirects are not followed; of an answer only
  * the status and Retry-After are heeded, and at most 64 KiB of its body are read, to be thrown away.
  */
+import { causeOf } from '../causes.ts';
+import { readRetryAfter } from '../core/read-answer.ts';
 
 export interface Failure {
   readonly kind: 'failed';
@@ -47,7 +49,8 @@ export async function post(request: Post, open: AbortController): Promise<Outcom
       retryAfterMs: readRetryAfter(retryAfter, request.now()),
     };
   } catch (error) {
-    return { kind: 'failed', detail: causeOf(error), retryAfterMs: null };
+    const detail = error instanceof Error ? causeOf(error) : String(error);
+    return { kind: 'failed', detail, retryAfterMs: null };
   } finally {
     clearTimeout(timer);
   }
@@ -66,40 +69,3 @@ async function discard(body: Response['body']): Promise<void> {
     return; // the status has said it all: a body that breaks off takes nothing back
   }
 }
-
-/** Milliseconds from `now`; null for what RFC 9110 does not allow, and for nothing. */
-function readRetryAfter(value: string, now: number): number | null {
-  if (/^\d{1,10}$/.test(value)) return Number(value) * 1000;
-  const at = / GMT$/.test(value) ? Date.parse(value) : NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - now * 1000);
-}
-
-/* fetch says "fetch failed" and keeps the reason in the cause. */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  const reason = cause instanceof Error ? cause : error;
-  const code = 'code' in reason && typeof reason.code === 'string' ? reason.code : reason.name;
-  return (
-    CAUSES[code] ??
-    code
-      .toLowerCase()
-      .replace(/^und_err_/, '')
-      .replaceAll('_', '-')
-  );
-}
-
-const CAUSES: Readonly<Record<string, string>> = {
-  TimeoutError: 'timeout',
-  AbortError: 'broken-off',
-  UND_ERR_CONNECT_TIMEOUT: 'connect-timeout',
-  UND_ERR_SOCKET: 'connection-closed',
-  ECONNREFUSED: 'connection-refused',
-  ECONNRESET: 'connection-reset',
-  EPIPE: 'connection-reset',
-  ETIMEDOUT: 'connect-timeout',
-  ENOTFOUND: 'host-not-found',
-  EAI_AGAIN: 'host-not-found',
-  EHOSTUNREACH: 'host-unreachable',
-  ENETUNREACH: 'network-unreachable',
-};

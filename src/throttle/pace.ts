@@ -8,6 +8,9 @@ export const ACCOUNT_GUARD = 0.948;
 /** A number's limit of one a second: exactly 1000 ms apart is still throttled, 1100 ms is not. */
 export const SENDER_GUARD = 1 / 1.1;
 
+/** Requests per second of an account of which nobody named a limit (Vonage's default). */
+export const DEFAULT_LIMIT = 30;
+
 /** Requests per second to aim at under an account's limit. */
 export function paceOf(limit: number): number {
   return limit * ACCOUNT_GUARD;

@@ -1,7 +1,9 @@
 /** Quiet hours as people's clocks have them: over midnight, over both changes of the clock, in odd zones. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { QuietHours, quietUntil, type QuietRule } from '../../src/core/quiet.ts';
+import { QuietHours, type QuietRule } from '../../src/core/quiet.ts';
+
+type Asked = [recipient: string, priority: number, now: number, rules: readonly QuietRule[]];
 
 const at = (iso: string): number => Date.parse(iso) / 1000;
 const minutesOf = (time: string): number => {
@@ -16,6 +18,9 @@ const rule = (from: string, to: string, over: Partial<QuietRule> = {}): QuietRul
   belowPriority: 7,
   ...over,
 });
+/** Asked once, without what an earlier question left in the cache. */
+const quietUntil = (...[recipient, priority, now, rules]: Asked): number | null =>
+  new QuietHours(rules).until(recipient, priority, now);
 const untilOf = (now: string, ...rules: readonly QuietRule[]): string | null => {
   const until = quietUntil('447700900000', 4, at(now), rules);
   return until === null ? null : new Date(until * 1000).toISOString().slice(0, 16);

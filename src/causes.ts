@@ -1,0 +1,30 @@
+/** Why a request got no answer, in one short word for an operator, from the codes of undici, fetch and the system. */
+
+const CAUSES: Readonly<Record<string, string>> = {
+  TIMEOUT: 'timeout',
+  TimeoutError: 'timeout',
+  AbortError: 'broken-off',
+  UND_ERR_HEADERS_TIMEOUT: 'timeout',
+  UND_ERR_BODY_TIMEOUT: 'timeout',
+  UND_ERR_CONNECT_TIMEOUT: 'connect-timeout',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'answer-too-large',
+  UND_ERR_SOCKET: 'connection-closed',
+  UND_ERR_DESTROYED: 'broken-off',
+  ECONNREFUSED: 'connection-refused',
+  ECONNRESET: 'connection-reset',
+  EPIPE: 'connection-reset',
+  ETIMEDOUT: 'connect-timeout',
+  ENOTFOUND: 'host-not-found',
+  EAI_AGAIN: 'host-not-found',
+  EHOSTUNREACH: 'host-unreachable',
+  ENETUNREACH: 'network-unreachable',
+};
+
+/** `timeout`, `connection-reset`, `host-not-found`, …; never the peer's own text. */
+export function causeOf(error: Error): string {
+  /* fetch says "fetch failed" and keeps the reason in the cause. */
+  const reason = error.cause instanceof Error ? error.cause : error;
+  const code = 'code' in reason && typeof reason.code === 'string' ? reason.code : reason.name;
+  const unlisted = code.toLowerCase().replace(/^(und_err_|err_)/, '');
+  return CAUSES[code] ?? unlisted.replaceAll('_', '-');
+}
