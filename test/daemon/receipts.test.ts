@@ -31,6 +31,8 @@ async function accepted(options: Options = {}, row = {}): Promise<{ bundle: Bund
 
 const refOf = ({ attempts }: Bundle, id: number, number = 1): string =>
   String(attempts(id)[number - 1]?.['client_ref']);
+/** Another last digit, whichever it has. */
+const altered = (ref: string): string => `${ref.slice(0, -1)}${ref.endsWith('0') ? '1' : '0'}`;
 const partOf = ({ all }: Bundle, id: number): Row =>
   all('SELECT * FROM parts WHERE message_id = ?', id)[0] ?? {};
 
@@ -95,14 +97,13 @@ describe('a receipt', () => {
   });
 
   it.each([
-    ['with an altered tag', (ref: string) => ({ 'client-ref': `${ref.slice(0, -1)}0` })],
+    ['with an altered tag', (ref: string) => ({ 'client-ref': altered(ref) })],
     ['for another recipient', (ref: string) => ({ 'client-ref': ref, msisdn: '447700900999' })],
     ['of another account', (ref: string) => ({ 'client-ref': ref, 'api-key': 'other' })],
     ['for no message of ours', () => ({ 'client-ref': '1.1.0123456789abcdef0123' })],
   ])('%s changes nothing and is kept as unmatched', async (_what, fieldsOf) => {
     const { bundle, id } = await accepted();
-    const ref = refOf(bundle, id).replace(/0$/, '1');
-    const fields = fieldsOf(ref === refOf(bundle, id) ? ref : refOf(bundle, id));
+    const fields = fieldsOf(refOf(bundle, id));
     expect(await push(bundle, { status: 'delivered', messageId: 'x', ...fields })).toBe(200);
     expect(bundle.message(id)).toMatchObject({ state: 'await-receipt' });
     expect(bundle.all('SELECT message_id FROM receipts')).toEqual([{ message_id: null }]);
