@@ -80,6 +80,8 @@ export interface Outcome {
   readonly states: Readonly<Record<string, number>>;
   /** Runs that were ended between an acceptance and the commit of its outcome. */
   readonly endedBetween: number;
+  /** Attempts that the gateway accepted and that were open when a run ended: their answers are lost. */
+  readonly answersLost: number;
 }
 
 const DEFAULTS = {
@@ -279,11 +281,12 @@ export class Trial implements AsyncDisposable {
     const { entries } = trace;
     const recipients = new Set(entries.map(({ to }) => to));
     const arrived = new Set(entries.map(({ clientRef }) => clientRef));
-    const isBetween = ({ openRefs }: Crash): boolean => openRefs.some((ref) => arrived.has(ref));
+    const lost = crashes.map(({ openRefs }) => openRefs.filter((ref) => arrived.has(ref)));
     return {
       ...outcome,
       doubles: entries.length - recipients.size,
-      endedBetween: crashes.filter(isBetween).length,
+      endedBetween: lost.filter(({ length }) => length > 0).length,
+      answersLost: new Set(lost.flat()).size,
     };
   }
 
