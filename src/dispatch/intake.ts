@@ -3,7 +3,7 @@
  * Rows of an account that is not configured stay where they are; one warning names it.
  */
 import { dateOf } from '../core/judge-row.ts';
-import type { SourceKey, Turn } from '../core/turn.ts';
+import { withRetry, type SourceKey, type Turn } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
 import { unknownAccount } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
@@ -91,7 +91,9 @@ export class Intake {
   /** Messages that wait for their lane again are ready. */
   takeBack(ended: readonly Ended<Claim>[], work: Work): void {
     for (const { claim, settlement } of ended) {
-      if (settlement.to === 'queued') this.offer(claim.source, claim.turn, work);
+      if (settlement.to !== 'queued') continue;
+      const rank = withRetry(claim.turn.rank, settlement.attempts > 0);
+      this.offer(claim.source, { ...claim.turn, rank }, work);
     }
   }
 
