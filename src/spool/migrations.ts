@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
-import { SCHEMA_2 } from './schema-2.ts';
+import { RETRIES_APART } from './retries-apart.ts';
 import { SCHEMA_1 } from './schema.ts';
 
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
@@ -21,7 +21,7 @@ const MIGRATIONS: readonly ((db: Database) => void)[] = [
     );
   },
   (db) => {
-    db.exec(SCHEMA_2);
+    db.exec(RETRIES_APART);
   },
 ];
 

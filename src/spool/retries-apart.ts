@@ -1,5 +1,5 @@
 /**
- * Version 2 of the schema. Ready rows lie by rank, so that retries are found apart from first attempts and rows
+ * A step of the schema. Ready rows lie by rank, so that retries are found apart from first attempts and rows
  * without a deadline apart from those with, however many there are of the others. And accounts say how many
  * requests they may have open: `configured_concurrency`, and `learned_concurrency` where less is available.
  *
@@ -7,8 +7,8 @@
  */
 import { READY, TURN } from './schema.ts';
 
-/** From version 1. */
-export const SCHEMA_2 = `
+/** Brings version 1 to 2. */
+export const RETRIES_APART = `
 DROP INDEX messages_ready;
 CREATE INDEX messages_ready ON messages(account, sender, campaign, ${TURN}) WHERE ${READY};
 ALTER TABLE accounts ADD COLUMN configured_concurrency INTEGER;
