@@ -69,9 +69,11 @@ export class Intake {
     const misdated: number[] = [];
     for (const row of rows) {
       this.#lastId = row.id;
-      if (dateOf(row.createdAt, work.now) !== row.createdAt) misdated.push(row.id);
+      const createdAt = dateOf(row.createdAt, work.now);
+      const isDated = createdAt === row.createdAt;
+      if (!isDated) misdated.push(row.id);
       const isReady = (row.state === 'queued' || row.state === 'retry') && row.dueAt === null;
-      if (isReady) this.offer(row, row, work);
+      if (isReady) this.offer(row, isDated ? row : { ...row, createdAt }, work);
     }
     if (misdated.length > 0) this.#spool.moves.redate(misdated, work.now);
   }
