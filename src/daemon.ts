@@ -211,6 +211,7 @@ export class Daemon implements AsyncDisposable {
       pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
       slots: new Slots(account.concurrency, this.#options.onFatal),
       reserve: this.#config.fairness.reserve,
+      validityMs: this.#config.messages.validityMs,
       senderRate: (sender) => account.senders.get(sender)?.rate ?? null,
       senderLearned: (sender) => spool.gates.learnedRate(account.name, sender),
       senderPacer: (limit, onGrant) =>
@@ -234,6 +235,8 @@ export class Daemon implements AsyncDisposable {
         const learnedRate = learned === null ? null : Math.min(learned, asked ?? learned);
         const rates = { learnedRate, now, account: name };
         spool.gates.writeRate({ ...rates, sender: null, configuredRate: account.rate });
+        const width = { account: name, configured: account.concurrency, learned: null };
+        spool.gates.writeWidth(width);
         for (const [sender, { rate }] of account.senders) {
           const learned = spool.gates.learnedRate(name, sender);
           const own = { learnedRate: learned, sender, configuredRate: rate };

@@ -1,5 +1,6 @@
 /** When a message that is ready will go: what the spool says of its lane, held against what stands before it. */
-import { aheadIn, secondsUntil, type LimitedLane } from '../core/outlook.ts';
+import { RETRY_SHARE } from '../core/fairness.ts';
+import { aheadBeside, aheadIn, secondsUntil, type LimitedLane } from '../core/outlook.ts';
 import type { Database } from '../spool/open.ts';
 import { standingOf, type GateRow, type ReadyCount, type Standing } from '../spool/outlook.ts';
 import type { Defaults, MessageRow } from '../spool/queries.ts';
@@ -21,12 +22,16 @@ export interface Outlook {
 export function outlookOf(
   db: Database,
   row: MessageRow,
-  { defaults, now }: { readonly defaults: Defaults; readonly now: number },
+  {
+    defaults,
+    validityMs,
+    now,
+  }: { readonly defaults: Defaults; readonly validityMs: number; readonly now: number },
 ): Outlook {
   const account = row.account ?? defaults.account;
   if (account === null) return stopped('an account: none is configured');
   const sender = row.sender ?? defaults.senders.get(account) ?? '';
-  const asked = { id: row.id, account, sender, priority: row.priority };
+  const asked = { id: row.id, account, sender, priority: row.priority, validityMs };
   const standing = standingOf(db, asked, defaults);
   const gate = standing.account;
   if (gate === null) return stopped(`account ${account}, which no daemon has known yet`);
@@ -58,7 +63,9 @@ function moving(
   const laneS = laneLimit === null ? 0 : inLane / senderPaceOf(laneLimit);
   const isLane = laneLimit !== null && laneS >= accountS;
   const [ahead, rate] = isLane ? [inLane, laneLimit] : [free, limit];
-  const name = isLane ? `sender ${sender}` : `account ${account}`;
+  const lane_ = isLane ? `sender ${sender}` : `account ${account}`;
+  const hasOthers = standing.ready.some((one) => one.isRetry === 0);
+  const name = isRetry(row) && hasOthers ? `the retries’ share of ${lane_}` : lane_;
   const count = ahead.toLocaleString('en');
   return {
     waitsFor: `${name} (${rate}/s, ${count} ahead)`,
@@ -74,7 +81,9 @@ function queueAhead(
   { ready, own }: Standing,
   isIn: (count: ReadyCount) => boolean,
 ): number {
-  const inside = ready.filter(isIn);
+  const kind = isRetry(row) ? 1 : 0;
+  const all = ready.filter(isIn);
+  const inside = all.filter((one) => one.isRetry === kind);
   const higher = sumOf(inside.filter(({ priority }) => priority > row.priority));
   const same = inside.filter(({ priority }) => priority === row.priority);
   const campaigns = new Map<string, number>();
@@ -83,7 +92,9 @@ function queueAhead(
     const name = one.campaign ?? '';
     campaigns.set(name, (campaigns.get(name) ?? 0) + one.count);
   }
-  return aheadIn({ higher, own, others: [...campaigns.values()] });
+  const ahead = aheadIn({ higher, own, others: [...campaigns.values()] });
+  const share = kind === 1 ? RETRY_SHARE : 1 - RETRY_SHARE;
+  return aheadBeside(ahead, sumOf(all) - sumOf(inside), share);
 }
 
 /* Other lanes with a limit of their own, as far as they go first. */
@@ -94,6 +105,11 @@ function limitedLanes(row: MessageRow, standing: Standing, sender: string): read
     const ahead = queueAhead(row, { ...standing, own: 0 }, (one) => one.sender === name);
     return [{ rate: senderPaceOf(limit), ahead }];
   });
+}
+
+/* As the spool's ranks have it. */
+function isRetry({ state, attempts }: MessageRow): boolean {
+  return state === 'retry' || attempts > 0;
 }
 
 function sumOf(counts: readonly ReadyCount[]): number {

@@ -124,8 +124,14 @@ function laneCells(lane: LaneRow): readonly string[] {
     lane.state,
     localTime(lane.since),
     ...ratesOf(lane),
-    [stripControls(lane.reason ?? ''), probe].filter((word) => word !== '').join(', '),
+    [stripControls(lane.reason ?? ''), probe, widthOf(lane)]
+      .filter((word) => word !== '')
+      .join(', '),
   ];
+}
+
+function widthOf({ configured_concurrency: set, learned_concurrency: learned }: LaneRow): string {
+  return set === null || learned === null ? '' : `${learned} of ${set} requests at a time`;
 }
 
 /* What was learned from the gateway holds; the configured one is shown where it differs. */

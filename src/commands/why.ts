@@ -64,7 +64,8 @@ function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
   if (dueAt !== null) {
     return { ...NOTHING, waitsFor: `its time, ${localTime(dueAt)}`, goesAt: dueAt, deadline };
   }
-  return { ...outlookOf(spool.db, row, { defaults: defaultsOf(spool.config), now }), deadline };
+  const standing = { defaults: defaultsOf(spool.config), validityMs, now };
+  return { ...outlookOf(spool.db, row, standing), deadline };
 }
 
 /* What states wait for that are not about to send. */

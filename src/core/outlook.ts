@@ -30,6 +30,14 @@ export function aheadIn({ higher, own, others }: Queue): number {
 }
 
 /**
+ * How many rows go first, of one's own kind (first attempts or retries) and of the other, of which so many wait:
+ * one's own kind has this share of the permits while both do, and all of them then.
+ */
+export function aheadBeside(ahead: number, others: number, share: number): number {
+  return Math.floor(Math.min(ahead / share, ahead + others));
+}
+
+/**
  * Seconds until so many rows have gone at `rate` a second, while limited lanes take their share of it; a lane
  * that has nothing left takes none.
  */

@@ -22,6 +22,14 @@ export interface RateRow {
   readonly now: number;
 }
 
+/** How many requests an account may have open. */
+export interface WidthRow {
+  readonly account: string;
+  readonly configured: number;
+  /** What is available of it; null = all. */
+  readonly learned: number | null;
+}
+
 type GateValues = [string, string, string, string | null, number, number | null];
 
 export class Gates {
@@ -29,6 +37,7 @@ export class Gates {
   readonly #sender: Statement<GateValues>;
   readonly #accountRate: Statement;
   readonly #senderRate: Statement;
+  readonly #width: Statement<[number, number | null, string]>;
   readonly #rows: Statement<[], GateRow>;
   readonly #learned: Statement<[string], number | null>;
   readonly #learnedOfSender: Statement<[string, string], number | null>;
@@ -53,6 +62,9 @@ export class Gates {
     this.#senderRate = db.prepare(
       `INSERT INTO senders (account, sender, since, configured_rate, learned_rate)
         VALUES (?, ?, ?, ?, ?) ON CONFLICT(account, sender) DO UPDATE SET ${rate}`,
+    );
+    this.#width = db.prepare(
+      'UPDATE accounts SET configured_concurrency = ?, learned_concurrency = ? WHERE name = ?',
     );
     this.#rows = db.prepare(
       `SELECT name AS account, NULL AS sender, state, reason, since, next_probe_at AS nextProbeAt
@@ -84,6 +96,11 @@ export class Gates {
     const rest = [row.now, row.configuredRate, row.learnedRate] as const;
     if (row.sender === null) this.#accountRate.run(row.account, ...rest);
     else this.#senderRate.run(row.account, row.sender, ...rest);
+  }
+
+  /** Of an account that has a row. */
+  writeWidth({ account, configured, learned }: WidthRow): void {
+    this.#width.run(configured, learned, account);
   }
 
   /** The limit the gateway named last; null = it never did. */

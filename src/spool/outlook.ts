@@ -4,14 +4,16 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { Defaults } from './queries.ts';
-import { READY } from './schema.ts';
+import { AGAIN, READY } from './schema.ts';
 
-/** Rows of one (sender, campaign, priority) that are ready. */
+/** Rows of one (sender, campaign, priority) and kind that are ready. */
 export interface ReadyCount {
   /** As the lane is called; '' = none, and the account has none. */
   readonly sender: string;
   readonly campaign: string | null;
   readonly priority: number;
+  /** 1 = they were tried before, and that counted. */
+  readonly isRetry: 0 | 1;
   readonly count: number;
 }
 
@@ -31,7 +33,7 @@ export interface Standing {
   /** By sender: those with a limit or a stop of their own. */
   readonly senders: ReadonlyMap<string, GateRow>;
   readonly ready: readonly ReadyCount[];
-  /** Rows of its own campaign and priority that go before it. */
+  /** Rows of its own campaign, priority and kind that go before it. */
   readonly own: number;
 }
 
@@ -40,6 +42,8 @@ export interface Asked {
   readonly account: string;
   readonly sender: string;
   readonly priority: number;
+  /** How long rows without a deadline of their own may be sent. */
+  readonly validityMs: number;
 }
 
 const GATE = 'state, reason, since, next_probe_at, configured_rate, learned_rate';
@@ -58,7 +62,7 @@ export function standingOf(db: Database, asked: Asked, defaults: Defaults): Stan
       account: gate.get(account) ?? null,
       senders: new Map(senders.map((row) => [row.sender, row])),
       ready: readyOf(db, account, defaults),
-      own: aheadOf(db, asked.id),
+      own: aheadOf(db, asked),
     };
   })();
 }
@@ -68,23 +72,30 @@ export function readyOf(db: Database, account: string, defaults: Defaults): read
   const sender = defaults.senders.get(account) ?? '';
   return db
     .prepare<[string, string, number], ReadyCount>(
-      `SELECT coalesce(sender, ?) AS sender, campaign, priority, count(*) AS count FROM messages
-        WHERE ${READY} AND (account = ? OR (? AND account IS NULL)) GROUP BY 1, 2, 3`,
+      `SELECT coalesce(sender, ?) AS sender, campaign, priority, ${AGAIN} AS isRetry,
+        count(*) AS count FROM messages
+        WHERE ${READY} AND (account = ? OR (? AND account IS NULL)) GROUP BY 1, 2, 3, 4`,
     )
     .all(sender, account, defaults.account === account ? 1 : 0);
 }
 
-function aheadOf(db: Database, id: number): number {
+/* By deadline, as the lanes have it: without one of its own, a row has that of its validity. */
+function aheadOf(db: Database, { id, validityMs }: Asked): number {
+  const deadline = `coalesce(expires_at, max(created_at, coalesce(send_at, 0)) + ?)`;
   return (
     db
-      .prepare<[number], number>(
-        `SELECT count(*) FROM messages AS other, messages AS own WHERE own.id = ?
-          AND other.state IN ('queued','retry') AND other.due_at IS NULL
-          AND other.account IS own.account AND other.sender IS own.sender
-          AND other.campaign IS own.campaign AND other.priority = own.priority
-          AND (coalesce(other.expires_at, 1e11), other.id) < (coalesce(own.expires_at, 1e11), own.id)`,
+      .prepare<[number, number, number], number>(
+        `WITH own AS (SELECT *, ${AGAIN} AS is_retry, ${deadline} AS deadline FROM messages WHERE id = ?)
+          SELECT count(*) FROM messages, own WHERE messages.state IN ('queued','retry')
+          AND messages.due_at IS NULL AND messages.account IS own.account
+          AND messages.sender IS own.sender AND messages.campaign IS own.campaign
+          AND messages.priority = own.priority
+          AND (messages.attempts > 0 OR messages.state = 'retry') = own.is_retry
+          AND (coalesce(messages.expires_at,
+            max(messages.created_at, coalesce(messages.send_at, 0)) + ?), messages.id)
+            < (own.deadline, own.id)`,
       )
       .pluck()
-      .get(id) ?? 0
+      .get(validityMs / 1000, id, validityMs / 1000) ?? 0
   );
 }

@@ -193,6 +193,23 @@ describe('stats', () => {
     expect(lines[0]).toMatchObject({ state: 'queued', count: 3, scheduled: 1 });
   });
 
+  it('says how many requests an account may have open, where fewer are available', async () => {
+    program.exec(`
+      INSERT INTO accounts (name, since, configured_concurrency, learned_concurrency)
+        VALUES ('main', 1795425300, 10, 5), ('other', 1795425300, 10, NULL);
+      INSERT INTO senders (account, sender, since) VALUES ('main', '12015550123', 1795425300);
+    `);
+    const { stdout } = await program.run(['stats']);
+    expect(stdout).toMatch(/^main +active .* 5 of 10 requests at a time$/m);
+    expect(stdout.match(/ of 10/g)).toHaveLength(1);
+    const lines = documents((await program.run(['stats', '--json'])).stdout);
+    expect(lines.filter(({ account }) => account !== undefined)).toMatchObject([
+      { account: 'main', sender: null, configured_concurrency: 10, learned_concurrency: 5 },
+      { account: 'main', sender: '12015550123', configured_concurrency: null },
+      { account: 'other', configured_concurrency: 10, learned_concurrency: null },
+    ]);
+  });
+
   it('says that a spool is empty', async () => {
     expect((await program.run(['stats'])).stdout).toBe('The spool holds no messages.\n');
   });

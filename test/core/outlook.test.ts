@@ -1,12 +1,22 @@
 /** When a message will go, by what stands before it: held against a queue that is played through. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aheadIn, secondsUntil } from '../../src/core/outlook.ts';
+import { aheadBeside, aheadIn, secondsUntil } from '../../src/core/outlook.ts';
 
 describe('what goes first', () => {
   it('is every higher priority, one’s own campaign so far, and as much of each other', () => {
     expect(aheadIn({ higher: 3, own: 2, others: [1, 100] })).toBe(3 + 2 + 1 + 3);
     expect(aheadIn({ higher: 0, own: 0, others: [] })).toBe(0);
+  });
+});
+
+describe('what goes first of another kind', () => {
+  it('is its share while both wait, and no more than there is of it', () => {
+    expect(aheadBeside(100, 1_000, 0.8)).toBe(125);
+    expect(aheadBeside(100, 10, 0.8)).toBe(110);
+    expect(aheadBeside(10, 1_000, 0.2)).toBe(50);
+    expect(aheadBeside(10, 0, 0.2)).toBe(10);
+    expect(aheadBeside(0, 1_000, 0.2)).toBe(0);
   });
 });
 
