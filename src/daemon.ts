@@ -19,6 +19,7 @@ import { VonageGateway } from './gateway/vonage.ts';
 import { Ownership } from './spool/ownership.ts';
 import { Spool } from './spool/spool.ts';
 import { Reception } from './reception.ts';
+import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { StatusLog, type Output } from './status-log.ts';
 import { DEFAULT_LIMIT, paceOf, senderPaceOf } from './throttle/pace.ts';
 import { Pacer } from './throttle/pacer.ts';
@@ -80,6 +81,16 @@ export class Daemon implements AsyncDisposable {
   /** Where receipts come in, as "127.0.0.1:8026"; null = nowhere. */
   get receiptsAddress(): string | null {
     return this.#started?.reception.address ?? null;
+  }
+
+  /** How the daemon is; nothing is going on before the start and after the end. */
+  get vitals(): Vitals {
+    return this.#started === null ? NOT_AT_WORK : vitalsOf(this.#started);
+  }
+
+  /** How often the loop went round; a watchdog waits for more. */
+  get turns(): number {
+    return this.#started?.dispatcher.turns ?? 0;
   }
 
   /** Takes the spool, settles what a crash left, and begins to send. Throws SpoolError. */
