@@ -149,6 +149,7 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
     classify: over.classify ?? new Map(),
     log: { level: 'info', file: null, recipients: 'masked', ...over.log },
     warnings: [],
+    secretFiles: [],
   };
 }
 

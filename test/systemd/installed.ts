@@ -11,8 +11,8 @@ import { Machine, type RunOptions } from './machine.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const SPOOL = '/var/lib/sms-spoold/spool.db';
 const PROGRAM = '/opt/sms-spoold/node /opt/sms-spoold/dist/main.js';
-/** Long enough that a slow machine kills no daemon that works. */
-const WATCHDOG_S = 10;
+/** Where receipts come in. */
+const PORT = 8026;
 
 /* Where this repository's files lie in the machine. */
 const BINDS = {
@@ -56,6 +56,8 @@ export interface Options {
   readonly hasSocket?: boolean;
   /** The daemon is started by the test itself. */
   readonly isStopped?: boolean;
+  /** Seconds; left out: the unit's own. */
+  readonly watchdogS?: number;
   /** Seconds from the acceptance to the receipt; null = none comes. */
   readonly receiptAfterS?: number | null;
 }
@@ -64,9 +66,9 @@ export interface Options {
 export async function whyNoMachine(): Promise<string | null> {
   const machine = await Machine.boot(BINDS);
   if (typeof machine === 'string') return machine;
-  await using _booted = machine;
-  const { code, stdout } = machine.run('ls /usr/bin/sqlite3 /usr/bin/python3');
-  return code === 0 ? null : `sqlite3 and python3 are not both in /usr/bin: ${stdout}`;
+  const { code } = machine.run('ls /usr/bin/sqlite3 /usr/bin/python3');
+  await machine[Symbol.asyncDispose]();
+  return code === 0 ? null : 'sqlite3 and python3 are not both in /usr/bin';
 }
 
 /** A line of the journal. */
@@ -88,7 +90,7 @@ export class Installed {
     if (typeof machine === 'string') throw new Error(machine);
     onTestFinished(() => machine[Symbol.asyncDispose]());
     const installed = new Installed(machine);
-    installed.#install(options.config ?? CONFIG);
+    installed.#install(options);
     await installed.#startGateway(options.receiptAfterS ?? null);
     if (options.hasSocket === true) installed.systemctl('start sms-spoold.socket');
     if (options.isStopped !== true) installed.systemctl('start sms-spoold');
@@ -112,7 +114,27 @@ export class Installed {
 
   /** The command line, as root. */
   command(words: string): string {
-    return this.machine.say(`cd / && ${PROGRAM} ${words}`);
+    const credentials = 'CREDENTIALS_DIRECTORY=/run/credentials/sms-spoold.service';
+    return this.machine.say(`cd / && ${credentials} ${PROGRAM} ${words}`);
+  }
+
+  /** Writes the configuration; the daemon reads it at its start or at a reload. */
+  configure(config: string): void {
+    this.machine.write('/etc/sms-spoold/sms-spoold.toml', config);
+  }
+
+  /** Makes the spool, as the user of the daemon. */
+  init(): void {
+    this.machine.say(`cd / && ${PROGRAM} init`, { user: 'sms-spoold' });
+  }
+
+  /** The gateway takes requests and does not answer them until `thaw`. */
+  freezeGateway(): void {
+    this.systemctl('kill --signal=STOP gateway.service');
+  }
+
+  thawGateway(): void {
+    this.systemctl('kill --signal=CONT gateway.service');
   }
 
   /** What the sqlite3 shell says, run by a user of the group. */
@@ -144,9 +166,26 @@ export class Installed {
 
   /** Messages that the gateway has accepted so far. */
   accepted(): number {
-    const ask = `fetch('http://127.0.0.1:8028/ledger?entries=no').then((answer) => answer.json())`;
-    const print = `.then(({ counters }) => console.log(counters.accepted))`;
-    return Number(this.machine.say(`/opt/sms-spoold/node -`, { input: ask + print }));
+    const ledger = JSON.parse(this.#askGateway('/ledger?entries=no')) as Ledger;
+    return ledger.counters.accepted;
+  }
+
+  /** Writes what the gateway has accepted, one message a line, to a file of the machine. */
+  saveLedger(path: string): void {
+    this.machine.write(path, this.#askGateway('/ledger?format=ndjson'));
+  }
+
+  /** Connections to the port for receipts that nobody has accepted yet. */
+  waitingConnections(): number {
+    const LISTENS = '0A';
+    const port = PORT.toString(16).toUpperCase().padStart(4, '0');
+    const rows = this.machine
+      .say('cat /proc/net/tcp')
+      .split('\n')
+      .map((row) => row.trim().split(/\s+/));
+    const row = rows.find(([, local, , state]) => local?.endsWith(`:${port}`) && state === LISTENS);
+    const [, received = '0'] = row?.[4]?.split(':') ?? [];
+    return Number.parseInt(received, 16);
   }
 
   /** What the daemon wrote, in order. */
@@ -161,17 +200,21 @@ export class Installed {
     return this.journal().flatMap(({ MESSAGE }) => /"event":"([^"]+)"/.exec(MESSAGE)?.[1] ?? []);
   }
 
-  #install(config: string): void {
+  #askGateway(path: string): string {
+    const ask = `console.log(await (await fetch('http://127.0.0.1:8028${path}')).text())`;
+    return this.machine.say('/opt/sms-spoold/node --input-type=module -', { input: ask });
+  }
+
+  #install({ config = CONFIG, watchdogS }: Options): void {
     const { machine } = this;
     machine.say('mkdir -p /etc/sysusers.d /etc/tmpfiles.d /etc/logrotate.d /etc/sms-spoold');
     machine.say('mkdir -p /etc/systemd/system/sms-spoold.service.d');
     for (const [name, path] of Object.entries(INSTALLED)) machine.write(path, shipped(name));
-    machine.write('/etc/systemd/system/sms-spoold.service.d/test.conf', dropIn());
+    machine.write('/etc/systemd/system/sms-spoold.service.d/test.conf', dropIn(watchdogS));
     machine.write('/etc/sysusers.d/test.conf', USERS);
     machine.say('systemd-sysusers && systemd-tmpfiles --create sms-spoold.conf');
     machine.write('/etc/sms-spoold/api-secret', 'sandbox-secret\n', 0o600);
-    machine.write('/etc/sms-spoold/sms-spoold.toml', config);
-    machine.say(`cd / && ${PROGRAM} init`, { user: 'sms-spoold' });
+    this.configure(config);
     machine.say('systemctl daemon-reload');
   }
 
@@ -186,6 +229,10 @@ export class Installed {
   }
 }
 
+interface Ledger {
+  readonly counters: { readonly accepted: number };
+}
+
 interface Source {
   readonly _TRANSPORT: string;
 }
@@ -194,10 +241,11 @@ function shipped(name: string): string {
   return readFileSync(resolve(ROOT, 'systemd', name), 'utf8');
 }
 
-/* The unit as it is but for the place of the program, a watchdog that bites sooner, and the hook. */
-function dropIn(): string {
+/* The unit as it is but for the place of the program, and the hook. */
+function dropIn(watchdogS: number | undefined): string {
   const command = /^ExecStart=(.*)$/m.exec(shipped('sms-spoold.service'))?.[1] ?? '';
   const moved = command.replaceAll('/usr/lib/sms-spoold/', '/opt/sms-spoold/');
   const hooked = moved.replace(' ', ' --import /opt/test/hang.ts ');
-  return `[Service]\nExecStart=\nExecStart=${hooked}\nWatchdogSec=${WATCHDOG_S}\n`;
+  const watchdog = watchdogS === undefined ? '' : `WatchdogSec=${watchdogS}\n`;
+  return `[Service]\nExecStart=\nExecStart=${hooked}\n${watchdog}`;
 }

@@ -25,6 +25,7 @@ import { join } from 'node:path';
 const LIFE_S = 480;
 const BOOT_MS = 60_000;
 const COMMAND_MS = 120_000;
+const OUTPUT_MAX = 64 * 1024 * 1024;
 const LOOK_EVERY_MS = 50;
 /** What `until` waits at most: a test that fails says what did not come. */
 const DEADLINE_MS = 90_000;
@@ -89,7 +90,12 @@ export class Machine implements AsyncDisposable {
       user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups'];
     const shell = [...as, 'env', '-i', `PATH=${PATH}`, 'LC_ALL=C.UTF-8', 'sh', '-c', command];
     const entered = ['-t', String(this.#leader), '-a', '--', ...shell];
-    const options = { input, encoding: 'utf8', timeout: COMMAND_MS } as const;
+    const options = {
+      input,
+      encoding: 'utf8',
+      timeout: COMMAND_MS,
+      maxBuffer: OUTPUT_MAX,
+    } as const;
     const { status, stdout, stderr, error } = spawnSync('nsenter', entered, options);
     if (error !== undefined) throw error;
     return { code: status, stdout, stderr };
