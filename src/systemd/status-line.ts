@@ -4,7 +4,7 @@
 export interface Stopped {
   readonly account: string;
   readonly state: string;
-  /** Null = an operator's wish. */
+  /** Null = none was given. */
   readonly reason: string | null;
 }
 
