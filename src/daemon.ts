@@ -17,8 +17,10 @@ import { limitLearned, type Entry } from './events.ts';
 import { fetchBalance, fetchLimit } from './gateway/account-api.ts';
 import { VonageGateway } from './gateway/vonage.ts';
 import { Ownership } from './spool/ownership.ts';
+import { findMisfits } from './spool/sharing.ts';
 import { Spool } from './spool/spool.ts';
 import { Reception } from './reception.ts';
+import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { StatusLog, type Output } from './status-log.ts';
 import { DEFAULT_LIMIT, paceOf, senderPaceOf } from './throttle/pace.ts';
 import { Pacer } from './throttle/pacer.ts';
@@ -82,6 +84,16 @@ export class Daemon implements AsyncDisposable {
     return this.#started?.reception.address ?? null;
   }
 
+  /** How the daemon is; nothing is going on before the start and after the end. */
+  get vitals(): Vitals {
+    return this.#started === null ? NOT_AT_WORK : vitalsOf(this.#started);
+  }
+
+  /** How often the loop went round; a watchdog waits for more. */
+  get turns(): number {
+    return this.#started?.dispatcher.turns ?? 0;
+  }
+
   /** Takes the spool, settles what a crash left, and begins to send. Throws SpoolError. */
   async start(version: string): Promise<void> {
     const { path } = this.#config.spool;
@@ -92,6 +104,10 @@ export class Daemon implements AsyncDisposable {
     const ownership = Ownership.take(path);
     try {
       const spool = await this.#openSpool();
+      for (const { path: file, found, command } of findMisfits(path))
+        this.#log.say('warn', 'daemon.warning', {
+          warning: `${file} ${found}; mend it: ${command}`,
+        });
       await this.#begin(spool, ownership);
     } catch (error) {
       ownership.release();

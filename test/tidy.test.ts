@@ -36,6 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   checkup: ['config', 'gateway', 'spool'],
   receipts: ['core', 'leaf'],
   notify: ['core', 'leaf', 'spool'],
+  systemd: [],
   dispatch: ['core', 'gateway', 'leaf', 'spool', 'throttle'],
   demo: ['config', 'core', 'gateway', 'leaf', 'root', 'spool', 'terminal'],
   commands: [
@@ -48,6 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'leaf',
     'root',
     'spool',
+    'systemd',
     'terminal',
     'throttle',
   ],

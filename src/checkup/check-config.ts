@@ -1,9 +1,11 @@
 /** The findings about the program and its configuration, before anything it names is touched. */
-import { accessSync, constants, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/errors.ts';
+import { checkLogFile, checkSecretFile } from './check-permissions.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
+import { isWritable } from './writable.ts';
 
 /** main.ts let nothing older come so far. */
 export function checkNode(): Finding {
@@ -31,6 +33,7 @@ export function checkConfig(config: Config): readonly Finding[] {
     ...checkAccounts(config),
     checkReceipts(config),
     ...checkLog(config),
+    ...checkSecrets(config),
   ];
 }
 
@@ -81,22 +84,16 @@ function checkReceipts({ receipts }: Config): Finding {
   );
 }
 
-function checkLog({ log: { file } }: Config): readonly Finding[] {
+function checkLog({ log: { file, recipients } }: Config): readonly Finding[] {
   if (file === null) return [pass('status log', 'standard output only')];
   const exists = statSync(file, { throwIfNoEntry: false }) !== undefined;
   const target = exists ? file : dirname(file);
-  if (isWritable(target)) return [pass('status log', file)];
+  if (isWritable(target)) return [checkLogFile(file, recipients)];
   const remedy = 'Make the folder and let the user of the daemon write there.';
   return [fail('status log', `${target} cannot be written to`, remedy)];
 }
 
-/** Whether this user may write there; false also when there is nothing. Opens nothing. */
-export function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error) return false;
-    throw error;
-  }
+/* One line for each file that more can read than should; none where all is well. */
+function checkSecrets({ secretFiles }: Config): readonly Finding[] {
+  return secretFiles.flatMap((file) => checkSecretFile(file) ?? []);
 }

@@ -40,6 +40,7 @@ export class Dispatcher {
   #isStopped = false;
   #isRescued = false;
   #seenEnded = 0;
+  #turns = 0;
   #onSettled: (() => void) | null = null;
 
   constructor(parts: DispatcherParts) {
@@ -77,6 +78,19 @@ export class Dispatcher {
   /** Requests that are out. */
   get inFlight(): number {
     return this.#courier.inFlight;
+  }
+
+  /** Requests that came back. */
+  get ended(): number {
+    return this.#courier.ended;
+  }
+
+  /**
+   * How often the loop went round: at least once a second, also while another program holds the lock or the
+   * disk is full.
+   */
+  get turns(): number {
+    return this.#turns;
   }
 
   /** Settles what a crash left open, then begins. Throws SpoolError. */
@@ -156,6 +170,7 @@ export class Dispatcher {
   };
 
   #run(): void {
+    this.#turns += 1;
     this.#seenEnded = 0;
     try {
       const claims = this.#step.run(!this.#isDraining);

@@ -60,6 +60,7 @@ export class Sources {
   readonly #head: Statement<[string | null, string | null, string | null], Turn>;
   readonly #newRows: Statement<[number, number], NewRow>;
   readonly #lastId: Statement<[], number>;
+  readonly #ready: Statement<[number], number>;
 
   constructor(db: Database) {
     this.#accounts = new Names(db, 'account', []);
@@ -76,6 +77,16 @@ export class Sources {
     this.#lastId = db
       .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`)
       .pluck();
+    this.#ready = db
+      .prepare<[number], number>(
+        `SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${READY} LIMIT ?)`,
+      )
+      .pluck();
+  }
+
+  /** Rows that may go now, counted no further than `limit`. */
+  countReady(limit: number): number {
+    return this.#ready.get(limit) ?? 0;
   }
 
   /** Every source with a ready row, at most `limit`, each with its head. */
