@@ -95,7 +95,7 @@ function papersOf(version: string): Papers {
 }
 
 function fill(root: string, papers: Papers): void {
-  const shipped = writeProductionTree(ensured(join(root, LIBRARY)));
+  const shipped = writeProductionTree(ensured(join(root, LIBRARY)), papers.version);
   for (const [from, to] of Object.entries(FILES)) {
     cpSync(join(ROOT, from), join(root, to));
   }

@@ -36,12 +36,12 @@ const NOT_RUN_FOLDERS: ReadonlySet<string> = new Set(
 );
 const LICENCE = /^(licen[cs]e|copying|notice)/i;
 
-/** Fills `folder`, and says which packages are in it, by name. */
-export function writeProductionTree(folder: string): readonly ShippedPackage[] {
+/** Fills `folder` with the program as `version`, and says which packages are in it, by name. */
+export function writeProductionTree(folder: string, version: string): readonly ShippedPackage[] {
   for (const name of ['dist', 'config']) {
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });
   }
-  const { name, version, license, type } = packageAt(ROOT);
+  const { name, license, type } = packageAt(ROOT);
   const own = { name, version, license, type };
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(own, null, 2)}\n`);
   const shipped = productionPackages().map((from) => {
