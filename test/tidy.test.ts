@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   terminal: ['config'],
   manual: ['config', 'leaf', 'terminal'],
   csv: ['spool', 'terminal', 'leaf'],
-  checkup: ['config', 'gateway', 'spool'],
+  checkup: ['config', 'gateway', 'leaf', 'spool'],
   receipts: ['core', 'leaf'],
   notify: ['core', 'leaf', 'spool'],
   systemd: [],

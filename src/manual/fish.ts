@@ -32,7 +32,7 @@ ${[...commands, ...placesOf(outline).flatMap(linesOf)].join('\n')}
 
 function linesOf({ command, options, argument }: Place): readonly string[] {
   const head = `complete -c sms-spoold -n '__sms_spoold_in "${command}"'`;
-  const own = argument === null ? [] : [`${head} ${answerOf(argument)}`];
+  const own = argument === null ? [] : [`${head} ${answerOf(argument, '-f')}`];
   return [...options.map((option) => `${head}${optionOf(option)}`), ...own];
 }
 
@@ -45,14 +45,12 @@ function optionOf({ short, long, summary, value }: OptionOutline): string {
   return `${names}${takes} -d ${quoted(summary)}`;
 }
 
-/* -r: a value follows; -x: and it is no file. */
-function answerOf(value: Value): string {
-  const isAfterOption = !('isVariadic' in value);
-  if (value.choices !== null) {
-    return `${isAfterOption ? '-x ' : ''}-a ${quoted(value.choices.join(' '))}`;
-  }
-  if (takesFile(value)) return isAfterOption ? '-r -F' : '-F';
-  return value.isRequired ? '-x' : '-f';
+/* -r: a value follows; -x: and it is no file; -f: nor is what stands here. */
+function answerOf(value: Value, kind: '-x' | '-f' = '-x'): string {
+  const own = value.isRequired ? kind : '-f';
+  if (value.choices !== null) return `${own} -a ${quoted(value.choices.join(' '))}`;
+  if (takesFile(value)) return kind === '-x' ? '-r -F' : '-F';
+  return own;
 }
 
 function quoted(text: string): string {

@@ -10,7 +10,7 @@ import {
   SIGNALS,
   type Fact,
 } from './facts.ts';
-import type { ArgumentOutline, CommandOutline, OptionOutline, Outline, Value } from './outline.ts';
+import type { CommandOutline, OptionOutline, Outline, Value } from './outline.ts';
 
 export interface Edition {
   readonly version: string;
@@ -54,13 +54,13 @@ export function manPage({ program, commands }: Outline, { version, date }: Editi
 }
 
 function commandLines(command: CommandOutline): readonly string[] {
-  const terms = command.arguments.map(argumentTerm);
+  const terms = command.arguments.map(valueTerm);
   const own = command.options.filter(({ long }) => long !== '--help');
   const options = own.length > 0 ? ['[\\fIOPTIONS\\fR]'] : [];
   return [
     `.SS ${['sms\\-spoold', escaped(command.name), ...options, ...terms].join(' ')}`,
     escaped(command.description),
-    ...command.arguments.flatMap((one) => ['.TP', argumentTerm(one), escaped(one.words)]),
+    ...command.arguments.flatMap((one) => ['.TP', valueTerm(one), escaped(one.words)]),
     ...own.flatMap(optionLines),
     ...epilogueLines(command.epilogue),
   ];
@@ -74,13 +74,9 @@ function optionLines({ short, long, words, value }: OptionOutline): readonly str
   return ['.TP', `${names.join(', ')}${after}`, escaped(words)];
 }
 
-function valueTerm({ name, isRequired }: Value): string {
+function valueTerm({ name, isRequired, isVariadic }: Value): string {
   const term = `\\fI${escaped(name.toUpperCase())}\\fR`;
-  return isRequired ? term : `[${term}]`;
-}
-
-function argumentTerm(argument: ArgumentOutline): string {
-  return `${valueTerm(argument)}${argument.isVariadic ? '\\|.\\|.\\|.' : ''}`;
+  return `${isRequired ? term : `[${term}]`}${isVariadic ? '\\|.\\|.\\|.' : ''}`;
 }
 
 function factLines(heading: string, facts: readonly Fact[]): readonly string[] {

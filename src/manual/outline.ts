@@ -13,6 +13,8 @@ export interface Value {
   readonly isRequired: boolean;
   /** Everything that may be written; null = anything. */
   readonly choices: readonly string[] | null;
+  /** Several may follow each other. */
+  readonly isVariadic: boolean;
 }
 
 export interface OptionOutline {
@@ -29,7 +31,6 @@ export interface OptionOutline {
 
 export interface ArgumentOutline extends Value {
   readonly words: string;
-  readonly isVariadic: boolean;
 }
 
 export interface CommandOutline {
@@ -70,7 +71,6 @@ function outlineOfCommand(command: Command): CommandOutline {
     arguments: command.registeredArguments.map((argument) => ({
       ...valueOf(argument, argument.name()),
       words: help.argumentDescription(argument),
-      isVariadic: argument.variadic,
     })),
     options: help.visibleOptions(command).map((option) => ({
       long: option.long ?? null,
@@ -84,11 +84,17 @@ function outlineOfCommand(command: Command): CommandOutline {
 }
 
 function valueOf(of: Argument | Option, name: string): Value {
-  return { name, isRequired: of.required, choices: of.argChoices ?? null };
+  return {
+    name,
+    isRequired: of.required,
+    choices: of.argChoices ?? null,
+    isVariadic: of.variadic,
+  };
 }
 
 function placeholderOf(option: Option): string {
-  return /[<[]([^\]>]+)[\]>]/.exec(option.flags)?.[1] ?? '';
+  const written = /[<[]([^\]>]+)[\]>]/.exec(option.flags)?.[1] ?? '';
+  return written.replace('...', '');
 }
 
 /* addHelpText keeps no text that could be asked for: what help prints beyond the information is it. */

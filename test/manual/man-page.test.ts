@@ -118,7 +118,7 @@ describe('--help', () => {
   it('says what may be written and what holds otherwise, without quotation marks', async () => {
     const program = await makeProgram('list');
     const help = program.commands[0]?.helpInformation().replaceAll(/\s+/g, ' ') ?? '';
-    expect(help).toContain('in this state (queued, retry, sending,');
+    expect(help).toContain('in this state, or one of these (queued, retry, sending,');
     expect(help).toContain('expired or cancelled)');
     expect(help).toContain('(default: 20)');
     const cancel = (await makeProgram('cancel')).commands[0]?.helpInformation() ?? '';
