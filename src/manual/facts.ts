@@ -65,7 +65,7 @@ export const SIGNALS: readonly Fact[] = [
   ],
   [
     'SIGHUP',
-    'open the log file anew; while no account is configured, read the configuration again',
+    'read the configuration again and open the log file anew. A wrong one changes nothing; the log says why',
   ],
 ];
 
