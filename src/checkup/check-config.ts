@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/errors.ts';
+import { exampleFile } from '../version.ts';
 import { checkLogFile, checkSecretFile } from './check-permissions.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
 import { isWritable } from './writable.ts';
@@ -18,7 +19,7 @@ export function checkConfigError(error: ConfigError): readonly Finding[] {
     fail(
       'configuration',
       `${key}: ${message}`,
-      'Correct it; every key is in config/sms-spoold.toml.',
+      `Correct it; every key is explained in ${exampleFile()}`,
     ),
   );
 }
@@ -43,14 +44,16 @@ function checkFile({ file, accounts }: Config): Finding {
   return warn(
     'configuration',
     'there is no file, and the environment holds no account',
-    'Copy config/sms-spoold.toml to /etc/sms-spoold/, or set VONAGE_API_KEY and VONAGE_API_SECRET.',
+    `Copy ${exampleFile()} to /etc/sms-spoold/ and fill it in, or set VONAGE_API_KEY and VONAGE_API_SECRET.`,
   );
 }
 
 function checkAccounts({ accounts, defaultAccount }: Config): readonly Finding[] {
   const [first] = accounts;
   if (first === undefined) {
-    return [fail('accounts', 'none is configured', 'Add a table [accounts.main] with api_key.')];
+    return [
+      fail('accounts', 'none is configured', `Add a table [accounts.main], as in ${exampleFile()}`),
+    ];
   }
   const used = accounts.find(({ name }) => name === defaultAccount) ?? first;
   return [

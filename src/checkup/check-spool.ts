@@ -60,6 +60,9 @@ function checkSpace(folder: string): Finding {
 }
 
 function checkContent(path: string): readonly Finding[] {
+  if (statSync(path).size === 0) {
+    return [fail('spool', `${path} is empty`, 'Make it a spool: sms-spoold init')];
+  }
   try {
     const db = openSpool(path, { busyTimeoutMs: BUSY_MS });
     try {

@@ -61,22 +61,25 @@ export class Machine implements AsyncDisposable {
   readonly #groups: readonly string[];
   #leader = 0;
 
-  private constructor(folder: string, binds: Binds) {
+  private constructor(folder: string, binds: Binds, root: string | null) {
     this.#folder = folder;
     this.#groups = makeGroups();
     writeFileSync(join(folder, 'lab.target'), TARGET);
     const console = openSync(join(folder, 'console'), 'w');
-    const [command = '', ...args] = [...inGroups(this.#groups), ...nspawn(folder, binds)];
+    const [command = '', ...args] = [...inGroups(this.#groups), ...nspawn(folder, binds, root)];
     this.#nspawn = spawn(command, args, { stdio: ['ignore', console, console] });
     this.#exited = once(this.#nspawn, 'exit');
   }
 
-  /** A booted machine, or the reason why there can be none here. */
-  static async boot(binds: Binds): Promise<Machine | string> {
+  /**
+   * A booted machine, or the reason why there can be none here. With `root`, the folder of a whole system,
+   * it is that one that is booted, and it keeps what is changed.
+   */
+  static async boot(binds: Binds, root: string | null = null): Promise<Machine | string> {
     const missing = whyNot();
     if (missing !== null) return missing;
     const folder = mkdtempSync(join(tmpdir(), 'sms-spoold-machine-'));
-    const machine = new Machine(folder, binds);
+    const machine = new Machine(folder, binds, root);
     const isUp = await machine.#boot();
     if (isUp) return machine;
     const said = readFileSync(join(folder, 'console'), 'utf8').trim().split('\n').slice(-3);
@@ -161,11 +164,12 @@ function whyNot(): string | null {
 }
 
 /* Should this process be killed, `timeout` is told, and tells the container. */
-function nspawn(folder: string, binds: Binds): readonly string[] {
+function nspawn(folder: string, binds: Binds, root: string | null): readonly string[] {
   const isUnderSystemd = existsSync('/run/systemd/system');
   return [
     ...['setpriv', '--pdeathsig', 'TERM', 'timeout', '--kill-after=10', String(LIFE_S)],
-    ...['systemd-nspawn', '--quiet', '--directory=/', '--volatile=yes', '--boot'],
+    ...['systemd-nspawn', '--quiet', `--directory=${root ?? '/'}`, '--boot'],
+    ...(root === null ? ['--volatile=yes'] : []),
     /* Where systemd runs, nspawn asks it for control groups; else it takes those it is in. */
     ...['--register=no', ...(isUnderSystemd ? [] : ['--keep-unit'])],
     ...['--private-network', '--link-journal=no', '--console=pipe'],
