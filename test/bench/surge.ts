@@ -70,7 +70,8 @@ export async function measureSurge({ db }: Daemon, url: string, rate: number): P
   for (let index = FIRST_INDEX; index < FIRST_INDEX + FRESH; index += 1) {
     drop.run(recipientOf(index), textOf(index));
     dropped.set(recipientOf(index), Date.now());
-    await sleep((2_000 / rate) * (0.5 + Math.random()));
+    /* Fewer than its campaign's turns, so that it waits for none of its own. */
+    await sleep((8_000 / rate) * (0.5 + Math.random()));
   }
   let entries: readonly Entry[] = [];
   await until(async () => {
