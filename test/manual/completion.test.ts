@@ -28,7 +28,8 @@ zpty z zsh -f -i
 zpty -w z "PROMPT=; autoload -Uz compinit && compinit -D -u; source \${(q)1}"
 zpty -w z 'before() { print -- "<<<" }; after() { print -- ">>>"; exit }; compprefuncs=(before); comppostfuncs=(after)'
 zpty -w z 'compadd() { if [[ \${@[1,(i)(-|--)]} == *-(O|A|D)\\ * ]]; then builtin compadd "$@"; return; fi; typeset -a hits; builtin compadd -A hits "$@"; print -rl -- $hits; builtin compadd "$@" }'
-zpty -w z 'bindkey "^I" complete-word; zstyle ":completion:*" insert-tab false; print READY'
+zpty -w z 'bindkey "^I" complete-word; zstyle ":completion:*" insert-tab false'
+zpty -w z 'print READY'
 zpty -r z line '*READY*READY*'
 zpty -n -w z "$2"$'\\t'
 zpty -r z line '*>>>*'
