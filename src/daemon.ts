@@ -9,6 +9,7 @@ import type { AccountConfig, Config } from './config/config.ts';
 import { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { holdRulesOf } from './dispatch/holds.ts';
+import { Nest } from './dispatch/nest.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
 import { balanceAnswer, guarded, recall } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
@@ -220,6 +221,8 @@ export class Daemon implements AsyncDisposable {
     onReady: () => void,
   ): Desk {
     const { monotonicMs, now } = this.#clock;
+    const paced = (limit: number, onGrant = onReady): Pacer =>
+      new Pacer({ rate: senderPaceOf(limit), monotonicMs, onGrant });
     return new Desk({
       name: account.name,
       defaultSender: account.sender,
@@ -230,8 +233,8 @@ export class Daemon implements AsyncDisposable {
       validityMs: this.#config.messages.validityMs,
       senderRate: (sender) => account.senders.get(sender)?.rate ?? null,
       senderLearned: (sender) => spool.gates.learnedRate(account.name, sender),
-      senderPacer: (limit, onGrant) =>
-        new Pacer({ rate: senderPaceOf(limit), monotonicMs, onGrant }),
+      senderPacer: paced,
+      nest: account.nested && new Nest({ rules: account.nested, clock: this.#clock, pacer: paced }),
       onReady,
     });
   }

@@ -83,7 +83,8 @@ async function configured(load: () => Config, heard: Heard): Promise<Config | nu
 
 const MISSING = {
   missing: 'no account is configured',
-  remedy: 'fill in an account in sms-spoold.toml (sms-spoold check says where), then restart or reload',
+  remedy:
+    'fill in an account in sms-spoold.toml (sms-spoold check says where), then restart or reload',
 } as const;
 
 /** The signals that a daemon answers, for as long as it lives. */

@@ -1,11 +1,13 @@
 /** `stats`: how many messages are in which state and since when, how the lanes are, what is still asked. */
 import { Command } from 'commander';
 import { stripControls } from '../core/mask.ts';
+import { capsOf } from '../spool/caps.ts';
 import { statisticsOf, type LaneRow, type Statistics } from '../spool/statistics.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { jsonOf } from './ask.ts';
+import { capDocument, capTable } from './caps.ts';
 import { openToRead } from './opened.ts';
 
 /** In these a message still waits for something, so its age matters. */
@@ -32,12 +34,14 @@ export function statsCommand(): Command {
       const statistics = statisticsOf(spool.db, now);
       if (options.json) {
         await printDocuments(statistics, now);
+        for (const cap of capsOf(spool.db, now)) await printJson(capDocument(cap));
         return;
       }
       const parts = [
         stateTable(statistics, now),
         lateLine(statistics),
         laneTable(statistics),
+        capTable(capsOf(spool.db, now)),
         controlTable(statistics),
         unmatchedLine(statistics),
       ];

@@ -6,6 +6,7 @@ import { CommandError } from '../exit-codes.ts';
 import { dueOf, messageOf, type MessageRow } from '../spool/queries.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
+import { capsOfLane, withCaps } from './caps.ts';
 import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
 import { outlookOf, type Outlook } from './outlook.ts';
 import { parseId } from './show.ts';
@@ -65,7 +66,8 @@ function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
     return { ...NOTHING, waitsFor: `its time, ${localTime(dueAt)}`, goesAt: dueAt, deadline };
   }
   const standing = { defaults: defaultsOf(spool.config), validityMs, now };
-  return { ...outlookOf(spool.db, row, standing), deadline };
+  const caps = capsOfLane(spool.db, row, { config: spool.config, now });
+  return { ...withCaps(outlookOf(spool.db, row, standing), caps), deadline };
 }
 
 /* What states wait for that are not about to send. */

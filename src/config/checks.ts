@@ -40,6 +40,23 @@ export function checkAccounts(accounts: RawTable, place: Place): void {
   }
 }
 
+/** A sender shares the budget of one group. */
+export function checkGroups(groups: RawTable, place: Place): void {
+  const groupOf = new Map<unknown, string>();
+  for (const [name, group] of Object.entries(groups)) {
+    const senders = isTable(group) && Array.isArray(group['senders']) ? group['senders'] : [];
+    for (const [index, sender] of senders.entries()) {
+      const other = groupOf.get(sender);
+      if (other === undefined) groupOf.set(sender, name);
+      else if (typeof sender === 'string') {
+        const found = `${quote(sender)}, which is in ${quote(other)} ${other === name ? 'already' : 'as well'}`;
+        const at = inside(inside(place, name), 'senders');
+        refuse({ ...at, key: `${at.key}[${index}]` }, 'a sender that is in no other group', found);
+      }
+    }
+  }
+}
+
 /** Two listeners cannot share an address. */
 export function checkListeners(document: RawTable, place: Place): void {
   const { receipts, admin } = document;

@@ -3,6 +3,7 @@
  * milliseconds (names end in Ms), every secret read (or '', where it was left), every path absolute. Nothing
  * here is optional; absent features are null.
  */
+import type { NestedRules } from '../core/rate-rules.ts';
 import type { Route } from '../core/verdict.ts';
 import type { ResendPolicy } from '../core/receipt.ts';
 import type { QuietRule } from '../core/quiet.ts';
@@ -33,6 +34,8 @@ export interface AccountConfig {
   /** One request. */
   readonly timeoutMs: number;
   readonly senders: ReadonlyMap<string, SenderConfig>;
+  /** Windows longer than a second, groups, and what is counted in parts; null = there is none of it. */
+  readonly nested: NestedRules | null;
 }
 
 export interface Config {

@@ -9,12 +9,14 @@ import {
   checkAccounts,
   checkCredentials,
   checkDelays,
+  checkGroups,
   checkListeners,
   checkNotify,
   checkQuiet,
   checkTimeout,
 } from './checks.ts';
 import { duration, durationOrNever } from './durations.ts';
+import { rates, RATES } from './rates.ts';
 import { secret, secrets } from './secrets.ts';
 import {
   listKeys,
@@ -34,13 +36,13 @@ import {
   apiKey,
   baseUrl,
   flag,
+  groupName,
   integer,
   listen,
   number,
   oneOf,
   path,
   prefix,
-  rate,
   receiptCode,
   recipientLimit,
   sender,
@@ -54,6 +56,7 @@ import {
 } from './values.ts';
 
 const signatureMethod = oneOf(['md5hash', 'md5', 'sha1', 'sha256', 'sha512']);
+const GROUP = 'a list of senders in quotes, such as ["12015550123", "12015550124"]';
 const RESEND_CODES = 'the err-codes that lead to another send, such as [2, 7, 8]';
 const route = oneOf(
   ['retry', 'permanent-failure', 'uncertain'],
@@ -72,6 +75,15 @@ const signature = tableOf({
   secret: required(secret, 'the signature secret of the account'),
 });
 
+const per = oneOf(['request', 'part']);
+
+const group = tableOf({
+  senders: required(listOf(sender, GROUP), GROUP),
+  rate: required(rates, RATES),
+  per: optional(per),
+  zone: optional(zone),
+});
+
 const account = tableOf(
   {
     default: withDefault(flag, false),
@@ -80,10 +92,16 @@ const account = tableOf(
     signature: optional(signature),
     base_url: withDefault(baseUrl, 'https://rest.nexmo.com'),
     sender: optional(sender),
-    rate: optional(rate),
+    rate: optional(rates),
+    per: withDefault(per, 'request'),
+    zone: withDefault(zone, 'UTC'),
     concurrency: withDefault(integer(1, 1000), 10),
     timeout: withDefault(duration('10ms', '10m'), '30s'),
-    senders: withDefault(namedBy(sender, tableOf({ rate: optional(rate) })), {}),
+    senders: withDefault(
+      namedBy(sender, tableOf({ rate: optional(rates), per: optional(per) })),
+      {},
+    ),
+    groups: withDefault(namedBy(groupName, group, checkGroups), {}),
   },
   checkCredentials,
 );

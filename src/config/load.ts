@@ -6,6 +6,7 @@
  * files that the configuration names are read, and nothing is written. Secrets that are left are ''.
  */
 import { ConfigError, type Problem } from './errors.ts';
+import { nestedRulesOf, type NestedRules, type Rates } from '../core/rate-rules.ts';
 import { ENVIRONMENT_KEYS, findDocument, type Document, type Where } from './find.ts';
 import { DOCUMENT, KEY_NAMES, type AccountSettings, type Settings } from './keys.ts';
 import type { Reading, Secrets } from './reading.ts';
@@ -93,12 +94,33 @@ function makeAccount(name: string, account: AccountSettings): AccountConfig {
     signature: account.signature,
     baseUrl: account.base_url,
     sender: account.sender,
-    rate: account.rate,
+    rate: account.rate?.perSecond ?? null,
     concurrency: account.concurrency,
     timeoutMs: account.timeout,
-    senders: account.senders,
+    senders: new Map(
+      [...account.senders].map(([sender, { rate }]) => [sender, { rate: rate?.perSecond ?? null }]),
+    ),
+    nested: makeNested(account),
   };
 }
+
+function makeNested({ rate, per, zone, senders, groups }: AccountSettings): NestedRules | null {
+  return nestedRulesOf({
+    account: { ...(rate ?? NO_RATES), per, zone },
+    senders: new Map(
+      [...senders].map(([name, own]) => [
+        name,
+        { ...(own.rate ?? NO_RATES), per: own.per ?? 'request', zone },
+      ]),
+    ),
+    groups: [...groups].map(([name, group]) => ({
+      ...{ name, senders: group.senders, ...group.rate },
+      ...{ per: group.per ?? 'request', zone: group.zone ?? zone },
+    })),
+  });
+}
+
+const NO_RATES: Rates = { perSecond: null, windows: [] };
 
 function makeReceipts(receipts: Settings['receipts']): Config['receipts'] {
   const { resend } = receipts;

@@ -12,7 +12,6 @@ import { plain, type Kind } from './tables.ts';
 import type { Place, Read } from './reading.ts';
 
 const WINDOW_MAX_MS = 30 * 86_400_000;
-const MOST_PER_SECOND = 1_000_000;
 
 export const flag: Kind<boolean> = plain('true or false', (value) =>
   typeof value === 'boolean' ? { value } : null,
@@ -67,6 +66,12 @@ export const accountName = matching(
   /^\P{Cc}{1,100}$/u,
 );
 
+/** The name of a group of senders. */
+export const groupName = matching(
+  'a group name of 1 to 100 characters, none of them a control character',
+  /^\P{Cc}{1,100}$/u,
+);
+
 /** The key half of the credentials: with a colon in it, Basic auth would cut it there. */
 export const API_KEY = 'an API key in quotes, without spaces or colons';
 export const apiKey = matching(API_KEY, /^[^\s\p{Cc}:]+$/u, describeConcealed);
@@ -76,17 +81,6 @@ export const statusCode: Kind<number> = plain(
   'a status code of the gateway, a number from 1 to 999, as the key',
   (value) =>
     typeof value === 'string' && /^[1-9]\d{0,2}$/.test(value) ? { value: Number(value) } : null,
-);
-
-/** Requests or messages per second: a number, or "30/s". */
-export const rate: Kind<number> = plain(
-  `how many per second, a number above 0 up to ${MOST_PER_SECOND} or a string such as "30/s"; ` +
-    'a list, or a window other than a second, is not supported yet',
-  (value) => {
-    const perSecond = parseRate(value);
-    const isRight = perSecond !== null && perSecond > 0 && perSecond <= MOST_PER_SECOND;
-    return isRight ? { value: perSecond } : null;
-  },
 );
 
 /** A time of day as "HH:MM", in minutes past midnight. */
@@ -166,12 +160,6 @@ function matching(
 
 function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
-}
-
-function parseRate(value: unknown): number | null {
-  if (isNumber(value)) return value;
-  const count = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\/s$/.exec(value)?.[1] : undefined;
-  return count === undefined ? null : Number(count);
 }
 
 /** Minutes past midnight; null = no time of day of the form "HH:MM". */

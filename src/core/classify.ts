@@ -131,7 +131,8 @@ function keyOf(act: LaneAct): string {
 function longerWait(a: WaitAct, b: WaitAct): WaitAct {
   const known = [a.waitMs, b.waitMs].filter((waitMs) => waitMs !== null);
   const waitMs = known.length === 0 ? null : Math.max(...known);
-  return { ...a, waitMs, limit: b.limit ?? a.limit };
+  const named = b.limit === null ? a : b;
+  return { ...a, waitMs, limit: named.limit, intervalMs: named.intervalMs };
 }
 
 function classifyHttp(answer: HttpAnswer): Verdict {
@@ -150,8 +151,10 @@ function unansweredActs(cause: string): readonly LaneAct[] {
 
 function httpActs(rule: Rule, reason: string, waitMs: number | null): readonly LaneAct[] {
   /* 429 does not say whether they come too fast or are too many at a time. */
-  if (rule.act === 'wait')
-    return [{ kind: 'wait', scope: 'account', waitMs, limit: null }, { kind: 'narrow' }];
+  if (rule.act === 'wait') {
+    const named = { waitMs, limit: null, intervalMs: null };
+    return [{ kind: 'wait', scope: 'account', ...named }, { kind: 'narrow' }];
+  }
   if (rule.act === 'suspend') return [{ kind: 'suspend', reason }];
   return rule.act === 'unanswered' ? [{ kind: 'unanswered', left: true }] : [];
 }

@@ -11,6 +11,8 @@ export interface ThrottleHint {
   readonly waitMs: number | null;
   /** The account's real limit in requests per second; null = the text does not name it. */
   readonly limit: number | null;
+  /** How long the window is in which the limit is counted; null = the text does not name it. */
+  readonly intervalMs: number | null;
 }
 
 const SENDER = /please wait \[\s*(\d+)\s*\] and retry/i;
@@ -18,23 +20,24 @@ const SENDER_NO_TIME = /please wait (?:\[[^\]]*\] )?and retry/i;
 const ACCOUNT =
   /MAX \[\s*(\d+)\s*\]\s+INTERVAL \[\s*(\d+)\s*\]\s+COUNT \[\s*(\d+)\s*\].*TIME_SINCE_LAST_INTERVAL_START \[\s*(\d+)\s*\]/i;
 const SENDER_DEFAULT_MS = 1000;
+const NO_LIMIT = { limit: null, intervalMs: null };
 
 /** Total: any text, and none, gives a hint. */
 export function readThrottleText(text: string | null): ThrottleHint {
   const words = text ?? '';
   const sender = numbersOf(SENDER.exec(words));
-  if (sender !== null) return { scope: 'sender', waitMs: sender[0] ?? null, limit: null };
+  if (sender !== null) return { scope: 'sender', waitMs: sender[0] ?? null, ...NO_LIMIT };
   if (SENDER_NO_TIME.test(words)) {
-    return { scope: 'sender', waitMs: SENDER_DEFAULT_MS, limit: null };
+    return { scope: 'sender', waitMs: SENDER_DEFAULT_MS, ...NO_LIMIT };
   }
   return readWindow(numbersOf(ACCOUNT.exec(words)));
 }
 
 function readWindow(numbers: readonly number[] | null): ThrottleHint {
   const [max = 0, intervalMs = 0, , sinceMs = 0] = numbers ?? [];
-  if (intervalMs === 0) return { scope: 'account', waitMs: null, limit: null };
+  if (intervalMs === 0) return { scope: 'account', waitMs: null, ...NO_LIMIT };
   const limit = max > 0 ? (max * 1000) / intervalMs : null;
-  return { scope: 'account', waitMs: Math.max(0, intervalMs - sinceMs), limit };
+  return { scope: 'account', waitMs: Math.max(0, intervalMs - sinceMs), limit, intervalMs };
 }
 
 /** The groups as numbers; null when there was no match or a number is too large to be one. */

@@ -16,6 +16,8 @@ export type LaneAct =
       readonly scope: 'sender' | 'account';
       readonly waitMs: number | null;
       readonly limit: number | null;
+      /** The length of the window that it is counted in, where the text names one. */
+      readonly intervalMs: number | null;
     }
   /** Fewer requests open at a time (status 10, HTTP 429, no answer in time). */
   | { readonly kind: 'narrow' }

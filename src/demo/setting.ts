@@ -80,6 +80,7 @@ export function configOf(spoolPath: string, gatewayUrl: string): Config {
         concurrency: 10,
         timeoutMs: 2_000,
         senders: new Map([[LIMITED_SENDER, { rate: SENDER_RATE }]]),
+        nested: null,
       },
     ],
     defaultAccount: 'main',

@@ -15,6 +15,9 @@ import { Probation } from '../throttle/probation.ts';
 import type { Slots } from '../throttle/slots.ts';
 import { Fairness } from './fairness.ts';
 import { Lane, type LaneStrand } from './lane.ts';
+import { Look, type Taken } from './look.ts';
+import type { Nest } from './nest.ts';
+import { Permits } from './permits.ts';
 import { findProbe } from './probe-row.ts';
 import { RUN_MAX, type Peek, type Reading } from './strand.ts';
 
@@ -43,27 +46,13 @@ export interface DeskParts {
   readonly senderLearned?: (sender: string) => number | null;
   /** A pacer for a sender that allows so many messages a second. */
   readonly senderPacer: (rate: number, onGrant: () => void) => Pacer;
+  /** Rules beside those of a second; left out or null = there are none. */
+  readonly nest?: Nest | null;
   /** Something may be possible now that was not before. */
   readonly onReady: () => void;
 }
 
-/** A row taken for sending, and how long its lane waited for the permit. */
-export interface Taken {
-  readonly row: ReadyRow;
-  readonly lane: Lane;
-  readonly limiterMs: number;
-}
-
-/** One look for rows that may go at this instant. */
-interface Look {
-  readonly nowMs: number;
-  readonly reading: Reading;
-  /** Many rows are to go at once. */
-  readonly isLarge: boolean;
-  readonly taken: Taken[];
-  /** What each lane still allows; a lane is asked once. */
-  readonly allowed: Map<Lane, number>;
-}
+export type { Taken };
 
 export class Desk {
   readonly name: string;
@@ -77,7 +66,10 @@ export class Desk {
   blockedUntil = 0;
   /** After that wait: one message first. */
   readonly probation = new Probation();
+  /** Rules that nest; another one takes up what is on disk before it is asked. Null = there are none. */
+  nest: Nest | null;
   readonly #parts: DeskParts;
+  readonly #permits: Permits;
   readonly #lanes = new Map<string, Lane>();
   /** What stands in the line. */
   readonly #fairness: Fairness<LaneStrand>;
@@ -92,6 +84,8 @@ export class Desk {
     this.pacer = parts.pacer;
     this.slots = parts.slots;
     this.health = parts.health;
+    this.nest = parts.nest ?? null;
+    this.#permits = new Permits(this);
     this.#fairness = new Fairness(parts.reserve ?? RESERVE);
   }
 
@@ -142,6 +136,7 @@ export class Desk {
   async stop(): Promise<void> {
     await this.gateway.close();
     await this.pacer.stop();
+    await this.nest?.stop();
     for (const lane of this.#lanes.values()) await lane.pacer?.stop();
   }
 
@@ -154,8 +149,9 @@ export class Desk {
   take(limit: number, nowMs: number, peek: Peek): Taken[] {
     this.#reopen(nowMs);
     const reading: Reading = { peek, onLater: (row) => this.#found(row) };
-    const isLarge = Math.min(limit, this.#permits(nowMs)) >= LARGE;
-    const look: Look = { nowMs, reading, isLarge, taken: [], allowed: new Map() };
+    const left = this.#permits.ofAccount(nowMs);
+    const isLarge = Math.min(limit, left) >= LARGE;
+    const look = new Look({ nowMs, reading, isLarge, left });
     const mayGo = limit > 0 && nowMs >= this.blockedUntil;
     if (mayGo && this.#gate() === 'all') this.#takeAll(limit, look);
     else if (mayGo && this.#gate() === 'one') this.#takeProbe([...this.#lanes.values()], look);
@@ -168,17 +164,17 @@ export class Desk {
   /** When the desk should be asked again (monotonic ms); null = an answer, a grant or news will say. */
   wakeAt(nowMs: number): number | null {
     if (this.#gate() === 'none' || this.slots.free <= this.hand.length) return null;
-    const at = this.pacer.nextAt(nowMs);
+    const at = this.#permits.accountAt(nowMs);
     if (at === null || !this.hasWork) return null;
-    const permitAt = Math.max(at, this.blockedUntil, this.probation.opensAt);
+    const permitAt = Math.max(at, this.blockedUntil);
     if (!this.#fairness.isEmpty) return permitAt;
-    const instants = [...this.#aside].flatMap((lane) => this.#laneAt(lane, nowMs) ?? []);
+    const instants = [...this.#aside].flatMap((lane) => this.#permits.laneAt(lane, nowMs) ?? []);
     return instants.length === 0 ? null : Math.max(permitAt, Math.min(...instants));
   }
 
   #noteDenial(nowMs: number): void {
     if (this.#fairness.isEmpty) this.#deniedAt = null;
-    else if (this.#permits(nowMs) < 1) this.#deniedAt ??= nowMs;
+    else if (this.#permits.ofAccount(nowMs) < 1) this.#deniedAt ??= nowMs;
   }
 
   #gate(): 'all' | 'one' | 'none' {
@@ -188,13 +184,11 @@ export class Desk {
   }
 
   #takeAll(limit: number, look: Look): void {
-    const permits = this.#permits(look.nowMs);
-    const allowed = Math.min(limit, permits);
     const mayGo = (strand: LaneStrand): boolean => this.#mayGo(strand, look);
-    while (look.taken.length < allowed) {
+    while (look.taken.length < limit && look.left > 0) {
       const strand = this.#fairness.next(mayGo);
       if (strand === null) break;
-      this.#takeFrom(strand, allowed - look.taken.length, look);
+      this.#takeFrom(strand, Math.min(limit - look.taken.length, look.left), look);
     }
   }
 
@@ -210,12 +204,9 @@ export class Desk {
     const wanted = this.#fairness.shareOf(strand, permits, look.isLarge ? RUN_MAX : 1);
     const row = lane.first(strand, wanted, reading);
     /* What was known of it may be out of date: then it may be another's turn. */
-    if (row !== null && strand.head === head) {
-      const left = this.#allowedOf(lane, look) - 1;
-      look.allowed.set(lane, left);
-      this.#take(row, lane, look);
+    if (row !== null && strand.head === head && this.#take(row, lane, look)) {
       this.#fairness.spend(strand);
-      strand.take(reading, look.isLarge && left > 0);
+      strand.take(reading, look.isLarge && this.#isOpen(lane, look));
     }
     if (strand.place !== place) this.#fairness.put(strand);
   }
@@ -228,70 +219,61 @@ export class Desk {
   /* Whether its lane can go; else the lane keeps it. */
   #mayGo(strand: LaneStrand, look: Look): boolean {
     const { lane } = strand;
-    if (this.#allowedOf(lane, look) > 0) return true;
+    if (this.#isOpen(lane, look)) return true;
     lane.deniedAt ??= look.nowMs;
     lane.setAside(strand);
     this.#aside.add(lane);
     return false;
   }
 
+  #isOpen(lane: Lane, look: Look): boolean {
+    return this.#allowedOf(lane, look) > 0 && this.#permits.areRulesOpen(lane, look.nowMs);
+  }
+
   #allowedOf(lane: Lane, look: Look): number {
     const known = look.allowed.get(lane);
     if (known !== undefined) return known;
-    const allowed = this.#laneAllows(lane, look.nowMs);
+    const allowed = this.#permits.of(lane, look.nowMs);
     look.allowed.set(lane, allowed);
     return allowed;
   }
 
-  #take(row: ReadyRow, lane: Lane, { nowMs, taken }: Look): void {
+  /* Whether all rules have room for it. */
+  #take(row: ReadyRow, lane: Lane, look: Look): boolean {
+    const { nowMs } = look;
+    const costs = this.#permits.admit(row, lane, nowMs);
+    if (costs === null) {
+      if (this.#permits.ofAccount(nowMs) < 1) look.left = 0;
+      return false;
+    }
     const since = Math.min(this.#deniedAt ?? nowMs, lane.deniedAt ?? nowMs);
-    taken.push({ row, lane, limiterMs: nowMs - since });
+    look.take({ row, lane, limiterMs: nowMs - since }, costs);
+    return true;
   }
 
-  #pay({ taken, nowMs }: Look): void {
+  #pay({ taken, spent, used, nowMs }: Look): void {
     if (taken.length === 0) return;
-    const counts = new Map<Lane, number>();
-    for (const { lane } of taken) counts.set(lane, (counts.get(lane) ?? 0) + 1);
-    for (const [lane, count] of counts) {
+    for (const [lane, count] of spent) {
       lane.pacer?.spend(count, nowMs);
       lane.probation.spent(nowMs);
       lane.deniedAt = null;
     }
-    this.pacer.spend(taken.length, nowMs);
+    this.pacer.spend(used, nowMs);
     this.probation.spent(nowMs);
     this.#deniedAt = null;
   }
 
   #takeProbe(lanes: readonly Lane[], look: Look): void {
-    if (this.#permits(look.nowMs) < 1) return;
-    const able = lanes.filter((lane) => this.#laneAllows(lane, look.nowMs) > 0);
+    if (this.#permits.ofAccount(look.nowMs) < 1) return;
+    const able = lanes.filter((lane) => this.#permits.of(lane, look.nowMs) > 0);
     const isSuspect = (id: number): boolean => this.health.isSuspect(id);
     const found = findProbe(able, look.reading.peek, isSuspect);
     if (found !== null) this.#take(found.row, found.lane, look);
   }
 
-  #permits(nowMs: number): number {
-    return Math.min(this.pacer.available(nowMs), this.probation.allows(nowMs));
-  }
-
-  #laneAllows(lane: Lane, nowMs: number): number {
-    if (nowMs < lane.blockedUntil) return 0;
-    const gate = this.health.mayPass(lane.sender);
-    if (gate === 'none') return 0;
-    const paced = lane.pacer === null ? Infinity : lane.pacer.available(nowMs);
-    const permits = Math.min(paced, lane.probation.allows(nowMs));
-    return gate === 'one' ? Math.min(1, permits) : permits;
-  }
-
-  #laneAt(lane: Lane, nowMs: number): number | null {
-    if (this.health.mayPass(lane.sender) === 'none') return null;
-    const at = lane.pacer === null ? nowMs : lane.pacer.nextAt(nowMs);
-    return at === null ? null : Math.max(at, lane.blockedUntil, lane.probation.opensAt);
-  }
-
   #reopen(nowMs: number): void {
     for (const lane of this.#aside) {
-      if (lane.hasRows && this.#laneAllows(lane, nowMs) <= 0) continue;
+      if (lane.hasRows && this.#permits.of(lane, nowMs) <= 0) continue;
       if (!lane.bringBack((strand) => this.#fairness.put(strand))) this.#aside.delete(lane);
     }
   }

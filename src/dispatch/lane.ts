@@ -40,6 +40,8 @@ export class Lane {
   pacer: Pacer | null;
   /** When the latest message that was accepted left (monotonic ms); null = none was yet. */
   acceptedAtMs: number | null = null;
+  /** What that one took of the lane's permits: 1, or its parts. */
+  acceptedCost = 1;
   /** Monotonic ms until which the gateway asked to wait. */
   blockedUntil = 0;
   /** After that wait: one message first. */

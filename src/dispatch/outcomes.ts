@@ -15,6 +15,7 @@ import { gateMoved, messageSettled } from '../events.ts';
 import type { GateRow } from '../spool/gates.ts';
 import type { AttemptEnd } from '../spool/settlements.ts';
 import type { Desk } from './desk.ts';
+import { discharge } from './nests.ts';
 import { Pressure, type AccountLimits } from './pressure.ts';
 import type { Pending, Rules } from './work.ts';
 
@@ -48,6 +49,7 @@ export class Outcomes {
     const { rules, clock } = this.#parts;
     const now = clock.now();
     const nowMs = clock.monotonicMs();
+    discharge(desk, claim, observation);
     const first = classify(observation, rules.overrides);
     const { verdict, changes } = desk.health.judge(claim, first, now);
     this.#pressure(desk).heard({
@@ -76,6 +78,7 @@ export class Outcomes {
   returned(desk: Desk, claim: Claim): void {
     const now = this.#parts.clock.now();
     desk.health.returned(claim);
+    discharge(desk, claim, null);
     const isCancelAsked = this.#parts.isCancelAsked(claim.id);
     const settlement = unsent({ claim, policy: this.#parts.rules.settle, isCancelAsked, now });
     const end = { ...UNKNOWN, endedAt: now, route: 'not-sent', scope: 'message' } as const;

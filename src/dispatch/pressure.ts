@@ -22,7 +22,7 @@ import type { Pending } from './work.ts';
 const WAIT_MIN_MS = 50;
 /** Added to what the gateway asks: waiting exactly that long is still throttled. */
 const WAIT_MARGIN_MS = 20;
-/** The account's windows, as the gateway documents them. */
+/** The account's windows, as the gateway documents them; its text may name others. */
 const WINDOW_MS = 1_000;
 /** Levels that were refused are left alone this long at first, and at most. */
 const PLATEAU_MS = [5_000, 20_000] as const;
@@ -125,12 +125,13 @@ export class Pressure {
   }
 
   /* It was not the account's limit that stopped it. */
-  #passed({ sentAtMs, nowMs, isJudged, acts }: Answer): void {
+  #passed({ claim, sentAtMs, nowMs, isJudged, acts }: Answer): void {
     if (this.#desk.pacer.beat !== null) this.#hit();
     this.#tide.travelled(nowMs - sentAtMs);
     this.#desk.probation.answered(sentAtMs);
     const isNarrow = acts.some((act) => act.kind === 'narrow');
-    if (isJudged && !isNarrow) this.#learner.accepted(sentAtMs, nowMs);
+    const { account = 1 } = this.#desk.nest?.costsOf(claim, claim.sender) ?? {};
+    if (isJudged && !isNarrow) this.#learner.accepted(sentAtMs, nowMs, account);
     const { configuredRate = null } = this.#parts.limits ?? {};
     if (this.#named === null || configuredRate === null) return;
     if (nowMs - this.#named.atMs < NAMED_FOR_MS) return;
@@ -142,7 +143,7 @@ export class Pressure {
   #refused(answer: Answer, act: WaitAct): void {
     const { sentAtMs, now, nowMs } = answer;
     if (act.limit !== null && act.limit > 0) this.#name(act.limit, answer);
-    if (act.limit !== null && act.waitMs !== null) this.#see(answer, act.limit, act.waitMs);
+    if (act.limit !== null && act.waitMs !== null) this.#see(answer, act.limit, act);
     if (this.#desk.pacer.beat !== null) this.#miss(nowMs);
     const drainMs = this.#learner.refused({ sentAtMs, nowMs, hint: null });
     if (act.waitMs === null && drainMs === null) return;
@@ -174,12 +175,15 @@ export class Pressure {
   }
 
   /* A window that others filled, or that is none at all, is nothing to aim at. */
-  #see({ claim, sentAtMs, now, nowMs }: Answer, limit: number, leftMs: number): void {
-    const passed = this.#learner.passedBefore(sentAtMs, WINDOW_MS - leftMs);
-    if (passed < OURS * limit) return;
+  #see({ claim, sentAtMs, now, nowMs }: Answer, limit: number, act: WaitAct): void {
+    const { waitMs: leftMs, intervalMs } = { ...act, intervalMs: act.intervalMs ?? WINDOW_MS };
+    /* What went through longer ago is not remembered. */
+    if (leftMs === null || intervalMs > WINDOW_MS) return;
+    const passed = this.#learner.passedBefore(sentAtMs, intervalMs - leftMs);
+    if (passed < (OURS * limit * intervalMs) / 1000) return;
     const lagMs = sentAtMs - nowMs + (now - claim.claimedAt) * 1000;
     const permitAtMs = sentAtMs - (lagMs > 0 && lagMs <= LAG_MAX_MS ? lagMs : 0);
-    this.#tide.saw({ permitAtMs, rttMs: nowMs - sentAtMs, leftMs, intervalMs: WINDOW_MS });
+    this.#tide.saw({ permitAtMs, rttMs: nowMs - sentAtMs, leftMs, intervalMs });
   }
 
   /* Old hits and misses fade. */
@@ -202,8 +206,9 @@ export class Pressure {
     const { rate, ceiling } = this.#learner;
     const { pacer } = this.#desk;
     const isWhole = this.#named !== null && rate >= ceiling && this.#named.limit === ceiling;
-    const mayAim = isWhole && Number.isInteger(ceiling) && nowMs >= this.#distrustUntil;
-    const beat = mayAim ? this.#tide.beat(ceiling) : null;
+    const count = (ceiling * (this.#tide.intervalMs ?? WINDOW_MS)) / 1000;
+    const mayAim = isWhole && Number.isInteger(count) && nowMs >= this.#distrustUntil;
+    const beat = mayAim ? this.#tide.beat(count) : null;
     if (beat === null || pacer.beat?.startsAt !== beat.startsAt) pacer.setRate(paceOf(rate), beat);
     this.#say(now, nowMs);
   }

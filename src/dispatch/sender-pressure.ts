@@ -52,7 +52,7 @@ export class SenderPressure {
     const lane = desk.lane(claim.sender);
     const asked = waitMs ?? WAIT_MS;
     const hint = spacedRate(asked + sentAtMs - (lane.acceptedAtMs ?? -Infinity));
-    if (hint !== null) this.#learn(lane, answer, hint);
+    if (hint !== null) this.#learn(lane, answer, hint * lane.acceptedCost);
     const backOffMs = this.#known.get(lane)?.learner.backOffMs ?? 0;
     const wait = Math.min(Math.max(asked + WAIT_MARGIN_MS, backOffMs), waitMaxMs);
     const isNews = lane.blockedUntil <= nowMs;
@@ -65,13 +65,15 @@ export class SenderPressure {
 
   /** A message of the sender went through. */
   passed({ claim, sentAtMs, now, nowMs, isAccepted }: Answer): void {
-    const lane = this.#parts.desk.lane(claim.sender);
+    const { desk } = this.#parts;
+    const lane = desk.lane(claim.sender);
     lane.probation.answered(sentAtMs);
     if (!isAccepted) return;
     lane.acceptedAtMs = sentAtMs;
+    lane.acceptedCost = desk.nest?.costsOf(claim, claim.sender).lane ?? 1;
     const known = this.#known.get(lane);
     if (known === undefined) return;
-    known.learner.accepted(sentAtMs, nowMs);
+    known.learner.accepted(sentAtMs, nowMs, lane.acceptedCost);
     this.#adopt(lane, known, { now, nowMs });
   }
 

@@ -18,6 +18,7 @@ import { Inbox, type InboxParts } from './inbox.ts';
 import { Intake } from './intake.ts';
 import { Janitor } from './janitor.ts';
 import type { Lookups } from './lookups.ts';
+import { Nests } from './nests.ts';
 import { Operator } from './operator.ts';
 import { Outcomes, type AccountLimits } from './outcomes.ts';
 import { Reconciler } from './reconciler.ts';
@@ -66,6 +67,7 @@ export class Step {
   readonly #operator: Operator;
   readonly #reconciler: Reconciler;
   readonly #reserve = new Reserve();
+  readonly #nests: Nests;
   readonly #writer: Writer;
   #hasNews = false;
   /** How far the application was told; null = as the spool has it. */
@@ -77,6 +79,7 @@ export class Step {
     pending.entries.push(...parts.opening);
     this.#spool = spool;
     this.#desks = desks;
+    this.#nests = new Nests(spool, desks);
     const reconciler = new Reconciler(spool, rules);
     this.intake = new Intake(spool, desks, rules);
     this.#claimer = new Claimer(spool, rules, () => this.intake.distrust());
@@ -155,7 +158,7 @@ export class Step {
   run(mayClaim: boolean): Claims | 'busy' {
     this.#reserve.note(this.#pending.ended.length);
     this.inbox.giveUp();
-    const done = this.#writer.transact((work) => ({ claims: this.#work(work, mayClaim) }));
+    const done = this.#writer.transact((work) => this.#counted(work, mayClaim));
     if (done === 'busy') return done;
     this.#committed();
     return done.claims;
@@ -163,10 +166,18 @@ export class Step {
 
   /** The step was rolled back: whatever was read in it is read again. */
   distrust(): void {
+    this.#nests.rolledBack();
     this.#operator.distrust();
     this.#reconciler.distrust();
     this.inbox.distrust();
     this.intake.distrust();
+  }
+
+  #counted(work: Work, mayClaim: boolean): { readonly claims: Claims } {
+    this.#nests.begin(work);
+    const claims = this.#work(work, mayClaim);
+    this.#nests.save(work);
+    return { claims };
   }
 
   #work(work: Work, mayClaim: boolean): Claims {
@@ -193,6 +204,7 @@ export class Step {
 
   #committed(): void {
     this.#cursor = null;
+    this.#nests.committed();
     this.#operator.committed();
     this.#reconciler.committed();
     this.inbox.committed();

@@ -8,6 +8,7 @@
  * The daemon's own, and no part of the contract (see `internal columns` below): messages from `due_at` on,
  * attempts.closed, receipts from `attempt` on.
  */
+import { CAPS } from './caps.ts';
 import { NOW, TRIGGERS } from './triggers.ts';
 
 /** Rows that may go now. A query must repeat it word for word, or the partial index is not used. */
@@ -297,4 +298,4 @@ FROM messages;
 `;
 
 /** Version 1, whole. */
-export const SCHEMA_1 = [MESSAGES, LEDGERS, LANES, TRIGGERS, VIEW].join('\n');
+export const SCHEMA_1 = [MESSAGES, LEDGERS, LANES, CAPS, TRIGGERS, VIEW].join('\n');

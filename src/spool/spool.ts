@@ -6,6 +6,7 @@
  * is answered `busy` at once; the caller comes back later.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import { Caps } from './caps.ts';
 import { Claims } from './claims.ts';
 import { Control } from './control.ts';
 import { Due } from './due.ts';
@@ -24,6 +25,7 @@ import { Watcher, type WatcherOptions } from './watcher.ts';
 
 export class Spool {
   readonly path: string;
+  readonly caps: Caps;
   readonly claims: Claims;
   readonly control: Control;
   readonly due: Due;
@@ -46,6 +48,7 @@ export class Spool {
   private constructor(db: Database, path: string) {
     this.#db = db;
     this.path = path;
+    this.caps = new Caps(db);
     this.claims = new Claims(db);
     this.control = new Control(db);
     this.due = new Due(db);

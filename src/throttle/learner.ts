@@ -126,11 +126,11 @@ export class Learner {
     return this.#tally.countBefore(atMs, Math.min(spanMs, WINDOW_MS));
   }
 
-  /** A request that left then was not throttled. */
-  accepted(sentAtMs: number, nowMs: number): void {
-    this.#tally.add(sentAtMs);
+  /** A request that left then was not throttled. `count`: what it is counted for, its parts perhaps. */
+  accepted(sentAtMs: number, nowMs: number, count = 1): void {
+    this.#tally.add(sentAtMs, count);
     if (!this.#cohort.hasPaid(sentAtMs)) this.#run = 0;
-    this.#ticked += 1;
+    this.#ticked += count;
     const tickMs = Math.max(TICK_MS, (TICK_REQUESTS * 1000) / this.#rate);
     const passedMs = nowMs - this.#tickAtMs;
     if (passedMs < tickMs) return;

@@ -66,7 +66,7 @@ export class Meter {
     return now < due - ROUNDING ? 0 : Math.floor(now - due + ROUNDING) + 1;
   }
 
-  /** Spends what `available` has just shown. */
+  /** Spends what `available` has just shown, or slots that are still to come: none is free before they have. */
   spend(count: number, nowMs: number): void {
     this.#due = this.#nextDue(this.#slotAt(nowMs)) + count;
   }

@@ -75,10 +75,10 @@ export class Pacer {
   /** Permits that may be spent at this instant. */
   available(nowMs: number): number {
     this.#heedClock(nowMs);
-    return Math.min(this.#stock, this.#meter.available(nowMs));
+    return Math.max(0, Math.min(this.#stock, this.#meter.available(nowMs)));
   }
 
-  /** Spends permits that `available` has just shown. */
+  /** Spends permits that `available` has just shown, or more: what is missing is owed, and comes first. */
   spend(count: number, nowMs: number): void {
     this.#meter.spend(count, nowMs);
     this.#stock -= count;
@@ -145,10 +145,11 @@ export class Pacer {
 
   #receive(from: Bottleneck): Promise<void> {
     if (from !== this.#limiter) return Promise.resolve();
-    const wasEmpty = this.#stock === 0;
+    const wasEmpty = this.#stock <= 0;
     this.#asked -= 1;
     this.#stock += this.#grant;
-    if (wasEmpty) this.#onGrant();
+    if (wasEmpty && this.#stock > 0) this.#onGrant();
+    this.#ask();
     return Promise.resolve();
   }
 }

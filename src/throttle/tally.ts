@@ -13,8 +13,8 @@ export class Tally {
     this.#slotMs = windowMs / SLOTS;
   }
 
-  /** One that left at this instant (monotonic ms) went through. */
-  add(atMs: number): void {
+  /** One that left at this instant (monotonic ms) went through, or one that counts for several. */
+  add(atMs: number, count = 1): void {
     const slot = Math.floor(atMs / this.#slotMs);
     const place = placeOf(slot);
     const held = this.#slots[place] ?? -1;
@@ -23,7 +23,7 @@ export class Tally {
       this.#slots[place] = slot;
       this.#counts[place] = 0;
     }
-    this.#counts[place] = (this.#counts[place] ?? 0) + 1;
+    this.#counts[place] = (this.#counts[place] ?? 0) + count;
   }
 
   /** Those that left within a window, or a shorter span, before the instant, to a 64th of the window. */

@@ -62,6 +62,11 @@ export class Tide {
     this.#phase = { startsAt: startsAt - away * (1 - gain), intervalMs, seen };
   }
 
+  /** How long the gateway's windows are; null = not known. */
+  get intervalMs(): number | null {
+    return this.#phase?.intervalMs ?? null;
+  }
+
   forget(): void {
     this.#phase = null;
   }

@@ -44,6 +44,11 @@ export class SimulatedTime {
     this.#steppedMs += stepMs;
   }
 
+  /** The process does not run for so long: what was due meanwhile is late. */
+  stall(forMs: number): void {
+    this.#now += forMs;
+  }
+
   /** Something pure happens after so long. */
   after(waitMs: number, run: () => void): void {
     this.#push(waitMs, run, false);

@@ -30,6 +30,19 @@ describe('the example configuration', () => {
           sender: 'AcmeInc',
           rate: 30,
           senders: new Map([['12015550123', { rate: 1 }]]),
+          nested: {
+            account: { perSecond: 30, windows: [], per: 'request', zone: 'UTC' },
+            groups: [
+              {
+                name: 'campaign',
+                senders: ['12015550123', '12015550124'],
+                perSecond: 4,
+                windows: [{ count: 2_000, span: 'day' }],
+                per: 'part',
+                zone: 'America/New_York',
+              },
+            ],
+          },
         },
       ],
       receipts: {
@@ -85,7 +98,7 @@ function listWritten(text: string): ReadonlyMap<string, string> {
   for (const line of text.split('\n')) {
     const header = /^\[{1,2}([^[\]]*)\]{1,2}$/.exec(line)?.[1];
     if (header !== undefined) {
-      table = header.replace('accounts.main', 'accounts.*').replace(/senders\..*/, 'senders.*');
+      table = header.replace('accounts.main', 'accounts.*').replace(/(senders|groups)\..*/, '$1.*');
       written.set(table.replace(/\.\*$/, ''), '');
     }
     const [, name, value] = /^([a-z_]+) = (.*)$/.exec(line) ?? [];

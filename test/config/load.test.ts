@@ -226,6 +226,7 @@ describe('with a file', () => {
           ['12015550123', { rate: 1 }],
           ['Shop', { rate: null }],
         ]),
+        nested: null,
       },
     ]);
   });

@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { ACCOUNT, CREDENTIALS, setup } from './setup.ts';
 
 const RATE =
-  'expected how many per second, a number above 0 up to 1000000 or a string such as "30/s"; ' +
-  'a list, or a window other than a second, is not supported yet';
+  'expected how many per second, a number above 0 up to 1000000, or windows such as "30/s", ' +
+  '"600/min", "10000/h" or "20000/day", one or a list of them';
+const WHOLE_COUNT = 'expected a whole number from 1 to 1000000000 a minute, hour or day';
+const GROUP = 'expected a list of senders in quotes, such as ["12015550123", "12015550124"]';
+const IN_NO_OTHER = 'expected a sender that is in no other group';
 const DURATION = 'expected a duration with its unit, such as "30s", "5m" or "72h",';
 const LISTEN =
   'expected an address to listen on, "HOST:PORT" with a port from 0 (any free one) to 65535, ' +
@@ -38,8 +41,45 @@ const IN_ACCOUNT: readonly (readonly [string, string, string])[] = [
   ['rate = 1000001', 'rate', `${RATE}; found the number 1000001`],
   ['rate = nan', 'rate', `${RATE}; found the number nan`],
   ['rate = inf', 'rate', `${RATE}; found the number inf`],
-  ['rate = "20000/day"', 'rate', `${RATE}; found "20000/day"`],
-  ['rate = ["30/s", "20000/day"]', 'rate', `${RATE}; found a list`],
+  ...['600/m', '600/minute', '20000/d', '30/S', '30 /s', '30', '-1/s', '1e3/day'].map(
+    (value) => [`rate = "${value}"`, 'rate', `${RATE}; found "${value}"`] as const,
+  ),
+  ...['0/day', '1.5/min', '1000000001/h'].map(
+    (value) => [`rate = "${value}"`, 'rate', `${WHOLE_COUNT}; found "${value}"`] as const,
+  ),
+  ['rate = []', 'rate', `${RATE}; found an empty list`],
+  ['rate = ["30/s", "fast"]', 'rate[1]', `${RATE}; found "fast"`],
+  ['rate = ["0/s", "20/day"]', 'rate[0]', `${RATE}; found "0/s"`],
+  ...[
+    ['["30/s", 20]', 's'],
+    ['["9/day", "30/s", "8/day"]', 'day'],
+  ].map(
+    ([value, length]) =>
+      [
+        `rate = ${value}`,
+        'rate',
+        `expected at most one window of each length; found two of the length "${length}"`,
+      ] as const,
+  ),
+  ['per = "message"', 'per', 'expected one of "request", "part"; found "message"'],
+  ['zone = "London"', 'zone', `${ZONE}; found "London"`],
+  ['[accounts.main.groups.us]\nrate = 1', 'groups.us.senders', `${GROUP}; found nothing`],
+  ['[accounts.main.groups.us]\nsenders = ["Acme"]', 'groups.us.rate', `${RATE}; found nothing`],
+  [
+    '[accounts.main.groups.us]\nsenders = ["Acme Inc"]\nrate = 1',
+    'groups.us.senders[0]',
+    `${SENDER}; found "Acme Inc"`,
+  ],
+  [
+    '[accounts.main.groups]\nus = { senders = ["A", "B"], rate = 1 }\nuk = { senders = ["B"], rate = 1 }',
+    'groups.uk.senders[0]',
+    `${IN_NO_OTHER}; found "B", which is in "us" as well`,
+  ],
+  [
+    '[accounts.main.groups]\nus = { senders = ["A", "A"], rate = 1 }',
+    'groups.us.senders[1]',
+    `${IN_NO_OTHER}; found "A", which is in "us" already`,
+  ],
   ...['0', '1001', '1.5'].map(
     (value) =>
       [

@@ -45,7 +45,7 @@ describe('accepted', () => {
 
   test('some parts 0: never sent again, and the refused part acts on its lane', () => {
     const text = 'Throughput Rate Exceeded - please wait [ 250 ] and retry';
-    const wait = { kind: 'wait', scope: 'sender', waitMs: 250, limit: null };
+    const wait = { kind: 'wait', scope: 'sender', waitMs: 250, limit: null, intervalMs: null };
     expect(verdict(answered(0, [1, text]))).toMatchObject({
       route: 'await-receipt',
       scope: 'message',
@@ -89,8 +89,8 @@ describe('none accepted', () => {
   test('of several waits of one scope the longest holds', () => {
     const texts = ['please wait [ 250 ] and retry', 'please wait [ 700 ] and retry', 'Throttled'];
     expect(verdict(answered(...texts.map((text) => [1, text] as const))).acts).toEqual([
-      { kind: 'wait', scope: 'sender', waitMs: 700, limit: null },
-      { kind: 'wait', scope: 'account', waitMs: null, limit: null },
+      { kind: 'wait', scope: 'sender', waitMs: 700, limit: null, intervalMs: null },
+      { kind: 'wait', scope: 'account', waitMs: null, limit: null, intervalMs: null },
     ]);
   });
 
@@ -106,11 +106,11 @@ describe('throttled', () => {
       route: 'retry',
       scope: 'sender',
       reason: 'throttled',
-      acts: [{ kind: 'wait', scope: 'sender', waitMs: 250, limit: null }],
+      acts: [{ kind: 'wait', scope: 'sender', waitMs: 250, limit: null, intervalMs: null }],
       mayDouble: false,
     });
     expect(verdict(answered([1, 'x - please wait and retry'])).acts).toEqual([
-      { kind: 'wait', scope: 'sender', waitMs: 1000, limit: null },
+      { kind: 'wait', scope: 'sender', waitMs: 1000, limit: null, intervalMs: null },
     ]);
   });
 
@@ -121,7 +121,7 @@ describe('throttled', () => {
     expect(verdict(answered([1, text]))).toMatchObject({
       route: 'retry',
       scope: 'account',
-      acts: [{ kind: 'wait', scope: 'account', waitMs: 471, limit: 30 }],
+      acts: [{ kind: 'wait', scope: 'account', waitMs: 471, limit: 30, intervalMs: 1_000 }],
     });
   });
 
@@ -133,7 +133,7 @@ describe('throttled', () => {
       route: 'retry',
       scope: 'account',
       reason,
-      acts: [{ kind: 'wait', scope: 'account', waitMs, limit: null }],
+      acts: [{ kind: 'wait', scope: 'account', waitMs, limit: null, intervalMs: null }],
     });
   });
 

@@ -15,20 +15,26 @@ test.each([
   [`Throughput Rate Exceeded - please wait [ ${'9'.repeat(20)} ] and retry`, 1000],
   [`Throughput Rate Exceeded - please wait [ ${'9'.repeat(400)} ] and retry`, 1000],
 ])('%s: the sender waits, in milliseconds', (text, waitMs) => {
-  expect(readThrottleText(text)).toEqual({ scope: 'sender', waitMs, limit: null });
+  expect(readThrottleText(text)).toEqual({
+    scope: 'sender',
+    waitMs,
+    limit: null,
+    intervalMs: null,
+  });
 });
 
 test.each([
-  [mt(30, 1000, 529), 471, 30],
-  [mt(30, 1000, 0), 1000, 30],
-  [mt(30, 1000, 1500), 0, 30],
-  [mt(120, 60_000, 10_000), 50_000, 2],
-  [mt(0, 1000, 500), 500, null],
-  [mt(30, 0, 0), null, null],
+  [mt(30, 1000, 529), 471, 30, 1_000],
+  [mt(30, 1000, 0), 1000, 30, 1_000],
+  [mt(30, 1000, 1500), 0, 30, 1_000],
+  [mt(120, 60_000, 10_000), 50_000, 2, 60_000],
+  [mt(15, 500, 100), 400, 30, 500],
+  [mt(0, 1000, 500), 500, null, 1_000],
+  [mt(30, 0, 0), null, null, null],
 ])(
   '%s: the account waits for the end of its window, and MAX is its limit',
-  (text, waitMs, limit) => {
-    expect(readThrottleText(text)).toEqual({ scope: 'account', waitMs, limit });
+  (text, waitMs, limit, intervalMs) => {
+    expect(readThrottleText(text)).toEqual({ scope: 'account', waitMs, limit, intervalMs });
   },
 );
 
@@ -38,7 +44,12 @@ test.each([
   '',
   null,
 ])('%j: the account backs off, nobody says for how long', (text) => {
-  expect(readThrottleText(text)).toEqual({ scope: 'account', waitMs: null, limit: null });
+  expect(readThrottleText(text)).toEqual({
+    scope: 'account',
+    waitMs: null,
+    limit: null,
+    intervalMs: null,
+  });
 });
 
 test('whatever numbers a text holds, a hint is finite and not negative', () => {

@@ -18,7 +18,7 @@ beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
 
 const wait = (over: Partial<Extract<LaneAct, { kind: 'wait' }>> = {}): LaneAct => ({
-  ...{ kind: 'wait', scope: 'account', waitMs: null, limit: null },
+  ...{ kind: 'wait', scope: 'account', waitMs: null, limit: null, intervalMs: null },
   ...over,
 });
 
@@ -176,6 +176,25 @@ describe('a limit that the text names', () => {
     expect(pending.rates).toMatchObject([{ account: 'main', sender: null, learnedRate: 20 }]);
     await run(3_000);
     expect(desk.pacer.beat).toMatchObject({ count: 20, intervalMs: 1_000 });
+  });
+
+  it('is aimed at in windows of the length that the text names', async () => {
+    const { desk, answer, run } = await setup();
+    fill(answer, 10);
+    await vi.advanceTimersByTimeAsync(500);
+    fill(answer, 10);
+    answer(Date.now(), [wait({ limit: 20, waitMs: 240, intervalMs: 500 })]);
+    await run(3_000);
+    expect(desk.pacer.beat).toMatchObject({ count: 10, intervalMs: 500 });
+  });
+
+  it('is not aimed at in windows longer than is remembered', async () => {
+    const { desk, pressure, answer, run } = await setup();
+    fill(answer, 20);
+    answer(Date.now(), [wait({ limit: 20, waitMs: 480, intervalMs: 60_000 })]);
+    await run(3_000);
+    expect(pressure.rate).toBe(20);
+    expect(desk.pacer.beat).toBeNull();
   });
 
   it('is kept without its windows where others filled them', async () => {

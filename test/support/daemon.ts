@@ -105,6 +105,7 @@ export function accountOf(url: string, over: Partial<AccountConfig> = {}): Accou
     concurrency: 10,
     timeoutMs: 2_000,
     senders: new Map(),
+    nested: null,
     ...over,
   };
 }

@@ -1,0 +1,86 @@
+/**
+ * The accounts' nests in the transactions of the steps: what is on disk is taken up before the first claim,
+ * and what was counted is written with the claims that it counts.
+ *
+ * Always holds: accounts without a nest cost nothing; a claim and what it used commit together.
+ */
+import type { Claim } from '../core/claim.ts';
+import type { Instant } from '../core/cap.ts';
+import type { Observation } from '../core/observation.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Desk } from './desk.ts';
+import type { Nest } from './nest.ts';
+
+export class Nests {
+  readonly #spool: Spool;
+  readonly #desks: ReadonlyMap<string, Desk>;
+  /** Those whose rules the rows on disk are; null = not known yet. */
+  #kept: readonly Nest[] | null = null;
+  #saved: readonly Nest[] | null = null;
+
+  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>) {
+    this.#spool = spool;
+    this.#desks = desks;
+  }
+
+  /** A transaction begins, in which something may be claimed. */
+  begin(at: Instant): void {
+    if (this.#isTidy) return;
+    const rows = this.#spool.caps.all();
+    for (const { name, nest } of this.#desks.values()) {
+      nest?.recall(
+        rows.filter(({ account }) => account === name),
+        at,
+      );
+    }
+  }
+
+  /** All that was claimed in it has been. */
+  save(at: Instant): void {
+    const isTidy = this.#isTidy;
+    if (!isTidy) this.#spool.caps.unset();
+    for (const { name, nest } of this.#desks.values()) {
+      if (nest !== null) this.#spool.caps.write(nest.save(name, at, !isTidy));
+    }
+    if (!isTidy) this.#saved = this.#nests;
+  }
+
+  committed(): void {
+    this.#kept = this.#saved ?? this.#kept;
+    this.#saved = null;
+    for (const { nest } of this.#desks.values()) nest?.committed();
+  }
+
+  rolledBack(): void {
+    this.#saved = null;
+    for (const { nest } of this.#desks.values()) nest?.rolledBack();
+  }
+
+  /* Whether the rows on disk are those of the rules that are configured. */
+  get #isTidy(): boolean {
+    const nests = this.#nests;
+    return (
+      nests.length === this.#kept?.length && nests.every((one, at) => one === this.#kept?.[at])
+    );
+  }
+
+  get #nests(): readonly Nest[] {
+    return [...this.#desks.values()].flatMap(({ nest }) => nest ?? []);
+  }
+}
+
+/** A claim came to its end, by this observation; null = it never left. What it came to is counted. */
+export function discharge(desk: Desk, claim: Claim, observation: Observation | null): void {
+  if (desk.nest === null) return;
+  const nowMs = desk.nest.nowMs();
+  const more = desk.nest.close(claim.id, partsIn(observation));
+  if (more.account > 0) desk.pacer.spend(more.account, nowMs);
+  if (more.lane > 0) desk.lane(claim.sender).pacer?.spend(more.lane, nowMs);
+}
+
+/* null = it may have left, and nobody knows as how many. */
+function partsIn(observation: Observation | null): number | null {
+  if (observation === null || observation.kind === 'never-left') return 0;
+  const isTold = observation.kind === 'answered' && observation.parts.length > 0;
+  return isTold ? observation.parts.length : null;
+}

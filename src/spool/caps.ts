@@ -1,0 +1,119 @@
+/**
+ * What is used of the windows longer than a second, one row a window: written with the claims that it counts,
+ * taken up at a start, and read by people.
+ *
+ * Always holds: rows of rules that are configured no more are kept, with `allowed` NULL, so that a rule which
+ * comes back knows what was used.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import { capOf, fits, type CapState, type Instant } from '../core/cap.ts';
+import type { Per, Span } from '../core/rate-rules.ts';
+import { Zone } from '../core/zone.ts';
+import { Bulk, type Value } from './bulk.ts';
+
+/** Of the schema. NULL in `allowed`: the rule is configured no more. `state` is the daemon's own. */
+export const CAPS = `
+CREATE TABLE caps (
+  account  TEXT NOT NULL,
+  scope    TEXT NOT NULL,
+  name     TEXT NOT NULL,
+  span     TEXT NOT NULL,
+  per      TEXT NOT NULL,
+  zone     TEXT NOT NULL,
+  allowed  INTEGER,
+  used     INTEGER NOT NULL,
+  frees_at REAL,
+  state    TEXT NOT NULL,
+  PRIMARY KEY (account, scope, name, span)
+) WITHOUT ROWID;
+`;
+
+export interface CapRow {
+  readonly account: string;
+  readonly scope: 'account' | 'group' | 'sender';
+  /** The group's or the sender's; '' for the account itself. */
+  readonly name: string;
+  readonly span: Span;
+  readonly per: Per;
+  readonly zone: string;
+  /** How many the window allows. */
+  readonly allowed: number;
+  readonly used: number;
+  /** Unix seconds at which one more may go; null = now, as far as this window goes. */
+  readonly freesAt: number | null;
+  readonly state: CapState;
+}
+
+const COLUMNS = 'account, scope, name, span, per, zone, allowed, used, frees_at AS freesAt, state';
+
+type Stored = Omit<CapRow, 'state' | 'allowed'> & {
+  readonly state: string;
+  readonly allowed: number | null;
+};
+
+export class Caps {
+  readonly #write: Bulk;
+  readonly #all: Statement<[], Stored>;
+  readonly #unset: Statement<[]>;
+
+  constructor(db: Database) {
+    this.#write = new Bulk(
+      db,
+      10,
+      (values) => `INSERT OR REPLACE INTO caps
+        (account, scope, name, span, per, zone, allowed, used, frees_at, state) VALUES ${values}`,
+    );
+    this.#all = db.prepare(`SELECT ${COLUMNS} FROM caps`);
+    this.#unset = db.prepare('UPDATE caps SET allowed = NULL WHERE allowed IS NOT NULL');
+  }
+
+  /** Every row, those of rules that are configured no more as well. */
+  all(): readonly CapRow[] {
+    return this.#all.all().map(rowOf);
+  }
+
+  write(rows: readonly CapRow[]): void {
+    const values: Value[] = [];
+    for (const row of rows) {
+      values.push(row.account, row.scope, row.name, row.span, row.per, row.zone);
+      values.push(row.allowed, row.used, row.freesAt, JSON.stringify(row.state));
+    }
+    if (values.length > 0) this.#write.run(values);
+  }
+
+  /** No rule is configured, until it is written. */
+  unset(): void {
+    this.#unset.run();
+  }
+}
+
+/**
+ * The windows that the daemon keeps, for people: what of each is used now, and when one more may go. What was
+ * written last is aged to `now` (Unix seconds). `account` null = of all.
+ */
+export function capsOf(
+  db: Database,
+  now: number,
+  account: string | null = null,
+): readonly CapRow[] {
+  const rows = db
+    .prepare<[string | null], Stored>(
+      `SELECT ${COLUMNS} FROM caps WHERE allowed IS NOT NULL AND account = coalesce(?, account)
+        ORDER BY account, scope, name, span`,
+    )
+    .all(account);
+  return rows.map((row) => aged(rowOf(row), { now, nowMs: 0 }));
+}
+
+function aged(row: CapRow, at: Instant): CapRow {
+  const cap = capOf({ count: row.allowed, span: row.span }, new Zone(row.zone));
+  cap.restore(row.state, at);
+  const freesAtMs = fits(cap, 1, at) ? null : cap.freesAt(1, at);
+  const freesAt = freesAtMs === null ? null : at.now + (freesAtMs - at.nowMs) / 1000;
+  return { ...row, used: cap.used(at), freesAt };
+}
+
+function rowOf(row: Stored): CapRow {
+  const state = JSON.parse(row.state) as CapState;
+  return { ...row, allowed: row.allowed ?? 0, state };
+}
