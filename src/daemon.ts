@@ -18,7 +18,7 @@ import { limitLearned, type Entry } from './events.ts';
 import { fetchBalance, fetchLimit } from './gateway/account-api.ts';
 import { VonageGateway } from './gateway/vonage.ts';
 import { Ownership } from './spool/ownership.ts';
-import { findMisfits } from './spool/sharing.ts';
+import { describeMisfits } from './spool/sharing.ts';
 import { Spool } from './spool/spool.ts';
 import { Reception } from './reception.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
@@ -105,10 +105,8 @@ export class Daemon implements AsyncDisposable {
     const ownership = Ownership.take(path);
     try {
       const spool = await this.#openSpool();
-      for (const { path: file, found, command } of findMisfits(path))
-        this.#log.say('warn', 'daemon.warning', {
-          warning: `${file} ${found}; mend it: ${command}`,
-        });
+      for (const warning of describeMisfits(path))
+        this.#log.say('warn', 'daemon.warning', { warning });
       await this.#begin(spool, ownership);
     } catch (error) {
       ownership.release();

@@ -65,6 +65,13 @@ export function findMisfits(path: string): readonly Misfit[] {
   return [...ofFolder, ...ofFiles];
 }
 
+/** The same in sentences, each with its command. */
+export function describeMisfits(path: string): readonly string[] {
+  return findMisfits(path).map(
+    ({ path: name, found, command }) => `${name} ${found}; mend it: ${command}`,
+  );
+}
+
 /** The files of the spool at `path` that are there; others come and go with those who have it open. */
 export function spoolFiles(path: string): readonly string[] {
   return statFiles(path).map(({ name }) => name);

@@ -25,6 +25,8 @@ import { join } from 'node:path';
 const LIFE_S = 480;
 const BOOT_MS = 60_000;
 const COMMAND_MS = 120_000;
+/** A group whose processes are killed is empty long before. */
+const GROUP_MS = 20_000;
 const OUTPUT_MAX = 64 * 1024 * 1024;
 const LOOK_EVERY_MS = 50;
 /** What `until` waits at most: a test that fails says what did not come. */
@@ -137,7 +139,7 @@ export class Machine implements AsyncDisposable {
     if (leader > 0) process.kill(leader, 'SIGKILL');
     else this.#nspawn.kill('SIGTERM');
     await this.#exited;
-    for (const group of this.#groups) removeGroup(group);
+    for (const group of this.#groups) await removeGroup(group);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -222,10 +224,19 @@ function inGroups(groups: readonly string[]): readonly string[] {
   return ['sh', '-c', `${enter || ':'} && exec "$@"`, 'sh'];
 }
 
-/* Children first; a control group is a folder without files of its own. */
-function removeGroup(group: string): void {
+/* Children first; a control group is a folder without files of its own, busy until its last process is gone. */
+async function removeGroup(group: string): Promise<void> {
   for (const entry of readdirSync(group, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroup(join(group, entry.name));
+    if (entry.isDirectory()) await removeGroup(join(group, entry.name));
   }
-  rmdirSync(group);
+  const endsAt = performance.now() + GROUP_MS;
+  for (;;) {
+    try {
+      rmdirSync(group);
+      return;
+    } catch (error) {
+      if (performance.now() > endsAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+  }
 }

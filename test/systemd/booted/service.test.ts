@@ -86,6 +86,7 @@ describe(`starting the service${skipped}`, options, () => {
     await service.machine.until(isFed, 'a fed watchdog');
     service.configure(CONFIG);
     service.systemctl('reload sms-spoold');
+    await service.machine.until(() => service.events().some(isReady), 'a daemon at work');
     await service.untilState(service.drop(), 'await-receipt');
     expect(service.property('NRestarts')).toBe('0');
   });
