@@ -252,8 +252,7 @@ export class Daemon implements AsyncDisposable {
         const learnedRate = learned === null ? null : Math.min(learned, asked ?? learned);
         const rates = { learnedRate, now, account: name };
         spool.gates.writeRate({ ...rates, sender: null, configuredRate: account.rate });
-        const width = { account: name, configured: account.concurrency, learned: null };
-        spool.gates.writeWidth(width);
+        spool.gates.writeWidth({ account: name, configured: account.concurrency, learned: null });
         for (const [sender, { rate }] of account.senders) {
           const learned = spool.gates.learnedRate(name, sender);
           const own = { learnedRate: learned, sender, configuredRate: rate };
