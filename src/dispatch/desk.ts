@@ -20,8 +20,6 @@ import { RUN_MAX, type Peek, type Reading } from './strand.ts';
 
 /** Sources an account's lanes hold in memory; a scan brings in more as they empty. */
 export const SOURCES_MAX = 20_000;
-/** Of an account's permits, for lower priorities. */
-const RESERVE = 0.1;
 /** So many rows at once are one instant: reading them one lane at a time saves most of it. */
 const LARGE = 64;
 
@@ -47,7 +45,7 @@ export interface DeskParts {
   readonly onReady: () => void;
 }
 
-/** A row taken for sending, and how long its lane waited for the permit. */
+/** A row taken for sending. `limiterMs`: how long its lane waited for the permit. */
 export interface Taken {
   readonly row: ReadyRow;
   readonly lane: Lane;
@@ -67,7 +65,8 @@ interface Look {
 
 export class Desk {
   readonly name: string;
-  readonly gateway: Gateway;
+  /** What goes from now on goes through it. */
+  gateway: Gateway;
   readonly pacer: Pacer;
   readonly slots: Slots;
   readonly health: AccountHealth;
@@ -79,7 +78,6 @@ export class Desk {
   readonly probation = new Probation();
   readonly #parts: DeskParts;
   readonly #lanes = new Map<string, Lane>();
-  /** What stands in the line. */
   readonly #fairness: Fairness<LaneStrand>;
   /** Lanes that keep rows which could not go, whatever the reason; looked through when time or news comes. */
   readonly #aside = new Set<Lane>();
@@ -92,7 +90,11 @@ export class Desk {
     this.pacer = parts.pacer;
     this.slots = parts.slots;
     this.health = parts.health;
-    this.#fairness = new Fairness(parts.reserve ?? RESERVE);
+    this.#fairness = new Fairness(parts.reserve);
+  }
+
+  set reserve(share: number) {
+    this.#fairness.reserve = share;
   }
 
   get lanes(): Iterable<Lane> {
