@@ -4,38 +4,36 @@
  *
  * Always holds: the spool is owned before it is opened for work, and given up last.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock, type Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
-import { Desk } from './dispatch/desk.ts';
+import type { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
-import { holdRulesOf } from './dispatch/holds.ts';
-import { Nest } from './dispatch/nest.ts';
+import { LiveRules } from './dispatch/live-rules.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
-import { balanceAnswer, guarded, recall } from './dispatch/safety.ts';
+import { askBalance, recall } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
-import type { Rules } from './dispatch/work.ts';
 import { limitLearned, type Entry } from './events.ts';
-import { fetchBalance, fetchLimit } from './gateway/account-api.ts';
-import { VonageGateway } from './gateway/vonage.ts';
+import { fetchLimit } from './gateway/account-api.ts';
 import { Ownership } from './spool/ownership.ts';
 import { describeMisfits } from './spool/sharing.ts';
 import { Spool } from './spool/spool.ts';
+import { writeAccountRows } from './account-rows.ts';
+import { beginLog, writeLateLines } from './late-lines.ts';
+import { DeskMaker } from './make-desk.ts';
 import { Reception } from './reception.ts';
+import { Reload, type ReloadParts } from './reload.ts';
+import { byName, rulesOf } from './rules.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { StatusLog, type Output } from './status-log.ts';
-import { DEFAULT_LIMIT, paceOf, senderPaceOf } from './throttle/pace.ts';
-import { Pacer } from './throttle/pacer.ts';
-import { Slots } from './throttle/slots.ts';
+import { DEFAULT_LIMIT } from './throttle/pace.ts';
 
 /** Asking the account for its limit may hold up the start this long. */
 const ASK_MS = 5_000;
 /** What is out may take this long to come back when the daemon leaves. */
 const DRAIN_MS = 35_000;
-/** The gateway's reports are asked of an uncertain message after this at the earliest. */
-const LOOK_AFTER_MS = 60_000;
-/** How often, and how long, a lock of another program is waited for at the start. */
+/** A lock of another program is waited for like this at the start. */
 const SPOOL_WAIT_MS = 20;
-const SPOOL_WAITS_MAX = 250;
 
 export interface DaemonOptions {
   readonly clock?: Clock;
@@ -51,24 +49,41 @@ export interface DaemonOptions {
 interface Started {
   readonly spool: Spool;
   readonly ownership: Ownership;
-  readonly desks: ReadonlyMap<string, Desk>;
+  readonly desks: Map<string, Desk>;
   readonly dispatcher: Dispatcher;
   readonly reception: Reception;
+  readonly reload: Reload;
 }
 
 export class Daemon implements AsyncDisposable {
-  readonly #config: Config;
+  /** What is in force. */
+  #config: Config;
+  #accounts: ReadonlyMap<string, AccountConfig>;
+  readonly #rules: LiveRules;
+  readonly #maker: DeskMaker;
   readonly #options: DaemonOptions;
   readonly #clock: Clock;
   readonly #log: StatusLog;
   /** Limits that accounts named themselves at the start (requests per second). */
   readonly #asked = new Map<string, number>();
   #started: Started | null = null;
+  #kick = (): void => undefined;
+  /** One after another, and none before the start is over. */
+  #reloads: Promise<void> = Promise.resolve();
 
   constructor(config: Config, options: DaemonOptions) {
     this.#config = config;
+    this.#accounts = byName(config);
+    this.#rules = new LiveRules(rulesOf(config));
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#maker = new DeskMaker({
+      clock: this.#clock,
+      config: () => this.#config,
+      account: (name) => this.#accounts.get(name),
+      onReady: () => this.#kick(),
+      onFatal: options.onFatal,
+    });
     this.#log = new StatusLog({
       ...config.log,
       ...(options.logFd ? { fd: options.logFd } : {}),
@@ -83,6 +98,20 @@ export class Daemon implements AsyncDisposable {
   /** Where receipts come in, as "127.0.0.1:8026"; null = nowhere. */
   get receiptsAddress(): string | null {
     return this.#started?.reception.address ?? null;
+  }
+
+  /**
+   * Opens the log anew, reads the configuration again and goes on by it; resolves when it is in force, or was
+   * refused, which the log says. Never rejects.
+   */
+  reload(load: () => Config): Promise<void> {
+    this.#log.reopen();
+    const run = async (): Promise<void> => {
+      const reload = this.#started?.reload;
+      await reload?.run(this.#config, load, () => this.#started !== null);
+    };
+    this.#reloads = this.#reloads.then(run).catch(this.#fail);
+    return this.#reloads;
   }
 
   /** How the daemon is; nothing is going on before the start and after the end. */
@@ -103,14 +132,18 @@ export class Daemon implements AsyncDisposable {
     for (const warning of this.#config.warnings)
       this.#log.say('warn', 'daemon.warning', { warning });
     const ownership = Ownership.take(path);
+    const over = Promise.withResolvers<undefined>();
+    this.#reloads = over.promise;
     try {
-      const spool = await this.#openSpool();
+      const spool = await Spool.openPatiently(path);
       for (const warning of describeMisfits(path))
         this.#log.say('warn', 'daemon.warning', { warning });
       await this.#begin(spool, ownership);
     } catch (error) {
       ownership.release();
       throw error;
+    } finally {
+      over.resolve(undefined);
     }
   }
 
@@ -132,65 +165,55 @@ export class Daemon implements AsyncDisposable {
     this.#log.say('info', 'daemon.stopped');
   }
 
-  /* Another program may hold the lock for a moment just as we open. */
-  async #openSpool(): Promise<Spool> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return Spool.open(this.#config.spool.path);
-      } catch (error) {
-        if (!Spool.isBusy(error) || tries >= SPOOL_WAITS_MAX) throw error;
-        await new Promise((resolve) => setTimeout(resolve, SPOOL_WAIT_MS));
-      }
-    }
-  }
+  readonly #fail = (error: unknown): void => {
+    this.#log.say('error', 'daemon.failed', { error: String(error) });
+    this.#options.onFatal(error);
+  };
 
   async #begin(spool: Spool, ownership: Ownership): Promise<void> {
     const limits = new Map<string, AccountLimits>();
     const desks = new Map<string, Desk>();
     const opening: Entry[] = [];
-    let kick = (): void => undefined;
     for (const account of this.#config.accounts) {
       const { name, rate: configuredRate, concurrency } = account;
       const ceiling = await this.#rateOf(account, spool, opening);
       limits.set(name, { configuredRate, concurrency, ceiling });
-      const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);
-      desks.set(
-        account.name,
-        this.#desk(account, { rate, spool }, () => kick()),
-      );
+      desks.set(name, this.#maker.make(account, ceiling, spool));
     }
     const reception = new Reception({ config: this.#config, clock: this.#clock, log: this.#log });
     const dispatcher = new Dispatcher({
       spool,
       desks,
       limits,
-      rules: rulesOf(this.#config),
+      rules: this.#rules,
       clock: this.#clock,
       random: this.#options.random ?? Math.random,
       log: this.#log,
       opening,
       askBalance: (name) => this.#askBalance(name),
       receipts: {
-        apiKeys: new Map(this.#config.accounts.map(({ name, apiKey }) => [name, apiKey])),
-        isSigned: this.#config.receipts.signatureSecrets.length > 0,
         onIgnored: reception.onIgnored,
         lookups: reception.lookups,
         since: reception.since,
       },
       onEvents: reception.onEvents,
-      onFatal: (error) => {
-        this.#log.say('error', 'daemon.failed', { error: String(error) });
-        this.#options.onFatal(error);
-      },
+      onFatal: this.#fail,
     });
-    await this.#writeGates(spool, desks);
+    recall(spool, desks, this.#clock.now());
+    const write = (): void => {
+      beginLog(spool);
+      this.#writeRows(spool, desks);
+    };
+    while (spool.transaction(write) === 'busy') await pause(SPOOL_WAIT_MS);
+    writeLateLines(spool, this.#log);
     /* First: nothing is sent whose receipt nobody would take. */
     await reception.open(dispatcher);
-    this.#started = { spool, ownership, desks, dispatcher, reception };
+    const reload = this.#reloadOf({ spool, desks, dispatcher, reception }, limits);
+    this.#started = { spool, ownership, desks, dispatcher, reception, reload };
     await dispatcher.start();
     reception.notify(spool, dispatcher);
     /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
-    kick = dispatcher.kick;
+    this.#kick = dispatcher.kick;
     const receipts = reception.address ?? undefined;
     this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts });
   }
@@ -213,89 +236,31 @@ export class Daemon implements AsyncDisposable {
     return rate;
   }
 
-  #desk(
-    account: AccountConfig,
-    { rate, spool }: { readonly rate: number; readonly spool: Spool },
-    onReady: () => void,
-  ): Desk {
-    const { monotonicMs, now } = this.#clock;
-    const paced = (limit: number, onGrant = onReady): Pacer =>
-      new Pacer({ rate: senderPaceOf(limit), monotonicMs, onGrant });
-    return new Desk({
-      name: account.name,
-      defaultSender: account.sender,
-      ...guarded(new VonageGateway({ ...account, now }), this.#config.safety, now),
-      pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
-      slots: new Slots(account.concurrency, this.#options.onFatal),
-      reserve: this.#config.fairness.reserve,
-      validityMs: this.#config.messages.validityMs,
-      senderRate: (sender) => account.senders.get(sender)?.rate ?? null,
-      senderLearned: (sender) => spool.gates.learnedRate(account.name, sender),
-      senderPacer: paced,
-      nest: account.nested && new Nest({ rules: account.nested, clock: this.#clock, pacer: paced }),
-      onReady,
+  #writeRows(spool: Spool, desks: ReadonlyMap<string, Desk>): void {
+    const slots = (name: string): number | undefined => desks.get(name)?.slots.concurrency;
+    const now = this.#clock.now();
+    writeAccountRows(spool, { accounts: this.#accounts, asked: this.#asked, slots, now });
+  }
+
+  #reloadOf(parts: Omit<Started, 'reload' | 'ownership'>, limits: ReloadParts['limits']): Reload {
+    const { spool, dispatcher, desks, reception } = parts;
+    return new Reload({
+      ...{ spool, dispatcher, desks, limits, clock: this.#clock, log: this.#log },
+      rateOf: (account, entries) => this.#rateOf(account, spool, entries),
+      maker: this.#maker,
+      adopt: (config) => {
+        this.#config = config;
+        this.#accounts = byName(config);
+        this.#rules.replace(rulesOf(config));
+        reception.adopt(config, spool, dispatcher).catch(this.#fail);
+      },
+      writeRows: () => this.#writeRows(spool, desks),
     });
   }
 
-  /* Rows of configured accounts exist; what was suspended or paused before a restart still is. */
-  async #writeGates(spool: Spool, desks: ReadonlyMap<string, Desk>): Promise<void> {
-    const now = this.#clock.now();
-    recall(spool, desks, now);
-    const write = (): object => {
-      for (const row of spool.gates.all()) {
-        if (row.sender === null && !desks.has(row.account)) spool.gates.forget(row.account);
-      }
-      for (const account of this.#config.accounts) {
-        const { name } = account;
-        const asked = this.#asked.get(name) ?? null;
-        const learned = spool.gates.learnedRate(name) ?? asked;
-        const learnedRate = learned === null ? null : Math.min(learned, asked ?? learned);
-        const rates = { learnedRate, now, account: name };
-        spool.gates.writeRate({ ...rates, sender: null, configuredRate: account.rate });
-        spool.gates.writeWidth({ account: name, configured: account.concurrency, learned: null });
-        for (const [sender, { rate }] of account.senders) {
-          const learned = spool.gates.learnedRate(name, sender);
-          const own = { learnedRate: learned, sender, configuredRate: rate };
-          spool.gates.writeRate({ ...rates, ...own });
-        }
-      }
-      return {};
-    };
-    while (spool.transaction(write) === 'busy') {
-      await new Promise((resolve) => setTimeout(resolve, SPOOL_WAIT_MS));
-    }
-  }
-
   async #askBalance(name: string): Promise<BalanceAnswer> {
-    const account = this.#config.accounts.find((one) => one.name === name);
+    const account = this.#accounts.get(name);
     if (account === undefined) return { kind: 'unknown' };
-    const balance = await fetchBalance(account);
-    if (balance.ok) return balanceAnswer(balance.balance, this.#started?.desks.get(name)?.health);
-    const isNo = balance.reason === 'wrong-credentials' || balance.reason === 'unreachable';
-    return { kind: isNo ? 'refused' : 'unknown' };
+    return askBalance(account, this.#started?.desks.get(name)?.health);
   }
-}
-
-function rulesOf(config: Config): Rules {
-  const { messages, retry, receipts } = config;
-  return {
-    settle: {
-      retry,
-      onUncertain: messages.onUncertain,
-      uncertainAfterMs: messages.uncertainAfterMs,
-      lookAfterMs: config.reconcile.reports ? LOOK_AFTER_MS : null,
-      receipts: { expect: receipts.expect, timeoutMs: receipts.timeoutMs },
-    },
-    overrides: config.classify,
-    receipts: {
-      acceptedIsEnough: receipts.acceptedIsEnough,
-      resend: receipts.resend,
-      suppressAutomatically: config.suppress.automatic,
-    },
-    validityMs: messages.validityMs,
-    defaultAccount: config.defaultAccount,
-    holds: holdRulesOf({ quiet: config.quiet, ...config.safety }),
-    defaultSenders: new Map(config.accounts.map(({ name, sender }) => [name, sender])),
-    waitMaxMs: retry.maxDelayMs,
-  };
 }

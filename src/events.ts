@@ -9,7 +9,9 @@ import type { Claim } from './core/claim.ts';
 import type { GateChange } from './core/health.ts';
 import type { State } from './core/message.ts';
 import type { Settlement } from './core/settle.ts';
+import { remedyOf } from './core/status-codes.ts';
 import type { NewEvent } from './spool/event-log.ts';
+import type { UnloggedEvent } from './spool/unlogged.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -31,6 +33,8 @@ export interface Details {
   readonly limit?: number;
   /** What an operator can do about it. */
   readonly remedy?: string | undefined;
+  /** When it happened, where the line is written later than that. */
+  readonly at?: string | undefined;
 }
 
 /** The row to append and the line to write once it is committed. */
@@ -233,6 +237,36 @@ export function unknownAccount(account: string, at: number): Entry {
     }),
     level: 'warn',
     details: { remedy: `add [accounts.${account}] to the configuration; its messages wait` },
+  };
+}
+
+/**
+ * The line of an event whose process died before it was written, as far as the spool still knows it: without
+ * durations, and with `at`.
+ */
+export function writtenLate(event: UnloggedEvent): Entry {
+  const { account, to, reason, at } = event;
+  const limit =
+    event.event === 'account.limit' ? /^([\d.]+)\/s$/.exec(reason ?? '')?.[1] : undefined;
+  const isStranger = reason === 'unknown-account';
+  const isSuspended = event.event.endsWith('.suspended') && !isStranger;
+  const remedy = isStranger
+    ? unknownAccount(account ?? '', at).details.remedy
+    : ((isSuspended ? remedyOf(reason ?? '') : null) ?? undefined);
+  const isMessage = event.messageId !== null && event.event !== 'message.duplicate';
+  const level = isMessage ? (LEVELS[to as State] ?? 'info') : limit === undefined ? 'warn' : 'info';
+  return {
+    row: event,
+    level: isSuspended ? 'error' : level,
+    details: {
+      reference: event.reference?.slice(0, REFERENCE_MAX),
+      ...(event.recipient === null ? {} : { recipient: event.recipient }),
+      status: event.status ?? undefined,
+      parts: to === 'await-receipt' && event.parts > 0 ? event.parts : undefined,
+      ...(limit === undefined ? {} : { limit: Number(limit) }),
+      remedy,
+      at: isoOf(at),
+    },
   };
 }
 

@@ -5,6 +5,7 @@
  * Always holds: nothing of it stands in the way of sending. What is refused or ignored is counted, and
  * spoken of at most once a minute for each reason; never what it held.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
@@ -17,7 +18,7 @@ import {
 } from './gateway/reports-api.ts';
 import { Notifier } from './notify/notifier.ts';
 import { inheritedSocket } from './receipts/inherited-socket.ts';
-import { ReceiptListener } from './receipts/listener.ts';
+import { ReceiptListener, type ListenerOptions } from './receipts/listener.ts';
 import type { Spool } from './spool/spool.ts';
 import type { StatusLog } from './status-log.ts';
 
@@ -25,16 +26,18 @@ const SAID_EVERY_MS = 60_000;
 const REPORT_MS = 30_000;
 
 export interface ReceptionParts {
+  /** As it was at the start; `adopt` replaces it. */
   readonly config: Config;
   readonly clock: Clock;
   readonly log: StatusLog;
 }
 
 export class Reception implements AsyncDisposable {
-  /** Null = the gateway's reports are not asked. */
-  readonly lookups: Lookups | null;
+  /** Asks the gateway's reports, where the rules in force say so. */
+  readonly lookups: Lookups;
   readonly #parts: ReceptionParts;
   readonly #said = new Map<string, { atMs: number; unsaid: number }>();
+  #config: Config;
   #dispatcher: Dispatcher | null = null;
   #listener: ReceiptListener | null = null;
   #notifier: Notifier | null = null;
@@ -42,7 +45,8 @@ export class Reception implements AsyncDisposable {
 
   constructor(parts: ReceptionParts) {
     this.#parts = parts;
-    this.lookups = parts.config.reconcile.reports ? this.#makeLookups() : null;
+    this.#config = parts.config;
+    this.lookups = this.#makeLookups();
   }
 
   /** Since when receipts can reach us (Unix seconds); Infinity = they cannot. */
@@ -64,13 +68,12 @@ export class Reception implements AsyncDisposable {
   /** Begins to listen for receipts. Throws ListenerError. */
   async open(dispatcher: Dispatcher): Promise<void> {
     this.#dispatcher = dispatcher;
-    const { receipts } = this.#parts.config;
+    const { receipts } = this.#config;
     if (!receipts.expect) return;
     this.#listener = await ReceiptListener.start({
       listen: receipts.listen,
       fd: inheritedSocket(process.env, process.pid),
-      path: receipts.path,
-      signature: { method: receipts.signatureMethod, secrets: receipts.signatureSecrets },
+      ...believed(this.#config),
       now: this.#parts.clock.now,
       take: (receipt) => dispatcher.inbox.take(receipt),
       onRefused: (reason) => this.#ignored(reason),
@@ -80,10 +83,11 @@ export class Reception implements AsyncDisposable {
 
   /** Begins to tell the application. */
   notify(spool: Spool, dispatcher: Dispatcher): void {
-    const { config, clock, log } = this.#parts;
-    if (config.notify === null) return;
+    const { clock, log } = this.#parts;
+    const { notify } = this.#config;
+    if (notify === null) return;
     this.#notifier = new Notifier({
-      ...config.notify,
+      ...notify,
       clock,
       read: (after, limit) => spool.events.after(after, limit),
       cursor: spool.events.cursor() ?? spool.events.lastSeq(),
@@ -93,8 +97,23 @@ export class Reception implements AsyncDisposable {
     });
   }
 
+  /** Goes on by another configuration; where receipts are listened for stays as it is. */
+  async adopt(config: Config, spool: Spool, dispatcher: Dispatcher): Promise<void> {
+    const isTold = isDeepStrictEqual(config.notify, this.#config.notify);
+    this.#config = config;
+    this.#listener?.adopt(believed(config));
+    const notifier = this.#notifier;
+    if (isTold) return;
+    if (notifier === null) this.notify(spool, dispatcher);
+    else if (config.notify !== null) notifier.adopt(config.notify);
+    else {
+      this.#notifier = null;
+      await notifier[Symbol.asyncDispose]();
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.lookups?.stop();
+    this.lookups.stop();
     await this.#listener?.[Symbol.asyncDispose]();
   }
 
@@ -122,9 +141,9 @@ export class Reception implements AsyncDisposable {
     name: string,
     fetch: (target: ReportsTarget) => Promise<ReportAnswer>,
   ): Promise<ReportAnswer> {
-    const { config, clock } = this.#parts;
+    const config = this.#config;
     const account = config.accounts.find((one) => one.name === name);
-    if (account !== undefined) return fetch(targetOf(account, config, clock));
+    if (account !== undefined) return fetch(targetOf(account, config, this.#parts.clock));
     const detail = 'that account is not configured';
     return { ok: false, reason: 'no-credentials', retryAfterMs: null, detail };
   }
@@ -146,6 +165,11 @@ export class Reception implements AsyncDisposable {
     said.atMs = nowMs;
     said.unsaid = 0;
   }
+}
+
+function believed({ receipts }: Config): Pick<ListenerOptions, 'path' | 'signature'> {
+  const { path, signatureMethod: method, signatureSecrets: secrets } = receipts;
+  return { path, signature: { method, secrets } };
 }
 
 function targetOf(account: AccountConfig, config: Config, clock: Clock): ReportsTarget {

@@ -2,22 +2,28 @@
  * Writes the status log: JSON lines by pino, to standard output and to a file, synchronously, one write per
  * commit. Nothing is buffered across a turn of the event loop, so a crash loses no line that was written.
  *
- * Control characters never pass (JSON escapes them); recipients are masked here, in one place.
+ * Control characters never pass (JSON escapes them); recipients are masked here, in one place. Lines to the
+ * journal say their priority; the file's are JSON and nothing else.
  */
-import pino, { type Logger } from 'pino';
+import pino, { type DestinationStream, type Logger } from 'pino';
 import { maskRecipient } from './core/mask.ts';
 import type { Entry, Level } from './events.ts';
+import { isJournalStream, priorityMark } from './journal.ts';
 
 /** Takes whole lines, each with its line break. */
 export interface Output {
   write(lines: string): unknown;
 }
 
-export interface StatusLogOptions {
+/** What the configuration says of the log. */
+export interface LogSettings {
   readonly level: Level;
   readonly recipients: 'masked' | 'full';
   /** Null = standard output alone. */
   readonly file: string | null;
+}
+
+export interface StatusLogOptions extends LogSettings {
   /** Where "standard output" is; default descriptor 1. */
   readonly fd?: number;
   /** Takes the lines in the place of standard output. */
@@ -31,21 +37,31 @@ const SAID_EVERY_MS = 60_000;
 
 type Destination = ReturnType<typeof pino.destination>;
 
+/** A file that was opened for `StatusLog.adopt`. */
+export type LogFile = Destination | null;
+
 export class StatusLog {
   readonly #logger: Logger;
-  readonly #outputs: readonly Output[];
-  readonly #file: Destination | null;
-  readonly #isMasked: boolean;
+  readonly #stdout: Output;
+  readonly #isJournal: boolean;
+  #file: LogFile;
+  #path: string | null;
+  #isMasked: boolean;
   #lines = '';
+  /** The same with their priorities. */
+  #marked = '';
   #saidAtMs = -Infinity;
+  #isBehind = false;
+  #hasDropped = false;
 
   /** Throws when the file cannot be opened. */
   constructor(options: StatusLogOptions) {
+    const { output, fd = 1 } = options;
     this.#isMasked = options.recipients === 'masked';
-    this.#file = options.file === null ? null : openFile(options.file);
-    const stdout = options.output ?? this.#standardOutput(options.fd ?? 1);
-    this.#outputs = this.#file === null ? [stdout] : [stdout, this.#file];
-    this.#file?.on('error', (error: unknown) => this.#sayUnwritten(error));
+    this.#path = options.file;
+    this.#file = options.file === null ? null : this.#watched(open(options.file));
+    this.#stdout = output ?? this.#watched(pino.destination({ ...HOW, dest: fd }));
+    this.#isJournal = output === undefined && isJournalStream(fd, process.env);
     this.#logger = pino(
       {
         level: options.level,
@@ -54,7 +70,7 @@ export class StatusLog {
         formatters: { level: (label) => ({ level: label }) },
         serializers: {},
       },
-      { write: (line: string) => void (this.#lines += line) },
+      this.#gathering(),
     );
   }
 
@@ -70,15 +86,58 @@ export class StatusLog {
     this.#flush();
   }
 
-  /** Opens the file anew: it was renamed by logrotate. */
-  reopen(): void {
-    this.#file?.reopen();
+  /** Whether every line has left the process; false = one waits in memory (a full disk), or was given up. */
+  get isWritten(): boolean {
+    return !this.#isBehind && !this.#hasDropped;
   }
 
-  #standardOutput(fd: number): Destination {
-    const stdout = pino.destination({ dest: fd, sync: true, maxLength: UNWRITTEN_MAX });
-    stdout.on('error', (error: unknown) => this.#sayUnwritten(error));
-    return stdout;
+  /** Opens the file anew: it was renamed by logrotate. Where it cannot, the open one is written on. */
+  reopen(): void {
+    try {
+      this.#file?.reopen();
+    } catch (error) {
+      this.#sayUnwritten(error);
+    }
+  }
+
+  /** Opens another file to be adopted; the one that is open stays. Throws when it cannot be opened. */
+  openFile(file: string | null): LogFile {
+    if (file === this.#path) return this.#file;
+    return file === null ? null : this.#watched(open(file));
+  }
+
+  /** From now on so. `file` comes from `openFile`. */
+  adopt(settings: LogSettings, file: LogFile): void {
+    this.#logger.level = settings.level;
+    this.#isMasked = settings.recipients === 'masked';
+    this.#path = settings.file;
+    if (file === this.#file) return;
+    this.#file?.end();
+    this.#file = file;
+  }
+
+  /* Lines gather here until they are written, all at once. */
+  #gathering(): DestinationStream {
+    const add = (line: string, level: number): void => {
+      this.#lines += line;
+      if (this.#isJournal) this.#marked += priorityMark(level) + line;
+    };
+    /* pino tells the level of a line to whoever bears this mark. */
+    const marked = { [Symbol.for('pino.metadata')]: true, lastLevel: 30 };
+    return Object.assign(marked, {
+      write: (line: string): void => add(line, marked.lastLevel),
+    });
+  }
+
+  #watched(output: Destination): Destination {
+    output.on('error', (error: unknown) => {
+      this.#sayUnwritten(error);
+      this.#isBehind = true;
+    });
+    output.on('drop', () => {
+      this.#hasDropped = true;
+    });
+    return output;
   }
 
   /* An output keeps what it could not write and tries again with the next line; the other one says so. */
@@ -115,21 +174,28 @@ export class StatusLog {
       configured: details.configured,
       limit: details.limit,
       remedy: details.remedy,
+      at: details.at,
     });
   }
 
+  /* A write is over when it returns, with whatever had waited before; else it has told of an error. */
   #flush(): void {
     const lines = this.#lines;
     if (lines === '') return;
+    const marked = this.#isJournal ? this.#marked : lines;
     this.#lines = '';
-    for (const output of this.#outputs) output.write(lines);
+    this.#marked = '';
+    this.#isBehind = false;
+    this.#stdout.write(marked);
+    this.#file?.write(lines);
   }
 }
 
-function openFile(file: string): Destination {
+const HOW = { sync: true, maxLength: UNWRITTEN_MAX } as const;
+
+function open(file: string): Destination {
   try {
-    const maxLength = UNWRITTEN_MAX;
-    return pino.destination({ dest: file, sync: true, append: true, mkdir: false, maxLength });
+    return pino.destination({ ...HOW, dest: file, append: true, mkdir: false });
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : 'EIO';
     const message = `log.file: ${file} cannot be opened to append to; its folder must exist and be writable`;

@@ -1,12 +1,14 @@
 /**
  * `run`: the daemon, in the foreground. SIGTERM and SIGINT drain and leave; a second one leaves at once, and
- * what is out is then uncertain. SIGHUP opens the log file anew. With nothing configured it stays up, says
- * what is missing and looks again at SIGHUP, so that a service manager does not restart it for ever.
+ * what is out is then uncertain. SIGHUP opens the log file anew and reads the configuration again. With nothing
+ * configured it stays up, says what is missing and looks again at SIGHUP, so that a service manager does not
+ * restart it for ever.
  */
 import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { Daemon } from '../daemon.ts';
+import { sayRefused } from '../reload.ts';
 import { StatusLog } from '../status-log.ts';
 import { Announcer } from '../systemd/announcer.ts';
 import { Pulse } from '../systemd/pulse.ts';
@@ -19,7 +21,8 @@ export function runCommand(): Command {
     .summary('the daemon, in the foreground')
     .description(
       'Sends what is in the spool until SIGTERM or SIGINT, which drain: what has not left is given back, ' +
-        'what has is waited for. A second one leaves at once. SIGHUP opens the log file anew.',
+        'what has is waited for. A second one leaves at once. SIGHUP opens the log file anew and reads the ' +
+        'configuration again; one that is wrong changes nothing, and the log says why.',
     )
     .addHelpText('after', '\nExample:\n  $ sms-spoold --config ./sms-spoold.toml run')
     .action(async (_options: unknown, command: Command) => {
@@ -38,7 +41,7 @@ export async function run(load: () => Config): Promise<void> {
     fail = reject;
   });
   await using daemon = new Daemon(config, { onFatal: (error) => fail(error) });
-  signals.onHangUp = () => void announcer.reload(() => daemon.log.reopen());
+  signals.onHangUp = () => void announcer.reload(() => daemon.reload(load));
   await daemon.start(readVersion());
   const status = statusLines({ vitals: () => daemon.vitals, nowMs: systemClock.monotonicMs });
   announcer.ready(status());
@@ -61,7 +64,7 @@ interface Heard {
 
 /* Waits for a configuration that names an account; null = told to stop meanwhile. */
 async function configured(load: () => Config, heard: Heard): Promise<Config | null> {
-  const { signals, announcer } = heard;
+  const { announcer } = heard;
   let config = load();
   if (config.accounts.length > 0) return config;
   const waiting = `${MISSING.missing}: ${MISSING.remedy}`;
@@ -71,14 +74,32 @@ async function configured(load: () => Config, heard: Heard): Promise<Config | nu
   using pulse = new Pulse({ announcer, turns: () => (looks += 1), status: () => waiting });
   pulse.start();
   while (config.accounts.length === 0) {
-    new StatusLog({ ...config.log, file: null }).say('warn', 'daemon.waiting', MISSING);
+    const log = new StatusLog({ ...config.log, file: null });
+    log.say('warn', 'daemon.waiting', MISSING);
+    const next = await loadedAgain(load, heard, log);
+    if (next === null) return null;
+    config = next;
+  }
+  return config;
+}
+
+/* The next configuration that can be read: until then it is as if nothing were configured. */
+async function loadedAgain(
+  load: () => Config,
+  { signals, announcer }: Heard,
+  log: StatusLog,
+): Promise<Config | null> {
+  for (;;) {
     const hangUp = new Promise<'again'>((resolve) => {
       signals.onHangUp = () => resolve('again');
     });
     if ((await Promise.race([signals.stop, hangUp])) === 'stop') return null;
-    config = await announcer.reload(load);
+    try {
+      return await announcer.reload(load);
+    } catch (error) {
+      sayRefused(log, error);
+    }
   }
-  return config;
 }
 
 const MISSING = {

@@ -34,7 +34,7 @@ const NO_CHANGES: readonly GateChange[] = [];
 
 export class AccountHealth {
   /** What the account may cost; null = nobody asks. */
-  readonly budget: Budget | null;
+  budget: Budget | null;
   #gate: GateState = ACTIVE;
   readonly #senderGates = new Map<string, GateState>();
   readonly #suspects = new Suspects();

@@ -47,9 +47,10 @@ export class Claimer {
   readonly #spool: Spool;
   readonly #rules: Rules;
   readonly #onReleased: () => void;
-  readonly #holds: Holds | null;
-  /** The rules that rows wait by, as the spool keeps them. */
-  readonly #holdRules: string;
+  #holds: Holds | null = null;
+  /** The rules that `#holds` goes by, and as the spool keeps them. */
+  #heldBy: Rules['holds'] = null;
+  #holdRules = '';
   #areRulesKept = false;
   /** Strands with more stale rows than this step moves. */
   readonly #unfinished = new Set<StrandKey>();
@@ -60,14 +61,13 @@ export class Claimer {
     this.#spool = spool;
     this.#rules = rules;
     this.#onReleased = onReleased;
-    this.#holds = rules.holds ? new Holds(spool.recent, rules.holds) : null;
-    this.#holdRules = rules.holds ? JSON.stringify(rules.holds) : '';
   }
 
   /** Claims at most `limit` rows for a desk; the claims are in its hand when the transaction commits. */
   claim(desk: Desk, limit: number, work: Work): readonly Claim[] {
     this.#mayMove = MOVED_MAX;
     this.#unfinished.clear();
+    this.#heed(this.#rules.holds);
     if (!this.#areRulesKept) this.#release(work.now);
     this.#holds?.begin();
     const claims = this.#take(desk, limit, work);
@@ -75,6 +75,14 @@ export class Claimer {
       for (const row of this.#spool.claims.peek(strand, 1, 0)) desk.offer(row, row);
     }
     return claims;
+  }
+
+  #heed(holds: Rules['holds']): void {
+    if (holds === this.#heldBy) return;
+    this.#heldBy = holds;
+    this.#holds = holds ? new Holds(this.#spool.recent, holds) : null;
+    this.#holdRules = holds ? JSON.stringify(holds) : '';
+    this.#areRulesKept = false;
   }
 
   #take(desk: Desk, limit: number, work: Work): readonly Claim[] {

@@ -32,6 +32,12 @@ export class Crowding {
     this.#width = new Width(parts.concurrency);
   }
 
+  /** So many are configured from now on. */
+  configure(concurrency: number): void {
+    this.#width.setMost(concurrency);
+    this.#adopt();
+  }
+
   /** A request came to its end; its own slot is at work still. */
   heard(answer: Answer): void {
     const { acts, isAnswered, nowMs } = answer;

@@ -23,8 +23,6 @@ import { RUN_MAX, type Peek, type Reading } from './strand.ts';
 
 /** Sources an account's lanes hold in memory; a scan brings in more as they empty. */
 export const SOURCES_MAX = 20_000;
-/** Of an account's permits, for lower priorities. */
-const RESERVE = 0.1;
 /** So many rows at once are one instant: reading them one lane at a time saves most of it. */
 const LARGE = 64;
 
@@ -56,7 +54,8 @@ export type { Taken };
 
 export class Desk {
   readonly name: string;
-  readonly gateway: Gateway;
+  /** What goes from now on goes through it. */
+  gateway: Gateway;
   readonly pacer: Pacer;
   readonly slots: Slots;
   readonly health: AccountHealth;
@@ -71,7 +70,6 @@ export class Desk {
   readonly #parts: DeskParts;
   readonly #permits: Permits;
   readonly #lanes = new Map<string, Lane>();
-  /** What stands in the line. */
   readonly #fairness: Fairness<LaneStrand>;
   /** Lanes that keep rows which could not go, whatever the reason; looked through when time or news comes. */
   readonly #aside = new Set<Lane>();
@@ -86,7 +84,11 @@ export class Desk {
     this.health = parts.health;
     this.nest = parts.nest ?? null;
     this.#permits = new Permits(this);
-    this.#fairness = new Fairness(parts.reserve ?? RESERVE);
+    this.#fairness = new Fairness(parts.reserve);
+  }
+
+  set reserve(share: number) {
+    this.#fairness.reserve = share;
   }
 
   get lanes(): Iterable<Lane> {

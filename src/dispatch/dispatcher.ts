@@ -7,17 +7,22 @@
  * disk; a lock held by another program, or a full disk, delays a step and loses nothing. Nothing is held
  * across an await.
  */
+import type { GateChange } from '../core/health.ts';
 import { isFull } from '../spool/open.ts';
 import type { Watcher } from '../spool/watcher.ts';
 import { Alarm } from './alarm.ts';
 import { Courier } from './courier.ts';
+import type { Desk } from './desk.ts';
 import { FullDisk } from './full-disk.ts';
 import type { Inbox } from './inbox.ts';
+import type { AccountLimits } from './outcomes.ts';
 import { Probes, type AskBalance } from './probes.ts';
-import { Step, type StepParts } from './step.ts';
+import { Step, type Change, type StepParts } from './step.ts';
 
 /** A step that found the spool locked tries again after this long. */
 const BUSY_WAIT_MS = 3;
+/** How often the last one does. */
+const LEAVES_MAX = 50;
 /** A step that found the disk full does so after this. */
 const FULL_WAIT_MS = 1_000;
 
@@ -34,6 +39,8 @@ export class Dispatcher {
   readonly #probes: Probes;
   readonly #alarm: Alarm;
   readonly #fullDisk: FullDisk;
+  /** Desks that are not asked any more, until what they have out is answered. */
+  readonly #retiring = new Set<Desk>();
   #watcher: Watcher | null = null;
   #isScheduled = false;
   #isDraining = false;
@@ -73,6 +80,37 @@ export class Dispatcher {
   /** The application was told so far; written with the next step. */
   saveCursor(seq: number): void {
     this.#step.saveCursor(seq);
+  }
+
+  /** A new configuration is in force from now on; `change` writes what it brings, with the next step. */
+  reconfigured(change: Change): void {
+    this.#step.reconfigured(change);
+    this.kick();
+  }
+
+  /** Other limits hold for a desk. */
+  configure(desk: Desk, limits: AccountLimits): void {
+    this.#step.outcomes.configure(desk, limits);
+  }
+
+  /** A gate was opened from outside. */
+  gateChanged(desk: Desk, change: GateChange): void {
+    this.#step.outcomes.changed(desk, [change], this.#parts.clock.now());
+  }
+
+  /** The desk is not asked any more: what has not left goes back. `change` is written once what has left is
+   *  answered. */
+  retire(desk: Desk, change: Change): void {
+    this.#courier.takeBack(desk, null);
+    this.#retiring.add(desk);
+    desk.slots
+      .onIdle()
+      .then(async () => {
+        this.#retiring.delete(desk);
+        this.reconfigured(change);
+        await desk.stop();
+      })
+      .catch(this.#parts.onFatal);
   }
 
   /** Requests that are out. */
@@ -121,6 +159,19 @@ export class Dispatcher {
     this.#courier.abandon();
     await this.#settled(limitMs);
     this.#stop();
+    await this.#leave();
+    for (const desk of this.#retiring) await desk.stop();
+  }
+
+  /* What cannot be noted is no loss: the next start writes a few lines again. */
+  async #leave(): Promise<void> {
+    try {
+      for (let tries = 1; tries <= LEAVES_MAX && this.#step.leave() === 'busy'; tries += 1) {
+        await pause(BUSY_WAIT_MS);
+      }
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
   }
 
   #stop(): void {

@@ -13,6 +13,9 @@ import { Ladder, type MayGo, type Waiting } from './ladder.ts';
 
 export type { MayGo, Waiting } from './ladder.ts';
 
+/** Of an account's permits, for lower priorities. */
+const RESERVE = 0.1;
+
 export class Fairness<W extends Waiting> {
   readonly #firsts: Ladder<W>;
   readonly #retries: Ladder<W>;
@@ -22,9 +25,14 @@ export class Fairness<W extends Waiting> {
   #isRetry = false;
 
   /** `reserve`: the share of permits for lower priorities than the highest that waits, 0 to 0.5. */
-  constructor(reserve: number) {
+  constructor(reserve = RESERVE) {
     this.#firsts = new Ladder(reserve);
     this.#retries = new Ladder(reserve);
+  }
+
+  set reserve(share: number) {
+    this.#firsts.reserve = share;
+    this.#retries.reserve = share;
   }
 
   get isEmpty(): boolean {

@@ -10,7 +10,7 @@ import type { Receipt } from '../core/receipt.ts';
 import type { Match } from '../spool/receipts.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Reconciler } from './reconciler.ts';
-import type { Work } from './work.ts';
+import type { Rules, Work } from './work.ts';
 
 /** Receipts written in one step. */
 const BATCH = 128;
@@ -45,11 +45,7 @@ export interface InboxParts {
   readonly spool: Spool;
   readonly reconciler: Reconciler;
   readonly clock: Clock;
-  /** Account → its API key. */
-  readonly apiKeys: ReadonlyMap<string, string>;
-  readonly defaultAccount: string | null;
-  /** Receipts over HTTP are signed. */
-  readonly isSigned: boolean;
+  readonly rules: Pick<Rules, 'receipts' | 'defaultAccount'>;
   readonly onIgnored: (reason: IgnoredReason) => void;
   /** There is something to write. */
   readonly kick: () => void;
@@ -57,7 +53,6 @@ export interface InboxParts {
 
 export class Inbox {
   readonly #parts: InboxParts;
-  readonly #ours: ReadonlySet<string>;
   #waiting: Waiting[] = [];
   /** What the gateway's reports said; nobody would bring it again. */
   #reports: Receipt[] = [];
@@ -76,7 +71,6 @@ export class Inbox {
 
   constructor(parts: InboxParts) {
     this.#parts = parts;
-    this.#ours = new Set(parts.apiKeys.values());
     this.#unmatched = parts.spool.receipts.countUnmatched();
   }
 
@@ -146,7 +140,7 @@ export class Inbox {
   }
 
   #store(receipt: Receipt, seen: Seen): boolean {
-    const match = this.#match(receipt, this.#parts.isSigned);
+    const match = this.#match(receipt, this.#isSigned);
     if (typeof match === 'string') return this.#keepUnmatched(receipt, match);
     this.#keep(receipt, match, seen);
     return true;
@@ -179,7 +173,7 @@ export class Inbox {
     /* A stranger may have sent it: a hundred thousand of them must not fill the disk. */
     const raw = receipt.raw.slice(0, UNMATCHED_RAW_MAX);
     const { gatewayId, recipient } = receipt;
-    const isNamed = this.#parts.isSigned || recipient !== null;
+    const isNamed = this.#isSigned || recipient !== null;
     const mayJoin = reason === 'unmatched' && isNamed && this.#mayLookUp(receipt, false);
     const id = spool.receipts.keep({ ...receipt, raw }, null, mayJoin);
     this.#unmatched += 1;
@@ -201,16 +195,21 @@ export class Inbox {
 
   /* The index that this needs is not made for a stranger. */
   #mayLookUp({ apiKey }: Receipt, isTrusted: boolean): boolean {
-    return isTrusted || this.#parts.isSigned || (apiKey !== null && this.#ours.has(apiKey));
+    if (isTrusted || this.#isSigned) return true;
+    return apiKey !== null && [...this.#parts.rules.receipts.apiKeys.values()].includes(apiKey);
+  }
+
+  get #isSigned(): boolean {
+    return this.#parts.rules.receipts.isSigned;
   }
 
   #misfit(receipt: Receipt, match: Match, mustName: boolean): IgnoredReason | null {
-    const { apiKeys, defaultAccount } = this.#parts;
+    const { receipts, defaultAccount } = this.#parts.rules;
     const digits = match.recipient.replace(/^\+/, '');
     if (receipt.recipient === null ? mustName : receipt.recipient !== digits) {
       return 'other-recipient';
     }
-    const key = apiKeys.get(match.account ?? defaultAccount ?? '');
+    const key = receipts.apiKeys.get(match.account ?? defaultAccount ?? '');
     const isOther = receipt.apiKey !== null && key !== undefined && receipt.apiKey !== key;
     return isOther ? 'other-account' : null;
   }

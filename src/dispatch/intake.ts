@@ -58,6 +58,13 @@ export class Intake {
     this.#mustScan = true;
   }
 
+  /** Accounts came or went: whoever is unknown from now on is spoken of again. */
+  reconfigured(): void {
+    this.#mustScan = true;
+    this.#scannedAt = -Infinity;
+    for (const name of this.#warned) if (this.#desks.has(name)) this.#warned.delete(name);
+  }
+
   /** Somebody committed: offers rows that are new. */
   readNews(work: Work): void {
     if (this.#mustScan) return;

@@ -206,10 +206,15 @@ export class Janitor {
     return 'done';
   }
 
+  /* Null = the rules in force ask nobody. */
+  get #lookups(): Lookups | null {
+    return this.#rules.settle.lookAfterMs === null ? null : this.#parts.lookups;
+  }
+
   /* Null = there is nothing more to ask. */
   #askForParts(row: DueRow, now: number): number | null {
     const account = row.account ?? this.#rules.defaultAccount;
-    const { lookups } = this.#parts;
+    const lookups = this.#lookups;
     if (lookups === null || account === null) return null;
     if (!this.#rules.settle.receipts.expect) return null;
     const gatewayIds = this.#spool.ledgers.gatewayIds(row.id);
@@ -220,7 +225,7 @@ export class Janitor {
   /* Null = there is nothing more to ask. */
   #askForAttempt(row: DueRow, now: number): number | null {
     const account = row.account ?? this.#rules.defaultAccount;
-    const { lookups } = this.#parts;
+    const lookups = this.#lookups;
     const beganAt = this.#spool.ledgers.unansweredSince(row.id);
     if (lookups === null || account === null || beganAt === null) return null;
     const { id, recipient, updatedAt: since } = row;

@@ -108,7 +108,8 @@ class Level<W extends Waiting> {
 }
 
 export class Ladder<W extends Waiting> {
-  readonly #reserve: number;
+  /** The share of permits for lower priorities than the highest that waits, 0 to 0.5. */
+  reserve: number;
   readonly #lowest = new Level<W>();
   /** The highest priority first. */
   readonly #levels = [...Array.from({ length: LEVELS_BELOW }, () => new Level<W>()), this.#lowest];
@@ -119,9 +120,8 @@ export class Ladder<W extends Waiting> {
   #isBelowWaiting = false;
   #isBelow = false;
 
-  /** `reserve`: the share of permits for lower priorities than the highest that waits, 0 to 0.5. */
   constructor(reserve: number) {
-    this.#reserve = reserve;
+    this.reserve = reserve;
   }
 
   get isEmpty(): boolean {
@@ -137,7 +137,7 @@ export class Ladder<W extends Waiting> {
   /** What the next permit is for; null = nothing that may go. It stays in. */
   next(mayGo: MayGo<W>): W | null {
     if (!this.#mayHold) return null;
-    const isDue = isOwed(this.#owed, this.#reserve);
+    const isDue = isOwed(this.#owed, this.reserve);
     let top: W | null = null;
     let below: W | null = null;
     for (const level of this.#levels) {
@@ -145,7 +145,7 @@ export class Ladder<W extends Waiting> {
       if (one === null) continue;
       if (top === null) top = one;
       else if (below === null || level.servedAt < this.#levelOf(below).servedAt) below = one;
-      if (this.#reserve === 0 || (below !== null && !isDue)) break;
+      if (this.reserve === 0 || (below !== null && !isDue)) break;
     }
     this.#mayHold = top !== null;
     this.#isBelowWaiting = below !== null;
@@ -158,12 +158,12 @@ export class Ladder<W extends Waiting> {
     const level = this.#levelOf(one);
     level.servedAt = this.#permits += 1;
     level.served(one.campaign);
-    if (this.#isBelowWaiting) this.#owed = owedAfter(this.#owed, this.#reserve, this.#isBelow);
+    if (this.#isBelowWaiting) this.#owed = owedAfter(this.#owed, this.reserve, this.#isBelow);
   }
 
   /** How many of `permits` would go to what `next` gave, about, if it can have so many in a run; at least 1. */
   shareOf(one: W, permits: number, run: number): number {
-    const given = permits * (this.#isBelow ? this.#reserve : 1);
+    const given = permits * (this.#isBelow ? this.reserve : 1);
     return Math.ceil(this.#levelOf(one).shareOf(one.campaign, given, run));
   }
 

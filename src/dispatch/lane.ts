@@ -35,7 +35,7 @@ export class Lane {
   /** The sender's name; '' = messages without a sender on an account that has none. */
   readonly sender: string;
   /** How long rows without a deadline of their own may be sent. */
-  readonly validityMs: number;
+  validityMs: number;
   /** Null = the sender has no limit of its own, as far as is known. */
   pacer: Pacer | null;
   /** When the latest message that was accepted left (monotonic ms); null = none was yet. */

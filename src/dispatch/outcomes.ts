@@ -32,7 +32,7 @@ export interface OutcomesParts {
 
 export class Outcomes {
   readonly #parts: OutcomesParts;
-  readonly #pressures = new Map<string, Pressure>();
+  readonly #pressures = new WeakMap<Desk, Pressure>();
   readonly #prices = new Map<string, number>();
 
   constructor(parts: OutcomesParts) {
@@ -95,6 +95,11 @@ export class Outcomes {
     this.#push(claim, { settlement, end, parts: [], gatewayMs });
   }
 
+  /** Other limits are configured for the desk; what was learned under them stays learned. */
+  configure(desk: Desk, limits: AccountLimits): void {
+    this.#pressure(desk).configure(limits, this.#parts.clock.monotonicMs());
+  }
+
   /** Gates that changed: their rows, and a line where there is news. */
   changed(desk: Desk, changes: readonly GateChange[], now: number): void {
     const { pending } = this.#parts;
@@ -128,13 +133,17 @@ export class Outcomes {
   }
 
   #pressure(desk: Desk): Pressure {
-    const known = this.#pressures.get(desk.name);
+    const known = this.#pressures.get(desk);
     if (known !== undefined) return known;
     const { pending, limits, rules } = this.#parts;
-    const { waitMaxMs } = rules;
     const own = limits.get(desk.name) ?? null;
-    const pressure = new Pressure({ desk, limits: own, pending, waitMaxMs });
-    this.#pressures.set(desk.name, pressure);
+    const pressure = new Pressure({
+      ...{ desk, limits: own, pending },
+      get waitMaxMs() {
+        return rules.waitMaxMs;
+      },
+    });
+    this.#pressures.set(desk, pressure);
     return pressure;
   }
 }

@@ -81,6 +81,7 @@ export class Pressure {
   readonly #senders: SenderPressure;
   readonly #crowding: Crowding;
   readonly #drift: Drift;
+  #limits: AccountLimits | null;
   /** The limit the gateway's text named, and when (monotonic ms). */
   #named: { readonly limit: number; readonly atMs: number } | null = null;
   /** While the windows are aimed at: how many were answered and refused, of late. */
@@ -88,9 +89,10 @@ export class Pressure {
   #distrustUntil = -Infinity;
 
   constructor(parts: PressureParts) {
-    const { desk, limits, pending, waitMaxMs } = parts;
+    const { desk, limits, pending } = parts;
     this.#parts = parts;
     this.#desk = desk;
+    this.#limits = limits;
     const rate = Math.round(limitOf(desk.pacer.rate) * 1e6) / 1e6;
     const ceiling = Math.max(limits?.ceiling ?? limits?.configuredRate ?? rate, rate);
     this.#learner = new Learner({ ceiling, rate, guard: ACCOUNT_GUARD, plateauMs: PLATEAU_MS });
@@ -100,7 +102,9 @@ export class Pressure {
     this.#senders = new SenderPressure({
       desk,
       pending,
-      waitMaxMs,
+      get waitMaxMs() {
+        return parts.waitMaxMs;
+      },
       ceiling: () => this.#learner.ceiling,
     });
   }
@@ -108,6 +112,20 @@ export class Pressure {
   /** What is available to this account (requests per second), as far as is known. */
   get rate(): number {
     return this.#learner.rate;
+  }
+
+  /**
+   * Other limits from now on. What was learned below the ceiling stays; where nothing had been cut, the rate
+   * is the new ceiling at once. Requests that the gateway made fewer grow back to the new number.
+   */
+  configure(limits: AccountLimits, nowMs: number): void {
+    this.#limits = limits;
+    const said = limits.ceiling ?? limits.configuredRate ?? this.#learner.ceiling;
+    this.#learner.setCeiling(Math.min(said, this.#named?.limit ?? Infinity));
+    this.#drift.tell(this.#learner.rate, nowMs);
+    this.#crowding.configure(limits.concurrency);
+    this.#desk.pacer.setRate(paceOf(this.#learner.rate));
+    this.#senders.configure();
   }
 
   /** A request came to its end. */
@@ -132,7 +150,7 @@ export class Pressure {
     const isNarrow = acts.some((act) => act.kind === 'narrow');
     const { account = 1 } = this.#desk.nest?.costsOf(claim, claim.sender) ?? {};
     if (isJudged && !isNarrow) this.#learner.accepted(sentAtMs, nowMs, account);
-    const { configuredRate = null } = this.#parts.limits ?? {};
+    const { configuredRate = null } = this.#limits ?? {};
     if (this.#named === null || configuredRate === null) return;
     if (nowMs - this.#named.atMs < NAMED_FOR_MS) return;
     this.#named = null;
@@ -167,7 +185,7 @@ export class Pressure {
     const isNews = limit !== this.#named?.limit;
     this.#named = { limit, atMs: nowMs };
     if (!isNews) return;
-    const configured = this.#parts.limits?.configuredRate ?? null;
+    const configured = this.#limits?.configuredRate ?? null;
     this.#learner.setCeiling(Math.min(configured ?? Infinity, limit));
     this.#drift.tell(this.#learner.rate, nowMs);
     this.#write(now, limit);
@@ -220,14 +238,14 @@ export class Pressure {
     }
     const since = this.#drift.isWorthSaying(rate, nowMs);
     if (since === null) return;
-    const configured = this.#parts.limits?.configuredRate ?? ceiling;
+    const configured = this.#limits?.configuredRate ?? ceiling;
     const sinceAt = now - (nowMs - since) / 1000;
     const facts = { at: now, configured, limit: rounded(rate), sinceAt };
     this.#parts.pending.entries.push(limitLearned(this.#desk.name, facts));
   }
 
   #write(now: number, learnedRate: number | null): void {
-    const configuredRate = this.#parts.limits?.configuredRate ?? null;
+    const configuredRate = this.#limits?.configuredRate ?? null;
     const { rates } = this.#parts.pending;
     rates.push({ account: this.#desk.name, sender: null, configuredRate, learnedRate, now });
   }

@@ -31,6 +31,10 @@ export interface ReceiptRules {
   readonly resend: ResendPolicy | null;
   /** A recipient that can never be reached is suppressed by itself. */
   readonly suppressAutomatically: boolean;
+  /** Account → its API key. */
+  readonly apiKeys: ReadonlyMap<string, string>;
+  /** Receipts over HTTP are signed. */
+  readonly isSigned: boolean;
 }
 
 export class Reconciler {

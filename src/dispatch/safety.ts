@@ -7,6 +7,7 @@
 import { ACTIVE, type GateState } from '../core/gate.ts';
 import { AccountHealth } from '../core/health.ts';
 import { Budget, type SpendRules } from '../core/safety.ts';
+import { fetchBalance } from '../gateway/account-api.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { GateRow } from '../spool/gates.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -19,11 +20,18 @@ export function guarded(
   rules: SpendRules,
   now: () => number,
 ): Pick<DeskParts, 'gateway' | 'health'> {
-  if (rules.spendPerDay === null && rules.minBalance === null) {
-    return { gateway, health: new AccountHealth() };
-  }
-  const budget = new Budget(rules);
-  return { gateway: new WatchedGateway(gateway, budget, now), health: new AccountHealth(budget) };
+  const budget = budgetOf(rules);
+  return { gateway: watched(gateway, budget, now), health: new AccountHealth(budget) };
+}
+
+/** Null = nobody asks what an account costs. */
+export function budgetOf(rules: SpendRules): Budget | null {
+  return rules.spendPerDay === null && rules.minBalance === null ? null : new Budget(rules);
+}
+
+/** The gateway, whose answers tell the budget what they cost. */
+export function watched(gateway: Gateway, budget: Budget | null, now: () => number): Gateway {
+  return budget === null ? gateway : new WatchedGateway(gateway, budget, now);
 }
 
 class WatchedGateway implements Gateway {
@@ -50,25 +58,39 @@ class WatchedGateway implements Gateway {
 }
 
 /** What an account that was asked has left (EUR), as an answer to whoever may try it again. */
-export function balanceAnswer(euros: number, health: AccountHealth | undefined): BalanceAnswer {
+function balanceAnswer(euros: number, health: AccountHealth | undefined): BalanceAnswer {
   const gate = health?.gate() ?? ACTIVE;
   const isEnough =
     gate.kind !== 'suspended' || health?.budget?.isEnough(gate.reason, euros) !== false;
   return isEnough ? { kind: 'balance', euros } : { kind: 'refused' };
 }
 
+/** Asks an account, as whoever may try it again wants to know. */
+export async function askBalance(
+  account: Parameters<typeof fetchBalance>[0],
+  health: AccountHealth | undefined,
+): Promise<BalanceAnswer> {
+  const balance = await fetchBalance(account);
+  if (balance.ok) return balanceAnswer(balance.balance, health);
+  const isNo = balance.reason === 'wrong-credentials' || balance.reason === 'unreachable';
+  return { kind: isNo ? 'refused' : 'unknown' };
+}
+
 /** What was suspended or paused before a restart still is, and what was spent is spent. */
 export function recall(spool: Spool, desks: ReadonlyMap<string, Desk>, now: number): void {
-  for (const { name, health } of desks.values()) {
-    const { budget } = health;
-    if (budget === null) continue;
-    const since = budget.dayOf(now);
-    const spent = spool.recent.spentSince(name, since);
-    budget.recall({ spent, isLifted: spool.recent.isLiftedSince(name, since) }, now);
-  }
+  for (const desk of desks.values()) recallSpent(spool, desk, now);
   for (const row of spool.gates.all()) {
     desks.get(row.account)?.health.restore(row.sender, gateOf(row));
   }
+}
+
+/** What the account has cost today is counted on. */
+export function recallSpent(spool: Spool, { name, health }: Desk, now: number): void {
+  const { budget } = health;
+  if (budget === null) return;
+  const since = budget.dayOf(now);
+  const spent = spool.recent.spentSince(name, since);
+  budget.recall({ spent, isLifted: spool.recent.isLiftedSince(name, since) }, now);
 }
 
 function gateOf(row: GateRow): GateState {

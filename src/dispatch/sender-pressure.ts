@@ -33,7 +33,7 @@ export interface SenderPressureParts {
 interface Known {
   readonly learner: Learner;
   readonly drift: Drift;
-  readonly configuredRate: number | null;
+  configuredRate: number | null;
 }
 
 export class SenderPressure {
@@ -61,6 +61,26 @@ export class SenderPressure {
     if (!isNews) return;
     const facts = { at: now, waitMs: wait, reason: 'throttled' };
     pending.entries.push(throttled(desk.name, claim.sender, facts));
+  }
+
+  /** Other rates are configured: they are the most that is learned from now on. */
+  configure(): void {
+    const { desk, ceiling } = this.#parts;
+    for (const lane of desk.lanes) {
+      const configuredRate = desk.senderRate(lane.sender);
+      const known = this.#known.get(lane);
+      if (known !== undefined) {
+        const { learner } = known;
+        known.configuredRate = configuredRate;
+        learner.setCeiling(Math.min(configuredRate ?? Infinity, ceiling()));
+        lane.learnedRate = learner.rate < learner.ceiling ? learner.rate : null;
+      }
+      const rate = Math.min(configuredRate ?? Infinity, lane.learnedRate ?? Infinity);
+      /* One that is given up has no timer: it asks for a few permits more and is forgotten. */
+      if (rate === Infinity) lane.pacer = null;
+      else if (lane.pacer === null) desk.limitLane(lane, rate);
+      else lane.pacer.setRate(senderPaceOf(rate));
+    }
   }
 
   /** A message of the sender went through. */

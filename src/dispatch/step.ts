@@ -34,7 +34,7 @@ export interface StepParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: StatusLog;
-  readonly receipts: Pick<InboxParts, 'apiKeys' | 'isSigned' | 'onIgnored'> & {
+  readonly receipts: Pick<InboxParts, 'onIgnored'> & {
     /** Null = the gateway's reports are not asked. */
     readonly lookups: Lookups | null;
     /** Since when receipts can reach us (Unix seconds); Infinity = they cannot yet. */
@@ -45,6 +45,9 @@ export interface StepParts {
   /** What the start found out: written with the first step. */
   readonly opening: readonly Entry[];
 }
+
+/** Writes what a new configuration brings; runs again after a roll-back. */
+export type Change = (work: Work) => void;
 
 /** What a step cannot do by itself. */
 export interface StepHooks {
@@ -70,6 +73,8 @@ export class Step {
   readonly #nests: Nests;
   readonly #writer: Writer;
   #hasNews = false;
+  /** What a new configuration has to write; kept until it is on disk. */
+  #changes: readonly Change[] = [];
   /** How far the application was told; null = as the spool has it. */
   #cursor: number | null = null;
 
@@ -91,10 +96,9 @@ export class Step {
     const isCancelAsked = (id: number): boolean => this.#operator.isCancelAsked(id);
     this.outcomes = new Outcomes({ ...parts, pending, isCancelAsked });
     this.#reconciler = reconciler;
-    const { defaultAccount } = rules;
     this.inbox = new Inbox({
       ...receipts,
-      ...{ spool, clock, reconciler, defaultAccount },
+      ...{ spool, clock, reconciler, rules },
       kick: hooks.kick,
     });
     const { lookups, since: receiptsSince } = receipts;
@@ -117,7 +121,8 @@ export class Step {
 
   /** Whether everything that was decided is on disk. */
   get isClean(): boolean {
-    return isEmpty(this.#pending) && this.inbox.size === 0 && this.#cursor === null;
+    const isTold = this.#cursor === null && this.#changes.length === 0;
+    return isEmpty(this.#pending) && this.inbox.size === 0 && isTold;
   }
 
   /** An operator's request is being worked through, or more wait: another step is needed. */
@@ -128,6 +133,12 @@ export class Step {
   /** The application was told so far. */
   saveCursor(seq: number): void {
     this.#cursor = seq;
+  }
+
+  /** A new configuration is in force: everything is looked at again, and this is written in the next step. */
+  reconfigured(change: Change): void {
+    this.#changes = [...this.#changes, change];
+    this.intake.reconfigured();
   }
 
   /** Somebody else committed. */
@@ -164,6 +175,11 @@ export class Step {
     return done.claims;
   }
 
+  /** Notes how far the log has come; 'busy' = another program holds the lock. */
+  leave(): unknown {
+    return this.#writer.leave();
+  }
+
   /** The step was rolled back: whatever was read in it is read again. */
   distrust(): void {
     this.#nests.rolledBack();
@@ -181,6 +197,7 @@ export class Step {
   }
 
   #work(work: Work, mayClaim: boolean): Claims {
+    for (const change of this.#changes) change(work);
     if (this.#cursor !== null) this.#spool.events.saveCursor(this.#cursor);
     this.intake.takeBack(this.#pending.ended, work);
     if (this.#hasNews) {
@@ -203,6 +220,7 @@ export class Step {
   }
 
   #committed(): void {
+    this.#changes = [];
     this.#cursor = null;
     this.#nests.committed();
     this.#operator.committed();

@@ -3,7 +3,8 @@
  * events of both, the commit, and then the log.
  *
  * Always holds: what was decided stays in memory until it is on disk; what is decided while a transaction
- * runs belongs to the next one; no line is logged before its event is committed.
+ * runs belongs to the next one; no line is logged before its event is committed. How far the log has come is
+ * committed with the step after its lines: what a kill cuts off is written at the next start.
  */
 import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
@@ -27,6 +28,8 @@ export interface WriterParts {
 
 export class Writer {
   readonly #parts: WriterParts;
+  /** The last row of `events` that is in the log, as far as the spool does not know it yet; null = it does. */
+  #loggedSeq: number | null = null;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -42,16 +45,29 @@ export class Writer {
     const result = spool.transaction(() => {
       this.#writeDecided(work);
       const done = body(work);
-      if (entries.length > 0) firstSeq = spool.events.append(entries);
+      if (entries.length > 0) {
+        firstSeq = spool.events.append(entries);
+        this.#noteLogged();
+      }
       return done;
     });
     if (result === 'busy') return result;
     drop(pending, size);
     if (entries.length > 0) {
       log.committed(entries, firstSeq);
+      this.#loggedSeq = log.isWritten ? firstSeq + entries.length - 1 : null;
       onEvents();
     }
     return result;
+  }
+
+  /** The last transaction: the next start then has no line to write again. */
+  leave(): unknown {
+    return this.#parts.spool.transaction(() => this.#noteLogged());
+  }
+
+  #noteLogged(): void {
+    if (this.#loggedSeq !== null) this.#parts.spool.unlogged.save(this.#loggedSeq);
   }
 
   #writeDecided(work: Work): void {

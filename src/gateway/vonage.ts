@@ -34,46 +34,41 @@ export interface VonageOptions {
 type Done = (observation: Observation) => void;
 
 export class VonageGateway implements Gateway {
-  readonly #pool: Pool;
-  readonly #path: string;
-  readonly #headers: readonly string[];
-  readonly #signer: Signer | null;
-  readonly #timeoutMs: number;
+  #way: Way;
+  /** Pools that nothing more is sent through, until what is open on them has ended. */
+  readonly #leaving = new Set<Pool>();
   readonly #now: () => number;
   readonly #open = new Set<Exchange>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(options: VonageOptions) {
-    const { origin, pathname } = new URL(options.baseUrl);
-    this.#path = `${pathname.replace(/\/$/, '')}/sms/json`;
-    this.#signer = options.signature && { apiKey: options.apiKey, ...options.signature };
-    this.#headers = headersOf(options);
-    this.#timeoutMs = options.timeoutMs;
     this.#now = options.now;
-    this.#pool = new Pool(origin, {
-      connections: options.concurrency,
-      pipelining: 1,
-      maxResponseSize: BODY_MAX,
-      headersTimeout: options.timeoutMs,
-      bodyTimeout: options.timeoutMs,
-      connect: { timeout: Math.min(options.timeoutMs, CONNECT_MAX_MS) },
-    });
+    this.#way = wayOf(options);
     this.#sweep = setInterval(() => this.#breakOffLate(), SWEEP_MS);
     this.#sweep.unref();
   }
 
+  /** From the next request on; what is open ends as it began. */
+  adopt(options: Omit<VonageOptions, 'now'>): void {
+    const { pool } = this.#way;
+    this.#way = wayOf(options);
+    this.#leaving.add(pool);
+    pool.close(() => this.#leaving.delete(pool));
+  }
+
   send(claim: Claim, ttlMs: number, done: Done): void {
-    const exchange = new Exchange(this.#now, performance.now() + this.#timeoutMs, (observation) => {
+    const { pool, path, headers, signer, timeoutMs } = this.#way;
+    const exchange = new Exchange(this.#now, performance.now() + timeoutMs, (observation) => {
       this.#open.delete(exchange);
       done(observation);
     });
     this.#open.add(exchange);
-    this.#pool.dispatch(
+    pool.dispatch(
       {
-        path: this.#path,
+        path,
         method: 'POST',
-        headers: this.#headers as string[],
-        body: encodeForm(fieldsOf(claim, ttlMs), this.#signer, this.#now()),
+        headers: headers as string[],
+        body: encodeForm(fieldsOf(claim, ttlMs), signer, this.#now()),
       },
       exchange,
     );
@@ -81,20 +76,44 @@ export class VonageGateway implements Gateway {
 
   async close(): Promise<void> {
     clearInterval(this.#sweep);
-    await this.#pool.destroy();
+    await Promise.all([this.#way.pool, ...this.#leaving].map((pool) => pool.destroy()));
   }
 
   /* headersTimeout and bodyTimeout start anew with every byte; this one does not. */
   #breakOffLate(): void {
     const now = performance.now();
     for (const exchange of this.#open) {
-      if (exchange.endsAt > now) return;
-      exchange.breakOff();
+      if (exchange.endsAt <= now) exchange.breakOff();
     }
   }
 }
 
-function headersOf(options: VonageOptions): readonly string[] {
+/** How requests go: to whom, as whom, and how long they may take. */
+interface Way {
+  readonly pool: Pool;
+  readonly path: string;
+  readonly headers: readonly string[];
+  readonly signer: Signer | null;
+  readonly timeoutMs: number;
+}
+
+function wayOf(options: Omit<VonageOptions, 'now'>): Way {
+  const { apiKey, signature, timeoutMs } = options;
+  const { origin, pathname } = new URL(options.baseUrl);
+  const pool = new Pool(origin, {
+    connections: options.concurrency,
+    pipelining: 1,
+    maxResponseSize: BODY_MAX,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connect: { timeout: Math.min(timeoutMs, CONNECT_MAX_MS) },
+  });
+  const path = `${pathname.replace(/\/$/, '')}/sms/json`;
+  const signer = signature && { apiKey, ...signature };
+  return { pool, path, headers: headersOf(options), signer, timeoutMs };
+}
+
+function headersOf(options: Omit<VonageOptions, 'now'>): readonly string[] {
   const headers = [
     'content-type',
     'application/x-www-form-urlencoded',

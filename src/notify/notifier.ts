@@ -34,12 +34,15 @@ export interface Trouble {
   readonly detail: string;
 }
 
-export interface NotifierParts {
+export interface NotifierTarget {
   readonly url: string;
   /** `whsec_` and base64, or any text. */
   readonly secret: string;
   /** For one whole request. */
   readonly timeoutMs: number;
+}
+
+export interface NotifierParts extends NotifierTarget {
   readonly clock: Clock;
   /** Committed events with a `seq` above `after`, oldest first. Never called inside a transaction. */
   readonly read: (after: number, limit: number) => readonly CommittedEvent[];
@@ -57,7 +60,8 @@ export interface NotifierParts {
 
 export class Notifier implements AsyncDisposable {
   readonly #parts: NotifierParts;
-  readonly #key: Buffer;
+  #key: Buffer;
+  #target: NotifierTarget;
   readonly #running: Promise<void>;
   #cursor: number;
   /** What is being posted until it is taken; null = to be read. */
@@ -77,8 +81,17 @@ export class Notifier implements AsyncDisposable {
   constructor(parts: NotifierParts) {
     this.#parts = parts;
     this.#key = keyOf(parts.secret);
+    this.#target = parts;
     this.#cursor = parts.cursor;
     this.#running = this.#run();
+  }
+
+  /** From the next request on; what waits after a failure is tried at once. */
+  adopt(target: NotifierTarget): void {
+    this.#target = target;
+    this.#key = keyOf(target.secret);
+    this.#notBeforeMs = -Infinity;
+    this.wake();
   }
 
   /** Something was committed. Costs nothing while a request is open or a retry waits for its time. */
@@ -154,7 +167,8 @@ export class Notifier implements AsyncDisposable {
   }
 
   async #post(batch: Batch): Promise<Outcome> {
-    const { url, timeoutMs, clock } = this.#parts;
+    const { clock } = this.#parts;
+    const { url, timeoutMs } = this.#target;
     const headers = signedHeaders(this.#key, batch, clock.now());
     const open = new AbortController();
     this.#open = open;

@@ -87,7 +87,8 @@ const ELSEWHERE = '/';
 export class ReceiptListener implements AsyncDisposable {
   readonly #options: ListenerOptions;
   readonly #limits: ListenerLimits;
-  readonly #path: string;
+  #path: string;
+  #signature: Signature;
   readonly #app: FastifyInstance;
   /** Connections on which a request began that may be a receipt. */
   readonly #used = new WeakSet<Socket>();
@@ -101,6 +102,7 @@ export class ReceiptListener implements AsyncDisposable {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#path = plain(options.path);
+    this.#signature = options.signature;
     this.#app = this.#make();
   }
 
@@ -114,6 +116,12 @@ export class ReceiptListener implements AsyncDisposable {
     server.on('drop', () => void listener.#refuse('busy'));
     server.on('error', (error) => void listener.#refuse('failed', error));
     return listener;
+  }
+
+  /** From the next request on. */
+  adopt({ path, signature }: Pick<ListenerOptions, 'path' | 'signature'>): void {
+    this.#path = plain(path);
+    this.#signature = signature;
   }
 
   /** As "127.0.0.1:8026". */
@@ -194,7 +202,7 @@ export class ReceiptListener implements AsyncDisposable {
       body: body instanceof Buffer ? body : null,
       receivedAt: this.#options.now(),
     };
-    const receipt = admit(push, this.#options.signature);
+    const receipt = admit(push, this.#signature);
     if (typeof receipt === 'string') return this.#refuse(receipt);
     this.#waiting += 1;
     try {

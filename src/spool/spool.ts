@@ -20,8 +20,13 @@ import { Recent } from './recent.ts';
 import { Settlements } from './settlements.ts';
 import { Sources } from './sources.ts';
 import { Suppressions } from './suppressions.ts';
+import { Unlogged } from './unlogged.ts';
 import { Waits } from './waits.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
+
+/** How often, and how many times, a lock is waited for where the spool is opened. */
+const WAIT_MS = 20;
+const WAITS_MAX = 250;
 
 export class Spool {
   readonly path: string;
@@ -38,6 +43,7 @@ export class Spool {
   readonly settlements: Settlements;
   readonly sources: Sources;
   readonly suppressions: Suppressions;
+  readonly unlogged: Unlogged;
   readonly waits: Waits;
   readonly #db: Database;
   readonly #begin: Statement<[]>;
@@ -61,6 +67,7 @@ export class Spool {
     this.settlements = new Settlements(db);
     this.sources = new Sources(db);
     this.suppressions = new Suppressions(db);
+    this.unlogged = new Unlogged(db);
     this.waits = new Waits(db);
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
@@ -72,9 +79,16 @@ export class Spool {
     return new Spool(openSpool(path, { create: true }), path);
   }
 
-  /** Whether opening failed only because another program holds the lock right now. */
-  static isBusy(error: unknown): boolean {
-    return isBusy(error);
+  /** The same; another program may hold the lock for a moment just then, and is waited for. */
+  static async openPatiently(path: string): Promise<Spool> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return Spool.open(path);
+      } catch (error) {
+        if (!isBusy(error) || tries >= WAITS_MAX) throw error;
+        await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+      }
+    }
   }
 
   /**

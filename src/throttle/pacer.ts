@@ -20,6 +20,9 @@ const JOBS_AHEAD = 3;
 /** With a beat the meter alone is exact; Bottleneck, whose timers come late, stays out of its way. */
 const BEAT_SLACK = 1.2;
 
+/** A rate that is raised by more than this is not waited for. */
+const MUCH_FASTER = 2;
+
 /** The wall clock was set back when it has lost so much at once. */
 const CLOCK_STEP_MS = 250;
 
@@ -96,6 +99,8 @@ export class Pacer {
     const intervalMs = this.intervalMs;
     this.#meter.set(rate, beat, this.#monotonicMs());
     if (this.intervalMs === intervalMs) return;
+    /* Jobs that wait already go by the old interval, which may be hours. */
+    if (intervalMs > MUCH_FASTER * this.intervalMs) this.#giveUpLimiter();
     this.#adopt();
     this.#stock = Math.min(this.#stock, this.#grant * JOBS_AHEAD);
     this.#ask();
@@ -112,12 +117,17 @@ export class Pacer {
     const isBack = aheadMs < this.#aheadMs - CLOCK_STEP_MS;
     this.#aheadMs = aheadMs;
     if (!isBack || this.#stopped) return;
+    this.#giveUpLimiter();
+    this.#adopt();
+    this.#ask();
+  }
+
+  /* What is granted at once by another one may be used only when the meter says so. */
+  #giveUpLimiter(): void {
     const given = this.#limiter;
     this.#limiter = new Bottleneck({ maxConcurrent: null });
     this.#leaving = Promise.all([this.#leaving, given.stop({ dropWaitingJobs: true })]);
     this.#asked = 0;
-    this.#adopt();
-    this.#ask();
   }
 
   #adopt(): void {

@@ -17,8 +17,8 @@ const STEP_MS = 1_000;
 const PLATEAU_MS = [5_000, 300_000] as const;
 
 export class Width {
-  readonly #most: number;
-  readonly #step: number;
+  #most: number;
+  #step: number;
   readonly #cohort = new Cohort();
   #size: number;
   /** The size that was refused last. */
@@ -41,6 +41,14 @@ export class Width {
 
   get most(): number {
     return this.#most;
+  }
+
+  /** So many are allowed from now on; where nothing had been refused, they are at once. */
+  setMost(most: number): void {
+    const wasOpen = this.#size >= this.#most;
+    this.#most = most;
+    this.#step = Math.ceil(most * STEP);
+    this.#size = wasOpen ? most : Math.min(this.#size, most);
   }
 
   /** A request that left at `sentAtMs` was one too many. False = its cohort has been dealt with. */

@@ -126,7 +126,10 @@ export class SimulatedDaemon {
         defaultAccount: 'main',
         defaultSenders: new Map(),
         holds: null,
-        receipts: { acceptedIsEnough: [], resend: null, suppressAutomatically: true },
+        receipts: {
+          ...{ acceptedIsEnough: [], resend: null, suppressAutomatically: true },
+          ...{ apiKeys: new Map(), isSigned: false },
+        },
         waitMaxMs: 1_800_000,
       },
       clock: time,

@@ -180,10 +180,7 @@ export function judge(db: Database, evidence: Evidence): readonly string[] {
     ...complain('open attempts are bounded', tooManyOpen(evidence)),
     ...complain('exactly what was open became uncertain', notUncertain(db, evidence)),
     ...complain('the log says what the events say', lies(db, evidence)),
-    ...complain(
-      'the log lacks no more than what was committed last before a kill',
-      silences(evidence),
-    ),
+    ...complain('the log lacks nothing of the events, over all runs', silences(db, evidence)),
   ];
 }
 
@@ -270,12 +267,19 @@ function lies(db: Database, { crashes, ending }: Evidence): readonly unknown[] {
   });
 }
 
-/* Each run goes on where the one before ended on disk; only what it committed last may be missing. */
-function silences({ crashes, ending }: Evidence): readonly unknown[] {
-  const runs = [...crashes, { lines: ending, lastSeq: Infinity }];
-  return runs.flatMap(({ lines, lastSeq }, index) => {
-    const first = (crashes[index - 1]?.lastSeq ?? 0) + 1;
+/* Each run writes what the one before committed and did not write, maybe some of its last lines again, and
+ * then goes on without a gap: in the end every event has its line. */
+function silences(db: Database, { crashes, ending }: Evidence): readonly unknown[] {
+  const last = db.prepare<[], number>('SELECT coalesce(max(seq), 0) FROM events').pluck().get();
+  const runs = [...crashes, { lines: ending, lastSeq: last ?? 0 }];
+  let logged = 0;
+  const wrong = runs.flatMap(({ lines, lastSeq }, run) => {
     const seqs = lines.flatMap(({ seq }) => seq ?? []);
-    return seqs.filter((seq, at) => seq !== first + at || seq > lastSeq);
+    const [first = logged + 1] = seqs;
+    const gaps = seqs.filter((seq, at) => seq !== first + at || seq > lastSeq);
+    const late = first > logged + 1 ? [{ run, first, logged }] : [];
+    logged = Math.max(logged, seqs.at(-1) ?? 0);
+    return [...gaps, ...late];
   });
+  return logged === last ? wrong : [...wrong, { logged, last }];
 }

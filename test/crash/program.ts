@@ -76,6 +76,10 @@ export class Program implements AsyncDisposable {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get lines(): readonly Line[] {
     return this.#lines;
   }

@@ -42,6 +42,8 @@ const LONG_TEXT = 'It comes in parts. '.repeat(20);
 export interface TrialOptions {
   readonly messages?: number;
   readonly concurrency?: number;
+  /** Requests per second. */
+  readonly rate?: number;
   readonly onUncertain?: 'resend' | 'hold';
   /** How long the gateway takes to answer. */
   readonly latencyMs?: number;
@@ -87,6 +89,7 @@ export interface Outcome {
 const DEFAULTS = {
   messages: 30,
   concurrency: CONCURRENCY,
+  rate: 10_000,
   onUncertain: 'resend',
   latencyMs: 2,
   receipts: 'none',
@@ -315,7 +318,7 @@ export class Trial implements AsyncDisposable {
   }
 
   #configText(): string {
-    const { concurrency, onUncertain, receipts } = this.#options;
+    const { concurrency, rate, onUncertain, receipts } = this.#options;
     return `
 [spool]
 path = "spool.db"
@@ -324,7 +327,7 @@ api_key = "${API_KEY}"
 api_secret = "${API_SECRET}"
 base_url = "${this.sandbox.url}"
 sender = "AcmeInc"
-rate = 10000
+rate = ${rate}
 concurrency = ${concurrency}
 [receipts]
 listen = "${this.#place.listen}"

@@ -337,7 +337,6 @@ export class Bench {
   }
 
   #makeStep(): Step {
-    const { apiKeys = new Map([['main', KEY]]), isSigned = false } = this.#options;
     const parts = {
       spool: this.#spool,
       desks: new Map([['main', this.#desk]]),
@@ -350,8 +349,6 @@ export class Bench {
         output: { write: (lines) => this.#note(lines) },
       }),
       receipts: {
-        apiKeys,
-        isSigned,
         onIgnored: (reason: IgnoredReason) => void this.ignored.push(reason),
         lookups: null,
         since: () => NOW,
@@ -369,7 +366,11 @@ export class Bench {
 
   #rules(): Rules {
     const { settle, receipts } = this.#options;
-    const none = { acceptedIsEnough: [], resend: null, suppressAutomatically: true };
+    const { apiKeys = new Map([['main', KEY]]), isSigned = false } = this.#options;
+    const none = {
+      ...{ acceptedIsEnough: [], resend: null, suppressAutomatically: true },
+      ...{ apiKeys, isSigned },
+    };
     return {
       settle: { ...POLICY, ...settle },
       overrides: new Map(),

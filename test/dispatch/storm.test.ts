@@ -90,7 +90,10 @@ class Storm {
       rules: {
         ...{ settle: POLICY, overrides: new Map(), validityMs: DAY * 1_000, holds: null },
         ...{ defaultAccount: 'main', defaultSenders: new Map(), waitMaxMs: 1_800_000 },
-        receipts: { acceptedIsEnough: [], resend: null, suppressAutomatically: true },
+        receipts: {
+          ...{ acceptedIsEnough: [], resend: null, suppressAutomatically: true },
+          ...{ apiKeys: new Map(), isSigned: false },
+        },
       },
       clock,
       random: () => (this.#chance = (this.#chance * 16_807) % 2_147_483_647) / 2_147_483_647,

@@ -1,0 +1,185 @@
+/**
+ * `log`: the status log for people, from its file, systemd's journal or the spool; what was said last, and with
+ * -f what is said from now on.
+ */
+import { existsSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseDurationMs } from '../config/durations.ts';
+import { STATES, type State } from '../core/message.ts';
+import { UsageError } from '../exit-codes.ts';
+import { instantOf, isWanted, type LogFilter, type LogLine } from '../log/line.ts';
+import { Renderer } from '../log/render.ts';
+import { fileSource, journalSource, spoolSource, type LogSource } from '../log/source.ts';
+import { campaignOf } from '../spool/history.ts';
+import { printLine } from '../terminal/print.ts';
+import { terminalWidth } from '../terminal/table.ts';
+import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
+import { configFor, openToRead, type OpenedSpool } from './opened.ts';
+import { parseId } from './show.ts';
+
+const LINES = 20;
+
+interface LogOptions {
+  readonly message?: number;
+  readonly reference?: string;
+  readonly sender?: string;
+  readonly campaign?: string;
+  readonly state?: State;
+  readonly since?: number;
+  readonly until?: number;
+  readonly lines?: number;
+  readonly follow?: true;
+  readonly file?: string;
+  readonly journal?: true;
+  readonly spool?: true;
+  readonly json?: true;
+}
+
+export function logCommand(): Command {
+  return new Command('log')
+    .summary('the status log in a form for people')
+    .description(
+      'Shows what the daemon said last, and with -f what it says from now on. Reads log.file where it is ' +
+        'there, else the events of the spool. Conditions add up.',
+    )
+    .option('-f, --follow', 'go on with what is said from now on')
+    .option(
+      '-n, --lines <n>',
+      `so many of the last lines (default ${LINES}, or all since)`,
+      parseCount,
+    )
+    .option('--message <id>', 'about this message', parseId)
+    .option('--reference <text>', 'about messages with this reference of yours')
+    .option('--sender <name>', 'about this sender')
+    .option('--campaign <name>', 'about messages of this campaign')
+    .addOption(
+      new Option('--state <state>', 'about messages that came to this state').choices(STATES),
+    )
+    .option('--since <time>', 'not earlier than this, or 10m for ten minutes ago', parseTime)
+    .option('--until <time>', 'not later than this', parseTime)
+    .addOption(new Option('--file <path>', 'read this file').conflicts(['journal', 'spool']))
+    .addOption(new Option('--journal', "read systemd's journal").conflicts(['file', 'spool']))
+    .option('--spool', 'read the events of the spool')
+    .option('--json', 'one JSON document per line')
+    .addHelpText('after', '\nExample:\n  $ sms-spoold log -f --state permanent-failure')
+    .action(log);
+}
+
+function parseCount(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('Expected a whole number.');
+  return Number(value);
+}
+
+function parseTime(value: string): number {
+  const nowMs = Date.now();
+  const agoMs = parseDurationMs(value.replace(/^-/, ''));
+  const at = agoMs === null ? parseInstant(value, nowMs) : (nowMs - agoMs) / 1000;
+  if (at === null) throw new InvalidArgumentError(`Expected ${INSTANT_FORMS}, or 10m ago as 10m.`);
+  return at;
+}
+
+async function log(options: LogOptions, command: Command): Promise<void> {
+  using opened = new Opened(command);
+  const source = sourceFor(options, command, opened);
+  const filter = filterOf(options, opened);
+  const print = printer(options);
+  for (const line of await lastOf(source, filter, limitOf(options))) await print(line);
+  if (options.follow !== true) return;
+  for await (const line of source.next()) if (isWanted(line, filter)) await print(line);
+}
+
+/* The spool is opened by whoever needs it, once. */
+class Opened implements Disposable {
+  readonly #command: Command;
+  #spool: OpenedSpool | null = null;
+
+  constructor(command: Command) {
+    this.#command = command;
+  }
+
+  get spool(): OpenedSpool {
+    this.#spool ??= openToRead(this.#command);
+    return this.#spool;
+  }
+
+  [Symbol.dispose](): void {
+    this.#spool?.[Symbol.dispose]();
+  }
+}
+
+function sourceFor(options: LogOptions, command: Command, opened: Opened): LogSource {
+  if (options.journal === true) return journalSource();
+  if (options.file !== undefined) return opening(options.file);
+  const config = configFor(command, 'leave');
+  const { file } = config.log;
+  if (options.spool !== true && file !== null && existsSync(file)) return opening(file);
+  const isMasked = config.log.recipients === 'masked';
+  return spoolSource(opened.spool.db, { message: options.message ?? null, isMasked });
+}
+
+function opening(path: string): LogSource {
+  try {
+    return fileSource(path);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`the log file cannot be read: ${why}`);
+  }
+}
+
+function filterOf(options: LogOptions, opened: Opened): LogFilter {
+  const { campaign } = options;
+  return {
+    message: options.message ?? null,
+    reference: options.reference ?? null,
+    sender: options.sender ?? null,
+    state: options.state ?? null,
+    since: options.since ?? null,
+    until: options.until ?? null,
+    isInCampaign:
+      campaign === undefined ? null : (id) => campaignOf(opened.spool.db, id) === campaign,
+  };
+}
+
+function limitOf({ lines, since, until, message, reference }: LogOptions): number {
+  if (lines !== undefined) return lines;
+  const isAsked = [since, until, message, reference].some((value) => value !== undefined);
+  return isAsked ? Infinity : LINES;
+}
+
+/* Read from the end, up to what is too old; a clock that was put back ends nothing within an hour. */
+const SLACK_S = 3_600;
+
+async function lastOf(
+  source: LogSource,
+  filter: LogFilter,
+  limit: number,
+): Promise<readonly LogLine[]> {
+  const found: LogLine[] = [];
+  /* Also where none is wanted: from here on is what comes next. */
+  for await (const line of source.before()) {
+    if (found.length >= limit) break;
+    const at = instantOf(line);
+    if (filter.since !== null && at !== null && at < filter.since - SLACK_S) break;
+    if (isWanted(line, filter)) found.push(line);
+  }
+  return found.reverse();
+}
+
+function printer(options: LogOptions): (line: LogLine) => Promise<void> {
+  if (options.json === true) {
+    return async ({ fields }) => {
+      if (fields !== null) await printLine(safe(JSON.stringify(fields)));
+    };
+  }
+  const renderer = new Renderer({ width: terminalWidth(), isColoured: isColoured() });
+  return (line) => printLine(renderer.render(line));
+}
+
+/* JSON escapes the control characters below the space, and not those above the tilde. */
+function safe(json: string): string {
+  return json.replace(/[\u007f-\u009f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
+}
+
+function isColoured(): boolean {
+  return process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
+}

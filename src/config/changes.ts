@@ -1,0 +1,72 @@
+/**
+ * What differs between two configurations, by the names of the keys, and which of it a running daemon can take
+ * up. Values are never named: some are secrets.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from './config.ts';
+
+/** Where the daemon is, and where it listens: who holds these open has to start anew. */
+const FIXED = ['spool.path', 'receipts.listen', 'receipts.expect', 'admin.listen'] as const;
+
+/** Dotted keys whose values differ. An account, or a whole table, that came or went is named alone. */
+export function changesBetween(before: Config, after: Config): readonly string[] {
+  const changes = differences('', plainOf(before), plainOf(after));
+  const { defaultAccount } = after;
+  if (defaultAccount === before.defaultAccount || defaultAccount === null) return changes;
+  return [...changes, `accounts.${defaultAccount}.default`];
+}
+
+/** Those of `changes` that only a restart takes up. */
+export function fixedAmong(changes: readonly string[]): readonly string[] {
+  return changes.filter((key) => FIXED.some((fixed) => fixed === key));
+}
+
+/** The configuration as a running daemon can take it up: what only a restart changes stays as it is. */
+export function keepFixed(before: Config, after: Config): Config {
+  const { listen, expect } = before.receipts;
+  return {
+    ...after,
+    spool: { ...after.spool, path: before.spool.path },
+    receipts: { ...after.receipts, listen, expect },
+    admin: { ...after.admin, listen: before.admin.listen },
+  };
+}
+
+type Plain = Readonly<Record<string, unknown>>;
+type Chosen = ReadonlyMap<unknown, unknown>;
+
+function plainOf(config: Config): Plain {
+  const { spool, receipts, reconcile, notify, suppress, quiet, safety, admin } = config;
+  const { messages, fairness, retry, classify, log } = config;
+  return {
+    accounts: new Map(config.accounts.map(({ name, ...account }) => [name, account])),
+    ...{ spool, receipts, reconcile, notify, suppress, quiet, safety, admin },
+    ...{ messages, fairness, retry, classify, log },
+  };
+}
+
+function differences(key: string, before: unknown, after: unknown): readonly string[] {
+  if (isDeepStrictEqual(before, after)) return [];
+  if (!isTable(before) || !isTable(after)) return [key];
+  const [left, right] = [entriesOf(before), entriesOf(after)];
+  const names = [...new Set([...left.keys(), ...right.keys()])];
+  return names.flatMap((name) =>
+    differences(key === '' ? name : `${key}.${name}`, left.get(name), right.get(name)),
+  );
+}
+
+function isTable(value: unknown): value is Plain | Chosen {
+  if (typeof value !== 'object' || value === null) return false;
+  return !Array.isArray(value) && !(value instanceof Set);
+}
+
+/* Names that an operator chose are written as they are; ours as the file has them. */
+function entriesOf(table: Plain | Chosen): ReadonlyMap<string, unknown> {
+  return table instanceof Map
+    ? new Map([...(table as Chosen)].map(([name, value]) => [String(name), value]))
+    : new Map(Object.entries(table).map(([name, value]) => [keyOf(name), value]));
+}
+
+function keyOf(name: string): string {
+  return name.replace(/Ms$/, '').replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

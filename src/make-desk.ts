@@ -1,0 +1,90 @@
+/**
+ * An account's configuration → its desk: the gateway, the pacers, the slots and the rules that nest. What a
+ * reload may change is asked anew each time it is needed.
+ *
+ * Always holds: nobody but the daemon's roots makes a desk; one desk an account for as long as it is configured.
+ */
+import type { Clock } from './clock.ts';
+import type { AccountConfig, Config } from './config/config.ts';
+import { Desk } from './dispatch/desk.ts';
+import { Nest } from './dispatch/nest.ts';
+import { guarded, watched } from './dispatch/safety.ts';
+import { VonageGateway } from './gateway/vonage.ts';
+import type { Spool } from './spool/spool.ts';
+import { paceOf, senderPaceOf } from './throttle/pace.ts';
+import { Pacer } from './throttle/pacer.ts';
+import { Slots } from './throttle/slots.ts';
+
+export interface DeskMakerParts {
+  readonly clock: Clock;
+  /** The configuration in force. */
+  readonly config: () => Config;
+  /** What is configured of an account; undefined = nothing any more. */
+  readonly account: (name: string) => AccountConfig | undefined;
+  /** Something may be possible now that was not before. */
+  readonly onReady: () => void;
+  readonly onFatal: (error: unknown) => void;
+}
+
+export class DeskMaker {
+  readonly #parts: DeskMakerParts;
+  readonly #gateways = new Map<string, VonageGateway>();
+
+  constructor(parts: DeskMakerParts) {
+    this.#parts = parts;
+  }
+
+  /** `ceiling`: requests per second; what an earlier run had learned below it holds. */
+  make(account: AccountConfig, ceiling: number, spool: Spool): Desk {
+    const { clock, config, onReady, onFatal } = this.#parts;
+    const { monotonicMs, now } = clock;
+    const { name } = account;
+    const gateway = new VonageGateway({ ...account, now });
+    this.#gateways.set(name, gateway);
+    const current = (): AccountConfig | undefined => this.#parts.account(name);
+    const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);
+    return new Desk({
+      name,
+      get defaultSender() {
+        return current()?.sender ?? null;
+      },
+      ...guarded(gateway, config().safety, now),
+      pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
+      slots: new Slots(account.concurrency, onFatal),
+      reserve: config().fairness.reserve,
+      get validityMs() {
+        return config().messages.validityMs;
+      },
+      senderRate: (sender) => current()?.senders.get(sender)?.rate ?? null,
+      senderLearned: (sender) => spool.gates.learnedRate(name, sender),
+      senderPacer: (limit, onGrant) => this.#pacer(limit, onGrant),
+      nest: this.#nestOf(account),
+      onReady,
+    });
+  }
+
+  /** The desk's requests go by this account from the next one on; what is out comes back to where it left. */
+  replaceGateway(desk: Desk, account: AccountConfig): void {
+    const gateway = this.#gateways.get(account.name);
+    if (gateway === undefined) return;
+    gateway.adopt(account);
+    desk.gateway = watched(gateway, desk.health.budget, this.#parts.clock.now);
+  }
+
+  /** Other rules that nest; what the old ones had counted is on disk, and is counted on. */
+  replaceNest(desk: Desk, account: AccountConfig): void {
+    const { nest } = desk;
+    desk.nest = this.#nestOf(account);
+    nest?.stop().catch(this.#parts.onFatal);
+  }
+
+  #nestOf({ nested: rules }: AccountConfig): Nest | null {
+    const pacer = (limit: number): Pacer => this.#pacer(limit, this.#parts.onReady);
+    return rules === null ? null : new Nest({ rules, clock: this.#parts.clock, pacer });
+  }
+
+  #pacer(limit: number, onGrant: () => void): Pacer {
+    const { monotonicMs } = this.#parts.clock;
+    return new Pacer({ rate: senderPaceOf(limit), monotonicMs, onGrant });
+  }
+}

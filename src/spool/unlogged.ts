@@ -1,0 +1,63 @@
+/**
+ * How far the status log has come in `events`, so that lines which a crash cut off are written at the next
+ * start.
+ *
+ * Always holds: the number is at most that of the last line that was written. It is committed with the step
+ * after that line, so that a few lines may be written twice and none is left out.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import type { CommittedEvent } from './event-log.ts';
+
+/** An event, and what its message and its attempt still say of it. */
+export interface UnloggedEvent extends CommittedEvent {
+  readonly recipient: string | null;
+  /** Of the attempt that the event settled; null = it settled none. */
+  readonly status: number | null;
+  readonly parts: number;
+}
+
+const CURSOR = 'log-cursor';
+const TEXT_MAX = 1_000;
+
+/* A client that has switched the constraints off can leave bytes where text is meant. */
+const text = (column: string): string => `substr(CAST(${column} AS TEXT), 1, ${TEXT_MAX})`;
+
+/** Rows of `events` with what they are about; a condition on `e` follows. */
+export const EVENT_ROWS = `SELECT e.seq, e.at, e.message_id AS messageId, ${text('e.account')} AS account,
+  ${text('e.sender')} AS sender, e.event, e.from_state AS "from", e.to_state AS "to",
+  ${text('e.reason')} AS reason, e.attempt, ${text('m.reference')} AS reference,
+  ${text('m.campaign')} AS campaign, ${text('m.recipient')} AS recipient, a.status,
+  (SELECT count(*) FROM parts p WHERE p.message_id = a.message_id AND p.attempt = a.number) AS parts
+  FROM events e LEFT JOIN messages m ON m.id = e.message_id
+  LEFT JOIN attempts a ON a.message_id = e.message_id AND a.number = e.attempt
+    AND e.from_state = 'sending'`;
+
+export class Unlogged {
+  readonly #after: Statement<[number, number], UnloggedEvent>;
+  readonly #cursor: Statement<[string], string>;
+  readonly #save: Statement<[string, string]>;
+
+  constructor(db: Database) {
+    this.#after = db.prepare(`${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT ?`);
+    this.#cursor = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
+    this.#save = db.prepare(
+      `INSERT INTO spool (name, value) VALUES (?, ?)
+       ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
+    );
+  }
+
+  /** The last `seq` that is known to be in the log; null = it was never noted. */
+  cursor(): number | null {
+    const value = this.#cursor.get(CURSOR);
+    return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
+  }
+
+  save(seq: number): void {
+    this.#save.run(CURSOR, String(seq));
+  }
+
+  /** Events with a `seq` above `seq`, oldest first, at most `limit`. */
+  after(seq: number, limit: number): readonly UnloggedEvent[] {
+    return this.#after.all(seq, limit);
+  }
+}
