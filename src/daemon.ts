@@ -222,8 +222,7 @@ export class Daemon implements AsyncDisposable {
     const paced = (limit: number, onGrant = onReady): Pacer =>
       new Pacer({ rate: senderPaceOf(limit), monotonicMs, onGrant });
     return new Desk({
-      name: account.name,
-      defaultSender: account.sender,
+      ...{ name: account.name, defaultSender: account.sender },
       ...guarded(new VonageGateway({ ...account, now }), this.#config.safety, now),
       pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
       slots: new Slots(account.concurrency, this.#options.onFatal),
