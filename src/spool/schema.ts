@@ -52,8 +52,7 @@ const STATE_IS_KNOWN = [
   .map((state) => `state = '${state}'`)
   .join(' OR ');
 
-/*
- * Internal columns:
+/* Internal columns:
  *   due_at        when the daemon must look at the row again; NULL = ready now, or final
  *   last_attempt  the highest attempt number given out; numbers are never used again
  *   follows       the attempt that the next one may double; NULL = none
@@ -141,8 +140,8 @@ CREATE TABLE messages (
   CONSTRAINT state_is_known CHECK (${STATE_IS_KNOWN})
 );
 
--- One source is (account, sender, campaign); lanes are made of sources, so that who goes first between
--- campaigns is decided in memory. Empty of what waits for an instant: a scheduled backlog costs nothing.
+-- One source is (account, sender, campaign); who goes first between campaigns is decided in memory. Empty of
+-- what waits for an instant: a scheduled backlog costs nothing.
 CREATE INDEX messages_ready ON messages(account, sender, campaign,
   priority DESC, (expires_at IS NULL), expires_at, id) WHERE ${READY};
 CREATE INDEX messages_due ON messages(due_at) WHERE due_at IS NOT NULL;
