@@ -12,12 +12,14 @@ import { holdRulesOf } from './dispatch/holds.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
 import { balanceAnswer, guarded, recall } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
+import { keepRulesOf } from './keeping.ts';
 import type { Rules } from './dispatch/work.ts';
 import { limitLearned, type Entry } from './events.ts';
 import { fetchBalance, fetchLimit } from './gateway/account-api.ts';
 import { VonageGateway } from './gateway/vonage.ts';
 import { Ownership } from './spool/ownership.ts';
 import { findMisfits } from './spool/sharing.ts';
+import { RESTORED_REMEDY } from './spool/restored.ts';
 import { Spool } from './spool/spool.ts';
 import { Reception } from './reception.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
@@ -184,6 +186,7 @@ export class Daemon implements AsyncDisposable {
         this.#options.onFatal(error);
       },
     });
+    this.#sayRestored(spool);
     await this.#writeGates(spool, desks);
     /* First: nothing is sent whose receipt nobody would take. */
     await reception.open(dispatcher);
@@ -194,6 +197,12 @@ export class Daemon implements AsyncDisposable {
     kick = dispatcher.kick;
     const receipts = reception.address ?? undefined;
     this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts });
+  }
+
+  #sayRestored({ restored: { mark } }: Spool): void {
+    if (mark === null) return;
+    const backup_at = new Date(mark.at * 1000).toISOString();
+    this.#log.say('warn', 'daemon.restored', { backup_at, remedy: RESTORED_REMEDY });
   }
 
   /* Requests per second: the configured one, else the account's own word, else the last one learned. */
@@ -294,6 +303,7 @@ function rulesOf(config: Config): Rules {
     },
     validityMs: messages.validityMs,
     defaultAccount: config.defaultAccount,
+    keep: keepRulesOf(config),
     holds: holdRulesOf({ quiet: config.quiet, ...config.safety }),
     defaultSenders: new Map(config.accounts.map(({ name, sender }) => [name, sender])),
     waitMaxMs: retry.maxDelayMs,

@@ -7,6 +7,7 @@ import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { jsonOf } from './ask.ts';
 import { openToRead } from './opened.ts';
+import { restoredLine, storageDocuments, storageLine } from './storage.ts';
 
 /** In these a message still waits for something, so its age matters. */
 const WAITING: ReadonlySet<string> = new Set([
@@ -32,14 +33,17 @@ export function statsCommand(): Command {
       const statistics = statisticsOf(spool.db, now);
       if (options.json) {
         await printDocuments(statistics, now);
+        for (const document of storageDocuments(spool)) await printJson(document);
         return;
       }
       const parts = [
+        restoredLine(spool),
         stateTable(statistics, now),
         lateLine(statistics),
         laneTable(statistics),
         controlTable(statistics),
         unmatchedLine(statistics),
+        storageLine(spool),
       ];
       await print(`${parts.filter((part) => part !== null).join('\n\n')}\n`);
     });

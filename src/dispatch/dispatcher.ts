@@ -12,6 +12,7 @@ import type { Watcher } from '../spool/watcher.ts';
 import { Alarm } from './alarm.ts';
 import { Courier } from './courier.ts';
 import { FullDisk } from './full-disk.ts';
+import { LongWal } from './long-wal.ts';
 import type { Inbox } from './inbox.ts';
 import { Probes, type AskBalance } from './probes.ts';
 import { Step, type StepParts } from './step.ts';
@@ -34,6 +35,7 @@ export class Dispatcher {
   readonly #probes: Probes;
   readonly #alarm: Alarm;
   readonly #fullDisk: FullDisk;
+  readonly #longWal: LongWal;
   #watcher: Watcher | null = null;
   #isScheduled = false;
   #isDraining = false;
@@ -49,10 +51,11 @@ export class Dispatcher {
     const onGate: (desk: Parameters<Courier['takeBack']>[0]) => void = (desk) =>
       this.#courier.takeBack(desk, null);
     this.#step = new Step(parts, { onGate, kick: () => this.kick() });
-    const { outcomes, intake, janitor } = this.#step;
+    const { outcomes, intake, janitor, sweeper } = this.#step;
     this.#courier = new Courier({ clock, outcomes, kick: this.kick });
-    this.#alarm = new Alarm({ clock, desks, intake, janitor, ring: this.kick });
+    this.#alarm = new Alarm({ clock, desks, intake, janitor, sweeper, ring: this.kick });
     this.#fullDisk = new FullDisk(clock, parts.log);
+    this.#longWal = new LongWal(parts.spool.wal, clock, parts.log);
     this.#probes = new Probes({
       desks,
       clock,
@@ -186,6 +189,7 @@ export class Dispatcher {
     }
     this.#step.janitor.lookAgain();
     setImmediate(this.#sleepUntilNext);
+    if (this.#longWal.isDue) setImmediate(this.#lookAtWal);
     if (this.#onSettled !== null && this.#isSettled) {
       const onSettled = this.#onSettled;
       this.#onSettled = null;
@@ -202,6 +206,16 @@ export class Dispatcher {
     this.#fullDisk.say(this.#step.ended);
     this.#alarm.set(FULL_WAIT_MS);
   }
+
+  /* Comes once what was handed out is written. */
+  readonly #lookAtWal = (): void => {
+    if (this.#isStopped) return;
+    try {
+      this.#longWal.look();
+    } catch (error) {
+      this.#parts.onFatal(error);
+    }
+  };
 
   /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
   readonly #sleepUntilNext = (): void => {

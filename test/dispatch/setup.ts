@@ -31,6 +31,7 @@ export const VALIDITY_S = 86_400;
 export interface BenchOptions {
   readonly settle?: Partial<SettlePolicy>;
   readonly receipts?: Partial<ReceiptRules>;
+  readonly keep?: Partial<Rules['keep']>;
   /** Account → its API key. */
   readonly apiKeys?: ReadonlyMap<string, string>;
   readonly isSigned?: boolean;
@@ -46,6 +47,13 @@ export interface Brought {
 type Fault = 'roll-back' | 'crash-after-commit';
 
 class Broken extends Error {}
+
+const KEEP_ALL: Rules['keep'] = {
+  retentionMs: null,
+  forgetTextAfterMs: null,
+  keysForMs: 90 * 86_400_000,
+  notTold: new Set(),
+};
 
 export const PART: AnswerPart = {
   status: 0,
@@ -378,6 +386,7 @@ export class Bench {
       defaultAccount: 'main',
       receipts: { ...none, ...receipts },
       holds: null,
+      keep: { ...KEEP_ALL, ...this.#options.keep },
       waitMaxMs: 1_800_000,
     };
   }
