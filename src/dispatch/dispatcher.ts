@@ -55,7 +55,11 @@ export class Dispatcher {
     this.#courier = new Courier({ clock, outcomes, kick: this.kick });
     this.#alarm = new Alarm({ clock, desks, intake, janitor, sweeper, ring: this.kick });
     this.#fullDisk = new FullDisk(clock, parts.log);
-    this.#longWal = new LongWal(parts.spool.wal, clock, parts.log);
+    this.#longWal = new LongWal({
+      ...{ wal: parts.spool.wal, clock, log: parts.log },
+      onRelease: this.kick,
+      onFatal: parts.onFatal,
+    });
     this.#probes = new Probes({
       desks,
       clock,
@@ -130,6 +134,7 @@ export class Dispatcher {
     this.#isStopped = true;
     this.#watcher?.stop();
     this.#probes.stop();
+    this.#longWal.stop();
     this.#alarm.clear();
   }
 
@@ -174,6 +179,7 @@ export class Dispatcher {
 
   #run(): void {
     this.#turns += 1;
+    if (this.#longWal.isHolding) return;
     this.#seenEnded = 0;
     try {
       const claims = this.#step.run(!this.#isDraining);
@@ -209,12 +215,7 @@ export class Dispatcher {
 
   /* Comes once what was handed out is written. */
   readonly #lookAtWal = (): void => {
-    if (this.#isStopped) return;
-    try {
-      this.#longWal.look();
-    } catch (error) {
-      this.#parts.onFatal(error);
-    }
+    if (!this.#isStopped) this.#longWal.look();
   };
 
   /* Comes once what was handed out is written: finding the next instant takes as long as a request. */

@@ -1,6 +1,9 @@
 /**
- * Keeps the spool's -wal short, whoever reads: when it is long, it waits a moment for the readers of old data
- * while new ones go past it, and says so when one of them will not let go.
+ * Keeps the spool's -wal short, whoever reads. When it is long and readers come one after another, nothing is
+ * written for a moment: those who read old data go, those who come read from the file itself, and the -wal is
+ * begun anew. A reader that will not let go is spoken of.
+ *
+ * Always holds: nobody is waited for in SQLite, so the loop goes on meanwhile; only commits wait, and not long.
  */
 import type { Clock } from '../clock.ts';
 import { isBusy, isFull } from '../spool/open.ts';
@@ -8,69 +11,108 @@ import type { Wal } from '../spool/wal.ts';
 import type { StatusLog } from '../status-log.ts';
 
 /** Bytes; SQLite itself begins to copy at 4 MiB. */
-const LONG = 16 * 1024 * 1024;
+const LONG = 32 * 1024 * 1024;
 const LOOK_EVERY_MS = 1_000;
 /** Where a reader will not let go, looks come less and less often. */
 const LOOK_EVERY_MAX_MS = 60_000;
-/** Everything stands still while readers are waited for: longer for a longer -wal. */
-const WAIT_MS = 10;
-const WAIT_MAX_MS = 50;
+/** Commits wait at most so long for readers, who are looked at so often. */
+const HOLD_MAX_MS = 500;
+const TRY_EVERY_MS = 10;
 /** Blocked so long, it is spoken of, and again so often. */
 const SAY_AFTER_MS = 60_000;
 const SAID_EVERY_MS = 3_600_000;
 
+export interface LongWalParts {
+  readonly wal: Pick<Wal, 'size' | 'truncate'>;
+  readonly clock: Clock;
+  readonly log: Pick<StatusLog, 'say'>;
+  /** Commits may go on. */
+  readonly onRelease: () => void;
+  readonly onFatal: (error: unknown) => void;
+}
+
 export class LongWal {
-  readonly #wal: Wal;
-  readonly #clock: Clock;
-  readonly #log: StatusLog;
+  readonly #parts: LongWalParts;
+  #timer: NodeJS.Timeout | null = null;
   #lookAtMs = -Infinity;
   #everyMs = LOOK_EVERY_MS;
   #blockedSinceMs: number | null = null;
   #saidAtMs = -Infinity;
 
-  constructor(wal: Wal, clock: Clock, log: StatusLog) {
-    this.#wal = wal;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(parts: LongWalParts) {
+    this.#parts = parts;
   }
 
   /** Whether it is time to look. */
   get isDue(): boolean {
-    return this.#clock.monotonicMs() >= this.#lookAtMs;
+    return this.#parts.clock.monotonicMs() >= this.#lookAtMs;
+  }
+
+  /** Nothing may be committed just now. */
+  get isHolding(): boolean {
+    return this.#timer !== null;
   }
 
   /** Never called inside a transaction. */
   look(): void {
-    const nowMs = this.#clock.monotonicMs();
-    const { size } = this.#wal;
-    const isShort = size <= LONG || this.#truncate(size);
-    this.#everyMs = isShort ? LOOK_EVERY_MS : Math.min(this.#everyMs * 2, LOOK_EVERY_MAX_MS);
+    if (this.isHolding) return;
+    const nowMs = this.#parts.clock.monotonicMs();
     this.#lookAtMs = nowMs + this.#everyMs;
-    if (isShort) this.#blockedSinceMs = null;
-    else this.#blocked(size, nowMs);
+    this.#guard(() => {
+      if (this.#parts.wal.size <= LONG || this.#parts.wal.truncate()) this.#ended(true);
+      else this.#hold(performance.now() + HOLD_MAX_MS);
+    });
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #hold(untilMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#guard(() => {
+        const isShort = this.#parts.wal.truncate();
+        if (!isShort && performance.now() < untilMs) {
+          this.#hold(untilMs);
+          return;
+        }
+        this.#ended(isShort);
+        this.#parts.onRelease();
+      });
+    }, TRY_EVERY_MS);
   }
 
   /* A full disk is said by the step that needs it. */
-  #truncate(size: number): boolean {
+  #guard(work: () => void): void {
     try {
-      return this.#wal.truncate(Math.min(WAIT_MAX_MS, (WAIT_MS * size) / LONG));
+      work();
     } catch (error) {
-      if (isBusy(error) || isFull(error)) return false;
-      throw error;
+      if (!isBusy(error) && !isFull(error)) this.#parts.onFatal(error);
+      else this.#parts.onRelease();
     }
   }
 
-  #blocked(size: number, nowMs: number): void {
+  #ended(isShort: boolean): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    this.#everyMs = isShort ? LOOK_EVERY_MS : Math.min(this.#everyMs * 2, LOOK_EVERY_MAX_MS);
+    this.#lookAtMs = nowMs + this.#everyMs;
+    if (isShort) this.#blockedSinceMs = null;
+    else this.#blocked(nowMs);
+  }
+
+  #blocked(nowMs: number): void {
     this.#blockedSinceMs ??= nowMs;
     const forMs = nowMs - this.#blockedSinceMs;
     if (forMs < SAY_AFTER_MS || nowMs - this.#saidAtMs < SAID_EVERY_MS) return;
     this.#saidAtMs = nowMs;
-    this.#log.say('warn', 'daemon.warning', {
+    this.#parts.log.say('warn', 'daemon.warning', {
       warning:
         `a program has been reading from the spool for ${Math.round(forMs / 1000)} s without an end, ` +
         'so that its -wal cannot be used anew and grows',
       remedy: 'find it with `fuser -v` on the -wal, and let it end its transaction or its query',
-      wal_bytes: size,
+      wal_bytes: this.#parts.wal.size,
     });
   }
 }

@@ -26,10 +26,15 @@ const TABLES = {
   events: 'message_id',
 } as const;
 
+/** As JSON. */
+interface Ids {
+  readonly ids: string;
+}
+
 interface TableStatements {
-  readonly clear: Statement<[string]>;
-  readonly copy: Statement<[string]>;
-  readonly differ: Statement<[string], number>;
+  readonly clear: Statement<[Ids]>;
+  readonly copy: Statement<[Ids]>;
+  readonly differ: Statement<[Ids], number>;
 }
 
 export class Archive implements Disposable {
@@ -42,14 +47,14 @@ export class Archive implements Disposable {
       /* What the spool has no more is left alone: the archive may have it from a run that was cut short. */
       const of = (schema: string): string =>
         `FROM ${schema}.${table} WHERE ${column} IN (SELECT id FROM main.messages
-          WHERE id IN (SELECT value FROM json_each(?1)))`;
+          WHERE id IN (SELECT value FROM json_each(@ids)))`;
       const less = (a: string, b: string): string =>
         `SELECT 1 FROM (SELECT * ${of(a)} EXCEPT SELECT * ${of(b)})`;
       return {
-        clear: db.prepare<[string]>(`DELETE ${of('archive')}`),
-        copy: db.prepare<[string]>(`INSERT INTO archive.${table} SELECT * ${of('main')}`),
+        clear: db.prepare<[Ids]>(`DELETE ${of('archive')}`),
+        copy: db.prepare<[Ids]>(`INSERT INTO archive.${table} SELECT * ${of('main')}`),
         differ: db
-          .prepare<[string], number>(
+          .prepare<[Ids], number>(
             `${less('main', 'archive')} UNION ALL ${less('archive', 'main')} LIMIT 1`,
           )
           .pluck(),
@@ -78,7 +83,7 @@ export class Archive implements Disposable {
 
   /** Puts messages and all that hangs on them there, in the place of what is there of them. */
   copy(ids: readonly number[]): void {
-    const list = JSON.stringify(ids);
+    const list = { ids: JSON.stringify(ids) };
     this.#db.transaction(() => {
       for (const { clear, copy } of this.#tables) {
         clear.run(list);
@@ -89,7 +94,7 @@ export class Archive implements Disposable {
 
   /** Whether the spool and the archive say the same of these. Call it in the transaction that deletes them. */
   holds(ids: readonly number[]): boolean {
-    const list = JSON.stringify(ids);
+    const list = { ids: JSON.stringify(ids) };
     return this.#tables.every(({ differ }) => differ.get(list) === undefined);
   }
 

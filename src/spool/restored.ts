@@ -40,6 +40,13 @@ interface OldKey {
   readonly lastId: number;
 }
 
+/** What a client_ref names. */
+interface OldRef {
+  readonly id: number;
+  readonly number: number;
+  readonly clientRef: string;
+}
+
 /** A message that may have been sent since. */
 export interface LostRow {
   readonly id: number;
@@ -111,7 +118,7 @@ export class Restored {
   readonly #db: Database;
   readonly #keys: readonly OldKey[];
   readonly #message: Statement<[number], LostRow & Omit<Match, 'attempt'>>;
-  readonly #attempt: Statement<[number, number, string, string], number>;
+  readonly #attempt: Statement<[OldRef], number>;
   readonly #waiting: Statement<[number, number, number], LostRow>;
   readonly #insert: Bulk;
   readonly #note: Bulk;
@@ -126,15 +133,16 @@ export class Restored {
         CAST(recipient AS TEXT) AS recipient, account FROM messages WHERE id = ?`,
     );
     this.#attempt = db
-      .prepare<[number, number, string, string], number>(
-        `SELECT number FROM attempts WHERE message_id = ?1 AND ((number = ?2 AND client_ref = ?3)
-          OR error_text = ?4) ORDER BY number = ?2 DESC, number DESC LIMIT 1`,
+      .prepare<[OldRef], number>(
+        `SELECT number FROM attempts WHERE message_id = @id AND (error_text = '${LOST}'
+          OR (number = @number AND client_ref = @clientRef))
+          ORDER BY number = @number DESC, number DESC LIMIT 1`,
       )
       .pluck();
     /* What is scheduled for later cannot have gone. What has its attempt here is done already. */
     this.#waiting = db.prepare(
       `SELECT id, state, last_attempt AS lastAttempt FROM messages
-        WHERE id > ?1 AND id <= ?2 AND (state IN ('queued','retry') AND coalesce(send_at, 0) <= ?3
+        WHERE id > ? AND id <= ? AND (state IN ('queued','retry') AND coalesce(send_at, 0) <= ?
         AND NOT EXISTS (SELECT 1 FROM attempts WHERE message_id = id AND number = last_attempt
           AND error_text = '${LOST}')
         OR state = 'uncertain' AND cancel_asked IS NULL)`,
@@ -197,7 +205,7 @@ export class Restored {
     const row = isOurs ? this.#message.get(id) : undefined;
     if (row === undefined) return null;
     const { messageId, recipient, account } = row;
-    const attempt = this.#attempt.get(id, number, clientRef, LOST) ?? null;
+    const attempt = this.#attempt.get({ id, number, clientRef }) ?? null;
     /* While a request is out, the last number is its own. */
     if (attempt === null && row.state === 'sending') return null;
     return { messageId, recipient, account, attempt, number, clientRef };

@@ -16,8 +16,8 @@ export const OVER = `SELECT id FROM messages WHERE (${FINAL}) AND updated_at < ?
   ORDER BY updated_at LIMIT ?`;
 /** The same from a place on, with what is to be forgotten. */
 export const UNFORGOTTEN = `SELECT id, updated_at AS updatedAt, type, text, body, udh FROM messages
-  WHERE (${FINAL}) AND updated_at >= ?1 AND updated_at < ?2 AND (updated_at > ?1 OR id > ?3)
-  ORDER BY updated_at, id LIMIT ?4`;
+  WHERE (${FINAL}) AND updated_at >= @at AND updated_at < @before
+  AND (updated_at > @at OR id > @id) ORDER BY updated_at, id LIMIT @limit`;
 /** Events of lanes, oldest first: those of messages go with them. */
 export const LANE_EVENTS = 'SELECT seq FROM events WHERE message_id IS NULL ORDER BY seq LIMIT ?';
 /** When the message ended that ended first. */
@@ -81,7 +81,7 @@ export class Retention {
   readonly #pruner: MessagePruner;
   readonly #over: Statement<[number, number], number>;
   readonly #unforgotten: Statement<
-    [number, number, number, number],
+    [Readonly<Record<'at' | 'id' | 'before' | 'limit', number>>],
     Content & { readonly id: number; readonly updatedAt: number }
   >;
   readonly #blank: Statement<[string | null, string | null, string | null, number]>;
@@ -138,7 +138,8 @@ export class Retention {
   /** Blanks texts of messages that ended before an instant; goes on where the last call ended. */
   forget(before: number, limit: number): boolean {
     const [at = '0', id = '0'] = (this.#value.get(FORGOTTEN_TO) ?? '').split(' ');
-    const rows = this.#unforgotten.all(Number(at) || 0, before, Number(id) || 0, limit);
+    const from = { at: Number(at) || 0, id: Number(id) || 0 };
+    const rows = this.#unforgotten.all({ ...from, before, limit });
     for (const row of rows) {
       if (isForgotten(row)) continue;
       const { text, body, udh } = forget(row);

@@ -20,17 +20,12 @@ export class Wal {
   }
 
   /**
-   * Copies everything and cuts the file to nothing. Readers and writers are waited for, at most so long, and
-   * everything here stands still meanwhile; false = somebody would not let go.
+   * Copies as much as readers allow, and cuts the file to nothing when nobody needs it; false = somebody does.
+   * Waits for nobody.
    */
-  truncate(waitMs: number): boolean {
-    this.#db.pragma(`busy_timeout = ${Math.round(waitMs)}`);
-    try {
-      const [row] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as readonly { busy: number }[];
-      return row?.busy === 0;
-    } finally {
-      this.#db.pragma('busy_timeout = 0');
-    }
+  truncate(): boolean {
+    const [row] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as readonly { busy: number }[];
+    return row?.busy === 0;
   }
 }
 
