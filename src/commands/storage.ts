@@ -1,7 +1,9 @@
 /** What `stats` says of the spool itself: how large it is, what is pruned next, whether it was restored. */
 import { restoredFrom, RESTORED_REMEDY } from '../spool/restored.ts';
 import { storageOf, type Storage } from '../spool/storage.ts';
+import { terminalWidth } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
+import { wrap } from '../terminal/wrap.ts';
 import type { OpenedSpool } from './opened.ts';
 
 const MIB = 1024 ** 2;
@@ -31,19 +33,18 @@ export function* storageDocuments(spool: OpenedSpool): Generator<object> {
 export function restoredLine({ db }: OpenedSpool): string | null {
   const mark = restoredFrom(db);
   if (mark === null) return null;
-  return `This spool was restored from a backup of ${localTime(mark.at)}: ${RESTORED_REMEDY}.`;
+  const words = `This spool was restored from a backup of ${localTime(mark.at)}: ${RESTORED_REMEDY}.`;
+  return wrap(words, 0, terminalWidth());
 }
 
-/** How large the spool is, in a line. */
+/** How large the spool is, and when it has less to keep. */
 export function storageLine(spool: OpenedSpool): string {
   const storage = storageOf(spool.db, spool.config.spool.path);
   const { fileBytes, freeBytes, walBytes } = storage;
   const at = nextPruneAt(storage, spool.config.spool.retentionMs);
-  const next = at === null ? '' : `; the oldest final message is pruned ${localTime(at)}`;
-  return (
-    `The spool has ${sizeOf(fileBytes)} (${sizeOf(freeBytes)} of it free), its -wal ` +
-    `${sizeOf(walBytes)}${next}.`
-  );
+  const next = at === null ? '' : ` The oldest final message is pruned ${localTime(at)}.`;
+  const size = `The spool has ${sizeOf(fileBytes)}, ${sizeOf(freeBytes)} of it free`;
+  return wrap(`${size}; its -wal has ${sizeOf(walBytes)}.${next}`, 0, terminalWidth());
 }
 
 function sizeOf(bytes: number): string {
