@@ -21,8 +21,8 @@ const BUSY_BREATH_MS = 25;
 const LOOK_EVERY_MS = 1_000;
 /** All keys are looked through so often in the time that they are kept, but no oftener than this. */
 const KEY_ROUNDS = 50;
-const KEYS_EVERY_MIN_MS = 1_000;
-const KEYS_EVERY_MAX_MS = 6 * 3_600_000;
+const KEYS_EVERY_MIN_S = 1;
+const KEYS_EVERY_MAX_S = 6 * 3_600;
 /** A text is forgotten so long after its time (seconds): two steps may bear the same instant. */
 const FORGET_SLACK_S = 1;
 /** Requests that were done are kept at least this long (seconds): a resumed account's counts for its day. */
@@ -51,7 +51,8 @@ export class Sweeper {
   #lookAtMs = -Infinity;
   /** The last key that was looked at in this round; '' = the round begins. */
   #key: unknown = '';
-  #keysAtMs = -Infinity;
+  /** When the last round ended (Unix seconds). */
+  #keysAt = -Infinity;
 
   constructor(retention: Retention, rules: KeepRules) {
     this.#retention = retention;
@@ -110,14 +111,15 @@ export class Sweeper {
   };
 
   /* They have no order of age: all are looked through, in rounds. */
-  readonly #keys: Task = ({ now, nowMs }) => {
-    if (nowMs < this.#keysAtMs) return false;
-    const { keysForMs } = this.#rules;
-    const last = this.#retention.pruneKeys(this.#key, now - keysForMs / 1000, KEYS);
+  readonly #keys: Task = ({ now }) => {
+    const keysForS = this.#rules.keysForMs / 1000;
+    const everyS = Math.max(KEYS_EVERY_MIN_S, keysForS / KEY_ROUNDS);
+    /* A clock that was put back delays nothing. */
+    if (Math.abs(now - this.#keysAt) < Math.min(KEYS_EVERY_MAX_S, everyS)) return false;
+    const last = this.#retention.pruneKeys(this.#key, now - keysForS, KEYS);
     this.#key = last ?? '';
     if (last !== null) return true;
-    const everyMs = Math.max(KEYS_EVERY_MIN_MS, keysForMs / KEY_ROUNDS);
-    this.#keysAtMs = nowMs + Math.min(KEYS_EVERY_MAX_MS, everyMs);
+    this.#keysAt = now;
     return false;
   };
 
