@@ -155,12 +155,12 @@ describe('prune --archive', () => {
 
   it('takes an idempotency key that was used again after it was forgotten', async () => {
     const args = ['prune', '--older-than', '7d', '--archive', 'old.db'];
-    for (const _ of [1, 2]) {
+    for (const count of [1, 2]) {
       fill(1, 10);
       expect(await program.run(args)).toMatchObject({ code: 0 });
       program.exec('DELETE FROM keys');
+      expect(counts(contentOf(join(program.folder, 'old.db')))[0]).toBe(count);
     }
-    expect(counts(contentOf(join(program.folder, 'old.db')))[0]).toBe(2);
   });
 
   it('killed after any statement, has lost nothing and has nothing twice', async () => {

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, rmSync, statSync } from 'node:fs';
 import { join, dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { askFor } from '../../src/spool/drop.ts';
 import { openSpool } from '../../src/spool/open.ts';
 import { ended, MAIN, type Ended } from '../cli/program.ts';
@@ -40,6 +40,7 @@ async function restored(): Promise<{
   program: Program;
 }> {
   const trial = await Trial.begin({ messages: MESSAGES, latencyMs: 20 });
+  onTestFinished(() => trial[Symbol.asyncDispose]());
   const file = join(dirname(trial.path), 'backup.db');
   const first = trial.start();
   await first.line(({ event }) => event === 'message.await-receipt');
@@ -80,7 +81,6 @@ it(
   'holds what waited as uncertain, and sends what came after',
   async () => {
     const { trial, file, waiting, program } = await restored();
-    await using _trial = trial;
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(waiting).toBeGreaterThan(0);
     const id = dropNew(trial);
@@ -107,7 +107,6 @@ it(
   'sends what waited again when told to, each marked as a possible duplicate',
   async () => {
     const { trial, waiting, program } = await restored();
-    await using _trial = trial;
     await stepped(trial);
     expect(trial.sandbox.ledger.counters.accepted).toBe(MESSAGES);
     await command(trial, 'resume', '--restored=resend', '--wait', '240s');

@@ -20,7 +20,10 @@ function setup(size: number) {
   const longWal = new LongWal({
     ...{ wal, onRelease },
     clock: { now: () => 0, monotonicMs: () => nowMs },
-    log: { say: (_level, event, details = {}) => void said.push({ event, ...details }) },
+    log: {
+      say: (_level: string, event: string, details?: object) =>
+        void said.push({ event, ...details }),
+    },
     onFatal: (error) => {
       throw error;
     },
