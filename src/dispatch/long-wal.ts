@@ -15,9 +15,9 @@ const LONG = 32 * 1024 * 1024;
 const LOOK_EVERY_MS = 1_000;
 /** Where a reader will not let go, looks come less and less often. */
 const LOOK_EVERY_MAX_MS = 60_000;
-/** Commits wait at most so long for readers, who are looked at so often. */
-const HOLD_MAX_MS = 500;
+/** Commits wait for readers, who are looked at so often, and at most so many times: half a second. */
 const TRY_EVERY_MS = 10;
+const TRIES_MAX = 50;
 /** Blocked so long, it is spoken of, and again so often. */
 const SAY_AFTER_MS = 60_000;
 const SAID_EVERY_MS = 3_600_000;
@@ -60,7 +60,7 @@ export class LongWal {
     this.#lookAtMs = nowMs + this.#everyMs;
     this.#guard(() => {
       if (this.#parts.wal.size <= LONG || this.#parts.wal.truncate()) this.#ended(true);
-      else this.#hold(performance.now() + HOLD_MAX_MS);
+      else this.#hold(TRIES_MAX);
     });
   }
 
@@ -69,13 +69,14 @@ export class LongWal {
     this.#timer = null;
   }
 
-  #hold(untilMs: number): void {
+  /* Tries are counted, not time: the first one may have much to copy. */
+  #hold(tries: number): void {
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#guard(() => {
         const isShort = this.#parts.wal.truncate();
-        if (!isShort && performance.now() < untilMs) {
-          this.#hold(untilMs);
+        if (!isShort && tries > 1) {
+          this.#hold(tries - 1);
           return;
         }
         this.#ended(isShort);
