@@ -12,14 +12,13 @@ import { holdRulesOf } from './dispatch/holds.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
 import { balanceAnswer, guarded, recall } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
-import { keepRulesOf } from './keeping.ts';
+import { keepRulesOf, sayRestored } from './keeping.ts';
 import type { Rules } from './dispatch/work.ts';
 import { limitLearned, type Entry } from './events.ts';
 import { fetchBalance, fetchLimit } from './gateway/account-api.ts';
 import { VonageGateway } from './gateway/vonage.ts';
 import { Ownership } from './spool/ownership.ts';
 import { findMisfits } from './spool/sharing.ts';
-import { RESTORED_REMEDY } from './spool/restored.ts';
 import { Spool } from './spool/spool.ts';
 import { Reception } from './reception.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
@@ -34,9 +33,8 @@ const ASK_MS = 5_000;
 const DRAIN_MS = 35_000;
 /** The gateway's reports are asked of an uncertain message after this at the earliest. */
 const LOOK_AFTER_MS = 60_000;
-/** How often, and how long, a lock of another program is waited for at the start. */
+/** How often a lock of another program is tried again at the start. */
 const SPOOL_WAIT_MS = 20;
-const SPOOL_WAITS_MAX = 250;
 
 export interface DaemonOptions {
   readonly clock?: Clock;
@@ -105,7 +103,7 @@ export class Daemon implements AsyncDisposable {
       this.#log.say('warn', 'daemon.warning', { warning });
     const ownership = Ownership.take(path);
     try {
-      const spool = await this.#openSpool();
+      const spool = await Spool.openWhenFree(this.#config.spool.path);
       for (const { path: file, found, command } of findMisfits(path))
         this.#log.say('warn', 'daemon.warning', {
           warning: `${file} ${found}; mend it: ${command}`,
@@ -133,18 +131,6 @@ export class Daemon implements AsyncDisposable {
     started.spool.close();
     started.ownership.release();
     this.#log.say('info', 'daemon.stopped');
-  }
-
-  /* Another program may hold the lock for a moment just as we open. */
-  async #openSpool(): Promise<Spool> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return Spool.open(this.#config.spool.path);
-      } catch (error) {
-        if (!Spool.isBusy(error) || tries >= SPOOL_WAITS_MAX) throw error;
-        await new Promise((resolve) => setTimeout(resolve, SPOOL_WAIT_MS));
-      }
-    }
   }
 
   async #begin(spool: Spool, ownership: Ownership): Promise<void> {
@@ -186,7 +172,7 @@ export class Daemon implements AsyncDisposable {
         this.#options.onFatal(error);
       },
     });
-    this.#sayRestored(spool);
+    sayRestored(spool, this.#log);
     await this.#writeGates(spool, desks);
     /* First: nothing is sent whose receipt nobody would take. */
     await reception.open(dispatcher);
@@ -197,12 +183,6 @@ export class Daemon implements AsyncDisposable {
     kick = dispatcher.kick;
     const receipts = reception.address ?? undefined;
     this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts });
-  }
-
-  #sayRestored({ restored: { mark } }: Spool): void {
-    if (mark === null) return;
-    const backup_at = new Date(mark.at * 1000).toISOString();
-    this.#log.say('warn', 'daemon.restored', { backup_at, remedy: RESTORED_REMEDY });
   }
 
   /* Requests per second: the configured one, else the account's own word, else the last one learned. */

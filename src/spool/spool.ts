@@ -25,6 +25,10 @@ import { Waits } from './waits.ts';
 import { Wal } from './wal.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 
+/** How often, and how many times, opening is tried while another program holds the lock. */
+const OPEN_EVERY_MS = 20;
+const OPEN_TRIES_MAX = 250;
+
 export class Spool {
   readonly path: string;
   readonly claims: Claims;
@@ -85,9 +89,16 @@ export class Spool {
     }
   }
 
-  /** Whether opening failed only because another program holds the lock right now. */
-  static isBusy(error: unknown): boolean {
-    return isBusy(error);
+  /** The same, when another program holds the lock for a moment just then. Throws SpoolError. */
+  static async openWhenFree(path: string): Promise<Spool> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return Spool.open(path);
+      } catch (error) {
+        if (!isBusy(error) || tries >= OPEN_TRIES_MAX) throw error;
+        await new Promise((resolve) => setTimeout(resolve, OPEN_EVERY_MS));
+      }
+    }
   }
 
   /**

@@ -22,7 +22,7 @@ import { StatusLog } from '../../src/status-log.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { makeFolder, openHandle, type Handle, type Row } from '../support/spool.ts';
-import { claimOf, NOW, POLICY } from '../support/verdicts.ts';
+import { claimOf, KEEP_ALL, NOW, POLICY } from '../support/verdicts.ts';
 
 export const RECIPIENT = '447700900000';
 export const KEY = 'abcd1234';
@@ -47,13 +47,6 @@ export interface Brought {
 type Fault = 'roll-back' | 'crash-after-commit';
 
 class Broken extends Error {}
-
-const KEEP_ALL: Rules['keep'] = {
-  retentionMs: null,
-  forgetTextAfterMs: null,
-  keysForMs: 90 * 86_400_000,
-  notTold: new Set(),
-};
 
 export const PART: AnswerPart = {
   status: 0,
