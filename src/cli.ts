@@ -50,6 +50,8 @@ const cancel: Load = async () => (await import('./commands/cancel.ts')).cancelCo
 const requeue: Load = async () => (await import('./commands/requeue.ts')).requeueCommand();
 const pause: Load = async () => (await import('./commands/pause.ts')).pauseCommand();
 const resume: Load = async () => (await import('./commands/resume.ts')).resumeCommand();
+const prune: Load = async () => (await import('./commands/prune.ts')).pruneCommand();
+const backup: Load = async () => (await import('./commands/backup.ts')).backupCommand();
 const suppress: Load = async () => (await import('./commands/suppress.ts')).suppressCommand();
 const unsuppress: Load = async () => (await import('./commands/unsuppress.ts')).unsuppressCommand();
 const suppressed: Load = async () => (await import('./commands/suppressed.ts')).suppressedCommand();
@@ -61,6 +63,7 @@ const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<str
   ['Sending:', { send, import: importCsv }],
   ['Looking:', { list, show, why, stats, log, codes }],
   ['Steering:', { cancel, requeue, pause, resume, suppress, unsuppress, suppressed }],
+  ['Keeping:', { prune, backup }],
   ['Your shell:', { completion }],
 ];
 

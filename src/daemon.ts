@@ -13,6 +13,7 @@ import { LiveRules } from './dispatch/live-rules.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
 import { askBalance, recall } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
+import { sayRestored } from './keeping.ts';
 import { limitLearned, type Entry } from './events.ts';
 import { fetchLimit } from './gateway/account-api.ts';
 import { Ownership } from './spool/ownership.ts';
@@ -199,6 +200,7 @@ export class Daemon implements AsyncDisposable {
       onEvents: reception.onEvents,
       onFatal: this.#fail,
     });
+    sayRestored(spool, this.#log);
     recall(spool, desks, this.#clock.now());
     const write = (): void => {
       beginLog(spool);

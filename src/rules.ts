@@ -2,6 +2,7 @@
 import type { AccountConfig, Config } from './config/config.ts';
 import { holdRulesOf } from './dispatch/holds.ts';
 import type { Rules } from './dispatch/work.ts';
+import { keepRulesOf } from './keeping.ts';
 
 /** The gateway's reports are asked of an uncertain message after this at the earliest. */
 const LOOK_AFTER_MS = 60_000;
@@ -32,6 +33,7 @@ export function rulesOf(config: Config): Rules {
     },
     validityMs: messages.validityMs,
     defaultAccount: config.defaultAccount,
+    keep: keepRulesOf(config),
     holds: holdRulesOf({ quiet: config.quiet, ...config.safety }),
     defaultSenders: new Map(config.accounts.map(({ name, sender }) => [name, sender])),
     waitMaxMs: retry.maxDelayMs,

@@ -9,6 +9,8 @@ import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
 import { isBusy, openSpool } from '../spool/open.ts';
 import { checkSharing, joinGroupOf } from './check-permissions.ts';
+import { restoredFrom, RESTORED_REMEDY, type Mark } from '../spool/restored.ts';
+import { walSize } from '../spool/wal.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
 import { isWritable } from './writable.ts';
 
@@ -17,6 +19,8 @@ const MIB = 1024 * 1024;
 const SPACE_LOW = 500 * MIB;
 const SPACE_NONE = 20 * MIB;
 const BUSY_MS = 1_000;
+/** The daemon keeps it shorter, if it can. */
+const WAL_LONG = 64 * MIB;
 
 /** From the folder inwards; what cannot be looked at because of an earlier failure is left out. */
 export function checkSpool(path: string): readonly Finding[] {
@@ -68,7 +72,12 @@ function checkContent(path: string): readonly Finding[] {
     try {
       const journal = String(db.pragma('journal_mode', { simple: true }));
       db.exec('BEGIN IMMEDIATE; ROLLBACK');
-      return [pass('spool', `${path}, schema version ${SCHEMA_VERSION}`), checkJournal(journal)];
+      return [
+        pass('spool', `${path}, schema version ${SCHEMA_VERSION}`),
+        checkJournal(journal),
+        checkWal(walSize(path)),
+        ...checkRestored(restoredFrom(db)),
+      ];
     } finally {
       db.close();
     }
@@ -80,6 +89,20 @@ function checkContent(path: string): readonly Finding[] {
 function checkJournal(journal: string): Finding {
   if (journal === 'wal') return pass('journal mode', 'WAL');
   return warn('journal mode', journal, 'The daemon sets it back to WAL when it starts.');
+}
+
+function checkWal(bytes: number): Finding {
+  const words = `${(bytes / MIB).toLocaleString('en', { maximumFractionDigits: 1 })} MiB`;
+  if (bytes < WAL_LONG) return pass('-wal', words);
+  const remedy =
+    'While the daemon runs, a program that reads without an end keeps it: fuser -v on it.';
+  return warn('-wal', words, remedy);
+}
+
+function checkRestored(mark: Mark | null): readonly Finding[] {
+  if (mark === null) return [];
+  const at = new Date(mark.at * 1000).toISOString();
+  return [warn('restored spool', `from a backup of ${at}; undecided`, RESTORED_REMEDY)];
 }
 
 function explain(error: unknown): Finding {

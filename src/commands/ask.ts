@@ -76,6 +76,8 @@ const DONE: Readonly<Record<string, string>> = {
   resume: 'resumed',
   cancel: 'cancelled',
   requeue: 'requeued',
+  'restored-hold': 'held as uncertain',
+  'restored-resend': 'sent again',
 };
 
 function sentenceOf(row: ControlRow, db: Database): string {
@@ -88,7 +90,8 @@ function sentenceOf(row: ControlRow, db: Database): string {
     if (state === 'uncertain') return `${subject}: is uncertain, and never sent again`;
   }
   const done = DONE[row.verb] ?? row.verb;
-  if (row.campaign === null) return `${subject}: ${done}`;
+  const isMany = row.campaign !== null || row.account === null;
+  if (row.message_id !== null || !isMany) return `${subject}: ${done}`;
   const affected = row.affected ?? 0;
   return `${subject}: ${affected} ${affected === 1 ? 'message' : 'messages'} ${done}`;
 }
@@ -96,7 +99,8 @@ function sentenceOf(row: ControlRow, db: Database): string {
 function subjectOf(row: ControlRow): string {
   if (row.message_id !== null) return `message ${row.message_id}`;
   if (row.campaign !== null) return `campaign ${stripControls(row.campaign)}`;
-  const account = `account ${stripControls(row.account ?? '')}`;
+  if (row.account === null) return 'the restored spool';
+  const account = `account ${stripControls(row.account)}`;
   return row.sender === null ? account : `sender ${stripControls(row.sender)} of ${account}`;
 }
 

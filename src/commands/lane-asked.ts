@@ -11,15 +11,24 @@ interface LaneOptions extends AskOptions {
 }
 
 /** Gives the command its arguments, options and action. */
-export function aboutLane(command: Command, verb: 'pause' | 'resume'): Command {
+export function aboutLane(command: Command, verb: 'pause'): Command {
   return withAskOptions(command)
     .argument('<account>', 'name of the account')
     .option('--sender <sender>', 'only this sender of the account')
     .action(async (account: string, options: LaneOptions, self: Command) => {
-      using spool = openToWrite(self);
-      refuseUnknown(spool, account);
-      await ask(spool.db, [{ verb, account, sender: options.sender ?? null }], options);
+      await askAboutLane({ verb, account }, options, self);
     });
+}
+
+/** Asks for what `what` says, of the sender that the options name, if they name one. */
+export async function askAboutLane(
+  what: { readonly verb: 'pause' | 'resume'; readonly account: string },
+  options: LaneOptions,
+  self: Command,
+): Promise<void> {
+  using spool = openToWrite(self);
+  refuseUnknown(spool, what.account);
+  await ask(spool.db, [{ ...what, sender: options.sender ?? null }], options);
 }
 
 /* Known to the daemon that ran last, or to the configuration that the next one will read. */

@@ -1,17 +1,53 @@
-/** `resume`: starts an account or a sender that was paused or suspended. */
-import { Command } from 'commander';
-import { aboutLane } from './lane-asked.ts';
+/** `resume`: starts an account or a sender that was paused or suspended, or a spool that was restored. */
+import { Command, Option } from 'commander';
+import { UsageError } from '../exit-codes.ts';
+import { ask, withAskOptions, type AskOptions } from './ask.ts';
+import { askAboutLane } from './lane-asked.ts';
+import { openToWrite } from './opened.ts';
+
+interface ResumeOptions extends AskOptions {
+  readonly sender?: string;
+  readonly restored?: 'hold' | 'resend';
+}
 
 export function resumeCommand(): Command {
-  const command = new Command('resume')
+  const restored = new Option(
+    '--restored <how>',
+    'instead: what a restored spool was waiting with',
+  );
+  return withAskOptions(new Command('resume'))
     .summary('start it again')
     .description(
       'Starts an account, or one sender of it, that was paused. One that is suspended tries a single ' +
-        'message at once and goes on if that is accepted.',
+        'message at once and goes on if that is accepted.\n\n' +
+        'With --restored, starts a spool that was restored from a backup. What waited when the backup ' +
+        'was made may have been sent since: "hold" makes it uncertain, so that receipts and reports may ' +
+        'settle it, and never sends it by itself; "resend" sends it, marked as a possible duplicate.',
     )
+    .argument('[account]', 'name of the account')
+    .option('--sender <sender>', 'only this sender of the account')
+    .addOption(restored.choices(['hold', 'resend']))
     .addHelpText(
       'after',
-      '\nExamples:\n  $ sms-spoold resume main\n  $ sms-spoold resume main --sender AcmeInc',
-    );
-  return aboutLane(command, 'resume');
+      '\nExamples:\n  $ sms-spoold resume main\n  $ sms-spoold resume main --sender AcmeInc\n' +
+        '  $ sms-spoold resume --restored=hold',
+    )
+    .action(resume);
+}
+
+async function resume(
+  account: string | undefined,
+  options: ResumeOptions,
+  self: Command,
+): Promise<void> {
+  const { restored } = options;
+  if (account !== undefined && restored === undefined) {
+    await askAboutLane({ verb: 'resume', account }, options, self);
+    return;
+  }
+  if (account !== undefined || restored === undefined || options.sender !== undefined) {
+    throw new UsageError('expected either the name of an account or --restored=hold|resend');
+  }
+  using spool = openToWrite(self);
+  await ask(spool.db, [{ verb: `restored-${restored}` }], options);
 }

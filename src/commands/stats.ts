@@ -9,6 +9,7 @@ import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { jsonOf } from './ask.ts';
 import { capDocument, capTable } from './caps.ts';
 import { openToRead } from './opened.ts';
+import { restoredLine, storageDocuments, storageLine } from './storage.ts';
 
 /** In these a message still waits for something, so its age matters. */
 const WAITING: ReadonlySet<string> = new Set([
@@ -35,15 +36,18 @@ export function statsCommand(): Command {
       if (options.json) {
         await printDocuments(statistics, now);
         for (const cap of capsOf(spool.db, now)) await printJson(capDocument(cap));
+        for (const document of storageDocuments(spool)) await printJson(document);
         return;
       }
       const parts = [
+        restoredLine(spool),
         stateTable(statistics, now),
         lateLine(statistics),
         laneTable(statistics),
         capTable(capsOf(spool.db, now)),
         controlTable(statistics),
         unmatchedLine(statistics),
+        storageLine(spool),
       ];
       await print(`${parts.filter((part) => part !== null).join('\n\n')}\n`);
     });

@@ -4,6 +4,7 @@ import { deadlineOf } from '../core/judge-row.ts';
 import { stripControls } from '../core/mask.ts';
 import { CommandError } from '../exit-codes.ts';
 import { dueOf, messageOf, type MessageRow } from '../spool/queries.ts';
+import { restoredFrom, RESTORED_REMEDY } from '../spool/restored.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { capsOfLane, withCaps } from './caps.ts';
@@ -62,6 +63,9 @@ function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
   const { validityMs } = spool.config.messages;
   const dates = { expiresAt: row.expires_at, sendAt: row.send_at, createdAt: row.created_at };
   const deadline = deadlineOf(dates, validityMs);
+  if (restoredFrom(spool.db) !== null) {
+    return { ...NOTHING, waitsFor: `a word about this restored spool: ${RESTORED_REMEDY}` };
+  }
   if (dueAt !== null) {
     return { ...NOTHING, waitsFor: `its time, ${localTime(dueAt)}`, goesAt: dueAt, deadline };
   }

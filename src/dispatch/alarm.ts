@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Desk } from './desk.ts';
 import type { Intake } from './intake.ts';
 import type { Janitor } from './janitor.ts';
+import type { Sweeper } from './sweeper.ts';
 
 /** Timers reach no further than this, so that a step of the wall clock is noticed. */
 const SLEEP_MAX_MS = 1_000;
@@ -12,6 +13,7 @@ export interface AlarmParts {
   readonly desks: ReadonlyMap<string, Desk>;
   readonly intake: Intake;
   readonly janitor: Janitor;
+  readonly sweeper: Sweeper;
   readonly ring: () => void;
 }
 
@@ -31,9 +33,10 @@ export class Alarm {
 
   /** Rings when something is due; lanes are not waited for where nothing may be claimed. */
   setForNext(mayClaim: boolean): void {
-    const { clock, desks, intake, janitor } = this.#parts;
+    const { clock, desks, intake, janitor, sweeper } = this.#parts;
     const nowMs = clock.monotonicMs();
     const instants = [nowMs + SLEEP_MAX_MS, janitor.expiryAtMs, intake.scanAt];
+    instants.push(sweeper.wakeAtMs);
     const dueAt = janitor.nextDueAt;
     if (dueAt !== null) instants.push(nowMs + (dueAt - clock.now()) * 1000);
     for (const desk of mayClaim ? desks.values() : []) {

@@ -14,6 +14,7 @@ import { Alarm } from './alarm.ts';
 import { Courier } from './courier.ts';
 import type { Desk } from './desk.ts';
 import { FullDisk } from './full-disk.ts';
+import { LongWal } from './long-wal.ts';
 import type { Inbox } from './inbox.ts';
 import type { AccountLimits } from './outcomes.ts';
 import { Probes, type AskBalance } from './probes.ts';
@@ -41,6 +42,7 @@ export class Dispatcher {
   readonly #fullDisk: FullDisk;
   /** Desks that are not asked any more, until what they have out is answered. */
   readonly #retiring = new Set<Desk>();
+  readonly #longWal: LongWal;
   #watcher: Watcher | null = null;
   #isScheduled = false;
   #isDraining = false;
@@ -56,10 +58,15 @@ export class Dispatcher {
     const onGate: (desk: Parameters<Courier['takeBack']>[0]) => void = (desk) =>
       this.#courier.takeBack(desk, null);
     this.#step = new Step(parts, { onGate, kick: () => this.kick() });
-    const { outcomes, intake, janitor } = this.#step;
+    const { outcomes, intake, janitor, sweeper } = this.#step;
     this.#courier = new Courier({ clock, outcomes, kick: this.kick });
-    this.#alarm = new Alarm({ clock, desks, intake, janitor, ring: this.kick });
+    this.#alarm = new Alarm({ clock, desks, intake, janitor, sweeper, ring: this.kick });
     this.#fullDisk = new FullDisk(clock, parts.log);
+    this.#longWal = new LongWal({
+      ...{ wal: parts.spool.wal, clock, log: parts.log },
+      onRelease: this.kick,
+      onFatal: parts.onFatal,
+    });
     this.#probes = new Probes({
       desks,
       clock,
@@ -178,6 +185,7 @@ export class Dispatcher {
     this.#isStopped = true;
     this.#watcher?.stop();
     this.#probes.stop();
+    this.#longWal.stop();
     this.#alarm.clear();
   }
 
@@ -222,6 +230,7 @@ export class Dispatcher {
 
   #run(): void {
     this.#turns += 1;
+    if (this.#longWal.isHolding) return;
     this.#seenEnded = 0;
     try {
       const claims = this.#step.run(!this.#isDraining);
@@ -237,6 +246,7 @@ export class Dispatcher {
     }
     this.#step.janitor.lookAgain();
     setImmediate(this.#sleepUntilNext);
+    if (this.#longWal.isDue) setImmediate(this.#lookAtWal);
     if (this.#onSettled !== null && this.#isSettled) {
       const onSettled = this.#onSettled;
       this.#onSettled = null;
@@ -253,6 +263,11 @@ export class Dispatcher {
     this.#fullDisk.say(this.#step.ended);
     this.#alarm.set(FULL_WAIT_MS);
   }
+
+  /* Comes once what was handed out is written. */
+  readonly #lookAtWal = (): void => {
+    if (!this.#isStopped) this.#longWal.look();
+  };
 
   /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
   readonly #sleepUntilNext = (): void => {

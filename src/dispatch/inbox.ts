@@ -8,6 +8,7 @@
 import type { Clock } from '../clock.ts';
 import type { Receipt } from '../core/receipt.ts';
 import type { Match } from '../spool/receipts.ts';
+import type { OldMatch } from '../spool/restored.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Reconciler } from './reconciler.ts';
 import type { Rules, Work } from './work.ts';
@@ -148,14 +149,14 @@ export class Inbox {
 
   /* The account may be used by others, too: their messages are none of ours. */
   #keepReport(report: Receipt, seen: Seen): void {
-    const { receipts } = this.#parts.spool;
-    const isForeign = report.clientRef !== null && receipts.byClientRef(report.clientRef) === null;
+    const isForeign = report.clientRef !== null && this.#proven(report.clientRef) === null;
     const match = isForeign ? 'unmatched' : this.#match(report, true);
     if (typeof match !== 'string') this.#keep(report, match, seen);
   }
 
-  #keep(receipt: Receipt, match: Match, seen: Seen): void {
+  #keep(receipt: Receipt, found: Match | OldMatch, seen: Seen): void {
     const { spool, reconciler, onIgnored } = this.#parts;
+    const match = 'clientRef' in found ? spool.restored.matched(found, seen.now) : found;
     if (spool.receipts.isKnown(match.messageId, receipt.digest)) {
       onIgnored('repeat');
       return;
@@ -182,15 +183,22 @@ export class Inbox {
   }
 
   /* The attempt it is about, or why there is none. */
-  #match(receipt: Receipt, isTrusted: boolean): Match | IgnoredReason {
+  #match(receipt: Receipt, isTrusted: boolean): Match | OldMatch | IgnoredReason {
     const { receipts } = this.#parts.spool;
     const { clientRef, gatewayId } = receipt;
-    const proven = clientRef === null ? null : receipts.byClientRef(clientRef);
-    if (proven !== null) return this.#misfit(receipt, proven, false) ?? proven;
+    const proven = clientRef === null ? null : this.#proven(clientRef);
+    /* Under an old key the same reference may have been given to another message. */
+    const mustName = proven !== null && 'clientRef' in proven;
+    if (proven !== null) return this.#misfit(receipt, proven, mustName) ?? proven;
     if (gatewayId === null || !this.#mayLookUp(receipt, isTrusted)) return 'unmatched';
     const found = receipts.byGatewayId(gatewayId);
     if (found === null) return 'unmatched';
     return this.#misfit(receipt, found, !isTrusted) ?? found;
+  }
+
+  #proven(clientRef: string): Match | OldMatch | null {
+    const { receipts, restored } = this.#parts.spool;
+    return receipts.byClientRef(clientRef) ?? restored.byClientRef(clientRef);
   }
 
   /* The index that this needs is not made for a stranger. */
@@ -203,7 +211,11 @@ export class Inbox {
     return this.#parts.rules.receipts.isSigned;
   }
 
-  #misfit(receipt: Receipt, match: Match, mustName: boolean): IgnoredReason | null {
+  #misfit(
+    receipt: Receipt,
+    match: Pick<Match, 'recipient' | 'account'>,
+    mustName: boolean,
+  ): IgnoredReason | null {
     const { receipts, defaultAccount } = this.#parts.rules;
     const digits = match.recipient.replace(/^\+/, '');
     if (receipt.recipient === null ? mustName : receipt.recipient !== digits) {

@@ -66,6 +66,7 @@ export class Janitor {
 
   /** Seconds (Unix) of the next instant a row waits for, its own deadline included; null = none. */
   get nextDueAt(): number | null {
+    if (this.#isHeld) return null;
     this.#learnInstants();
     if (this.#hasStrays) return 0;
     const instants = [this.#nextDueAt, this.#nextExpiryAt].filter((at) => at !== null);
@@ -74,7 +75,7 @@ export class Janitor {
 
   /** When waiting rows are looked through again (monotonic ms). */
   get expiryAtMs(): number {
-    return this.#expiryAtMs;
+    return this.#isHeld ? Infinity : this.#expiryAtMs;
   }
 
   /** Attempts that a crash left open become uncertain: nobody knows whether the request left. */
@@ -105,6 +106,7 @@ export class Janitor {
 
   /** Rows whose instant has come. `offer` receives those that are ready now. */
   due(work: Work, offer: (row: DueRow) => void): void {
+    if (this.#isHeld) return;
     this.#learnInstants();
     if (this.#hasStrays) this.#release(offer);
     if (this.#nextDueAt === null || this.#nextDueAt > work.now) return;
@@ -130,6 +132,7 @@ export class Janitor {
 
   /** Moves waiting rows past their deadline to `expired`; `sources` names where rows wait. */
   expire(work: Work, sources: () => SourceKey[]): void {
+    if (this.#isHeld) return;
     this.#learnInstants();
     const isOwn = this.#nextExpiryAt !== null && this.#nextExpiryAt <= work.now;
     if (isOwn) this.#expireRows(this.#spool.due.expiring(work.now, BATCH), work);
@@ -149,6 +152,11 @@ export class Janitor {
     this.#expireRows(late, work);
     const isBusy = this.#sources.length > 0 || late.length >= OLDEST_PER_SOURCE;
     this.#expiryAtMs = work.nowMs + (isBusy ? 0 : EXPIRY_EVERY_MS);
+  }
+
+  /* What waited when a backup was made may have gone since: that it expired unsent is not ours to say. */
+  get #isHeld(): boolean {
+    return this.#spool.restored.mark !== null;
   }
 
   #expireRows(rows: readonly DueRow[], work: Work): void {

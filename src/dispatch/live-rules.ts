@@ -42,6 +42,10 @@ export class LiveRules implements Rules {
     return this.#current.receipts;
   }
 
+  get keep(): Rules['keep'] {
+    return this.#current.keep;
+  }
+
   get holds(): Rules['holds'] {
     return this.#current.holds;
   }

@@ -5,6 +5,7 @@
  * A message whose attempt is open is marked, durably, and its cancel is answered when the attempt settles.
  * A campaign is worked through in batches; until it is done, nothing is claimed.
  */
+import { isForgotten } from '../core/forgotten.ts';
 import { deadlineOf } from '../core/judge-row.ts';
 import type { GateChange } from '../core/health.ts';
 import { NEXT, type State } from '../core/message.ts';
@@ -17,10 +18,13 @@ import type { Move } from '../spool/moves.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
 import { gateRowOf } from './outcomes.ts';
+import { hold, resend } from './restoration.ts';
 import { namedOf, type Rules, type Work } from './work.ts';
 
 const REQUESTS_PER_STEP = 100;
+const IDS_PER_STEP = 2_000;
 const ROWS_PER_STEP = 1_000;
+const FORGOTTEN = 'its text was forgotten (spool.forget_text_after), so there is nothing to send';
 
 /** A request in hand: marks it waits for, and what it has done so far. */
 interface Progress {
@@ -41,6 +45,8 @@ export interface OperatorParts {
   readonly offer: (row: DueRow, work: Work) => void;
   /** A gate changed: what is in hand may have to come back. */
   readonly onGate: (desk: Desk) => void;
+  /** What waited in a restored spool may be sent, or is ready no more. */
+  readonly onDecided: () => void;
 }
 
 export class Operator {
@@ -122,10 +128,7 @@ export class Operator {
     const { row } = progress;
     if (row.verb === 'pause' || row.verb === 'resume') this.#gate(progress, work);
     else if (row.verb === 'cancel' || row.verb === 'requeue') this.#messages(progress, work);
-    else {
-      progress.refused = 'this spool was not restored from a backup';
-      progress.cursor = null;
-    }
+    else this.#restored(progress, work);
     this.#answer(progress, work);
   }
 
@@ -211,12 +214,32 @@ export class Operator {
     progress.affected += 1;
   }
 
+  /* Batch by batch; what is done already stays done after a crash. */
+  #restored(progress: Progress, work: Work): void {
+    const { spool, rules } = this.#parts;
+    const { mark } = spool.restored;
+    if (mark === null) {
+      progress.refused = 'this spool was not restored from a backup';
+      progress.cursor = null;
+      return;
+    }
+    const from = progress.cursor ?? 0;
+    const decide = progress.row.verb === 'restored-hold' ? hold : resend;
+    progress.affected += decide({ spool, rules }, { from, to: from + IDS_PER_STEP }, work);
+    progress.cursor = from + IDS_PER_STEP < mark.lastId ? from + IDS_PER_STEP : null;
+    if (progress.cursor !== null) return;
+    spool.restored.end();
+    this.#parts.onDecided();
+  }
+
   #requeue(progress: Progress, row: DueRow, work: Work): string | null {
     const { spool, rules } = this.#parts;
     const mayRequeue =
       row.state !== 'sending' && (NEXT[row.state] as readonly State[]).includes('queued');
     if (!mayRequeue) return `it is ${row.state}`;
     if (spool.suppressions.has(row.recipient)) return 'its recipient is suppressed';
+    const content = spool.ledgers.content(row.id);
+    if (content !== null && isForgotten(content)) return FORGOTTEN;
     const isLate = deadlineOf(row, rules.validityMs) <= work.now;
     const follows = spool.control.doubtfulAttempt(row.id);
     const expiresAt = isLate ? work.now + rules.validityMs / 1000 : null;

@@ -6,7 +6,7 @@
  * look folds everything that is on disk, so that a crash between two looks changes nothing.
  */
 import { NEXT, type State } from '../core/message.ts';
-import { predictParts } from '../core/parts.ts';
+import { isForgotten, predictedParts } from '../core/forgotten.ts';
 import { fateOf, type Receipt, type ResendPolicy, type Word } from '../core/receipt.ts';
 import { fold, hear, isAccepted, priceOf, type Outcome } from '../core/reconcile.ts';
 import { suppressionOfReceipt } from '../core/suppression.ts';
@@ -126,8 +126,8 @@ export class Reconciler {
     const isEnough = this.#isEnough(row.recipient);
     const attempts = hear(before.attempts, before.heard, isEnough);
     const content = before.heard.length === 0 ? null : ledgers.content(row.id);
-    const predictedParts = content === null ? 1 : predictParts(content);
-    const outcome = fold(attempts, { predictedParts, isEnough, isOver });
+    const expected = content === null ? 1 : predictedParts(content);
+    const outcome = fold(attempts, { predictedParts: expected, isEnough, isOver });
     if (before.heard.length === 0) return outcome;
     ledgers.write(row.id, before, attempts);
     ledgers.setPrice(row.id, priceOf(attempts));
@@ -197,6 +197,8 @@ export class Reconciler {
     );
     const deadline = deadlineOf(row, this.#rules.validityMs);
     if (!mayHelp || now + resend.afterMs / 1000 >= deadline) return false;
+    const content = this.#spool.ledgers.content(row.id);
+    if (content === null || isForgotten(content)) return false;
     return !this.#spool.suppressions.has(row.recipient);
   }
 

@@ -23,6 +23,7 @@ import { Operator } from './operator.ts';
 import { Outcomes, type AccountLimits } from './outcomes.ts';
 import { Reconciler } from './reconciler.ts';
 import { Reserve } from './reserve.ts';
+import { Sweeper } from './sweeper.ts';
 import { isEmpty, nothingPending, type Rules, type Work } from './work.ts';
 import { Writer } from './writer.ts';
 
@@ -61,6 +62,7 @@ export class Step {
   readonly outcomes: Outcomes;
   readonly intake: Intake;
   readonly janitor: Janitor;
+  readonly sweeper: Sweeper;
   /** Where receipts and reports are brought to. */
   readonly inbox: Inbox;
   readonly #spool: Spool;
@@ -92,6 +94,7 @@ export class Step {
       ...{ spool, desks, rules },
       offer: (row, work) => this.intake.offer(row, row, work),
       onGate: hooks.onGate,
+      onDecided: () => this.intake.distrust(),
     });
     const isCancelAsked = (id: number): boolean => this.#operator.isCancelAsked(id);
     this.outcomes = new Outcomes({ ...parts, pending, isCancelAsked });
@@ -104,6 +107,7 @@ export class Step {
     const { lookups, since: receiptsSince } = receipts;
     const hasReports = (): boolean => this.inbox.hasReports;
     this.janitor = new Janitor({ spool, rules, reconciler, lookups, receiptsSince, hasReports });
+    this.sweeper = new Sweeper(spool.retention, rules);
     this.#writer = new Writer({
       ...{ spool, rules, clock, log, pending },
       onEvents: parts.onEvents,
@@ -183,6 +187,7 @@ export class Step {
   /** The step was rolled back: whatever was read in it is read again. */
   distrust(): void {
     this.#nests.rolledBack();
+    this.#spool.restored.distrust();
     this.#operator.distrust();
     this.#reconciler.distrust();
     this.inbox.distrust();
@@ -210,8 +215,15 @@ export class Step {
     this.janitor.due(work, (row) => this.intake.offer(row, row, work));
     this.intake.scan(work);
     this.janitor.expire(work, () => this.intake.sources);
+    const isHeld = this.#operator.isBusy || this.#spool.restored.mark !== null;
+    const claims = this.#claim(work, mayClaim && !isHeld);
+    this.sweeper.sweep(work, this.#pending.ended.length === 0 && !hasClaims(claims));
+    return claims;
+  }
+
+  #claim(work: Work, mayClaim: boolean): Claims {
     const claims = new Map<Desk, readonly Claim[]>();
-    if (!mayClaim || this.#operator.isBusy) return claims;
+    if (!mayClaim) return claims;
     for (const desk of this.#desks.values()) {
       const wanted = desk.slots.free + this.#reserve.size - desk.hand.length;
       claims.set(desk, wanted > 0 ? this.#claimer.claim(desk, wanted, work) : []);
@@ -227,4 +239,9 @@ export class Step {
     this.#reconciler.committed();
     this.inbox.committed();
   }
+}
+
+function hasClaims(claims: Claims): boolean {
+  for (const taken of claims.values()) if (taken.length > 0) return true;
+  return false;
 }

@@ -9,6 +9,7 @@ import type { GateRow, RateRow, WidthRow } from '../spool/gates.ts';
 import type { HoldRules } from '../core/safety.ts';
 import type { SettlePolicy } from '../core/settle.ts';
 import type { ReceiptRules } from './reconciler.ts';
+import type { KeepRules } from './sweeper.ts';
 import type { Route } from '../core/verdict.ts';
 
 export interface Work {
@@ -74,6 +75,7 @@ export interface Rules {
   /** Account → the sender of messages that name none; null = they cannot be sent. */
   readonly defaultSenders: ReadonlyMap<string, string | null>;
   readonly receipts: ReceiptRules;
+  readonly keep: KeepRules;
   /** What keeps single messages back; null = nothing does. */
   readonly holds: HoldRules | null;
   /** The longest wait a throttled answer may ask for. */

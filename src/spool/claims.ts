@@ -119,7 +119,12 @@ export class Claims {
    * under a key that the spool keeps to itself. At most 40 characters (`client-ref`, older documents' limit).
    */
   clientRef(messageId: number, number: number): string {
-    const subject = `${messageId.toString(36)}.${number.toString(36)}`;
-    return `${subject}.${hash('sha256', `${this.#tagKey}:${subject}`, 'hex').slice(0, 20)}`;
+    return refUnder(this.#tagKey, messageId, number);
   }
+}
+
+/** A client_ref under any key. */
+export function refUnder(tagKey: string, messageId: number, number: number): string {
+  const subject = `${messageId.toString(36)}.${number.toString(36)}`;
+  return `${subject}.${hash('sha256', `${tagKey}:${subject}`, 'hex').slice(0, 20)}`;
 }

@@ -93,7 +93,8 @@ export type ControlRequest =
       readonly sender: string | null;
     }
   | { readonly verb: 'cancel' | 'requeue'; readonly messageId: number }
-  | { readonly verb: 'cancel' | 'requeue'; readonly campaign: string };
+  | { readonly verb: 'cancel' | 'requeue'; readonly campaign: string }
+  | { readonly verb: 'restored-hold' | 'restored-resend' };
 
 /** Inserts the requests, all or none, and returns their ids in the same order. */
 export function askFor(db: Database, requests: readonly ControlRequest[]): readonly number[] {
@@ -109,5 +110,6 @@ export function askFor(db: Database, requests: readonly ControlRequest[]): reado
 function controlRow(request: ControlRequest): readonly (string | number | null)[] {
   if ('account' in request) return [request.verb, null, null, request.account, request.sender];
   if ('campaign' in request) return [request.verb, null, request.campaign, null, null];
-  return [request.verb, request.messageId, null, null, null];
+  if ('messageId' in request) return [request.verb, request.messageId, null, null, null];
+  return [request.verb, null, null, null, null];
 }

@@ -34,7 +34,8 @@ export interface CommittedEvent extends NewEvent {
 /** References are the application's own and may be of any length; what is read into memory may not. */
 const TEXT_MAX = 1_000;
 
-const CURSOR = 'notify-cursor';
+/** Under this name `spool` has how far the application was told. */
+export const NOTIFY_CURSOR = 'notify-cursor';
 
 /* A client that has switched the constraints off can leave bytes where text is meant. */
 const text = (column: string): string => `substr(CAST(${column} AS TEXT), 1, ${TEXT_MAX})`;
@@ -97,11 +98,11 @@ export class EventLog {
 
   /** The last `seq` that was taken by whoever is told; null = nobody was ever told. */
   cursor(): number | null {
-    const value = this.#cursor.get(CURSOR);
+    const value = this.#cursor.get(NOTIFY_CURSOR);
     return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
   }
 
   saveCursor(seq: number): void {
-    this.#saveCursor.run(CURSOR, String(seq));
+    this.#saveCursor.run(NOTIFY_CURSOR, String(seq));
   }
 }

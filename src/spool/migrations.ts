@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
 import { RETRIES_APART } from './retries-apart.ts';
+import { FINAL_APART } from './final.ts';
 import { SCHEMA_1 } from './schema.ts';
 
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
@@ -23,6 +24,7 @@ const MIGRATIONS: readonly ((db: Database) => void)[] = [
   (db) => {
     db.exec(RETRIES_APART);
   },
+  (db) => void db.exec(FINAL_APART),
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -27,6 +27,14 @@ export interface UnmatchedRow {
 /** In `attempt` of an unmatched receipt: it is joined when an answer tells of its part. */
 const NO_ATTEMPT = 0;
 
+/** What a client_ref says it is about, unproven; null = it is none of ours. */
+export function parseRef(clientRef: string): { messageId: number; attempt: number } | null {
+  const [, id, number] = REF.exec(clientRef) ?? [];
+  if (id === undefined || number === undefined) return null;
+  const [messageId, attempt] = [parseInt(id, 36), parseInt(number, 36)];
+  return Number.isSafeInteger(messageId) ? { messageId, attempt } : null;
+}
+
 const REF = /^([0-9a-z]{1,11})\.([0-9a-z]{1,6})\.([0-9a-f]{20})$/;
 
 export class Receipts {
@@ -85,10 +93,9 @@ export class Receipts {
 
   /** The attempt that a client_ref names and proves by its tag; null = it is not one of ours, or is pruned. */
   byClientRef(clientRef: string): Match | null {
-    const [, id, number] = REF.exec(clientRef) ?? [];
-    if (id === undefined || number === undefined) return null;
-    const [messageId, attempt] = [parseInt(id, 36), parseInt(number, 36)];
-    if (!Number.isSafeInteger(messageId)) return null;
+    const ref = parseRef(clientRef);
+    if (ref === null) return null;
+    const { messageId, attempt } = ref;
     const ours = Buffer.from(this.#refOf(messageId, attempt));
     const theirs = Buffer.from(clientRef);
     if (ours.length !== theirs.length || !timingSafeEqual(ours, theirs)) return null;

@@ -17,11 +17,14 @@ import { Moves } from './moves.ts';
 import { explain, isBusy, openSpool } from './open.ts';
 import { Receipts } from './receipts.ts';
 import { Recent } from './recent.ts';
+import { adopt, Restored } from './restored.ts';
+import { Retention } from './retention.ts';
 import { Settlements } from './settlements.ts';
 import { Sources } from './sources.ts';
 import { Suppressions } from './suppressions.ts';
 import { Unlogged } from './unlogged.ts';
 import { Waits } from './waits.ts';
+import { Wal } from './wal.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 
 /** How often, and how many times, a lock is waited for where the spool is opened. */
@@ -40,11 +43,14 @@ export class Spool {
   readonly moves: Moves;
   readonly receipts: Receipts;
   readonly recent: Recent;
+  readonly restored: Restored;
+  readonly retention: Retention;
   readonly settlements: Settlements;
   readonly sources: Sources;
   readonly suppressions: Suppressions;
   readonly unlogged: Unlogged;
   readonly waits: Waits;
+  readonly wal: Wal;
   readonly #db: Database;
   readonly #begin: Statement<[]>;
   readonly #commit: Statement<[]>;
@@ -64,11 +70,14 @@ export class Spool {
     this.moves = new Moves(db);
     this.receipts = new Receipts(db, (id, number) => this.claims.clientRef(id, number));
     this.recent = new Recent(db);
+    this.restored = new Restored(db);
+    this.retention = new Retention(db);
     this.settlements = new Settlements(db);
     this.sources = new Sources(db);
     this.suppressions = new Suppressions(db);
     this.unlogged = new Unlogged(db);
     this.waits = new Waits(db);
+    this.wal = new Wal(db, path);
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
     this.#rollback = db.prepare('ROLLBACK');
@@ -76,7 +85,14 @@ export class Spool {
 
   /** Opens the spool, making or migrating it. Throws SpoolError. */
   static open(path: string): Spool {
-    return new Spool(openSpool(path, { create: true }), path);
+    const db = openSpool(path, { create: true });
+    try {
+      adopt(db);
+      return new Spool(db, path);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   }
 
   /** The same; another program may hold the lock for a moment just then, and is waited for. */

@@ -28,6 +28,11 @@ export interface DaemonOptions {
   readonly backlog: number;
   /** A closed spool, of which it works on a copy; left out = an empty one. */
   readonly spool?: string;
+  /** Further lines of [spool]. */
+  readonly spoolKeys?: string;
+  /** Where it takes receipts; left out = any free port. */
+  readonly receiptsPort?: number;
+  readonly env?: Readonly<Record<string, string>>;
   /** For its Node, before the program. */
   readonly nodeArgs?: readonly string[];
 }
@@ -48,6 +53,7 @@ function configText(options: DaemonOptions, ports: readonly number[]): string {
   return `
 [spool]
 path = "spool.db"
+${options.spoolKeys ?? ''}
 [accounts.main]
 api_key = "${options.apiKey ?? 'abcd1234'}"
 api_secret = { env = "SMS_SPOOLD_BENCH_SECRET" }
@@ -68,7 +74,7 @@ file = "status.log"
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const folder = mkdtempSync(join(options.folder, 'daemon-'));
   const config = join(folder, 'sms-spoold.toml');
-  const ports = [await freePort(), await freePort()];
+  const ports = [options.receiptsPort ?? (await freePort()), await freePort()];
   writeFileSync(config, configText(options, ports), { mode: 0o600 });
   if (options.spool !== undefined) copyToDisk(options.spool, join(folder, 'spool.db'));
   const db = openSpool(join(folder, 'spool.db'), { create: true, busyTimeoutMs: 10_000 });
@@ -81,7 +87,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ...(options.nodeArgs ?? []),
       ...[join(ROOT, 'dist/main.js'), 'run', '--config', config],
     ],
-    { quiet: true, env: { SMS_SPOOLD_BENCH_SECRET: options.apiSecret ?? 'secret' } },
+    {
+      quiet: true,
+      env: { ...options.env, SMS_SPOOLD_BENCH_SECRET: options.apiSecret ?? 'secret' },
+    },
   );
   await waitForReady(child, join(folder, 'status.log'));
   const cpuUsAtReady = cpuUs(child.pid);

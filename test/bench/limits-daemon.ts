@@ -126,6 +126,10 @@ export class SimulatedDaemon {
         defaultAccount: 'main',
         defaultSenders: new Map(),
         holds: null,
+        keep: {
+          ...{ retentionMs: null, forgetTextAfterMs: null, keysForMs: DAY * 1000 },
+          notTold: new Set(),
+        },
         receipts: {
           ...{ acceptedIsEnough: [], resend: null, suppressAutomatically: true },
           ...{ apiKeys: new Map(), isSigned: false },

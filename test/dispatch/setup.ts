@@ -22,7 +22,7 @@ import { StatusLog } from '../../src/status-log.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { makeFolder, openHandle, type Handle, type Row } from '../support/spool.ts';
-import { claimOf, NOW, POLICY } from '../support/verdicts.ts';
+import { claimOf, KEEP_ALL, NOW, POLICY } from '../support/verdicts.ts';
 
 export const RECIPIENT = '447700900000';
 export const KEY = 'abcd1234';
@@ -31,6 +31,7 @@ export const VALIDITY_S = 86_400;
 export interface BenchOptions {
   readonly settle?: Partial<SettlePolicy>;
   readonly receipts?: Partial<ReceiptRules>;
+  readonly keep?: Partial<Rules['keep']>;
   /** Account → its API key. */
   readonly apiKeys?: ReadonlyMap<string, string>;
   readonly isSigned?: boolean;
@@ -379,6 +380,7 @@ export class Bench {
       defaultAccount: 'main',
       receipts: { ...none, ...receipts },
       holds: null,
+      keep: { ...KEEP_ALL, ...this.#options.keep },
       waitMaxMs: 1_800_000,
     };
   }

@@ -15,7 +15,7 @@ import { paceOf } from '../../src/throttle/pace.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
-import { claimOf, DAY, POLICY } from '../support/verdicts.ts';
+import { claimOf, DAY, KEEP_ALL, POLICY } from '../support/verdicts.ts';
 
 const RATE = 30;
 const CONCURRENCY = 10;
@@ -94,6 +94,7 @@ class Storm {
           ...{ acceptedIsEnough: [], resend: null, suppressAutomatically: true },
           ...{ apiKeys: new Map(), isSigned: false },
         },
+        keep: KEEP_ALL,
       },
       clock,
       random: () => (this.#chance = (this.#chance * 16_807) % 2_147_483_647) / 2_147_483_647,

@@ -19,7 +19,7 @@ import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import type { SimulatedTime } from '../bench/limits-clock.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
-import { claimOf, DAY, POLICY } from '../support/verdicts.ts';
+import { claimOf, DAY, POLICY, KEEP_ALL } from '../support/verdicts.ts';
 
 export const DEFAULT_SENDER = 'A';
 const COMMIT_MS = 2;
@@ -271,6 +271,7 @@ class Life {
         defaultAccount: 'main',
         defaultSenders: new Map(),
         holds: null,
+        keep: KEEP_ALL,
         receipts: {
           acceptedIsEnough: [],
           resend: null,

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openSpool, type Database } from '../../src/spool/open.ts';
+import { LANE_EVENTS, OLDEST_FINAL, OVER, UNFORGOTTEN } from '../../src/spool/retention.ts';
 import { RANK, READY, TURN } from '../../src/spool/schema.ts';
 
 const cleanups: (() => void)[] = [];
@@ -112,6 +113,14 @@ describe('the plan of', () => {
       'SELECT * FROM parts WHERE message_id = ? AND attempt = ? ORDER BY number',
       'USING PRIMARY KEY (message_id=? AND attempt=?)',
     ],
+    ['what is pruned next', OVER, 'USING INDEX messages_final (updated_at<?)'],
+    ['what ended first', OLDEST_FINAL, 'USING INDEX messages_final'],
+    [
+      'what is forgotten next',
+      UNFORGOTTEN.replaceAll(/@\w+/g, '?'),
+      'USING INDEX messages_final (updated_at>? AND updated_at<?)',
+    ],
+    ['events of lanes', LANE_EVENTS, 'USING COVERING INDEX events_message (message_id=?)'],
     [
       'a claim by id',
       `UPDATE messages SET state = 'sending' WHERE ${WAITING} AND id IN (?, ?, ?)`,
@@ -145,6 +154,7 @@ describe('the plan of', () => {
       'messages_campaign',
       'messages_due',
       'messages_expiring',
+      'messages_final',
       'messages_ready',
       'messages_sending',
       'receipts_message',

@@ -36,6 +36,7 @@ export interface Over {
   readonly safety?: Partial<Config['safety']>;
   readonly log?: Partial<Config['log']>;
   readonly spoolPath?: string;
+  readonly spool?: Partial<Config['spool']>;
   readonly classify?: Config['classify'];
 }
 
@@ -114,7 +115,10 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
   const accounts = over.accounts ?? [accountOf(url, over.account)];
   return {
     file: null,
-    spool: { path, retentionMs: null, keysForMs: 7_776_000_000, forgetTextAfterMs: null },
+    spool: {
+      ...{ path, retentionMs: null, keysForMs: 7_776_000_000, forgetTextAfterMs: null },
+      ...over.spool,
+    },
     accounts,
     defaultAccount: accounts[0]?.name ?? null,
     receipts: {

@@ -1,4 +1,5 @@
 // Claims and verdicts for tests of the core: one ordinary of each, and what a real answer leads to.
+import type { KeepRules } from '../../src/dispatch/sweeper.ts';
 import type { Claim } from '../../src/core/claim.ts';
 import { classify } from '../../src/core/classify.ts';
 import type { Observation } from '../../src/core/observation.ts';
@@ -85,3 +86,9 @@ export const neverLeft = (): Verdict =>
 function verdictOn(observation: Observation): Verdict {
   return classify(observation, new Map());
 }
+
+/** Nothing is pruned or forgotten. */
+export const KEEP_ALL: KeepRules = {
+  ...{ retentionMs: null, forgetTextAfterMs: null, keysForMs: 90 * DAY * 1000 },
+  notTold: new Set(),
+};

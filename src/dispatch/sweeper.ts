@@ -1,0 +1,134 @@
+/**
+ * Takes away what is kept no longer, while the daemon works: final messages, forgotten texts, old events and
+ * requests, used keys. A slice at a time, inside a step that comes anyway or has nothing else to do.
+ *
+ * Always holds: a slice touches a bounded number of rows. A step that sends does one only now and then, so that
+ * what is over goes however busy the daemon is, and sending does not wait for it.
+ */
+import type { Retention } from '../spool/retention.ts';
+import type { Rules, Work } from './work.ts';
+
+/** Messages of one slice, and the rows (theirs and those that hang on them) after which it ends. */
+const MESSAGES = 50;
+const ROWS_MAX = 500;
+/** Of a kind whose rows stand alone. */
+const ROWS = 200;
+const KEYS = 500;
+/** Between two slices: where steps have room, and where each of them sends. */
+const BREATH_MS = 4;
+const BUSY_BREATH_MS = 25;
+/** When there was nothing to do. */
+const LOOK_EVERY_MS = 1_000;
+/** All keys are looked through so often in the time that they are kept, but no oftener than this. */
+const KEY_ROUNDS = 50;
+const KEYS_EVERY_MIN_S = 1;
+const KEYS_EVERY_MAX_S = 6 * 3_600;
+/** A text is forgotten so long after its time (seconds): two steps may bear the same instant. */
+const FORGET_SLACK_S = 1;
+/** Requests that were done are kept at least this long (seconds): a resumed account's counts for its day. */
+const CONTROL_MIN_S = 2 * 86_400;
+
+/** How long things are kept; null = for ever. */
+export interface KeepRules {
+  readonly retentionMs: number | null;
+  readonly forgetTextAfterMs: number | null;
+  readonly keysForMs: number;
+  /** Cursors in `spool` of those who are told no more. */
+  readonly notTold: ReadonlySet<string>;
+}
+
+/** Does a slice; true = there is more. */
+type Task = (work: Work) => boolean;
+
+export class Sweeper {
+  readonly #retention: Retention;
+  readonly #rules: Pick<Rules, 'keep'>;
+  readonly #tasks: readonly Task[];
+  /** The task that is next in turn. */
+  #next = 0;
+  #hasMore = false;
+  #sweptAtMs = -Infinity;
+  #lookAtMs = -Infinity;
+  /** The last key that was looked at in this round; '' = the round begins. */
+  #key: unknown = '';
+  /** When the last round ended (Unix seconds). */
+  #keysAt = -Infinity;
+
+  constructor(retention: Retention, rules: Pick<Rules, 'keep'>) {
+    this.#retention = retention;
+    this.#rules = rules;
+    this.#tasks = [this.#messages, this.#texts, this.#events, this.#control, this.#keys];
+  }
+
+  /** When a step is wanted for it (monotonic ms). */
+  get wakeAtMs(): number {
+    return this.#hasMore ? this.#sweptAtMs + BREATH_MS : this.#lookAtMs;
+  }
+
+  /** Does the next slice when it is time. `hasRoom`: the step has nothing to send or to settle. */
+  sweep(work: Work, hasRoom: boolean): void {
+    const { nowMs } = work;
+    if (!this.#hasMore && nowMs < this.#lookAtMs) return;
+    if (nowMs < this.#sweptAtMs + (hasRoom ? BREATH_MS : BUSY_BREATH_MS)) return;
+    this.#sweptAtMs = nowMs;
+    this.#hasMore = this.#slice(work);
+    if (!this.#hasMore) this.#lookAtMs = nowMs + LOOK_EVERY_MS;
+  }
+
+  /* Each task in its turn, until one has more to do: that is enough for one step. */
+  #slice(work: Work): boolean {
+    for (let count = 0; count < this.#tasks.length; count += 1) {
+      const task = this.#tasks[this.#next];
+      this.#next = (this.#next + 1) % this.#tasks.length;
+      if (task?.(work) === true) return true;
+    }
+    return false;
+  }
+
+  readonly #messages: Task = ({ now }) => {
+    const before = this.#before(now);
+    if (before === null) return false;
+    const slice = { before, limit: MESSAGES, toldTo: this.#toldTo() };
+    return this.#retention.prune(slice, ROWS_MAX).hasMore;
+  };
+
+  readonly #texts: Task = ({ now }) => {
+    const { forgetTextAfterMs } = this.#rules.keep;
+    if (forgetTextAfterMs === null) return false;
+    return this.#retention.forget(now - forgetTextAfterMs / 1000 - FORGET_SLACK_S, ROWS);
+  };
+
+  readonly #events: Task = ({ now }) => {
+    const before = this.#before(now);
+    if (before === null) return false;
+    return this.#retention.pruneLaneEvents({ before, limit: ROWS, toldTo: this.#toldTo() });
+  };
+
+  readonly #control: Task = ({ now }) => {
+    const before = this.#before(now);
+    if (before === null) return false;
+    return this.#retention.pruneControl(Math.min(before, now - CONTROL_MIN_S), ROWS);
+  };
+
+  /* They have no order of age: all are looked through, in rounds. */
+  readonly #keys: Task = ({ now }) => {
+    const keysForS = this.#rules.keep.keysForMs / 1000;
+    const everyS = Math.max(KEYS_EVERY_MIN_S, keysForS / KEY_ROUNDS);
+    /* A clock that was put back delays nothing. */
+    if (Math.abs(now - this.#keysAt) < Math.min(KEYS_EVERY_MAX_S, everyS)) return false;
+    const last = this.#retention.pruneKeys(this.#key, now - keysForS, KEYS);
+    this.#key = last ?? '';
+    if (last !== null) return true;
+    this.#keysAt = now;
+    return false;
+  };
+
+  #before(now: number): number | null {
+    const { retentionMs } = this.#rules.keep;
+    return retentionMs === null ? null : now - retentionMs / 1000;
+  }
+
+  #toldTo(): number {
+    return this.#retention.toldTo(this.#rules.keep.notTold);
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Copies a live spool: one moment of it, while others write. The copy is made beside its place, bears the mark
+ * of a backup, is verified, and gets its name only then.
+ *
+ * Always holds: a file that is there is never overwritten; what failed leaves nothing behind.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import Sqlite, { type Database } from 'better-sqlite3';
+import { SpoolError } from './errors.ts';
+import { inspect, SCHEMA_VERSION } from './migrations.ts';
+import { refuseMissingFolder } from './open.ts';
+import { markBackup } from './restored.ts';
+
+/** Pages copied at once, between which progress is told. */
+const PAGES = 2_000;
+/** It holds every text: for its owner alone. */
+const MODE = 0o600;
+
+export interface BackupFacts {
+  readonly bytes: number;
+  readonly messages: number;
+  /** Of which moment it is (Unix seconds). */
+  readonly at: number;
+}
+
+/** Backs `db` up as `file`. Throws SpoolError where that is there already, or the copy is not whole. */
+export async function backUp(
+  db: Database,
+  file: string,
+  onProgress: (share: number) => void,
+): Promise<BackupFacts> {
+  refuseWhatIsThere(file);
+  refuseMissingFolder(file);
+  const name = `.${basename(file)}.${randomBytes(6).toString('hex')}`;
+  const partial = join(dirname(file), name);
+  closeSync(openSync(partial, 'wx', MODE));
+  try {
+    const at = await copy(db, partial, onProgress);
+    const messages = finish(partial, at);
+    flush(partial);
+    giveName(partial, file);
+    flush(dirname(file));
+    return { at, messages, bytes: statSync(file).size };
+  } finally {
+    for (const suffix of ['', '-journal', '-wal', '-shm'])
+      rmSync(partial + suffix, { force: true });
+  }
+}
+
+/* What the transaction reads stays as it is, however others write: else each commit would begin it anew. */
+async function copy(
+  db: Database,
+  partial: string,
+  onProgress: (share: number) => void,
+): Promise<number> {
+  const at = Date.now() / 1000;
+  db.exec('BEGIN; SELECT 1 FROM sqlite_master');
+  try {
+    await db.backup(partial, {
+      progress: ({ totalPages, remainingPages }) => {
+        onProgress(totalPages === 0 ? 1 : 1 - remainingPages / totalPages);
+        return PAGES;
+      },
+    });
+  } finally {
+    db.exec('ROLLBACK');
+  }
+  return at;
+}
+
+/* Returns how many messages it holds. One file, without a -wal beside it. */
+function finish(partial: string, at: number): number {
+  const made = new Sqlite(partial);
+  try {
+    made.pragma('journal_mode = DELETE');
+    made.pragma('synchronous = EXTRA');
+    markBackup(made, at);
+    const found = made.pragma('integrity_check', { simple: true });
+    if (found !== 'ok') throw new SpoolError('broken', `The copy is not whole: ${String(found)}`);
+    const { version } = inspect(made, partial);
+    if (version !== SCHEMA_VERSION) throw new SpoolError('broken', 'The copy has another schema.');
+    return made.prepare<[], number>('SELECT count(*) FROM messages').pluck().get() ?? 0;
+  } finally {
+    made.close();
+  }
+}
+
+function flush(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/* A link is refused where somebody made the file meanwhile; some file systems know none. */
+function giveName(partial: string, file: string): void {
+  try {
+    linkSync(partial, file);
+  } catch (error) {
+    refuseWhatIsThere(file);
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    if (error.code !== 'EPERM' && error.code !== 'ENOTSUP' && error.code !== 'EMLINK') throw error;
+    renameSync(partial, file);
+  }
+}
+
+function refuseWhatIsThere(file: string): void {
+  if (!existsSync(file)) return;
+  throw new SpoolError('not-accessible', `${file} is there already; name another file.`);
+}

@@ -1,0 +1,17 @@
+/** What has ended, and the index that has it in the order in which it did. */
+
+/* An OR chain, commonest first: `IN (six strings)` builds a temporary b-tree per statement. */
+/** Final messages. A query must repeat it word for word, or the partial index is not used. */
+export const FINAL = [
+  'delivered',
+  'unconfirmed',
+  'undelivered',
+  'permanent-failure',
+  'expired',
+  'cancelled',
+]
+  .map((state) => `state = '${state}'`)
+  .join(' OR ');
+
+/** Brings version 2 to 3: nothing that anybody sees. */
+export const FINAL_APART = `CREATE INDEX messages_final ON messages(updated_at) WHERE ${FINAL}`;

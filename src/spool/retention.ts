@@ -1,0 +1,189 @@
+/**
+ * Deletes what is over: final messages with all that hangs on them, events of lanes, requests that were done,
+ * idempotency keys; and blanks texts. Everything in slices: a call looks at few rows and says whether there is
+ * more. When something is over is the caller's to say.
+ *
+ * Always holds: a message that is not final is never touched; no event goes that somebody still has to be told
+ * of; an id is never used again (AUTOINCREMENT).
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import { forget, isForgotten } from '../core/forgotten.ts';
+import type { Content } from '../core/parts.ts';
+import { FINAL } from './final.ts';
+
+/** Final messages from before an instant, those first that ended first. */
+export const OVER = `SELECT id FROM messages WHERE (${FINAL}) AND updated_at < ?
+  ORDER BY updated_at LIMIT ?`;
+/** The same from a place on, with what is to be forgotten. */
+export const UNFORGOTTEN = `SELECT id, updated_at AS updatedAt, type, text, body, udh FROM messages
+  WHERE (${FINAL}) AND updated_at >= @at AND updated_at < @before
+  AND (updated_at > @at OR id > @id) ORDER BY updated_at, id LIMIT @limit`;
+/** Events of lanes, oldest first: those of messages go with them. */
+export const LANE_EVENTS = 'SELECT seq FROM events WHERE message_id IS NULL ORDER BY seq LIMIT ?';
+/** When the message ended that ended first. */
+export const OLDEST_FINAL = `SELECT min(updated_at) FROM messages WHERE (${FINAL})`;
+
+/** What hangs on a message, in the order in which it goes; the message itself is last. */
+const OF_MESSAGE = ['parts', 'attempts', 'receipts', 'events'] as const;
+
+const FORGOTTEN_TO = 'forgotten-to';
+/** What is told of events keeps its place in `spool` under a name that ends so. */
+const CURSORS = `SELECT name, CAST(value AS INTEGER) AS seq FROM spool WHERE name LIKE '%-cursor'`;
+
+/** What one call may delete. */
+export interface Slice {
+  /** Unix seconds: what ended earlier. */
+  readonly before: number;
+  /** Messages looked at. */
+  readonly limit: number;
+  /** Events above this one are still to be told. */
+  readonly toldTo: number;
+}
+
+export interface Pruned {
+  readonly messages: number;
+  /** Whether the limit was what ended it. */
+  readonly hasMore: boolean;
+}
+
+/** Deletes message by message. */
+export class MessagePruner {
+  readonly #untold: Statement<[number, number], number>;
+  readonly #rest: readonly Statement<[number]>[];
+  readonly #message: Statement<[number]>;
+
+  constructor(db: Database) {
+    this.#untold = db
+      .prepare<[number, number], number>(
+        'SELECT 1 FROM events WHERE message_id = ? AND seq > ? LIMIT 1',
+      )
+      .pluck();
+    this.#rest = OF_MESSAGE.map((table) =>
+      db.prepare<[number]>(`DELETE FROM ${table} WHERE message_id = ?`),
+    );
+    this.#message = db.prepare<[number]>(`DELETE FROM messages WHERE id = ? AND (${FINAL})`);
+  }
+
+  /** Whether every event of the message has been told. */
+  isTold(id: number, toldTo: number): boolean {
+    return this.#untold.get(id, toldTo) === undefined;
+  }
+
+  /** The rows that went with it; 0 = it is not final, or not there. */
+  prune(id: number): number {
+    const { changes } = this.#message.run(id);
+    if (changes === 0) return 0;
+    return this.#rest.reduce((sum, statement) => sum + statement.run(id).changes, changes);
+  }
+}
+
+export class Retention {
+  readonly #pruner: MessagePruner;
+  readonly #over: Statement<[number, number], number>;
+  readonly #unforgotten: Statement<
+    [Readonly<Record<'at' | 'id' | 'before' | 'limit', number>>],
+    Content & { readonly id: number; readonly updatedAt: number }
+  >;
+  readonly #blank: Statement<[string | null, string | null, string | null, number]>;
+  readonly #events: Statement<[number, number, number]>;
+  readonly #control: Statement<[number, number]>;
+  readonly #nextKeys: Statement<[unknown, number], { last: unknown; count: number }>;
+  readonly #keys: Statement<[unknown, unknown, number]>;
+  readonly #cursors: Statement<[], { readonly name: string; readonly seq: number }>;
+  readonly #value: Statement<[string], string>;
+  readonly #save: Statement<[string, string]>;
+
+  constructor(db: Database) {
+    this.#pruner = new MessagePruner(db);
+    this.#over = db.prepare<[number, number], number>(OVER).pluck();
+    this.#unforgotten = db.prepare(UNFORGOTTEN);
+    this.#blank = db.prepare('UPDATE messages SET text = ?, body = ?, udh = ? WHERE id = ?');
+    this.#events = db.prepare(
+      `DELETE FROM events WHERE seq IN (${LANE_EVENTS}) AND at < ? AND seq <= ?`,
+    );
+    this.#control = db.prepare(
+      `DELETE FROM control WHERE id IN (SELECT id FROM control ORDER BY id LIMIT ?) AND done_at < ?`,
+    );
+    this.#nextKeys = db.prepare(
+      `SELECT max(key) AS last, count(*) AS count
+        FROM (SELECT key FROM keys WHERE key >= ? ORDER BY key LIMIT ?)`,
+    );
+    this.#keys = db.prepare('DELETE FROM keys WHERE key >= ? AND key <= ? AND used_at < ?');
+    this.#cursors = db.prepare(CURSORS);
+    this.#value = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
+    this.#save = db.prepare(
+      `INSERT INTO spool (name, value) VALUES (?, ?)
+       ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
+    );
+  }
+
+  /** The last `seq` that everybody was told of who is told; those in `except` are told no more. */
+  toldTo(except: ReadonlySet<string>): number {
+    return toldTo(this.#cursors.all(), except);
+  }
+
+  /** Deletes final messages; what is still to be told stops it, since later ones are told later. */
+  prune({ before, limit, toldTo }: Slice, rowsMax: number): Pruned {
+    let [messages, rows] = [0, 0];
+    const ids = this.#over.all(before, limit);
+    for (const id of ids) {
+      if (!this.#pruner.isTold(id, toldTo)) return { messages, hasMore: false };
+      rows += this.#pruner.prune(id);
+      messages += 1;
+      if (rows >= rowsMax) return { messages, hasMore: true };
+    }
+    return { messages, hasMore: ids.length === limit };
+  }
+
+  /** Blanks texts of messages that ended before an instant; goes on where the last call ended. */
+  forget(before: number, limit: number): boolean {
+    const [at = '0', id = '0'] = (this.#value.get(FORGOTTEN_TO) ?? '').split(' ');
+    const from = { at: Number(at) || 0, id: Number(id) || 0 };
+    const rows = this.#unforgotten.all({ ...from, before, limit });
+    for (const row of rows) {
+      if (isForgotten(row)) continue;
+      const { text, body, udh } = forget(row);
+      this.#blank.run(text, body, udh, row.id);
+    }
+    const last = rows.at(-1);
+    if (last !== undefined) this.#save.run(FORGOTTEN_TO, `${last.updatedAt} ${last.id}`);
+    return rows.length === limit;
+  }
+
+  /** Deletes events that belong to no message; true = there may be more. */
+  pruneLaneEvents({ before, limit, toldTo }: Slice): boolean {
+    return this.#events.run(limit, before, toldTo).changes === limit;
+  }
+
+  /** Deletes requests that were done before an instant; true = there may be more. */
+  pruneControl(before: number, limit: number): boolean {
+    return this.#control.run(limit, before).changes === limit;
+  }
+
+  /**
+   * Looks at the next keys from one on ('' = the first) and deletes those that were used before an instant.
+   * Returns the last it looked at; null = there are no more. `limit` is at least 2.
+   */
+  pruneKeys(from: unknown, before: number, limit: number): unknown {
+    const { last, count } = this.#nextKeys.get(from, limit) ?? { last: null, count: 0 };
+    if (count > 0) this.#keys.run(from, last, before);
+    return count < limit ? null : last;
+  }
+}
+
+/** The last `seq` that everybody was told of, by the cursors that `db` holds. */
+export function toldToIn(db: Database, except: ReadonlySet<string>): number {
+  return toldTo(db.prepare(CURSORS).all() as readonly Cursor[], except);
+}
+
+interface Cursor {
+  readonly name: string;
+  readonly seq: number;
+}
+
+function toldTo(cursors: readonly Cursor[], except: ReadonlySet<string>): number {
+  return Math.min(
+    Number.MAX_SAFE_INTEGER,
+    ...cursors.filter(({ name }) => !except.has(name)).map(({ seq }) => seq),
+  );
+}

@@ -1,0 +1,23 @@
+/**
+ * Loaded into a program before itself (`node --import`): kills the process, with SIGKILL, once it has run so
+ * many statements of SQLite that write, commits among them, as the environment says.
+ */
+import Sqlite, { type Database, type Statement } from 'better-sqlite3';
+
+let left = Number(process.env['SMS_SPOOLD_KILL_AFTER']);
+
+function wrap(owner: object, name: string): void {
+  const method = Reflect.get(owner, name) as (...args: unknown[]) => unknown;
+  const wrapped = function (this: unknown, ...args: unknown[]): unknown {
+    const result = Reflect.apply(method, this, args);
+    left -= 1;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+    return result;
+  };
+  Object.defineProperty(owner, name, { value: wrapped, writable: true, configurable: true });
+}
+
+const made: Database = new Sqlite(':memory:');
+wrap(Object.getPrototypeOf(made.prepare('SELECT 1')) as Statement, 'run');
+wrap(Sqlite.prototype, 'exec');
+made.close();
