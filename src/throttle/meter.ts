@@ -79,8 +79,9 @@ export class Meter {
   /** From now on so many per second, in the windows of a beat or evenly (null). */
   set(rate: number, beat: Beat | null, nowMs: number): void {
     const before = Math.max(this.#msOf(this.#due), nowMs - this.#burst * this.intervalMs);
-    /* An even slot of a much lower rate may be hours ahead. */
-    const latest = this.#beat === null ? nowMs + 1000 / rate : Infinity;
+    /* An even slot of a much lower rate may be hours ahead; what is owed stays so many slots. */
+    const ahead = Math.max(0, this.#due - this.#slotAt(nowMs));
+    const latest = this.#beat === null ? nowMs + (ahead * 1000) / rate : Infinity;
     const dueAt = Math.min(before, latest);
     const isFirst = beat !== null && this.#beat === null;
     this.#rate = rate;
