@@ -8,20 +8,20 @@ import { systemClock, type Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
 import { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
-import { holdRulesOf } from './dispatch/holds.ts';
 import { Nest } from './dispatch/nest.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
 import { balanceAnswer, guarded, recall } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
-import type { Rules } from './dispatch/work.ts';
 import { limitLearned, type Entry } from './events.ts';
 import { fetchBalance, fetchLimit } from './gateway/account-api.ts';
 import { VonageGateway } from './gateway/vonage.ts';
+import { Overview } from './overview.ts';
 import { Ownership } from './spool/ownership.ts';
 import { describeMisfits } from './spool/sharing.ts';
 import { Spool } from './spool/spool.ts';
 import { Reception } from './reception.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
+import { rulesOf } from './rules.ts';
 import { StatusLog, type Output } from './status-log.ts';
 import { DEFAULT_LIMIT, paceOf, senderPaceOf } from './throttle/pace.ts';
 import { Pacer } from './throttle/pacer.ts';
@@ -31,8 +31,6 @@ import { Slots } from './throttle/slots.ts';
 const ASK_MS = 5_000;
 /** What is out may take this long to come back when the daemon leaves. */
 const DRAIN_MS = 35_000;
-/** The gateway's reports are asked of an uncertain message after this at the earliest. */
-const LOOK_AFTER_MS = 60_000;
 /** How often, and how long, a lock of another program is waited for at the start. */
 const SPOOL_WAIT_MS = 20;
 const SPOOL_WAITS_MAX = 250;
@@ -64,6 +62,7 @@ export class Daemon implements AsyncDisposable {
   /** Limits that accounts named themselves at the start (requests per second). */
   readonly #asked = new Map<string, number>();
   #started: Started | null = null;
+  #overview: Overview | null = null;
 
   constructor(config: Config, options: DaemonOptions) {
     this.#config = config;
@@ -95,6 +94,11 @@ export class Daemon implements AsyncDisposable {
     return this.#started?.dispatcher.turns ?? 0;
   }
 
+  /** Where health and metrics are, as "127.0.0.1:8027"; null = nowhere. */
+  get adminAddress(): string | null {
+    return this.#overview?.address ?? null;
+  }
+
   /** Takes the spool, settles what a crash left, and begins to send. Throws SpoolError. */
   async start(version: string): Promise<void> {
     const { path } = this.#config.spool;
@@ -103,12 +107,17 @@ export class Daemon implements AsyncDisposable {
     for (const warning of this.#config.warnings)
       this.#log.say('warn', 'daemon.warning', { warning });
     const ownership = Ownership.take(path);
+    const { recipients } = this.#config.log;
+    const overview = new Overview({ clock: this.#clock, version, spoolPath: path, recipients });
+    this.#overview = overview;
     try {
+      await overview.listen(this.#config.admin.listen, this.#log);
       const spool = await this.#openSpool();
       for (const warning of describeMisfits(path))
         this.#log.say('warn', 'daemon.warning', { warning });
-      await this.#begin(spool, ownership);
+      await this.#begin(spool, ownership, overview);
     } catch (error) {
+      await overview[Symbol.asyncDispose]();
       ownership.release();
       throw error;
     }
@@ -119,6 +128,7 @@ export class Daemon implements AsyncDisposable {
     const started = this.#started;
     if (started === null) return;
     this.#started = null;
+    this.#overview?.drain();
     this.#log.say('info', 'daemon.draining', { in_flight: started.dispatcher.inFlight });
     /* What was brought is stored and answered; what comes now waits for the next daemon. */
     await started.reception[Symbol.asyncDispose]();
@@ -127,6 +137,7 @@ export class Daemon implements AsyncDisposable {
     for (const desk of started.desks.values()) {
       await desk.stop();
     }
+    await this.#overview?.[Symbol.asyncDispose]();
     started.spool.close();
     started.ownership.release();
     this.#log.say('info', 'daemon.stopped');
@@ -144,7 +155,7 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
-  async #begin(spool: Spool, ownership: Ownership): Promise<void> {
+  async #begin(spool: Spool, ownership: Ownership, overview: Overview): Promise<void> {
     const limits = new Map<string, AccountLimits>();
     const desks = new Map<string, Desk>();
     const opening: Entry[] = [];
@@ -169,6 +180,7 @@ export class Daemon implements AsyncDisposable {
       random: this.#options.random ?? Math.random,
       log: this.#log,
       opening,
+      senders: new Map(this.#config.accounts.map((one) => [one.name, [...one.senders.keys()]])),
       askBalance: (name) => this.#askBalance(name),
       receipts: {
         apiKeys: new Map(this.#config.accounts.map(({ name, apiKey }) => [name, apiKey])),
@@ -187,12 +199,15 @@ export class Daemon implements AsyncDisposable {
     /* First: nothing is sent whose receipt nobody would take. */
     await reception.open(dispatcher);
     this.#started = { spool, ownership, desks, dispatcher, reception };
+    overview.show({ dispatcher, desks, limits });
     await dispatcher.start();
     reception.notify(spool, dispatcher);
     /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
     kick = dispatcher.kick;
+    overview.ready();
     const receipts = reception.address ?? undefined;
-    this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts });
+    const admin = this.adminAddress ?? undefined;
+    this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts, admin });
   }
 
   /* Requests per second: the configured one, else the account's own word, else the last one learned. */
@@ -274,28 +289,4 @@ export class Daemon implements AsyncDisposable {
     const isNo = balance.reason === 'wrong-credentials' || balance.reason === 'unreachable';
     return { kind: isNo ? 'refused' : 'unknown' };
   }
-}
-
-function rulesOf(config: Config): Rules {
-  const { messages, retry, receipts } = config;
-  return {
-    settle: {
-      retry,
-      onUncertain: messages.onUncertain,
-      uncertainAfterMs: messages.uncertainAfterMs,
-      lookAfterMs: config.reconcile.reports ? LOOK_AFTER_MS : null,
-      receipts: { expect: receipts.expect, timeoutMs: receipts.timeoutMs },
-    },
-    overrides: config.classify,
-    receipts: {
-      acceptedIsEnough: receipts.acceptedIsEnough,
-      resend: receipts.resend,
-      suppressAutomatically: config.suppress.automatic,
-    },
-    validityMs: messages.validityMs,
-    defaultAccount: config.defaultAccount,
-    holds: holdRulesOf({ quiet: config.quiet, ...config.safety }),
-    defaultSenders: new Map(config.accounts.map(({ name, sender }) => [name, sender])),
-    waitMaxMs: retry.maxDelayMs,
-  };
 }

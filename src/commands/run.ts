@@ -7,6 +7,8 @@ import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { Daemon } from '../daemon.ts';
+import { administer } from '../overview.ts';
+import type { AdminSource } from '../admin/listener.ts';
 import { StatusLog } from '../status-log.ts';
 import { Announcer } from '../systemd/announcer.ts';
 import { Pulse } from '../systemd/pulse.ts';
@@ -59,19 +61,24 @@ interface Heard {
   readonly announcer: Announcer;
 }
 
+/** What a daemon without a configuration tells of itself. */
+const WAITING: AdminSource = { unready: () => 'waiting-for-configuration', view: () => null };
+
 /* Waits for a configuration that names an account; null = told to stop meanwhile. */
 async function configured(load: () => Config, heard: Heard): Promise<Config | null> {
   const { signals, announcer } = heard;
   let config = load();
   if (config.accounts.length > 0) return config;
   const waiting = `${MISSING.missing}: ${MISSING.remedy}`;
+  const log = new StatusLog({ ...config.log, file: null });
+  await using admin = await administer(config.admin.listen, WAITING, log);
   announcer.ready(waiting);
   /* There is no loop yet: nothing to do but to wait. */
   let looks = 0;
   using pulse = new Pulse({ announcer, turns: () => (looks += 1), status: () => waiting });
   pulse.start();
   while (config.accounts.length === 0) {
-    new StatusLog({ ...config.log, file: null }).say('warn', 'daemon.waiting', MISSING);
+    log.say('warn', 'daemon.waiting', { ...MISSING, admin: admin?.address });
     const hangUp = new Promise<'again'>((resolve) => {
       signals.onHangUp = () => resolve('again');
     });

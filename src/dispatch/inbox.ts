@@ -51,6 +51,8 @@ export interface InboxParts {
   /** Receipts over HTTP are signed. */
   readonly isSigned: boolean;
   readonly onIgnored: (reason: IgnoredReason) => void;
+  /** A receipt is about a message of ours and new. */
+  readonly onKept: (receipt: Receipt) => void;
   /** There is something to write. */
   readonly kick: () => void;
 }
@@ -167,6 +169,7 @@ export class Inbox {
       return;
     }
     spool.receipts.keep(receipt, match);
+    this.#parts.onKept(receipt);
     reconciler.hear(match, receipt, seen.now);
     seen.touched.add(match.messageId);
   }

@@ -11,6 +11,7 @@ import { suppressionOf } from '../core/suppression.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
+import type { Books } from './books.ts';
 import { drop, sizeOf, type Pending, type Rules, type Work } from './work.ts';
 
 export interface WriterParts {
@@ -21,6 +22,7 @@ export interface WriterParts {
   readonly pending: Pending;
   /** Events are on disk. */
   readonly onEvents: () => void;
+  readonly books: Books;
   /** An attempt's outcome is in the transaction. */
   readonly onSettled: (ended: Ended<Claim>, work: Work) => void;
 }
@@ -34,10 +36,10 @@ export class Writer {
 
   /** 'busy' = another program holds the lock, and nothing happened. Throws what makes it roll back. */
   transact<T extends object>(body: (work: Work) => T): T | 'busy' {
-    const { clock, spool, log, pending, onEvents } = this.#parts;
+    const { clock, spool, log, pending, onEvents, books } = this.#parts;
     const size = sizeOf(pending);
     const entries = pending.entries.slice();
-    const work: Work = { now: clock.now(), nowMs: clock.monotonicMs(), entries };
+    const work: Work = { now: clock.now(), nowMs: clock.monotonicMs(), entries, held: [] };
     let firstSeq = 0;
     const result = spool.transaction(() => {
       this.#writeDecided(work);
@@ -47,6 +49,7 @@ export class Writer {
     });
     if (result === 'busy') return result;
     drop(pending, size);
+    books.committed(work);
     if (entries.length > 0) {
       log.committed(entries, firstSeq);
       onEvents();

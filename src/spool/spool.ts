@@ -12,6 +12,7 @@ import { Control } from './control.ts';
 import { Due } from './due.ts';
 import { EventLog } from './event-log.ts';
 import { Gates } from './gates.ts';
+import { Headcounts } from './headcount.ts';
 import { Ledgers } from './ledger.ts';
 import { Moves } from './moves.ts';
 import { explain, isBusy, openSpool } from './open.ts';
@@ -31,6 +32,7 @@ export class Spool {
   readonly due: Due;
   readonly events: EventLog;
   readonly gates: Gates;
+  readonly headcounts: Headcounts;
   readonly ledgers: Ledgers;
   readonly moves: Moves;
   readonly receipts: Receipts;
@@ -54,6 +56,7 @@ export class Spool {
     this.due = new Due(db);
     this.events = new EventLog(db);
     this.gates = new Gates(db);
+    this.headcounts = new Headcounts(db);
     this.ledgers = new Ledgers(db);
     this.moves = new Moves(db);
     this.receipts = new Receipts(db, (id, number) => this.claims.clientRef(id, number));
