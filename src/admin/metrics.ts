@@ -220,7 +220,7 @@ export class Metrics {
     this.#gauge(
       'loop_delay_seconds',
       'How late the event loop was since the last scrape.',
-      ['quantile'],
+      ['statistic'],
       () => this.#delays(),
     );
     this.#gauge('process_resident_memory_bytes', 'Resident memory.', [], () => [
@@ -242,9 +242,10 @@ export class Metrics {
   #delays(): readonly Sample[] {
     const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - SAMPLE_MS / 1000);
     const { count } = this.#delay;
-    const samples = ['0.5', '0.99', '1'].map((quantile): Sample => [
-      { quantile },
-      count === 0 ? 0 : late(this.#delay.percentile(Number(quantile) * 100)),
+    const percentiles = { median: 50, p99: 99, max: 100 };
+    const samples = Object.entries(percentiles).map(([statistic, percent]): Sample => [
+      { statistic },
+      count === 0 ? 0 : late(this.#delay.percentile(percent)),
     ]);
     this.#delay.reset();
     return samples;
