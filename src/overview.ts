@@ -113,6 +113,7 @@ export class Overview implements AsyncDisposable, AdminSource {
       at: now,
       version,
       pid: process.pid,
+      spool: this.#parts.spoolPath,
       started_at: this.#startedAt,
       unready: this.unready(),
       is_counted: books.isComplete,

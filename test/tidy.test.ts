@@ -33,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['core', 'leaf'],
   terminal: ['config'],
   manual: ['config', 'leaf', 'terminal'],
+  top: ['core', 'leaf', 'spool', 'terminal'],
   csv: ['spool', 'terminal', 'leaf'],
   checkup: ['config', 'gateway', 'leaf', 'spool'],
   admin: ['core', 'leaf'],
@@ -56,6 +57,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'systemd',
     'terminal',
     'throttle',
+    'top',
   ],
 };
 

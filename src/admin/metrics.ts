@@ -77,12 +77,11 @@ export class Metrics {
       'transitions_total',
       'Moves of messages into a state since the daemon started.',
       ['account', 'sender', 'state'],
-      ({ figures }) =>
-        [...figures.entered].flatMap(([{ account, sender }, states]) =>
-          STATES.flatMap((state): readonly Sample[] =>
-            states[state] === 0 ? [] : [[{ account, sender, state }, states[state]]],
-          ),
-        ),
+      ({ figures, status }) =>
+        status.lanes.flatMap(({ account, sender }) => {
+          const states = figures.entered.get(figures.names.of(account, sender));
+          return STATES.map((state): Sample => [{ account, sender, state }, states?.[state] ?? 0]);
+        }),
     );
     this.#gauge(
       'counted',

@@ -50,6 +50,7 @@ export class Census {
 
   constructor(names: LaneNames) {
     this.#names = names;
+    for (const { account, sender } of names.configured) this.#lane(account, sender);
   }
 
   /** Rows with an id up to this are counted. */

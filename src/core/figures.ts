@@ -19,8 +19,29 @@ export const FAILURES_MAX = 50;
 /** The code of a request that got no answer. */
 const NO_ANSWER = 'none';
 
+/** Why a receipt changed nothing, and why one was refused. */
+const IGNORED_REASONS = [
+  ...['repeat', 'unmatched', 'other-recipient', 'other-account'],
+  ...['unreadable', 'too-large', 'unsigned', 'bad-signature', 'unfinished', 'busy'],
+  ...['not-stored', 'failed', OTHER],
+] as const;
+
 const CODES: ReadonlySet<number> = new Set(STATUS_CODES.map(({ code }) => code));
 const WORDS: ReadonlySet<string> = new Set<string>(RECEIPT_STATUSES);
+
+const FAILED: ReadonlySet<State> = new Set<State>([
+  'permanent-failure',
+  'undelivered',
+  'expired',
+  'unconfirmed',
+  'uncertain',
+  'retry',
+]);
+
+/** Whether a message that came into this state has failed, for now or for good. */
+export function isFailure(state: State): boolean {
+  return FAILED.has(state);
+}
 
 /** The end of a request. */
 export interface Answer {
@@ -64,7 +85,13 @@ export class Figures {
 
   constructor(names: LaneNames) {
     this.names = names;
-    for (const account of names.accounts) this.#answered.set(account, new Pulse());
+    /* A series that begins above zero would hide its first step from whoever looks for increases. */
+    for (const account of names.accounts) {
+      this.#answered.set(account, new Pulse());
+      this.#codes.set(account, new Map(['0', '1', NO_ANSWER].map((code) => [code, 0])));
+    }
+    for (const status of [...RECEIPT_STATUSES, OTHER]) this.#receipts.set(status, 0);
+    for (const reason of IGNORED_REASONS) this.#ignored.set(reason, 0);
   }
 
   get duplicates(): number {
@@ -137,9 +164,8 @@ export class Figures {
     add(this.#receipts, status !== null && WORDS.has(status) ? status : OTHER);
   }
 
-  /** `reason` is one of a fixed list. */
   ignore(reason: string): void {
-    add(this.#ignored, reason);
+    add(this.#ignored, this.#ignored.has(reason) ? reason : OTHER);
   }
 }
 

@@ -32,6 +32,7 @@ export interface NameDefaults {
 export class LaneNames {
   readonly #defaults: NameDefaults;
   readonly #names = new Map<string, Map<string, LaneName>>();
+  readonly #configured: readonly LaneName[];
   #named = 0;
 
   /** What the configuration names has a name from the start. */
@@ -45,11 +46,17 @@ export class LaneNames {
       }
       this.#named += own.size;
     }
+    this.#configured = [...this.#names.values()].flatMap((own) => [...own.values()]);
   }
 
   /** The accounts that have a name of their own. */
   get accounts(): readonly string[] {
     return [...this.#defaults.accounts.keys()];
+  }
+
+  /** The names that the configuration gave. */
+  get configured(): readonly LaneName[] {
+    return this.#configured;
   }
 
   /** The name of a row's lane; null and what it stands for are one. */

@@ -56,6 +56,8 @@ export interface Status {
   readonly at: number;
   readonly version: string;
   readonly pid: number;
+  /** Path of the spool. */
+  readonly spool: string;
   readonly started_at: number;
   /** Null = it works; else why it does not. */
   readonly unready: string | null;

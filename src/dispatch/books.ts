@@ -9,7 +9,7 @@
 import type { Clock } from '../clock.ts';
 import { Census, sinceOf } from '../core/census.ts';
 import type { Claim } from '../core/claim.ts';
-import { Figures } from '../core/figures.ts';
+import { Figures, isFailure } from '../core/figures.ts';
 import { LaneNames } from '../core/lane-names.ts';
 import type { State } from '../core/message.ts';
 import type { Entry } from '../events.ts';
@@ -24,15 +24,6 @@ const SLICE_EVERY_MS = 15;
 const LOOK_EVERY_MS = 1_000;
 /** Everything is counted anew after this. */
 const RECOUNT_MS = 3_600_000;
-
-const FAILED: ReadonlySet<string> = new Set([
-  'permanent-failure',
-  'undelivered',
-  'expired',
-  'unconfirmed',
-  'uncertain',
-  'retry',
-]);
 
 export interface BooksParts {
   readonly spool: Spool;
@@ -162,7 +153,7 @@ export class Books {
     if (isHeardOf && from === 'await-receipt' && timing.enteredAt !== undefined) {
       this.figures.receiptDelay.note((row.at - timing.enteredAt) * 1000);
     }
-    if (!FAILED.has(to)) return;
+    if (!isFailure(to)) return;
     const { recipient = '' } = details;
     this.figures.failed({
       at: row.at,
