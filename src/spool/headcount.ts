@@ -4,6 +4,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Alike } from '../core/census.ts';
+import { openSpool } from './open.ts';
 
 interface Group extends Alike {
   readonly upTo: number;
@@ -11,6 +12,8 @@ interface Group extends Alike {
 
 /** Seconds within which rows that wait are alike. */
 const SLOT_S = 10;
+/** Pages of the file that counting keeps in memory; negative = KiB. */
+const CACHE_SIZE = -512;
 
 export interface Headcount {
   readonly rows: readonly Alike[];
@@ -21,9 +24,11 @@ export interface Headcount {
 }
 
 export class Headcounts {
+  readonly #db: Database;
   readonly #slice: Statement<[number, number], Group>;
 
   constructor(db: Database) {
+    this.#db = db;
     /* The daemon's own idea of "since", see `sinceOf`; only what waits to be sent is told apart by it. */
     this.#slice = db.prepare(
       `SELECT account, sender, state, CASE WHEN state IN ('queued','retry') THEN ${SLOT_S} * CAST(
@@ -33,6 +38,20 @@ export class Headcounts {
         FROM (SELECT id, account, sender, state, created_at, send_at, next_attempt_at FROM messages
           WHERE id > ? ORDER BY id LIMIT ?) GROUP BY 1, 2, 3, 4`,
     );
+  }
+
+  /**
+   * Over a connection of its own: going through a million rows would push everything else out of the page
+   * cache of the one that works, and fill it. Throws SpoolError, and what `isBusy` knows.
+   */
+  static beside(path: string): Headcounts {
+    const db = openSpool(path, { readonly: true });
+    db.pragma(`cache_size = ${CACHE_SIZE}`);
+    return new Headcounts(db);
+  }
+
+  close(): void {
+    this.#db.close();
   }
 
   /** The next `limit` rows after an id; null = there are none. */

@@ -32,7 +32,6 @@ export class Spool {
   readonly due: Due;
   readonly events: EventLog;
   readonly gates: Gates;
-  readonly headcounts: Headcounts;
   readonly ledgers: Ledgers;
   readonly moves: Moves;
   readonly receipts: Receipts;
@@ -46,6 +45,7 @@ export class Spool {
   readonly #commit: Statement<[]>;
   readonly #rollback: Statement<[]>;
   #watcher: Watcher | null = null;
+  #headcounts: Headcounts | null = null;
 
   private constructor(db: Database, path: string) {
     this.#db = db;
@@ -56,7 +56,6 @@ export class Spool {
     this.due = new Due(db);
     this.events = new EventLog(db);
     this.gates = new Gates(db);
-    this.headcounts = new Headcounts(db);
     this.ledgers = new Ledgers(db);
     this.moves = new Moves(db);
     this.receipts = new Receipts(db, (id, number) => this.claims.clientRef(id, number));
@@ -102,6 +101,12 @@ export class Spool {
     }
   }
 
+  /** Over a second connection, opened at the first use. Throws SpoolError, and what `isBusy` knows. */
+  get headcounts(): Headcounts {
+    this.#headcounts ??= Headcounts.beside(this.path);
+    return this.#headcounts;
+  }
+
   /** Begins to notice commits of other programs; once a spool. */
   watch(options: Pick<WatcherOptions, 'onCommit' | 'isIdle' | 'onBlind'>): Watcher {
     this.#watcher = new Watcher({ ...options, db: this.#db, path: this.path });
@@ -109,6 +114,7 @@ export class Spool {
   }
 
   close(): void {
+    this.#headcounts?.close();
     this.#db.close();
   }
 }
