@@ -85,13 +85,19 @@ export class Figures {
 
   constructor(names: LaneNames) {
     this.names = names;
+    this.configured();
+    for (const status of [...RECEIPT_STATUSES, OTHER]) this.#receipts.set(status, 0);
+    for (const reason of IGNORED_REASONS) this.#ignored.set(reason, 0);
+  }
+
+  /** Accounts have come to the names. */
+  configured(): void {
     /* A series that begins above zero would hide its first step from whoever looks for increases. */
-    for (const account of names.accounts) {
+    for (const account of this.names.accounts) {
+      if (this.#answered.has(account)) continue;
       this.#answered.set(account, new Pulse());
       this.#codes.set(account, new Map(['0', '1', NO_ANSWER].map((code) => [code, 0])));
     }
-    for (const status of [...RECEIPT_STATUSES, OTHER]) this.#receipts.set(status, 0);
-    for (const reason of IGNORED_REASONS) this.#ignored.set(reason, 0);
   }
 
   get duplicates(): number {

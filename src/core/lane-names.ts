@@ -30,23 +30,33 @@ export interface NameDefaults {
 }
 
 export class LaneNames {
-  readonly #defaults: NameDefaults;
+  #defaults: NameDefaults;
   readonly #names = new Map<string, Map<string, LaneName>>();
-  readonly #configured: readonly LaneName[];
+  #configured: readonly LaneName[] = [];
   #named = 0;
 
   /** What the configuration names has a name from the start. */
   constructor(defaults: NameDefaults) {
     this.#defaults = defaults;
+    this.configure(defaults);
+  }
+
+  /** The configuration was read again: names that were given stay, new ones come to them. */
+  configure(defaults: NameDefaults): void {
+    this.#defaults = defaults;
+    const configured: LaneName[] = [];
     for (const [account, { sender, senders }] of defaults.accounts) {
-      const own = new Map<string, LaneName>();
+      const own = this.#names.get(account) ?? new Map<string, LaneName>();
       this.#names.set(account, own);
-      for (const one of [sender ?? '', ...senders]) {
-        if (NAME.test(one) && !own.has(one)) own.set(one, { account, sender: one });
+      for (const one of [sender ?? '', ...senders].filter((word) => NAME.test(word))) {
+        const known = own.get(one);
+        const name = known ?? { account, sender: one };
+        own.set(one, name);
+        configured.push(name);
+        if (known === undefined) this.#named += 1;
       }
-      this.#named += own.size;
     }
-    this.#configured = [...this.#names.values()].flatMap((own) => [...own.values()]);
+    this.#configured = configured;
   }
 
   /** The accounts that have a name of their own. */

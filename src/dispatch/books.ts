@@ -10,7 +10,7 @@ import type { Clock } from '../clock.ts';
 import { Census, sinceOf } from '../core/census.ts';
 import type { Claim } from '../core/claim.ts';
 import { Figures, isFailure } from '../core/figures.ts';
-import { LaneNames } from '../core/lane-names.ts';
+import { LaneNames, type NameDefaults } from '../core/lane-names.ts';
 import type { State } from '../core/message.ts';
 import type { Entry } from '../events.ts';
 import type { Headcount } from '../spool/headcount.ts';
@@ -50,11 +50,7 @@ export class Books {
   constructor({ spool, rules, clock, senders }: BooksParts) {
     this.#spool = spool;
     this.#clock = clock;
-    const accounts = [...rules.defaultSenders].map(
-      ([name, sender]) => [name, { sender, senders: senders.get(name) ?? [] }] as const,
-    );
-    const { defaultAccount } = rules;
-    this.#names = new LaneNames({ accounts: new Map(accounts), defaultAccount });
+    this.#names = new LaneNames(namesOf(rules, senders));
     this.figures = new Figures(this.#names);
     this.#counting = new Census(this.#names);
   }
@@ -78,6 +74,13 @@ export class Books {
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+  }
+
+  /** The configuration was read again: what NULL stands for may have changed, so all is counted anew. */
+  configure(rules: Rules, senders: BooksParts['senders']): void {
+    this.#names.configure(namesOf(rules, senders));
+    this.figures.configured();
+    this.#counting = new Census(this.#names);
   }
 
   /** Counts what is new, if it is no more than a slice. */
@@ -210,4 +213,11 @@ export class Books {
       return 'busy';
     }
   }
+}
+
+function namesOf(rules: Rules, senders: BooksParts['senders']): NameDefaults {
+  const accounts = [...rules.defaultSenders].map(
+    ([name, sender]) => [name, { sender, senders: senders.get(name) ?? [] }] as const,
+  );
+  return { accounts: new Map(accounts), defaultAccount: rules.defaultAccount };
 }

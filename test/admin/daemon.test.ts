@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createServer as createHttpServer, type ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { NAMED_MAX } from '../../src/core/lane-names.ts';
 import { STATES } from '../../src/core/message.ts';
 import type { Status } from '../../src/core/status.ts';
 import type { DropRow } from '../../src/spool/drop.ts';
@@ -239,7 +240,7 @@ describe('GET /metrics', () => {
     await counted(bundle, 300);
     const { text } = await ask(bundle, '/metrics');
     const names = new Set([...text.matchAll(/sender="([^"]*)"/g)].map(([, sender]) => sender));
-    expect(names.size).toBe(100);
+    expect(names.size).toBe(NAMED_MAX + 1);
     expect(names).toContain('other');
   });
 });
