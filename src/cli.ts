@@ -45,6 +45,7 @@ const show: Load = async () => (await import('./commands/show.ts')).showCommand(
 const why: Load = async () => (await import('./commands/why.ts')).whyCommand();
 const stats: Load = async () => (await import('./commands/stats.ts')).statsCommand();
 const log: Load = async () => (await import('./commands/log.ts')).logCommand();
+const top: Load = async () => (await import('./commands/top.ts')).topCommand();
 const codes: Load = async () => (await import('./commands/codes.ts')).codesCommand();
 const cancel: Load = async () => (await import('./commands/cancel.ts')).cancelCommand();
 const requeue: Load = async () => (await import('./commands/requeue.ts')).requeueCommand();
@@ -61,7 +62,7 @@ const completion: Load = async () => (await import('./commands/completion.ts')).
 const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<string, Load>>])[] = [
   ['Running:', { init, check, run, demo, sandbox }],
   ['Sending:', { send, import: importCsv }],
-  ['Looking:', { list, show, why, stats, log, codes }],
+  ['Looking:', { list, show, why, stats, top, log, codes }],
   ['Steering:', { cancel, requeue, pause, resume, suppress, unsuppress, suppressed }],
   ['Keeping:', { prune, backup }],
   ['Your shell:', { completion }],

@@ -16,6 +16,7 @@ import type { AccountLimits } from './dispatch/outcomes.ts';
 import { sayRestored } from './keeping.ts';
 import { limitLearned, type Entry } from './events.ts';
 import { fetchLimit } from './gateway/account-api.ts';
+import { Overview } from './overview.ts';
 import { Ownership } from './spool/ownership.ts';
 import { describeMisfits } from './spool/sharing.ts';
 import { Spool } from './spool/spool.ts';
@@ -24,7 +25,7 @@ import { beginLog, writeLateLines } from './late-lines.ts';
 import { DeskMaker } from './make-desk.ts';
 import { Reception } from './reception.ts';
 import { Reload, type ReloadParts } from './reload.ts';
-import { byName, rulesOf } from './rules.ts';
+import { byName, rulesOf, sendersOf } from './rules.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { StatusLog, type Output } from './status-log.ts';
 import { DEFAULT_LIMIT } from './throttle/pace.ts';
@@ -71,6 +72,7 @@ export class Daemon implements AsyncDisposable {
   #kick = (): void => undefined;
   /** One after another, and none before the start is over. */
   #reloads: Promise<void> = Promise.resolve();
+  #overview: Overview | null = null;
 
   constructor(config: Config, options: DaemonOptions) {
     this.#config = config;
@@ -125,6 +127,11 @@ export class Daemon implements AsyncDisposable {
     return this.#started?.dispatcher.turns ?? 0;
   }
 
+  /** Where health and metrics are, as "127.0.0.1:8027"; null = nowhere. */
+  get adminAddress(): string | null {
+    return this.#overview?.address ?? null;
+  }
+
   /** Takes the spool, settles what a crash left, and begins to send. Throws SpoolError. */
   async start(version: string): Promise<void> {
     const { path } = this.#config.spool;
@@ -135,12 +142,17 @@ export class Daemon implements AsyncDisposable {
     const ownership = Ownership.take(path);
     const over = Promise.withResolvers<undefined>();
     this.#reloads = over.promise;
+    const { recipients } = this.#config.log;
+    const overview = new Overview({ clock: this.#clock, version, spoolPath: path, recipients });
+    this.#overview = overview;
     try {
+      await overview.listen(this.#config.admin.listen, this.#log);
       const spool = await Spool.openPatiently(path);
       for (const warning of describeMisfits(path))
         this.#log.say('warn', 'daemon.warning', { warning });
-      await this.#begin(spool, ownership);
+      await this.#begin(spool, ownership, overview);
     } catch (error) {
+      await overview[Symbol.asyncDispose]();
       ownership.release();
       throw error;
     } finally {
@@ -153,6 +165,7 @@ export class Daemon implements AsyncDisposable {
     const started = this.#started;
     if (started === null) return;
     this.#started = null;
+    this.#overview?.drain();
     this.#log.say('info', 'daemon.draining', { in_flight: started.dispatcher.inFlight });
     /* What was brought is stored and answered; what comes now waits for the next daemon. */
     await started.reception[Symbol.asyncDispose]();
@@ -161,6 +174,7 @@ export class Daemon implements AsyncDisposable {
     for (const desk of started.desks.values()) {
       await desk.stop();
     }
+    await this.#overview?.[Symbol.asyncDispose]();
     started.spool.close();
     started.ownership.release();
     this.#log.say('info', 'daemon.stopped');
@@ -171,7 +185,7 @@ export class Daemon implements AsyncDisposable {
     this.#options.onFatal(error);
   };
 
-  async #begin(spool: Spool, ownership: Ownership): Promise<void> {
+  async #begin(spool: Spool, ownership: Ownership, overview: Overview): Promise<void> {
     const limits = new Map<string, AccountLimits>();
     const desks = new Map<string, Desk>();
     const opening: Entry[] = [];
@@ -191,6 +205,7 @@ export class Daemon implements AsyncDisposable {
       random: this.#options.random ?? Math.random,
       log: this.#log,
       opening,
+      senders: sendersOf(this.#config),
       askBalance: (name) => this.#askBalance(name),
       receipts: {
         onIgnored: reception.onIgnored,
@@ -212,12 +227,15 @@ export class Daemon implements AsyncDisposable {
     await reception.open(dispatcher);
     const reload = this.#reloadOf({ spool, desks, dispatcher, reception }, limits);
     this.#started = { spool, ownership, desks, dispatcher, reception, reload };
+    overview.show({ dispatcher, desks, limits });
     await dispatcher.start();
     reception.notify(spool, dispatcher);
     /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
     this.#kick = dispatcher.kick;
+    overview.ready();
     const receipts = reception.address ?? undefined;
-    this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts });
+    const admin = this.adminAddress ?? undefined;
+    this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts, admin });
   }
 
   /* Requests per second: the configured one, else the account's own word, else the last one learned. */
@@ -254,6 +272,7 @@ export class Daemon implements AsyncDisposable {
         this.#config = config;
         this.#accounts = byName(config);
         this.#rules.replace(rulesOf(config));
+        dispatcher.books.configure(this.#rules, sendersOf(config));
         reception.adopt(config, spool, dispatcher).catch(this.#fail);
       },
       writeRows: () => this.#writeRows(spool, desks),

@@ -5,6 +5,7 @@
  *
  * Never in a line: a text, a secret, or a recipient in full unless `[log] recipients = "full"`.
  */
+import { sinceOf } from './core/census.ts';
 import type { Claim } from './core/claim.ts';
 import type { GateChange } from './core/health.ts';
 import type { State } from './core/message.ts';
@@ -37,11 +38,22 @@ export interface Details {
   readonly at?: string | undefined;
 }
 
+/** What only figures are made of; instants are Unix seconds. Never in a line. */
+export interface Timing {
+  /** Since when the message could go before, and can go now. */
+  readonly wasSince: number;
+  readonly since: number;
+  /** When it came into the state that it leaves; undefined = not known. */
+  readonly enteredAt: number | undefined;
+}
+
 /** The row to append and the line to write once it is committed. */
 export interface Entry {
   readonly row: NewEvent;
   readonly level: Level;
   readonly details: Details;
+  /** Of a message that moved. */
+  readonly timing?: Timing;
 }
 
 /** A message as far as a line about it goes. */
@@ -51,6 +63,11 @@ export interface Subject {
   readonly sender: string | null;
   readonly recipient: string;
   readonly reference: string | null;
+  readonly createdAt: number;
+  readonly sendAt: number | null;
+  readonly nextAttemptAt: number | null;
+  /** Left out where nobody asks how long it was in its state. */
+  readonly updatedAt?: number;
 }
 
 const LEVELS: Partial<Record<State, Level>> = {
@@ -97,6 +114,11 @@ export function messageSettled(
       limiterMs: Math.round(claim.limiterMs),
       gatewayMs: facts.gatewayMs === null ? undefined : Math.round(facts.gatewayMs),
     },
+    timing: {
+      wasSince: claim.eligibleAt,
+      since: Math.max(claim.eligibleAt, settlement.nextAttemptAt ?? 0),
+      enteredAt: claim.claimedAt,
+    },
   };
 }
 
@@ -109,6 +131,7 @@ export function messageMoved(
     readonly reason: string;
     readonly at: number;
     readonly attempt?: number | null;
+    readonly nextAttemptAt?: number | null;
   },
 ): Entry {
   return {
@@ -127,6 +150,11 @@ export function messageMoved(
     details: {
       reference: subject.reference?.slice(0, REFERENCE_MAX),
       recipient: subject.recipient,
+    },
+    timing: {
+      wasSince: sinceOf(subject),
+      since: sinceOf({ ...subject, nextAttemptAt: move.nextAttemptAt ?? null }),
+      enteredAt: subject.updatedAt,
     },
   };
 }

@@ -76,7 +76,10 @@ export class Reception implements AsyncDisposable {
       ...believed(this.#config),
       now: this.#parts.clock.now,
       take: (receipt) => dispatcher.inbox.take(receipt),
-      onRefused: (reason) => this.#ignored(reason),
+      onRefused: (reason) => {
+        dispatcher.books.ignored(reason);
+        this.#ignored(reason);
+      },
     });
     this.#since = this.#parts.clock.now();
   }

@@ -12,6 +12,11 @@ export function byName({ accounts }: Config): ReadonlyMap<string, AccountConfig>
   return new Map(accounts.map((account) => [account.name, account]));
 }
 
+/** Account name → the senders that it lists. */
+export function sendersOf({ accounts }: Config): ReadonlyMap<string, readonly string[]> {
+  return new Map(accounts.map(({ name, senders }) => [name, [...senders.keys()]]));
+}
+
 /** What of the configuration decides about messages. */
 export function rulesOf(config: Config): Rules {
   const { messages, retry, receipts } = config;

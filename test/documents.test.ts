@@ -99,7 +99,8 @@ describe('README', () => {
 /** The state that has no event: `attempts` tells of it. */
 const WITHOUT_EVENT: readonly string[] = ['sending'];
 
-const NOBODY = { id: 1, account: null, sender: null, recipient: '', reference: null };
+const WHEN = { createdAt: 0, sendAt: null, nextAttemptAt: null };
+const NOBODY = { id: 1, account: null, sender: null, recipient: '', reference: null, ...WHEN };
 
 function eventsOfTheCode(): readonly string[] {
   const at = { at: 0, remedy: null };

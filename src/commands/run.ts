@@ -8,7 +8,9 @@ import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { Daemon } from '../daemon.ts';
+import { administer } from '../overview.ts';
 import { sayRefused } from '../reload.ts';
+import type { AdminSource } from '../admin/listener.ts';
 import { StatusLog } from '../status-log.ts';
 import { Announcer } from '../systemd/announcer.ts';
 import { Pulse } from '../systemd/pulse.ts';
@@ -62,20 +64,24 @@ interface Heard {
   readonly announcer: Announcer;
 }
 
+/** What a daemon without a configuration tells of itself. */
+const WAITING: AdminSource = { unready: () => 'waiting-for-configuration', view: () => null };
+
 /* Waits for a configuration that names an account; null = told to stop meanwhile. */
 async function configured(load: () => Config, heard: Heard): Promise<Config | null> {
   const { announcer } = heard;
   let config = load();
   if (config.accounts.length > 0) return config;
   const waiting = `${MISSING.missing}: ${MISSING.remedy}`;
+  const log = new StatusLog({ ...config.log, file: null });
+  await using admin = await administer(config.admin.listen, WAITING, log);
   announcer.ready(waiting);
   /* There is no loop yet: nothing to do but to wait. */
   let looks = 0;
   using pulse = new Pulse({ announcer, turns: () => (looks += 1), status: () => waiting });
   pulse.start();
   while (config.accounts.length === 0) {
-    const log = new StatusLog({ ...config.log, file: null });
-    log.say('warn', 'daemon.waiting', MISSING);
+    log.say('warn', 'daemon.waiting', { ...MISSING, admin: admin?.address });
     const next = await loadedAgain(load, heard, log);
     if (next === null) return null;
     config = next;

@@ -32,6 +32,8 @@ export interface Claim {
   readonly createdAt: number;
   /** When it could first go: the later of createdAt and send_at (Unix seconds). */
   readonly eligibleAt: number;
+  /** Since when it waited: then, or since its next attempt was due (Unix seconds). */
+  readonly waitedSinceAt: number;
   readonly claimedAt: number;
   /** Unix seconds; after it the message expires. */
   readonly deadline: number;

@@ -58,7 +58,7 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Weakest first: of two words about one part the later one in this list holds. */
-const STRENGTH = [
+export const RECEIPT_STATUSES = [
   'unknown',
   'buffered',
   'accepted',
@@ -95,6 +95,6 @@ export function join(a: Word | null, b: Word | null, isEnough: boolean): Word | 
 }
 
 function strengthOf({ status }: Word, isEnough: boolean): number {
-  if (isEnough && status === 'accepted') return STRENGTH.length - 1.5;
-  return STRENGTH.findIndex((word) => word === status);
+  if (isEnough && status === 'accepted') return RECEIPT_STATUSES.length - 1.5;
+  return RECEIPT_STATUSES.findIndex((word) => word === status);
 }

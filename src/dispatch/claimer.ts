@@ -17,7 +17,7 @@ import type { Spool } from '../spool/spool.ts';
 import type { Wait } from '../spool/waits.ts';
 import type { Desk, Taken } from './desk.ts';
 import { Holds } from './holds.ts';
-import type { Rules, Work } from './work.ts';
+import type { Held, Rules, Work } from './work.ts';
 
 /** Rows that one step moves out of the way for a desk; the rest is for the next ones. */
 const MOVED_MAX = 1_000;
@@ -41,6 +41,7 @@ interface Stale {
   /** Messages that the daemon refuses while an attempt of theirs is unanswered. */
   readonly refused: number[];
   readonly waits: Wait[];
+  readonly held: Held[];
 }
 
 export class Claimer {
@@ -127,18 +128,21 @@ export class Claimer {
   }
 
   #staleOf(rows: readonly ReadyRow[], seen: Seen): Stale {
-    const stale: Stale = { moves: [], entries: [], refused: [], waits: [] };
+    const stale: Stale = { moves: [], entries: [], refused: [], waits: [], held: [] };
     for (const row of rows) {
       if (this.#isOver(row, seen, stale)) continue;
       const wait = this.#waitOf(row, seen.work.now);
-      if (wait !== null) stale.waits.push(wait);
+      if (wait === null) continue;
+      stale.waits.push(wait);
+      stale.held.push({ row, until: wait.until });
     }
     return stale;
   }
 
-  #write({ moves, entries, refused, waits }: Stale, work: Work): void {
+  #write({ moves, entries, refused, waits, held }: Stale, work: Work): void {
     this.#spool.moves.write(moves, work.now);
     work.entries.push(...entries);
+    work.held.push(...held);
     for (const id of refused) this.#spool.control.markRefused(id);
     this.#spool.waits.write(waits, work.now);
     this.#mayMove -= moves.length + waits.length;
@@ -204,6 +208,7 @@ export class Claimer {
     const number = row.lastAttempt + 1;
     const createdAt = dateOf(row.createdAt, work.now);
     const { id, rank, expiresAt, sendAt } = row;
+    const eligibleAt = Math.max(createdAt, sendAt ?? 0);
     return {
       id,
       number,
@@ -225,7 +230,8 @@ export class Claimer {
       onUncertain: row.onUncertain,
       from: row.state,
       createdAt,
-      eligibleAt: Math.max(createdAt, sendAt ?? 0),
+      eligibleAt,
+      waitedSinceAt: Math.max(eligibleAt, row.nextAttemptAt ?? 0),
       claimedAt: work.now,
       deadline: deadlineOf(row, this.#rules.validityMs, createdAt),
       attempts: row.attempts + 1,

@@ -11,6 +11,7 @@ import type { GateChange } from '../core/health.ts';
 import { isFull } from '../spool/open.ts';
 import type { Watcher } from '../spool/watcher.ts';
 import { Alarm } from './alarm.ts';
+import type { Books } from './books.ts';
 import { Courier } from './courier.ts';
 import type { Desk } from './desk.ts';
 import { FullDisk } from './full-disk.ts';
@@ -33,6 +34,14 @@ export interface DispatcherParts extends StepParts {
   readonly onFatal: (error: unknown) => void;
 }
 
+/** How the loop gets on. */
+export interface Progress {
+  /** When a step was last committed (monotonic ms). */
+  readonly steppedAtMs: number;
+  /** Why the latest one was not; null = it was. */
+  readonly trouble: 'locked' | 'disk-full' | null;
+}
+
 export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #step: Step;
@@ -50,10 +59,12 @@ export class Dispatcher {
   #isRescued = false;
   #seenEnded = 0;
   #turns = 0;
+  #progress: Progress;
   #onSettled: (() => void) | null = null;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
+    this.#progress = { steppedAtMs: parts.clock.monotonicMs(), trouble: null };
     const { desks, clock } = parts;
     const onGate: (desk: Parameters<Courier['takeBack']>[0]) => void = (desk) =>
       this.#courier.takeBack(desk, null);
@@ -120,6 +131,15 @@ export class Dispatcher {
       .catch(this.#parts.onFatal);
   }
 
+  /** How many messages there are, and what was done. */
+  get books(): Books {
+    return this.#step.books;
+  }
+
+  get progress(): Progress {
+    return this.#progress;
+  }
+
   /** Requests that are out. */
   get inFlight(): number {
     return this.#courier.inFlight;
@@ -147,6 +167,7 @@ export class Dispatcher {
       isIdle: () => this.inFlight === 0 && !this.#isScheduled && !this.#step.intake.hasWork,
       onBlind: (error) => this.#parts.log.say('warn', 'daemon.blind', { error: String(error) }),
     });
+    this.books.start(this.#parts.onFatal);
     this.kick();
   }
 
@@ -184,6 +205,7 @@ export class Dispatcher {
   #stop(): void {
     this.#isStopped = true;
     this.#watcher?.stop();
+    this.books.stop();
     this.#probes.stop();
     this.#longWal.stop();
     this.#alarm.clear();
@@ -235,9 +257,11 @@ export class Dispatcher {
     try {
       const claims = this.#step.run(!this.#isDraining);
       if (claims === 'busy') {
+        this.#progress = { ...this.#progress, trouble: 'locked' };
         this.#alarm.set(BUSY_WAIT_MS);
         return;
       }
+      this.#progress = { steppedAtMs: this.#parts.clock.monotonicMs(), trouble: null };
       if (this.#step.ended > 0) this.kick();
       this.#courier.handOut(claims);
     } catch (error) {
@@ -260,6 +284,7 @@ export class Dispatcher {
       this.#parts.onFatal(error);
       return;
     }
+    this.#progress = { ...this.#progress, trouble: 'disk-full' };
     this.#fullDisk.say(this.#step.ended);
     this.#alarm.set(FULL_WAIT_MS);
   }

@@ -48,6 +48,8 @@ export interface InboxParts {
   readonly clock: Clock;
   readonly rules: Pick<Rules, 'receipts' | 'defaultAccount'>;
   readonly onIgnored: (reason: IgnoredReason) => void;
+  /** A receipt is about a message of ours and new. */
+  readonly onKept: (receipt: Receipt) => void;
   /** There is something to write. */
   readonly kick: () => void;
 }
@@ -162,6 +164,7 @@ export class Inbox {
       return;
     }
     spool.receipts.keep(receipt, match);
+    this.#parts.onKept(receipt);
     reconciler.hear(match, receipt, seen.now);
     seen.touched.add(match.messageId);
   }

@@ -181,7 +181,9 @@ export class Janitor {
 
   #moved(row: DueRow, to: Move['to'], reason: string, at: number): Entry {
     const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    return messageMoved(namedOf(row, this.#rules), { from: row.state, to, reason, at, attempt });
+    const nextAttemptAt = to === 'retry' ? at : null;
+    const move = { from: row.state, to, reason, at, attempt, nextAttemptAt };
+    return messageMoved(namedOf(row, this.#rules), move);
   }
 
   /* Queued rows whose instant is none become ready: the claimer says what is wrong with them. */

@@ -11,6 +11,7 @@ import type { Claim } from '../core/claim.ts';
 import type { Entry } from '../events.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
+import { Books } from './books.ts';
 import { Claimer } from './claimer.ts';
 import type { Claims } from './courier.ts';
 import type { Desk } from './desk.ts';
@@ -43,12 +44,15 @@ export interface StepParts {
   };
   /** Events were committed. */
   readonly onEvents: () => void;
+  /** Account → senders that the configuration lists; left out = none. They have figures of their own. */
+  readonly senders?: ReadonlyMap<string, readonly string[]>;
   /** What the start found out: written with the first step. */
   readonly opening: readonly Entry[];
 }
 
 /** Writes what a new configuration brings; runs again after a roll-back. */
 export type Change = (work: Work) => void;
+const NO_SENDERS: ReadonlyMap<string, readonly string[]> = new Map();
 
 /** What a step cannot do by itself. */
 export interface StepHooks {
@@ -63,6 +67,8 @@ export class Step {
   readonly intake: Intake;
   readonly janitor: Janitor;
   readonly sweeper: Sweeper;
+  /** How many messages there are, and what was done. */
+  readonly books: Books;
   /** Where receipts and reports are brought to. */
   readonly inbox: Inbox;
   readonly #spool: Spool;
@@ -84,6 +90,7 @@ export class Step {
     const { spool, desks, rules, clock, log, receipts } = parts;
     const pending = this.#pending;
     pending.entries.push(...parts.opening);
+    this.books = new Books({ spool, rules, clock, senders: parts.senders ?? NO_SENDERS });
     this.#spool = spool;
     this.#desks = desks;
     this.#nests = new Nests(spool, desks);
@@ -102,6 +109,11 @@ export class Step {
     this.inbox = new Inbox({
       ...receipts,
       ...{ spool, clock, reconciler, rules },
+      onIgnored: (reason) => {
+        this.books.ignored(reason);
+        receipts.onIgnored(reason);
+      },
+      onKept: ({ status }) => this.books.kept(status),
       kick: hooks.kick,
     });
     const { lookups, since: receiptsSince } = receipts;
@@ -109,7 +121,7 @@ export class Step {
     this.janitor = new Janitor({ spool, rules, reconciler, lookups, receiptsSince, hasReports });
     this.sweeper = new Sweeper(spool.retention, rules);
     this.#writer = new Writer({
-      ...{ spool, rules, clock, log, pending },
+      ...{ spool, rules, clock, log, pending, books: this.books },
       onEvents: parts.onEvents,
       onSettled: (ended, work) => {
         this.#operator.settled(ended.claim.id, ended.settlement.to, work);
@@ -176,6 +188,7 @@ export class Step {
     const done = this.#writer.transact((work) => this.#counted(work, mayClaim));
     if (done === 'busy') return done;
     this.#committed();
+    for (const claimed of done.claims.values()) this.books.claimed(claimed);
     return done.claims;
   }
 
@@ -188,6 +201,7 @@ export class Step {
   distrust(): void {
     this.#nests.rolledBack();
     this.#spool.restored.distrust();
+    this.books.rolledBack();
     this.#operator.distrust();
     this.#reconciler.distrust();
     this.inbox.distrust();

@@ -85,11 +85,13 @@ export class Sweeper {
     return false;
   }
 
-  readonly #messages: Task = ({ now }) => {
+  readonly #messages: Task = ({ now, removed }) => {
     const before = this.#before(now);
     if (before === null) return false;
     const slice = { before, limit: MESSAGES, toldTo: this.#toldTo() };
-    return this.#retention.prune(slice, ROWS_MAX).hasMore;
+    const { messages, hasMore } = this.#retention.prune(slice, ROWS_MAX);
+    removed.push(...messages);
+    return hasMore;
   };
 
   readonly #texts: Task = ({ now }) => {

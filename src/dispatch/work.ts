@@ -4,6 +4,8 @@
  */
 import type { Claim } from '../core/claim.ts';
 import type { Entry, Subject } from '../events.ts';
+import type { ReadyRow } from '../spool/claims.ts';
+import type { Removed } from '../spool/retention.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { GateRow, RateRow, WidthRow } from '../spool/gates.ts';
 import type { HoldRules } from '../core/safety.ts';
@@ -18,6 +20,16 @@ export interface Work {
   readonly nowMs: number;
   /** What was decided before comes first. */
   readonly entries: Entry[];
+  /** Rows that a rule keeps back, which is no event. */
+  readonly held: Held[];
+  /** Messages that were deleted. */
+  readonly removed: Removed[];
+}
+
+/** A row that may not go before an instant (Unix seconds). */
+export interface Held {
+  readonly row: ReadyRow;
+  readonly until: number;
 }
 
 /** What is decided and waits for the next commit; kept, in order, until it is on disk. */

@@ -12,6 +12,7 @@ import { suppressionOf } from '../core/suppression.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
+import type { Books } from './books.ts';
 import { drop, sizeOf, type Pending, type Rules, type Work } from './work.ts';
 
 export interface WriterParts {
@@ -22,6 +23,7 @@ export interface WriterParts {
   readonly pending: Pending;
   /** Events are on disk. */
   readonly onEvents: () => void;
+  readonly books: Books;
   /** An attempt's outcome is in the transaction. */
   readonly onSettled: (ended: Ended<Claim>, work: Work) => void;
 }
@@ -37,10 +39,11 @@ export class Writer {
 
   /** 'busy' = another program holds the lock, and nothing happened. Throws what makes it roll back. */
   transact<T extends object>(body: (work: Work) => T): T | 'busy' {
-    const { clock, spool, log, pending, onEvents } = this.#parts;
+    const { clock, spool, log, pending, onEvents, books } = this.#parts;
     const size = sizeOf(pending);
     const entries = pending.entries.slice();
-    const work: Work = { now: clock.now(), nowMs: clock.monotonicMs(), entries };
+    const [now, nowMs] = [clock.now(), clock.monotonicMs()];
+    const work: Work = { now, nowMs, entries, held: [], removed: [] };
     let firstSeq = 0;
     const result = spool.transaction(() => {
       this.#writeDecided(work);
@@ -53,6 +56,7 @@ export class Writer {
     });
     if (result === 'busy') return result;
     drop(pending, size);
+    books.committed(work);
     if (entries.length > 0) {
       log.committed(entries, firstSeq);
       this.#loggedSeq = log.isWritten ? firstSeq + entries.length - 1 : null;

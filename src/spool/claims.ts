@@ -35,12 +35,14 @@ export interface ReadyRow extends SourceKey {
   readonly price: number | null;
   readonly lastAttempt: number;
   readonly follows: number | null;
+  readonly nextAttemptAt: number | null;
 }
 
 const COLUMNS = `id, recipient, text, sender, account, campaign, type, body, udh, message_class AS messageClass,
   priority, ${RANK} AS rank, send_at AS sendAt, expires_at AS expiresAt, on_uncertain AS onUncertain, reference,
   entity_id AS entityId, content_id AS contentId, account_ref AS accountRef,
-  created_at AS createdAt, state, attempts, throttles, price, last_attempt AS lastAttempt, follows`;
+  created_at AS createdAt, state, attempts, throttles, price, last_attempt AS lastAttempt, follows,
+  next_attempt_at AS nextAttemptAt`;
 
 /** An attempt about to be written: a claim as far as the spool is concerned. */
 export interface NewAttempt {

@@ -26,6 +26,7 @@ export interface DueRow extends SourceKey {
   readonly cancelAsked: number | null;
   readonly follows: number | null;
   readonly dueAt: number | null;
+  readonly nextAttemptAt: number | null;
 }
 
 /* A client that switched the constraints off may have put a blob where a text belongs. */
@@ -33,7 +34,7 @@ const COLUMNS = `id, state, account, sender, campaign, priority, ${RANK} AS rank
   CAST(recipient AS TEXT) AS recipient, CAST(reference AS TEXT) AS reference,
   send_at AS sendAt, expires_at AS expiresAt, created_at AS createdAt, updated_at AS updatedAt,
   attempts, throttles, last_attempt AS lastAttempt, price, on_uncertain AS onUncertain,
-  cancel_asked AS cancelAsked, follows, due_at AS dueAt`;
+  cancel_asked AS cancelAsked, follows, due_at AS dueAt, next_attempt_at AS nextAttemptAt`;
 
 type SourceAt = [string | null, string | null, string | null, number];
 

@@ -8,11 +8,12 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { forget, isForgotten } from '../core/forgotten.ts';
+import type { State } from '../core/message.ts';
 import type { Content } from '../core/parts.ts';
 import { FINAL } from './final.ts';
 
 /** Final messages from before an instant, those first that ended first. */
-export const OVER = `SELECT id FROM messages WHERE (${FINAL}) AND updated_at < ?
+export const OVER = `SELECT id, account, sender, state FROM messages WHERE (${FINAL}) AND updated_at < ?
   ORDER BY updated_at LIMIT ?`;
 /** The same from a place on, with what is to be forgotten. */
 export const UNFORGOTTEN = `SELECT id, updated_at AS updatedAt, type, text, body, udh FROM messages
@@ -40,8 +41,16 @@ export interface Slice {
   readonly toldTo: number;
 }
 
+/** A message that was deleted. */
+export interface Removed {
+  readonly id: number;
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly state: State;
+}
+
 export interface Pruned {
-  readonly messages: number;
+  readonly messages: readonly Removed[];
   /** Whether the limit was what ended it. */
   readonly hasMore: boolean;
 }
@@ -79,7 +88,7 @@ export class MessagePruner {
 
 export class Retention {
   readonly #pruner: MessagePruner;
-  readonly #over: Statement<[number, number], number>;
+  readonly #over: Statement<[number, number], Removed>;
   readonly #unforgotten: Statement<
     [Readonly<Record<'at' | 'id' | 'before' | 'limit', number>>],
     Content & { readonly id: number; readonly updatedAt: number }
@@ -95,7 +104,7 @@ export class Retention {
 
   constructor(db: Database) {
     this.#pruner = new MessagePruner(db);
-    this.#over = db.prepare<[number, number], number>(OVER).pluck();
+    this.#over = db.prepare(OVER);
     this.#unforgotten = db.prepare(UNFORGOTTEN);
     this.#blank = db.prepare('UPDATE messages SET text = ?, body = ?, udh = ? WHERE id = ?');
     this.#events = db.prepare(
@@ -124,15 +133,16 @@ export class Retention {
 
   /** Deletes final messages; what is still to be told stops it, since later ones are told later. */
   prune({ before, limit, toldTo }: Slice, rowsMax: number): Pruned {
-    let [messages, rows] = [0, 0];
-    const ids = this.#over.all(before, limit);
-    for (const id of ids) {
-      if (!this.#pruner.isTold(id, toldTo)) return { messages, hasMore: false };
-      rows += this.#pruner.prune(id);
-      messages += 1;
+    const messages: Removed[] = [];
+    let rows = 0;
+    const over = this.#over.all(before, limit);
+    for (const message of over) {
+      if (!this.#pruner.isTold(message.id, toldTo)) return { messages, hasMore: false };
+      rows += this.#pruner.prune(message.id);
+      messages.push(message);
       if (rows >= rowsMax) return { messages, hasMore: true };
     }
-    return { messages, hasMore: ids.length === limit };
+    return { messages, hasMore: over.length === limit };
   }
 
   /** Blanks texts of messages that ended before an instant; goes on where the last call ended. */

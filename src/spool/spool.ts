@@ -12,6 +12,7 @@ import { Control } from './control.ts';
 import { Due } from './due.ts';
 import { EventLog } from './event-log.ts';
 import { Gates } from './gates.ts';
+import { Headcounts } from './headcount.ts';
 import { Ledgers } from './ledger.ts';
 import { Moves } from './moves.ts';
 import { explain, isBusy, openSpool } from './open.ts';
@@ -56,6 +57,7 @@ export class Spool {
   readonly #commit: Statement<[]>;
   readonly #rollback: Statement<[]>;
   #watcher: Watcher | null = null;
+  #headcounts: Headcounts | null = null;
 
   private constructor(db: Database, path: string) {
     this.#db = db;
@@ -129,6 +131,12 @@ export class Spool {
     }
   }
 
+  /** Over a second connection, opened at the first use. Throws SpoolError, and what `isBusy` knows. */
+  get headcounts(): Headcounts {
+    this.#headcounts ??= Headcounts.beside(this.path);
+    return this.#headcounts;
+  }
+
   /** Begins to notice commits of other programs; once a spool. */
   watch(options: Pick<WatcherOptions, 'onCommit' | 'isIdle' | 'onBlind'>): Watcher {
     this.#watcher = new Watcher({ ...options, db: this.#db, path: this.path });
@@ -136,6 +144,7 @@ export class Spool {
   }
 
   close(): void {
+    this.#headcounts?.close();
     this.#db.close();
   }
 }

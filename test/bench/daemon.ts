@@ -43,6 +43,10 @@ export interface Daemon {
   readonly cpuUsAtReady: number | null;
   /** The bench's own connection to the spool; it writes at FULL, as an application that cares would. */
   readonly db: Database;
+  /** Its configuration file. */
+  readonly config: string;
+  /** Where it tells of itself. */
+  readonly adminUrl: string;
   /** Where it takes receipts. */
   readonly receiptsUrl: string;
   readonly stop: () => Promise<void>;
@@ -99,7 +103,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     db.close();
   };
   const receiptsUrl = `http://127.0.0.1:${ports[0] ?? 0}/receipts`;
-  return { child, cpuUsAtReady, db, receiptsUrl, stop };
+  const adminUrl = `http://127.0.0.1:${ports[1] ?? 0}`;
+  return { child, config, cpuUsAtReady, db, adminUrl, receiptsUrl, stop };
 }
 
 /* Written back now, so that it is not written back while something is measured. */

@@ -18,7 +18,7 @@ function setup(rules: KeepRules) {
   let nowMs = 0;
   const step = (hasRoom: boolean, afterMs: number): void => {
     nowMs += afterMs;
-    commit(() => sweeper.sweep({ now: NOW, nowMs, entries: [] }, hasRoom));
+    commit(() => sweeper.sweep({ now: NOW, nowMs, entries: [], held: [], removed: [] }, hasRoom));
   };
   /** Messages that ended so many days ago, each with all that can hang on one. */
   const ended = (count: number, daysAgo: number, state = 'delivered'): void => {

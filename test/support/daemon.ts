@@ -34,6 +34,7 @@ export interface Over {
   readonly fairness?: Partial<Config['fairness']>;
   readonly quiet?: Config['quiet'];
   readonly safety?: Partial<Config['safety']>;
+  readonly admin?: Config['admin'];
   readonly log?: Partial<Config['log']>;
   readonly spoolPath?: string;
   readonly spool?: Partial<Config['spool']>;
@@ -72,6 +73,8 @@ export interface Bundle extends Handle {
   readonly start: (over?: Over) => Promise<void>;
   /** Where the daemon takes receipts. */
   readonly receiptsUrl: () => string;
+  /** Where the daemon tells of itself, without a path. */
+  readonly adminUrl: () => string;
   /** The sandbox sends receipts to the daemon from now on. */
   readonly sendReceipts: (options?: ReceiptOptions) => Promise<void>;
   /** As the service manager is told. */
@@ -140,7 +143,7 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
       ...{ perRecipient: null, collapseMs: null, spendPerDay: null, minBalance: null },
       ...{ zone: 'UTC', ...over.safety },
     },
-    admin: { listen: '127.0.0.1:0' },
+    admin: over.admin ?? { listen: '127.0.0.1:0' },
     messages: {
       validityMs: 86_400_000,
       onUncertain: 'resend',
@@ -187,6 +190,7 @@ export async function setup(options: Options = {}): Promise<Bundle> {
   };
   onTestFinished(stop);
   const receiptsUrl = (): string => `http://${daemon?.receiptsAddress ?? 'nowhere'}/receipts`;
+  const adminUrl = (): string => `http://${daemon?.adminAddress ?? 'nowhere'}`;
   if (options.isStopped !== true) await start();
   const { db, all, message } = handle;
 
@@ -242,6 +246,7 @@ export async function setup(options: Options = {}): Promise<Bundle> {
     receiptsUrl,
     vitals: () => daemon?.vitals ?? NOT_AT_WORK,
     turns: () => daemon?.turns ?? 0,
+    adminUrl,
     sendReceipts: (receipts = {}) =>
       sandbox.configure({ receipts: { delayMs: 0, ...receipts, url: receiptsUrl() } }),
     start,

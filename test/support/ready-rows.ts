@@ -44,6 +44,7 @@ export function readyRow(over: RowOver): ReadyRow {
     price: null,
     lastAttempt: 0,
     follows: null,
+    nextAttemptAt: null,
     ...over,
   } as const;
   const isRetry = row.state === 'retry' || row.attempts > 0;

@@ -33,6 +33,7 @@ export function claimOf(over: Partial<Claim> = {}): Claim {
     from: 'queued',
     createdAt: NOW - 10,
     eligibleAt: NOW - 10,
+    waitedSinceAt: NOW - 10,
     claimedAt: NOW,
     deadline: NOW + DAY,
     attempts: 1,

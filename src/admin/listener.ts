@@ -1,0 +1,132 @@
+/**
+ * The HTTP server for operators' programs: health, metrics, and what `top` shows. It only answers questions,
+ * and has no secret; it is meant for this machine.
+ *
+ * Always holds: `/healthz` answers as long as the process turns; `/readyz` is 200 only while messages can be
+ * sent; nothing here changes anything, and what cannot be answered never stops the daemon.
+ */
+import { fastify, type FastifyInstance } from 'fastify';
+import type { Figures } from '../core/figures.ts';
+import type { Status } from '../core/status.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What is asked. */
+export interface AdminSource {
+  /** Null = messages are being sent; else why not, in a word. */
+  readonly unready: () => string | null;
+  /** Null = there is nothing to tell yet. */
+  readonly view: () => AdminView | null;
+}
+
+export interface AdminView {
+  readonly status: Status;
+  readonly figures: Figures;
+  readonly spoolPath: string;
+}
+
+const CONNECTIONS_MAX = 64;
+const REQUEST_MS = 5_000;
+const CLOSE_MS = 1_000;
+const TEXT = 'text/plain; charset=utf-8';
+const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** Nobody can listen at `admin.listen`. `cause` is the system's own error. */
+export class AdminError extends Error {
+  override readonly name = 'AdminError';
+}
+
+export class AdminListener implements AsyncDisposable {
+  readonly #app: FastifyInstance;
+  readonly #source: AdminSource;
+  #address = '';
+  #metrics: Promise<Metrics> | null = null;
+
+  private constructor(source: AdminSource) {
+    this.#source = source;
+    this.#app = this.#make();
+  }
+
+  /** Listens at "HOST:PORT" when it resolves. Rejects with an AdminError. */
+  static async start(listen: string, source: AdminSource): Promise<AdminListener> {
+    const listener = new AdminListener(source);
+    const colon = listen.lastIndexOf(':');
+    const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
+    try {
+      const url = await listener.#app.listen({ host, port: Number(listen.slice(colon + 1)) });
+      listener.#address = url.replace(/^http:\/\//, '');
+    } catch (cause) {
+      throw new AdminError(`admin.listen: ${listen}: ${why(cause)}`, { cause });
+    }
+    listener.#app.server.maxConnections = CONNECTIONS_MAX;
+    return listener;
+  }
+
+  /** As "127.0.0.1:8027". */
+  get address(): string {
+    return this.#address;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { server } = this.#app;
+    const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+    try {
+      server.closeIdleConnections();
+      await this.#app.close();
+    } finally {
+      clearTimeout(cut);
+      (await this.#metrics)?.stop();
+    }
+  }
+
+  #make(): FastifyInstance {
+    const app = fastify({
+      logger: false,
+      requestTimeout: REQUEST_MS,
+      connectionTimeout: REQUEST_MS,
+      bodyLimit: 1_024,
+      return503OnClosing: false,
+    });
+    const { unready, view } = this.#source;
+    app.get('/healthz', (_request, reply) => reply.type(TEXT).send('alive\n'));
+    app.get('/readyz', (_request, reply) => {
+      const reason = unready();
+      return reply
+        .code(reason === null ? 200 : 503)
+        .type(TEXT)
+        .send(`${reason ?? 'ready'}\n`);
+    });
+    app.get('/status', (_request, reply) => {
+      const seen = view();
+      if (seen === null)
+        return reply
+          .code(503)
+          .type(TEXT)
+          .send(`${unready() ?? 'starting'}\n`);
+      return reply.send(seen.status);
+    });
+    app.get('/metrics', async (_request, reply) => {
+      const seen = view();
+      if (seen === null)
+        return reply
+          .code(503)
+          .type(TEXT)
+          .send(`${unready() ?? 'starting'}\n`);
+      return reply.type(PROMETHEUS).send(await this.#render(seen));
+    });
+    return app;
+  }
+
+  /* Loaded when it is first asked for: it takes 20 MB that a daemon nobody asks need not have. */
+  async #render(view: AdminView): Promise<string> {
+    this.#metrics ??= import('./metrics.ts').then((module) => new module.Metrics());
+    return (await this.#metrics).render(view);
+  }
+}
+
+function why(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+  if (code === 'EADDRINUSE') return 'another program listens there; choose another port';
+  if (code === 'EACCES' || code === 'EPERM') return 'not permitted; choose a port from 1024 up';
+  if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address';
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,290 @@
+/**
+ * The daemon's figures in Prometheus' form. Nothing is counted here: a scrape copies what is kept anyway.
+ *
+ * Always holds: names and units follow Prometheus' conventions (`promtool check metrics` is silent), and
+ * labels take values from bounded lists alone.
+ */
+import { statSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import client from 'prom-client';
+import type { DurationCounts } from '../core/durations.ts';
+import { STATES } from '../core/message.ts';
+import type { AdminView } from './listener.ts';
+
+const PREFIX = 'sms_spoold_';
+/** How often the loop's delay is sampled: seldom enough to cost an idle daemon nothing. */
+const SAMPLE_MS = 50;
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+
+/* A histogram that was counted elsewhere: the library's own can only be told one value at a time. */
+function counted(name: string, help: string, read: () => DurationCounts): client.Histogram {
+  const get = (): Promise<object> => {
+    const { bounds, counts, sumSeconds, total } = read();
+    let below = 0;
+    const buckets = bounds.map((le, index) => {
+      below += counts[index] ?? 0;
+      return { metricName: `${name}_bucket`, labels: { le: String(le) }, value: below };
+    });
+    const values = [
+      ...buckets,
+      { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: total },
+      { metricName: `${name}_sum`, labels: {}, value: sumSeconds },
+      { metricName: `${name}_count`, labels: {}, value: total },
+    ];
+    return Promise.resolve({ name, help, type: 'histogram', values, aggregator: 'sum' });
+  };
+  /* All that the registry asks of a metric. */
+  return { name, help, get } as unknown as client.Histogram;
+}
+
+export class Metrics {
+  readonly #registry = new client.Registry();
+  readonly #delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
+  #view: AdminView | null = null;
+
+  constructor() {
+    this.#delay.enable();
+    this.#messages();
+    this.#answers();
+    this.#accounts();
+    this.#lanes();
+    this.#process();
+  }
+
+  /** The text of one scrape. */
+  async render(view: AdminView): Promise<string> {
+    this.#view = view;
+    return this.#registry.metrics();
+  }
+
+  stop(): void {
+    this.#delay.disable();
+  }
+
+  #messages(): void {
+    this.#gauge(
+      'messages',
+      'Messages in the spool by state.',
+      ['account', 'sender', 'state'],
+      (view) =>
+        view.status.lanes.flatMap(({ account, sender, states }) =>
+          STATES.map((state): Sample => [{ account, sender, state }, states[state]]),
+        ),
+    );
+    this.#counter(
+      'transitions_total',
+      'Moves of messages into a state since the daemon started.',
+      ['account', 'sender', 'state'],
+      ({ figures, status }) =>
+        status.lanes.flatMap(({ account, sender }) => {
+          const states = figures.entered.get(figures.names.of(account, sender));
+          return STATES.map((state): Sample => [{ account, sender, state }, states?.[state] ?? 0]);
+        }),
+    );
+    this.#gauge(
+      'counted',
+      'Whether every message of the spool is counted (1) or not yet (0).',
+      [],
+      (view) => [[{}, view.status.is_counted ? 1 : 0]],
+    );
+    this.#gauge(
+      'oldest_due_age_seconds',
+      'How long the oldest message waits that could be sent; 0 when none does.',
+      ['account'],
+      ({ status }) =>
+        status.accounts.map((one): Sample => [
+          { account: one.account },
+          one.oldest_due_seconds ?? 0,
+        ]),
+    );
+    this.#counter('duplicates_total', 'Messages that were accepted twice.', [], ({ figures }) => [
+      [{}, figures.duplicates],
+    ]);
+  }
+
+  #answers(): void {
+    this.#counter(
+      'answers_total',
+      "Requests that ended, by the gateway's code; none = no answer, or no code in it.",
+      ['account', 'code'],
+      ({ figures }) =>
+        [...figures.codes].flatMap(([account, codes]) =>
+          [...codes].map(([code, count]): Sample => [{ account, code }, count]),
+        ),
+    );
+    this.#counter('receipts_total', 'Receipts kept, by their status.', ['status'], ({ figures }) =>
+      [...figures.receipts].map(([status, count]): Sample => [{ status }, count]),
+    );
+    this.#counter(
+      'receipts_ignored_total',
+      'Receipts that were refused or changed nothing, by reason.',
+      ['reason'],
+      ({ figures }) => [...figures.ignored].map(([reason, count]): Sample => [{ reason }, count]),
+    );
+    const stages = [
+      ['queued_seconds', 'From when a message could go to its claim.', 'queued'],
+      ['limiter_seconds', 'Wait of its lane for the permit.', 'limiter'],
+      ['gateway_seconds', 'From the request to its answer.', 'gateway'],
+      ['receipt_delay_seconds', 'From acceptance to the final receipt.', 'receiptDelay'],
+    ] as const;
+    for (const [name, help, stage] of stages) {
+      const read = (): DurationCounts => this.#seen.figures[stage].counts();
+      this.#registry.registerMetric(counted(PREFIX + name, help, read));
+    }
+  }
+
+  #accounts(): void {
+    const each = (
+      name: string,
+      help: string,
+      read: (one: AdminView['status']['accounts'][number]) => number | null,
+    ): void => {
+      this.#gauge(name, help, ['account'], ({ status }) =>
+        status.accounts.flatMap((one): readonly Sample[] => {
+          const value = read(one);
+          return value === null ? [] : [[{ account: one.account }, value]];
+        }),
+      );
+    };
+    const per = 'Requests per second';
+    each('account_limit_requests_per_second', `${per} the account allows.`, (one) => one.limit);
+    each(
+      'account_available_requests_per_second',
+      `${per} found to be available.`,
+      (one) => one.available,
+    );
+    each('account_used_requests_per_second', `${per} that ended of late.`, (one) => one.used);
+    each('account_in_flight_requests', 'Requests that are out.', (one) => one.in_flight);
+    each('account_concurrency_requests', 'Requests that may be out.', (one) => one.concurrency);
+    each(
+      'account_blocked_seconds',
+      'How long the gateway asked to wait.',
+      (one) => one.blocked_seconds,
+    );
+    this.#gauge(
+      'account_state',
+      'The state of the account is 1, the others 0.',
+      ['account', 'state'],
+      ({ status }) =>
+        status.accounts.flatMap(({ account, state }) =>
+          ['active', 'suspended', 'paused'].map((one): Sample => [
+            { account, state: one },
+            one === state ? 1 : 0,
+          ]),
+        ),
+    );
+  }
+
+  #lanes(): void {
+    const labels = ['account', 'sender'];
+    this.#gauge(
+      'sender_available_messages_per_second',
+      'Of a sender with a limit of its own.',
+      labels,
+      ({ status }) =>
+        status.lanes.flatMap(({ account, sender, available }): readonly Sample[] =>
+          available === null ? [] : [[{ account, sender }, available]],
+        ),
+    );
+    this.#gauge(
+      'sender_stopped',
+      'Whether the sender is suspended or paused (1).',
+      labels,
+      ({ status }) =>
+        status.lanes.map(({ account, sender, state }): Sample => [
+          { account, sender },
+          state === 'active' ? 0 : 1,
+        ]),
+    );
+  }
+
+  #process(): void {
+    this.#gauge(
+      'ready',
+      'Whether messages can be sent (1) or not (0), as /readyz.',
+      [],
+      ({ status }) => [[{}, status.unready === null ? 1 : 0]],
+    );
+    this.#gauge('build_info', 'Always 1; the version is the label.', ['version'], ({ status }) => [
+      [{ version: status.version }, 1],
+    ]);
+    this.#gauge('spool_bytes', 'Size of the database file.', [], ({ spoolPath }) => [
+      [{}, sizeOf(spoolPath)],
+    ]);
+    this.#gauge('spool_wal_bytes', 'Size of its write-ahead log.', [], ({ spoolPath }) => [
+      [{}, sizeOf(`${spoolPath}-wal`)],
+    ]);
+    this.#gauge(
+      'loop_delay_seconds',
+      'How late the event loop was since the last scrape.',
+      ['statistic'],
+      () => this.#delays(),
+    );
+    this.#gauge('process_resident_memory_bytes', 'Resident memory.', [], () => [
+      [{}, process.memoryUsage.rss()],
+    ]);
+    this.#counter('process_cpu_seconds_total', 'CPU time of the process.', [], () => {
+      const { user, system } = process.cpuUsage();
+      return [[{}, (user + system) / 1e6]];
+    });
+    this.#gauge(
+      'process_start_time_seconds',
+      'When the daemon started, in Unix time.',
+      [],
+      ({ status }) => [[{}, status.started_at]],
+    );
+  }
+
+  /* A sample comes after SAMPLE_MS at best; what is above that is delay. */
+  #delays(): readonly Sample[] {
+    const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - SAMPLE_MS / 1000);
+    const { count } = this.#delay;
+    const percentiles = { median: 50, p99: 99, max: 100 };
+    const samples = Object.entries(percentiles).map(([statistic, percent]): Sample => [
+      { statistic },
+      count === 0 ? 0 : late(this.#delay.percentile(percent)),
+    ]);
+    this.#delay.reset();
+    return samples;
+  }
+
+  get #seen(): AdminView {
+    if (this.#view === null) throw new Error('metrics are read only while they are rendered');
+    return this.#view;
+  }
+
+  #gauge(name: string, help: string, labelNames: readonly string[], read: Read): void {
+    const gauge = new client.Gauge({
+      name: name.startsWith('process_') ? name : PREFIX + name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect: () => {
+        gauge.reset();
+        for (const [labels, value] of read(this.#seen)) gauge.set({ ...labels }, value);
+      },
+    });
+  }
+
+  #counter(name: string, help: string, labelNames: readonly string[], read: Read): void {
+    const counter = new client.Counter({
+      name: name.startsWith('process_') ? name : PREFIX + name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        for (const [labels, value] of read(this.#seen)) counter.inc({ ...labels }, value);
+      },
+    });
+  }
+}
+
+type Read = (view: AdminView) => readonly Sample[];
+
+/* Bytes; 0 = it is not there. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

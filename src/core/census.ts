@@ -1,0 +1,118 @@
+/**
+ * How many messages are in which state, by lane, and since when those wait that are to be sent. It is made by
+ * counting rows in the order of their ids; of a row that was counted, every move is told, and of one that was
+ * not, none: it is counted as it is then. So a count that takes a while is exact when it ends.
+ *
+ * Always holds: no number is negative; what it is not told of (a row changed by hand) is put right by the next
+ * count. No clock: instants are Unix seconds.
+ */
+import { Ages } from './ages.ts';
+import type { LaneName, LaneNames } from './lane-names.ts';
+import { STATES, type State } from './message.ts';
+
+/** Rows that are alike. */
+export interface Alike {
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly state: State;
+  /** Since when they can go; means nothing where a message does not wait to be sent. */
+  readonly since: number;
+  readonly count: number;
+}
+
+/** A message leaves a state for another, or the spool (`to` null). */
+export interface Move {
+  readonly id: number;
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly from: State;
+  readonly to: State | null;
+  /** Since when it could go before, and can go now. */
+  readonly wasSince: number;
+  readonly since: number;
+}
+
+/** One lane as it is counted. */
+export interface LaneCount {
+  readonly name: LaneName;
+  readonly states: Readonly<Record<State, number>>;
+  readonly ages: Ages;
+}
+
+interface Counted extends LaneCount {
+  readonly states: Record<State, number>;
+}
+
+export class Census {
+  readonly #names: LaneNames;
+  readonly #lanes = new Map<LaneName, Counted>();
+  #upTo = 0;
+
+  constructor(names: LaneNames) {
+    this.#names = names;
+    for (const { account, sender } of names.configured) this.#lane(account, sender);
+  }
+
+  /** Rows with an id up to this are counted. */
+  get upTo(): number {
+    return this.#upTo;
+  }
+
+  get lanes(): Iterable<LaneCount> {
+    return this.#lanes.values();
+  }
+
+  /** The rows after the last one that was counted, up to this id. */
+  count(rows: readonly Alike[], upTo: number, now: number): void {
+    for (const { account, sender, state, since, count } of rows) {
+      const lane = this.#lane(account, sender);
+      /* A client that switched the constraints off may have put in a state that is none. */
+      if (!(state in lane.states)) continue;
+      lane.states[state] += count;
+      if (isWaiting(state)) lane.ages.add(instant(since, now), count, now);
+    }
+    this.#upTo = upTo;
+  }
+
+  moved(move: Move, now: number): void {
+    if (move.id > this.#upTo) return;
+    const lane = this.#lane(move.account, move.sender);
+    const { from, to } = move;
+    if (lane.states[from] > 0) lane.states[from] -= 1;
+    if (isWaiting(from)) lane.ages.remove(instant(move.wasSince, now));
+    if (to === null) return;
+    lane.states[to] += 1;
+    if (isWaiting(to)) lane.ages.add(instant(move.since, now), 1, now);
+  }
+
+  #lane(account: string | null, sender: string | null): Counted {
+    const name = this.#names.of(account, sender);
+    const known = this.#lanes.get(name);
+    if (known !== undefined) return known;
+    const made = { name, states: noStates(), ages: new Ages() };
+    this.#lanes.set(name, made);
+    return made;
+  }
+}
+
+/** No message in any state. */
+export function noStates(): Record<State, number> {
+  return Object.fromEntries(STATES.map((state) => [state, 0])) as Record<State, number>;
+}
+
+/** Since when a row can go (Unix seconds); later than now = it waits for that. */
+export function sinceOf(row: {
+  readonly createdAt: number;
+  readonly sendAt: number | null;
+  readonly nextAttemptAt: number | null;
+}): number {
+  return Math.max(row.createdAt, row.sendAt ?? 0, row.nextAttemptAt ?? 0);
+}
+
+function isWaiting(state: State): boolean {
+  return state === 'queued' || state === 'retry';
+}
+
+function instant(since: number, now: number): number {
+  return Number.isFinite(since) ? since : now;
+}

@@ -1,0 +1,185 @@
+/**
+ * What the daemon has done since it started: moves by lane and state, answers by account and code, receipts,
+ * how long each stage took, how much each second, and the latest failures. Each number is added to when what
+ * it counts is on disk; reading costs what is read, however many messages there were.
+ *
+ * Always holds: names come from a list of bounded length; a code, a receipt's status or a reason that nobody
+ * has listed is `other`. No clock: instants are arguments.
+ */
+import { noStates } from './census.ts';
+import { Durations, LONG_S, SHORT_S } from './durations.ts';
+import { OTHER, type LaneName, type LaneNames } from './lane-names.ts';
+import type { State } from './message.ts';
+import { Pulse } from './pulse.ts';
+import { RECEIPT_STATUSES } from './receipt.ts';
+import { STATUS_CODES } from './status-codes.ts';
+
+/** Failures that are remembered. */
+export const FAILURES_MAX = 50;
+/** The code of a request that got no answer. */
+const NO_ANSWER = 'none';
+
+/** Why a receipt changed nothing, and why one was refused. */
+const IGNORED_REASONS = [
+  ...['repeat', 'unmatched', 'other-recipient', 'other-account'],
+  ...['unreadable', 'too-large', 'unsigned', 'bad-signature', 'unfinished', 'busy'],
+  ...['not-stored', 'failed', OTHER],
+] as const;
+
+const CODES: ReadonlySet<number> = new Set(STATUS_CODES.map(({ code }) => code));
+const WORDS: ReadonlySet<string> = new Set<string>(RECEIPT_STATUSES);
+
+const FAILED: ReadonlySet<State> = new Set<State>([
+  'permanent-failure',
+  'undelivered',
+  'expired',
+  'unconfirmed',
+  'uncertain',
+  'retry',
+]);
+
+/** Whether a message that came into this state has failed, for now or for good. */
+export function isFailure(state: State): boolean {
+  return FAILED.has(state);
+}
+
+/** The end of a request. */
+export interface Answer {
+  readonly account: string;
+  /** The gateway's code; null = there was none. */
+  readonly code: number | null;
+  readonly isAccepted: boolean;
+  readonly queuedMs: number;
+  readonly limiterMs: number;
+  readonly gatewayMs: number;
+}
+
+/** A failure as it was written to the status log. */
+export interface Failure {
+  /** Unix seconds. */
+  readonly at: number;
+  readonly id: number;
+  readonly account: string | null;
+  readonly sender: string | null;
+  /** In full. */
+  readonly recipient: string;
+  readonly to: State;
+  readonly reason: string;
+  readonly code: number | null;
+}
+
+export class Figures {
+  readonly names: LaneNames;
+  readonly queued = new Durations(LONG_S);
+  readonly limiter = new Durations(LONG_S);
+  readonly gateway = new Durations(SHORT_S);
+  readonly receiptDelay = new Durations(LONG_S);
+  readonly #entered = new Map<LaneName, Record<State, number>>();
+  readonly #codes = new Map<string, Map<string, number>>();
+  readonly #answered = new Map<string, Pulse>();
+  readonly #accepted = new Pulse();
+  readonly #receipts = new Map<string, number>();
+  readonly #ignored = new Map<string, number>();
+  readonly #failures: Failure[] = [];
+  #duplicates = 0;
+
+  constructor(names: LaneNames) {
+    this.names = names;
+    this.configured();
+    for (const status of [...RECEIPT_STATUSES, OTHER]) this.#receipts.set(status, 0);
+    for (const reason of IGNORED_REASONS) this.#ignored.set(reason, 0);
+  }
+
+  /** Accounts have come to the names. */
+  configured(): void {
+    /* A series that begins above zero would hide its first step from whoever looks for increases. */
+    for (const account of this.names.accounts) {
+      if (this.#answered.has(account)) continue;
+      this.#answered.set(account, new Pulse());
+      this.#codes.set(account, new Map(['0', '1', NO_ANSWER].map((code) => [code, 0])));
+    }
+  }
+
+  get duplicates(): number {
+    return this.#duplicates;
+  }
+
+  /** Moves into each state, by lane. */
+  get entered(): ReadonlyMap<LaneName, Readonly<Record<State, number>>> {
+    return this.#entered;
+  }
+
+  /** Requests that ended, by account and code. */
+  get codes(): ReadonlyMap<string, ReadonlyMap<string, number>> {
+    return this.#codes;
+  }
+
+  /** Receipts that were kept, by their status. */
+  get receipts(): ReadonlyMap<string, number> {
+    return this.#receipts;
+  }
+
+  /** Receipts that changed nothing or were refused, by why. */
+  get ignored(): ReadonlyMap<string, number> {
+    return this.#ignored;
+  }
+
+  /** The latest failures, the newest first. */
+  get failures(): readonly Failure[] {
+    return this.#failures.toReversed();
+  }
+
+  /** Requests that ended in each of the last seconds, by account. */
+  get answered(): ReadonlyMap<string, Pulse> {
+    return this.#answered;
+  }
+
+  /** Of those, the ones that were accepted, all accounts together. */
+  get accepted(): Pulse {
+    return this.#accepted;
+  }
+
+  moved(account: string | null, sender: string | null, to: State): void {
+    const name = this.names.of(account, sender);
+    const states = this.#entered.get(name) ?? noStates();
+    states[to] += 1;
+    this.#entered.set(name, states);
+  }
+
+  answer(answer: Answer, nowMs: number): void {
+    const codes = this.#codes.get(answer.account) ?? new Map<string, number>();
+    this.#codes.set(answer.account, codes);
+    add(codes, codeOf(answer.code));
+    this.queued.note(answer.queuedMs);
+    this.limiter.note(answer.limiterMs);
+    this.gateway.note(answer.gatewayMs);
+    this.#answered.get(answer.account)?.note(nowMs, 1);
+    if (answer.isAccepted) this.#accepted.note(nowMs, 1);
+  }
+
+  failed(failure: Failure): void {
+    this.#failures.push(failure);
+    if (this.#failures.length > FAILURES_MAX) this.#failures.shift();
+  }
+
+  doubled(): void {
+    this.#duplicates += 1;
+  }
+
+  receipt(status: string | null): void {
+    add(this.#receipts, status !== null && WORDS.has(status) ? status : OTHER);
+  }
+
+  ignore(reason: string): void {
+    add(this.#ignored, this.#ignored.has(reason) ? reason : OTHER);
+  }
+}
+
+function codeOf(code: number | null): string {
+  if (code === null) return NO_ANSWER;
+  return CODES.has(code) ? String(code) : OTHER;
+}
+
+function add(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}

@@ -1,0 +1,96 @@
+/**
+ * The names that figures are kept under: an account and a sender. Senders are free text of applications, so
+ * only so many get a name of their own; the rest of an account, and whatever is no name, is `other`.
+ *
+ * Always holds: a lane has one name for as long as the daemon runs; there are never more than so many.
+ */
+
+/** One and the same object for one lane. */
+export interface LaneName {
+  readonly account: string;
+  /** '' = messages without a sender on an account that has none. */
+  readonly sender: string;
+}
+
+/** Lanes with a name of their own, beside one `other` an account. */
+export const NAMED_MAX = 100;
+/** What stands for every account or sender that has no name of its own. */
+export const OTHER = 'other';
+
+const NAME = /^[0-9A-Za-z]{0,15}$/;
+
+/** What a row's NULLs stand for. */
+export interface NameDefaults {
+  /** The accounts of the configuration, each with its default sender (null = none) and those it lists. */
+  readonly accounts: ReadonlyMap<
+    string,
+    { readonly sender: string | null; readonly senders: readonly string[] }
+  >;
+  readonly defaultAccount: string | null;
+}
+
+export class LaneNames {
+  #defaults: NameDefaults;
+  readonly #names = new Map<string, Map<string, LaneName>>();
+  #configured: readonly LaneName[] = [];
+  #named = 0;
+
+  /** What the configuration names has a name from the start. */
+  constructor(defaults: NameDefaults) {
+    this.#defaults = defaults;
+    this.configure(defaults);
+  }
+
+  /** The configuration was read again: names that were given stay, new ones come to them. */
+  configure(defaults: NameDefaults): void {
+    this.#defaults = defaults;
+    const configured: LaneName[] = [];
+    for (const [account, { sender, senders }] of defaults.accounts) {
+      const own = this.#names.get(account) ?? new Map<string, LaneName>();
+      this.#names.set(account, own);
+      for (const one of [sender ?? '', ...senders].filter((word) => NAME.test(word))) {
+        const known = own.get(one);
+        const name = known ?? { account, sender: one };
+        own.set(one, name);
+        configured.push(name);
+        if (known === undefined) this.#named += 1;
+      }
+    }
+    this.#configured = configured;
+  }
+
+  /** The accounts that have a name of their own. */
+  get accounts(): readonly string[] {
+    return [...this.#defaults.accounts.keys()];
+  }
+
+  /** The names that the configuration gave. */
+  get configured(): readonly LaneName[] {
+    return this.#configured;
+  }
+
+  /** The name of a row's lane; null and what it stands for are one. */
+  of(account: string | null, sender: string | null): LaneName {
+    const named = account ?? this.#defaults.defaultAccount ?? OTHER;
+    const inAccount = this.#names.get(named) ?? this.#stranger();
+    const own = sender ?? this.#defaults.accounts.get(named)?.sender ?? '';
+    return inAccount.get(own) ?? this.#add(inAccount, this.#names.has(named) ? named : OTHER, own);
+  }
+
+  #stranger(): Map<string, LaneName> {
+    const known = this.#names.get(OTHER) ?? new Map<string, LaneName>();
+    this.#names.set(OTHER, known);
+    return known;
+  }
+
+  #add(inAccount: Map<string, LaneName>, account: string, sender: string): LaneName {
+    const mayName = this.#named < NAMED_MAX && account !== OTHER && NAME.test(sender);
+    const name = mayName ? sender : OTHER;
+    const known = inAccount.get(name);
+    if (known !== undefined) return known;
+    const made = { account, sender: name };
+    inAccount.set(name, made);
+    if (mayName) this.#named += 1;
+    return made;
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * The daemon's books: how many messages are in which state, lane by lane and by age, and what was done since
+ * the start. A count goes through the spool a slice at a time, so that nothing waits for it; from then on
+ * each step tells what it has committed, and new rows are counted as they are seen.
+ *
+ * Always holds: a step that was rolled back leaves no trace; a count that goes wrong in a way nobody can tell
+ * (a row changed by hand) is put right by the next one.
+ */
+import type { Clock } from '../clock.ts';
+import { Census, sinceOf } from '../core/census.ts';
+import type { Claim } from '../core/claim.ts';
+import { Figures, isFailure } from '../core/figures.ts';
+import { LaneNames, type NameDefaults } from '../core/lane-names.ts';
+import type { State } from '../core/message.ts';
+import type { Entry } from '../events.ts';
+import type { Headcount } from '../spool/headcount.ts';
+import { isBusy } from '../spool/open.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Rules, Work } from './work.ts';
+
+/** Rows counted at once (about a millisecond), and the wait before the next ones. */
+const SLICE = 1_000;
+const SLICE_EVERY_MS = 15;
+/** New rows are looked for so often. */
+const LOOK_EVERY_MS = 1_000;
+/** Everything is counted anew after this. */
+const RECOUNT_MS = 3_600_000;
+
+export interface BooksParts {
+  readonly spool: Spool;
+  readonly rules: Rules;
+  readonly clock: Clock;
+  /** Account → senders that the configuration lists. */
+  readonly senders: ReadonlyMap<string, readonly string[]>;
+}
+
+export class Books {
+  readonly figures: Figures;
+  readonly #spool: Spool;
+  readonly #clock: Clock;
+  readonly #names: LaneNames;
+  /** Complete, but for rows that nobody has looked at yet; null = the first count is not done. */
+  #census: Census | null = null;
+  /** On its way; null = none is. */
+  #counting: Census | null;
+  #countedAtMs = -Infinity;
+  #kept: (string | null)[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #onFatal: (error: unknown) => void = () => undefined;
+
+  constructor({ spool, rules, clock, senders }: BooksParts) {
+    this.#spool = spool;
+    this.#clock = clock;
+    this.#names = new LaneNames(namesOf(rules, senders));
+    this.figures = new Figures(this.#names);
+    this.#counting = new Census(this.#names);
+  }
+
+  /** The latest count; the first one as far as it has come. */
+  get census(): Census {
+    return this.#census ?? this.#counting ?? new Census(this.#names);
+  }
+
+  /** Whether every message was counted. */
+  get isComplete(): boolean {
+    return this.#census !== null;
+  }
+
+  /** Begins to count. `onFatal` hears of a spool that cannot be read. */
+  start(onFatal: (error: unknown) => void): void {
+    this.#onFatal = onFatal;
+    this.#timer ??= setTimeout(this.#look, 0);
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** The configuration was read again: what NULL stands for may have changed, so all is counted anew. */
+  configure(rules: Rules, senders: BooksParts['senders']): void {
+    this.#names.configure(namesOf(rules, senders));
+    this.figures.configured();
+    this.#counting = new Census(this.#names);
+  }
+
+  /** Counts what is new, if it is no more than a slice. */
+  catchUp(): void {
+    if (this.#census !== null) this.#slice(this.#census);
+  }
+
+  /** What a transaction decided is on disk. */
+  committed({ entries, held, removed, now, nowMs }: Work): void {
+    for (const entry of entries) this.#entry(entry, now, nowMs);
+    for (const { row, until } of held) {
+      const since = sinceOf({ ...row, nextAttemptAt: until });
+      this.#moved({ ...row, from: row.state, to: row.state, wasSince: sinceOf(row), since }, now);
+    }
+    for (const { id, account, sender, state } of removed) {
+      this.#moved({ id, account, sender, from: state, to: null, wasSince: 0, since: 0 }, now);
+    }
+    for (const status of this.#kept.splice(0)) this.figures.receipt(status);
+  }
+
+  /** Claims that are on disk. */
+  claimed(claims: readonly Claim[]): void {
+    const now = this.#clock.now();
+    for (const { id, account, sender, from, waitedSinceAt } of claims) {
+      this.figures.moved(account, sender, 'sending');
+      const since = waitedSinceAt;
+      this.#moved({ id, account, sender, from, to: 'sending', wasSince: since, since }, now);
+    }
+  }
+
+  /** A receipt is kept, once the transaction is on disk. */
+  kept(status: string | null): void {
+    this.#kept.push(status);
+  }
+
+  /** A receipt changed nothing, or was refused. */
+  ignored(reason: string): void {
+    this.figures.ignore(reason);
+  }
+
+  rolledBack(): void {
+    this.#kept = [];
+  }
+
+  #entry({ row, details, timing }: Entry, now: number, nowMs: number): void {
+    const { messageId: id, account, sender } = row;
+    if (row.event === 'message.duplicate') this.figures.doubled();
+    if (id === null || timing === undefined || row.to === null || row.from === null) return;
+    const from = row.from as State;
+    const to = row.to as State;
+    this.figures.moved(account, sender, to);
+    this.#moved({ id, account, sender, from, to, ...timing }, now);
+    const { gatewayMs, queuedMs = 0, limiterMs = 0 } = details;
+    const code = details.status ?? null;
+    if (from === 'sending' && gatewayMs !== undefined) {
+      const isAccepted = to === 'await-receipt';
+      const answer = { account: account ?? '', code, isAccepted, queuedMs, limiterMs, gatewayMs };
+      this.figures.answer(answer, nowMs);
+    }
+    const isHeardOf = to === 'delivered' || to === 'undelivered';
+    if (isHeardOf && from === 'await-receipt' && timing.enteredAt !== undefined) {
+      this.figures.receiptDelay.note((row.at - timing.enteredAt) * 1000);
+    }
+    if (!isFailure(to)) return;
+    const { recipient = '' } = details;
+    this.figures.failed({
+      at: row.at,
+      id,
+      account,
+      sender,
+      recipient,
+      to,
+      reason: row.reason ?? '',
+      code,
+    });
+  }
+
+  #moved(move: Parameters<Census['moved']>[0], now: number): void {
+    this.#census?.moved(move, now);
+    this.#counting?.moved(move, now);
+  }
+
+  readonly #look = (): void => {
+    this.#timer = setTimeout(this.#look, this.#count() ? SLICE_EVERY_MS : LOOK_EVERY_MS);
+    this.#timer.unref();
+  };
+
+  /* Whether there is more to count soon. */
+  #count(): boolean {
+    const isBehind = this.#census !== null && this.#slice(this.#census);
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#counting === null && nowMs - this.#countedAtMs >= RECOUNT_MS) {
+      this.#counting = new Census(this.#names);
+    }
+    if (this.#counting === null) return isBehind;
+    if (this.#slice(this.#counting)) return true;
+    this.#census = this.#counting;
+    this.#counting = null;
+    this.#countedAtMs = nowMs;
+    return isBehind;
+  }
+
+  /* Whether there may be more. */
+  #slice(census: Census): boolean {
+    const found = this.#read(census.upTo);
+    if (found === 'busy') return true;
+    if (found === null) return false;
+    census.count(found.rows, found.upTo, this.#clock.now());
+    return found.read === SLICE;
+  }
+
+  #read(after: number): Headcount | 'busy' | null {
+    try {
+      return this.#spool.headcounts.after(after, SLICE);
+    } catch (error) {
+      /* Another program holds the whole file for a moment. */
+      if (!isBusy(error)) this.#onFatal(error);
+      return 'busy';
+    }
+  }
+}
+
+function namesOf(rules: Rules, senders: BooksParts['senders']): NameDefaults {
+  const accounts = [...rules.defaultSenders].map(
+    ([name, sender]) => [name, { sender, senders: senders.get(name) ?? [] }] as const,
+  );
+  return { accounts: new Map(accounts), defaultAccount: rules.defaultAccount };
+}

@@ -1,0 +1,65 @@
+/**
+ * Reads how many messages are alike, a few rows at a time in the order of their ids: so that a million rows
+ * are counted without a long read, and what is new later is found from the last id on.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import type { Alike } from '../core/census.ts';
+import { openSpool } from './open.ts';
+
+interface Group extends Alike {
+  readonly upTo: number;
+}
+
+/** Seconds within which rows that wait are alike. */
+const SLOT_S = 10;
+/** Pages of the file that counting keeps in memory; negative = KiB. */
+const CACHE_SIZE = -512;
+
+export interface Headcount {
+  readonly rows: readonly Alike[];
+  /** The last id that was looked at. */
+  readonly upTo: number;
+  /** How many rows were. */
+  readonly read: number;
+}
+
+export class Headcounts {
+  readonly #db: Database;
+  readonly #slice: Statement<[number, number], Group>;
+
+  constructor(db: Database) {
+    this.#db = db;
+    /* The daemon's own idea of "since", see `sinceOf`; only what waits to be sent is told apart by it. */
+    this.#slice = db.prepare(
+      `SELECT account, sender, state, CASE WHEN state IN ('queued','retry') THEN ${SLOT_S} * CAST(
+          max(created_at, coalesce(send_at, 0), coalesce(next_attempt_at, 0)) / ${SLOT_S} AS INTEGER)
+          ELSE 0 END AS since,
+        count(*) AS count, max(id) AS upTo
+        FROM (SELECT id, account, sender, state, created_at, send_at, next_attempt_at FROM messages
+          WHERE id > ? ORDER BY id LIMIT ?) GROUP BY 1, 2, 3, 4`,
+    );
+  }
+
+  /**
+   * Over a connection of its own: going through a million rows would push everything else out of the page
+   * cache of the one that works, and fill it. Throws SpoolError, and what `isBusy` knows.
+   */
+  static beside(path: string): Headcounts {
+    const db = openSpool(path, { readonly: true });
+    db.pragma(`cache_size = ${CACHE_SIZE}`);
+    return new Headcounts(db);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** The next `limit` rows after an id; null = there are none. */
+  after(id: number, limit: number): Headcount | null {
+    const rows = this.#slice.all(id, limit);
+    if (rows.length === 0) return null;
+    const upTo = rows.reduce((most, row) => Math.max(most, row.upTo), 0);
+    const read = rows.reduce((sum, { count }) => sum + count, 0);
+    return { rows, upTo, read };
+  }
+}
