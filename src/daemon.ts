@@ -6,6 +6,7 @@
  */
 import { systemClock, type Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
+import { recallBlocks } from './dispatch/blocks.ts';
 import { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { holdRulesOf } from './dispatch/holds.ts';
@@ -223,6 +224,8 @@ export class Daemon implements AsyncDisposable {
   async #writeGates(spool: Spool, desks: ReadonlyMap<string, Desk>): Promise<void> {
     const now = this.#clock.now();
     recall(spool, desks, now);
+    const { maxDelayMs: waitMaxMs } = this.#config.retry;
+    recallBlocks(spool, desks, { now, nowMs: this.#clock.monotonicMs(), waitMaxMs });
     const write = (): object => {
       for (const row of spool.gates.all()) {
         if (row.sender === null && !desks.has(row.account)) spool.gates.forget(row.account);

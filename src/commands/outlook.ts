@@ -1,7 +1,7 @@
 /** When a message that is ready will go: what the spool says of its lane, held against what stands before it. */
-import { aheadIn, secondsUntil, type LimitedLane } from '../core/outlook.ts';
+import { turnoutOf, type AccountAllowance, type Allowance, type Group } from '../core/outlook.ts';
 import type { Database } from '../spool/open.ts';
-import { standingOf, type GateRow, type ReadyCount, type Standing } from '../spool/outlook.ts';
+import { standingOf, type GateRow, type Standing } from '../spool/outlook.ts';
 import type { Defaults, MessageRow } from '../spool/queries.ts';
 import { DEFAULT_LIMIT, paceOf, senderPaceOf } from '../throttle/pace.ts';
 import { localTime } from '../terminal/times.ts';
@@ -17,91 +17,111 @@ export interface Outlook {
   readonly goesAt: number | null;
 }
 
+export interface OutlookOptions {
+  readonly defaults: Defaults;
+  /** `[fairness] reserve`. */
+  readonly reserve: number;
+  /** Unix seconds. */
+  readonly now: number;
+}
+
+/** What is left of an interval when the next permit comes, on average. */
+const HALF = 0.5;
+/** A lane that takes so much of the time by itself is what its messages wait for, and not the account. */
+const IS_LANE = 0.9;
+
 /** `row` is queued or in retry, and not waiting for an instant. */
-export function outlookOf(
-  db: Database,
-  row: MessageRow,
-  { defaults, now }: { readonly defaults: Defaults; readonly now: number },
-): Outlook {
+export function outlookOf(db: Database, row: MessageRow, options: OutlookOptions): Outlook {
+  const { defaults } = options;
   const account = row.account ?? defaults.account;
   if (account === null) return stopped('an account: none is configured');
   const sender = row.sender ?? defaults.senders.get(account) ?? '';
-  const asked = { id: row.id, account, sender, priority: row.priority };
-  const standing = standingOf(db, asked, defaults);
+  const standing = standingOf(db, { ...row, account, sender }, defaults);
   const gate = standing.account;
   if (gate === null) return stopped(`account ${account}, which no daemon has known yet`);
   if (gate.state !== 'active') return stopped(stopOf(`account ${account}`, gate));
   const lane = standing.senders.get(sender) ?? null;
   if (lane !== null && lane.state !== 'active') return stopped(stopOf(`sender ${sender}`, lane));
-  return moving(row, standing, { account, sender, now });
+  return moving({ row, account, sender, gate, lane, standing }, options);
 }
 
-function moving(
-  row: MessageRow,
-  standing: Standing,
-  {
-    account,
-    sender,
-    now,
-  }: { readonly account: string; readonly sender: string; readonly now: number },
-): Outlook {
-  const limit = limitOf(standing.account) ?? DEFAULT_LIMIT;
-  const laneLimit = limitOf(standing.senders.get(sender) ?? null);
-  const inLane = queueAhead(row, standing, (one) => one.sender === sender);
-  const limited = limitedLanes(row, standing, sender);
-  const free = queueAhead(
-    row,
-    standing,
-    (one) => one.sender === sender || limitOf(standing.senders.get(one.sender) ?? null) === null,
-  );
-  const accountS = secondsUntil(free, paceOf(limit), limited);
-  const laneS = laneLimit === null ? 0 : inLane / senderPaceOf(laneLimit);
-  const isLane = laneLimit !== null && laneS >= accountS;
-  const [ahead, rate] = isLane ? [inLane, laneLimit] : [free, limit];
-  const name = isLane ? `sender ${sender}` : `account ${account}`;
-  const count = ahead.toLocaleString('en');
+interface Moving {
+  readonly row: MessageRow;
+  readonly account: string;
+  readonly sender: string;
+  readonly gate: GateRow;
+  /** Null = the sender has neither a limit nor a stop of its own. */
+  readonly lane: GateRow | null;
+  readonly standing: Standing;
+}
+
+function moving(one: Moving, options: OutlookOptions): Outlook {
+  const { account, sender, gate, lane, standing } = one;
+  const allowance = allowanceOf(gate, standing.senders, options);
+  const groups = groupsBefore(one);
+  const { seconds, gone } = turnoutOf(groups, allowance, 0);
+  const inLane = sumOf(gone.filter((_, index) => groups[index]?.lane === sender));
+  const pace = allowance.lanes.get(sender)?.rate ?? Infinity;
+  const laneLimit = lane === null ? null : limitOf(lane);
+  const isLane = laneLimit !== null && inLane / pace >= seconds * IS_LANE;
+  const [name, rate] = isLane
+    ? [`sender ${sender}`, laneLimit]
+    : [`account ${account}`, limitOf(gate) ?? DEFAULT_LIMIT];
+  const ahead = Math.max(0, Math.round((isLane ? inLane : sumOf(gone)) - 1));
+  const facts = [`${rate}/s`, `${ahead.toLocaleString('en')} ahead`, ...waitOf(one, options.now)];
   return {
-    waitsFor: `${name} (${rate}/s, ${count} ahead)`,
+    waitsFor: `${name} (${facts.join(', ')})`,
     ahead,
     rate,
-    goesAt: now + Math.max(accountS, laneS),
+    goesAt: options.now + Math.max(0, seconds - HALF / Math.min(pace, allowance.rate)),
   };
 }
 
-/* Of the rows that `isIn` counts, those that go before. */
-function queueAhead(
-  row: MessageRow,
-  { ready, own }: Standing,
-  isIn: (count: ReadyCount) => boolean,
-): number {
-  const inside = ready.filter(isIn);
-  const higher = sumOf(inside.filter(({ priority }) => priority > row.priority));
-  const same = inside.filter(({ priority }) => priority === row.priority);
-  const campaigns = new Map<string, number>();
-  for (const one of same) {
-    if (one.campaign === row.campaign) continue;
-    const name = one.campaign ?? '';
-    campaigns.set(name, (campaigns.get(name) ?? 0) + one.count);
-  }
-  return aheadIn({ higher, own, others: [...campaigns.values()] });
+/* The row itself is the last of the first group; of its own campaign only what goes before it counts. */
+function groupsBefore({ row, sender, standing }: Moving): readonly Group[] {
+  const { campaign, priority } = row;
+  const own = [...standing.ahead].map(([lane, count]) => ({ lane, campaign, priority, count }));
+  const others = standing.ready
+    .filter((one) => one.campaign !== campaign || one.priority !== priority)
+    .map(({ sender: lane, ...rest }) => ({ lane, ...rest }));
+  const first = { lane: sender, campaign, priority, count: (standing.ahead.get(sender) ?? 0) + 1 };
+  return [first, ...own.filter(({ lane }) => lane !== sender), ...others];
 }
 
-/* Other lanes with a limit of their own, as far as they go first. */
-function limitedLanes(row: MessageRow, standing: Standing, sender: string): readonly LimitedLane[] {
-  return [...standing.senders].flatMap(([name, gate]) => {
-    const limit = limitOf(gate);
-    if (name === sender || limit === null || gate.state !== 'active') return [];
-    const ahead = queueAhead(row, { ...standing, own: 0 }, (one) => one.sender === name);
-    return [{ rate: senderPaceOf(limit), ahead }];
+/** What an account and its senders allow: the pace that the daemon takes, and from when on. */
+export function allowanceOf(
+  gate: GateRow,
+  senders: ReadonlyMap<string, GateRow>,
+  { reserve, now }: Pick<OutlookOptions, 'reserve' | 'now'>,
+): AccountAllowance {
+  const lanes = [...senders].flatMap(([sender, lane]): (readonly [string, Allowance])[] => {
+    const limit = limitOf(lane);
+    const opensInS = opensIn(lane, now);
+    if (lane.state === 'active' && limit === null && opensInS === 0) return [];
+    const pace = limit === null ? paceOf(limitOf(gate) ?? DEFAULT_LIMIT) : senderPaceOf(limit);
+    return [[sender, { rate: lane.state === 'active' ? pace : 0, opensInS }]];
   });
+  const rate = gate.state === 'active' ? paceOf(limitOf(gate) ?? DEFAULT_LIMIT) : 0;
+  return { rate, opensInS: opensIn(gate, now), reserve, lanes: new Map(lanes) };
 }
 
-function sumOf(counts: readonly ReadyCount[]): number {
-  return counts.reduce((sum, { count }) => sum + count, 0);
+function opensIn({ blocked_until: until }: GateRow, now: number): number {
+  return until === null ? 0 : Math.max(0, until - now);
 }
 
-function limitOf(gate: GateRow | null): number | null {
-  return gate === null ? null : (gate.learned_rate ?? gate.configured_rate);
+/* The gateway asked for a wait that is not over. */
+function waitOf({ gate, lane }: Moving, now: number): readonly string[] {
+  const until = Math.max(gate.blocked_until ?? 0, lane?.blocked_until ?? 0);
+  return until > now ? [`throttled until ${localTime(until)}`] : [];
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Per second: what was learned from the gateway holds; null = nobody said. */
+export function limitOf(gate: Pick<GateRow, 'learned_rate' | 'configured_rate'>): number | null {
+  return gate.learned_rate ?? gate.configured_rate;
 }
 
 function stopOf(name: string, gate: GateRow): string {

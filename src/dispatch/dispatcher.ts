@@ -47,7 +47,8 @@ export class Dispatcher {
     const { desks, clock } = parts;
     const onGate: (desk: Parameters<Courier['takeBack']>[0]) => void = (desk) =>
       this.#courier.takeBack(desk, null);
-    this.#step = new Step(parts, { onGate, kick: () => this.kick() });
+    const takeNews = (): boolean => this.#watcher?.takeNews() === true;
+    this.#step = new Step(parts, { onGate, kick: () => this.kick(), takeNews });
     const { outcomes, intake, janitor } = this.#step;
     this.#courier = new Courier({ clock, outcomes, kick: this.kick });
     this.#alarm = new Alarm({ clock, desks, intake, janitor, ring: this.kick });

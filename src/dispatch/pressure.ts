@@ -156,11 +156,19 @@ export class Pressure {
   #block(wait: number, at: { readonly now: number; readonly nowMs: number }): void {
     const desk = this.#desk;
     const isNews = desk.blockedUntil <= at.nowMs;
-    desk.blockedUntil = Math.max(desk.blockedUntil, at.nowMs + wait);
+    this.#wait(wait, at);
     desk.probation.begin();
     if (!isNews) return;
     const facts = { at: at.now, waitMs: wait, reason: 'throttled' };
     this.#parts.pending.entries.push(throttled(desk.name, null, facts));
+  }
+
+  #wait(waitMs: number, { now, nowMs }: { readonly now: number; readonly nowMs: number }): void {
+    const desk = this.#desk;
+    if (desk.blockedUntil >= nowMs + waitMs) return;
+    desk.blockedUntil = nowMs + waitMs;
+    const until = now + waitMs / 1000;
+    this.#parts.pending.blocks.push({ account: desk.name, sender: null, until, now });
   }
 
   /* The gateway named the account's real limit: the configured rate stays the ceiling. */
@@ -230,9 +238,10 @@ export class Pressure {
   }
 
   /* Status 10: half as many requests at a time, once for all answers to requests sent before the cut. */
-  #narrow({ sentAtMs, nowMs }: Answer): void {
+  #narrow(answer: Answer): void {
+    const { sentAtMs, nowMs } = answer;
     const desk = this.#desk;
-    desk.blockedUntil = Math.max(desk.blockedUntil, nowMs + NARROW_WAIT_MS);
+    this.#wait(NARROW_WAIT_MS, answer);
     if (sentAtMs < this.#narrowedAtMs) return;
     this.#narrowedAtMs = nowMs;
     desk.slots.concurrency = Math.max(1, Math.floor(desk.slots.concurrency / 2));

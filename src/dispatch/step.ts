@@ -51,6 +51,8 @@ export interface StepHooks {
   readonly onGate: (desk: Desk) => void;
   /** There is something to write. */
   readonly kick: () => void;
+  /** Whether somebody else has committed since this was last asked. */
+  readonly takeNews: () => boolean;
 }
 
 export class Step {
@@ -67,6 +69,7 @@ export class Step {
   readonly #reconciler: Reconciler;
   readonly #reserve = new Reserve();
   readonly #writer: Writer;
+  readonly #takeNews: () => boolean;
   #hasNews = false;
   /** How far the application was told; null = as the spool has it. */
   #cursor: number | null = null;
@@ -77,6 +80,7 @@ export class Step {
     pending.entries.push(...parts.opening);
     this.#spool = spool;
     this.#desks = desks;
+    this.#takeNews = hooks.takeNews;
     const reconciler = new Reconciler(spool, rules);
     this.intake = new Intake(spool, desks, rules);
     this.#claimer = new Claimer(spool, rules, () => this.intake.distrust());
@@ -172,7 +176,8 @@ export class Step {
   #work(work: Work, mayClaim: boolean): Claims {
     if (this.#cursor !== null) this.#spool.events.saveCursor(this.#cursor);
     this.intake.takeBack(this.#pending.ended, work);
-    if (this.#hasNews) {
+    /* Also what was not noticed yet: else a permit goes to bulk while something urgent is there already. */
+    if (this.#takeNews() || this.#hasNews) {
       this.#hasNews = false;
       this.janitor.noticeNews();
       this.intake.readNews(work);

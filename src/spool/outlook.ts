@@ -22,6 +22,8 @@ export interface GateRow {
   readonly next_probe_at: number | null;
   readonly configured_rate: number | null;
   readonly learned_rate: number | null;
+  /** The gateway asked to wait so long (Unix seconds); may be over. */
+  readonly blocked_until: number | null;
 }
 
 /** Where a message stands. */
@@ -31,36 +33,45 @@ export interface Standing {
   /** By sender: those with a limit or a stop of their own. */
   readonly senders: ReadonlyMap<string, GateRow>;
   readonly ready: readonly ReadyCount[];
-  /** Rows of its own campaign and priority that go before it. */
-  readonly own: number;
+  /** By lane: rows of its own campaign and priority that go before it. */
+  readonly ahead: ReadonlyMap<string, number>;
 }
 
 export interface Asked {
   readonly id: number;
   readonly account: string;
   readonly sender: string;
+  readonly campaign: string | null;
   readonly priority: number;
+  readonly expires_at: number | null;
 }
 
-const GATE = 'state, reason, since, next_probe_at, configured_rate, learned_rate';
+/** Accounts and senders as `GateRow`. */
+export const GATE =
+  'state, reason, since, next_probe_at, configured_rate, learned_rate, blocked_until';
 
 /** Where a ready message stands in its account, with NULL resolved as the daemon does. */
 export function standingOf(db: Database, asked: Asked, defaults: Defaults): Standing {
   return db.transaction((): Standing => {
     const { account } = asked;
     const gate = db.prepare<[string], GateRow>(`SELECT ${GATE} FROM accounts WHERE name = ?`);
-    const senders = db
-      .prepare<[string], GateRow & { readonly sender: string }>(
-        `SELECT sender, ${GATE} FROM senders WHERE account = ?`,
-      )
-      .all(account);
     return {
       account: gate.get(account) ?? null,
-      senders: new Map(senders.map((row) => [row.sender, row])),
+      senders: gatesOfSenders(db, account),
       ready: readyOf(db, account, defaults),
-      own: aheadOf(db, asked.id),
+      ahead: aheadOf(db, asked, defaults),
     };
   })();
+}
+
+/** By sender: those of an account with a limit or a stop of their own. */
+export function gatesOfSenders(db: Database, account: string): ReadonlyMap<string, GateRow> {
+  const rows = db
+    .prepare<[string], GateRow & { readonly sender: string }>(
+      `SELECT sender, ${GATE} FROM senders WHERE account = ?`,
+    )
+    .all(account);
+  return new Map(rows.map((row) => [row.sender, row]));
 }
 
 /** Ready rows of an account by lane, campaign and priority. */
@@ -69,22 +80,28 @@ export function readyOf(db: Database, account: string, defaults: Defaults): read
   return db
     .prepare<[string, string, number], ReadyCount>(
       `SELECT coalesce(sender, ?) AS sender, campaign, priority, count(*) AS count FROM messages
-        WHERE ${READY} AND (account = ? OR (? AND account IS NULL)) GROUP BY 1, 2, 3`,
+        WHERE ${READY} AND ${IS_OF} GROUP BY 1, 2, 3`,
     )
     .all(sender, account, defaults.account === account ? 1 : 0);
 }
 
-function aheadOf(db: Database, id: number): number {
-  return (
-    db
-      .prepare<[number], number>(
-        `SELECT count(*) FROM messages AS other, messages AS own WHERE own.id = ?
-          AND other.state IN ('queued','retry') AND other.due_at IS NULL
-          AND other.account IS own.account AND other.sender IS own.sender
-          AND other.campaign IS own.campaign AND other.priority = own.priority
-          AND (coalesce(other.expires_at, 1e11), other.id) < (coalesce(own.expires_at, 1e11), own.id)`,
-      )
-      .pluck()
-      .get(id) ?? 0
-  );
+const IS_OF = '(account = ? OR (? AND account IS NULL))';
+
+/* In their turn: within a campaign rows go by deadline and age, whatever their lane. */
+function aheadOf(db: Database, asked: Asked, defaults: Defaults): ReadonlyMap<string, number> {
+  const { account, id, campaign, priority, expires_at: expiresAt } = asked;
+  const counts = db
+    .prepare(
+      `SELECT coalesce(sender, ?), count(*) FROM messages WHERE ${READY} AND ${IS_OF}
+        AND campaign IS ? AND priority = ?
+        AND (coalesce(expires_at, ${NEVER}), id) < (coalesce(?, ${NEVER}), ?) GROUP BY 1`,
+    )
+    .raw()
+    .all(
+      ...[defaults.senders.get(account) ?? '', account, defaults.account === account ? 1 : 0],
+      ...[campaign, priority, expiresAt, id],
+    ) as [string, number][];
+  return new Map(counts);
 }
+
+const NEVER = '1e11';

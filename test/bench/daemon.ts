@@ -26,8 +26,12 @@ export interface DaemonOptions {
   readonly apiSecret?: string;
   /** Rows waiting before the daemon starts. */
   readonly backlog: number;
+  /** SQL that drops rows besides, before it starts. */
+  readonly drop?: string;
   /** A closed spool, of which it works on a copy; left out = an empty one. */
   readonly spool?: string;
+  /** Messages per second that senders are configured to allow; left out = no limits of their own. */
+  readonly senders?: Readonly<Record<string, number>>;
   /** For its Node, before the program. */
   readonly nodeArgs?: readonly string[];
 }
@@ -40,6 +44,8 @@ export interface Daemon {
   readonly db: Database;
   /** Where it takes receipts. */
   readonly receiptsUrl: string;
+  /** Its configuration file, for commands. */
+  readonly config: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -55,6 +61,7 @@ base_url = "${url}"
 sender = "${SENDER}"
 ${rate === null ? '' : `rate = ${rate}`}
 concurrency = ${concurrency}
+${sendersText(options.senders ?? {})}
 [receipts]
 listen = "127.0.0.1:${ports[0] ?? 0}"
 [admin]
@@ -62,6 +69,12 @@ listen = "127.0.0.1:${ports[1] ?? 0}"
 [log]
 file = "status.log"
 `;
+}
+
+function sendersText(senders: Readonly<Record<string, number>>): string {
+  return Object.entries(senders)
+    .map(([sender, rate]) => `[accounts.main.senders."${sender}"]\nrate = ${rate}`)
+    .join('\n');
 }
 
 /** Makes a spool with its backlog and starts the daemon on it; resolves at `daemon.ready`. */
@@ -73,6 +86,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   if (options.spool !== undefined) copyToDisk(options.spool, join(folder, 'spool.db'));
   const db = openSpool(join(folder, 'spool.db'), { create: true, busyTimeoutMs: 10_000 });
   if (options.backlog > 0) db.exec(dropRows(options.backlog));
+  if (options.drop !== undefined) db.exec(options.drop);
   db.pragma('wal_checkpoint(TRUNCATE)');
   const child = start(
     process.execPath,
@@ -90,7 +104,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     db.close();
   };
   const receiptsUrl = `http://127.0.0.1:${ports[0] ?? 0}/receipts`;
-  return { child, cpuUsAtReady, db, receiptsUrl, stop };
+  return { child, cpuUsAtReady, db, receiptsUrl, config, stop };
 }
 
 /* Written back now, so that it is not written back while something is measured. */

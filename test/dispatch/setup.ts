@@ -359,7 +359,11 @@ export class Bench {
       onEvents: () => undefined,
       opening: [],
     };
-    return new Step(parts, { onGate: () => undefined, kick: () => (this.#kicks += 1) });
+    return new Step(parts, {
+      onGate: () => undefined,
+      kick: () => (this.#kicks += 1),
+      takeNews: () => false,
+    });
   }
 
   #note(lines: string): number {
