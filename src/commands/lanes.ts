@@ -4,18 +4,13 @@
  */
 import { secondsUntilGone, type Group } from '../core/outlook.ts';
 import { stripControls } from '../core/mask.ts';
-import {
-  readLanes,
-  THROTTLED_OVER_S,
-  USED_OVER_S,
-  type Flow,
-  type LaneReading,
-  type LaterCount,
-} from '../spool/lanes.ts';
+import { NO_FLOW, THROTTLED_OVER_S, together, USED_OVER_S, type Flow } from '../spool/flows.ts';
+import { readLanes, type LaneReading, type LaterCount } from '../spool/lanes.ts';
 import type { Database } from '../spool/open.ts';
 import type { GateRow } from '../spool/outlook.ts';
 import { tableOf, terminalWidth } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
+import { wrap } from '../terminal/wrap.ts';
 import { allowanceOf, limitOf, type OutlookOptions } from './outlook.ts';
 
 /** Why nothing of a lane goes now. */
@@ -72,11 +67,9 @@ function viewsOf(reading: LaneReading, options: OutlookOptions): readonly LaneVi
     const goneS = gone.get(sender) ?? null;
     return { account, sender, ...viewOf({ ...facts, ...own, goneS }, options.now) };
   });
-  const all = { gate, flow: total([...flows.values()]), ready, later, goneS: latest(gone) };
+  const all = { gate, flow: together([...flows.values()]), ready, later, goneS: latest(gone) };
   return [{ account, sender: null, ...viewOf(all, options.now) }, ...lanes];
 }
-
-const NO_FLOW: Flow = { used: 0, throttled: 0 };
 
 interface LaneFacts extends Pick<LaneReading, 'ready' | 'later'> {
   /** Null = the sender has neither a limit nor a stop of its own. */
@@ -117,9 +110,9 @@ function quietOf(later: readonly LaterCount[]): Stop | null {
 }
 
 function goneBySender(reading: LaneReading, options: OutlookOptions): ReadonlyMap<string, number> {
-  const { gate, senders, ready } = reading;
+  const { ready } = reading;
   const groups = ready.map(({ sender, ...rest }): Group => ({ lane: sender, ...rest }));
-  const seconds = secondsUntilGone(groups, allowanceOf(gate, senders, options));
+  const seconds = secondsUntilGone(groups, allowanceOf(reading, options));
   const gone = new Map<string, number>();
   for (const [index, { lane }] of groups.entries()) {
     gone.set(lane, Math.max(gone.get(lane) ?? 0, seconds[index] ?? Infinity));
@@ -129,13 +122,6 @@ function goneBySender(reading: LaneReading, options: OutlookOptions): ReadonlyMa
 
 function latest(gone: ReadonlyMap<string, number>): number | null {
   return gone.size === 0 ? null : Math.max(...gone.values());
-}
-
-function total(flows: readonly Flow[]): Flow {
-  return {
-    used: sumOf(flows.map(({ used }) => used)),
-    throttled: sumOf(flows.map(({ throttled }) => throttled)),
-  };
 }
 
 function sumOf(numbers: readonly number[]): number {
@@ -185,7 +171,7 @@ export function laneTable(
     { head: 'LATER', align: 'right' },
     { head: 'GONE IN', align: 'right' },
   ] as const;
-  const stops = shown.flatMap((lane) => stopLine(lane) ?? []);
+  const stops = shown.flatMap((lane) => wrapped(stopLine(lane), width));
   const hidden = lanes.length - shown.length;
   const parts = [
     tableOf(
@@ -238,6 +224,10 @@ function countCell(count: number): string {
 
 function nameOf(sender: string): string {
   return sender === '' ? '(no sender)' : stripControls(sender);
+}
+
+function wrapped(line: string | null, width: number): readonly string[] {
+  return line === null ? [] : [wrap(line, 2, width)];
 }
 
 function stopLine({ account, sender, stop }: LaneView): string | null {

@@ -1,5 +1,6 @@
 /** When a message that is ready will go: what the spool says of its lane, held against what stands before it. */
 import { turnoutOf, type AccountAllowance, type Allowance, type Group } from '../core/outlook.ts';
+import { NO_FLOW, together, USED_OVER_S, type Flow } from '../spool/flows.ts';
 import type { Database } from '../spool/open.ts';
 import { standingOf, type GateRow, type Standing } from '../spool/outlook.ts';
 import type { Defaults, MessageRow } from '../spool/queries.ts';
@@ -30,13 +31,17 @@ const HALF = 0.5;
 /** A lane that takes so much of the time by itself is what its messages wait for, and not the account. */
 const IS_LANE = 0.9;
 
+/** What went of late is believed when it was so many, over so long (s). */
+const SEEN_MIN = 30;
+const SEEN_S_MIN = 5;
+
 /** `row` is queued or in retry, and not waiting for an instant. */
 export function outlookOf(db: Database, row: MessageRow, options: OutlookOptions): Outlook {
   const { defaults } = options;
   const account = row.account ?? defaults.account;
   if (account === null) return stopped('an account: none is configured');
   const sender = row.sender ?? defaults.senders.get(account) ?? '';
-  const standing = standingOf(db, { ...row, account, sender }, defaults);
+  const standing = standingOf(db, { ...row, account, sender }, options);
   const gate = standing.account;
   if (gate === null) return stopped(`account ${account}, which no daemon has known yet`);
   if (gate.state !== 'active') return stopped(stopOf(`account ${account}`, gate));
@@ -57,7 +62,7 @@ interface Moving {
 
 function moving(one: Moving, options: OutlookOptions): Outlook {
   const { account, sender, gate, lane, standing } = one;
-  const allowance = allowanceOf(gate, standing.senders, options);
+  const allowance = allowanceOf({ ...standing, gate }, options);
   const groups = groupsBefore(one);
   const { seconds, gone } = turnoutOf(groups, allowance, 0);
   const inLane = sumOf(gone.filter((_, index) => groups[index]?.lane === sender));
@@ -88,21 +93,58 @@ function groupsBefore({ row, sender, standing }: Moving): readonly Group[] {
   return [first, ...own.filter(({ lane }) => lane !== sender), ...others];
 }
 
-/** What an account and its senders allow: the pace that the daemon takes, and from when on. */
+/** What is known of an account and of its senders, by name. */
+export interface Known {
+  readonly gate: GateRow;
+  readonly senders: ReadonlyMap<string, GateRow>;
+  /** What each did of late, and since when (Unix seconds) rows have stood in it without a break. */
+  readonly flows: ReadonlyMap<string, Flow>;
+  readonly since: ReadonlyMap<string, number>;
+}
+
+/** What an account and its senders allow: at what pace, and from when on. */
 export function allowanceOf(
-  gate: GateRow,
-  senders: ReadonlyMap<string, GateRow>,
+  known: Known,
   { reserve, now }: Pick<OutlookOptions, 'reserve' | 'now'>,
 ): AccountAllowance {
+  const { gate, senders, flows, since } = known;
+  const pace = paceOf(limitOf(gate) ?? DEFAULT_LIMIT);
   const lanes = [...senders].flatMap(([sender, lane]): (readonly [string, Allowance])[] => {
     const limit = limitOf(lane);
     const opensInS = opensIn(lane, now);
     if (lane.state === 'active' && limit === null && opensInS === 0) return [];
-    const pace = limit === null ? paceOf(limitOf(gate) ?? DEFAULT_LIMIT) : senderPaceOf(limit);
-    return [[sender, { rate: lane.state === 'active' ? pace : 0, opensInS }]];
+    const own = limit === null ? pace : senderPaceOf(limit);
+    const seen = { gate: lane, flow: flows.get(sender), since: since.get(sender) };
+    const rate = lane.state === 'active' ? rateOf(own, seen, now) : 0;
+    return [[sender, { rate, opensInS }]];
   });
-  const rate = gate.state === 'active' ? paceOf(limitOf(gate) ?? DEFAULT_LIMIT) : 0;
+  /* Where nothing but the account is in the way, what goes is what it allows. */
+  const free = [...since].filter(([sender]) => !lanes.some(([name]) => name === sender));
+  const whole = { flow: together([...flows.values()]), since: earliest(free.map(([, at]) => at)) };
+  const rate = gate.state === 'active' ? rateOf(pace, { gate, ...whole }, now) : 0;
   return { rate, opensInS: opensIn(gate, now), reserve, lanes: new Map(lanes) };
+}
+
+/* What really went, where there was always something to send: the machine, the gateway's answers or other
+ * users of the account may allow less than the limit does. Else the pace that the daemon takes. */
+function rateOf(
+  pace: number,
+  seen: {
+    readonly gate: GateRow;
+    readonly flow: Flow | undefined;
+    readonly since: number | undefined;
+  },
+  now: number,
+): number {
+  const { flow = NO_FLOW, since = Infinity } = seen;
+  const from = now - USED_OVER_S;
+  if (since > from || (seen.gate.blocked_until ?? 0) > from) return pace;
+  const spanS = flow.lastAt - flow.firstAt;
+  return flow.used < SEEN_MIN || spanS < SEEN_S_MIN ? pace : (flow.used - 1) / spanS;
+}
+
+function earliest(instants: readonly number[]): number {
+  return instants.reduce((a, b) => Math.min(a, b), Infinity);
 }
 
 function opensIn({ blocked_until: until }: GateRow, now: number): number {

@@ -120,10 +120,20 @@ function divide(flows: readonly Flow[], account: AccountAllowance, atS: number):
     else spare.set(flow.lane, lane.opensInS - atS > NOTHING ? 0 : lane.rate);
   }
   const [top = [], ...lower] = levelsOf(flows, spare);
-  const reserve = lower.length === 0 ? 0 : account.reserve * account.rate;
+  const share = lower.length === 0 ? 0 : account.reserve;
+  const reserve = share * account.rate;
+  /* A limited lane's own permits are shared as the account's are. */
+  const kept = new Map<string, number>();
+  for (const { lane } of lower.flat()) kept.set(lane, (spare.get(lane) ?? 0) * share);
+  for (const [lane, amount] of kept) add(spare, lane, amount < Infinity ? -amount : 0);
   let left = account.rate - pour(top, account.rate - reserve, spare);
+  for (const [lane, amount] of kept) add(spare, lane, amount);
   for (const level of lower) left -= pour(level, Math.min(left, reserve / lower.length), spare);
   for (const level of [...lower, top]) left -= pour(level, left, spare);
+}
+
+function add(amounts: Map<string, number>, lane: string, amount: number): void {
+  amounts.set(lane, (amounts.get(lane) ?? 0) + amount);
 }
 
 /* Flows that may go, the highest priority first. */
@@ -146,9 +156,7 @@ function pour(level: readonly Flow[], amount: number, spare: Map<string, number>
   while (open.length > 0 && left > NOTHING) {
     const shares = sharesOf(open);
     const wanted = new Map<string, number>();
-    for (const [flow, share] of shares) {
-      wanted.set(flow.lane, (wanted.get(flow.lane) ?? 0) + share);
-    }
+    for (const [flow, share] of shares) add(wanted, flow.lane, share);
     let each = left / sum(shares.values());
     for (const [lane, share] of wanted) each = Math.min(each, (spare.get(lane) ?? 0) / share);
     for (const [flow, share] of shares) flow.rate += share * each;

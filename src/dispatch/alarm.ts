@@ -43,6 +43,13 @@ export class Alarm {
     this.set(Math.max(0, Math.min(...instants) - nowMs));
   }
 
+  /** Milliseconds until something may be claimed; null = it is not time that is waited for. */
+  nextClaimInMs(): number | null {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const instants = [...this.#parts.desks.values()].flatMap((desk) => desk.wakeAt(nowMs) ?? []);
+    return instants.length === 0 ? null : Math.min(...instants) - nowMs;
+  }
+
   clear(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;

@@ -116,6 +116,11 @@ export class Step {
     return this.#pending.ended.length;
   }
 
+  /** Whether attempts that ended are all that a step would write, as far as is known. */
+  get hasOutcomesAlone(): boolean {
+    return this.ended > 0 && !this.#hasNews && this.inbox.size === 0 && !this.#operator.isBusy;
+  }
+
   /** Whether everything that was decided is on disk. */
   get isClean(): boolean {
     return isEmpty(this.#pending) && this.inbox.size === 0 && this.#cursor === null;

@@ -3,6 +3,7 @@
  * a count reads every row that waits in the account.
  */
 import type { Database } from 'better-sqlite3';
+import { readFlows, USED_OVER_S, type Flow } from './flows.ts';
 import type { Defaults } from './queries.ts';
 import { READY } from './schema.ts';
 
@@ -13,6 +14,8 @@ export interface ReadyCount {
   readonly campaign: string | null;
   readonly priority: number;
   readonly count: number;
+  /** The oldest of them. */
+  readonly firstId: number;
 }
 
 export interface GateRow {
@@ -26,13 +29,15 @@ export interface GateRow {
   readonly blocked_until: number | null;
 }
 
-/** Where a message stands. */
+/** Where a message stands. Lanes by their senders; '' = none, and the account has none. */
 export interface Standing {
   /** Null = the daemon never knew the account. */
   readonly account: GateRow | null;
   /** By sender: those with a limit or a stop of their own. */
   readonly senders: ReadonlyMap<string, GateRow>;
   readonly ready: readonly ReadyCount[];
+  readonly since: ReadonlyMap<string, number>;
+  readonly flows: ReadonlyMap<string, Flow>;
   /** By lane: rows of its own campaign and priority that go before it. */
   readonly ahead: ReadonlyMap<string, number>;
 }
@@ -50,15 +55,22 @@ export interface Asked {
 export const GATE =
   'state, reason, since, next_probe_at, configured_rate, learned_rate, blocked_until';
 
-/** Where a ready message stands in its account, with NULL resolved as the daemon does. */
-export function standingOf(db: Database, asked: Asked, defaults: Defaults): Standing {
+/** Where a ready message stands in its account, NULL resolved as the daemon does. `now` in Unix seconds. */
+export function standingOf(
+  db: Database,
+  asked: Asked,
+  { defaults, now }: { readonly defaults: Defaults; readonly now: number },
+): Standing {
   return db.transaction((): Standing => {
     const { account } = asked;
+    const ready = readyOf(db, account, defaults);
     const gate = db.prepare<[string], GateRow>(`SELECT ${GATE} FROM accounts WHERE name = ?`);
     return {
       account: gate.get(account) ?? null,
       senders: gatesOfSenders(db, account),
-      ready: readyOf(db, account, defaults),
+      ready,
+      since: waitingSince(db, ready),
+      flows: readFlows(db, now, USED_OVER_S).get(account) ?? new Map<string, Flow>(),
       ahead: aheadOf(db, asked, defaults),
     };
   })();
@@ -79,10 +91,30 @@ export function readyOf(db: Database, account: string, defaults: Defaults): read
   const sender = defaults.senders.get(account) ?? '';
   return db
     .prepare<[string, string, number], ReadyCount>(
-      `SELECT coalesce(sender, ?) AS sender, campaign, priority, count(*) AS count FROM messages
+      `SELECT coalesce(sender, ?) AS sender, campaign, priority, count(*) AS count, min(id) AS firstId FROM messages
         WHERE ${READY} AND ${IS_OF} GROUP BY 1, 2, 3`,
     )
     .all(sender, account, defaults.account === account ? 1 : 0);
+}
+
+/**
+ * Since when (Unix seconds) rows have stood in each lane without a break, by lane: at least as long as the
+ * oldest that is ready could have gone.
+ */
+export function waitingSince(
+  db: Database,
+  ready: readonly ReadyCount[],
+): ReadonlyMap<string, number> {
+  const read = db
+    .prepare<[number], number>(
+      'SELECT max(created_at, updated_at, coalesce(send_at, 0)) FROM messages WHERE id = ?',
+    )
+    .pluck();
+  const since = new Map<string, number>();
+  for (const { sender, firstId } of ready) {
+    since.set(sender, Math.min(since.get(sender) ?? Infinity, read.get(firstId) ?? Infinity));
+  }
+  return since;
 }
 
 const IS_OF = '(account = ? OR (? AND account IS NULL))';

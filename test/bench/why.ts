@@ -151,24 +151,6 @@ async function errorsOf(scenario: Scenario): Promise<readonly number[]> {
     const waitedS = at - answer.askedAt;
     if (waitedS >= LEAST_S) errors.push((answer.goesAt - at) / waitedS);
   }
-  if (process.env['DEBUG'])
-    console.error(
-      scenario.name,
-      await sandbox.counts(),
-      answers.map((a) => {
-        const at = daemon.db
-          .prepare('SELECT began_at FROM attempts WHERE message_id = ? ORDER BY 1 LIMIT 1')
-          .pluck()
-          .get(a.id) as number;
-        return [a.id, (a.goesAt - a.askedAt).toFixed(2), (at - a.askedAt).toFixed(2)].join(' ');
-      }),
-      daemon.db
-        .prepare('SELECT cast(began_at as int) t, count(*) n FROM attempts GROUP BY 1')
-        .all()
-        .map((r: any) => r.n)
-        .join(' '),
-      daemon.db.prepare('SELECT name, configured_rate, learned_rate FROM accounts').all(),
-    );
   await daemon.stop();
   await sandbox.stop();
   return errors;
@@ -179,9 +161,8 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 function rowOf({ title }: Scenario, errors: readonly number[]): readonly Cell[] {
   const sizes = errors.map(Math.abs);
   const worst = Math.max(...sizes);
-  const bias = errors.reduce((sum, error) => sum + error, 0) / errors.length;
   const verdict = worst <= BAR ? 'reached' : 'NOT REACHED';
-  return [title, errors.length, percent(median(sizes)), percent(worst), percent(bias), verdict];
+  return [title, errors.length, percent(median(sizes)), percent(worst), verdict];
 }
 
 const names = values.only === '' ? null : values.only.split(',');
@@ -194,7 +175,7 @@ for (const scenario of wanted) {
 console.log(`\nWhat \`why\` said against what happened; bar ${percent(BAR)} for each\n`);
 console.log(
   table(
-    ['', 'asked', 'median', 'worst', 'mean', ''],
+    ['', 'asked', 'median', 'worst', ''],
     wanted.map((scenario, index) => rowOf(scenario, found[index] ?? [])),
   ),
 );

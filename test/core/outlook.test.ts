@@ -73,6 +73,12 @@ describe('what waits is gone', () => {
     expectAbout(secondsUntilGone(groups, allowance({}, { AcmeInc: {} })), [20, 10]);
   });
 
+  it('with the reserve also within a limited lane', () => {
+    const groups = [group({ priority: 9, count: 90 }), group({ priority: 4, count: 5 })];
+    const reserved = allowance({ rate: 100, reserve: 0.1 }, { AcmeInc: { rate: 10 } });
+    expectAbout(secondsUntilGone(groups, reserved), [9.5, 5]);
+  });
+
   it('as one lane where campaigns share it', () => {
     const groups = [group({ count: 10 }), group({ campaign: 'other', count: 30 })];
     expectAbout(secondsUntilGone(groups, allowance({}, { AcmeInc: {} })), [20, 40]);
