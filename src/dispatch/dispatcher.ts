@@ -46,6 +46,8 @@ export class Dispatcher {
   #isStopped = false;
   #isRescued = false;
   #seenEnded = 0;
+  /** Outcomes wait no longer than this (monotonic ms); null = none do. */
+  #gatherUntilMs: number | null = null;
   #onSettled: (() => void) | null = null;
 
   constructor(parts: DispatcherParts) {
@@ -164,14 +166,18 @@ export class Dispatcher {
 
   #isGathering(): boolean {
     if (this.#isDraining || !this.#step.hasOutcomesAlone) return false;
-    const waitMs = this.#alarm.nextClaimInMs();
-    if (waitMs === null || waitMs <= 0 || waitMs > GATHER_MS) return false;
+    const nowMs = this.#parts.clock.monotonicMs();
+    const untilMs = this.#gatherUntilMs ?? nowMs + GATHER_MS;
+    const waitMs = this.#alarm.nextClaimInMs(nowMs);
+    if (waitMs <= 0 || nowMs + waitMs > untilMs) return false;
+    this.#gatherUntilMs = untilMs;
     this.#alarm.set(waitMs);
     return true;
   }
 
   #run(): void {
     this.#seenEnded = 0;
+    this.#gatherUntilMs = null;
     try {
       const claims = this.#step.run(!this.#isDraining);
       if (claims === 'busy') {
@@ -205,7 +211,7 @@ export class Dispatcher {
 
   /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
   readonly #sleepUntilNext = (): void => {
-    if (this.#isScheduled || this.#isStopped) return;
+    if (this.#isScheduled || this.#isStopped || this.#gatherUntilMs !== null) return;
     if (this.#step.isBusy) this.kick();
     else this.#alarm.setForNext(!this.#isDraining);
   };
