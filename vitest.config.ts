@@ -1,8 +1,13 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/** Tests that boot a systemd of their own: `npm run test:systemd`, and nowhere else. */
+const BOOTED = 'test/systemd/booted/**';
+const isBooted = process.env['SMS_SPOOLD_TEST_SYSTEMD'] === '1';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: [isBooted ? `${BOOTED}/*.test.ts` : 'test/**/*.test.ts'],
+    exclude: isBooted ? configDefaults.exclude : [...configDefaults.exclude, BOOTED],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     globalSetup: ['test/support/build.ts'],

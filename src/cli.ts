@@ -8,6 +8,8 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from './config/errors.ts';
 import { CommandError, EXIT } from './exit-codes.ts';
+import { factsOfHelp } from './manual/facts.ts';
+import { wordsOfArgument, wordsOfOption } from './manual/words.ts';
 import { ListenerError } from './receipts/bind.ts';
 import { SpoolError } from './spool/errors.ts';
 import { isBusy, isFull } from './spool/open.ts';
@@ -18,7 +20,7 @@ const DESCRIPTION =
   'A spool in front of the Vonage SMS API. Programs drop messages into an SQLite file; the daemon sends ' +
   'them as fast as the account allows, retries, and keeps the whole story of each.';
 
-const HELP = `
+const helpText = (): string => `
 Examples:
   $ sms-spoold init                                    make the spool
   $ sms-spoold send 447700900000 'Your table is ready' drop a message
@@ -26,12 +28,7 @@ Examples:
   $ sms-spoold list --state retry                      what failed for now
   $ sms-spoold show 41                                 the whole story of one
 
-Configuration: --config FILE, else $SMS_SPOOLD_CONFIG, else ./sms-spoold.toml,
-else /etc/sms-spoold/sms-spoold.toml, else VONAGE_API_KEY, VONAGE_API_SECRET and
-VONAGE_SENDER from the environment.
-
-Exit codes: 0 done, 1 failed, 64 bad usage, 75 try again (the spool belongs to
-another daemon or is locked), 78 bad configuration.`;
+${factsOfHelp()}`;
 
 type Load = () => Promise<Command>;
 
@@ -55,6 +52,7 @@ const resume: Load = async () => (await import('./commands/resume.ts')).resumeCo
 const suppress: Load = async () => (await import('./commands/suppress.ts')).suppressCommand();
 const unsuppress: Load = async () => (await import('./commands/unsuppress.ts')).unsuppressCommand();
 const suppressed: Load = async () => (await import('./commands/suppressed.ts')).suppressedCommand();
+const completion: Load = async () => (await import('./commands/completion.ts')).completionCommand();
 
 /** Commands by what they are for, in the order of the help. */
 const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<string, Load>>])[] = [
@@ -62,6 +60,7 @@ const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<str
   ['Sending:', { send, import: importCsv }],
   ['Looking:', { list, show, why, stats, codes }],
   ['Steering:', { cancel, requeue, pause, resume, suppress, unsuppress, suppressed }],
+  ['Your shell:', { completion }],
 ];
 
 /** Runs the command that `args` name (without node and script) and resolves to the exit code. */
@@ -83,10 +82,15 @@ export async function makeProgram(only: string | null = null): Promise<Command> 
     .version(readVersion(), '-v, --version', 'show the version')
     .helpOption('-h, --help', 'show help; COMMAND --help shows more')
     .helpCommand(false)
-    .configureHelp({ showGlobalOptions: true, subcommandTerm: termOf })
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: termOf,
+      optionDescription: wordsOfOption,
+      argumentDescription: wordsOfArgument,
+    })
     .configureOutput({ writeOut, outputError })
     .exitOverride()
-    .addHelpText('after', HELP);
+    .addHelpText('after', helpText);
   for (const [heading, commands] of GROUPS) {
     for (const [name, load] of Object.entries(commands)) {
       if (only !== null && only !== name) continue;

@@ -18,8 +18,10 @@ import { limitLearned, type Entry } from './events.ts';
 import { fetchBalance, fetchLimit } from './gateway/account-api.ts';
 import { VonageGateway } from './gateway/vonage.ts';
 import { Ownership } from './spool/ownership.ts';
+import { findMisfits } from './spool/sharing.ts';
 import { Spool } from './spool/spool.ts';
 import { Reception } from './reception.ts';
+import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { StatusLog, type Output } from './status-log.ts';
 import { DEFAULT_LIMIT, paceOf, senderPaceOf } from './throttle/pace.ts';
 import { Pacer } from './throttle/pacer.ts';
@@ -83,6 +85,16 @@ export class Daemon implements AsyncDisposable {
     return this.#started?.reception.address ?? null;
   }
 
+  /** How the daemon is; nothing is going on before the start and after the end. */
+  get vitals(): Vitals {
+    return this.#started === null ? NOT_AT_WORK : vitalsOf(this.#started);
+  }
+
+  /** How often the loop went round; a watchdog waits for more. */
+  get turns(): number {
+    return this.#started?.dispatcher.turns ?? 0;
+  }
+
   /** Takes the spool, settles what a crash left, and begins to send. Throws SpoolError. */
   async start(version: string): Promise<void> {
     const { path } = this.#config.spool;
@@ -93,6 +105,10 @@ export class Daemon implements AsyncDisposable {
     const ownership = Ownership.take(path);
     try {
       const spool = await this.#openSpool();
+      for (const { path: file, found, command } of findMisfits(path))
+        this.#log.say('warn', 'daemon.warning', {
+          warning: `${file} ${found}; mend it: ${command}`,
+        });
       await this.#begin(spool, ownership);
     } catch (error) {
       ownership.release();
@@ -212,6 +228,7 @@ export class Daemon implements AsyncDisposable {
       pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
       slots: new Slots(account.concurrency, this.#options.onFatal),
       reserve: this.#config.fairness.reserve,
+      validityMs: this.#config.messages.validityMs,
       senderRate: (sender) => account.senders.get(sender)?.rate ?? null,
       senderLearned: (sender) => spool.gates.learnedRate(account.name, sender),
       senderPacer: (limit, onGrant) =>
@@ -237,6 +254,8 @@ export class Daemon implements AsyncDisposable {
         const learnedRate = learned === null ? null : Math.min(learned, asked ?? learned);
         const rates = { learnedRate, now, account: name };
         spool.gates.writeRate({ ...rates, sender: null, configuredRate: account.rate });
+        const width = { account: name, configured: account.concurrency, learned: null };
+        spool.gates.writeWidth(width);
         for (const [sender, { rate }] of account.senders) {
           const learned = spool.gates.learnedRate(name, sender);
           const own = { learnedRate: learned, sender, configuredRate: rate };

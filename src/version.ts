@@ -1,5 +1,6 @@
-/** The program's version, from the package it was installed with. */
+/** What the program was installed with: its version, and the example of a configuration. */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 interface Package {
   readonly version: string;
@@ -8,4 +9,9 @@ interface Package {
 export function readVersion(): string {
   const file = new URL('../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as Package).version;
+}
+
+/** The commented configuration with every key and its default; an absolute path. */
+export function exampleFile(): string {
+  return fileURLToPath(new URL('../config/sms-spoold.toml', import.meta.url));
 }

@@ -32,10 +32,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   gateway: ['core', 'leaf'],
   config: ['core', 'leaf'],
   terminal: ['config'],
+  manual: ['config', 'leaf', 'terminal'],
   csv: ['spool', 'terminal', 'leaf'],
-  checkup: ['config', 'gateway', 'spool'],
+  checkup: ['config', 'gateway', 'leaf', 'spool'],
   receipts: ['core', 'leaf'],
   notify: ['core', 'leaf', 'spool'],
+  systemd: [],
   dispatch: ['core', 'gateway', 'leaf', 'spool', 'throttle'],
   demo: ['config', 'core', 'gateway', 'leaf', 'root', 'spool', 'terminal'],
   commands: [
@@ -46,8 +48,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'demo',
     'gateway',
     'leaf',
+    'manual',
     'root',
     'spool',
+    'systemd',
     'terminal',
     'throttle',
   ],
@@ -72,7 +76,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   bottleneck: ['src/throttle/pacer.ts'],
   'cli-progress': ['src/terminal/progress.ts'],
   'cli-table3': ['src/terminal/table.ts'],
-  commander: ['src/cli.ts', 'src/commands/'],
+  commander: ['src/cli.ts', 'src/commands/', 'src/manual/'],
   'csv-parse': ['src/csv/csv-file.ts'],
   'fastest-levenshtein': ['src/nearest.ts'],
   fastify: ['src/receipts/'],
@@ -304,7 +308,8 @@ describe('the repository', () => {
   it('holds no path of one machine', () => {
     const homes = new RegExp(`(?<![\\w.])/(${['home', 'root', 'Users', 'work'].join('|')})/\\w`);
     const documents = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'package.json', '.ci/run'];
-    const others = [...documents, ...filesUnder('config')];
+    const folders = ['config', 'packaging', 'systemd'];
+    const others = [...documents, ...folders.flatMap((folder) => filesUnder(folder))];
     const found = [...ALL.map(({ path }) => path), ...others].filter((path) => {
       const text = textOf(path);
       return homes.test(text) || text.includes(ROOT);

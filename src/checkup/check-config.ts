@@ -1,9 +1,12 @@
 /** The findings about the program and its configuration, before anything it names is touched. */
-import { accessSync, constants, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/errors.ts';
+import { exampleFile } from '../version.ts';
+import { checkLogFile, checkSecretFile } from './check-permissions.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
+import { isWritable } from './writable.ts';
 
 /** main.ts let nothing older come so far. */
 export function checkNode(): Finding {
@@ -16,7 +19,7 @@ export function checkConfigError(error: ConfigError): readonly Finding[] {
     fail(
       'configuration',
       `${key}: ${message}`,
-      'Correct it; every key is in config/sms-spoold.toml.',
+      `Correct it; every key is explained in ${exampleFile()}`,
     ),
   );
 }
@@ -31,6 +34,7 @@ export function checkConfig(config: Config): readonly Finding[] {
     ...checkAccounts(config),
     checkReceipts(config),
     ...checkLog(config),
+    ...checkSecrets(config),
   ];
 }
 
@@ -40,14 +44,16 @@ function checkFile({ file, accounts }: Config): Finding {
   return warn(
     'configuration',
     'there is no file, and the environment holds no account',
-    'Copy config/sms-spoold.toml to /etc/sms-spoold/, or set VONAGE_API_KEY and VONAGE_API_SECRET.',
+    `Copy ${exampleFile()} to /etc/sms-spoold/ and fill it in, or set VONAGE_API_KEY and VONAGE_API_SECRET.`,
   );
 }
 
 function checkAccounts({ accounts, defaultAccount }: Config): readonly Finding[] {
   const [first] = accounts;
   if (first === undefined) {
-    return [fail('accounts', 'none is configured', 'Add a table [accounts.main] with api_key.')];
+    return [
+      fail('accounts', 'none is configured', `Add a table [accounts.main], as in ${exampleFile()}`),
+    ];
   }
   const used = accounts.find(({ name }) => name === defaultAccount) ?? first;
   return [
@@ -81,22 +87,16 @@ function checkReceipts({ receipts }: Config): Finding {
   );
 }
 
-function checkLog({ log: { file } }: Config): readonly Finding[] {
+function checkLog({ log: { file, recipients } }: Config): readonly Finding[] {
   if (file === null) return [pass('status log', 'standard output only')];
   const exists = statSync(file, { throwIfNoEntry: false }) !== undefined;
   const target = exists ? file : dirname(file);
-  if (isWritable(target)) return [pass('status log', file)];
+  if (isWritable(target)) return [checkLogFile(file, recipients)];
   const remedy = 'Make the folder and let the user of the daemon write there.';
   return [fail('status log', `${target} cannot be written to`, remedy)];
 }
 
-/** Whether this user may write there; false also when there is nothing. Opens nothing. */
-export function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error) return false;
-    throw error;
-  }
+/* One line for each file that more can read than should; none where all is well. */
+function checkSecrets({ secretFiles }: Config): readonly Finding[] {
+  return secretFiles.flatMap((file) => checkSecretFile(file) ?? []);
 }

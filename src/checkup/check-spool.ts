@@ -3,13 +3,14 @@
  *
  * Always holds: nothing is changed; the file is opened through SQLite only.
  */
-import { statfsSync, statSync, type Stats } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
 import { isBusy, openSpool } from '../spool/open.ts';
-import { isWritable } from './check-config.ts';
+import { checkSharing, joinGroupOf } from './check-permissions.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
+import { isWritable } from './writable.ts';
 
 const MIB = 1024 * 1024;
 /** About a day of a busy account. */
@@ -25,7 +26,7 @@ export function checkSpool(path: string): readonly Finding[] {
   if (found === undefined) {
     return [...folder, fail('spool', `there is none at ${path}`, 'Make one: sms-spoold init')];
   }
-  return [...folder, ...(found.isFile() ? checkMode(path, found) : []), ...checkContent(path)];
+  return [...folder, ...(found.isFile() ? checkSharing(path) : []), ...checkContent(path)];
 }
 
 function checkFolder(folder: string): readonly Finding[] {
@@ -34,8 +35,8 @@ function checkFolder(folder: string): readonly Finding[] {
     return [fail('spool folder', `${folder} is not there`, `Make it: mkdir -p ${folder}`)];
   }
   if (!isWritable(folder)) {
-    const remedy = 'SQLite keeps its -wal and -shm there: let this user, or its group, write.';
-    return [fail('spool folder', `${folder} is not writable for this user`, remedy)];
+    const found = `${folder} is not writable for this user, and SQLite keeps its -wal and -shm there`;
+    return [fail('spool folder', found, joinGroupOf(folder))];
   }
   // A file that somebody else made in a sticky folder may not be opened to write (fs.protected_regular).
   const sticky = (found.mode & 0o1000) !== 0;
@@ -58,20 +59,10 @@ function checkSpace(folder: string): Finding {
   return free < SPACE_LOW ? warn('disk space', words, remedy) : pass('disk space', words);
 }
 
-function checkMode(path: string, found: Stats): readonly Finding[] {
-  const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
-  if (!isWritable(path)) {
-    const remedy = 'Run as the user of the daemon, or as one of its group with the file at 0660.';
-    return [fail('spool permissions', `mode ${mode}, not writable for this user`, remedy)];
-  }
-  if ((found.mode & 0o006) !== 0) {
-    const remedy = `Keep other users out: chmod o= ${path}`;
-    return [warn('spool permissions', `mode ${mode}: every user sees all messages`, remedy)];
-  }
-  return [pass('spool permissions', `mode ${mode}`)];
-}
-
 function checkContent(path: string): readonly Finding[] {
+  if (statSync(path).size === 0) {
+    return [fail('spool', `${path} is empty`, 'Make it a spool: sms-spoold init')];
+  }
   try {
     const db = openSpool(path, { busyTimeoutMs: BUSY_MS });
     try {

@@ -1,12 +1,22 @@
 /** One line of `check`: what was looked at, how it is, and what to do about it. */
-export interface Finding {
-  readonly verdict: 'pass' | 'warn' | 'fail';
+export type Finding = Seen & (Passed | Flawed);
+
+interface Seen {
   /** What was looked at, in a word or two. */
   readonly subject: string;
   /** How it is. */
   readonly found: string;
-  /** What to do; null when it passed. */
-  readonly remedy: string | null;
+}
+
+interface Passed {
+  readonly verdict: 'pass';
+  readonly remedy: null;
+}
+
+interface Flawed {
+  readonly verdict: 'warn' | 'fail';
+  /** What to do: a sentence, or the command that mends it. */
+  readonly remedy: string;
 }
 
 export function pass(subject: string, found: string): Finding {

@@ -3,22 +3,33 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { maskRecipient, stripControls } from '../core/mask.ts';
 import { STATES, type State } from '../core/message.ts';
 import { UsageError } from '../exit-codes.ts';
-import { messagesMatching, type MessageRow } from '../spool/queries.ts';
+import {
+  countMatching,
+  messagesMatching,
+  type MessageFilter,
+  type MessageRow,
+} from '../spool/queries.ts';
 import { unmatchedReceipts, type UnmatchedReceipt } from '../spool/unmatched.ts';
-import { print, printJson } from '../terminal/print.ts';
+import { print, printJson, printLine } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';
-import { isoTime, localTime } from '../terminal/times.ts';
+import { isoTime, localTime, parsePastInstant, PAST_FORMS } from '../terminal/times.ts';
 import { messageJson, type Shown } from './message-json.ts';
 import { defaultsOf, openToRead } from './opened.ts';
 
 interface ListOptions {
-  readonly state?: State;
+  readonly state?: readonly State[];
+  readonly reason?: string;
+  readonly since?: number;
+  readonly until?: number;
   readonly campaign?: string;
   readonly recipient?: string;
   readonly reference?: string;
   readonly account?: string;
   readonly sender?: string;
+  readonly gatewayId?: string;
   readonly limit: number;
+  readonly oldest?: true;
+  readonly count?: true;
   readonly full?: true;
   readonly text?: true;
   readonly json?: true;
@@ -42,24 +53,41 @@ export function listCommand(): Command {
   return new Command('list')
     .summary('find messages, newest first')
     .description('Lists messages, newest first. Conditions add up.')
-    .addOption(new Option('--state <state>', 'in this state').choices(STATES))
+    .addOption(new Option('--state <state...>', 'in this state, or one of these').choices(STATES))
+    .option('--reason <reason>', 'whose state has this reason, like unroutable')
+    .option('--since <time>', 'dropped at this time or later', parsePast)
+    .option('--until <time>', 'dropped before this time', parsePast)
     .option('--campaign <name>', 'of this campaign')
     .option('--recipient <number>', 'to this recipient, with or without +')
     .option('--reference <text>', 'with this reference of yours')
     .option('--account <name>', 'of this account, named or by default')
     .option('--sender <sender>', 'from this sender, named or by default')
+    .option('--gateway-id <id>', 'of which this is a part: the id that the gateway gave it')
     .option('--unmatched', 'instead: receipts that are about no message here')
     .option('--limit <number>', 'at most so many', parseLimit, 20)
+    .option('--oldest', 'the oldest first')
+    .option('--count', 'only how many there are, whatever the limit')
     .option('--full', 'show recipients in full')
     .option('--text', 'show texts')
     .option('--json', 'one JSON document a line')
-    .addHelpText(
-      'after',
-      '\nExamples:\n' +
-        '  $ sms-spoold list --state permanent-failure --limit 50\n' +
-        '  $ sms-spoold list --campaign spring --limit 1000000 --json --full',
-    )
+    .addHelpText('after', HELP)
     .action(list);
+}
+
+const HELP = `
+A <time> is ISO-8601 (local time unless it has a zone), Unix seconds, or so long
+ago, like 2h.
+
+Examples:
+  $ sms-spoold list --state permanent-failure --since 2h --limit 50
+  $ sms-spoold list --state queued retry --oldest
+  $ sms-spoold list --campaign spring --state delivered --count
+  $ sms-spoold list --campaign spring --limit 1000000 --json --full`;
+
+function parsePast(value: string): number {
+  const instant = parsePastInstant(value, Date.now());
+  if (instant === null) throw new InvalidArgumentError(`Expected ${PAST_FORMS}.`);
+  return instant;
 }
 
 function parseLimit(value: string): number {
@@ -78,21 +106,35 @@ async function list(options: ListOptions, command: Command): Promise<void> {
     await listUnmatched(unmatchedReceipts(spool.db, options.limit), options);
     return;
   }
-  const filter = {
-    state: options.state ?? null,
-    campaign: options.campaign ?? null,
-    recipient: options.recipient ?? null,
-    reference: options.reference ?? null,
-    account: options.account ?? null,
-    sender: options.sender ?? null,
-  };
-  const rows = messagesMatching(spool.db, filter, defaultsOf(spool.config), options.limit);
+  const query = { filter: filterOf(options), defaults: defaultsOf(spool.config) };
+  if (options.count) {
+    const count = countMatching(spool.db, query);
+    await (options.json ? printJson({ count }) : printLine(String(count)));
+    return;
+  }
+  const order = { limit: options.limit, oldestFirst: options.oldest ?? false };
+  const rows = messagesMatching(spool.db, query, order);
   if (options.json) {
     for (const row of rows) await printJson(messageJson(row, shown));
     return;
   }
   const cells = Array.from(rows, (row) => cellsOf(row, shown));
   await print(cells.length === 0 ? 'No message fits.\n' : `${tableOf(COLUMNS, cells)}\n`);
+}
+
+function filterOf(options: ListOptions): MessageFilter {
+  return {
+    states: options.state ?? null,
+    reason: options.reason ?? null,
+    since: options.since ?? null,
+    until: options.until ?? null,
+    campaign: options.campaign ?? null,
+    recipient: options.recipient ?? null,
+    reference: options.reference ?? null,
+    account: options.account ?? null,
+    sender: options.sender ?? null,
+    gatewayId: options.gatewayId ?? null,
+  };
 }
 
 function cellsOf(row: MessageRow, shown: Shown): readonly string[] {

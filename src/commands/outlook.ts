@@ -1,4 +1,5 @@
 /** When a message that is ready will go: what the spool says of its lane, held against what stands before it. */
+import { deadlineOf } from '../core/judge-row.ts';
 import { turnoutOf, type AccountAllowance, type Allowance, type Group } from '../core/outlook.ts';
 import { NO_FLOW, together, USED_OVER_S, type Flow } from '../spool/flows.ts';
 import type { Database } from '../spool/open.ts';
@@ -20,6 +21,8 @@ export interface Outlook {
 
 export interface OutlookOptions {
   readonly defaults: Defaults;
+  /** How long rows without a deadline of their own may be sent. */
+  readonly validityMs: number;
   /** `[fairness] reserve`. */
   readonly reserve: number;
   /** Unix seconds. */
@@ -41,7 +44,13 @@ export function outlookOf(db: Database, row: MessageRow, options: OutlookOptions
   const account = row.account ?? defaults.account;
   if (account === null) return stopped('an account: none is configured');
   const sender = row.sender ?? defaults.senders.get(account) ?? '';
-  const standing = standingOf(db, { ...row, account, sender }, options);
+  const { validityMs } = options;
+  const deadline = deadlineOf(
+    { expiresAt: row.expires_at, sendAt: row.send_at, createdAt: row.created_at },
+    validityMs,
+  );
+  const asked = { ...row, account, sender, deadline, validityMs, isRetry: kindOf(row) };
+  const standing = standingOf(db, asked, options);
   const gate = standing.account;
   if (gate === null) return stopped(`account ${account}, which no daemon has known yet`);
   if (gate.state !== 'active') return stopped(stopOf(`account ${account}`, gate));
@@ -69,10 +78,12 @@ function moving(one: Moving, options: OutlookOptions): Outlook {
   const pace = allowance.lanes.get(sender)?.rate ?? Infinity;
   const laneLimit = lane === null ? null : limitOf(lane);
   const isLane = laneLimit !== null && inLane / pace >= seconds * IS_LANE;
-  const [name, rate] = isLane
+  const [limited, rate] = isLane
     ? [`sender ${sender}`, laneLimit]
     : [`account ${account}`, limitOf(gate) ?? DEFAULT_LIMIT];
   const ahead = Math.max(0, Math.round((isLane ? inLane : sumOf(gone)) - 1));
+  const hasOthers = standing.ready.some(({ isRetry }) => isRetry === 0);
+  const name = kindOf(one.row) === 1 && hasOthers ? `the retries’ share of ${limited}` : limited;
   const facts = [`${rate}/s`, `${ahead.toLocaleString('en')} ahead`, ...waitOf(one, options.now)];
   return {
     waitsFor: `${name} (${facts.join(', ')})`,
@@ -84,13 +95,23 @@ function moving(one: Moving, options: OutlookOptions): Outlook {
 
 /* The row itself is the last of the first group; of its own campaign only what goes before it counts. */
 function groupsBefore({ row, sender, standing }: Moving): readonly Group[] {
-  const { campaign, priority } = row;
-  const own = [...standing.ahead].map(([lane, count]) => ({ lane, campaign, priority, count }));
+  const own = { campaign: row.campaign, priority: row.priority, isRetry: kindOf(row) };
+  const before = [...standing.ahead].map(([lane, count]) => ({ ...own, lane, count }));
   const others = standing.ready
-    .filter((one) => one.campaign !== campaign || one.priority !== priority)
+    .filter(
+      (one) =>
+        one.campaign !== own.campaign ||
+        one.priority !== own.priority ||
+        one.isRetry !== own.isRetry,
+    )
     .map(({ sender: lane, ...rest }) => ({ lane, ...rest }));
-  const first = { lane: sender, campaign, priority, count: (standing.ahead.get(sender) ?? 0) + 1 };
-  return [first, ...own.filter(({ lane }) => lane !== sender), ...others];
+  const first = { ...own, lane: sender, count: (standing.ahead.get(sender) ?? 0) + 1 };
+  return [first, ...before.filter(({ lane }) => lane !== sender), ...others];
+}
+
+/* As the spool's ranks have it. */
+function kindOf({ state, attempts }: MessageRow): 0 | 1 {
+  return state === 'retry' || attempts > 0 ? 1 : 0;
 }
 
 /** What is known of an account and of its senders, by name. */

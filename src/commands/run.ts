@@ -4,9 +4,13 @@
  * what is missing and looks again at SIGHUP, so that a service manager does not restart it for ever.
  */
 import { Command } from 'commander';
+import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { Daemon } from '../daemon.ts';
 import { StatusLog } from '../status-log.ts';
+import { Announcer } from '../systemd/announcer.ts';
+import { Pulse } from '../systemd/pulse.ts';
+import { statusLines } from '../systemd/status-line.ts';
 import { readVersion } from '../version.ts';
 import { configFor } from './opened.ts';
 
@@ -26,34 +30,62 @@ export function runCommand(): Command {
 /** Runs until a signal says otherwise. Throws ConfigError and SpoolError, and whatever stops the daemon. */
 export async function run(load: () => Config): Promise<void> {
   using signals = new Signals();
-  const config = await configured(load, signals);
+  using announcer = new Announcer({ env: process.env, pid: process.pid, onTrouble: sayUnheard });
+  const config = await configured(load, { signals, announcer });
   if (config === null) return;
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject;
   });
   await using daemon = new Daemon(config, { onFatal: (error) => fail(error) });
-  signals.onHangUp = () => daemon.log.reopen();
+  signals.onHangUp = () => void announcer.reload(() => daemon.log.reopen());
   await daemon.start(readVersion());
+  const status = statusLines({ vitals: () => daemon.vitals, nowMs: systemClock.monotonicMs });
+  announcer.ready(status());
+  using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
+  pulse.start();
   await Promise.race([signals.stop, failed]);
+  announcer.stopping(`leaving: ${daemon.vitals.inFlight} in flight`);
+}
+
+function sayUnheard(reason: string): void {
+  const warning = `systemd is not told how the daemon is: ${reason}`;
+  const log = new StatusLog({ level: 'warn', recipients: 'masked', file: null });
+  log.say('warn', 'daemon.warning', { warning });
+}
+
+interface Heard {
+  readonly signals: Signals;
+  readonly announcer: Announcer;
 }
 
 /* Waits for a configuration that names an account; null = told to stop meanwhile. */
-async function configured(load: () => Config, signals: Signals): Promise<Config | null> {
+async function configured(load: () => Config, heard: Heard): Promise<Config | null> {
+  const { signals, announcer } = heard;
   let config = load();
+  if (config.accounts.length > 0) return config;
+  const waiting = `${MISSING.missing}: ${MISSING.remedy}`;
+  announcer.ready(waiting);
+  /* There is no loop yet: nothing to do but to wait. */
+  let looks = 0;
+  using pulse = new Pulse({ announcer, turns: () => (looks += 1), status: () => waiting });
+  pulse.start();
   while (config.accounts.length === 0) {
-    new StatusLog({ ...config.log, file: null }).say('warn', 'daemon.waiting', {
-      missing: 'no account is configured',
-      remedy: 'write a configuration (config/sms-spoold.toml is an example), then send SIGHUP',
-    });
+    new StatusLog({ ...config.log, file: null }).say('warn', 'daemon.waiting', MISSING);
     const hangUp = new Promise<'again'>((resolve) => {
       signals.onHangUp = () => resolve('again');
     });
     if ((await Promise.race([signals.stop, hangUp])) === 'stop') return null;
-    config = load();
+    config = await announcer.reload(load);
   }
   return config;
 }
+
+const MISSING = {
+  missing: 'no account is configured',
+  remedy:
+    'fill in an account in sms-spoold.toml (sms-spoold check says where), then restart or reload',
+} as const;
 
 /** The signals that a daemon answers, for as long as it lives. */
 class Signals implements Disposable {

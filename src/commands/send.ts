@@ -2,7 +2,7 @@
  * `send`: drops one row. The text may come from standard input, so that it is not in `ps`. Values are judged
  * by the spool's constraints, as for any other program.
  */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { CommandError, UsageError } from '../exit-codes.ts';
 import { refusalOf } from '../spool/constraints.ts';
 import { dropInto, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
@@ -31,6 +31,14 @@ const COLUMNS: readonly (readonly [option: string, column: ApplicationColumn])[]
   ['accountRef', 'account_ref'],
 ];
 
+interface Offer {
+  readonly words: readonly string[];
+  /** What holds when the option is left out. */
+  readonly rest: string;
+}
+const TYPES: Offer = { words: ['auto', 'text', 'unicode', 'binary'], rest: 'auto' };
+const ON_UNCERTAIN: Offer = { words: ['resend', 'hold'], rest: 'as configured' };
+
 /** More than any text the spool takes. */
 const INPUT_MAX_BYTES = 65_536;
 
@@ -45,14 +53,16 @@ export function sendCommand(): Command {
     .argument('[text]', 'the text; left out: read from standard input')
     .option('--sender <sender>', 'sender; left out: the default of the account')
     .option('--account <name>', 'account; left out: the default account')
-    .option('--type <type>', 'auto, text, unicode or binary (default: auto)')
+    .addOption(offering('--type <type>', 'kind of message', TYPES))
     .option('--body <hex>', 'content of a binary message')
     .option('--udh <hex>', 'user data header of a binary message')
     .option('--message-class <0-3>', 'message class; 0 is shown at once and not kept')
     .option('--priority <0-9>', 'larger goes first (default: 4)')
     .option('--send-at <time>', 'not before this time')
     .option('--expires-at <time>', 'not after this time')
-    .option('--on-uncertain <policy>', 'resend or hold, when nobody knows if it left')
+    .addOption(
+      offering('--on-uncertain <policy>', 'when nobody knows if it was accepted', ON_UNCERTAIN),
+    )
     .option('--reference <text>', 'your own reference; shown everywhere, never sent')
     .option('--campaign <name>', 'groups messages for listing and cancelling')
     .option('--key <key>', 'idempotency key: a second message with it is refused')
@@ -62,6 +72,12 @@ export function sendCommand(): Command {
     .option('--json', 'print {"id":…} instead of the bare id')
     .addHelpText('after', HELP)
     .action(send);
+}
+
+/* Offered in the help and to completion; what is right is for the spool's constraints to say. */
+function offering(flags: string, description: string, { words, rest }: Offer): Option {
+  const offered = { argChoices: [...words], defaultValueDescription: rest };
+  return Object.assign(new Option(flags, description), offered);
 }
 
 const HELP = `

@@ -85,6 +85,10 @@ function fieldsOf(row: MessageRow, shown: Shown): string {
     ['reference', row.reference],
     ['campaign', row.campaign],
     ['key', row.idempotency_key],
+    ['udh', row.udh],
+    ['entity id', row.entity_id],
+    ['content id', row.content_id],
+    ['account ref', row.account_ref],
     [
       'attempts',
       row.throttles === 0 ? row.attempts : `${row.attempts}, throttled ${row.throttles}×`,

@@ -63,7 +63,9 @@ export function statsCommand(): Command {
 
 async function printLanes(spool: OpenedSpool, options: Options, now: number): Promise<void> {
   const { reserve } = spool.config.fairness;
-  const lanes = lanesOf(spool.db, { defaults: defaultsOf(spool.config), reserve, now });
+  const { validityMs } = spool.config.messages;
+  const seen = { defaults: defaultsOf(spool.config), validityMs, reserve, now };
+  const lanes = lanesOf(spool.db, seen);
   if (options.json !== true) await print(`${laneTable(lanes, now)}\n`);
   else for (const lane of lanes) await printJson(laneDocument(lane));
 }
@@ -147,8 +149,14 @@ function laneCells(lane: LaneRow): readonly string[] {
     lane.state,
     localTime(lane.since),
     ...ratesOf(lane),
-    [stripControls(lane.reason ?? ''), probe].filter((word) => word !== '').join(', '),
+    [stripControls(lane.reason ?? ''), probe, widthOf(lane)]
+      .filter((word) => word !== '')
+      .join(', '),
   ];
+}
+
+function widthOf({ configured_concurrency: set, learned_concurrency: learned }: LaneRow): string {
+  return set === null || learned === null ? '' : `${learned} of ${set} requests at a time`;
 }
 
 /* What was learned from the gateway holds; the configured one is shown where it differs. */

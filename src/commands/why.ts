@@ -85,7 +85,7 @@ function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
     return { ...NOTHING, waitsFor: `its time, ${localTime(dueAt)}`, goesAt: dueAt, deadline };
   }
   const { reserve } = spool.config.fairness;
-  const options = { defaults: defaultsOf(spool.config), reserve, now };
+  const options = { defaults: defaultsOf(spool.config), validityMs, reserve, now };
   return { ...outlookOf(spool.db, row, options), deadline };
 }
 

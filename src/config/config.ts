@@ -113,4 +113,6 @@ export interface Config {
   };
   /** Things that work but should be known, each a sentence (a secret in the file, say). */
   readonly warnings: readonly string[];
+  /** Every file that a secret was read from, the configuration itself perhaps; absolute. */
+  readonly secretFiles: readonly string[];
 }

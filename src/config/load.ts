@@ -30,12 +30,14 @@ export function loadConfig(options: LoadOptions): Config {
     knownKeys: KEY_NAMES,
     problems: [],
     warnings: [],
+    file: document.file,
+    secretFiles: new Set(),
   };
   const settings = DOCUMENT.read(document.raw, { key: '', reading });
   if (settings === null || reading.problems.length > 0) {
     throw new ConfigError('bad-values', document.file, nameProblems(document, reading.problems));
   }
-  return assemble(document, settings.value, reading.warnings);
+  return assemble(document, settings.value, reading);
 }
 
 /** What came from the environment is called by its variable. */
@@ -44,7 +46,7 @@ function nameProblems({ file }: Document, problems: readonly Problem[]): readonl
   return problems.map(({ key, message }) => ({ key: ENVIRONMENT_KEYS[key] ?? key, message }));
 }
 
-function assemble({ file }: Document, settings: Settings, warnings: readonly string[]): Config {
+function assemble({ file }: Document, settings: Settings, reading: Reading): Config {
   const { spool, messages, retry } = settings;
   const accounts = [...settings.accounts].map(([name, account]) => makeAccount(name, account));
   return {
@@ -78,7 +80,8 @@ function assemble({ file }: Document, settings: Settings, warnings: readonly str
     },
     classify: settings.classify,
     log: settings.log,
-    warnings,
+    warnings: reading.warnings,
+    secretFiles: [...reading.secretFiles],
   };
 }
 

@@ -19,6 +19,10 @@ export interface Reading {
   readonly knownKeys: readonly string[];
   readonly problems: Problem[];
   readonly warnings: string[];
+  /** The configuration itself; null = there is no file. */
+  readonly file: string | null;
+  /** Files that a secret was found in. */
+  readonly secretFiles: Set<string>;
 }
 
 /** Where a value stands in the file. */

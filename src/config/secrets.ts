@@ -46,6 +46,8 @@ function readSecrets(value: unknown, place: Place): Read<readonly string[]> {
 
 function readBare(value: string, place: Place): Read<string> {
   const read = accept(value, place, 'the string');
+  const { file, secretFiles } = place.reading;
+  if (read !== null && file !== null) secretFiles.add(file);
   if (read !== null) warn(place, `the secret stands in the file itself; better ${SECRET_FORMS}`);
   return read !== null && isLeft(place) ? LEFT : read;
 }
@@ -102,6 +104,7 @@ function fromCredential(name: string, place: Place): Read<string> {
 function readSecretFile(path: string, place: Place): Read<string> {
   const file = readTextFile(path);
   if (file.kind === 'text') {
+    place.reading.secretFiles.add(path);
     return accept(file.text.replace(/(\r?\n)+$/, ''), place, `the file ${quote(path)}`);
   }
   const found = file.kind === 'missing' ? 'no such file' : file.found;

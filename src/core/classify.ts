@@ -44,7 +44,7 @@ export function classify(observation: Observation, overrides: Overrides): Verdic
     case 'http':
       return classifyHttp(observation);
     case 'unanswered':
-      return verdictOf(UNANSWERED, observation.cause, [{ kind: 'unanswered', left: true }]);
+      return verdictOf(UNANSWERED, observation.cause, unansweredActs(observation.cause));
     case 'never-left':
       return verdictOf(NEVER_LEFT, observation.cause, [{ kind: 'unanswered', left: false }]);
   }
@@ -142,8 +142,16 @@ function classifyHttp(answer: HttpAnswer): Verdict {
   return { ...verdictOf(rule, reason, httpActs(rule, reason, retryAfterMs)), errorText };
 }
 
+/* A gateway that does not get round to answering may have too many open. */
+function unansweredActs(cause: string): readonly LaneAct[] {
+  const unanswered = { kind: 'unanswered', left: true } as const;
+  return cause === 'timeout' ? [unanswered, { kind: 'narrow' }] : [unanswered];
+}
+
 function httpActs(rule: Rule, reason: string, waitMs: number | null): readonly LaneAct[] {
-  if (rule.act === 'wait') return [{ kind: 'wait', scope: 'account', waitMs, limit: null }];
+  /* 429 does not say whether they come too fast or are too many at a time. */
+  if (rule.act === 'wait')
+    return [{ kind: 'wait', scope: 'account', waitMs, limit: null }, { kind: 'narrow' }];
   if (rule.act === 'suspend') return [{ kind: 'suspend', reason }];
   return rule.act === 'unanswered' ? [{ kind: 'unanswered', left: true }] : [];
 }

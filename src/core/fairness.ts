@@ -1,26 +1,33 @@
 /**
- * What lower priorities are owed: priority is strict but for a reserve, a share of the permits that goes to
- * lower priorities than the highest that waits.
+ * What those are owed who stand behind: who goes first goes first but for a share of the permits. Lower
+ * priorities have one, the reserve, against the highest that waits; retries have one against first attempts.
  *
- * Always holds: of n permits spent while a lower priority waited, at least `reserve × n - 1` and at most
- * `reserve × n + 1` went to lower ones. Proof: `owed` grows by `reserve` with each, falls by 1 with each that
- * went to a lower one, and stays within 0 and 1. While no lower one waits, nothing is owed to it.
+ * Always holds: of n permits spent while both waited, at least `share × n - 1` and at most `share × n + 1` went
+ * to those behind. Proof: `owed` grows by `share` with each, falls by 1 with each that went to one behind, and
+ * stays within 0 and 1. While none of them waits, nothing is owed.
  */
+
+/**
+ * Of an account's permits, for retries while first attempts wait: the budget that keeps an outage of the
+ * gateway from becoming a storm when it is over. With nothing new they have them all. A retry that is alone
+ * waits for 4 others at most.
+ */
+export const RETRY_SHARE = 0.2;
 
 /** Ten tenths are not one. */
 const ROUNDING = 1e-9;
 
-/** Permits owed to lower priorities, from 0 to 1. */
+/** Permits owed to those behind, from 0 to 1. */
 export type Owed = number;
 
 export const NOTHING_OWED: Owed = 0;
 
-/** Whether the next permit is for a lower priority, if one waits. `reserve` is a share, 0 to 0.5. */
-export function isOwed(owed: Owed, reserve: number): boolean {
-  return reserve > 0 && owed + reserve >= 1 - ROUNDING;
+/** Whether the next permit is for one behind, if one waits. `share` is 0 to 0.5. */
+export function isOwed(owed: Owed, share: number): boolean {
+  return share > 0 && owed + share >= 1 - ROUNDING;
 }
 
-/** What is owed after a permit for which a lower priority waited, too; `wentBelow`: it got it. */
-export function owedAfter(owed: Owed, reserve: number, wentBelow: boolean): Owed {
-  return wentBelow ? Math.max(0, owed + reserve - 1) : owed + reserve;
+/** What is owed after a permit for which one behind waited, too; `wentBehind`: it got it. */
+export function owedAfter(owed: Owed, share: number, wentBehind: boolean): Owed {
+  return wentBehind ? Math.max(0, owed + share - 1) : owed + share;
 }

@@ -2,18 +2,22 @@
  * When what waits in an account will be gone, by what stands before it. Pure; an estimate, never a promise:
  * rows that come later and go earlier, throttling to come and other users of the account are not in it.
  *
- * Rows flow as water does, by the rules of who goes first: the account's rate goes to the highest priority
- * but for the reserve; within a priority campaigns have equal shares; within a campaign its lanes have theirs
+ * Rows flow as water does, by the rules of who goes first: the account's rate goes to first attempts but for
+ * the share of retries; among each kind to the highest priority but for the reserve; within a priority campaigns have equal shares; within a campaign its lanes have theirs
  * by what they hold, since it goes by age across them. A lane takes no more than its own limit, and what it
  * leaves is for the others.
  */
 
-/** Rows of one lane, campaign and priority. */
+import { RETRY_SHARE } from './fairness.ts';
+
+/** Rows of one lane, campaign, priority and kind. */
 export interface Group {
   /** A lane's name; lanes without a limit may be taken for one. */
   readonly lane: string;
   readonly campaign: string | null;
   readonly priority: number;
+  /** 1 = they were tried before, and that counted. */
+  readonly isRetry: 0 | 1;
   readonly count: number;
 }
 
@@ -119,17 +123,52 @@ function divide(flows: readonly Flow[], account: AccountAllowance, atS: number):
     if (lane === undefined) spare.set(flow.lane, Infinity);
     else spare.set(flow.lane, lane.opensInS - atS > NOTHING ? 0 : lane.rate);
   }
-  const [top = [], ...lower] = levelsOf(flows, spare);
-  const share = lower.length === 0 ? 0 : account.reserve;
-  const reserve = share * account.rate;
-  /* A limited lane's own permits are shared as the account's are. */
+  const open = flows.filter((flow) => (spare.get(flow.lane) ?? 0) > 0);
+  const firsts = open.filter(({ isRetry }) => isRetry === 0);
+  const retries = open.filter(({ isRetry }) => isRetry === 1);
+  const { rate, reserve } = account;
+  const share = firsts.length === 0 ? 1 : retries.length === 0 ? 0 : RETRY_SHARE;
+  const ladders = { reserve, spare };
+  let left = rate;
+  keeping(spare, retries, share, () => {
+    left -= pourDown(firsts, rate * (1 - share), ladders);
+  });
+  left -= pourDown(retries, Math.min(left, rate * share), ladders);
+  for (const kind of [firsts, retries]) left -= pourDown(kind, left, ladders);
+}
+
+/* While it works, limited lanes keep back that share of what they have left for these flows: a lane's own
+ * permits are shared as the account's are. */
+function keeping(
+  spare: Map<string, number>,
+  flows: readonly Flow[],
+  share: number,
+  work: () => void,
+): void {
   const kept = new Map<string, number>();
-  for (const { lane } of lower.flat()) kept.set(lane, (spare.get(lane) ?? 0) * share);
+  for (const { lane } of flows) kept.set(lane, (spare.get(lane) ?? 0) * share);
   for (const [lane, amount] of kept) add(spare, lane, amount < Infinity ? -amount : 0);
-  let left = account.rate - pour(top, account.rate - reserve, spare);
+  work();
   for (const [lane, amount] of kept) add(spare, lane, amount);
-  for (const level of lower) left -= pour(level, Math.min(left, reserve / lower.length), spare);
+}
+
+/* One kind by its priorities; returns what was used. */
+function pourDown(
+  flows: readonly Flow[],
+  amount: number,
+  { reserve, spare }: { readonly reserve: number; readonly spare: Map<string, number> },
+): number {
+  const [top = [], ...lower] = levelsOf(flows, spare);
+  const share = lower.length === 0 ? 0 : reserve;
+  let left = amount;
+  keeping(spare, lower.flat(), share, () => {
+    left -= pour(top, amount * (1 - share), spare);
+  });
+  for (const level of lower) {
+    left -= pour(level, Math.min(left, (amount * share) / lower.length), spare);
+  }
   for (const level of [...lower, top]) left -= pour(level, left, spare);
+  return amount - left;
 }
 
 function add(amounts: Map<string, number>, lane: string, amount: number): void {

@@ -17,7 +17,7 @@ export type LaneAct =
       readonly waitMs: number | null;
       readonly limit: number | null;
     }
-  /** Fewer requests open at a time (status 10). */
+  /** Fewer requests open at a time (status 10, HTTP 429, no answer in time). */
   | { readonly kind: 'narrow' }
   /** Every message would fail the same way: stop the account and keep its messages. */
   | { readonly kind: 'suspend'; readonly reason: string }

@@ -195,12 +195,13 @@ export class Claimer {
   #claimOf(desk: Desk, { row, lane, limiterMs }: Taken, work: Work): Claim {
     const number = row.lastAttempt + 1;
     const createdAt = dateOf(row.createdAt, work.now);
+    const { id, rank, expiresAt, sendAt } = row;
     return {
-      id: row.id,
+      id,
       number,
-      clientRef: this.#spool.claims.clientRef(row.id, number),
+      clientRef: this.#spool.claims.clientRef(id, number),
       source: { account: row.account, sender: row.sender, campaign: row.campaign },
-      turn: { id: row.id, priority: row.priority, expiresAt: row.expiresAt },
+      turn: { id, rank, expiresAt, createdAt, sendAt },
       account: desk.name,
       sender: lane.sender,
       recipient: row.recipient,
@@ -216,7 +217,7 @@ export class Claimer {
       onUncertain: row.onUncertain,
       from: row.state,
       createdAt,
-      eligibleAt: Math.max(createdAt, row.sendAt ?? 0),
+      eligibleAt: Math.max(createdAt, sendAt ?? 0),
       claimedAt: work.now,
       deadline: deadlineOf(row, this.#rules.validityMs, createdAt),
       attempts: row.attempts + 1,

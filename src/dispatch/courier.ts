@@ -22,6 +22,8 @@ export interface CourierParts {
 }
 
 export class Courier {
+  /** Requests that came back. */
+  ended = 0;
   readonly #parts: CourierParts;
   /** Requests that are out, by message id. */
   readonly #out = new Map<number, { readonly claim: Claim; readonly sentAtMs: number }>();
@@ -85,6 +87,7 @@ export class Courier {
   }
 
   #observed(desk: Desk, claim: Claim, observation: Observation, sentAtMs: number): void {
+    this.ended += 1;
     this.#parts.outcomes.observed(desk, claim, observation, sentAtMs);
     if (desk.hand.length === 0) return;
     const { sender } = claim;

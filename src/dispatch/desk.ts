@@ -35,6 +35,8 @@ export interface DeskParts {
   readonly health: AccountHealth;
   /** The share of permits for lower priorities than the highest that waits, 0 to 0.5; left out = 0.1. */
   readonly reserve?: number;
+  /** How long rows without a deadline of their own may be sent; left out = a day. */
+  readonly validityMs?: number;
   /** Messages per second that a sender is configured to allow; null = no limit of its own. */
   readonly senderRate: (sender: string) => number | null;
   /** Messages per second that an earlier run had learned of a sender; left out or null = nothing. */
@@ -102,7 +104,7 @@ export class Desk {
     const name = sender ?? this.#parts.defaultSender ?? '';
     const known = this.#lanes.get(name);
     if (known !== undefined) return known;
-    const lane = new Lane(name, null);
+    const lane = new Lane(name, null, this.#parts.validityMs);
     lane.learnedRate = this.#parts.senderLearned?.(name) ?? null;
     const rate = Math.min(this.senderRate(name) ?? Infinity, lane.learnedRate ?? Infinity);
     if (rate < Infinity) this.limitLane(lane, rate);
@@ -151,7 +153,7 @@ export class Desk {
   /** Takes at most `limit` rows whose turn it is and that may go at this instant. */
   take(limit: number, nowMs: number, peek: Peek): Taken[] {
     this.#reopen(nowMs);
-    const reading: Reading = { peek, onLower: (row) => this.#found(row) };
+    const reading: Reading = { peek, onLater: (row) => this.#found(row) };
     const isLarge = Math.min(limit, this.#permits(nowMs)) >= LARGE;
     const look: Look = { nowMs, reading, isLarge, taken: [], allowed: new Map() };
     const mayGo = limit > 0 && nowMs >= this.blockedUntil;

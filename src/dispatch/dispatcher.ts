@@ -48,6 +48,7 @@ export class Dispatcher {
   #seenEnded = 0;
   /** Outcomes wait no longer than this (monotonic ms); null = none do. */
   #gatherUntilMs: number | null = null;
+  #turns = 0;
   #onSettled: (() => void) | null = null;
 
   constructor(parts: DispatcherParts) {
@@ -86,6 +87,19 @@ export class Dispatcher {
   /** Requests that are out. */
   get inFlight(): number {
     return this.#courier.inFlight;
+  }
+
+  /** Requests that came back. */
+  get ended(): number {
+    return this.#courier.ended;
+  }
+
+  /**
+   * How often the loop went round: at least once a second, also while another program holds the lock or the
+   * disk is full.
+   */
+  get turns(): number {
+    return this.#turns;
   }
 
   /** Settles what a crash left open, then begins. Throws SpoolError. */
@@ -176,6 +190,7 @@ export class Dispatcher {
   }
 
   #run(): void {
+    this.#turns += 1;
     this.#seenEnded = 0;
     this.#gatherUntilMs = null;
     try {

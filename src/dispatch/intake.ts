@@ -3,7 +3,7 @@
  * Rows of an account that is not configured stay where they are; one warning names it.
  */
 import { dateOf } from '../core/judge-row.ts';
-import type { SourceKey, Turn } from '../core/turn.ts';
+import { withRetry, type SourceKey, type Turn } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
 import { unknownAccount } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
@@ -69,9 +69,11 @@ export class Intake {
     const misdated: number[] = [];
     for (const row of rows) {
       this.#lastId = row.id;
-      if (dateOf(row.createdAt, work.now) !== row.createdAt) misdated.push(row.id);
+      const createdAt = dateOf(row.createdAt, work.now);
+      const isDated = createdAt === row.createdAt;
+      if (!isDated) misdated.push(row.id);
       const isReady = (row.state === 'queued' || row.state === 'retry') && row.dueAt === null;
-      if (isReady) this.offer(row, row, work);
+      if (isReady) this.offer(row, isDated ? row : { ...row, createdAt }, work);
     }
     if (misdated.length > 0) this.#spool.moves.redate(misdated, work.now);
   }
@@ -91,7 +93,9 @@ export class Intake {
   /** Messages that wait for their lane again are ready. */
   takeBack(ended: readonly Ended<Claim>[], work: Work): void {
     for (const { claim, settlement } of ended) {
-      if (settlement.to === 'queued') this.offer(claim.source, claim.turn, work);
+      if (settlement.to !== 'queued') continue;
+      const rank = withRetry(claim.turn.rank, settlement.attempts > 0);
+      this.offer(claim.source, { ...claim.turn, rank }, work);
     }
   }
 

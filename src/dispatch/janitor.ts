@@ -2,7 +2,7 @@
  * What the passing of time does to messages: rescue at start, rows whose instant has come, waiting rows past
  * their deadline. Works in small batches inside the dispatcher's transactions; never sends anything.
  */
-import type { SourceKey } from '../core/turn.ts';
+import { withRetry, type SourceKey } from '../core/turn.ts';
 import { dateOf, deadlineOf } from '../core/judge-row.ts';
 import { heldDueAt, interrupted, lapse } from '../core/settle.ts';
 import { messageMoved, type Entry } from '../events.ts';
@@ -121,7 +121,7 @@ export class Janitor {
       }
       moves.push(next);
       work.entries.push(this.#moved(row, next.to, next.reason, work.now));
-      if (next.to === 'retry') offer(row);
+      if (next.to === 'retry') offer({ ...row, rank: withRetry(row.rank, true) });
     }
     if (moves.length > 0) this.#spool.moves.write(moves, work.now);
     if (waits.length > 0) this.#spool.moves.setDue(waits);

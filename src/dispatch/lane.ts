@@ -1,7 +1,7 @@
 /**
  * Messages that share one limit: a sender within an account. A lane is made of sources (account, sender and
  * campaign as the rows name them; NULL and the default it stands for are one lane), and they of strands, one a
- * priority. Who goes first among the strands of all lanes is not decided here.
+ * rank. Who goes first among the strands of all lanes is not decided here.
  *
  * Always holds: a strand's head is the row that goes next, as far as is known; a row that comes later and goes
  * earlier is offered. Where the truth has moved on (a row was cancelled), a read finds out.
@@ -16,14 +16,17 @@ import { Turns } from './turns.ts';
 /** Strands of a lane that stand in the line again at once after it could not go; the rest follow. */
 const BACK_AT_ONCE = 64;
 
+/** How long rows without a deadline of their own may be sent: the contract's default. */
+const VALIDITY_MS = 86_400_000;
+
 /** A strand of a lane, as it waits for its turn. */
 export class LaneStrand extends Strand {
   readonly lane: Lane;
   /** The lane keeps it until it can go. */
   isAside = false;
 
-  constructor(lane: Lane, source: SourceKey, priority: number) {
-    super(source, priority);
+  constructor(lane: Lane, source: SourceKey, rank: number) {
+    super(source, rank, lane.validityMs);
     this.lane = lane;
   }
 }
@@ -31,6 +34,8 @@ export class LaneStrand extends Strand {
 export class Lane {
   /** The sender's name; '' = messages without a sender on an account that has none. */
   readonly sender: string;
+  /** How long rows without a deadline of their own may be sent. */
+  readonly validityMs: number;
   /** Null = the sender has no limit of its own, as far as is known. */
   pacer: Pacer | null;
   /** When the latest message that was accepted left (monotonic ms); null = none was yet. */
@@ -43,18 +48,19 @@ export class Lane {
   learnedRate: number | null = null;
   /** Since when (monotonic ms) a permit has been missing; null = none is. */
   deniedAt: number | null = null;
-  /** By source, then by priority. */
+  /** By source, then by rank. */
   readonly #sources = new Map<string, Map<number, LaneStrand>>();
   /** Strands that came up while the lane could not go. */
   readonly #aside = new Turns<LaneStrand, number>(
-    ({ priority }) => priority,
-    (a, b) => b - a,
+    ({ rank }) => rank,
+    (a, b) => a - b,
   );
   readonly #used = new Set<LaneStrand>();
 
-  constructor(sender: string, pacer: Pacer | null) {
+  constructor(sender: string, pacer: Pacer | null, validityMs = VALIDITY_MS) {
     this.sender = sender;
     this.pacer = pacer;
+    this.validityMs = validityMs;
   }
 
   /** Where the lane's rows may be found. */
@@ -71,13 +77,13 @@ export class Lane {
 
   /** A row that is ready; the strand whose head it became, null = it waits behind another. */
   offer(key: SourceKey, turn: Turn): LaneStrand | null {
-    const strand = this.#strandOf(key, turn.priority);
+    const strand = this.#strandOf(key, turn.rank);
     return strand.offer(turn) ? strand : null;
   }
 
   /** A row found on the way to another. What this transaction has taken is still `queued`, and no news. */
   offerFound(row: ReadyRow): LaneStrand | null {
-    const strand = this.#strandOf(row, row.priority);
+    const strand = this.#strandOf(row, row.rank);
     return strand.taken === 0 && strand.offer(row) ? strand : null;
   }
 
@@ -93,7 +99,7 @@ export class Lane {
     strand.isAside = true;
   }
 
-  /** Gives back some of what was set aside, the higher priority first; whether more are left. */
+  /** Gives back some of what was set aside, the earlier rank first; whether more are left. */
   bringBack(put: (strand: LaneStrand) => void): boolean {
     for (let count = 0; count < BACK_AT_ONCE; count += 1) {
       const strand = this.#aside.take();
@@ -108,7 +114,7 @@ export class Lane {
   look(limit: number, peek: Peek): ReadyRow[] {
     return [...this.#strands()]
       .sort((a, b) => compareHeads(a.head, b.head))
-      .flatMap(({ source, priority, taken }) => peek({ ...source, priority }, limit, taken));
+      .flatMap(({ source, rank, taken }) => peek({ ...source, rank }, limit, taken));
   }
 
   /** The transaction is over: what was taken is `sending` now. */
@@ -132,26 +138,26 @@ export class Lane {
     for (const strands of this.#sources.values()) yield* strands.values();
   }
 
-  #strandOf(key: SourceKey, priority: number): LaneStrand {
+  #strandOf(key: SourceKey, rank: number): LaneStrand {
     const name = nameOf(key);
     let strands = this.#sources.get(name);
     if (strands === undefined) {
       strands = new Map();
       this.#sources.set(name, strands);
     }
-    const known = strands.get(priority);
+    const known = strands.get(rank);
     if (known !== undefined) return known;
     const { account, sender, campaign } = key;
-    const strand = new LaneStrand(this, { account, sender, campaign }, priority);
-    strands.set(priority, strand);
+    const strand = new LaneStrand(this, { account, sender, campaign }, rank);
+    strands.set(rank, strand);
     return strand;
   }
 
   #drop(strand: LaneStrand): void {
     const name = nameOf(strand.source);
     const strands = this.#sources.get(name);
-    if (strands?.get(strand.priority) !== strand) return;
-    strands.delete(strand.priority);
+    if (strands?.get(strand.rank) !== strand) return;
+    strands.delete(strand.rank);
     if (strands.size === 0) this.#sources.delete(name);
   }
 }

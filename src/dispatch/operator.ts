@@ -9,6 +9,7 @@ import { deadlineOf } from '../core/judge-row.ts';
 import type { GateChange } from '../core/health.ts';
 import { NEXT, type State } from '../core/message.ts';
 import { heldDueAt } from '../core/settle.ts';
+import { rankOf } from '../core/turn.ts';
 import { gateMoved, messageMoved } from '../events.ts';
 import type { ControlRow } from '../spool/control.ts';
 import type { DueRow } from '../spool/due.ts';
@@ -226,7 +227,7 @@ export class Operator {
     const move = { from: row.state, to: 'queued', reason, at: work.now, attempt } as const;
     work.entries.push(messageMoved(namedOf(row, this.#parts.rules), move));
     const isScheduled = row.sendAt !== null && row.sendAt > work.now;
-    if (!isScheduled) this.#parts.offer({ ...row, expiresAt: expiresAt ?? row.expiresAt }, work);
+    if (!isScheduled) this.#parts.offer(startedOver(row, expiresAt ?? row.expiresAt), work);
     progress.affected += 1;
     return null;
   }
@@ -243,4 +244,8 @@ export class Operator {
     this.#open.delete(progress.row.id);
     this.#done.push(progress.row.id);
   }
+}
+
+function startedOver(row: DueRow, expiresAt: number | null): DueRow {
+  return { ...row, expiresAt, rank: rankOf({ ...row, isRetry: false, expiresAt }) };
 }

@@ -1,7 +1,7 @@
 /**
- * What throttled answers do to an account and its senders: how long to wait, how fast to go on, how many
- * requests to have open, and what is written down of it. Owns what is remembered between answers; the
- * numbers are decided by the learners, the meter and the tide of `throttle/`.
+ * What throttled answers do to an account and its senders: how long to wait, how fast to go on, and what is
+ * written down of it (how many requests to have open is `crowding`'s). Owns what is remembered between
+ * answers; the numbers are decided by the learners, the meter and the tide of `throttle/`.
  *
  * Always holds: a wait is a deadline, after which one message goes first; a sender's trouble is no other's;
  * no rate exceeds what is configured, or named by the gateway.
@@ -12,6 +12,7 @@ import { limitLearned, throttled } from '../events.ts';
 import { Learner } from '../throttle/learner.ts';
 import { ACCOUNT_GUARD, limitOf, paceOf } from '../throttle/pace.ts';
 import { Tide } from '../throttle/tide.ts';
+import { Crowding } from './crowding.ts';
 import type { Desk } from './desk.ts';
 import { Drift } from './drift.ts';
 import { SenderPressure } from './sender-pressure.ts';
@@ -19,12 +20,8 @@ import type { Pending } from './work.ts';
 
 /** After a throttled answer that names no wait and asks for no drain: so that what is out comes back. */
 const WAIT_MIN_MS = 50;
-/** First wait after a status 10. */
-const NARROW_WAIT_MS = 1_000;
 /** Added to what the gateway asks: waiting exactly that long is still throttled. */
 const WAIT_MARGIN_MS = 20;
-/** The concurrency grows back by one at most this often. */
-const WIDEN_EVERY_MS = 5_000;
 /** The account's windows, as the gateway documents them. */
 const WINDOW_MS = 1_000;
 /** Levels that were refused are left alone this long at first, and at most. */
@@ -82,10 +79,10 @@ export class Pressure {
   readonly #learner: Learner;
   readonly #tide = new Tide();
   readonly #senders: SenderPressure;
+  readonly #crowding: Crowding;
   readonly #drift: Drift;
   /** The limit the gateway's text named, and when (monotonic ms). */
   #named: { readonly limit: number; readonly atMs: number } | null = null;
-  #narrowedAtMs = -Infinity;
   /** While the windows are aimed at: how many were answered and refused, of late. */
   #aimed = { answered: 0, refused: 0 };
   #distrustUntil = -Infinity;
@@ -98,6 +95,8 @@ export class Pressure {
     const ceiling = Math.max(limits?.ceiling ?? limits?.configuredRate ?? rate, rate);
     this.#learner = new Learner({ ceiling, rate, guard: ACCOUNT_GUARD, plateauMs: PLATEAU_MS });
     this.#drift = new Drift({ said: ceiling });
+    const concurrency = limits?.concurrency ?? desk.slots.concurrency;
+    this.#crowding = new Crowding({ desk, pending, concurrency });
     this.#senders = new SenderPressure({
       desk,
       pending,
@@ -116,13 +115,12 @@ export class Pressure {
     const waits = answer.acts.filter((act) => act.kind === 'wait');
     const account = waits.find((act) => act.scope === 'account');
     const sender = waits.find((act) => act.scope === 'sender');
-    if (answer.acts.some((act) => act.kind === 'narrow')) this.#narrow(answer);
+    this.#crowding.heard(answer);
     if (account !== undefined) this.#refused(answer, account);
     if (sender !== undefined) this.#senders.refused(answer, sender.waitMs);
     if (!answer.isAnswered) return;
     if (account === undefined) this.#passed(answer);
     if (waits.length === 0) this.#senders.passed(answer);
-    if (answer.acts.length === 0) this.#widen(answer.nowMs);
     this.#adopt(answer);
   }
 
@@ -235,24 +233,6 @@ export class Pressure {
     const configuredRate = this.#parts.limits?.configuredRate ?? null;
     const { rates } = this.#parts.pending;
     rates.push({ account: this.#desk.name, sender: null, configuredRate, learnedRate, now });
-  }
-
-  /* Status 10: half as many requests at a time, once for all answers to requests sent before the cut. */
-  #narrow(answer: Answer): void {
-    const { sentAtMs, nowMs } = answer;
-    const desk = this.#desk;
-    this.#wait(NARROW_WAIT_MS, answer);
-    if (sentAtMs < this.#narrowedAtMs) return;
-    this.#narrowedAtMs = nowMs;
-    desk.slots.concurrency = Math.max(1, Math.floor(desk.slots.concurrency / 2));
-  }
-
-  #widen(nowMs: number): void {
-    const { slots } = this.#desk;
-    const most = this.#parts.limits?.concurrency ?? slots.concurrency;
-    if (slots.concurrency >= most || nowMs - this.#narrowedAtMs < WIDEN_EVERY_MS) return;
-    this.#narrowedAtMs = nowMs;
-    slots.concurrency += 1;
   }
 }
 

@@ -1,12 +1,21 @@
 /**
- * The rows of one source that have one priority. They are read from the index a few at a time, and kept no
- * longer than the transaction they were read in: afterwards only the turn of the next one is known.
+ * The rows of one source that have one rank. They are read from the index a few at a time, and kept no longer
+ * than the transaction they were read in: afterwards only the turn of the next one is known.
  *
  * Always holds: `head` is the row that goes next, as far as is known, and `place` its turn among strands (in a
  * run, that of the run's first row). Rows taken in a transaction are skipped
  * by what is read later in it, since they are still `queued` there.
  */
-import { compareTurns, type SourceKey, type StrandKey, type Turn } from '../core/turn.ts';
+import {
+  compareTurns,
+  isUndatedRank,
+  LAST_RANK,
+  placeOf,
+  type Place,
+  type SourceKey,
+  type StrandKey,
+  type Turn,
+} from '../core/turn.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 
 /** Rows read at once. */
@@ -14,33 +23,36 @@ const READ_MAX = 64;
 /** Rows without a deadline that may be taken before another lane's, where many go at once. */
 export const RUN_MAX = 8;
 
-/** Reads ready rows of a source in their turn, those of a priority and of lower ones. */
+/** Reads ready rows of a source in their turn, those of a rank and of later ones. */
 export type Peek = (from: StrandKey, limit: number, skip: number) => ReadyRow[];
 
-/** Where rows are read from, and who hears of rows of a lower priority that were found on the way. */
+/** Where rows are read from, and who hears of rows of a later rank that were found on the way. */
 export interface Reading {
   readonly peek: Peek;
-  readonly onLower: (row: ReadyRow) => void;
+  readonly onLater: (row: ReadyRow) => void;
 }
 
 export class Strand {
   readonly source: SourceKey;
-  readonly priority: number;
+  readonly rank: number;
+  readonly #validityMs: number;
   /** Rows taken in this transaction. */
   taken = 0;
   #head: Turn | null = null;
-  #place: Turn | null = null;
+  #place: Place | null = null;
   #ran = 0;
   #rows: readonly ReadyRow[] = [];
   #at = 0;
   /** How many the latest read asked for; 0 = none was yet in this transaction. */
   #asked = 0;
-  /** Whether rows of a lower priority, if there are any, have been found. */
-  #isLowerKnown = false;
+  /** Whether rows of a later rank, if there are any, have been found. */
+  #isLaterKnown = false;
 
-  constructor(source: SourceKey, priority: number) {
+  /** `validityMs`: how long rows without a deadline of their own may be sent. */
+  constructor(source: SourceKey, rank: number, validityMs: number) {
     this.source = source;
-    this.priority = priority;
+    this.rank = rank;
+    this.#validityMs = validityMs;
   }
 
   get campaign(): string | null {
@@ -53,7 +65,7 @@ export class Strand {
   }
 
   /** Whose turn it is by; the very same as long as the strand's place among others is. */
-  get place(): Turn | null {
+  get place(): Place | null {
     return this.#place;
   }
 
@@ -88,8 +100,8 @@ export class Strand {
     this.taken += 1;
     this.#at += 1;
     this.#advance(reading);
-    const isUndated = place?.expiresAt === null && this.#head?.expiresAt === null;
-    this.#ran = mayRun && isUndated ? (this.#ran + 1) % RUN_MAX : 0;
+    const isRun = mayRun && this.#head !== null && isUndatedRank(this.rank);
+    this.#ran = isRun ? (this.#ran + 1) % RUN_MAX : 0;
     if (this.#ran > 0) this.#place = place;
   }
 
@@ -101,7 +113,7 @@ export class Strand {
 
   #move(head: Turn | null): void {
     this.#head = head;
-    this.#place = head;
+    this.#place = head === null ? null : placeOf(head, this.#validityMs);
   }
 
   #forgetRows(): void {
@@ -117,33 +129,33 @@ export class Strand {
   }
 
   #read(count: number, reading: Reading): void {
-    const found = reading.peek(this.#from(this.priority), count, this.taken);
-    const end = found.findIndex((row) => row.priority !== this.priority);
+    const found = reading.peek(this.#from(this.rank), count, this.taken);
+    const end = found.findIndex((row) => row.rank !== this.rank);
     this.#rows = end === -1 ? found : found.slice(0, end);
     this.#at = 0;
     this.#asked = count;
     const head = turnOf(this.#rows[0]);
     const isKnown = head !== null && this.#head !== null && compareTurns(head, this.#head) === 0;
     if (!isKnown) this.#move(head);
-    const lower = end === -1 ? this.#lookLower(found.length === count, reading) : found[end];
-    if (lower !== undefined) reading.onLower(lower);
-    this.#isLowerKnown = true;
+    const later = end === -1 ? this.#lookLater(found.length === count, reading) : found[end];
+    if (later !== undefined) reading.onLater(later);
+    this.#isLaterKnown = true;
   }
 
   /* Once is enough: whatever comes later is offered. */
-  #lookLower(isMore: boolean, { peek }: Reading): ReadyRow | undefined {
-    if (this.#isLowerKnown || !isMore || !(this.priority > 0)) return undefined;
-    return peek(this.#from(this.priority - 1), 1, 0)[0];
+  #lookLater(isMore: boolean, { peek }: Reading): ReadyRow | undefined {
+    if (this.#isLaterKnown || !isMore || !(this.rank < LAST_RANK)) return undefined;
+    return peek(this.#from(this.rank + 1), 1, 0)[0];
   }
 
-  #from(priority: number): StrandKey {
-    return { ...this.source, priority };
+  #from(rank: number): StrandKey {
+    return { ...this.source, rank };
   }
 }
 
 /* A row holds its text. */
 function turnOf(row: ReadyRow | undefined): Turn | null {
-  return row === undefined
-    ? null
-    : { id: row.id, priority: row.priority, expiresAt: row.expiresAt };
+  if (row === undefined) return null;
+  const { id, rank, expiresAt, createdAt, sendAt } = row;
+  return { id, rank, expiresAt, createdAt, sendAt };
 }

@@ -47,7 +47,7 @@ const BY_SYSTEM_CODE: Readonly<Record<string, readonly [ListenerErrorCode, strin
 /** Resolves with the address in use, as "127.0.0.1:8026". Rejects with a ListenerError. */
 export async function bind(server: Server, place: Place): Promise<string> {
   try {
-    await listening(server, optionsOf(place));
+    await listening(server, place);
   } catch (error) {
     throw explained(place, error);
   }
@@ -57,20 +57,22 @@ export async function bind(server: Server, place: Place): Promise<string> {
   return family === 'IPv6' ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function optionsOf({ listen, fd }: Place): ListenOptions & { readonly fd?: number } {
-  if (fd !== null) return { fd, backlog: BACKLOG };
+function optionsOf(listen: string): ListenOptions {
   const colon = listen.lastIndexOf(':');
   const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
   return { host, port: Number(listen.slice(colon + 1)), backlog: BACKLOG };
 }
 
-function listening(server: Server, options: ListenOptions): Promise<void> {
+function listening(server: Server, { listen, fd }: Place): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options, () => {
+    const listens = (): void => {
       server.off('error', reject);
       resolve();
-    });
+    };
+    server.once('error', reject);
+    /* Of a descriptor, Node takes the backlog from the arguments alone, and 511 where there is none. */
+    if (fd === null) server.listen(optionsOf(listen), listens);
+    else server.listen({ fd }, BACKLOG, listens);
   });
 }
 

@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { UncertainPolicy } from '../core/message.ts';
 import type { SourceKey } from '../core/turn.ts';
-import { READY, TURN } from './schema.ts';
+import { RANK, READY, TURN } from './schema.ts';
 import { Bulk, type Value } from './bulk.ts';
 
 /** A row that is ready, as far as sending it needs. Names as in the table, in camel case. */
@@ -20,6 +20,7 @@ export interface ReadyRow extends SourceKey {
   readonly udh: string | null;
   readonly messageClass: number | null;
   readonly priority: number;
+  readonly rank: number;
   readonly sendAt: number | null;
   readonly expiresAt: number | null;
   readonly onUncertain: UncertainPolicy | null;
@@ -37,7 +38,7 @@ export interface ReadyRow extends SourceKey {
 }
 
 const COLUMNS = `id, recipient, text, sender, account, campaign, type, body, udh, message_class AS messageClass,
-  priority, send_at AS sendAt, expires_at AS expiresAt, on_uncertain AS onUncertain, reference,
+  priority, ${RANK} AS rank, send_at AS sendAt, expires_at AS expiresAt, on_uncertain AS onUncertain, reference,
   entity_id AS entityId, content_id AS contentId, account_ref AS accountRef,
   created_at AS createdAt, state, attempts, throttles, price, last_attempt AS lastAttempt, follows`;
 
@@ -50,9 +51,9 @@ export interface NewAttempt {
   readonly follows: number | null;
 }
 
-/** Where to read: a source, from a priority down. */
+/** Where to read: a source, from a rank on. */
 export interface PeekKey extends SourceKey {
-  readonly priority?: number;
+  readonly rank?: number;
 }
 
 export class Claims {
@@ -67,7 +68,7 @@ export class Claims {
   constructor(db: Database) {
     this.#select = db.prepare(
       `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS ? AND sender IS ?
-        AND campaign IS ? AND priority <= ? ORDER BY ${TURN} LIMIT ? OFFSET ?`,
+        AND campaign IS ? AND ${RANK} >= ? ORDER BY ${TURN} LIMIT ? OFFSET ?`,
     );
     this.#mark = new Bulk(
       db,
@@ -90,12 +91,12 @@ export class Claims {
   }
 
   /**
-   * The next `limit` ready rows of a source in their turn, after the first `skip`; with a priority, only rows
-   * of that priority and of lower ones.
+   * The next `limit` ready rows of a source in their turn, after the first `skip`; with a rank, only rows of
+   * that rank and of later ones.
    */
   peek(source: PeekKey, limit: number, skip: number): ReadyRow[] {
-    const { account, sender, campaign, priority = Infinity } = source;
-    return this.#select.all(account, sender, campaign, priority, limit, skip);
+    const { account, sender, campaign, rank = -Infinity } = source;
+    return this.#select.all(account, sender, campaign, rank, limit, skip);
   }
 
   /** Marks rows as `sending`, each with its attempt. All rows were peeked in this transaction. */

@@ -2,15 +2,16 @@
  * Reads what the passing of time brings: rows whose instant has come, rows past their deadline, and attempts
  * that a crash left open. Every read is bounded; what to do with a row is decided elsewhere.
  */
-import type { SourceKey } from '../core/turn.ts';
+import { isUndatedRank, type SourceKey } from '../core/turn.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { State, UncertainPolicy } from '../core/message.ts';
-import { READY } from './schema.ts';
+import { RANK, READY } from './schema.ts';
 
 export interface DueRow extends SourceKey {
   readonly id: number;
   readonly state: State;
   readonly priority: number;
+  readonly rank: number;
   readonly recipient: string;
   readonly reference: string | null;
   readonly sendAt: number | null;
@@ -28,7 +29,7 @@ export interface DueRow extends SourceKey {
 }
 
 /* A client that switched the constraints off may have put a blob where a text belongs. */
-const COLUMNS = `id, state, account, sender, campaign, priority,
+const COLUMNS = `id, state, account, sender, campaign, priority, ${RANK} AS rank,
   CAST(recipient AS TEXT) AS recipient, CAST(reference AS TEXT) AS reference,
   send_at AS sendAt, expires_at AS expiresAt, created_at AS createdAt, updated_at AS updatedAt,
   attempts, throttles, last_attempt AS lastAttempt, price, on_uncertain AS onUncertain,
@@ -41,7 +42,7 @@ export class Due {
   readonly #nextDue: Statement<[], number>;
   readonly #expiring: Statement<[number, number], DueRow>;
   readonly #nextExpiry: Statement<[], number>;
-  readonly #priorityBelow: Statement<SourceAt, number>;
+  readonly #nextRank: Statement<SourceAt, number>;
   readonly #oldest: Statement<[...SourceAt, number], DueRow>;
   readonly #sending: Statement<[number], DueRow>;
   readonly #message: Statement<[number], DueRow>;
@@ -69,14 +70,13 @@ export class Due {
           WHERE state IN ('queued','retry') AND expires_at IS NOT NULL AND expires_at < 1e10`,
       )
       .pluck();
-    this.#priorityBelow = db
+    this.#nextRank = db
       .prepare<SourceAt, number>(
-        `SELECT priority FROM messages WHERE ${source} AND priority < ? ORDER BY priority DESC LIMIT 1`,
+        `SELECT ${RANK} FROM messages WHERE ${source} AND ${RANK} > ? ORDER BY ${RANK} LIMIT 1`,
       )
       .pluck();
     this.#oldest = db.prepare(
-      `${from} WHERE ${source} AND priority = ? AND (expires_at IS NULL) = 1
-        ORDER BY expires_at, id LIMIT ?`,
+      `${from} WHERE ${source} AND ${RANK} = ? ORDER BY expires_at, id LIMIT ?`,
     );
     this.#sending = db.prepare(`${from} WHERE state = 'sending' ORDER BY id LIMIT ?`);
     this.#message = db.prepare(`${from} WHERE id = ?`);
@@ -116,14 +116,14 @@ export class Due {
     return this.#expiring.all(now, limit);
   }
 
-  /** The oldest rows of each priority of a source that have no deadline of their own. */
+  /** The oldest rows of each rank of a source that have no deadline of their own. */
   *oldest(source: SourceKey, limit: number): Generator<DueRow> {
-    let priority: number | undefined = 10;
+    let rank: number | undefined = -Infinity;
     const { account, sender, campaign } = source;
     for (;;) {
-      priority = this.#priorityBelow.get(account, sender, campaign, priority);
-      if (priority === undefined) return;
-      yield* this.#oldest.all(account, sender, campaign, priority, limit);
+      rank = this.#nextRank.get(account, sender, campaign, rank);
+      if (rank === undefined) return;
+      if (isUndatedRank(rank)) yield* this.#oldest.all(account, sender, campaign, rank, limit);
     }
   }
 

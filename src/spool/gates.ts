@@ -31,6 +31,14 @@ export interface BlockRow {
   readonly now: number;
 }
 
+/** How many requests an account may have open. */
+export interface WidthRow {
+  readonly account: string;
+  readonly configured: number;
+  /** What is available of it; null = all. */
+  readonly learned: number | null;
+}
+
 type GateValues = [string, string, string, string | null, number, number | null];
 
 export class Gates {
@@ -38,6 +46,7 @@ export class Gates {
   readonly #sender: Statement<GateValues>;
   readonly #accountRate: Statement;
   readonly #senderRate: Statement;
+  readonly #width: Statement<[number, number | null, string]>;
   readonly #rows: Statement<[], GateRow>;
   readonly #learned: Statement<[string], number | null>;
   readonly #learnedOfSender: Statement<[string, string], number | null>;
@@ -65,6 +74,9 @@ export class Gates {
     this.#senderRate = db.prepare(
       `INSERT INTO senders (account, sender, since, configured_rate, learned_rate)
         VALUES (?, ?, ?, ?, ?) ON CONFLICT(account, sender) DO UPDATE SET ${rate}`,
+    );
+    this.#width = db.prepare(
+      'UPDATE accounts SET configured_concurrency = ?, learned_concurrency = ? WHERE name = ?',
     );
     this.#rows = db.prepare(
       `SELECT name AS account, NULL AS sender, state, reason, since, next_probe_at AS nextProbeAt
@@ -116,6 +128,11 @@ export class Gates {
   /** Waits that are not over. `now` in Unix seconds. */
   blocks(now: number): readonly Omit<BlockRow, 'now'>[] {
     return this.#blocks.all(now, now);
+  }
+
+  /** Of an account that has a row. */
+  writeWidth({ account, configured, learned }: WidthRow): void {
+    this.#width.run(configured, learned, account);
   }
 
   /** The limit the gateway named last; null = it never did. */

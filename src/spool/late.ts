@@ -4,14 +4,14 @@
  *
  * A message is late when what goes before it (under its account's rate, or its sender's) takes until after its
  * deadline: messages of a higher priority, and those of its own with an earlier deadline (or as early, and
- * older) that make theirs. Messages with a deadline of their own alone are counted, and only what is ready.
- * Campaigns are taken for one, and the reserve of lower priorities is left out; both even out.
+ * older) that make theirs. Messages with a deadline of their own alone are counted, and only what is ready and
+ * no retry. Campaigns are taken for one, and the reserve of lower priorities is left out; both even out.
  *
  * Always holds: what is not known (a limit nobody set or learned, the sender that NULL stands for) delays
  * nobody, and what is beyond the rows looked at is left out, so that there are at least so many.
  */
 import type { Database } from 'better-sqlite3';
-import { READY } from './schema.ts';
+import { AGAIN, READY } from './schema.ts';
 
 /** Rows looked at, those with the earliest deadlines first; and as many that have none. */
 const LOOK_MAX = 100_000;
@@ -29,7 +29,7 @@ type DatedRow = readonly [
 class Line {
   readonly #rate: number;
   readonly #dated = new Array<number>(PRIORITIES).fill(0);
-  /** They go after those with a deadline, of the same priority. */
+  /** They are taken to go after those with a deadline, of the same priority. */
   readonly #undated = new Array<number>(PRIORITIES).fill(0);
 
   /** `rate` in messages per second. */
@@ -89,7 +89,7 @@ export function countLate(db: Database, now: number): number {
   const undated = db
     .prepare(
       `SELECT account, sender, priority, count(*) FROM (SELECT account, sender, priority FROM messages
-         WHERE ${READY} AND expires_at IS NULL LIMIT ${LOOK_MAX}) GROUP BY 1, 2, 3`,
+         WHERE ${READY} AND NOT ${AGAIN} AND expires_at IS NULL LIMIT ${LOOK_MAX}) GROUP BY 1, 2, 3`,
     )
     .raw()
     .all() as DatedRow[];
@@ -110,7 +110,7 @@ function datedRows(db: Database): readonly DatedRow[] {
   const rows = db
     .prepare(
       `SELECT account, sender, priority, expires_at FROM messages WHERE ${READY}
-         AND expires_at IS NOT NULL ORDER BY expires_at, id LIMIT ${LOOK_MAX}`,
+         AND NOT ${AGAIN} AND expires_at IS NOT NULL ORDER BY expires_at, id LIMIT ${LOOK_MAX}`,
     )
     .raw()
     .all() as DatedRow[];

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
+import { RETRIES_APART } from './retries-apart.ts';
 import { SCHEMA_1 } from './schema.ts';
 
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
@@ -23,6 +24,9 @@ const MIGRATIONS: readonly ((db: Database) => void)[] = [
     db.prepare(`INSERT INTO spool (name, value) VALUES ('tag-key', ?)`).run(
       randomBytes(32).toString('hex'),
     );
+  },
+  (db) => {
+    db.exec(RETRIES_APART);
   },
   (db) => db.exec(BLOCKS),
 ];

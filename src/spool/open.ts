@@ -4,13 +4,14 @@
  *
  * Always holds: once SQLite has the file open, nothing in the process opens and closes it, its -wal or its
  * -shm other than through SQLite, because closing such a descriptor drops SQLite's locks. What must be known
- * beforehand is asked with stat, which opens nothing.
+ * beforehand is asked with stat, which opens nothing; what must be changed, `sharing` changes.
  */
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
 import { inspect, migrate, SCHEMA_VERSION } from './migrations.ts';
+import { shareDatabase } from './sharing.ts';
 
 export type { Database } from 'better-sqlite3';
 
@@ -29,6 +30,7 @@ export function openSpool(path: string, options: OpenOptions = {}): Database {
   if (options.readonly !== true) refuseWhatCannotBeWritten(path);
   let db: Database | null = null;
   try {
+    if (options.readonly !== true) shareDatabase(path, { make: options.create ?? false });
     db = new Sqlite(path, {
       timeout: options.busyTimeoutMs ?? 0,
       readonly: options.readonly ?? false,
@@ -109,8 +111,15 @@ function notWritable(path: string, options: ErrorOptions): SpoolError {
   );
 }
 
+/* The system's own word, where the file is made. */
+function isForbidden(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  return code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+}
+
 /** SQLite's errors in an operator's words; anything else comes back as it is. */
 export function explain(error: unknown, path: string): unknown {
+  if (isForbidden(error)) return notWritable(path, { cause: error });
   if (!(error instanceof Sqlite.SqliteError)) return error;
   const { code } = error;
   const cause = { cause: error };

@@ -5,14 +5,16 @@
 import type { Database } from 'better-sqlite3';
 import { readFlows, USED_OVER_S, type Flow } from './flows.ts';
 import type { Defaults } from './queries.ts';
-import { READY } from './schema.ts';
+import { AGAIN, READY } from './schema.ts';
 
-/** Rows of one (sender, campaign, priority) that are ready. */
+/** Rows of one (sender, campaign, priority) and kind that are ready. */
 export interface ReadyCount {
   /** As the lane is called; '' = none, and the account has none. */
   readonly sender: string;
   readonly campaign: string | null;
   readonly priority: number;
+  /** 1 = they were tried before, and that counted. */
+  readonly isRetry: 0 | 1;
   readonly count: number;
   /** The oldest of them. */
   readonly firstId: number;
@@ -38,7 +40,7 @@ export interface Standing {
   readonly ready: readonly ReadyCount[];
   readonly since: ReadonlyMap<string, number>;
   readonly flows: ReadonlyMap<string, Flow>;
-  /** By lane: rows of its own campaign and priority that go before it. */
+  /** By lane: rows of its own campaign, priority and kind that go before it. */
   readonly ahead: ReadonlyMap<string, number>;
 }
 
@@ -48,7 +50,11 @@ export interface Asked {
   readonly sender: string;
   readonly campaign: string | null;
   readonly priority: number;
-  readonly expires_at: number | null;
+  readonly isRetry: 0 | 1;
+  /** By which it has its turn (Unix seconds). */
+  readonly deadline: number;
+  /** How long rows without a deadline of their own may be sent. */
+  readonly validityMs: number;
 }
 
 /** Accounts and senders as `GateRow`. */
@@ -86,13 +92,14 @@ export function gatesOfSenders(db: Database, account: string): ReadonlyMap<strin
   return new Map(rows.map((row) => [row.sender, row]));
 }
 
-/** Ready rows of an account by lane, campaign and priority. */
+/** Ready rows of an account by lane, campaign, priority and kind. */
 export function readyOf(db: Database, account: string, defaults: Defaults): readonly ReadyCount[] {
   const sender = defaults.senders.get(account) ?? '';
   return db
     .prepare<[string, string, number], ReadyCount>(
-      `SELECT coalesce(sender, ?) AS sender, campaign, priority, count(*) AS count, min(id) AS firstId FROM messages
-        WHERE ${READY} AND ${IS_OF} GROUP BY 1, 2, 3`,
+      `SELECT coalesce(sender, ?) AS sender, campaign, priority, ${AGAIN} AS isRetry,
+        count(*) AS count, min(id) AS firstId FROM messages
+        WHERE ${READY} AND ${IS_OF} GROUP BY 1, 2, 3, 4`,
     )
     .all(sender, account, defaults.account === account ? 1 : 0);
 }
@@ -119,21 +126,20 @@ export function waitingSince(
 
 const IS_OF = '(account = ? OR (? AND account IS NULL))';
 
-/* In their turn: within a campaign rows go by deadline and age, whatever their lane. */
+/* Within a campaign rows go by deadline and age, whatever their lane; without a deadline of its own, a row
+ * has that of its validity. */
 function aheadOf(db: Database, asked: Asked, defaults: Defaults): ReadonlyMap<string, number> {
-  const { account, id, campaign, priority, expires_at: expiresAt } = asked;
+  const { account, id, campaign, priority, isRetry, deadline, validityMs } = asked;
   const counts = db
     .prepare(
       `SELECT coalesce(sender, ?), count(*) FROM messages WHERE ${READY} AND ${IS_OF}
-        AND campaign IS ? AND priority = ?
-        AND (coalesce(expires_at, ${NEVER}), id) < (coalesce(?, ${NEVER}), ?) GROUP BY 1`,
+        AND campaign IS ? AND priority = ? AND ${AGAIN} = ?
+        AND (coalesce(expires_at, max(created_at, coalesce(send_at, 0)) + ?), id) < (?, ?) GROUP BY 1`,
     )
     .raw()
     .all(
       ...[defaults.senders.get(account) ?? '', account, defaults.account === account ? 1 : 0],
-      ...[campaign, priority, expiresAt, id],
+      ...[campaign, priority, isRetry, validityMs / 1000, deadline, id],
     ) as [string, number][];
   return new Map(counts);
 }
-
-const NEVER = '1e11';

@@ -5,6 +5,7 @@
 import Sqlite, { type Database } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
 import { explain, isBusy, refuseMissingFolder } from './open.ts';
+import { shareDatabase } from './sharing.ts';
 
 export class Ownership {
   readonly #db: Database;
@@ -19,6 +20,7 @@ export class Ownership {
     const lockPath = `${path}.lock`;
     let db: Database | null = null;
     try {
+      shareDatabase(lockPath, { make: true });
       db = new Sqlite(lockPath, { timeout: 0 });
       db.exec('BEGIN IMMEDIATE');
       return new Ownership(db);

@@ -44,15 +44,23 @@ const MESSAGE_COLUMNS =
   'send_at, expires_at, on_uncertain, reference, campaign, idempotency_key, entity_id, content_id, ' +
   'account_ref, created_at, attempts, throttles, next_attempt_at, updated_at, parts, price';
 
-/** Which messages; null = any. */
+/** Which messages; null = any. Times are Unix seconds, of when a message was dropped. */
 export interface MessageFilter {
-  readonly state: State | null;
+  /** One of these. */
+  readonly states: readonly State[] | null;
+  readonly reason: string | null;
   readonly campaign: string | null;
   /** With or without the leading +. */
   readonly recipient: string | null;
   readonly reference: string | null;
   readonly account: string | null;
   readonly sender: string | null;
+  /** The gateway's id of any of its parts, from an answer or a receipt. */
+  readonly gatewayId: string | null;
+  /** At this time or later. */
+  readonly since: number | null;
+  /** Before this time. */
+  readonly until: number | null;
 }
 
 /** What a NULL account or sender stands for: they are one with the default (contract §1). */
@@ -64,60 +72,99 @@ export interface Defaults {
 
 const PAGE = 500;
 
-/** Matching messages, newest first, at most `limit`. */
+export interface MessageQuery {
+  readonly filter: MessageFilter;
+  readonly defaults: Defaults;
+}
+
+export interface MessageOrder {
+  readonly limit: number;
+  readonly oldestFirst: boolean;
+}
+
+/** Matching messages in order of id, at most `limit`. */
 export function* messagesMatching(
   db: Database,
-  filter: MessageFilter,
-  defaults: Defaults,
-  limit: number,
+  query: MessageQuery,
+  { limit, oldestFirst }: MessageOrder,
 ): Generator<MessageRow, void, undefined> {
-  const { where, values } = conditions(filter, defaults);
+  const { where, values } = conditions(query);
+  const [beyond, order] = oldestFirst ? ['>', 'ASC'] : ['<', 'DESC'];
   const page = db.prepare(
-    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id < ? ${where} ORDER BY id DESC LIMIT ?`,
+    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id ${beyond} ? ${where} ORDER BY id ${order} LIMIT ?`,
   );
-  let before = Number.MAX_SAFE_INTEGER;
+  let last = oldestFirst ? 0 : Number.MAX_SAFE_INTEGER;
   for (let left = limit; left > 0;) {
-    const rows = page.all(before, ...values, Math.min(PAGE, left)) as MessageRow[];
+    const rows = page.all(last, ...values, Math.min(PAGE, left)) as MessageRow[];
     yield* rows;
     left -= rows.length;
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    before = last.id;
+    const end = rows.at(-1);
+    if (end === undefined) return;
+    last = end.id;
   }
 }
 
-function conditions(
-  filter: MessageFilter,
-  defaults: Defaults,
-): { readonly where: string; readonly values: readonly string[] } {
+/** How many messages match. */
+export function countMatching(db: Database, query: MessageQuery): number {
+  const { where, values } = conditions(query);
+  const sql = `SELECT count(*) FROM messages WHERE id > 0 ${where}`;
+  return db
+    .prepare(sql)
+    .pluck()
+    .get(...values) as number;
+}
+
+interface Conditions {
+  readonly where: string;
+  readonly values: readonly (string | number)[];
+}
+
+function conditions({ filter, defaults }: MessageQuery): Conditions {
   const terms: string[] = [];
-  const values: string[] = [];
-  const add = (term: string, ...bound: readonly string[]): void => {
+  const values: (string | number)[] = [];
+  const add = (term: string, ...bound: readonly (string | number)[]): void => {
     terms.push(`AND ${term}`);
     values.push(...bound);
   };
-  for (const column of ['state', 'campaign', 'reference'] as const) {
+  if (filter.states !== null) {
+    add('state IN (SELECT value FROM json_each(?))', JSON.stringify(filter.states));
+  }
+  for (const column of ['reason', 'campaign', 'reference'] as const) {
     const value = filter[column];
     if (value !== null) add(`${column} = ?`, value);
   }
+  if (filter.since !== null) add('created_at >= ?', filter.since);
+  if (filter.until !== null) add('created_at < ?', filter.until);
+  if (filter.gatewayId !== null)
+    add(`id IN (${OF_GATEWAY_ID})`, filter.gatewayId, filter.gatewayId);
   if (filter.recipient !== null) {
     const plain = filter.recipient.replace(/^\+/, '');
     add('recipient IN (?, ?)', plain, `+${plain}`);
   }
-  if (filter.account !== null) {
-    const orDefault = filter.account === defaults.account ? ' OR account IS NULL' : '';
-    add(`(account = ?${orDefault})`, filter.account);
-  }
-  if (filter.sender !== null) {
-    const accounts = [...defaults.senders].filter(([, sender]) => sender === filter.sender);
-    add(
-      `(sender = ? OR (sender IS NULL AND coalesce(account, ?) IN (SELECT value FROM json_each(?))))`,
-      filter.sender,
-      defaults.account ?? '',
-      JSON.stringify(accounts.map(([account]) => account)),
-    );
-  }
+  addLane({ filter, defaults }, add);
   return { where: terms.join(' '), values };
+}
+
+const OF_GATEWAY_ID = `SELECT message_id FROM parts WHERE gateway_id = ?
+  UNION SELECT message_id FROM receipts WHERE gateway_id = ? AND message_id IS NOT NULL`;
+
+/* What is NULL stands for a default. */
+function addLane(
+  { filter: { account, sender }, defaults }: MessageQuery,
+  add: (term: string, ...bound: readonly string[]) => void,
+): void {
+  if (account !== null) {
+    const orDefault = account === defaults.account ? ' OR account IS NULL' : '';
+    add(`(account = ?${orDefault})`, account);
+  }
+  if (sender === null) return;
+  const accounts = [...defaults.senders].filter(([, own]) => own === sender);
+  add(
+    `(sender = ? OR (sender IS NULL AND coalesce(account, ?) IN (SELECT value FROM json_each(?))))`,
+    sender,
+    defaults.account ?? '',
+    JSON.stringify(accounts.map(([name]) => name)),
+  );
 }
 
 /** The message, or null when there is none of that id. */

@@ -13,8 +13,15 @@ import { NOW, TRIGGERS } from './triggers.ts';
 /** Rows that may go now. A query must repeat it word for word, or the partial index is not used. */
 export const READY = `state IN ('queued','retry') AND due_at IS NULL`;
 
-/** Within a source: larger priority, then earlier deadline (rows without one after those with), then age. */
-export const TURN = `priority DESC, (expires_at IS NULL), expires_at, id`;
+/** Tried before, and that counted: `isRetry` of `core/turn`. */
+export const AGAIN = `(attempts > 0 OR state = 'retry')`;
+
+/** Priority, then first attempts before retries, then rows with a deadline before those without: `core/turn`
+ *  has the same as numbers. A query must repeat it word for word, or the index is not used. */
+export const RANK = `((9 - priority) * 4 + ${AGAIN} * 2 + (expires_at IS NULL))`;
+
+/** Within a source: by rank, then earlier deadline, then age. */
+export const TURN = `${RANK}, expires_at, id`;
 
 const digits = (value: string): string => `${value} NOT GLOB '*[^0-9]*'`;
 /* length and GLOB stop at a NUL, and take a BLOB for what it is not. */
@@ -135,7 +142,8 @@ CREATE TABLE messages (
 
 -- One source is (account, sender, campaign); lanes are made of sources, so that who goes first between
 -- campaigns is decided in memory. Empty of what waits for an instant: a scheduled backlog costs nothing.
-CREATE INDEX messages_ready ON messages(account, sender, campaign, ${TURN}) WHERE ${READY};
+CREATE INDEX messages_ready ON messages(account, sender, campaign,
+  priority DESC, (expires_at IS NULL), expires_at, id) WHERE ${READY};
 CREATE INDEX messages_due ON messages(due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX messages_expiring ON messages(expires_at)
   WHERE state IN ('queued','retry') AND expires_at IS NOT NULL;

@@ -4,20 +4,19 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { SourceKey, Turn } from '../core/turn.ts';
-import { READY, TURN } from './schema.ts';
+import { RANK, READY, TURN } from './schema.ts';
 
 export interface SourceHead extends SourceKey {
   readonly head: Turn;
 }
 
-interface NewRow extends SourceKey {
-  readonly id: number;
-  readonly priority: number;
-  readonly expiresAt: number | null;
+interface NewRow extends SourceKey, Turn {
   readonly dueAt: number | null;
-  readonly createdAt: number;
   readonly state: string;
 }
+
+const TURN_COLUMNS = `id, ${RANK} AS rank, expires_at AS expiresAt, created_at AS createdAt,
+  send_at AS sendAt`;
 
 type Level = 'account' | 'sender' | 'campaign';
 
@@ -61,23 +60,33 @@ export class Sources {
   readonly #head: Statement<[string | null, string | null, string | null], Turn>;
   readonly #newRows: Statement<[number, number], NewRow>;
   readonly #lastId: Statement<[], number>;
+  readonly #ready: Statement<[number], number>;
 
   constructor(db: Database) {
     this.#accounts = new Names(db, 'account', []);
     this.#senders = new Names(db, 'sender', ['account']);
     this.#campaigns = new Names(db, 'campaign', ['account', 'sender']);
     this.#head = db.prepare(
-      `SELECT id, priority, expires_at AS expiresAt FROM messages WHERE ${READY} AND account IS ?
+      `SELECT ${TURN_COLUMNS} FROM messages WHERE ${READY} AND account IS ?
         AND sender IS ? AND campaign IS ? ORDER BY ${TURN} LIMIT 1`,
     );
     this.#newRows = db.prepare(
-      `SELECT id, account, sender, campaign, priority, expires_at AS expiresAt, due_at AS dueAt, created_at AS createdAt,
-        state
-        FROM messages WHERE id > ? ORDER BY id LIMIT ?`,
+      `SELECT ${TURN_COLUMNS}, account, sender, campaign, due_at AS dueAt, state FROM messages
+        WHERE id > ? ORDER BY id LIMIT ?`,
     );
     this.#lastId = db
       .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`)
       .pluck();
+    this.#ready = db
+      .prepare<[number], number>(
+        `SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${READY} LIMIT ?)`,
+      )
+      .pluck();
+  }
+
+  /** Rows that may go now, counted no further than `limit`. */
+  countReady(limit: number): number {
+    return this.#ready.get(limit) ?? 0;
   }
 
   /** Every source with a ready row, at most `limit`, each with its head. */

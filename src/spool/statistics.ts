@@ -25,6 +25,9 @@ export interface LaneRow {
   readonly next_probe_at: number | null;
   readonly configured_rate: number | null;
   readonly learned_rate: number | null;
+  /** Requests that may be open at a time, and what is available of them (null = all); null for a sender. */
+  readonly configured_concurrency: number | null;
+  readonly learned_concurrency: number | null;
 }
 
 export interface Statistics {
@@ -59,8 +62,9 @@ export function statisticsOf(db: Database, now: number): Statistics {
       late: countLate(db, now),
       lanes: db
         .prepare(
-          `SELECT name AS account, NULL AS sender, ${LANE_COLUMNS} FROM accounts
-           UNION ALL SELECT account, sender, ${LANE_COLUMNS} FROM senders ORDER BY account, sender`,
+          `SELECT name AS account, NULL AS sender, ${LANE_COLUMNS}, configured_concurrency,
+             learned_concurrency FROM accounts
+           UNION ALL SELECT account, sender, ${LANE_COLUMNS}, NULL, NULL FROM senders ORDER BY account, sender`,
         )
         .all() as LaneRow[],
       control: openControlRows(db),

@@ -48,6 +48,17 @@ export function timeSpan(seconds: number): string {
 export const INSTANT_FORMS =
   'a time like 2026-11-23T09:15, 2026-11-23T09:15:00Z, Unix seconds like 1795425300, or +10m from now';
 
+/** What `parsePastInstant` takes. */
+export const PAST_FORMS =
+  'a time like 2026-11-23T09:15, 2026-11-23T09:15:00Z, Unix seconds like 1795425300, or 2h for so long ago';
+
+/** Unix seconds of an instant that is over, as a person wrote it: as `parseInstant`, but `2h` is so long ago. */
+export function parsePastInstant(text: string, nowMs: number): number | null {
+  const agoMs = parseDurationMs(text.trim().replace(/^-/, ''));
+  if (agoMs !== null) return (nowMs - agoMs) / 1000;
+  return text.trim().startsWith('+') ? null : parseInstant(text, nowMs);
+}
+
 const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/i;
 
 /**

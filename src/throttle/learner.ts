@@ -6,6 +6,7 @@
  * Always holds: rate ≤ ceiling; answers to requests sent before the last cut do not cut again; nothing grows
  * while less is sent than would be allowed.
  */
+import { Cohort } from './cohort.ts';
 import { Tally } from './tally.ts';
 
 /** Requests per second below which nothing is cut: a lane that sends nothing learns nothing. */
@@ -62,6 +63,7 @@ export class Learner {
   readonly #plateaus: readonly [number, number];
   readonly #guard: number;
   readonly #tally = new Tally(WINDOW_MS);
+  readonly #cohort = new Cohort();
   #ceiling: number;
   #rate: number;
   /** The level around which it is grown slowly. */
@@ -69,7 +71,6 @@ export class Learner {
   #plateauMs: number;
   /** Time without a cut in which all that was allowed was used. */
   #calmMs: number;
-  #cutAtMs = -Infinity;
   #forgivenAtMs = -Infinity;
   /** When the latest refused request left. */
   #refusedAtMs = -Infinity;
@@ -128,7 +129,7 @@ export class Learner {
   /** A request that left then was not throttled. */
   accepted(sentAtMs: number, nowMs: number): void {
     this.#tally.add(sentAtMs);
-    if (sentAtMs >= this.#cutAtMs) this.#run = 0;
+    if (!this.#cohort.hasPaid(sentAtMs)) this.#run = 0;
     this.#ticked += 1;
     const tickMs = Math.max(TICK_MS, (TICK_REQUESTS * 1000) / this.#rate);
     const passedMs = nowMs - this.#tickAtMs;
@@ -149,13 +150,13 @@ export class Learner {
    * the gateway's window; null = it belongs to a cohort that has been dealt with, or is forgiven.
    */
   refused({ sentAtMs, nowMs, hint }: Refusal): number | null {
-    if (sentAtMs < this.#cutAtMs) {
+    if (this.#cohort.hasPaid(sentAtMs)) {
       this.#refusedAtMs = Math.max(this.#refusedAtMs, sentAtMs);
       return null;
     }
     const limit = this.#evident(sentAtMs, hint);
     this.#refusedAtMs = sentAtMs;
-    this.#cutAtMs = nowMs;
+    this.#cohort.cut(nowMs);
     this.#run += 1;
     if (limit === null && this.#isForgiven(nowMs)) return null;
     const before = this.#rate;

@@ -203,7 +203,7 @@ export class SimulatedDaemon {
     return claimOf({
       id: row.id,
       source: { account: null, sender: row.sender, campaign: null },
-      turn: { id: row.id, priority: row.priority, expiresAt: null },
+      turn: row,
       sender: lane.sender,
       claimedAt: time.now(),
       createdAt: 1_800_000_000,

@@ -1,11 +1,12 @@
 /**
  * The outage of the issue at its full size, against the product's sandbox: rows wait, the gateway answers 503
- * for two minutes, refuses connections for one, and comes back.
+ * for two minutes, refuses connections for one, and comes back, when a thousand retries are due at once.
  *
- *   node test/bench/outage.ts [--rows 3000] [--rate 30] [--down 120] [--refused 60]
+ *   node test/bench/outage.ts [--rows 3000] [--retries 1000] [--rate 30] [--down 120] [--refused 60]
  *
  * Takes about as long as the outage and twice the drain. Ends with 1 when a promise was broken: more
- * attempts uncertain than 11 + concurrency, a message that failed, or one that was not accepted.
+ * attempts uncertain than 11 + concurrency, a message that failed, one that was not accepted, or more than
+ * 0.3 % of the requests throttled.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import { monotonicMs } from './clock.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { SANDBOX_ACCOUNT, startSandbox } from './servers.ts';
 import { temporaryFolder } from './support.ts';
+import { FRESH, makeRetries, measureSurge } from './surge.ts';
 import { table, whole } from './table.ts';
 
 const CONCURRENCY = 10;
@@ -23,12 +25,15 @@ const STUCK_AFTER_MS = 660_000;
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '3000' },
+    retries: { type: 'string', default: '1000' },
     rate: { type: 'string', default: '30' },
     down: { type: 'string', default: '120' },
     refused: { type: 'string', default: '60' },
   },
 });
 const rows = Number(values.rows);
+const retries = Number(values.retries);
+const messages = rows + retries + FRESH;
 const rate = Number(values.rate);
 const downMs = Number(values.down) * 1000;
 const refusedMs = Number(values.refused) * 1000;
@@ -44,7 +49,7 @@ const accepted = (daemon: Daemon): number =>
 async function drained(daemon: Daemon): Promise<void> {
   let movedAt = monotonicMs();
   let last = -1;
-  while (last < rows && monotonicMs() - movedAt < STUCK_AFTER_MS) {
+  while (last < messages && monotonicMs() - movedAt < STUCK_AFTER_MS) {
     await sleep(LOOK_EVERY_MS);
     if (daemon.child.hasEnded())
       throw new Error(`the daemon ended early:\n${daemon.child.errors()}`);
@@ -61,14 +66,18 @@ const chaos = [
 ];
 await fetch(`${sandbox.url}/control`, { method: 'POST', body: JSON.stringify({ chaos }) });
 const began = monotonicMs();
+const folder = temporaryFolder();
+const dueAt = (Date.now() + downMs + refusedMs) / 1000;
 const daemon = await startDaemon({
-  folder: temporaryFolder(),
+  folder,
+  spool: makeRetries(folder, retries, dueAt),
   url: sandbox.url,
   concurrency: CONCURRENCY,
   rate,
   backlog: rows,
   ...SANDBOX_ACCOUNT,
 });
+const surge = await measureSurge(daemon, sandbox.url, rate);
 await drained(daemon);
 const elapsed = (monotonicMs() - began) / 1000;
 const uncertain = count(daemon, `attempts WHERE route = 'uncertain'`);
@@ -80,9 +89,14 @@ const ledger = await sandbox.counts();
 await daemon.stop();
 await sandbox.stop();
 
-const isKept = uncertain <= 11 + CONCURRENCY && failed === 0 && ended === rows;
+const throttledMost = Math.floor(0.003 * messages);
+const isKept =
+  uncertain <= 11 + CONCURRENCY &&
+  failed === 0 &&
+  ended === messages &&
+  ledger.throttled <= throttledMost;
 console.log(
-  `\n${rows} rows at ${rate}/s, 503 for ${values.down} s, refused for ${values.refused} s\n`,
+  `\n${rows} rows and ${retries} retries at ${rate}/s, 503 for ${values.down} s, refused for ${values.refused} s\n`,
 );
 console.log(
   table(
@@ -90,11 +104,16 @@ console.log(
     [
       ['attempts that ended uncertain', uncertain, 11 + CONCURRENCY],
       ['messages that failed', failed, 0],
-      ['messages accepted', whole(ended), whole(rows)],
-      ['accepted by the ledger', whole(ledger.accepted), whole(rows)],
+      ['messages accepted', whole(ended), whole(messages)],
+      ['accepted by the ledger', whole(ledger.accepted), whole(messages)],
       ['attempts marked as possible duplicates', marked, null],
       ['most attempts of one message', most, null],
       ['seconds until all were accepted', whole(elapsed), null],
+      ['a new message to the wire after the return, p50 ms', whole(surge.p50Ms), null],
+      ['the longest of these, ms', whole(surge.mostMs), null],
+      ['retries that still waited then', whole(surge.retriesLeft), null],
+      ['first second, share of the limit', (surge.firstSecond / rate).toFixed(2), null],
+      ['throttled', ledger.throttled, throttledMost],
     ],
   ),
 );

@@ -1,4 +1,7 @@
-import { chmodSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { startSandbox } from '../../src/gateway/sandbox/sandbox.ts';
 import { Program, widestLine } from './program.ts';
@@ -96,4 +99,34 @@ it('fails when the spool bears a trigger that is not ours', async () => {
   expect(code).toBe(1);
   expect(stdout).toMatch(/^fail {2}spool: .*/m);
   expect(stdout).toContain('"theirs"');
+});
+
+it('names whatever may be read or written by the wrong users, and a command that mends it', async () => {
+  const log = join(mkdtempSync(join(tmpdir(), 'sms-spoold-log-')), 'status.log');
+  const program = setup(account).init();
+  const config = program.write(
+    'sms-spoold.toml',
+    `[spool]\npath = "spool.db"\n[accounts.main]\napi_key = "abcd1234"\napi_secret = "secret"\n` +
+      `[log]\nfile = "${log}"\n`,
+  );
+  const { spoolPath, folder } = program;
+  writeFileSync(log, '');
+  chmodSync(log, 0o646);
+  chmodSync(config, 0o644);
+  chmodSync(folder, 0o2770);
+  chmodSync(spoolPath, 0o640);
+  const { code, stdout } = await program.run(['check', '--offline', '--json']);
+  expect(code).toBe(1);
+  const remedies = stdout
+    .trim()
+    .split('\n')
+    .flatMap((line) => (JSON.parse(line) as { remedy: string | null }).remedy ?? []);
+  expect(remedies).toContain(`chmod o= ${log}`);
+  expect(remedies).toContain(`chmod 0660 ${spoolPath}`);
+  expect(remedies.some((one) => one.includes('chmod') && one.includes(config))).toBe(true);
+  for (const remedy of remedies.filter((one) => /^chmod/.test(one)))
+    spawnSync('sh', ['-c', remedy]);
+  const again = await program.run(['check', '--offline']);
+  expect(again.stdout).not.toMatch(/^fail/m);
+  expect(again.code).toBe(0);
 });

@@ -11,7 +11,7 @@ const DEFAULTS: Defaults = { account: 'main', senders: new Map([['main', 'AcmeIn
 
 function setup(): Handle & { readonly lanes: () => readonly LaneView[] } {
   const handle = openHandle(join(makeFolder(), 'spool.db'));
-  const options = { defaults: DEFAULTS, reserve: 0.1, now: NOW };
+  const options = { defaults: DEFAULTS, validityMs: 86_400_000, reserve: 0.1, now: NOW };
   return { ...handle, lanes: () => lanesOf(handle.db, options) };
 }
 

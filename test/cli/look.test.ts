@@ -84,6 +84,47 @@ describe('list', () => {
     expect(all).toEqual(Array.from({ length: 1_200 }, (_, index) => 1_300 - index));
   });
 
+  it('finds by several states, by reason, and by an id of the gateway', async () => {
+    dropSome();
+    program.exec(`
+      UPDATE messages SET state = 'delivered' WHERE id = 3;
+      INSERT INTO parts (message_id, attempt, number, gateway_id) VALUES (1, 1, 1, '0A00000001');
+      INSERT INTO receipts (received_at, gateway_id, message_id, raw, digest)
+        VALUES (1795425400, '0A00000003', 3, '{}', 'd1'), (1795425400, '0A00000009', NULL, '{}', 'd2');
+    `);
+    expect(await ids('--state', 'delivered', 'permanent-failure')).toEqual([3, 2]);
+    expect(await ids('--state', 'delivered', '--state', 'queued')).toEqual([3, 1]);
+    expect(await ids('--reason', 'not-whitelisted')).toEqual([2]);
+    expect(await ids('--gateway-id', '0A00000001')).toEqual([1]);
+    expect(await ids('--gateway-id', '0A00000003')).toEqual([3]);
+    expect(await ids('--gateway-id', '0A00000009')).toEqual([]);
+  });
+
+  it('finds by the time of the drop, the first included and the last not, or so long ago', async () => {
+    const now = Date.now() / 1000;
+    program.exec(`INSERT INTO messages (recipient, text, created_at) VALUES
+      ('447700900001', 'a', 1795425300), ('447700900002', 'b', 1795425360),
+      ('447700900003', 'c', 1795425420), ('447700900004', 'd', ${now - 7_200})`);
+    const from = '2026-11-23T09:16:00Z';
+    expect(new Date(from).getTime()).toBe(1_795_425_360_000);
+    expect(await ids('--since', from, '--until', '1795425420')).toEqual([2]);
+    const ago = await ids('--since', '3h', '--until', '-1h');
+    expect(ago).toContain(4);
+    const { code, stderr } = await program.run(['list', '--since', 'yesterday']);
+    expect(code).toBe(64);
+    expect(stderr).toContain('2h for so long ago');
+  });
+
+  it('shows the oldest first when asked to, over many pages, and counts without a limit', async () => {
+    program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1300)
+      INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n`);
+    const all = await ids('--oldest', '--limit', '1200');
+    expect(all).toEqual(Array.from({ length: 1_200 }, (_, index) => index + 1));
+    expect((await program.run(['list', '--count'])).stdout).toBe('1300\n');
+    const counted = await program.run(['list', '--count', '--json', '--state', 'delivered']);
+    expect(counted.stdout).toBe('{"count":0}\n');
+  });
+
   it('names the states there are when it does not know one', async () => {
     const { code, stderr } = await program.run(['list', '--state', 'failed']);
     expect(code).toBe(64);
@@ -155,6 +196,16 @@ describe('show', () => {
     expect(story?.['events']).toHaveLength(3);
   });
 
+  it('shows every field that an application set', async () => {
+    program.exec(`INSERT INTO messages
+      (recipient, type, body, udh, entity_id, content_id, account_ref, reference, campaign, priority)
+      VALUES ('447700900000', 'binary', 'beef', '050003cc0101', 'E1', 'C1', 'cost-7', 'r1', 'spring', 9)`);
+    const { stdout } = await program.run(['show', '1']);
+    const fields = ['binary', '050003cc0101', 'E1', 'C1', 'cost-7', 'r1', 'spring', '9'];
+    for (const field of fields) expect(stdout).toMatch(new RegExp(` ${field}$`, 'm'));
+    expect(stdout).not.toContain('beef');
+  });
+
   it('says that there is no such message', async () => {
     const { code, stderr } = await program.run(['show', '7']);
     expect(code).toBe(1);
@@ -191,6 +242,23 @@ describe('stats', () => {
       'control',
     ]);
     expect(lines[0]).toMatchObject({ state: 'queued', count: 3, scheduled: 1 });
+  });
+
+  it('says how many requests an account may have open, where fewer are available', async () => {
+    program.exec(`
+      INSERT INTO accounts (name, since, configured_concurrency, learned_concurrency)
+        VALUES ('main', 1795425300, 10, 5), ('other', 1795425300, 10, NULL);
+      INSERT INTO senders (account, sender, since) VALUES ('main', '12015550123', 1795425300);
+    `);
+    const { stdout } = await program.run(['stats']);
+    expect(stdout).toMatch(/^main +active .* 5 of 10 requests at a time$/m);
+    expect(stdout.match(/ of 10/g)).toHaveLength(1);
+    const lines = documents((await program.run(['stats', '--json'])).stdout);
+    expect(lines.filter(({ account }) => account !== undefined)).toMatchObject([
+      { account: 'main', sender: null, configured_concurrency: 10, learned_concurrency: 5 },
+      { account: 'main', sender: '12015550123', configured_concurrency: null },
+      { account: 'other', configured_concurrency: 10, learned_concurrency: null },
+    ]);
   });
 
   it('says that a spool is empty', async () => {

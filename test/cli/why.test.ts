@@ -41,6 +41,30 @@ describe('why', () => {
     );
   });
 
+  it('says that a retry waits for its share, and how many of both kinds go first', async () => {
+    program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 401)
+      INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n;
+      UPDATE messages SET state = 'retry', reason = 'throttled', attempts = 1 WHERE id <= 101`);
+    expect(await why(31)).toMatch(
+      /^retry .*; waiting for the retries’ share of account main \(30\/s, 154 ahead\); goes at about /,
+    );
+    expect(await why(101)).toMatch(
+      /waiting for the retries’ share of account main \(30\/s, 400 ahead\)/,
+    );
+    expect(await why(142)).toMatch(/waiting for account main \(30\/s, 50 ahead\)/);
+    program.exec(`UPDATE messages SET state = 'delivered' WHERE state = 'queued'`);
+    expect(await why(101)).toMatch(/waiting for account main \(30\/s, 100 ahead\)/);
+  });
+
+  it('counts by deadlines, and takes its validity for that of a message without one', async () => {
+    program.exec(`INSERT INTO messages (recipient, text, expires_at) VALUES
+      ('447700900000', 'a', NULL), ('447700900000', 'b', unixepoch() + 3600.0),
+      ('447700900000', 'c', unixepoch() + 172800.0)`);
+    expect(await why(1)).toContain('(30/s, 1 ahead)');
+    expect(await why(2)).toContain('(30/s, 0 ahead)');
+    expect(await why(3)).toContain('(30/s, 2 ahead)');
+  });
+
   it('says who stopped the account or the sender', async () => {
     program.exec(`
       INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hello');

@@ -128,8 +128,6 @@ describe('throttled', () => {
   test.each([
     ['another text', answered([1, 'Throttled']), 'throttled', null],
     ['no text', answered(1), 'throttled', null],
-    ['HTTP 429', http(429), 'http-429', null],
-    ['HTTP 429 with Retry-After', http(429, 4000), 'http-429', 4000],
   ])('by %s: the account waits', (_, observation, reason, waitMs) => {
     expect(verdict(observation)).toMatchObject({
       route: 'retry',
@@ -138,6 +136,18 @@ describe('throttled', () => {
       acts: [{ kind: 'wait', scope: 'account', waitMs, limit: null }],
     });
   });
+
+  test.each([null, 4000])(
+    'by HTTP 429, Retry-After %s: the account waits, and fewer are open',
+    (ms) => {
+      expect(verdict(http(429, ms))).toMatchObject({
+        route: 'retry',
+        scope: 'account',
+        reason: 'http-429',
+        acts: [{ kind: 'wait', scope: 'account', waitMs: ms, limit: null }, { kind: 'narrow' }],
+      });
+    },
+  );
 
   test('by connections: fewer requests are open', () => {
     expect(verdict(answered(10))).toMatchObject({ route: 'retry', scope: 'account' });
@@ -252,7 +262,6 @@ describe('unanswered', () => {
     [http(200), 'unreadable-answer'],
     [http(204), 'unreadable-answer'],
     [answered(), 'unreadable-answer'],
-    [{ kind: 'unanswered', cause: 'timeout', httpStatus: null, traceId: null } as const, 'timeout'],
     [
       { kind: 'unanswered', cause: 'body-cut', httpStatus: 401, traceId: null } as const,
       'body-cut',
@@ -266,6 +275,15 @@ describe('unanswered', () => {
       acts: [{ kind: 'unanswered', left: true }],
       maxAttempts: null,
       mayDouble: true,
+    });
+  });
+
+  test('in time is uncertain, and fewer are open', () => {
+    const late = { kind: 'unanswered', cause: 'timeout', httpStatus: null, traceId: null } as const;
+    expect(verdict(late)).toMatchObject({
+      route: 'uncertain',
+      reason: 'timeout',
+      acts: [{ kind: 'unanswered', left: true }, { kind: 'narrow' }],
     });
   });
 

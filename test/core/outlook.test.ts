@@ -13,6 +13,7 @@ const group = (over: Partial<Group>): Group => ({
   lane: 'AcmeInc',
   campaign: null,
   priority: 4,
+  isRetry: 0,
   count: 100,
   ...over,
 });
@@ -68,6 +69,12 @@ describe('what waits is gone', () => {
     expectAbout(secondsUntilGone(few, allowance({ reserve: 0.1 })), [5, 9.5]);
   });
 
+  it('by kind: retries have a fifth while first attempts wait, and all of it then', () => {
+    const groups = [group({ count: 80 }), group({ isRetry: 1, priority: 9 })];
+    expectAbout(secondsUntilGone(groups, allowance()), [10, 18]);
+    expectAbout(secondsUntilGone([group({ isRetry: 1 })], allowance()), [10]);
+  });
+
   it('no sooner than its lane allows, and the others have what that leaves', () => {
     const groups = [group({ count: 20 }), group({ lane: 'free', count: 90 })];
     expectAbout(secondsUntilGone(groups, allowance({}, { AcmeInc: {} })), [20, 10]);
@@ -97,6 +104,7 @@ describe('what waits is gone', () => {
       lane: fc.constantFrom('a', 'b', 'c'),
       campaign: fc.constantFrom(null, 'x', 'y', 'z'),
       priority: fc.integer({ min: 0, max: 9 }),
+      isRetry: fc.constantFrom(0 as const, 1 as const),
       count: fc.integer({ min: 1, max: 5_000 }),
     });
     fc.assert(

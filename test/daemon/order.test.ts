@@ -22,16 +22,18 @@ async function arrivals(bundle: Bundle, rows: readonly DropRow[]): Promise<reado
 }
 
 describe('within a lane', () => {
-  it('the larger priority goes first, then the earliest deadline, then age; NULL and default are one', async () => {
+  it('the larger priority goes first, then the earliest deadline, its own or its validity’s, then age; NULL and default are one', async () => {
     const bundle = await setup({ account: { concurrency: 1 } });
+    const soon = bundle.clock.now() + 3_600;
     const rows: readonly DropRow[] = [
+      { reference: 'in years', expires_at: LATER },
       { reference: 'old' },
       { reference: 'low', priority: 0 },
-      { reference: 'late', expires_at: LATER + 500 },
+      { reference: 'late', expires_at: soon + 500 },
       { reference: 'urgent', priority: 9, sender: 'AcmeInc' },
-      { reference: 'soon', expires_at: LATER, sender: 'AcmeInc' },
+      { reference: 'soon', expires_at: soon, sender: 'AcmeInc' },
       { reference: 'young', account: 'main' },
-      { reference: 'low and dated', priority: 0, expires_at: LATER },
+      { reference: 'low and dated', priority: 0, expires_at: soon },
     ];
     expect(await arrivals(bundle, rows)).toEqual([
       'urgent',
@@ -39,6 +41,7 @@ describe('within a lane', () => {
       'late',
       'old',
       'young',
+      'in years',
       'low and dated',
       'low',
     ]);

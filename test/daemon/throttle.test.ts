@@ -133,8 +133,9 @@ it('status 10 makes fewer requests open at a time, and costs no attempt', async 
     throttles: 1,
   });
   bundle.sandbox.ledger.clear();
-  dropMany(bundle, 60);
-  await bundle.until(() => bundle.count('await-receipt') === 61);
+  /* One more than half: too few answers for the number to grow, however long they take. */
+  dropMany(bundle, 5);
+  await bundle.until(() => bundle.count('await-receipt') === 6);
   expect(bundle.sandbox.ledger.counters.mostOpen).toBeLessThanOrEqual(4);
 });
 

@@ -1,16 +1,17 @@
 /**
- * Who gets an account's permits, over random lanes, campaigns, priorities, deadlines, arrivals, throttles and
- * scans: each permit of a run is held against what waited and might have had it.
+ * Who gets an account's permits, over random lanes, campaigns, priorities, kinds, deadlines, arrivals, throttles
+ * and scans: each permit of a run is held against what waited and might have had it.
  */
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AccountHealth } from '../../src/core/health.ts';
-import { compareTurns } from '../../src/core/turn.ts';
+import { RETRY_SHARE } from '../../src/core/fairness.ts';
+import { isRetryRank } from '../../src/core/turn.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
-import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
+import { compareInTurn, ReadyRows, UNDATED_ENDS_AT, type RowOver } from '../support/ready-rows.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
@@ -73,8 +74,10 @@ class Referee {
   /** By pair of campaigns: permits the one had while the other might have had them. */
   readonly #ahead = new Map<string, number>();
   #campaignsMost = 1;
-  #contested = 0;
-  #below = 0;
+  /** By kind: permits for which a lower priority waited, and those that went to one. */
+  readonly #priorities = { first: new Share(), retry: new Share() };
+  /** Permits for which both kinds waited, and those that went to a retry. */
+  readonly #kinds = new Share();
 
   constructor(reserve: number) {
     this.#reserve = reserve;
@@ -95,21 +98,18 @@ class Referee {
   /** `able`: the rows that might have gone. */
   permit(row: ReadyRow, able: readonly ReadyRow[]): void {
     const ofCampaign = able.filter((other) => nameOf(other) === nameOf(row));
-    expect(row.id, 'order within a campaign').toBe([...ofCampaign].sort(compareTurns)[0]?.id);
-    this.#checkPriority(row, able);
-    this.#checkTurns(row, able);
+    expect(row.id, 'order within a campaign').toBe([...ofCampaign].sort(compareInTurn)[0]?.id);
+    const ofKind = able.filter((other) => kindOf(other) === kindOf(row));
+    if (ofKind.length < able.length) this.#kinds.note(kindOf(row) === 'retry', RETRY_SHARE);
+    this.#checkPriority(row, ofKind);
+    this.#checkTurns(row, ofKind);
   }
 
   #checkPriority(row: ReadyRow, able: readonly ReadyRow[]): void {
     const priorities = able.map(({ priority }) => priority);
     const highest = Math.max(...priorities);
     if (Math.min(...priorities) === highest) return;
-    this.#contested += 1;
-    if (row.priority < highest) this.#below += 1;
-    const owed = this.#reserve * this.#contested;
-    const slack = 1 + 1e-6;
-    expect(this.#below, 'permits for lower priorities, at most').toBeLessThan(owed + slack);
-    expect(this.#below, 'permits for lower priorities, at least').toBeGreaterThan(owed - slack);
+    this.#priorities[kindOf(row)].note(row.priority < highest, this.#reserve);
   }
 
   #checkTurns(row: ReadyRow, able: readonly ReadyRow[]): void {
@@ -141,7 +141,23 @@ class Referee {
   }
 }
 
-const nameOf = (row: ReadyRow): string => `${row.priority} ${row.campaign ?? '-'}`;
+/** So many of the permits that both might have had go to those behind. */
+class Share {
+  #contested = 0;
+  #behind = 0;
+
+  note(isBehind: boolean, share: number): void {
+    this.#contested += 1;
+    if (isBehind) this.#behind += 1;
+    const owed = share * this.#contested;
+    const slack = 1 + 1e-6;
+    expect(this.#behind, 'permits for those behind, at most').toBeLessThan(owed + slack);
+    expect(this.#behind, 'permits for those behind, at least').toBeGreaterThan(owed - slack);
+  }
+}
+
+const kindOf = ({ rank }: ReadyRow): 'first' | 'retry' => (isRetryRank(rank) ? 'retry' : 'first');
+const nameOf = (row: ReadyRow): string => `${row.priority} ${row.campaign ?? '-'} ${kindOf(row)}`;
 const priorityOf = (name: string): string => name.split(' ')[0] ?? '';
 
 /** Takes, and has the referee look at each permit. */
@@ -173,7 +189,8 @@ const anyRow = fc.record({
   priority: fc.constantFrom(0, 3, 4, 9),
   campaign: fc.constantFrom(null, 'a', 'b', 'c'),
   sender: fc.constantFrom(null, ...LANES),
-  expiresAt: fc.option(fc.integer({ min: 1_900_000_000, max: 1_900_000_005 })),
+  expiresAt: fc.option(fc.integer({ min: UNDATED_ENDS_AT - 3, max: UNDATED_ENDS_AT + 2 })),
+  state: fc.constantFrom('queued', 'queued', 'retry'),
 });
 const anyStep = fc.record({
   arrivals: fc.array(anyRow, { maxLength: 30 }),
@@ -405,7 +422,7 @@ describe('many rows at once', () => {
   it('go by their deadlines all the same', async () => {
     const { add, take } = await wide();
     for (let id = 3_000; id < 3_100; id += 1)
-      add({ id, sender: `S${id % 100}`, expiresAt: 2_000_000_000 - id });
+      add({ id, sender: `S${id % 100}`, expiresAt: 1_790_000_000 - id });
     expect(take(100).map(({ id }) => id)).toEqual(
       Array.from({ length: 100 }, (_, index) => 3_099 - index),
     );

@@ -1,11 +1,11 @@
 /** Who goes next within a lane, whatever sources its rows are in and however old what is known of them. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareTurns, type Turn } from '../../src/core/turn.ts';
+import { rankOf, type Turn } from '../../src/core/turn.ts';
 import { Fairness } from '../../src/dispatch/fairness.ts';
 import { Lane, type LaneStrand } from '../../src/dispatch/lane.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
-import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
+import { compareInTurn, ReadyRows, UNDATED_ENDS_AT, type RowOver } from '../support/ready-rows.ts';
 
 const always = (): boolean => true;
 
@@ -18,7 +18,7 @@ function setup(rows: readonly RowOver[] = []) {
   };
   const reading = {
     peek: table.peek,
-    onLower: (row: ReadyRow): void => put(lane.offerFound(row)),
+    onLater: (row: ReadyRow): void => put(lane.offerFound(row)),
   };
   const offer = (turn: ReadyRow): void => put(lane.offer(turn, turn));
   const add = (over: RowOver): void => offer(table.add(over));
@@ -48,23 +48,36 @@ const idsUpTo = (count: number): readonly number[] =>
   Array.from({ length: count }, (_, index) => index + 1);
 
 describe('rows of one campaign in one lane', () => {
-  it('go by priority, then by the earliest deadline, rows without one last, then by age', () => {
+  it('go by priority, then by the earliest deadline, their own or that of their validity, then by age', () => {
     const { take } = setup([
       { id: 1 },
-      { id: 2, expiresAt: 2_000_000_000 },
-      { id: 3, expiresAt: 1_900_000_000, sender: 'AcmeInc' },
+      { id: 2, expiresAt: UNDATED_ENDS_AT - 1 },
+      { id: 3, expiresAt: UNDATED_ENDS_AT - 2, sender: 'AcmeInc' },
       { id: 4, sender: 'AcmeInc', priority: 9 },
       { id: 5, sender: 'AcmeInc' },
-      { id: 6, priority: 0, expiresAt: 1_800_000_000 },
+      { id: 6, priority: 0, expiresAt: 1_790_000_001 },
       { id: 7 },
+      { id: 8, expiresAt: UNDATED_ENDS_AT + 1 },
     ]);
-    expect(take(100)).toEqual([4, 3, 2, 1, 5, 7, 6]);
+    expect(take(100)).toEqual([4, 3, 2, 1, 5, 7, 8, 6]);
+  });
+
+  it('that have no deadline are not passed for ever by ever more that have one', () => {
+    const { add, take } = setup([{ id: 1 }]);
+    const taken: number[] = [];
+    for (let id = 2; taken.at(-1) !== 1 && id < 2_000; id += 1) {
+      add({ id, expiresAt: UNDATED_ENDS_AT - 600 + id });
+      add({ id: id + 10_000, expiresAt: UNDATED_ENDS_AT - 600 + id });
+      taken.push(...take(1));
+    }
+    expect(taken.at(-1)).toBe(1);
+    expect(taken).toHaveLength(2 * 598 + 1); // those that have to go before it, and it
   });
 
   it('go in the same order one by one, in any batches, and as they arrive', () => {
     const anyRow = fc.record({
       priority: fc.integer({ min: 0, max: 3 }),
-      expiresAt: fc.option(fc.integer({ min: 1_800_000_000, max: 1_800_000_003 })),
+      expiresAt: fc.option(fc.integer({ min: UNDATED_ENDS_AT - 2, max: UNDATED_ENDS_AT + 2 })),
       sender: fc.constantFrom(null, 'AcmeInc'),
       account: fc.constantFrom(null, 'main'),
     });
@@ -78,11 +91,11 @@ describe('rows of one campaign in one lane', () => {
           for (const [index, row] of rows.entries()) {
             add({ id: index + 1, ...row });
             if (index % 7 !== 6) continue;
-            const expected = table.waiting.map(({ id }) => id);
+            const expected = [...table.waiting].sort(compareInTurn).map(({ id }) => id);
             const size = batches[step++ % batches.length] ?? 1;
             expect(take(size)).toEqual(expected.slice(0, size));
           }
-          const rest = table.waiting.map(({ id }) => id);
+          const rest = [...table.waiting].sort(compareInTurn).map(({ id }) => id);
           expect(take(1000)).toEqual(rest);
         },
       ),
@@ -103,7 +116,7 @@ describe('reads', () => {
     table.reads = 0;
     expect(take(50)).toHaveLength(50);
     expect(table.reads).toBe(1);
-    expect([...table.waiting].sort(compareTurns)[0]?.id).toBe(52);
+    expect(table.waiting[0]?.id).toBe(52);
   });
 
   it('are one each where campaigns take turns', () => {
@@ -132,7 +145,7 @@ describe('what is known of a source', () => {
   it('is corrected by a row that comes later and goes earlier', () => {
     const { lane, add, take } = setup([{ id: 5 }]);
     expect(lane.offer({ account: null, sender: null, campaign: null }, turnOf(9))).toBeNull();
-    add({ id: 6, expiresAt: 1_900_000_000 });
+    add({ id: 6, expiresAt: 1_790_000_001 });
     expect(take(1)).toEqual([6]);
     expect(take(1)).toEqual([5]);
   });
@@ -188,5 +201,6 @@ describe('a lane that cannot go', () => {
 });
 
 function turnOf(id: number, priority = 4): Turn {
-  return { id, priority, expiresAt: null };
+  const rank = rankOf({ priority, isRetry: false, expiresAt: null });
+  return { id, rank, expiresAt: null, createdAt: 1_790_000_000, sendAt: null };
 }

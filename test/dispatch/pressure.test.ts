@@ -64,7 +64,8 @@ async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
     const now = Date.now() / 1000;
     const isAccepted = acts.length === 0;
     const claim = claimOf({ sender, claimedAt: sentAtMs / 1000 });
-    const answered = { isAnswered: true, isJudged: true, isAccepted };
+    const isAnswered = !acts.some(({ kind }) => kind === 'unanswered');
+    const answered = { isAnswered, isJudged: isAnswered, isAccepted };
     pressure.heard({ claim, acts, ...answered, sentAtMs, now, nowMs: Date.now() });
   };
   /** Sends all that it may, for so long, and is accepted at once up to `limit` a second. */
@@ -318,16 +319,79 @@ describe('a sender that is throttled', () => {
   });
 });
 
-it('status 10 halves the open requests once a cohort, and they grow back one by one', async () => {
-  const { desk, answer } = await setup();
-  const sentAtMs = Date.now();
-  await vi.advanceTimersByTimeAsync(100);
-  answer(sentAtMs, [{ kind: 'narrow' }]);
-  answer(sentAtMs + 50, [{ kind: 'narrow' }]);
-  expect(desk.slots.concurrency).toBe(5);
-  for (let count = 0; count < 20; count += 1) {
-    await vi.advanceTimersByTimeAsync(1_000);
-    answer(Date.now());
+describe('requests that are too many at a time', () => {
+  const narrow: LaneAct = { kind: 'narrow' };
+  const late: readonly LaneAct[] = [{ kind: 'unanswered', left: true }, narrow];
+
+  /** So many slots are at work. */
+  async function busy(count: number) {
+    const kit = await setup();
+    for (let open = 0; open < count; open += 1) kit.desk.slots.open(() => undefined);
+    return kit;
   }
-  expect(desk.slots.concurrency).toBe(9);
+
+  it.each([
+    ['status 10', [narrow]],
+    ['HTTP 429', [wait(), narrow]],
+    ['no answer in time', late],
+  ])('are halved by %s, once a cohort', async (_, acts) => {
+    const { desk, answer, pending } = await busy(10);
+    const sentAtMs = Date.now();
+    await vi.advanceTimersByTimeAsync(100);
+    answer(sentAtMs, acts);
+    answer(sentAtMs + 50, acts);
+    expect(desk.slots.concurrency).toBe(5);
+    await vi.advanceTimersByTimeAsync(100);
+    answer(sentAtMs + 150, acts);
+    expect(desk.slots.concurrency).toBe(2);
+    const written = { account: 'main', configured: 10 };
+    expect(pending.widths).toEqual([
+      { ...written, learned: 5 },
+      { ...written, learned: 2 },
+    ]);
+  });
+
+  it('keep the account waiting after status 10, and say so; not where one was only late', async () => {
+    const ten = await busy(10);
+    ten.answer(Date.now(), [narrow]);
+    expect(ten.desk.blockedUntil).toBe(Date.now() + 1_000);
+    expect(ten.events()).toEqual(['account.throttled']);
+    const one = await busy(10);
+    one.answer(Date.now(), late);
+    expect([one.desk.blockedUntil, one.events()]).toEqual([0, []]);
+  });
+
+  it('are none where one that was alone got no answer: probes of a gateway that is down', async () => {
+    const { desk, answer } = await busy(1);
+    for (let probes = 0; probes < 5; probes += 1) {
+      const sentAtMs = Date.now();
+      await vi.advanceTimersByTimeAsync(30_000);
+      answer(sentAtMs, late);
+    }
+    expect(desk.slots.concurrency).toBe(10);
+    answer(Date.now(), [narrow]);
+    expect(desk.slots.concurrency).toBe(5);
+  });
+
+  it('grow back to what is configured, and it is written that all of it is there', async () => {
+    const { desk, answer, pending } = await busy(10);
+    answer(Date.now(), [narrow]);
+    for (let count = 0; count < 600; count += 1) {
+      await vi.advanceTimersByTimeAsync(50);
+      answer(Date.now());
+      expect(desk.slots.concurrency).toBeLessThanOrEqual(10);
+    }
+    expect(desk.slots.concurrency).toBe(10);
+    expect(pending.widths.at(-1)).toEqual({ account: 'main', configured: 10, learned: null });
+  });
+
+  it('do not grow while few are open', async () => {
+    const { desk, answer } = await busy(2);
+    answer(Date.now(), [narrow]);
+    for (let count = 0; count < 600; count += 1) {
+      await vi.advanceTimersByTimeAsync(50);
+      answer(Date.now());
+    }
+    expect(desk.slots.concurrency).toBe(5);
+  });
 });

@@ -150,7 +150,7 @@ export class Bench {
         number,
         clientRef: this.#spool.claims.clientRef(id, number),
         source: key,
-        turn: { id, priority: row.priority, expiresAt: row.expiresAt },
+        turn: row,
         account: row.account ?? 'main',
         sender: row.sender ?? 'AcmeInc',
         from: row.state,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openSpool, type Database } from '../../src/spool/open.ts';
-import { READY, TURN } from '../../src/spool/schema.ts';
+import { RANK, READY, TURN } from '../../src/spool/schema.ts';
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -30,6 +30,21 @@ describe('the plan of', () => {
       'who goes next in a source',
       `SELECT id FROM messages WHERE ${READY} AND ${SOURCE} ORDER BY ${TURN} LIMIT 64`,
       'USING INDEX messages_ready (account=? AND sender=? AND campaign=?)',
+    ],
+    [
+      'who goes next in a source from a rank on',
+      `SELECT id FROM messages WHERE ${READY} AND ${SOURCE} AND ${RANK} >= ? ORDER BY ${TURN} LIMIT 64`,
+      'USING INDEX messages_ready (account=? AND sender=? AND campaign=? AND <expr>>?)',
+    ],
+    [
+      'the oldest of a rank',
+      `SELECT id FROM messages WHERE ${READY} AND ${SOURCE} AND ${RANK} = ? ORDER BY expires_at, id LIMIT 9`,
+      'USING INDEX messages_ready (account=? AND sender=? AND campaign=? AND <expr>=?)',
+    ],
+    [
+      'the next rank of a source',
+      `SELECT ${RANK} FROM messages WHERE ${READY} AND ${SOURCE} AND ${RANK} > ? ORDER BY ${RANK} LIMIT 1`,
+      'USING INDEX messages_ready (account=? AND sender=? AND campaign=? AND <expr>>?)',
     ],
     [
       'the next account',

@@ -31,7 +31,7 @@ it('gives new rows in the order of their ids, whatever they wait for', () => {
   const third = other.drop({ priority: 7 });
   expect(spool.sources.newRows(first, 10)).toMatchObject([
     { id: scheduled, dueAt: NOW + 100, state: 'queued' },
-    { id: third, priority: 7, dueAt: null },
+    { id: third, rank: 9, dueAt: null },
   ]);
   expect(spool.sources.newRows(0, 2)).toHaveLength(2);
   expect(spool.sources.newRows(third, 2)).toEqual([]);

@@ -10,6 +10,7 @@ import type { SandboxOptions } from '../../src/gateway/sandbox/options.ts';
 import type { ReceiptOptions } from '../../src/gateway/sandbox/receipt-options.ts';
 import { startSandbox, type Sandbox } from '../../src/gateway/sandbox/sandbox.ts';
 import type { DropRow } from '../../src/spool/drop.ts';
+import { NOT_AT_WORK, type Vitals } from '../../src/vitals.ts';
 import { makeFolder, openHandle, type Handle, type Row } from './spool.ts';
 
 export const KEY = 'sandbox1';
@@ -72,6 +73,9 @@ export interface Bundle extends Handle {
   readonly receiptsUrl: () => string;
   /** The sandbox sends receipts to the daemon from now on. */
   readonly sendReceipts: (options?: ReceiptOptions) => Promise<void>;
+  /** As the service manager is told. */
+  readonly vitals: () => Vitals;
+  readonly turns: () => number;
   /** Drains and lets go of the spool. */
   readonly stop: () => Promise<void>;
   /** Time passes for the daemon, and it notices. */
@@ -149,6 +153,7 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
     classify: over.classify ?? new Map(),
     log: { level: 'info', file: null, recipients: 'masked', ...over.log },
     warnings: [],
+    secretFiles: [],
   };
 }
 
@@ -230,6 +235,8 @@ export async function setup(options: Options = {}): Promise<Bundle> {
     clock,
     fatal,
     receiptsUrl,
+    vitals: () => daemon?.vitals ?? NOT_AT_WORK,
+    turns: () => daemon?.turns ?? 0,
     sendReceipts: (receipts = {}) =>
       sandbox.configure({ receipts: { delayMs: 0, ...receipts, url: receiptsUrl() } }),
     start,

@@ -1,12 +1,24 @@
 // Ready rows without a spool, for tests of who goes next: a table that answers reads as the ready index does.
-import { compareTurns, type StrandKey } from '../../src/core/turn.ts';
+import {
+  comparePlaces,
+  compareTurns,
+  levelOf,
+  placeOf,
+  rankOf,
+  type StrandKey,
+} from '../../src/core/turn.ts';
 import type { Peek } from '../../src/dispatch/strand.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
+
+/** What rows without a deadline of their own have where nothing else is said. */
+const VALIDITY_MS = 86_400_000;
+/** The deadline of such a row of `readyRow`. */
+export const UNDATED_ENDS_AT = 1_790_000_000 + VALIDITY_MS / 1_000;
 
 export type RowOver = Partial<ReadyRow> & { readonly id: number };
 
 export function readyRow(over: RowOver): ReadyRow {
-  return {
+  const row = {
     account: null,
     sender: null,
     campaign: null,
@@ -17,6 +29,7 @@ export function readyRow(over: RowOver): ReadyRow {
     udh: null,
     messageClass: null,
     priority: 4,
+    rank: 0,
     sendAt: null,
     expiresAt: null,
     onUncertain: null,
@@ -32,7 +45,15 @@ export function readyRow(over: RowOver): ReadyRow {
     lastAttempt: 0,
     follows: null,
     ...over,
-  };
+  } as const;
+  const isRetry = row.state === 'retry' || row.attempts > 0;
+  return { ...row, rank: rankOf({ ...row, isRetry }) };
+}
+
+/** Negative when `a` goes before `b`: rows of one campaign and kind, whatever their priorities. */
+export function compareInTurn(a: ReadyRow, b: ReadyRow): number {
+  const places = [placeOf(a, VALIDITY_MS), placeOf(b, VALIDITY_MS)] as const;
+  return levelOf(a.rank) - levelOf(b.rank) || comparePlaces(...places);
 }
 
 /** Rows that wait. `claim` takes rows away, as the claim of a committed transaction does. */
@@ -65,6 +86,6 @@ function isFrom(row: ReadyRow, strand: StrandKey): boolean {
     row.account === strand.account &&
     row.sender === strand.sender &&
     row.campaign === strand.campaign &&
-    row.priority <= strand.priority
+    row.rank >= strand.rank
   );
 }

@@ -1,0 +1,31 @@
+/**
+ * Writes what is made from the program's own definitions: the manual page and the completions, into dist/.
+ * Part of `npm run build`, after the compiler.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeProgram } from '../src/cli.ts';
+import { completionOf, SHELLS } from '../src/commands/completion.ts';
+import { manPage } from '../src/manual/man-page.ts';
+import { outlineOf } from '../src/manual/outline.ts';
+import { readVersion } from '../src/version.ts';
+import { sourceDate } from './source-date.ts';
+
+/** Completions by the names under which the shells look for them. */
+export const COMPLETION_FILES = {
+  bash: 'sms-spoold',
+  zsh: '_sms-spoold',
+  fish: 'sms-spoold.fish',
+} as const;
+
+/** Into `folder`: man/sms-spoold.1, completions/. Help is laid out for 80 columns, whatever the terminal. */
+export async function writeDocuments(folder: string): Promise<void> {
+  for (const name of ['man', 'completions']) mkdirSync(join(folder, name), { recursive: true });
+  const program = await makeProgram();
+  program.configureOutput({ getOutHelpWidth: () => 80 });
+  const edition = { version: readVersion(), date: sourceDate().toISOString().slice(0, 10) };
+  writeFileSync(join(folder, 'man/sms-spoold.1'), manPage(outlineOf(program), edition));
+  for (const shell of SHELLS) {
+    writeFileSync(join(folder, 'completions', COMPLETION_FILES[shell]), await completionOf(shell));
+  }
+}

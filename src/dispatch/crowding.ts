@@ -1,0 +1,76 @@
+/**
+ * What answers do to the number of requests an account may have open: fewer after status 10, HTTP 429 and a
+ * request that was not answered in time, more again while all of them are used. Owns what is remembered
+ * between answers; the number is decided by the width of `throttle/`.
+ *
+ * Always holds: the slots allow what the width says, and never more than is configured. A request that was
+ * open alone and got no answer was not one too many: a gateway that is down closes no slot by its probes.
+ */
+import { throttled } from '../events.ts';
+import { Width } from '../throttle/width.ts';
+import type { Desk } from './desk.ts';
+import type { Answer } from './pressure.ts';
+import type { Pending } from './work.ts';
+
+/** First wait after a status 10, which names none. */
+const WAIT_MS = 1_000;
+const REASON = 'too-many-binds';
+
+export interface CrowdingParts {
+  readonly desk: Desk;
+  readonly pending: Pending;
+  /** Requests open at a time, as configured. */
+  readonly concurrency: number;
+}
+
+export class Crowding {
+  readonly #parts: CrowdingParts;
+  readonly #width: Width;
+
+  constructor(parts: CrowdingParts) {
+    this.#parts = parts;
+    this.#width = new Width(parts.concurrency);
+  }
+
+  /** A request came to its end; its own slot is at work still. */
+  heard(answer: Answer): void {
+    const { acts, isAnswered, nowMs } = answer;
+    if (acts.some(({ kind }) => kind === 'narrow')) this.#refused(answer);
+    else if (isAnswered && acts.length === 0) {
+      this.#width.accepted(this.#parts.desk.slots.busy, nowMs);
+      this.#adopt();
+    }
+  }
+
+  #refused({ acts, isAnswered, sentAtMs, now, nowMs }: Answer): void {
+    if (!isAnswered && this.#parts.desk.slots.busy <= 1) return;
+    if (!this.#width.refused(sentAtMs, nowMs)) return;
+    this.#adopt();
+    const isAskedToWait = acts.some(({ kind }) => kind === 'wait');
+    if (isAnswered && !isAskedToWait) this.#block(now, nowMs);
+  }
+
+  #block(at: number, nowMs: number): void {
+    const { desk, pending } = this.#parts;
+    const isNews = desk.blockedUntil <= nowMs;
+    if (desk.blockedUntil < nowMs + WAIT_MS) {
+      desk.blockedUntil = nowMs + WAIT_MS;
+      const until = at + WAIT_MS / 1000;
+      pending.blocks.push({ account: desk.name, sender: null, until, now: at });
+    }
+    if (!isNews) return;
+    pending.entries.push(throttled(desk.name, null, { at, waitMs: WAIT_MS, reason: REASON }));
+  }
+
+  #adopt(): void {
+    const { desk, pending } = this.#parts;
+    const { size, most } = this.#width;
+    if (size === desk.slots.concurrency) return;
+    desk.slots.concurrency = size;
+    pending.widths.push({
+      account: desk.name,
+      configured: most,
+      learned: size < most ? size : null,
+    });
+  }
+}
