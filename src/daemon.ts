@@ -6,7 +6,6 @@
  */
 import { systemClock, type Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
-import { recallBlocks } from './dispatch/blocks.ts';
 import { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { holdRulesOf } from './dispatch/holds.ts';
@@ -240,13 +239,10 @@ export class Daemon implements AsyncDisposable {
   /* Rows of configured accounts exist; what was suspended or paused before a restart still is. */
   async #writeGates(spool: Spool, desks: ReadonlyMap<string, Desk>): Promise<void> {
     const now = this.#clock.now();
-    recall(spool, desks, now);
-    const { maxDelayMs: waitMaxMs } = this.#config.retry;
-    recallBlocks(spool, desks, { now, nowMs: this.#clock.monotonicMs(), waitMaxMs });
+    recall(spool, desks, { clock: this.#clock, waitMaxMs: this.#config.retry.maxDelayMs });
     const write = (): object => {
-      for (const row of spool.gates.all()) {
-        if (row.sender === null && !desks.has(row.account)) spool.gates.forget(row.account);
-      }
+      for (const { account, sender } of spool.gates.all())
+        if (sender === null && !desks.has(account)) spool.gates.forget(account);
       for (const account of this.#config.accounts) {
         const { name } = account;
         const asked = this.#asked.get(name) ?? null;

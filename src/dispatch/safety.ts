@@ -4,12 +4,14 @@
  *
  * Always holds: an account without a limit of its own is served as if none of this were here.
  */
+import type { Clock } from '../clock.ts';
 import { ACTIVE, type GateState } from '../core/gate.ts';
 import { AccountHealth } from '../core/health.ts';
 import { Budget, type SpendRules } from '../core/safety.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { GateRow } from '../spool/gates.ts';
 import type { Spool } from '../spool/spool.ts';
+import { recallBlocks } from './blocks.ts';
 import type { Desk, DeskParts } from './desk.ts';
 import type { BalanceAnswer } from './probes.ts';
 
@@ -57,8 +59,14 @@ export function balanceAnswer(euros: number, health: AccountHealth | undefined):
   return isEnough ? { kind: 'balance', euros } : { kind: 'refused' };
 }
 
-/** What was suspended or paused before a restart still is, and what was spent is spent. */
-export function recall(spool: Spool, desks: ReadonlyMap<string, Desk>, now: number): void {
+/** What was suspended, paused or asked to wait before a restart still is, and what was spent is spent. */
+export function recall(
+  spool: Spool,
+  desks: ReadonlyMap<string, Desk>,
+  { clock, waitMaxMs }: { readonly clock: Clock; readonly waitMaxMs: number },
+): void {
+  const now = clock.now();
+  recallBlocks(spool, desks, { now, nowMs: clock.monotonicMs(), waitMaxMs });
   for (const { name, health } of desks.values()) {
     const { budget } = health;
     if (budget === null) continue;
