@@ -216,7 +216,7 @@ export class Daemon implements AsyncDisposable {
       onFatal: this.#fail,
     });
     sayRestored(spool, this.#log);
-    recall(spool, desks, this.#clock.now());
+    recall(spool, desks, { clock: this.#clock, waitMaxMs: this.#config.retry.maxDelayMs });
     const write = (): void => {
       beginLog(spool);
       this.#writeRows(spool, desks);

@@ -115,7 +115,7 @@ export class Reload {
     const desk = desks.get(name);
     const old = accountOf(before, name);
     if (desk === undefined || old === null) {
-      this.#add(account, own);
+      this.#add(account, own, after);
       return;
     }
     const isSame = isDeepStrictEqual(
@@ -134,10 +134,11 @@ export class Reload {
     if (hasOtherCredentials(old, account)) this.#tryAgain(desk);
   }
 
-  #add(account: AccountConfig, limits: AccountLimits): void {
+  #add(account: AccountConfig, limits: AccountLimits, after: Config): void {
     const { desks, spool, clock, maker } = this.#parts;
     const desk = maker.make(account, limits.ceiling ?? Infinity, spool);
-    recall(spool, new Map([[account.name, desk]]), clock.now());
+    const waitMaxMs = after.retry.maxDelayMs;
+    recall(spool, new Map([[account.name, desk]]), { clock, waitMaxMs });
     this.#parts.limits.set(account.name, limits);
     desks.set(account.name, desk);
   }

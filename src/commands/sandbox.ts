@@ -13,7 +13,7 @@ import {
   MAGIC_WORDS,
 } from '../gateway/sandbox/magic-recipients.ts';
 import type { SandboxOptions } from '../gateway/sandbox/options.ts';
-import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../gateway/sandbox/options.ts';
+import { DEFAULT_API_KEY, DEFAULT_API_SECRET, LIMIT_MODELS } from '../gateway/sandbox/options.ts';
 import type { ReceiptFormat, ReceiptSignature } from '../gateway/sandbox/receipt-options.ts';
 import { RECEIPT_FORMATS } from '../gateway/sandbox/receipt-options.ts';
 import type { Sandbox } from '../gateway/sandbox/sandbox.ts';
@@ -204,8 +204,11 @@ export function sandboxCommand(): Command {
     .option('--port <port>', 'port to listen on; 0 = any free one', wholeNumber, DEFAULT_PORT)
     .option('--rate <n>', 'requests per second that the account allows', positiveNumber, 30)
     .addOption(
-      new Option('--model <model>', 'how the rate is counted: a fixed second, or a token bucket')
-        .choices(['window', 'bucket'])
+      new Option(
+        '--model <model>',
+        'how the rate is counted: in fixed seconds, in any, or in tokens',
+      )
+        .choices(LIMIT_MODELS)
         .default('window'),
     )
     .option('--depth <n>', 'tokens in a full bucket (default: a tenth of the rate)', positiveNumber)

@@ -8,7 +8,8 @@ import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { jsonOf } from './ask.ts';
 import { capDocument, capTable } from './caps.ts';
-import { openToRead } from './opened.ts';
+import { laneDocument, laneTable, lanesOf } from './lanes.ts';
+import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
 import { restoredLine, storageDocuments, storageLine } from './storage.ts';
 
 /** In these a message still waits for something, so its age matters. */
@@ -20,6 +21,16 @@ const WAITING: ReadonlySet<string> = new Set([
   'await-receipt',
 ]);
 
+interface Options {
+  readonly json?: true;
+  readonly lanes?: true;
+}
+
+const EXAMPLES = `
+Examples:
+  $ sms-spoold stats --json | grep '"kind":"state"'
+  $ sms-spoold stats --lanes`;
+
 export function statsCommand(): Command {
   return new Command('stats')
     .summary('counts by state and age')
@@ -27,11 +38,16 @@ export function statsCommand(): Command {
       'Counts messages by state, with the age of the oldest that still waits, and shows accounts, senders ' +
         'and what operators asked for and the daemon has not done yet.',
     )
+    .option('--lanes', 'how each account and sender is: what it allows, uses and has to do')
     .option('--json', 'one JSON document a line, each with its kind')
-    .addHelpText('after', '\nExample:\n  $ sms-spoold stats --json | grep \'"kind":"state"\'')
-    .action(async (options: { readonly json?: true }, command: Command) => {
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: Options, command: Command) => {
       using spool = openToRead(command);
       const now = Date.now() / 1000;
+      if (options.lanes === true) {
+        await printLanes(spool, options, now);
+        return;
+      }
       const statistics = statisticsOf(spool.db, now);
       if (options.json) {
         await printDocuments(statistics, now);
@@ -43,7 +59,7 @@ export function statsCommand(): Command {
         restoredLine(spool),
         stateTable(statistics, now),
         lateLine(statistics),
-        laneTable(statistics),
+        gateTable(statistics),
         capTable(capsOf(spool.db, now)),
         controlTable(statistics),
         unmatchedLine(statistics),
@@ -51,6 +67,15 @@ export function statsCommand(): Command {
       ];
       await print(`${parts.filter((part) => part !== null).join('\n\n')}\n`);
     });
+}
+
+async function printLanes(spool: OpenedSpool, options: Options, now: number): Promise<void> {
+  const { reserve } = spool.config.fairness;
+  const { validityMs } = spool.config.messages;
+  const seen = { defaults: defaultsOf(spool.config), validityMs, reserve, now };
+  const lanes = lanesOf(spool.db, seen);
+  if (options.json !== true) await print(`${laneTable(lanes, now)}\n`);
+  else for (const lane of lanes) await printJson(laneDocument(lane));
 }
 
 async function printDocuments(statistics: Statistics, now: number): Promise<void> {
@@ -110,7 +135,7 @@ function stateTable({ states, scheduled }: Statistics, now: number): string {
   return tableOf(columns, rows);
 }
 
-function laneTable({ lanes }: Statistics): string | null {
+function gateTable({ lanes }: Statistics): string | null {
   if (lanes.length === 0) return null;
   const columns = [
     { head: 'ACCOUNT', fit: 'cut' },

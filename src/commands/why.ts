@@ -1,4 +1,4 @@
-/** `why`: what one message is waiting for, and when it will go, in one sentence or two. */
+/** `why`: what messages are waiting for, and when each will go, in one sentence or two. */
 import { Command } from 'commander';
 import { deadlineOf } from '../core/judge-row.ts';
 import { stripControls } from '../core/mask.ts';
@@ -14,38 +14,58 @@ import { parseId } from './show.ts';
 
 export function whyCommand(): Command {
   return new Command('why')
-    .summary('what one message waits for, and when it will go')
+    .summary('what a message waits for, and when it will go')
     .description(
       'Says why a message is in its state and, while it waits, what it is waiting for, how many go ' +
         'first, when it will go, and whether that is before it expires. An estimate: rows that are ' +
         'dropped later and go earlier, and other users of the account, are not in it.',
     )
-    .argument('<id>', 'id of the message', parseId)
-    .option('--json', 'one JSON document')
+    .argument('<id...>', 'ids of messages', parseIds)
+    .option('--json', 'one JSON document a line')
     .addHelpText('after', '\nExample:\n  $ sms-spoold why 41')
     .action(why);
 }
 
-async function why(id: number, options: { readonly json?: true }, command: Command): Promise<void> {
+const parseIds = (text: string, before: readonly number[] = []): readonly number[] => [
+  ...before,
+  parseId(text),
+];
+
+async function why(
+  ids: readonly number[],
+  options: { readonly json?: true },
+  command: Command,
+): Promise<void> {
   using spool = openToRead(command);
-  const row = messageOf(spool.db, id);
-  if (row === null) throw new CommandError(`there is no message ${id} (never dropped, or pruned)`);
-  const now = Date.now() / 1000;
-  const answer = answerOf(spool, row, now);
-  if (options.json) {
-    await printJson({
-      id,
-      state: row.state,
-      reason: row.reason,
-      waiting_for: answer.waitsFor,
-      ahead: answer.ahead,
-      rate: answer.rate,
-      goes_at: isoTime(answer.goesAt),
-      expires_at: isoTime(answer.deadline),
-    });
-    return;
+  for (const id of ids) {
+    const row = messageOf(spool.db, id);
+    if (row === null) {
+      throw new CommandError(`there is no message ${id} (never dropped, or pruned)`);
+    }
+    const now = Date.now() / 1000;
+    const answer = answerOf(spool, row, now);
+    if (options.json) await printJson(documentOf(row, answer, now));
+    else await print(`${several(ids, row)}${stripControls(sentence(row, answer, now))}\n`);
   }
-  await print(`${stripControls(sentence(row, answer, now))}\n`);
+}
+
+/* Of one nobody needs to be told which. */
+function several(ids: readonly number[], { id }: MessageRow): string {
+  return ids.length > 1 ? `${id}: ` : '';
+}
+
+function documentOf(row: MessageRow, answer: Answer, now: number): object {
+  return {
+    id: row.id,
+    state: row.state,
+    reason: row.reason,
+    waiting_for: answer.waitsFor,
+    ahead: answer.ahead,
+    rate: answer.rate,
+    asked_at: isoTime(now),
+    goes_at: isoTime(answer.goesAt),
+    expires_at: isoTime(answer.deadline),
+  };
 }
 
 interface Answer extends Outlook {
@@ -69,9 +89,10 @@ function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
   if (dueAt !== null) {
     return { ...NOTHING, waitsFor: `its time, ${localTime(dueAt)}`, goesAt: dueAt, deadline };
   }
-  const standing = { defaults: defaultsOf(spool.config), validityMs, now };
+  const { reserve } = spool.config.fairness;
+  const options = { defaults: defaultsOf(spool.config), validityMs, reserve, now };
   const caps = capsOfLane(spool.db, row, { config: spool.config, now });
-  return { ...withCaps(outlookOf(spool.db, row, standing), caps), deadline };
+  return { ...withCaps(outlookOf(spool.db, row, options), caps), deadline };
 }
 
 /* What states wait for that are not about to send. */

@@ -46,8 +46,20 @@ export class Alarm {
     this.set(Math.max(0, Math.min(...instants) - nowMs));
   }
 
+  /** Milliseconds until the next row is likely to be claimed; Infinity = it is not time that is waited for. */
+  nextClaimInMs(nowMs: number): number {
+    return Math.min(...[...this.#parts.desks.values()].map((desk) => claimAt(desk, nowMs))) - nowMs;
+  }
+
   clear(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
+}
+
+/** When a desk's next row is likely to be claimed (monotonic ms), now at the earliest; Infinity = as above. */
+export function claimAt(desk: Desk, nowMs: number): number {
+  if (!desk.hasWork || desk.slots.free <= desk.hand.length) return Infinity;
+  const permitAt = desk.pacer.expectedAt(nowMs);
+  return Math.max(permitAt, desk.blockedUntil, desk.probation.opensAt, nowMs);
 }

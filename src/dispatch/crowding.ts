@@ -59,7 +59,11 @@ export class Crowding {
   #block(at: number, nowMs: number): void {
     const { desk, pending } = this.#parts;
     const isNews = desk.blockedUntil <= nowMs;
-    desk.blockedUntil = Math.max(desk.blockedUntil, nowMs + WAIT_MS);
+    if (desk.blockedUntil < nowMs + WAIT_MS) {
+      desk.blockedUntil = nowMs + WAIT_MS;
+      const until = at + WAIT_MS / 1000;
+      pending.blocks.push({ account: desk.name, sender: null, until, now: at });
+    }
     if (!isNews) return;
     pending.entries.push(throttled(desk.name, null, { at, waitMs: WAIT_MS, reason: REASON }));
   }

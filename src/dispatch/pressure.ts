@@ -173,11 +173,19 @@ export class Pressure {
   #block(wait: number, at: { readonly now: number; readonly nowMs: number }): void {
     const desk = this.#desk;
     const isNews = desk.blockedUntil <= at.nowMs;
-    desk.blockedUntil = Math.max(desk.blockedUntil, at.nowMs + wait);
+    this.#wait(wait, at);
     desk.probation.begin();
     if (!isNews) return;
     const facts = { at: at.now, waitMs: wait, reason: 'throttled' };
     this.#parts.pending.entries.push(throttled(desk.name, null, facts));
+  }
+
+  #wait(waitMs: number, { now, nowMs }: { readonly now: number; readonly nowMs: number }): void {
+    const desk = this.#desk;
+    if (desk.blockedUntil >= nowMs + waitMs) return;
+    desk.blockedUntil = nowMs + waitMs;
+    const until = now + waitMs / 1000;
+    this.#parts.pending.blocks.push({ account: desk.name, sender: null, until, now });
   }
 
   /* The gateway named the account's real limit: the configured rate stays the ceiling. */

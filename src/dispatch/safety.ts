@@ -4,6 +4,7 @@
  *
  * Always holds: an account without a limit of its own is served as if none of this were here.
  */
+import type { Clock } from '../clock.ts';
 import { ACTIVE, type GateState } from '../core/gate.ts';
 import { AccountHealth } from '../core/health.ts';
 import { Budget, type SpendRules } from '../core/safety.ts';
@@ -11,6 +12,7 @@ import { fetchBalance } from '../gateway/account-api.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { GateRow } from '../spool/gates.ts';
 import type { Spool } from '../spool/spool.ts';
+import { recallBlocks } from './blocks.ts';
 import type { Desk, DeskParts } from './desk.ts';
 import type { BalanceAnswer } from './probes.ts';
 
@@ -76,8 +78,14 @@ export async function askBalance(
   return { kind: isNo ? 'refused' : 'unknown' };
 }
 
-/** What was suspended or paused before a restart still is, and what was spent is spent. */
-export function recall(spool: Spool, desks: ReadonlyMap<string, Desk>, now: number): void {
+/** What was suspended, paused or asked to wait before a restart still is, and what was spent is spent. */
+export function recall(
+  spool: Spool,
+  desks: ReadonlyMap<string, Desk>,
+  { clock, waitMaxMs }: { readonly clock: Clock; readonly waitMaxMs: number },
+): void {
+  const now = clock.now();
+  recallBlocks(spool, desks, { now, nowMs: clock.monotonicMs(), waitMaxMs });
   for (const desk of desks.values()) recallSpent(spool, desk, now);
   for (const row of spool.gates.all()) {
     desks.get(row.account)?.health.restore(row.sender, gateOf(row));

@@ -56,7 +56,11 @@ export class SenderPressure {
     const backOffMs = this.#known.get(lane)?.learner.backOffMs ?? 0;
     const wait = Math.min(Math.max(asked + WAIT_MARGIN_MS, backOffMs), waitMaxMs);
     const isNews = lane.blockedUntil <= nowMs;
-    lane.blockedUntil = Math.max(lane.blockedUntil, nowMs + wait);
+    if (lane.blockedUntil < nowMs + wait) {
+      lane.blockedUntil = nowMs + wait;
+      const until = now + wait / 1000;
+      pending.blocks.push({ account: desk.name, sender: lane.sender, until, now });
+    }
     lane.probation.begin();
     if (!isNews) return;
     const facts = { at: now, waitMs: wait, reason: 'throttled' };

@@ -60,6 +60,8 @@ export interface StepHooks {
   readonly onGate: (desk: Desk) => void;
   /** There is something to write. */
   readonly kick: () => void;
+  /** Whether somebody else has committed since this was last asked. */
+  readonly takeNews: () => boolean;
 }
 
 export class Step {
@@ -80,6 +82,7 @@ export class Step {
   readonly #reserve = new Reserve();
   readonly #nests: Nests;
   readonly #writer: Writer;
+  readonly #takeNews: () => boolean;
   #hasNews = false;
   /** What a new configuration has to write; kept until it is on disk. */
   #changes: readonly Change[] = [];
@@ -94,6 +97,7 @@ export class Step {
     this.#spool = spool;
     this.#desks = desks;
     this.#nests = new Nests(spool, desks);
+    this.#takeNews = hooks.takeNews;
     const reconciler = new Reconciler(spool, rules);
     this.intake = new Intake(spool, desks, rules);
     this.#claimer = new Claimer(spool, rules, () => this.intake.distrust());
@@ -133,6 +137,11 @@ export class Step {
   /** Attempts that ended and are not on disk. */
   get ended(): number {
     return this.#pending.ended.length;
+  }
+
+  /** Whether attempts that ended are all that a step would write, as far as is known. */
+  get hasOutcomesAlone(): boolean {
+    return this.ended > 0 && !this.#hasNews && this.inbox.size === 0 && !this.#operator.isBusy;
   }
 
   /** Whether everything that was decided is on disk. */
@@ -219,7 +228,8 @@ export class Step {
     for (const change of this.#changes) change(work);
     if (this.#cursor !== null) this.#spool.events.saveCursor(this.#cursor);
     this.intake.takeBack(this.#pending.ended, work);
-    if (this.#hasNews) {
+    /* Also what was not noticed yet: else a permit goes to bulk while something urgent is there already. */
+    if (this.#takeNews() || this.#hasNews) {
       this.#hasNews = false;
       this.janitor.noticeNews();
       this.intake.readNews(work);

@@ -7,7 +7,7 @@ import type { Entry, Subject } from '../events.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Removed } from '../spool/retention.ts';
 import type { Ended } from '../spool/settlements.ts';
-import type { GateRow, RateRow, WidthRow } from '../spool/gates.ts';
+import type { BlockRow, GateRow, RateRow, WidthRow } from '../spool/gates.ts';
 import type { HoldRules } from '../core/safety.ts';
 import type { SettlePolicy } from '../core/settle.ts';
 import type { ReceiptRules } from './reconciler.ts';
@@ -38,22 +38,24 @@ export interface Pending {
   readonly gates: GateRow[];
   readonly rates: RateRow[];
   readonly widths: WidthRow[];
+  readonly blocks: BlockRow[];
   readonly entries: Entry[];
 }
 
 export function nothingPending(): Pending {
-  return { ended: [], gates: [], rates: [], widths: [], entries: [] };
+  return { ended: [], gates: [], rates: [], widths: [], blocks: [], entries: [] };
 }
 
 /** How much is decided at this moment, list by list. */
 export type Size = Readonly<Record<keyof Pending, number>>;
 
-export function sizeOf({ ended, gates, rates, widths, entries }: Pending): Size {
+export function sizeOf({ ended, gates, rates, widths, blocks, entries }: Pending): Size {
   return {
     ended: ended.length,
     gates: gates.length,
     rates: rates.length,
     widths: widths.length,
+    blocks: blocks.length,
     entries: entries.length,
   };
 }
@@ -64,6 +66,7 @@ export function drop(pending: Pending, size: Size): void {
   pending.gates.splice(0, size.gates);
   pending.rates.splice(0, size.rates);
   pending.widths.splice(0, size.widths);
+  pending.blocks.splice(0, size.blocks);
   pending.entries.splice(0, size.entries);
 }
 
@@ -73,7 +76,8 @@ export function isEmpty(pending: Pending): boolean {
     pending.entries.length === 0 &&
     pending.gates.length === 0 &&
     pending.rates.length === 0 &&
-    pending.widths.length === 0
+    pending.widths.length === 0 &&
+    pending.blocks.length === 0
   );
 }
 

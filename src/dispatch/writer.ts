@@ -76,7 +76,7 @@ export class Writer {
 
   #writeDecided(work: Work): void {
     const { spool, pending, onSettled } = this.#parts;
-    const { ended, gates, rates, widths } = pending;
+    const { ended, gates, rates, widths, blocks } = pending;
     if (ended.length > 0) {
       this.#drop(spool.settlements.write(ended), work);
       for (const one of ended) {
@@ -87,6 +87,7 @@ export class Writer {
     for (const row of gates) spool.gates.write(row);
     for (const row of rates) spool.gates.writeRate(row);
     for (const row of widths) spool.gates.writeWidth(row);
+    for (const row of blocks) spool.gates.writeBlock(row);
   }
 
   /* The gateway itself says that this recipient is not to be sent to. */

@@ -22,6 +22,15 @@ export interface RateRow {
   readonly now: number;
 }
 
+/** The gateway asked an account or a sender to wait. */
+export interface BlockRow {
+  readonly account: string;
+  readonly sender: string | null;
+  /** Unix seconds. */
+  readonly until: number;
+  readonly now: number;
+}
+
 /** How many requests an account may have open. */
 export interface WidthRow {
   readonly account: string;
@@ -42,6 +51,9 @@ export class Gates {
   readonly #learned: Statement<[string], number | null>;
   readonly #learnedOfSender: Statement<[string, string], number | null>;
   readonly #forget: Statement<[string]>;
+  readonly #blockAccount: Statement<[number, string]>;
+  readonly #blockSender: Statement<[string, string, number, number]>;
+  readonly #blocks: Statement<[number, number], Omit<BlockRow, 'now'>>;
 
   constructor(db: Database) {
     const gate = `state = excluded.state, reason = excluded.reason, since = excluded.since,
@@ -80,6 +92,16 @@ export class Gates {
       )
       .pluck();
     this.#forget = db.prepare('DELETE FROM accounts WHERE name = ?');
+    this.#blockAccount = db.prepare('UPDATE accounts SET blocked_until = ? WHERE name = ?');
+    this.#blockSender = db.prepare(
+      `INSERT INTO senders (account, sender, since, blocked_until) VALUES (?, ?, ?, ?)
+        ON CONFLICT(account, sender) DO UPDATE SET blocked_until = excluded.blocked_until`,
+    );
+    this.#blocks = db.prepare(
+      `SELECT name AS account, NULL AS sender, blocked_until AS until FROM accounts
+        WHERE blocked_until > ? UNION ALL
+        SELECT account, sender, blocked_until FROM senders WHERE blocked_until > ?`,
+    );
   }
 
   all(): readonly GateRow[] {
@@ -96,6 +118,16 @@ export class Gates {
     const rest = [row.now, row.configuredRate, row.learnedRate] as const;
     if (row.sender === null) this.#accountRate.run(row.account, ...rest);
     else this.#senderRate.run(row.account, row.sender, ...rest);
+  }
+
+  writeBlock({ account, sender, until, now }: BlockRow): void {
+    if (sender === null) this.#blockAccount.run(until, account);
+    else this.#blockSender.run(account, sender, now, until);
+  }
+
+  /** Waits that are not over. `now` in Unix seconds. */
+  blocks(now: number): readonly Omit<BlockRow, 'now'>[] {
+    return this.#blocks.all(now, now);
   }
 
   /** Of an account that has a row. */

@@ -14,6 +14,11 @@ import { SCHEMA_1 } from './schema.ts';
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
 const APPLICATION_ID = 0x736d7370;
 
+/* Until when the gateway asked an account or a sender to wait (Unix seconds); may be over. */
+const BLOCKS = `
+ALTER TABLE accounts ADD COLUMN blocked_until REAL;
+ALTER TABLE senders ADD COLUMN blocked_until REAL;`;
+
 const MIGRATIONS: readonly ((db: Database) => void)[] = [
   (db) => {
     db.exec(SCHEMA_1);
@@ -25,6 +30,7 @@ const MIGRATIONS: readonly ((db: Database) => void)[] = [
     db.exec(RETRIES_APART);
   },
   (db) => void db.exec(FINAL_APART),
+  (db) => void db.exec(BLOCKS),
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -3,6 +3,7 @@
  * a count reads every row that waits in the account.
  */
 import type { Database } from 'better-sqlite3';
+import { readFlows, USED_OVER_S, type Flow } from './flows.ts';
 import type { Defaults } from './queries.ts';
 import { AGAIN, READY } from './schema.ts';
 
@@ -15,6 +16,8 @@ export interface ReadyCount {
   /** 1 = they were tried before, and that counted. */
   readonly isRetry: 0 | 1;
   readonly count: number;
+  /** The oldest of them. */
+  readonly firstId: number;
 }
 
 export interface GateRow {
@@ -24,78 +27,119 @@ export interface GateRow {
   readonly next_probe_at: number | null;
   readonly configured_rate: number | null;
   readonly learned_rate: number | null;
+  /** The gateway asked to wait so long (Unix seconds); may be over. */
+  readonly blocked_until: number | null;
 }
 
-/** Where a message stands. */
+/** Where a message stands. Lanes by their senders; '' = none, and the account has none. */
 export interface Standing {
   /** Null = the daemon never knew the account. */
   readonly account: GateRow | null;
   /** By sender: those with a limit or a stop of their own. */
   readonly senders: ReadonlyMap<string, GateRow>;
   readonly ready: readonly ReadyCount[];
-  /** Rows of its own campaign, priority and kind that go before it. */
-  readonly own: number;
+  readonly since: ReadonlyMap<string, number>;
+  readonly flows: ReadonlyMap<string, Flow>;
+  /** By lane: rows of its own campaign, priority and kind that go before it. */
+  readonly ahead: ReadonlyMap<string, number>;
 }
 
 export interface Asked {
   readonly id: number;
   readonly account: string;
   readonly sender: string;
+  readonly campaign: string | null;
   readonly priority: number;
+  readonly isRetry: 0 | 1;
+  /** By which it has its turn (Unix seconds). */
+  readonly deadline: number;
   /** How long rows without a deadline of their own may be sent. */
   readonly validityMs: number;
 }
 
-const GATE = 'state, reason, since, next_probe_at, configured_rate, learned_rate';
+/** Accounts and senders as `GateRow`. */
+export const GATE =
+  'state, reason, since, next_probe_at, configured_rate, learned_rate, blocked_until';
 
-/** Where a ready message stands in its account, with NULL resolved as the daemon does. */
-export function standingOf(db: Database, asked: Asked, defaults: Defaults): Standing {
+/** Where a ready message stands in its account, NULL resolved as the daemon does. `now` in Unix seconds. */
+export function standingOf(
+  db: Database,
+  asked: Asked,
+  { defaults, now }: { readonly defaults: Defaults; readonly now: number },
+): Standing {
   return db.transaction((): Standing => {
     const { account } = asked;
+    const ready = readyOf(db, account, defaults);
     const gate = db.prepare<[string], GateRow>(`SELECT ${GATE} FROM accounts WHERE name = ?`);
-    const senders = db
-      .prepare<[string], GateRow & { readonly sender: string }>(
-        `SELECT sender, ${GATE} FROM senders WHERE account = ?`,
-      )
-      .all(account);
     return {
       account: gate.get(account) ?? null,
-      senders: new Map(senders.map((row) => [row.sender, row])),
-      ready: readyOf(db, account, defaults),
-      own: aheadOf(db, asked),
+      senders: gatesOfSenders(db, account),
+      ready,
+      since: waitingSince(db, ready),
+      flows: readFlows(db, now, USED_OVER_S).get(account) ?? new Map<string, Flow>(),
+      ahead: aheadOf(db, asked, defaults),
     };
   })();
 }
 
-/** Ready rows of an account by lane, campaign and priority. */
+/** By sender: those of an account with a limit or a stop of their own. */
+export function gatesOfSenders(db: Database, account: string): ReadonlyMap<string, GateRow> {
+  const rows = db
+    .prepare<[string], GateRow & { readonly sender: string }>(
+      `SELECT sender, ${GATE} FROM senders WHERE account = ?`,
+    )
+    .all(account);
+  return new Map(rows.map((row) => [row.sender, row]));
+}
+
+/** Ready rows of an account by lane, campaign, priority and kind. */
 export function readyOf(db: Database, account: string, defaults: Defaults): readonly ReadyCount[] {
   const sender = defaults.senders.get(account) ?? '';
   return db
     .prepare<[string, string, number], ReadyCount>(
       `SELECT coalesce(sender, ?) AS sender, campaign, priority, ${AGAIN} AS isRetry,
-        count(*) AS count FROM messages
-        WHERE ${READY} AND (account = ? OR (? AND account IS NULL)) GROUP BY 1, 2, 3, 4`,
+        count(*) AS count, min(id) AS firstId FROM messages
+        WHERE ${READY} AND ${IS_OF} GROUP BY 1, 2, 3, 4`,
     )
     .all(sender, account, defaults.account === account ? 1 : 0);
 }
 
-/* By deadline, as the lanes have it: without one of its own, a row has that of its validity. */
-function aheadOf(db: Database, { id, validityMs }: Asked): number {
-  const deadline = `coalesce(expires_at, max(created_at, coalesce(send_at, 0)) + ?)`;
-  return (
-    db
-      .prepare<[number, number, number], number>(
-        `WITH own AS (SELECT *, ${AGAIN} AS is_retry, ${deadline} AS deadline FROM messages WHERE id = ?)
-          SELECT count(*) FROM messages, own WHERE messages.state IN ('queued','retry')
-          AND messages.due_at IS NULL AND messages.account IS own.account
-          AND messages.sender IS own.sender AND messages.campaign IS own.campaign
-          AND messages.priority = own.priority
-          AND (messages.attempts > 0 OR messages.state = 'retry') = own.is_retry
-          AND (coalesce(messages.expires_at,
-            max(messages.created_at, coalesce(messages.send_at, 0)) + ?), messages.id)
-            < (own.deadline, own.id)`,
-      )
-      .pluck()
-      .get(validityMs / 1000, id, validityMs / 1000) ?? 0
-  );
+/**
+ * Since when (Unix seconds) rows have stood in each lane without a break, by lane: at least as long as the
+ * oldest that is ready could have gone.
+ */
+export function waitingSince(
+  db: Database,
+  ready: readonly ReadyCount[],
+): ReadonlyMap<string, number> {
+  const read = db
+    .prepare<[number], number>(
+      'SELECT max(created_at, updated_at, coalesce(send_at, 0)) FROM messages WHERE id = ?',
+    )
+    .pluck();
+  const since = new Map<string, number>();
+  for (const { sender, firstId } of ready) {
+    since.set(sender, Math.min(since.get(sender) ?? Infinity, read.get(firstId) ?? Infinity));
+  }
+  return since;
+}
+
+const IS_OF = '(account = ? OR (? AND account IS NULL))';
+
+/* Within a campaign rows go by deadline and age, whatever their lane; without a deadline of its own, a row
+ * has that of its validity. */
+function aheadOf(db: Database, asked: Asked, defaults: Defaults): ReadonlyMap<string, number> {
+  const { account, id, campaign, priority, isRetry, deadline, validityMs } = asked;
+  const counts = db
+    .prepare(
+      `SELECT coalesce(sender, ?), count(*) FROM messages WHERE ${READY} AND ${IS_OF}
+        AND campaign IS ? AND priority = ? AND ${AGAIN} = ?
+        AND (coalesce(expires_at, max(created_at, coalesce(send_at, 0)) + ?), id) < (?, ?) GROUP BY 1`,
+    )
+    .raw()
+    .all(
+      ...[defaults.senders.get(account) ?? '', account, defaults.account === account ? 1 : 0],
+      ...[campaign, priority, isRetry, validityMs / 1000, deadline, id],
+    ) as [string, number][];
+  return new Map(counts);
 }

@@ -135,10 +135,16 @@ export class Watcher {
     this.#look = null;
   }
 
-  #hasNews(): boolean {
+  /** Whether somebody else has committed since the last look. In a transaction of ours: before it began. */
+  takeNews(): boolean {
     const version = this.#version.get() ?? 0;
     if (version === this.#seen) return false;
     this.#seen = version;
+    return true;
+  }
+
+  #hasNews(): boolean {
+    if (!this.takeNews()) return false;
     this.#onCommit();
     return true;
   }

@@ -22,7 +22,8 @@ const BEAT_SLACK = 1.2;
 
 /** A rate that is raised by more than this is not waited for. */
 const MUCH_FASTER = 2;
-
+/** A grant that should have come comes within about this. */
+const GRANT_MS = 1;
 /** The wall clock was set back when it has lost so much at once. */
 const CLOCK_STEP_MS = 250;
 
@@ -91,6 +92,12 @@ export class Pacer {
   /** When the next permit may be used (monotonic ms); null = a grant is on its way and will call onGrant. */
   nextAt(nowMs: number): number | null {
     return this.#stock > 0 ? Math.max(this.#meter.nextAt(nowMs), nowMs) : null;
+  }
+
+  /** When a permit may be used, about: also where its grant is still on its way. */
+  expectedAt(nowMs: number): number {
+    const slotAt = this.#meter.nextAt(nowMs);
+    return this.#stock > 0 ? slotAt : Math.max(slotAt, nowMs + GRANT_MS);
   }
 
   /** From now on so many permits per second, in the gateway's windows where they are known. */

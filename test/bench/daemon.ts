@@ -26,6 +26,8 @@ export interface DaemonOptions {
   readonly apiSecret?: string;
   /** Rows waiting before the daemon starts. */
   readonly backlog: number;
+  /** SQL that drops rows besides, before it starts. */
+  readonly drop?: string;
   /** A closed spool, of which it works on a copy; left out = an empty one. */
   readonly spool?: string;
   /** Further lines of [spool]. */
@@ -33,6 +35,8 @@ export interface DaemonOptions {
   /** Where it takes receipts; left out = any free port. */
   readonly receiptsPort?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Messages per second that senders are configured to allow; left out = no limits of their own. */
+  readonly senders?: Readonly<Record<string, number>>;
   /** For its Node, before the program. */
   readonly nodeArgs?: readonly string[];
 }
@@ -65,6 +69,7 @@ base_url = "${url}"
 sender = "${SENDER}"
 ${rate === null ? '' : `rate = ${rate}`}
 concurrency = ${concurrency}
+${sendersText(options.senders ?? {})}
 [receipts]
 listen = "127.0.0.1:${ports[0] ?? 0}"
 [admin]
@@ -72,6 +77,12 @@ listen = "127.0.0.1:${ports[1] ?? 0}"
 [log]
 file = "status.log"
 `;
+}
+
+function sendersText(senders: Readonly<Record<string, number>>): string {
+  return Object.entries(senders)
+    .map(([sender, rate]) => `[accounts.main.senders."${sender}"]\nrate = ${rate}`)
+    .join('\n');
 }
 
 /** Makes a spool with its backlog and starts the daemon on it; resolves at `daemon.ready`. */
@@ -83,6 +94,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   if (options.spool !== undefined) copyToDisk(options.spool, join(folder, 'spool.db'));
   const db = openSpool(join(folder, 'spool.db'), { create: true, busyTimeoutMs: 10_000 });
   if (options.backlog > 0) db.exec(dropRows(options.backlog));
+  if (options.drop !== undefined) db.exec(options.drop);
   db.pragma('wal_checkpoint(TRUNCATE)');
   const child = start(
     process.execPath,

@@ -2,16 +2,19 @@
  * Whether bulk holds up what is urgent, and a large campaign a small one.
  *
  *   node test/bench/fairness.ts [--rates 30,200] [--backlog 100000] [--inserts 200] [--small 100]
+ *     [--drain 20000] [--rounds 3]
  *
  * At each rate: rows of priority 9 are dropped one by one at FULL while a backlog drains, and the endpoint
  * notes when each request is whole; then a small campaign is dropped behind that backlog, and again on a
- * daemon that has nothing else to do. Both measures of one rate are of the same run. Reports only: the exit
+ * daemon that has nothing else to do. Both measures of one rate are of the same run. At last what fairness
+ * costs a drain (`--drain 0` leaves it out). Reports only: the exit
  * code is 0 whatever it finds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { monotonicMs } from './clock.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
+import { drainCost } from './fairness-drain.ts';
 import { recipientOf, textOf } from './rows.ts';
 import { startEndpoint } from './servers.ts';
 import { percentile, temporaryFolder } from './support.ts';
@@ -33,6 +36,8 @@ const { values } = parseArgs({
     backlog: { type: 'string', default: '100000' },
     inserts: { type: 'string', default: '200' },
     small: { type: 'string', default: '100' },
+    drain: { type: 'string', default: '20000' },
+    rounds: { type: 'string', default: '3' },
   },
 });
 const backlog = Number(values.backlog);
@@ -164,7 +169,8 @@ const countsRow = (title: string, counts: readonly number[]): readonly string[] 
 ];
 
 const results: Result[] = [];
-for (const rate of values.rates.split(',')) results.push(await measure(Number(rate)));
+for (const rate of values.rates.split(',').filter(Boolean))
+  results.push(await measure(Number(rate)));
 
 console.log(`\n${inserts} rows of priority ${URGENT} behind ${backlog}: INSERT to wire (ms)\n`);
 console.log(
@@ -201,4 +207,11 @@ for (const { rate, urgent, behindMs, aloneMs } of results) {
     2_000 / rate + BAR_MORE_MS,
   );
   say(`small campaign at ${rate}/s, times`, behindMs / aloneMs, BAR_TIMES);
+}
+
+const drained = Number(values.drain);
+if (drained > 0) {
+  const cost = await drainCost({ folder, messages: drained, rounds: Number(values.rounds) });
+  console.log(`\nWhat fairness costs a drain of ${drained}, medians of ${values.rounds} rounds\n`);
+  console.log(cost);
 }

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { AccountOptions, LimitModel } from '../../src/gateway/sandbox/options.ts';
 import type { EndpointStats } from './endpoint.ts';
 import { ROOT, start, startScript, type Child } from './support.ts';
 
@@ -100,11 +101,15 @@ export const SANDBOX_ACCOUNT = { apiKey: 'sandbox1', apiSecret: 'sandbox-secret'
 /** The product's own sandbox with one limited account, whose credit does not run out. */
 export async function startSandbox(limit: {
   readonly rate: number;
-  readonly model: 'window' | 'bucket';
+  readonly model: LimitModel;
   readonly depth: number;
+  /** What else is to be said of the account. */
+  readonly account?: AccountOptions;
+  readonly latencyMs?: number;
+  readonly jitterMs?: number;
 }): Promise<Sandbox> {
   const port = await freePort();
-  const { rate, model, depth } = limit;
+  const { rate, model, depth, account = {}, latencyMs = 0, jitterMs = 0 } = limit;
   const child = start(process.execPath, [
     join(ROOT, 'dist/main.js'),
     'sandbox',
@@ -116,5 +121,11 @@ export async function startSandbox(limit: {
   ]);
   const url = `http://127.0.0.1:${port}`;
   await child.line();
+  const accounts = { [SANDBOX_ACCOUNT.apiKey]: account };
+  const answer = await fetch(`${url}/control`, {
+    method: 'POST',
+    body: JSON.stringify({ accounts, latencyMs, jitterMs }),
+  });
+  if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${await answer.text()}`);
   return { url, counts: () => readCounts(url), stop: () => child.stop() };
 }

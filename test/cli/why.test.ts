@@ -46,7 +46,7 @@ describe('why', () => {
       INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n;
       UPDATE messages SET state = 'retry', reason = 'throttled', attempts = 1 WHERE id <= 101`);
     expect(await why(31)).toMatch(
-      /^retry .*; waiting for the retries’ share of account main \(30\/s, 150 ahead\); goes at about /,
+      /^retry .*; waiting for the retries’ share of account main \(30\/s, 154 ahead\); goes at about /,
     );
     expect(await why(101)).toMatch(
       /waiting for the retries’ share of account main \(30\/s, 400 ahead\)/,

@@ -35,6 +35,8 @@ export interface BenchOptions {
   /** Account → its API key. */
   readonly apiKeys?: ReadonlyMap<string, string>;
   readonly isSigned?: boolean;
+  /** Whether somebody else has committed since this was last asked; left out = nobody ever. */
+  readonly takeNews?: () => boolean;
 }
 
 /** A receipt that was brought; `isStored` null = whoever brought it still waits. */
@@ -228,6 +230,20 @@ export class Bench {
     return done === 'busy' ? 'busy' : 'done';
   }
 
+  /** One step of the dispatcher, once there is a permit; gives the ids of what it claims. */
+  async stepAndClaim(): Promise<readonly number[]> {
+    this.advance(0.01);
+    while (this.#pacer.available(this.#clock.monotonicMs()) < 1) await told();
+    const claims = this.#step.run(true);
+    if (claims === 'busy') throw new Error('the spool was locked');
+    return [...claims.values()].flat().map(({ id }) => id);
+  }
+
+  /** Whether attempts that ended are all that a step would write. */
+  get hasOutcomesAlone(): boolean {
+    return this.#step.hasOutcomesAlone;
+  }
+
   /** A step in which something throws after the work: it is rolled back, and what was read is distrusted. */
   async brokenStep(): Promise<void> {
     this.#fault = 'roll-back';
@@ -357,7 +373,11 @@ export class Bench {
       onEvents: () => undefined,
       opening: [],
     };
-    return new Step(parts, { onGate: () => undefined, kick: () => (this.#kicks += 1) });
+    return new Step(parts, {
+      onGate: () => undefined,
+      kick: () => (this.#kicks += 1),
+      takeNews: () => this.#options.takeNews?.() ?? false,
+    });
   }
 
   #note(lines: string): number {

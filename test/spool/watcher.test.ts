@@ -56,6 +56,16 @@ it('of ours is no news', async () => {
   expect(commits()).toBe(1);
 });
 
+it('is known in a transaction that begins after it, once, before anybody was told', () => {
+  const { spool, other, watcher, commits } = setup();
+  expect(watcher.takeNews()).toBe(false);
+  other.drop();
+  expect(spool.transaction(() => [watcher.takeNews(), watcher.takeNews()])).toEqual([true, false]);
+  spool.transaction(() => spool.control.markCancelled(1, 1));
+  expect(watcher.takeNews()).toBe(false);
+  expect(commits()).toBe(0);
+});
+
 it('that comes while ours are frequent is noticed all the same', async () => {
   const { spool, other, noticed } = setup(false);
   const busy = setInterval(() => spool.transaction(() => spool.control.markCancelled(1, 1)), 1);

@@ -5,7 +5,7 @@
  * then exactly 5.
  */
 import type { RequestLimit } from './limits.ts';
-import { BucketLimit, WindowLimit } from './limits.ts';
+import { BucketLimit, SlidingLimit, WindowLimit } from './limits.ts';
 import type { AccountOptions, AccountSettings } from './options.ts';
 import { ACCOUNT_DEFAULTS } from './options.ts';
 import { BACK_OFF_TEXT, limitText } from './status-texts.ts';
@@ -23,6 +23,7 @@ function toText(units: number): string {
 function limitOf({ rate, model, depth, countRefused }: AccountSettings): RequestLimit | null {
   if (rate === null) return null;
   if (model === 'window') return new WindowLimit(rate);
+  if (model === 'sliding') return new SlidingLimit(rate, countRefused);
   return new BucketLimit(rate, depth ?? Math.max(1, Math.round(rate / 10)), countRefused);
 }
 

@@ -1,9 +1,8 @@
 /**
- * The two limits of the API as models: requests per second of an account (a fixed window of the wall clock,
- * or a token bucket), and the distance between two messages of one sender.
+ * The two limits of the API as models: requests per second of an account (a fixed window of the wall clock, a
+ * sliding one, or a token bucket), and the distance between two messages of one sender.
  *
- * Time is an argument (Unix ms). What a limit turns away does not count against it, unless a bucket is told
- * to. Which model the real account limit follows is not documented; its texts speak of windows.
+ * Time is an argument (Unix ms). What a limit turns away does not count against it, unless it is told to. Which model the real account limit follows is not documented; its texts speak of windows.
  */
 
 /** Why a request was turned away, in the terms of the API's text. */
@@ -44,6 +43,30 @@ export class WindowLimit implements RequestLimit {
     if (this.#count >= this.#rate) return exceeded(this.#rate, this.#count, now);
     this.#count += 1;
     return null;
+  }
+}
+
+/** At most `rate` requests in any second; with `countRefused`, those that were turned away are among them. */
+export class SlidingLimit implements RequestLimit {
+  readonly #rate: number;
+  readonly #countRefused: boolean;
+  /** When the latest that count came, the oldest first; no more than the rate, which is all that matters. */
+  readonly #counted: number[] = [];
+
+  constructor(rate: number, countRefused: boolean) {
+    this.#rate = rate;
+    this.#countRefused = countRefused;
+  }
+
+  take(now: number): Exceeded | null {
+    const counted = this.#counted;
+    const oldest = counted.length < this.#rate ? -Infinity : (counted[0] ?? -Infinity);
+    const isFree = now - oldest >= 1000;
+    if (isFree || this.#countRefused) {
+      counted.push(now);
+      if (counted.length > this.#rate) counted.shift();
+    }
+    return isFree ? null : exceeded(this.#rate, this.#rate, now);
   }
 }
 

@@ -32,6 +32,10 @@ import { SIGNATURE_METHODS } from './signature.ts';
 export const DEFAULT_API_KEY = 'sandbox1';
 export const DEFAULT_API_SECRET = 'sandbox-secret';
 
+/** How an account's requests are counted. */
+export const LIMIT_MODELS = ['window', 'sliding', 'bucket'] as const;
+export type LimitModel = (typeof LIMIT_MODELS)[number];
+
 export interface AccountOptions {
   /** Default `sandbox-secret`. */
   readonly secret?: string;
@@ -47,11 +51,12 @@ export interface AccountOptions {
   readonly autoReload?: boolean;
   /** Requests (not parts) per second, a whole number; default 30; null = no limit. */
   readonly rate?: number | null;
-  /** `window` (default): a fixed second of the wall clock. `bucket`: tokens refilled evenly. */
-  readonly model?: 'window' | 'bucket';
+  /** `window` (default): a fixed second of the wall clock. `sliding`: any second. `bucket`: tokens refilled evenly. */
+  readonly model?: LimitModel;
   /** Tokens that a full bucket holds; null (default) = a tenth of the rate, at least 1. */
   readonly depth?: number | null;
-  /** Requests that the bucket turned away cost a token, too, down to −depth. Default false. */
+  /** Requests that were turned away count in a sliding second, and cost the bucket a token, down to −depth.
+   *  Default false. */
   readonly countRefused?: boolean;
   /** `limit` (default): the text that names the limit; `plain`: the one that only says to back off. */
   readonly throttleText?: 'limit' | 'plain';
@@ -112,7 +117,7 @@ const ACCOUNT_FIELDS: Readonly<Record<keyof AccountOptions, Check>> = {
   price: AMOUNT,
   autoReload: FLAG,
   rate: orNull(wholeFrom(1)),
-  model: oneOf(['window', 'bucket']),
+  model: oneOf(LIMIT_MODELS),
   depth: orNull(wholeFrom(1)),
   countRefused: FLAG,
   throttleText: oneOf(['limit', 'plain']),

@@ -2,13 +2,13 @@
  * What a sandbox says when it has been started from a command line: where it is, what it allows, and the
  * settings of a daemon that suit it, ready to be copied. Repeats no secret that somebody has given.
  */
-import { DEFAULT_API_SECRET } from './options.ts';
+import { DEFAULT_API_SECRET, type LimitModel } from './options.ts';
 import type { ReceiptSignature } from './receipt-options.ts';
 
 /** What it was told. */
 export interface Told {
   readonly rate: number;
-  readonly model: 'window' | 'bucket';
+  readonly model: LimitModel;
   /** Sender → messages per second. */
   readonly sender: ReadonlyMap<string, number>;
   readonly apiKey: string;

@@ -95,7 +95,7 @@ test('lists every magic recipient in its help, in 80 columns', () => {
 test.each([
   [['--rate', '0'], 'expected a whole number from 1'],
   [['--sender', '12015550123'], 'expected SENDER=RATE'],
-  [['--model', 'leaky'], 'Allowed choices are window, bucket'],
+  [['--model', 'leaky'], 'Allowed choices are window, sliding, bucket'],
   [['--balance', '-1'], 'expected an amount'],
   [['--receipts', 'http://192.0.2.1/receipts'], 'expected an http URL on loopback'],
   [['--receipt-loss', '1.5'], 'expected a number from 0 to 1'],

@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest';
-import { BucketLimit, SenderLimit, WindowLimit } from '../../../src/gateway/sandbox/limits.ts';
+import {
+  BucketLimit,
+  SenderLimit,
+  SlidingLimit,
+  type RequestLimit,
+  WindowLimit,
+} from '../../../src/gateway/sandbox/limits.ts';
 import { KEY, START, elements, setup, statuses } from './support.ts';
 
 /** How many of `count` requests, `everyMs` apart, are granted. */
 function granted(
-  limit: WindowLimit | BucketLimit,
+  limit: RequestLimit,
   { from = START, count, everyMs }: { from?: number; count: number; everyMs: number },
 ): number {
   let accepted = 0;
@@ -111,4 +117,17 @@ test('a new rate holds from the next request on, and another change leaves the l
   expect(await statuses(sandbox)).toEqual(['1']);
   await sandbox.configure({ accounts: { [KEY]: { rate: 2 } } });
   expect(await statuses(sandbox)).toEqual(['0']);
+});
+
+test('a sliding second grants its rate in any second, however the seconds are cut', () => {
+  const limit = new SlidingLimit(30, false);
+  expect(granted(limit, { from: START + 990, count: 100, everyMs: 0.1 })).toBe(30);
+  expect(granted(limit, { from: START + 1_989, count: 10, everyMs: 0 })).toBe(0);
+  expect(granted(limit, { from: START + 2_990, count: 60_000, everyMs: 1 })).toBe(30 * 60);
+});
+
+test('a sliding second that counts refusals starves whoever hammers it, and nobody who waits', () => {
+  const limit = new SlidingLimit(30, true);
+  expect(granted(limit, { count: 5_000, everyMs: 1 })).toBe(30);
+  expect(granted(limit, { from: START + 6_000, count: 300, everyMs: 1000 / 29 })).toBe(300);
 });
