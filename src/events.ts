@@ -10,9 +10,7 @@ import type { Claim } from './core/claim.ts';
 import type { GateChange } from './core/health.ts';
 import type { State } from './core/message.ts';
 import type { Settlement } from './core/settle.ts';
-import { remedyOf } from './core/status-codes.ts';
 import type { NewEvent } from './spool/event-log.ts';
-import type { UnloggedEvent } from './spool/unlogged.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -70,7 +68,8 @@ export interface Subject {
   readonly updatedAt?: number;
 }
 
-const LEVELS: Partial<Record<State, Level>> = {
+/** States that an operator should look at; any other is `info`. */
+export const LEVELS: Partial<Record<State, Level>> = {
   'permanent-failure': 'warn',
   uncertain: 'warn',
   unconfirmed: 'warn',
@@ -78,7 +77,7 @@ const LEVELS: Partial<Record<State, Level>> = {
 };
 
 /** References are the application's own and may be of any length; a line may not. */
-const REFERENCE_MAX = 200;
+export const REFERENCE_MAX = 200;
 
 /** An attempt ended. Times in milliseconds: insert to claim, wait for the permit, request to answer. */
 export function messageSettled(
@@ -268,36 +267,6 @@ export function unknownAccount(account: string, at: number): Entry {
   };
 }
 
-/**
- * The line of an event whose process died before it was written, as far as the spool still knows it: without
- * durations, and with `at`.
- */
-export function writtenLate(event: UnloggedEvent): Entry {
-  const { account, to, reason, at } = event;
-  const limit =
-    event.event === 'account.limit' ? /^([\d.]+)\/s$/.exec(reason ?? '')?.[1] : undefined;
-  const isStranger = reason === 'unknown-account';
-  const isSuspended = event.event.endsWith('.suspended') && !isStranger;
-  const remedy = isStranger
-    ? unknownAccount(account ?? '', at).details.remedy
-    : ((isSuspended ? remedyOf(reason ?? '') : null) ?? undefined);
-  const isMessage = event.messageId !== null && event.event !== 'message.duplicate';
-  const level = isMessage ? (LEVELS[to as State] ?? 'info') : limit === undefined ? 'warn' : 'info';
-  return {
-    row: event,
-    level: isSuspended ? 'error' : level,
-    details: {
-      reference: event.reference?.slice(0, REFERENCE_MAX),
-      ...(event.recipient === null ? {} : { recipient: event.recipient }),
-      status: event.status ?? undefined,
-      parts: to === 'await-receipt' && event.parts > 0 ? event.parts : undefined,
-      ...(limit === undefined ? {} : { limit: Number(limit) }),
-      remedy,
-      at: isoOf(at),
-    },
-  };
-}
-
 function laneRow(
   account: string,
   sender: string | null,
@@ -307,6 +276,7 @@ function laneRow(
   return { at, messageId: null, account, sender, from: null, attempt: null, ...what };
 }
 
-function isoOf(seconds: number | null): string | undefined {
+/** ISO-8601 of Unix seconds; undefined = null was given. */
+export function isoOf(seconds: number | null): string | undefined {
   return seconds === null ? undefined : new Date(seconds * 1000).toISOString();
 }

@@ -5,7 +5,7 @@
  * Always holds: no committed event is left out; the last step's may be written a second time, under the same
  * `seq`.
  */
-import { writtenLate } from './events.ts';
+import { writtenLate } from './late-events.ts';
 import type { Spool } from './spool/spool.ts';
 import type { StatusLog } from './status-log.ts';
 

@@ -74,6 +74,7 @@ const LEAVES: Readonly<Record<string, readonly string[]>> = {
   'src/causes.ts': [],
   'src/signature.ts': [],
   'src/events.ts': ['core', 'spool'],
+  'src/late-events.ts': ['core', 'leaf', 'spool'],
   'src/status-log.ts': ['core', 'leaf'],
 };
 

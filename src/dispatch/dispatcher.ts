@@ -16,17 +16,14 @@ import type { Books } from './books.ts';
 import { Courier } from './courier.ts';
 import type { Desk } from './desk.ts';
 import { FullDisk } from './full-disk.ts';
+import { Gathering } from './gathering.ts';
 import { LongWal } from './long-wal.ts';
 import type { Inbox } from './inbox.ts';
 import type { AccountLimits } from './outcomes.ts';
 import { Probes, type AskBalance } from './probes.ts';
+import { Settling } from './settling.ts';
 import { Step, type Change, type StepParts } from './step.ts';
 
-/**
- * Outcomes wait so long for the permits of the next claims, so that one commit holds both. At some hundred
- * messages a second that is half the commits, and programs that drop rows find the lock free.
- */
-const GATHER_MS = 5;
 /** A step that found the spool locked tries again after this long. */
 const BUSY_WAIT_MS = 3;
 /** How often the last one does. */
@@ -58,17 +55,16 @@ export class Dispatcher {
   /** Desks that are not asked any more, until what they have out is answered. */
   readonly #retiring = new Set<Desk>();
   readonly #longWal: LongWal;
+  readonly #gathering: Gathering;
+  readonly #settling: Settling;
   #watcher: Watcher | null = null;
   #isScheduled = false;
   #isDraining = false;
   #isStopped = false;
   #isRescued = false;
   #seenEnded = 0;
-  /** Outcomes wait no longer than this (monotonic ms); null = none do. */
-  #gatherUntilMs: number | null = null;
   #turns = 0;
   #progress: Progress;
-  #onSettled: (() => void) | null = null;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -81,6 +77,8 @@ export class Dispatcher {
     const { outcomes, intake, janitor, sweeper } = this.#step;
     this.#courier = new Courier({ clock, outcomes, kick: this.kick });
     this.#alarm = new Alarm({ clock, desks, intake, janitor, sweeper, ring: this.kick });
+    this.#gathering = new Gathering(clock, this.#alarm);
+    this.#settling = new Settling(() => this.inFlight === 0 && this.#step.isClean);
     this.#fullDisk = new FullDisk(clock, parts.log);
     this.#longWal = new LongWal({
       ...{ wal: parts.spool.wal, clock, log: parts.log },
@@ -192,9 +190,9 @@ export class Dispatcher {
     this.#isDraining = true;
     for (const desk of this.#parts.desks.values()) this.#courier.takeBack(desk, null);
     this.kick();
-    await this.#settled(limitMs);
+    await this.#settling.wait(limitMs);
     this.#courier.abandon();
-    await this.#settled(limitMs);
+    await this.#settling.wait(limitMs);
     this.#stop();
     await this.#leave();
     for (const desk of this.#retiring) await desk.stop();
@@ -228,22 +226,6 @@ export class Dispatcher {
     }
   }
 
-  get #isSettled(): boolean {
-    return this.inFlight === 0 && this.#step.isClean;
-  }
-
-  /* Resolves when nothing is out and everything decided is on disk, or when the time is up. */
-  #settled(limitMs: number): Promise<void> {
-    if (this.#isSettled) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, limitMs);
-      this.#onSettled = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
   #notice(): void {
     this.#step.noticeNews();
     if (!this.#isScheduled && !this.#isStopped) this.#run();
@@ -260,21 +242,14 @@ export class Dispatcher {
   };
 
   #isGathering(): boolean {
-    if (this.#isDraining || !this.#step.hasOutcomesAlone) return false;
-    const nowMs = this.#parts.clock.monotonicMs();
-    const untilMs = this.#gatherUntilMs ?? nowMs + GATHER_MS;
-    const waitMs = this.#alarm.nextClaimInMs(nowMs);
-    if (waitMs <= 0 || nowMs + waitMs > untilMs) return false;
-    this.#gatherUntilMs = untilMs;
-    this.#alarm.set(waitMs);
-    return true;
+    return !this.#isDraining && this.#step.hasOutcomesAlone && this.#gathering.begin();
   }
 
   #run(): void {
     this.#turns += 1;
     if (this.#longWal.isHolding) return;
     this.#seenEnded = 0;
-    this.#gatherUntilMs = null;
+    this.#gathering.end();
     try {
       const claims = this.#step.run(!this.#isDraining);
       if (claims === 'busy') {
@@ -292,11 +267,7 @@ export class Dispatcher {
     this.#step.janitor.lookAgain();
     setImmediate(this.#sleepUntilNext);
     if (this.#longWal.isDue) setImmediate(this.#lookAtWal);
-    if (this.#onSettled !== null && this.#isSettled) {
-      const onSettled = this.#onSettled;
-      this.#onSettled = null;
-      onSettled();
-    }
+    this.#settling.look();
   }
 
   #failed(error: unknown): void {
@@ -317,7 +288,7 @@ export class Dispatcher {
 
   /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
   readonly #sleepUntilNext = (): void => {
-    if (this.#isScheduled || this.#isStopped || this.#gatherUntilMs !== null) return;
+    if (this.#isScheduled || this.#isStopped || this.#gathering.isOn) return;
     if (this.#step.isBusy) this.kick();
     else this.#alarm.setForNext(!this.#isDraining);
   };

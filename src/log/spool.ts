@@ -1,6 +1,6 @@
 /** Lines made of the spool's `events`: the same fields as in the status log, but for durations, which no row keeps. */
 import { maskRecipient } from '../core/mask.ts';
-import { writtenLate } from '../events.ts';
+import { writtenLate } from '../late-events.ts';
 import type { UnloggedEvent } from '../spool/unlogged.ts';
 import type { LogLine } from './line.ts';
 
