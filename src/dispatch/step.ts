@@ -123,7 +123,7 @@ export class Step {
     const { lookups, since: receiptsSince } = receipts;
     const hasReports = (): boolean => this.inbox.hasReports;
     this.janitor = new Janitor({ spool, rules, reconciler, lookups, receiptsSince, hasReports });
-    this.sweeper = new Sweeper(spool.retention, rules);
+    this.sweeper = new Sweeper(spool.retention, rules, () => this.#writer.noteLogged());
     this.#writer = new Writer({
       ...{ spool, rules, clock, log, pending, books: this.books },
       onEvents: parts.onEvents,

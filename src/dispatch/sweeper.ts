@@ -43,6 +43,7 @@ type Task = (work: Work) => boolean;
 export class Sweeper {
   readonly #retention: Retention;
   readonly #rules: Pick<Rules, 'keep'>;
+  readonly #noteLogged: () => void;
   readonly #tasks: readonly Task[];
   /** The task that is next in turn. */
   #next = 0;
@@ -54,9 +55,11 @@ export class Sweeper {
   /** When the last round ended (Unix seconds). */
   #keysAt = -Infinity;
 
-  constructor(retention: Retention, rules: Pick<Rules, 'keep'>) {
+  /** `noteLogged` writes how far the log has come: what is not in it is kept. */
+  constructor(retention: Retention, rules: Pick<Rules, 'keep'>, noteLogged: () => void) {
     this.#retention = retention;
     this.#rules = rules;
+    this.#noteLogged = noteLogged;
     this.#tasks = [this.#messages, this.#texts, this.#events, this.#control, this.#keys];
   }
 
@@ -131,6 +134,7 @@ export class Sweeper {
   }
 
   #toldTo(): number {
+    this.#noteLogged();
     return this.#retention.toldTo(this.#rules.keep.notTold);
   }
 }

@@ -32,6 +32,9 @@ export class Writer {
   readonly #parts: WriterParts;
   /** The last row of `events` that is in the log, as far as the spool does not know it yet; null = it does. */
   #loggedSeq: number | null = null;
+  /** What the spool knows of it, and will once the transaction that is open commits. */
+  #notedSeq: number | null = null;
+  #notingSeq: number | null = null;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -45,17 +48,19 @@ export class Writer {
     const [now, nowMs] = [clock.now(), clock.monotonicMs()];
     const work: Work = { now, nowMs, entries, held: [], removed: [] };
     let firstSeq = 0;
+    this.#notingSeq = this.#notedSeq;
     const result = spool.transaction(() => {
       this.#writeDecided(work);
       const done = body(work);
       if (entries.length > 0) {
         firstSeq = spool.events.append(entries);
-        this.#noteLogged();
+        this.noteLogged();
       }
       return done;
     });
     if (result === 'busy') return result;
     drop(pending, size);
+    this.#notedSeq = this.#notingSeq;
     books.committed(work);
     if (entries.length > 0) {
       log.committed(entries, firstSeq);
@@ -67,11 +72,14 @@ export class Writer {
 
   /** The last transaction: the next start then has no line to write again. */
   leave(): unknown {
-    return this.#parts.spool.transaction(() => this.#noteLogged());
+    return this.#parts.spool.transaction(() => this.noteLogged());
   }
 
-  #noteLogged(): void {
-    if (this.#loggedSeq !== null) this.#parts.spool.unlogged.save(this.#loggedSeq);
+  /** In a transaction: how far the log has come. */
+  noteLogged(): void {
+    if (this.#loggedSeq === null || this.#loggedSeq === this.#notingSeq) return;
+    this.#parts.spool.unlogged.save(this.#loggedSeq);
+    this.#notingSeq = this.#loggedSeq;
   }
 
   #writeDecided(work: Work): void {

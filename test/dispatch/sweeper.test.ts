@@ -14,7 +14,7 @@ const A_DAY: KeepRules = { ...NOTHING_GOES, retentionMs: DAY_S * 1000 };
 
 function setup(rules: KeepRules) {
   const { spool, other, commit } = spoolSetup();
-  const sweeper = new Sweeper(spool.retention, { keep: rules });
+  const sweeper = new Sweeper(spool.retention, { keep: rules }, () => undefined);
   let nowMs = 0;
   const step = (hasRoom: boolean, afterMs: number): void => {
     nowMs += afterMs;
