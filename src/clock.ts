@@ -2,14 +2,36 @@
  * The two clocks, as values that are handed over: wall clock for what people wrote (send_at, expiry),
  * monotonic for waits. A step of the wall clock never moves a wait.
  */
+import { readFileSync } from 'node:fs';
+
+/** One boot of the machine: within it, two processes can compare their monotonic clocks. */
+export interface Boot {
+  readonly id: string;
+  /** What the monotonic clock of this process shows less than that of the machine (ms). */
+  readonly aheadMs: number;
+}
+
 export interface Clock {
   /** Unix seconds. */
   readonly now: () => number;
   /** Milliseconds since some fixed instant; never goes back. */
   readonly monotonicMs: () => number;
+  /** Null or none = not known: what another process wrote is aged by the wall clock alone. */
+  readonly boot?: Boot | null;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now() / 1000,
   monotonicMs: () => performance.now(),
+  boot: bootOf('/proc/sys/kernel/random/boot_id'),
 };
+
+/* Where the machine does not tell, nothing is known. */
+function bootOf(path: string): Boot | null {
+  try {
+    const id = readFileSync(path, 'utf8').trim();
+    return { id, aheadMs: Number(process.hrtime.bigint()) / 1e6 - performance.now() };
+  } catch {
+    return null;
+  }
+}

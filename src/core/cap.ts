@@ -26,6 +26,21 @@ export interface CapState {
   readonly at: number;
   readonly used: Pairs;
   readonly open: Pairs;
+  /** The boot of the machine in which it was written, and how long that had lasted (ms). */
+  readonly boot?: BootInstant | null;
+}
+
+/** An instant that processes of one boot of the machine can compare, however the wall clock is set. */
+export interface BootInstant {
+  readonly id: string;
+  readonly ms: number;
+}
+
+/** By how much the wall clock was set since something was saved (seconds); 0 where that is not known. */
+export function setSince(state: CapState, boot: BootInstant | null, now: number): number {
+  const saved = state.boot ?? null;
+  if (boot === null || saved?.id !== boot.id || boot.ms < saved.ms) return 0;
+  return now - state.at - (boot.ms - saved.ms) / 1000;
 }
 
 export interface Cap {
@@ -39,8 +54,9 @@ export interface Cap {
   /** An open claim came to its end, and so much really left. */
   close: (claim: Opened, actual: number, at: Instant) => void;
   save: (at: Instant) => CapState;
-  /** Takes up what was saved, once, before anything else. What was open then may have left. */
-  restore: (state: CapState, at: Instant) => void;
+  /** Takes up what was saved, once, before anything else. What was open then may have left. `setS`: by how
+   *  much the wall clock was set meanwhile (seconds), as far as is known. */
+  restore: (state: CapState, at: Instant, setS?: number) => void;
 }
 
 /** An open claim: its cost, and what `open` gave. */
@@ -135,11 +151,12 @@ class SlidingCap implements Cap {
   }
 
   /* Instants that are still to come are of a clock that was put back since. */
-  restore(state: CapState, { now, nowMs }: Instant): void {
-    const leftAt = state.at > now ? now : Math.min(now, state.at + TRAVEL_MAX_S);
+  restore(state: CapState, { now, nowMs }: Instant, setS = 0): void {
+    const savedAt = state.at + setS;
+    const leftAt = savedAt > now ? now : Math.min(now, savedAt + TRAVEL_MAX_S);
     const latestMs = nowMs + this.#pieceMs;
     for (const [endsAt, count] of state.used.toSorted(([a], [b]) => a - b)) {
-      this.#add(count, Math.min(nowMs + (endsAt - now) * 1000, latestMs));
+      this.#add(count, Math.min(nowMs + (endsAt + setS - now) * 1000, latestMs));
     }
     for (const [, count] of state.open) {
       this.#add(count, nowMs + (leftAt + ARRIVE_MAX_S - now) * 1000);
@@ -202,10 +219,11 @@ class DailyCap implements Cap {
     return { at: now, used: [...this.#days], open: [...this.#open] };
   }
 
-  restore(state: CapState, { now }: Instant): void {
+  restore(state: CapState, { now }: Instant, setS = 0): void {
+    const savedAt = state.at + setS;
     for (const [day, count] of state.used) this.#use(day, count);
     const today = this.#dayAt(now);
-    const travelledS = today === this.#zone.dayAt(state.at) ? 0 : this.#day.from - state.at;
+    const travelledS = today === this.#zone.dayAt(savedAt) ? 0 : this.#day.from - savedAt;
     if (travelledS < 0 || travelledS > TRAVEL_MAX_S) return;
     const days = new Set([today, this.#zone.dayAt(now + ARRIVE_MAX_S)]);
     for (const [opened, count] of state.open) {

@@ -6,7 +6,7 @@
  * no such rule is configured there is no nest, and nobody asks.
  */
 import type { Clock } from '../clock.ts';
-import type { Instant } from '../core/cap.ts';
+import { setSince, type BootInstant, type Instant } from '../core/cap.ts';
 import { predictParts, type Content } from '../core/parts.ts';
 import type { NestedRules, RateRule } from '../core/rate-rules.ts';
 import { Zone } from '../core/zone.ts';
@@ -179,7 +179,8 @@ export class Nest {
     this.isRecalled = true;
     for (const { scope, name, span, state } of rows) {
       const rule = this.#all.find((one) => one.scope === scope && one.name === name);
-      rule?.caps.find(({ window }) => window.span === span)?.restore(state, at);
+      const cap = rule?.caps.find(({ window }) => window.span === span);
+      cap?.restore(state, at, setSince(state, this.#bootAt(at), at.now));
     }
   }
 
@@ -190,7 +191,10 @@ export class Nest {
     this.#aheadMs = aheadMs;
     this.#saved = this.#all.filter(({ isDirty }) => isDirty || isSet || isWhole);
     for (const rule of this.#saved) rule.isDirty = true;
-    return this.#saved.flatMap((rule) => rule.rows(account, at));
+    const boot = this.#bootAt(at);
+    return this.#saved
+      .flatMap((rule) => rule.rows(account, at))
+      .map((row) => ({ ...row, state: { ...row.state, boot } }));
   }
 
   /** What was admitted and saved is on disk. */
@@ -209,6 +213,11 @@ export class Nest {
 
   async stop(): Promise<void> {
     await Promise.all(this.#groups.flatMap(({ pacer }) => pacer?.stop() ?? []));
+  }
+
+  #bootAt({ nowMs }: Instant): BootInstant | null {
+    const boot = this.#clock.boot ?? null;
+    return boot === null ? null : { id: boot.id, ms: boot.aheadMs + nowMs };
   }
 
   #at(nowMs: number): Instant {

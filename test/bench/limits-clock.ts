@@ -36,6 +36,9 @@ export class SimulatedTime {
   /** Milliseconds since the run began. */
   readonly monotonicMs = (): number => this.#now;
 
+  /** The machine runs all the while: only processes die. */
+  readonly boot = { id: 'simulated', aheadMs: 0 };
+
   /** Unix seconds. */
   readonly now = (): number => this.#wallMs() / 1000;
 

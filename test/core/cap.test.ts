@@ -1,6 +1,13 @@
 /** Windows longer than a second: what they let through, when they free, and what they know after a restart. */
 import { describe, expect, it } from 'vitest';
-import { capOf, fits, type Cap, type Instant } from '../../src/core/cap.ts';
+import {
+  capOf,
+  fits,
+  setSince,
+  type Cap,
+  type CapState,
+  type Instant,
+} from '../../src/core/cap.ts';
 import type { LongWindow } from '../../src/core/rate-rules.ts';
 import { Zone } from '../../src/core/zone.ts';
 
@@ -24,11 +31,12 @@ function setup(window: LongWindow, zone = 'UTC', startsAt = NOON) {
     at = { ...at, now: at.now + seconds };
   };
   /** Dies, and begins again so much later. */
-  const restart = (seconds: number): void => {
-    const state = cap.save(at);
-    at = { now: at.now + seconds, nowMs: 77 };
+  const restart = (seconds: number, setS = 0): void => {
+    const state: CapState = { ...cap.save(at), boot: { id: 'boot', ms: at.nowMs } };
+    const boot = { id: 'boot', ms: at.nowMs + seconds * 1000 };
+    at = { now: at.now + seconds + setS, nowMs: 77 };
     cap = capOf(window, new Zone(zone));
-    cap.restore(state, at);
+    cap.restore(state, at, setSince(state, boot, at.now));
   };
   const freesInS = (cost = 1): number | null => {
     const freesAt = cap.freesAt(cost, at);
@@ -54,6 +62,21 @@ describe('a minute', () => {
     pass(0.5);
     expect(sendMany(send)).toBe(600);
   });
+
+  it.each([8 * 3_600, -3_600])(
+    'knows what was used, open and answered, though the clock is set by %d s while nobody runs',
+    (setS) => {
+      const { cap, at, send, pass, restart } = setup({ count: 5, span: 'min' });
+      expect(sendMany(send, 4)).toBe(4);
+      cap().open(1, at());
+      restart(10, setS);
+      expect(send()).toBe(false);
+      pass(50.6);
+      expect(sendMany(send)).toBe(4);
+      pass(15);
+      expect(send()).toBe(true);
+    },
+  );
 
   it('gives back what was used as it grows old, however it was spread', () => {
     const { send, pass } = setup({ count: 10, span: 'min' });

@@ -274,3 +274,33 @@ it('never lets a window see more than it allows, and sends everything in the end
     { numRuns: 20, endOnFailure: true },
   );
 }, 600_000);
+
+it('knows what an hour has seen after a crash, though the clock was set while nobody ran', async () => {
+  const windows = [{ count: 3, span: 'h' as const }];
+  const scenario: Scenario = {
+    rules: {
+      account: { perSecond: 30, windows, per: 'part', zone: 'UTC' },
+      senders: new Map(),
+      groups: [],
+    },
+    perSecond: 30,
+    senderRates: new Map(),
+    drops: Array.from({ length: 6 }, (_, index) => ({
+      atMs: 0,
+      drop: { id: index + 1, sender: null, parts: 1, priority: 4, campaign: null },
+    })),
+    events: [
+      { event: { kind: 'crash', ms: 40 * 60_000 }, afterMs: APART_MS },
+      { event: { kind: 'step', ms: 8 * HOUR_MS }, afterMs: APART_MS },
+    ],
+    troubles: [],
+    startsAt: '2027-06-01T12:00:00Z',
+    seed: 1,
+  };
+  const { arrivals, unsent } = await play(scenario);
+  expect(judgedIn(scenario).flatMap((one) => oversteps(one, arrivals))).toEqual([]);
+  expect([...unsent]).toEqual([]);
+  /* Those that wait go as soon as they may, not an hour after the start. */
+  const [first, fourth] = [arrivals[0]?.atMs ?? NaN, arrivals[3]?.atMs ?? NaN];
+  expect(fourth - first).toBeLessThan(HOUR_MS + 60_000);
+});
