@@ -4,7 +4,7 @@
  * that one was made in before, which is copied and not changed.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -24,6 +24,8 @@ export class DebianRoot implements Disposable {
     const missing = whyNot();
     if (missing !== null) return missing;
     const root = new DebianRoot(mkdtempSync(join(tmpdir(), 'sms-spoold-debian-')));
+    /* It becomes the container's /, which everybody there must get through. */
+    chmodSync(root.folder, 0o755);
     const made = process.env['SMS_SPOOLD_DEBIAN_ROOT'] ?? '';
     const suite = process.env['SMS_SPOOLD_DEBIAN'] ?? 'bookworm';
     const options = { encoding: 'utf8', timeout: MAKING_MS } as const;

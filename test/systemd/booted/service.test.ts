@@ -221,14 +221,24 @@ describe(`the socket${skipped}`, options, () => {
 });
 
 describe(`the journal${skipped}`, options, () => {
-  it('holds whole lines of JSON, under the name of the daemon', async () => {
+  it('holds whole lines of JSON, each with its priority, under the name of the daemon', async () => {
     const service = await Installed.setup();
     await service.untilState(service.drop(), 'await-receipt');
-    const lines = service.journal().map(({ MESSAGE }) => JSON.parse(MESSAGE) as { event: string });
-    expect(lines.map(({ event }) => event)).toEqual([
-      'daemon.started',
-      'daemon.ready',
-      'message.await-receipt',
+    await service.untilState(service.drop('999102900001'), 'permanent-failure');
+    const all = (): readonly (readonly [event: string, priority: string])[] =>
+      service
+        .journal()
+        .map(({ MESSAGE, PRIORITY }) => [
+          (JSON.parse(MESSAGE) as { event: string }).event,
+          PRIORITY,
+        ]);
+    const isRefused = (): boolean => all().some(([event]) => event === 'message.permanent-failure');
+    await service.machine.until(isRefused, 'the last line');
+    expect(all()).toEqual([
+      ['daemon.started', '6'],
+      ['daemon.ready', '6'],
+      ['message.await-receipt', '6'],
+      ['message.permanent-failure', '4'],
     ]);
     expect(service.machine.say('journalctl -t sms-spoold -o cat --no-pager')).toContain(
       'daemon.ready',
