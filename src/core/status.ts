@@ -4,6 +4,7 @@
  *
  * Always holds: it is made from numbers that are kept anyway, and no longer than lanes have names.
  */
+import type { Failure } from './figures.ts';
 import type { State } from './message.ts';
 
 /** Ages that are told apart (seconds), as columns of `top`. */
@@ -40,17 +41,8 @@ export interface LaneStatus {
   readonly oldest_due_seconds: number | null;
 }
 
-/** A failure, masked as in the status log. */
-export interface FailureStatus {
-  readonly at: number;
-  readonly id: number;
-  readonly account: string | null;
-  readonly sender: string | null;
-  readonly recipient: string;
-  readonly to: State;
-  readonly reason: string;
-  readonly code: number | null;
-}
+/** A failure, its recipient masked as in the status log. */
+export type FailureStatus = Failure;
 
 export interface Status {
   readonly at: number;
