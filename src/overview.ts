@@ -23,7 +23,6 @@ import type { Lane } from './dispatch/lane.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
 import type { StatusLog } from './status-log.ts';
-import { limitOf } from './throttle/pace.ts';
 
 /** A loop that has not finished a step for so long does not work; an idle one does so every second. */
 const STALLED_MS = 10_000;
@@ -150,7 +149,7 @@ function accountStatus(desk: Desk, { limits, dispatcher }: Working, at: Instant)
     account: desk.name,
     ...gateStatus(desk.health.gate()),
     limit: ceiling,
-    available: rounded(limitOf(desk.pacer.rate)),
+    available: rounded(desk.availableRate),
     used: rounded(figures.answered.get(desk.name)?.rate(at.nowMs) ?? 0),
     in_flight: desk.slots.busy,
     concurrency: desk.slots.concurrency,

@@ -10,6 +10,7 @@ import type { AccountHealth } from '../core/health.ts';
 import type { SourceKey, Turn } from '../core/turn.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { ReadyRow } from '../spool/claims.ts';
+import { limitOf } from '../throttle/pace.ts';
 import type { Pacer } from '../throttle/pacer.ts';
 import { Probation } from '../throttle/probation.ts';
 import type { Slots } from '../throttle/slots.ts';
@@ -61,6 +62,8 @@ export class Desk {
   readonly health: AccountHealth;
   /** Claimed, on disk, and not yet sent. */
   readonly hand: Claim[] = [];
+  /** Requests per second that are there to be used, as far as is known; the pace is a little below. */
+  availableRate: number;
   /** Monotonic ms until which the gateway asked the whole account to wait. */
   blockedUntil = 0;
   /** After that wait: one message first. */
@@ -80,6 +83,7 @@ export class Desk {
     this.name = parts.name;
     this.gateway = parts.gateway;
     this.pacer = parts.pacer;
+    this.availableRate = Math.round(limitOf(parts.pacer.rate) * 1e6) / 1e6;
     this.slots = parts.slots;
     this.health = parts.health;
     this.nest = parts.nest ?? null;

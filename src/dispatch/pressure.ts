@@ -10,7 +10,7 @@ import type { Claim } from '../core/claim.ts';
 import type { LaneAct } from '../core/verdict.ts';
 import { limitLearned, throttled } from '../events.ts';
 import { Learner } from '../throttle/learner.ts';
-import { ACCOUNT_GUARD, limitOf, paceOf } from '../throttle/pace.ts';
+import { ACCOUNT_GUARD, nearestOf } from '../throttle/pace.ts';
 import { Tide } from '../throttle/tide.ts';
 import { Crowding } from './crowding.ts';
 import type { Desk } from './desk.ts';
@@ -93,9 +93,12 @@ export class Pressure {
     this.#parts = parts;
     this.#desk = desk;
     this.#limits = limits;
-    const rate = Math.round(limitOf(desk.pacer.rate) * 1e6) / 1e6;
+    const rate = desk.availableRate;
     const ceiling = Math.max(limits?.ceiling ?? limits?.configuredRate ?? rate, rate);
-    this.#learner = new Learner({ ceiling, rate, guard: ACCOUNT_GUARD, plateauMs: PLATEAU_MS });
+    this.#learner = new Learner({
+      ...{ ceiling, rate, guard: ACCOUNT_GUARD, nearestOf },
+      plateauMs: PLATEAU_MS,
+    });
     this.#drift = new Drift({ said: ceiling });
     const concurrency = limits?.concurrency ?? desk.slots.concurrency;
     this.#crowding = new Crowding({ desk, pending, concurrency });
@@ -124,7 +127,8 @@ export class Pressure {
     this.#learner.setCeiling(Math.min(said, this.#named?.limit ?? Infinity));
     this.#drift.tell(this.#learner.rate, nowMs);
     this.#crowding.configure(limits.concurrency);
-    this.#desk.pacer.setRate(paceOf(this.#learner.rate));
+    this.#desk.availableRate = this.rate;
+    this.#desk.pacer.setRate(this.#learner.pace);
     this.#senders.configure();
   }
 
@@ -229,13 +233,14 @@ export class Pressure {
 
   /* The pace follows; the windows are aimed at where all of a named limit is there to be used. */
   #adopt({ now, nowMs }: Answer): void {
-    const { rate, ceiling } = this.#learner;
+    const { rate, pace, ceiling } = this.#learner;
     const { pacer } = this.#desk;
+    this.#desk.availableRate = rate;
     const isWhole = this.#named !== null && rate >= ceiling && this.#named.limit === ceiling;
     const count = (ceiling * (this.#tide.intervalMs ?? WINDOW_MS)) / 1000;
     const mayAim = isWhole && Number.isInteger(count) && nowMs >= this.#distrustUntil;
     const beat = mayAim ? this.#tide.beat(count) : null;
-    if (beat === null || pacer.beat?.startsAt !== beat.startsAt) pacer.setRate(paceOf(rate), beat);
+    if (beat === null || pacer.beat?.startsAt !== beat.startsAt) pacer.setRate(pace, beat);
     this.#say(now, nowMs);
   }
 

@@ -7,6 +7,7 @@
  * while less is sent than would be allowed.
  */
 import { Cohort } from './cohort.ts';
+import { Nearness } from './nearness.ts';
 import { Tally } from './tally.ts';
 
 /** Requests per second below which nothing is cut: a lane that sends nothing learns nothing. */
@@ -42,6 +43,8 @@ const BACK_OFF_MAX_MS = 60_000;
 export interface LearnerOptions {
   /** The pace as a share of the rate. */
   readonly guard: number;
+  /** How near to a limit it may come where nothing is refused; left out = no nearer. */
+  readonly nearestOf?: (limit: number) => number;
   /** Requests per second; never exceeded. */
   readonly ceiling: number;
   /** Where to begin: what an earlier run had learned. */
@@ -62,6 +65,8 @@ export interface Refusal {
 export class Learner {
   readonly #plateaus: readonly [number, number];
   readonly #guard: number;
+  readonly #nearness: Nearness;
+  readonly #nearestOf: (limit: number) => number;
   readonly #tally = new Tally(WINDOW_MS);
   readonly #cohort = new Cohort();
   #ceiling: number;
@@ -85,6 +90,8 @@ export class Learner {
     this.#plateaus = options.plateauMs;
     this.#plateauMs = options.plateauMs[0];
     this.#guard = options.guard;
+    this.#nearness = new Nearness(options.guard);
+    this.#nearestOf = options.nearestOf ?? (() => options.guard);
     this.#ceiling = options.ceiling;
     this.#rate = Math.min(options.rate, options.ceiling);
     this.#level = this.#rate;
@@ -96,6 +103,11 @@ export class Learner {
     return this.#rate;
   }
 
+  /** How fast to go (requests per second): a little below that. */
+  get pace(): number {
+    return this.#rate * this.#nearness.share;
+  }
+
   get ceiling(): number {
     return this.#ceiling;
   }
@@ -103,6 +115,7 @@ export class Learner {
   /** Another limit was named: no more than this, and where nothing had been cut, no less. */
   setCeiling(ceiling: number): void {
     const wasOpen = this.#rate >= this.#ceiling;
+    if (ceiling !== this.#ceiling) this.#nearness.forget();
     this.#ceiling = ceiling;
     if (wasOpen || this.#rate > ceiling) this.#rate = ceiling;
   }
@@ -111,6 +124,7 @@ export class Learner {
   doubt(ceiling: number): void {
     if (ceiling <= this.#ceiling) return;
     this.#ceiling = ceiling;
+    this.#nearness.forget();
     this.#level = this.#rate;
     this.#calmMs = this.#plateauMs;
   }
@@ -135,9 +149,15 @@ export class Learner {
     const passedMs = nowMs - this.#tickAtMs;
     if (passedMs < tickMs) return;
     const isUsed = this.#ticked >= (USED * this.#guard * this.#rate * passedMs) / 1000;
+    const ticked = this.#ticked;
     this.#tickAtMs = nowMs;
     this.#ticked = 0;
-    if (!isUsed || this.#rate >= this.#ceiling) return;
+    if (!isUsed) return;
+    if (this.#rate >= this.#ceiling) {
+      const nearest = this.#nearestOf(this.#ceiling);
+      this.#nearness.used({ forMs: passedMs, count: ticked, nearest });
+      return;
+    }
     this.#calmMs += passedMs;
     this.#rate = Math.min(
       this.#ceiling,
@@ -154,6 +174,7 @@ export class Learner {
       this.#refusedAtMs = Math.max(this.#refusedAtMs, sentAtMs);
       return null;
     }
+    this.#nearness.refused();
     const limit = this.#evident(sentAtMs, hint);
     this.#refusedAtMs = sentAtMs;
     this.#cohort.cut(nowMs);
@@ -195,6 +216,7 @@ export class Learner {
     if (!isSame) this.#plateauMs = least;
     else if (this.#calmMs >= this.#plateauMs)
       this.#plateauMs = Math.min(this.#plateauMs * LONGER, most);
+    this.#nearness.forget();
     this.#level = limit;
     this.#rate = Math.max(limit * CUT, Math.min(RATE_MIN, this.#ceiling));
     this.#calmMs = 0;

@@ -17,6 +17,8 @@ export interface Case {
 }
 
 const SECONDS = 120;
+/** Long enough for the pace to have come as near to the limit as it may. */
+const LATER_SECONDS = 300;
 /** At 1000/s: as many requests as at 30/s in half an hour. */
 const FAST_SECONDS = 60;
 const PERIOD = 60;
@@ -49,6 +51,14 @@ const sine = (second: number): number =>
 
 export const CASES: readonly Case[] = [
   { ...base, title: 'limit known', models: ['A', 'B', 'C', 'bucket'] },
+  {
+    ...base,
+    title: 'known, later',
+    models: ['A', 'B', 'C', 'bucket'],
+    seconds: LATER_SECONDS,
+    used: [SECONDS, LATER_SECONDS],
+    refused: [SECONDS, LATER_SECONDS],
+  },
   {
     ...base,
     title: 'window named',
