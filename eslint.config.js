@@ -46,7 +46,7 @@ export default tseslint.config(
   fence(['src/gateway/**'], [...spool, ...throttle, ...shell, 'pino']),
   fence(['src/throttle/**'], [...spool, ...gateway, ...shell, 'pino']),
   {
-    files: ['test/**', 'packaging/**', 'eslint.config.js', 'vitest.config.ts'],
+    files: ['test/**', 'src/packaging/**', 'eslint.config.js', 'vitest.config.ts'],
     rules: {
       'max-lines-per-function': 'off',
       'no-console': 'off',

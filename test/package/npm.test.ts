@@ -55,7 +55,7 @@ beforeAll(() => {
   symlinkSync('/bin/sh', join(bin, 'sh'));
   /* As if its source had been deleted since the last build. */
   writeFileSync(join(ROOT, 'dist/deleted-since.js'), '');
-  execFileSync(process.execPath, ['packaging/build.ts'], { cwd: ROOT, stdio: 'inherit' });
+  execFileSync(process.execPath, ['src/packaging/build.ts'], { cwd: ROOT, stdio: 'inherit' });
   /* Without scripts: what is packed is what was built just now. */
   const { stdout } = npm('pack', '--ignore-scripts', '--json', '--pack-destination', folder);
   const [only] = Object.values(JSON.parse(stdout) as Readonly<Record<string, Packed>>);
@@ -129,7 +129,7 @@ describe('npm install --global, with no compiler on the PATH', { timeout: INSTAL
   it('brings neither sources nor what only developers need', ({ skip }) => {
     skip(unreachable !== null, unreachable ?? '');
     const own = join(prefix, 'lib/node_modules/sms-spoold');
-    const there = ['src', 'test', 'packaging', 'node_modules/typescript', 'node_modules/node'];
+    const there = ['src', 'test', 'node_modules/typescript', 'node_modules/node'];
     expect(there.filter((name) => existsSync(join(own, name)))).toEqual([]);
     expect(existsSync(join(own, 'node_modules/better-sqlite3/prebuilds'))).toBe(true);
   });

@@ -31,7 +31,7 @@ let again = '';
 
 /** The package as a version; packed loosely, which is quick. */
 function pack(version: string): string {
-  const args = ['packaging/deb.ts', '--fast', '--version', version, '--out', packed];
+  const args = ['src/packaging/deb.ts', '--fast', '--version', version, '--out', packed];
   return execFileSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8' }).trim();
 }
 

@@ -25,7 +25,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { readVersion } from '../src/version.ts';
+import { readVersion } from '../version.ts';
 import { changelogFile, controlFile, copyrightFile, type Papers } from './debian-papers.ts';
 import { writeProductionTree } from './production-tree.ts';
 import { ROOT, sourceDate } from './source-date.ts';
@@ -43,9 +43,9 @@ const FILES: Readonly<Record<string, string>> = {
   'systemd/sms-spoold.logrotate': 'etc/logrotate.d/sms-spoold',
   'systemd/drop-in.conf': `${DOCUMENTS}/examples/drop-in.conf`,
   'config/sms-spoold.toml': `${DOCUMENTS}/examples/sms-spoold.toml`,
-  'packaging/debian/sms-spoold.toml': 'etc/sms-spoold/sms-spoold.toml',
-  'packaging/debian/sms-spoold': 'usr/bin/sms-spoold',
-  'packaging/debian/lintian-overrides': 'usr/share/lintian/overrides/sms-spoold',
+  'src/packaging/debian/sms-spoold.toml': 'etc/sms-spoold/sms-spoold.toml',
+  'src/packaging/debian/sms-spoold': 'usr/bin/sms-spoold',
+  'src/packaging/debian/lintian-overrides': 'usr/share/lintian/overrides/sms-spoold',
   'dist/completions/sms-spoold': 'usr/share/bash-completion/completions/sms-spoold',
   'dist/completions/_sms-spoold': 'usr/share/zsh/vendor-completions/_sms-spoold',
   'dist/completions/sms-spoold.fish': 'usr/share/fish/vendor_completions.d/sms-spoold.fish',
@@ -145,7 +145,7 @@ function writeControl(root: string, papers: Papers): void {
   put(root, 'DEBIAN/conffiles', CONFFILES.map((name) => `/${name}\n`).join(''));
   put(root, 'DEBIAN/control', controlFile(papers, Math.ceil(bytes / 1024)));
   for (const name of SCRIPTS) {
-    put(root, `DEBIAN/${name}`, readFileSync(join(ROOT, 'packaging/debian', name)));
+    put(root, `DEBIAN/${name}`, readFileSync(join(ROOT, 'src/packaging/debian', name)));
   }
 }
 

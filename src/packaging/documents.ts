@@ -4,11 +4,11 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeProgram } from '../src/cli.ts';
-import { completionOf, SHELLS } from '../src/commands/completion.ts';
-import { manPage } from '../src/manual/man-page.ts';
-import { outlineOf } from '../src/manual/outline.ts';
-import { readVersion } from '../src/version.ts';
+import { makeProgram } from '../cli.ts';
+import { completionOf, SHELLS } from '../commands/completion.ts';
+import { manPage } from '../manual/man-page.ts';
+import { outlineOf } from '../manual/outline.ts';
+import { readVersion } from '../version.ts';
 import { sourceDate } from './source-date.ts';
 
 /** Completions by the names under which the shells look for them. */
