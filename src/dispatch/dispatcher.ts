@@ -266,7 +266,6 @@ export class Dispatcher {
     }
     this.#step.janitor.lookAgain();
     setImmediate(this.#sleepUntilNext);
-    if (this.#longWal.isDue) setImmediate(this.#lookAtWal);
     this.#settling.look();
   }
 
@@ -281,16 +280,13 @@ export class Dispatcher {
     this.#alarm.set(FULL_WAIT_MS);
   }
 
-  /* Comes once what was handed out is written. */
-  readonly #lookAtWal = (): void => {
-    if (!this.#isStopped) this.#longWal.look();
-  };
-
   /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
   readonly #sleepUntilNext = (): void => {
-    if (this.#isScheduled || this.#isStopped || this.#gathering.isOn) return;
-    if (this.#step.isBusy) this.kick();
-    else this.#alarm.setForNext(!this.#isDraining);
+    if (this.#isStopped) return;
+    const isIdle = !this.#isScheduled && !this.#gathering.isOn && !this.#step.isBusy;
+    if (isIdle) this.#alarm.setForNext(!this.#isDraining);
+    else if (this.#step.isBusy) this.kick();
+    this.#longWal.look(isIdle);
   };
 }
 

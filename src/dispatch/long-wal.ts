@@ -1,5 +1,6 @@
 /**
- * Keeps the spool's -wal short, whoever reads. When it is long and readers come one after another, nothing is
+ * Keeps the spool's -wal short, whoever reads. While the loop has nothing to do, what is in it is copied, long
+ * before SQLite has whoever commits do that: the program that drops a row does not pay for it. When it is long and readers come one after another, nothing is
  * written for a moment: those who read old data go, those who come read from the file itself, and the -wal is
  * begun anew. A reader that will not let go is spoken of.
  *
@@ -10,6 +11,10 @@ import { isBusy, isFull } from '../spool/open.ts';
 import type { Wal } from '../spool/wal.ts';
 import type { StatusLog } from '../status-log.ts';
 
+/** Pages that are worth copying while there is nothing to do; at 1,000 SQLite does it in a commit. */
+const WORTH_COPYING = 250;
+/** How often they are counted. */
+const COUNT_EVERY_MS = 50;
 /** Bytes; SQLite itself begins to copy at 4 MiB. */
 const LONG = 32 * 1024 * 1024;
 const LOOK_EVERY_MS = 1_000;
@@ -23,7 +28,7 @@ const SAY_AFTER_MS = 60_000;
 const SAID_EVERY_MS = 3_600_000;
 
 export interface LongWalParts {
-  readonly wal: Pick<Wal, 'size' | 'truncate'>;
+  readonly wal: Pick<Wal, 'size' | 'pages' | 'copy' | 'truncate'>;
   readonly clock: Clock;
   readonly log: Pick<StatusLog, 'say'>;
   /** Commits may go on. */
@@ -35,6 +40,9 @@ export class LongWal {
   readonly #parts: LongWalParts;
   #timer: NodeJS.Timeout | null = null;
   #lookAtMs = -Infinity;
+  #countAtMs = -Infinity;
+  /** Pages that were in it when it was copied; fewer now = it was begun anew since. */
+  #copied = 0;
   #everyMs = LOOK_EVERY_MS;
   #blockedSinceMs: number | null = null;
   #saidAtMs = -Infinity;
@@ -43,24 +51,33 @@ export class LongWal {
     this.#parts = parts;
   }
 
-  /** Whether it is time to look. */
-  get isDue(): boolean {
-    return this.#parts.clock.monotonicMs() >= this.#lookAtMs;
-  }
-
   /** Nothing may be committed just now. */
   get isHolding(): boolean {
     return this.#timer !== null;
   }
 
-  /** Never called inside a transaction. */
-  look(): void {
+  /** To be called often, never inside a transaction. `isIdle`: there is nothing else to do just now. */
+  look(isIdle: boolean): void {
     if (this.isHolding) return;
     const nowMs = this.#parts.clock.monotonicMs();
+    if (isIdle) this.#copy(nowMs);
+    if (nowMs < this.#lookAtMs) return;
     this.#lookAtMs = nowMs + this.#everyMs;
     this.#guard(() => {
       if (this.#parts.wal.size <= LONG || this.#parts.wal.truncate()) this.#ended(true);
       else this.#hold(TRIES_MAX);
+    });
+  }
+
+  #copy(nowMs: number): void {
+    if (nowMs < this.#countAtMs) return;
+    this.#countAtMs = nowMs + COUNT_EVERY_MS;
+    this.#guard(() => {
+      const { pages } = this.#parts.wal;
+      const fresh = pages < this.#copied ? pages : pages - this.#copied;
+      if (fresh < WORTH_COPYING) return;
+      this.#parts.wal.copy();
+      this.#copied = pages;
     });
   }
 

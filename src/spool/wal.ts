@@ -5,6 +5,14 @@
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 
+/** As SQLite answers: whether somebody was in the way, and pages in the -wal. */
+interface Checkpoint {
+  readonly busy: number;
+  readonly log: number;
+}
+
+const NONE: Checkpoint = { busy: 1, log: 0 };
+
 export class Wal {
   readonly #db: Database;
   readonly #path: string;
@@ -19,13 +27,27 @@ export class Wal {
     return walSize(this.#path);
   }
 
+  /** Pages in it, those that were copied included; the next commit begins it anew when all of them were. */
+  get pages(): number {
+    return this.#checkpoint('NOOP').log;
+  }
+
+  /** Copies as much as readers allow. Waits for nobody, and nobody waits for it. */
+  copy(): void {
+    this.#checkpoint('PASSIVE');
+  }
+
   /**
    * Copies as much as readers allow, and cuts the file to nothing when nobody needs it; false = somebody does.
    * Waits for nobody.
    */
   truncate(): boolean {
-    const [row] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as readonly { busy: number }[];
-    return row?.busy === 0;
+    return this.#checkpoint('TRUNCATE').busy === 0;
+  }
+
+  #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): Checkpoint {
+    const [row] = this.#db.pragma(`wal_checkpoint(${mode})`) as readonly Checkpoint[];
+    return row ?? NONE;
   }
 }
 

@@ -8,7 +8,11 @@ const MIB = 1024 ** 2;
 
 /** A -wal of any size; `isFree` = nobody reads old data. */
 function setup(size: number) {
-  const wal = { size, isFree: false, tries: 0, truncate: (): boolean => false };
+  const wal = {
+    ...{ size, pages: 0, isFree: false, tries: 0, copies: 0 },
+    copy: (): void => void (wal.copies += 1),
+    truncate: (): boolean => false,
+  };
   wal.truncate = () => {
     wal.tries += 1;
     if (wal.isFree) wal.size = 0;
@@ -28,14 +32,71 @@ function setup(size: number) {
       throw error;
     },
   });
-  /** Looks when it is time, and waits for the end of what that begins. */
+  /** Looks until something comes of it or a minute has passed, and waits for the end of what begins. */
   const look = async (): Promise<void> => {
-    while (!longWal.isDue) nowMs += 100;
-    longWal.look();
+    const { tries } = wal;
+    for (const until = nowMs + 60_000; wal.tries === tries && nowMs <= until; nowMs += 100) {
+      longWal.look(false);
+    }
     while (longWal.isHolding) await new Promise((resolve) => setTimeout(resolve, 1));
   };
-  return { wal, longWal, said, onRelease, look, passed: () => nowMs };
+  /** The loop has nothing to do for so long. */
+  const idle = (forMs: number): void => {
+    for (const until = nowMs + forMs; nowMs < until; nowMs += 10) longWal.look(true);
+  };
+  return { wal, longWal, said, onRelease, look, idle, passed: () => nowMs };
 }
+
+describe('while there is nothing to do, a -wal', () => {
+  it('of some length is copied, and again when it has grown by as much', () => {
+    const { wal, idle } = setup(0);
+    wal.pages = 200;
+    idle(1_000);
+    expect(wal.copies).toBe(0);
+    wal.pages = 300;
+    idle(1_000);
+    expect(wal.copies).toBe(1);
+    wal.pages = 500;
+    idle(1_000);
+    expect(wal.copies).toBe(1);
+    wal.pages = 600;
+    idle(1_000);
+    expect(wal.copies).toBe(2);
+  });
+
+  it('that was begun anew is copied when it is of some length again', () => {
+    const { wal, idle } = setup(0);
+    wal.pages = 900;
+    idle(1_000);
+    wal.pages = 20;
+    idle(1_000);
+    expect(wal.copies).toBe(1);
+    wal.pages = 300;
+    idle(1_000);
+    expect(wal.copies).toBe(2);
+  });
+
+  it('is counted twenty times a second at the most, and never while the loop is busy', () => {
+    const { wal, longWal, idle } = setup(0);
+    const counted = vi.fn(() => 0);
+    Object.defineProperty(wal, 'pages', { get: counted });
+    idle(1_000);
+    expect(counted.mock.calls.length).toBeLessThanOrEqual(20);
+    const calls = counted.mock.calls.length;
+    for (let count = 0; count < 100; count += 1) longWal.look(false);
+    expect(counted).toHaveBeenCalledTimes(calls);
+  });
+
+  it('is copied whole, so that the next commit begins it anew', () => {
+    const { spool, other } = spoolSetup();
+    for (let count = 0; count < 50; count += 1) other.drop();
+    const before = spool.wal.pages;
+    expect(before).toBeGreaterThan(50);
+    spool.wal.copy();
+    other.drop();
+    expect(spool.wal.pages).toBeLessThan(before);
+  });
+});
 
 describe('a -wal', () => {
   it('that is short is left alone', async () => {
@@ -47,7 +108,7 @@ describe('a -wal', () => {
   it('that is long is cut at once where nobody needs it', () => {
     const { wal, longWal, onRelease } = setup(64 * MIB);
     wal.isFree = true;
-    longWal.look();
+    longWal.look(false);
     expect(longWal.isHolding).toBe(false);
     expect(wal.size).toBe(0);
     expect(onRelease).not.toHaveBeenCalled();
@@ -55,7 +116,7 @@ describe('a -wal', () => {
 
   it('has commits wait for those who read old data, and no longer than they do', async () => {
     const { wal, longWal, onRelease } = setup(64 * MIB);
-    longWal.look();
+    longWal.look(false);
     expect(longWal.isHolding).toBe(true);
     wal.isFree = true;
     await vi.waitFor(() => expect(onRelease).toHaveBeenCalledTimes(1), 20_000);
