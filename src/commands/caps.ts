@@ -2,55 +2,35 @@
  * Windows longer than a second, for people: which of them a message waits for, and how much of each is used.
  * What they show is the daemon's own count, aged to the moment that is asked about.
  */
-import type { Config } from '../config/config.ts';
 import { stripControls } from '../core/mask.ts';
-import { capsOf, type CapRow } from '../spool/caps.ts';
-import type { Database } from '../spool/open.ts';
+import type { CapRow } from '../spool/caps.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
-import { tableOf } from '../terminal/table.ts';
-import type { Outlook } from './outlook.ts';
+import { tableOf, terminalWidth } from '../terminal/table.ts';
+import type { HeldBy } from './outlook.ts';
 
-/** A message's lane, as its row names it. */
-export interface LaneOf {
-  readonly account: string | null;
-  readonly sender: string | null;
+/** What a message waits for, in words: a window that is used up, or will be. `facts`: what else is to be said. */
+export function waitFor({ cap, until }: HeldBy, facts: readonly string[]): string {
+  const { allowed, used, span, freesAt } = cap;
+  const [name, count, unit] = [nameOf(cap), allowed.toLocaleString('en'), partsOf(cap)];
+  const times = until === null ? [] : [`until ${localTime(until)}`];
+  if (freesAt === null) {
+    const window = `${count} ${unit} of ${OF_WHICH[span]}`;
+    const rest = [...times, ...facts].join(', ');
+    return `${name}, whose ${window} will be used up before its turn (${rest})`;
+  }
+  const now = `${name}, used up (${used.toLocaleString('en')} of ${count} ${unit} in a ${WORDS[span]})`;
+  const isOnce = until !== null && until < freesAt + SAME_S;
+  if (isOnce) return `${now} until ${localTime(until)}`;
+  return `${now} and again before its turn (${[...times, ...facts].join(', ')})`;
 }
 
-/** Every window that a lane is counted by: its account's, its group's, its sender's. */
-export function capsOfLane(
-  db: Database,
-  lane: LaneOf,
-  { config, now }: { readonly config: Config; readonly now: number },
-): readonly CapRow[] {
-  const name = lane.account ?? config.defaultAccount;
-  const account = config.accounts.find((one) => one.name === name);
-  const nested = account?.nested ?? null;
-  if (account === undefined || nested === null) return [];
-  const sender = lane.sender ?? account.sender ?? '';
-  const group = nested.groups.find(({ senders }) => senders.includes(sender));
-  return capsOf(db, now, account.name).filter(
-    (cap) =>
-      cap.scope === 'account' ||
-      (cap.scope === 'sender' && cap.name === sender) ||
-      (cap.scope === 'group' && cap.name === group?.name),
-  );
-}
-
-/** What is known of a message, and that it waits for a window that is used up, where it does. */
-export function withCaps(outlook: Outlook, caps: readonly CapRow[]): Outlook {
-  const [last] = caps
-    .flatMap((cap) => (cap.freesAt === null ? [] : [{ ...cap, freesAt: cap.freesAt }]))
-    .toSorted((a, b) => b.freesAt - a.freesAt);
-  if (last === undefined || outlook.goesAt === null) return outlook;
-  const { freesAt, used } = last;
-  const count = used.toLocaleString('en');
-  const waitsFor = `${nameOf(last)}, used up (${count} of ${last.allowed.toLocaleString('en')} ${partsOf(last)} in a ${WORDS[last.span]}) until ${localTime(freesAt)}`;
-  return { ...outlook, waitsFor, goesAt: Math.max(outlook.goesAt, freesAt) };
-}
+/** Instants that are one. */
+const SAME_S = 1;
 
 /** The windows of a whole spool as a table; null = there are none. */
-export function capTable(caps: readonly CapRow[]): string | null {
+export function capTable(caps: readonly CapRow[], width: number = terminalWidth()): string | null {
   if (caps.length === 0) return null;
+  const isOfSeveral = caps.some(({ account }) => account !== caps[0]?.account);
   const columns = [
     { head: 'WINDOW OF', fit: 'cut' },
     { head: 'ALLOWS', align: 'right' },
@@ -61,27 +41,38 @@ export function capTable(caps: readonly CapRow[]): string | null {
   return tableOf(
     columns,
     caps.map((cap) => [
-      stripControls(nameOf(cap)),
+      stripControls(isOfSeveral ? fullNameOf(cap) : nameOf(cap)),
       `${cap.allowed.toLocaleString('en')}/${cap.span}`,
       cap.used.toLocaleString('en'),
       partsOf(cap),
       cap.freesAt === null ? '' : localTime(cap.freesAt),
     ]),
+    width,
   );
 }
 
-/** The same as a document: everything but what is the daemon's own. */
-export function capDocument(cap: CapRow): Readonly<Record<string, unknown>> {
+/** The same as a document. */
+export function capDocument(cap: CapRow): object {
+  return { kind: 'window', ...capFields(cap) };
+}
+
+/** Everything of it but what is the daemon's own. */
+export function capFields(cap: CapRow): object {
   const { account, scope, name, span, per, zone, allowed, used } = cap;
   const subject = scope === 'account' ? {} : { [scope]: name };
   const figures = { allowed, used, frees_at: isoTime(cap.freesAt) };
-  return { kind: 'window', account, ...subject, span, per, zone, ...figures };
+  return { account, ...subject, span, per, zone, ...figures };
 }
 
+const OF_WHICH = { min: 'a minute', h: 'an hour', day: 'the day' } as const;
 const WORDS = { min: 'minute', h: 'hour', day: 'day' } as const;
 
 function nameOf({ account, scope, name }: CapRow): string {
   return scope === 'account' ? `account ${account}` : `${scope} ${name}`;
+}
+
+function fullNameOf(cap: CapRow): string {
+  return cap.scope === 'account' ? nameOf(cap) : `${nameOf(cap)} of ${cap.account}`;
 }
 
 function partsOf({ per }: CapRow): string {

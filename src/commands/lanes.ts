@@ -1,17 +1,15 @@
 /**
  * How each lane is: what it allows and does, what stands in it and when that will be gone. An account comes
- * before its senders; what an account's row counts holds for all of them together.
+ * before its groups, and they before its senders; what its row counts holds for all of them together, as a
+ * group's does for those that are in it.
  */
-import { secondsUntilGone, type Group } from '../core/outlook.ts';
-import { stripControls } from '../core/mask.ts';
-import { NO_FLOW, THROTTLED_OVER_S, together, USED_OVER_S, type Flow } from '../spool/flows.ts';
+import { secondsUntilGone, type Pile } from '../core/outlook.ts';
+import type { GroupRule, Per } from '../core/rate-rules.ts';
+import { together, USED_OVER_S, type Flow } from '../spool/flows.ts';
 import { readLanes, type LaneReading, type LaterCount } from '../spool/lanes.ts';
 import type { Database } from '../spool/open.ts';
 import type { GateRow } from '../spool/outlook.ts';
-import { tableOf, terminalWidth } from '../terminal/table.ts';
-import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
-import { wrap } from '../terminal/wrap.ts';
-import { allowanceOf, limitOf, type OutlookOptions } from './outlook.ts';
+import { allowedOf, type OutlookOptions } from './allowance.ts';
 
 /** Why nothing of a lane goes now. */
 export interface Stop {
@@ -27,6 +25,10 @@ export interface LaneView {
   readonly account: string;
   /** Null = the account itself; '' = messages without a sender, where the account has none. */
   readonly sender: string | null;
+  /** A group of its senders; null = it is about no group. */
+  readonly group: { readonly name: string; readonly senders: readonly string[] } | null;
+  /** What a permit is for. */
+  readonly per: Per;
   /** Null = not configured. */
   readonly configuredRate: number | null;
   /** What is known to be available below or in the place of that; null = nothing else was learned. */
@@ -47,39 +49,56 @@ export interface LaneView {
 
 /** Every lane with a limit, a stop, rows or recent requests, account by account. */
 export function lanesOf(db: Database, options: OutlookOptions): readonly LaneView[] {
-  return readLanes(db, options.defaults, options.now).flatMap((reading) =>
-    viewsOf(reading, options),
-  );
+  return readLanes(db, options).flatMap((reading) => viewsOf(reading, options));
 }
 
 function viewsOf(reading: LaneReading, options: OutlookOptions): readonly LaneView[] {
   const { account, gate, senders, ready, later, flows } = reading;
+  const rules = options.nested.get(account) ?? null;
   const gone = goneBySender(reading, options);
-  const names = [
-    ...senders.keys(),
-    ...flows.keys(),
+  const known = [
+    ...[...senders.keys(), ...flows.keys()],
     ...[...ready, ...later].map((one) => one.sender),
   ];
-  const lanes = [...new Set(names)].toSorted().map((sender): LaneView => {
-    const isOwn = (one: { readonly sender: string }): boolean => one.sender === sender;
-    const own = { ready: ready.filter(isOwn), later: later.filter(isOwn) };
-    const facts = { gate: senders.get(sender) ?? null, flow: flows.get(sender) ?? NO_FLOW };
-    const goneS = gone.get(sender) ?? null;
-    return { account, sender, ...viewOf({ ...facts, ...own, goneS }, options.now) };
+  /** Of these lanes together; null = of all. */
+  const factsOf = (names: readonly string[] | null): Omit<LaneFacts, 'gate'> => {
+    const isOf = ({ sender }: { readonly sender: string }): boolean =>
+      names?.includes(sender) !== false;
+    const own = [...flows].filter(([sender]) => isOf({ sender }));
+    return {
+      ...{ ready: ready.filter(isOf), later: later.filter(isOf) },
+      flow: together(own.map(([, flow]) => flow)),
+      goneS: latest([...gone].flatMap(([sender, seconds]) => (isOf({ sender }) ? [seconds] : []))),
+    };
+  };
+  const view = (facts: LaneFacts): Figures => viewOf(facts, options.now);
+  const lanes = [...new Set(known)].toSorted().map((sender): LaneView => {
+    const per = rules?.senders.get(sender)?.per ?? 'request';
+    const facts = { ...factsOf([sender]), gate: senders.get(sender) ?? null };
+    return { ...{ account, sender, group: null, per }, ...view(facts) };
   });
-  const all = { gate, flow: together([...flows.values()]), ready, later, goneS: latest(gone) };
-  return [{ account, sender: null, ...viewOf(all, options.now) }, ...lanes];
+  const groups = (rules?.groups ?? []).map((rule: GroupRule): LaneView => {
+    const { name, senders: names, per, perSecond: configuredRate } = rule;
+    const facts = { ...factsOf(names), gate: null };
+    const group = { name, senders: names };
+    return { ...{ account, sender: null, group, per }, ...view(facts), configuredRate };
+  });
+  const whole = view({ ...factsOf(null), gate });
+  const per = rules?.account.per ?? 'request';
+  return [{ ...{ account, sender: null, group: null, per }, ...whole }, ...groups, ...lanes];
 }
 
+type Figures = Omit<LaneView, 'account' | 'sender' | 'group' | 'per'>;
+
 interface LaneFacts extends Pick<LaneReading, 'ready' | 'later'> {
-  /** Null = the sender has neither a limit nor a stop of its own. */
+  /** Null = it has neither a limit nor a stop of its own. */
   readonly gate: GateRow | null;
   readonly flow: Flow;
   /** Seconds until the backlog is gone; Infinity = nobody can say; null = there is none. */
   readonly goneS: number | null;
 }
 
-function viewOf(facts: LaneFacts, now: number): Omit<LaneView, 'account' | 'sender'> {
+function viewOf(facts: LaneFacts, now: number): Figures {
   const { gate, flow, goneS } = facts;
   return {
     configuredRate: gate?.configured_rate ?? null,
@@ -110,131 +129,19 @@ function quietOf(later: readonly LaterCount[]): Stop | null {
 }
 
 function goneBySender(reading: LaneReading, options: OutlookOptions): ReadonlyMap<string, number> {
-  const { ready } = reading;
-  const groups = ready.map(({ sender, ...rest }): Group => ({ lane: sender, ...rest }));
-  const seconds = secondsUntilGone(groups, allowanceOf(reading, options));
+  const piles = reading.ready.map(({ sender, ...rest }): Pile => ({ ...rest, lane: sender }));
+  const seconds = secondsUntilGone(piles, allowedOf(reading, options).allowance);
   const gone = new Map<string, number>();
-  for (const [index, { lane }] of groups.entries()) {
+  for (const [index, { lane }] of piles.entries()) {
     gone.set(lane, Math.max(gone.get(lane) ?? 0, seconds[index] ?? Infinity));
   }
   return gone;
 }
 
-function latest(gone: ReadonlyMap<string, number>): number | null {
-  return gone.size === 0 ? null : Math.max(...gone.values());
+function latest(seconds: readonly number[]): number | null {
+  return seconds.length === 0 ? null : Math.max(...seconds);
 }
 
 function sumOf(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0);
-}
-
-/** A lane as a JSON document. */
-export function laneDocument(lane: LaneView): object {
-  return {
-    kind: 'lane',
-    account: lane.account,
-    sender: lane.sender,
-    configured_rate: lane.configuredRate,
-    available_rate: limitOf({
-      configured_rate: lane.configuredRate,
-      learned_rate: lane.learnedRate,
-    }),
-    used_rate: lane.usedRate,
-    throttled: lane.throttled,
-    blocked_by: lane.stop?.by ?? null,
-    blocked_reason: lane.stop?.reason ?? null,
-    blocked_until: isoTime(lane.stop?.until ?? null),
-    backlog: lane.backlog,
-    later: lane.later,
-    gone_at: isoTime(lane.goneAt),
-  };
-}
-
-/** Lanes that a table shows; those with most to do. */
-const SHOWN_MAX = 50;
-
-/** The lanes as a table, what is stopped in words below it, and what the columns mean. `now` in Unix seconds. */
-export function laneTable(
-  lanes: readonly LaneView[],
-  now: number,
-  width: number = terminalWidth(),
-): string {
-  if (lanes.length === 0) return 'No daemon has known an account of this spool yet.';
-  const shown = shownOf(lanes);
-  const columns = [
-    { head: 'LANE', fit: 'cut' },
-    { head: 'SET', align: 'right' },
-    { head: 'AVAILABLE', align: 'right' },
-    { head: 'USED', align: 'right' },
-    { head: 'THROTTLED', align: 'right' },
-    { head: 'BACKLOG', align: 'right' },
-    { head: 'LATER', align: 'right' },
-    { head: 'GONE IN', align: 'right' },
-  ] as const;
-  const stops = shown.flatMap((lane) => wrapped(stopLine(lane), width));
-  const hidden = lanes.length - shown.length;
-  const parts = [
-    tableOf(
-      columns,
-      shown.map((lane) => cellsOf(lane, now)),
-      width,
-    ),
-    stops.join('\n'),
-    hidden === 0 ? '' : `${hidden.toLocaleString('en')} more lanes: --json shows all.`,
-    LEGEND,
-  ];
-  return parts.filter((part) => part !== '').join('\n\n');
-}
-
-const LEGEND =
-  `Rates are per second, used in the last ${USED_OVER_S} s; throttled in the last ${THROTTLED_OVER_S} s;\n` +
-  'later: waits for an instant of its own.';
-
-/* Accounts, and of senders those with most to do, in their order. */
-function shownOf(lanes: readonly LaneView[]): readonly LaneView[] {
-  const weight = ({ sender, stop, backlog, usedRate }: LaneView): number =>
-    sender === null || stop !== null ? Infinity : backlog + usedRate;
-  const chosen = new Set(
-    lanes.toSorted((a, b) => (weight(a) < weight(b) ? 1 : -1)).slice(0, SHOWN_MAX),
-  );
-  return lanes.filter((lane) => chosen.has(lane));
-}
-
-function cellsOf(lane: LaneView, now: number): readonly string[] {
-  const { sender, configuredRate, learnedRate, usedRate, throttled, backlog, later, goneAt } = lane;
-  return [
-    sender === null ? stripControls(lane.account) : `  ${nameOf(sender)}`,
-    rateCell(configuredRate),
-    rateCell(learnedRate),
-    usedRate === 0 ? '' : rateCell(Number(usedRate.toPrecision(3))),
-    countCell(throttled),
-    countCell(backlog),
-    countCell(later),
-    goneAt === null ? '' : timeSpan(goneAt - now),
-  ];
-}
-
-function rateCell(rate: number | null): string {
-  return rate === null ? '' : String(rate);
-}
-
-function countCell(count: number): string {
-  return count === 0 ? '' : count.toLocaleString('en');
-}
-
-function nameOf(sender: string): string {
-  return sender === '' ? '(no sender)' : stripControls(sender);
-}
-
-function wrapped(line: string | null, width: number): readonly string[] {
-  return line === null ? [] : [wrap(line, 2, width)];
-}
-
-function stopLine({ account, sender, stop }: LaneView): string | null {
-  if (stop === null) return null;
-  const name = sender === null ? account : `${account} ${nameOf(sender)}`;
-  const reason = stop.reason === null ? '' : ` (${stripControls(stop.reason)})`;
-  const verb = stop.by === 'suspended' ? 'tried again at' : 'until';
-  const until = stop.until === null ? '' : `, ${verb} ${localTime(stop.until)}`;
-  return `${stripControls(name)}: ${stop.by}${reason}${until}`;
 }

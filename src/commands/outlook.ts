@@ -1,42 +1,43 @@
 /** When a message that is ready will go: what the spool says of its lane, held against what stands before it. */
 import { deadlineOf } from '../core/judge-row.ts';
-import { turnoutOf, type AccountAllowance, type Allowance, type Group } from '../core/outlook.ts';
-import { NO_FLOW, together, USED_OVER_S, type Flow } from '../spool/flows.ts';
+import { turnoutOf, type Allowance, type Pile, type Turnout } from '../core/outlook.ts';
+import { predictParts } from '../core/parts.ts';
+import { costOf } from '../core/sluice.ts';
+import type { CapRow } from '../spool/caps.ts';
 import type { Database } from '../spool/open.ts';
 import { standingOf, type GateRow, type Standing } from '../spool/outlook.ts';
-import type { Defaults, MessageRow } from '../spool/queries.ts';
-import { DEFAULT_LIMIT, paceOf, senderPaceOf } from '../throttle/pace.ts';
+import type { MessageRow } from '../spool/queries.ts';
+import { DEFAULT_LIMIT } from '../throttle/pace.ts';
 import { localTime } from '../terminal/times.ts';
+import { allowedOf, limitOf, type Allowed, type OutlookOptions } from './allowance.ts';
+import { waitFor } from './caps.ts';
 
 export interface Outlook {
   /** In words, after "waiting for". */
   readonly waitsFor: string;
   /** Rows that go first; null = nobody can say. */
   readonly ahead: number | null;
-  /** Messages per second of what it waits for. */
+  /** Messages per second of what it waits for; null = nobody can say, or there is no such limit. */
   readonly rate: number | null;
   /** Unix seconds; null = nobody can say. */
   readonly goesAt: number | null;
+  /** The window longer than a second that it waits for; null = none. */
+  readonly window: HeldBy | null;
 }
 
-export interface OutlookOptions {
-  readonly defaults: Defaults;
-  /** How long rows without a deadline of their own may be sent. */
-  readonly validityMs: number;
-  /** `[fairness] reserve`. */
-  readonly reserve: number;
-  /** Unix seconds. */
-  readonly now: number;
+/** A window that is used up, or will be. */
+export interface HeldBy {
+  readonly cap: CapRow;
+  /** Until when at last, before the message goes (Unix seconds); null = it frees bit by bit. */
+  readonly until: number | null;
 }
 
 /** What is left of an interval when the next permit comes, on average. */
 const HALF = 0.5;
 /** A lane that takes so much of the time by itself is what its messages wait for, and not the account. */
 const IS_LANE = 0.9;
-
-/** What went of late is believed when it was so many, over so long (s). */
-const SEEN_MIN = 30;
-const SEEN_S_MIN = 5;
+/** A window that holds up for so much of the time is what they wait for. */
+const IS_WINDOW = 0.1;
 
 /** `row` is queued or in retry, and not waiting for an instant. */
 export function outlookOf(db: Database, row: MessageRow, options: OutlookOptions): Outlook {
@@ -56,7 +57,8 @@ export function outlookOf(db: Database, row: MessageRow, options: OutlookOptions
   if (gate.state !== 'active') return stopped(stopOf(`account ${account}`, gate));
   const lane = standing.senders.get(sender) ?? null;
   if (lane !== null && lane.state !== 'active') return stopped(stopOf(`sender ${sender}`, lane));
-  return moving({ row, account, sender, gate, lane, standing }, options);
+  const allowed = allowedOf({ ...standing, account, gate }, options);
+  return moving({ row, account, sender, gate, lane, standing, allowed }, options);
 }
 
 interface Moving {
@@ -67,109 +69,134 @@ interface Moving {
   /** Null = the sender has neither a limit nor a stop of its own. */
   readonly lane: GateRow | null;
   readonly standing: Standing;
+  readonly allowed: Allowed;
+}
+
+/** A rule that the message has to pass. */
+interface Scope {
+  readonly scope: CapRow['scope'];
+  readonly name: string;
+  /** Per second, as it was set or learned; null = not by the second. */
+  readonly limit: number | null;
+  readonly allowance: Allowance;
+  readonly holds: (lane: string) => boolean;
 }
 
 function moving(one: Moving, options: OutlookOptions): Outlook {
-  const { account, sender, gate, lane, standing } = one;
-  const allowance = allowanceOf({ ...standing, gate }, options);
-  const groups = groupsBefore(one);
-  const { seconds, gone } = turnoutOf(groups, allowance, 0);
-  const inLane = sumOf(gone.filter((_, index) => groups[index]?.lane === sender));
-  const pace = allowance.lanes.get(sender)?.rate ?? Infinity;
-  const laneLimit = lane === null ? null : limitOf(lane);
-  const isLane = laneLimit !== null && inLane / pace >= seconds * IS_LANE;
-  const [limited, rate] = isLane
-    ? [`sender ${sender}`, laneLimit]
-    : [`account ${account}`, limitOf(gate) ?? DEFAULT_LIMIT];
-  const ahead = Math.max(0, Math.round((isLane ? inLane : sumOf(gone)) - 1));
-  const hasOthers = standing.ready.some(({ isRetry }) => isRetry === 0);
-  const name = kindOf(one.row) === 1 && hasOthers ? `the retries’ share of ${limited}` : limited;
-  const facts = [`${rate}/s`, `${ahead.toLocaleString('en')} ahead`, ...waitOf(one, options.now)];
+  const { now, inParts } = options;
+  const { allowance } = one.allowed;
+  const piles = pilesBefore(one, inParts.has(one.account));
+  const turnout = turnoutOf(piles, allowance, 0);
+  const scopes = scopesOf(one);
+  const window = windowOf(one, turnout, now);
+  const isIt = (scope: Scope): boolean => isOf(scope, window);
+  const scope = scopes.find(isIt) ?? slowestOf(scopes, { piles, turnout });
+  const inScope = turnout.gone.filter((_, index) => scope.holds(piles[index]?.lane ?? ''));
+  const ahead = Math.max(0, Math.round(sumOf(inScope) - 1));
+  const [{ parts }] = piles;
+  const pace = Math.min(...scopes.map(({ allowance: of }) => of.rate / costOf(of, parts)));
+  const goesInS = Math.max(0, turnout.seconds - HALF / pace);
+  const facts = [
+    ...(scope.limit === null ? [] : [`${scope.limit}/s`]),
+    `${ahead.toLocaleString('en')} ahead`,
+    ...waitOf(one, now),
+  ];
   return {
-    waitsFor: `${name} (${facts.join(', ')})`,
+    waitsFor:
+      window === null ? `${nameOf(one, scope)} (${facts.join(', ')})` : waitFor(window, facts),
     ahead,
-    rate,
-    goesAt: options.now + Math.max(0, seconds - HALF / Math.min(pace, allowance.rate)),
+    rate: scope.limit,
+    goesAt: goesInS === Infinity ? null : now + goesInS,
+    window,
   };
 }
 
-/* The row itself is the last of the first group; of its own campaign only what goes before it counts. */
-function groupsBefore({ row, sender, standing }: Moving): readonly Group[] {
+/* From the innermost to the account's own, which is always there. */
+function scopesOf({ account, sender, gate, lane, allowed }: Moving): readonly [...Scope[], Scope] {
+  const { allowance, groups } = allowed;
+  const own = allowance.lanes.get(sender);
+  const isIn = ({ senders }: { readonly senders: readonly string[] }): boolean =>
+    senders.includes(sender);
+  const [shared, rule] = [allowance.groups.find(isIn), groups.find(isIn)];
+  const inner: Scope[] = [];
+  if (own !== undefined) {
+    const limit = lane === null ? null : limitOf(lane);
+    const holds = (one: string): boolean => one === sender;
+    inner.push({ scope: 'sender', name: sender, limit, allowance: own, holds });
+  }
+  if (shared !== undefined && rule !== undefined) {
+    const holds = (one: string): boolean => rule.senders.includes(one);
+    const { name, perSecond: limit } = rule;
+    inner.push({ scope: 'group', name, limit, allowance: shared, holds });
+  }
+  const limit = limitOf(gate) ?? DEFAULT_LIMIT;
+  return [...inner, { scope: 'account', name: account, limit, allowance, holds: () => true }];
+}
+
+/* What takes the time by its pace, while no window stops everything. */
+function slowestOf(
+  scopes: readonly [...Scope[], Scope],
+  { piles, turnout }: { readonly piles: readonly Pile[]; readonly turnout: Turnout },
+): Scope {
+  const movingS = turnout.seconds - (turnout.held?.seconds ?? 0);
+  const takes = ({ allowance, holds, limit }: Scope): boolean => {
+    if (limit === null) return false;
+    const permits = piles.map(({ lane, parts }, index) =>
+      holds(lane) ? (turnout.gone[index] ?? 0) * costOf(allowance, parts) : 0,
+    );
+    return sumOf(permits) / allowance.rate >= movingS * IS_LANE;
+  };
+  return scopes.find(takes) ?? lastOf(scopes);
+}
+
+function lastOf(scopes: readonly [...Scope[], Scope]): Scope {
+  const [last] = scopes.toReversed();
+  return last ?? scopes[0];
+}
+
+function windowOf({ allowed }: Moving, { held, seconds }: Turnout, now: number): HeldBy | null {
+  const cap = held === null ? undefined : allowed.capOf.get(held.use);
+  if (held === null || cap === undefined || held.seconds < seconds * IS_WINDOW) return null;
+  return { cap, until: held.untilS === null ? null : now + held.untilS };
+}
+
+function isOf({ scope, name }: Scope, window: HeldBy | null): boolean {
+  if (window?.cap.scope !== scope) return false;
+  return scope === 'account' || window.cap.name === name;
+}
+
+function nameOf({ row, standing }: Moving, { scope, name }: Scope): string {
+  const hasOthers = standing.ready.some(({ isRetry }) => isRetry === 0);
+  const limited = `${scope} ${name}`;
+  return kindOf(row) === 1 && hasOthers ? `the retries’ share of ${limited}` : limited;
+}
+
+/* The row itself is the last of the first pile; of its own campaign only what goes before it counts. */
+function pilesBefore(
+  { row, sender, standing }: Moving,
+  countsParts: boolean,
+): readonly [Pile, ...Pile[]] {
   const own = { campaign: row.campaign, priority: row.priority, isRetry: kindOf(row) };
-  const before = [...standing.ahead].map(([lane, count]) => ({ ...own, lane, count }));
+  const isOwn = (one: Omit<Pile, 'lane' | 'parts' | 'count'>): boolean =>
+    one.campaign === own.campaign && one.priority === own.priority && one.isRetry === own.isRetry;
+  const partsIn = (lane: string): number =>
+    standing.ready.find((one) => one.sender === lane && isOwn(one))?.parts ?? 1;
+  const before = [...standing.ahead].map(([lane, count]) => ({
+    ...{ ...own, lane, count, parts: partsIn(lane) },
+  }));
   const others = standing.ready
-    .filter(
-      (one) =>
-        one.campaign !== own.campaign ||
-        one.priority !== own.priority ||
-        one.isRetry !== own.isRetry,
-    )
-    .map(({ sender: lane, ...rest }) => ({ lane, ...rest }));
-  const first = { ...own, lane: sender, count: (standing.ahead.get(sender) ?? 0) + 1 };
+    .filter((one) => !isOwn(one))
+    .map(({ sender: lane, ...rest }) => ({ ...rest, lane }));
+  const ahead = standing.ahead.get(sender) ?? 0;
+  const itself = countsParts ? predictParts(row) : 1;
+  const parts = (ahead * partsIn(sender) + itself) / (ahead + 1);
+  const first = { ...own, lane: sender, count: ahead + 1, parts };
   return [first, ...before.filter(({ lane }) => lane !== sender), ...others];
 }
 
 /* As the spool's ranks have it. */
 function kindOf({ state, attempts }: MessageRow): 0 | 1 {
   return state === 'retry' || attempts > 0 ? 1 : 0;
-}
-
-/** What is known of an account and of its senders, by name. */
-export interface Known {
-  readonly gate: GateRow;
-  readonly senders: ReadonlyMap<string, GateRow>;
-  /** What each did of late, and since when (Unix seconds) rows have stood in it without a break. */
-  readonly flows: ReadonlyMap<string, Flow>;
-  readonly since: ReadonlyMap<string, number>;
-}
-
-/** What an account and its senders allow: at what pace, and from when on. */
-export function allowanceOf(
-  known: Known,
-  { reserve, now }: Pick<OutlookOptions, 'reserve' | 'now'>,
-): AccountAllowance {
-  const { gate, senders, flows, since } = known;
-  const pace = paceOf(limitOf(gate) ?? DEFAULT_LIMIT);
-  const lanes = [...senders].flatMap(([sender, lane]): (readonly [string, Allowance])[] => {
-    const limit = limitOf(lane);
-    const opensInS = opensIn(lane, now);
-    if (lane.state === 'active' && limit === null && opensInS === 0) return [];
-    const own = limit === null ? pace : senderPaceOf(limit);
-    const seen = { gate: lane, flow: flows.get(sender), since: since.get(sender) };
-    const rate = lane.state === 'active' ? rateOf(own, seen, now) : 0;
-    return [[sender, { rate, opensInS }]];
-  });
-  /* Where nothing but the account is in the way, what goes is what it allows. */
-  const free = [...since].filter(([sender]) => !lanes.some(([name]) => name === sender));
-  const whole = { flow: together([...flows.values()]), since: earliest(free.map(([, at]) => at)) };
-  const rate = gate.state === 'active' ? rateOf(pace, { gate, ...whole }, now) : 0;
-  return { rate, opensInS: opensIn(gate, now), reserve, lanes: new Map(lanes) };
-}
-
-/* What really went, where there was always something to send: the machine, the gateway's answers or other
- * users of the account may allow less than the limit does. Else the pace that the daemon takes. */
-function rateOf(
-  pace: number,
-  seen: {
-    readonly gate: GateRow;
-    readonly flow: Flow | undefined;
-    readonly since: number | undefined;
-  },
-  now: number,
-): number {
-  const { flow = NO_FLOW, since = Infinity } = seen;
-  const from = now - USED_OVER_S;
-  if (since > from || (seen.gate.blocked_until ?? 0) > from) return pace;
-  const spanS = flow.lastAt - flow.firstAt;
-  return flow.used < SEEN_MIN || spanS < SEEN_S_MIN ? pace : (flow.used - 1) / spanS;
-}
-
-function earliest(instants: readonly number[]): number {
-  return instants.reduce((a, b) => Math.min(a, b), Infinity);
-}
-
-function opensIn({ blocked_until: until }: GateRow, now: number): number {
-  return until === null ? 0 : Math.max(0, until - now);
 }
 
 /* The gateway asked for a wait that is not over. */
@@ -182,11 +209,6 @@ function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Per second: what was learned from the gateway holds; null = nobody said. */
-export function limitOf(gate: Pick<GateRow, 'learned_rate' | 'configured_rate'>): number | null {
-  return gate.learned_rate ?? gate.configured_rate;
-}
-
 function stopOf(name: string, gate: GateRow): string {
   const why = gate.reason === null ? '' : ` (${gate.reason})`;
   const probe =
@@ -195,5 +217,5 @@ function stopOf(name: string, gate: GateRow): string {
 }
 
 function stopped(waitsFor: string): Outlook {
-  return { waitsFor, ahead: null, rate: null, goesAt: null };
+  return { waitsFor, ahead: null, rate: null, goesAt: null, window: null };
 }

@@ -6,10 +6,12 @@ import { statisticsOf, type LaneRow, type Statistics } from '../spool/statistics
 import { print, printJson } from '../terminal/print.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
+import { outlookOptionsOf } from './allowance.ts';
 import { jsonOf } from './ask.ts';
 import { capDocument, capTable } from './caps.ts';
-import { laneDocument, laneTable, lanesOf } from './lanes.ts';
-import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
+import { laneDocument, laneTable } from './lane-table.ts';
+import { lanesOf } from './lanes.ts';
+import { openToRead, type OpenedSpool } from './opened.ts';
 import { restoredLine, storageDocuments, storageLine } from './storage.ts';
 
 /** In these a message still waits for something, so its age matters. */
@@ -38,7 +40,7 @@ export function statsCommand(): Command {
       'Counts messages by state, with the age of the oldest that still waits, and shows accounts, senders ' +
         'and what operators asked for and the daemon has not done yet.',
     )
-    .option('--lanes', 'how each account and sender is: what it allows, uses and has to do')
+    .option('--lanes', 'how each account, group and sender is: what it allows, uses and has to do')
     .option('--json', 'one JSON document a line, each with its kind')
     .addHelpText('after', EXAMPLES)
     .action(async (options: Options, command: Command) => {
@@ -70,12 +72,15 @@ export function statsCommand(): Command {
 }
 
 async function printLanes(spool: OpenedSpool, options: Options, now: number): Promise<void> {
-  const { reserve } = spool.config.fairness;
-  const { validityMs } = spool.config.messages;
-  const seen = { defaults: defaultsOf(spool.config), validityMs, reserve, now };
-  const lanes = lanesOf(spool.db, seen);
-  if (options.json !== true) await print(`${laneTable(lanes, now)}\n`);
-  else for (const lane of lanes) await printJson(laneDocument(lane));
+  const lanes = lanesOf(spool.db, outlookOptionsOf(spool.config, now));
+  const caps = capsOf(spool.db, now);
+  if (options.json !== true) {
+    await print(`${laneTable({ lanes, caps, now })}\n`);
+    return;
+  }
+  for (const document of [...lanes.map(laneDocument), ...caps.map(capDocument)]) {
+    await printJson(document);
+  }
 }
 
 async function printDocuments(statistics: Statistics, now: number): Promise<void> {

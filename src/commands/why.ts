@@ -7,8 +7,9 @@ import { dueOf, messageOf, type MessageRow } from '../spool/queries.ts';
 import { restoredFrom, RESTORED_REMEDY } from '../spool/restored.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
-import { capsOfLane, withCaps } from './caps.ts';
-import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
+import { outlookOptionsOf } from './allowance.ts';
+import { capFields } from './caps.ts';
+import { openToRead, type OpenedSpool } from './opened.ts';
 import { outlookOf, type Outlook } from './outlook.ts';
 import { parseId } from './show.ts';
 
@@ -65,7 +66,13 @@ function documentOf(row: MessageRow, answer: Answer, now: number): object {
     asked_at: isoTime(now),
     goes_at: isoTime(answer.goesAt),
     expires_at: isoTime(answer.deadline),
+    window: windowIn(answer),
   };
+}
+
+function windowIn({ window }: Answer): object | null {
+  if (window === null) return null;
+  return { ...capFields(window.cap), used_up_until: isoTime(window.until) };
 }
 
 interface Answer extends Outlook {
@@ -73,7 +80,7 @@ interface Answer extends Outlook {
   readonly deadline: number | null;
 }
 
-const NOTHING = { ahead: null, rate: null, goesAt: null, deadline: null };
+const NOTHING = { ahead: null, rate: null, goesAt: null, window: null, deadline: null };
 
 function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
   const dueAt = dueOf(spool.db, row.id);
@@ -89,10 +96,7 @@ function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
   if (dueAt !== null) {
     return { ...NOTHING, waitsFor: `its time, ${localTime(dueAt)}`, goesAt: dueAt, deadline };
   }
-  const { reserve } = spool.config.fairness;
-  const options = { defaults: defaultsOf(spool.config), validityMs, reserve, now };
-  const caps = capsOfLane(spool.db, row, { config: spool.config, now });
-  return { ...withCaps(outlookOf(spool.db, row, options), caps), deadline };
+  return { ...outlookOf(spool.db, row, outlookOptionsOf(spool.config, now)), deadline };
 }
 
 /* What states wait for that are not about to send. */

@@ -67,7 +67,7 @@ export interface Opened {
 
 export function capOf(window: LongWindow, zone: Zone): Cap {
   if (window.span === 'day') return new DailyCap(window, zone);
-  return new SlidingCap(window, window.span === 'h' ? HOUR_MS : MINUTE_MS);
+  return new SlidingCap(window, LENGTH_S[window.span] * 1000);
 }
 
 /** Whether so much more fits now. */
@@ -80,10 +80,10 @@ function needOf({ count }: LongWindow, cost: number): number {
   return Math.min(cost, count);
 }
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-/** A window is seen in so many pieces: one that has begun counts whole. */
-const PIECES = 120;
+/** Seconds that a minute and an hour last. */
+export const LENGTH_S = { min: 60, h: 3_600 } as const;
+/** Those windows are seen in so many pieces: one that has begun counts whole. */
+export const PIECES = 120;
 /** A request is over, one way or another, so long after its claim (seconds): its longest time-out and a bit. */
 const TRAVEL_MAX_S = 660;
 /** What was on the wire when the daemon died may arrive so much later than its next start (seconds). */
@@ -178,8 +178,6 @@ class DailyCap implements Cap {
   /** By local day, what is open included. */
   readonly #days = new Map<number, number>();
   readonly #open = new Map<number, number>();
-  /** The day that is, as long as it is. */
-  #day = { number: 0, from: Infinity, to: -Infinity };
 
   constructor(window: LongWindow, zone: Zone) {
     this.window = window;
@@ -196,7 +194,7 @@ class DailyCap implements Cap {
 
   freesAt(cost: number, at: Instant): number | null {
     if (fits(this, cost, at)) return at.nowMs;
-    return at.nowMs + (this.#day.to - at.now) * 1000;
+    return at.nowMs + (this.#zone.dayAround(at.now).to - at.now) * 1000;
   }
 
   open(cost: number, { now }: Instant): number {
@@ -223,7 +221,8 @@ class DailyCap implements Cap {
     const savedAt = state.at + setS;
     for (const [day, count] of state.used) this.#use(day, count);
     const today = this.#dayAt(now);
-    const travelledS = today === this.#zone.dayAt(savedAt) ? 0 : this.#day.from - savedAt;
+    const { from } = this.#zone.dayAround(now);
+    const travelledS = today === this.#zone.dayAt(savedAt) ? 0 : from - savedAt;
     if (travelledS < 0 || travelledS > TRAVEL_MAX_S) return;
     const days = new Set([today, this.#zone.dayAt(now + ARRIVE_MAX_S)]);
     for (const [opened, count] of state.open) {
@@ -240,13 +239,6 @@ class DailyCap implements Cap {
   }
 
   #dayAt(now: number): number {
-    if (now >= this.#day.from && now < this.#day.to) return this.#day.number;
-    const number = this.#zone.dayAt(now);
-    const ends = [1, 2].flatMap((ahead) =>
-      (['first', 'last'] as const).map((coming) => this.#zone.instantOf(number + ahead, 0, coming)),
-    );
-    const from = this.#zone.instantOf(number, 0, 'first');
-    this.#day = { number, from, to: Math.min(...ends.filter((at) => at > now)) };
-    return number;
+    return this.#zone.dayAround(now).number;
   }
 }

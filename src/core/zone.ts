@@ -9,8 +9,18 @@ const DAY_S = 86_400;
 /** A local time that comes twice, when the clock is put back. */
 export type Coming = 'first' | 'last';
 
+export interface LocalDay {
+  /** Days since 1 January 1970. */
+  readonly number: number;
+  /** From which instant to which it lasts. */
+  readonly from: number;
+  readonly to: number;
+}
+
 export class Zone {
   readonly #format: Intl.DateTimeFormat;
+  /** The day that was asked for last. */
+  #day: LocalDay = { number: 0, from: Infinity, to: -Infinity };
 
   /** `name` as the IANA database has it. Throws RangeError where it has none such. */
   constructor(name: string) {
@@ -44,6 +54,18 @@ export class Zone {
     return Math.floor((at + this.offsetAt(at)) / DAY_S);
   }
 
+  /** The local day at an instant. */
+  dayAround(at: number): LocalDay {
+    if (at >= this.#day.from && at < this.#day.to) return this.#day;
+    const number = this.dayAt(at);
+    const ends = [1, 2].flatMap((ahead) =>
+      (['first', 'last'] as const).map((coming) => this.instantOf(number + ahead, 0, coming)),
+    );
+    const from = this.instantOf(number, 0, 'first');
+    this.#day = { number, from, to: Math.min(...ends.filter((end) => end > at)) };
+    return this.#day;
+  }
+
   /** When it is so many minutes past midnight on a local day, as `dayAt` counts them. */
   instantOf(day: number, minutes: number, coming: Coming): number {
     const local = day * DAY_S + minutes * 60;
@@ -67,4 +89,14 @@ export class Zone {
     }
     return first;
   }
+}
+
+/** Gives zones by name, one and the same for one name. Throws RangeError where there is none such. */
+export function zones(): (name: string) => Zone {
+  const known = new Map<string, Zone>();
+  return (name) => {
+    const zone = known.get(name) ?? new Zone(name);
+    known.set(name, zone);
+    return zone;
+  };
 }

@@ -9,7 +9,7 @@ import type { Clock } from '../clock.ts';
 import { setSince, type BootInstant, type Instant } from '../core/cap.ts';
 import { predictParts, type Content } from '../core/parts.ts';
 import type { NestedRules, RateRule } from '../core/rate-rules.ts';
-import { Zone } from '../core/zone.ts';
+import { zones } from '../core/zone.ts';
 import type { CapRow } from '../spool/caps.ts';
 import type { Pacer } from '../throttle/pacer.ts';
 import { Rule, type RuleName } from './rule.ts';
@@ -75,12 +75,7 @@ export class Nest {
   constructor({ rules, clock, pacer }: NestParts) {
     this.#clock = clock;
     this.#aheadMs = clock.now() * 1000 - clock.monotonicMs();
-    const zones = new Map<string, Zone>();
-    const zoneOf = (name: string): Zone => {
-      const zone = zones.get(name) ?? new Zone(name);
-      zones.set(name, zone);
-      return zone;
-    };
+    const zoneOf = zones();
     const make = (name: RuleName, rule: RateRule): Rule => {
       const isGroup = name.scope === 'group' && rule.perSecond !== null;
       return new Rule(name, rule, { pacer: isGroup ? pacer(rule.perSecond) : null, zoneOf });

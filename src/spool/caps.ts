@@ -8,7 +8,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { capOf, fits, type CapState, type Instant } from '../core/cap.ts';
 import type { Per, Span } from '../core/rate-rules.ts';
-import { Zone } from '../core/zone.ts';
+import { zones, type Zone } from '../core/zone.ts';
 import { Bulk, type Value } from './bulk.ts';
 
 /** Of the schema. NULL in `allowed`: the rule is configured no more. `state` is the daemon's own. */
@@ -89,7 +89,7 @@ export class Caps {
 
 /**
  * The windows that the daemon keeps, for people: what of each is used now, and when one more may go. What was
- * written last is aged to `now` (Unix seconds). `account` null = of all.
+ * written last is aged to `now` (Unix seconds), its state as well. `account` null = of all.
  */
 export function capsOf(
   db: Database,
@@ -102,15 +102,16 @@ export function capsOf(
         ORDER BY account, scope, name, span`,
     )
     .all(account);
-  return rows.map((row) => aged(rowOf(row), { now, nowMs: 0 }));
+  const zoneOf = zones();
+  return rows.map((row) => aged(rowOf(row), zoneOf(row.zone), { now, nowMs: 0 }));
 }
 
-function aged(row: CapRow, at: Instant): CapRow {
-  const cap = capOf({ count: row.allowed, span: row.span }, new Zone(row.zone));
+function aged(row: CapRow, zone: Zone, at: Instant): CapRow {
+  const cap = capOf({ count: row.allowed, span: row.span }, zone);
   cap.restore(row.state, at);
   const freesAtMs = fits(cap, 1, at) ? null : cap.freesAt(1, at);
   const freesAt = freesAtMs === null ? null : at.now + (freesAtMs - at.nowMs) / 1000;
-  return { ...row, used: cap.used(at), freesAt };
+  return { ...row, used: cap.used(at), freesAt, state: cap.save(at) };
 }
 
 function rowOf(row: Stored): CapRow {

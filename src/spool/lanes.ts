@@ -4,6 +4,7 @@
  * waits.
  */
 import type { Database } from 'better-sqlite3';
+import { capsOf, type CapRow } from './caps.ts';
 import { readFlows, THROTTLED_OVER_S, type Flow } from './flows.ts';
 import {
   GATE,
@@ -11,6 +12,7 @@ import {
   readyOf,
   waitingSince,
   type GateRow,
+  type Looking,
   type ReadyCount,
 } from './outlook.ts';
 import type { Defaults } from './queries.ts';
@@ -35,10 +37,13 @@ export interface LaneReading {
   readonly since: ReadonlyMap<string, number>;
   readonly later: readonly LaterCount[];
   readonly flows: ReadonlyMap<string, Flow>;
+  /** The account's windows, and its senders' and groups'. */
+  readonly caps: readonly CapRow[];
 }
 
-/** Every account that the daemon knew when it last ran, by name. `now` is in Unix seconds. */
-export function readLanes(db: Database, defaults: Defaults, now: number): readonly LaneReading[] {
+/** Every account that the daemon knew when it last ran, by name. */
+export function readLanes(db: Database, looking: Looking): readonly LaneReading[] {
+  const { defaults, now } = looking;
   return db.transaction((): readonly LaneReading[] => {
     const flows = readFlows(db, now, THROTTLED_OVER_S);
     const later = readLater(db, defaults);
@@ -48,13 +53,14 @@ export function readLanes(db: Database, defaults: Defaults, now: number): readon
       )
       .all();
     return accounts.map(({ name: account, ...gate }) => {
-      const ready = readyOf(db, account, defaults);
+      const ready = readyOf(db, account, looking);
       return {
         ...{ account, gate, ready },
         senders: gatesOfSenders(db, account),
         since: waitingSince(db, ready),
         later: later.get(account) ?? [],
         flows: flows.get(account) ?? new Map<string, Flow>(),
+        caps: capsOf(db, now, account),
       };
     });
   })();

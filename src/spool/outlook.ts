@@ -3,7 +3,9 @@
  * a count reads every row that waits in the account.
  */
 import type { Database } from 'better-sqlite3';
+import { capsOf, type CapRow } from './caps.ts';
 import { readFlows, USED_OVER_S, type Flow } from './flows.ts';
+import { Sample } from './sample.ts';
 import type { Defaults } from './queries.ts';
 import { AGAIN, READY } from './schema.ts';
 
@@ -18,6 +20,8 @@ export interface ReadyCount {
   readonly count: number;
   /** The oldest of them. */
   readonly firstId: number;
+  /** Parts that one of them is likely to become, on average; 1 where nobody asked. */
+  readonly parts: number;
 }
 
 export interface GateRow {
@@ -40,6 +44,8 @@ export interface Standing {
   readonly ready: readonly ReadyCount[];
   readonly since: ReadonlyMap<string, number>;
   readonly flows: ReadonlyMap<string, Flow>;
+  /** The account's windows, and its senders' and groups'. */
+  readonly caps: readonly CapRow[];
   /** By lane: rows of its own campaign, priority and kind that go before it. */
   readonly ahead: ReadonlyMap<string, number>;
 }
@@ -61,15 +67,21 @@ export interface Asked {
 export const GATE =
   'state, reason, since, next_probe_at, configured_rate, learned_rate, blocked_until';
 
-/** Where a ready message stands in its account, NULL resolved as the daemon does. `now` in Unix seconds. */
-export function standingOf(
-  db: Database,
-  asked: Asked,
-  { defaults, now }: { readonly defaults: Defaults; readonly now: number },
-): Standing {
+/** How rows are looked at. */
+export interface Looking {
+  readonly defaults: Defaults;
+  /** Unix seconds. */
+  readonly now: number;
+  /** Accounts some of whose rules count parts. */
+  readonly inParts: ReadonlySet<string>;
+}
+
+/** Where a ready message stands in its account, NULL resolved as the daemon does. */
+export function standingOf(db: Database, asked: Asked, looking: Looking): Standing {
+  const { defaults, now } = looking;
   return db.transaction((): Standing => {
     const { account } = asked;
-    const ready = readyOf(db, account, defaults);
+    const ready = readyOf(db, account, looking);
     const gate = db.prepare<[string], GateRow>(`SELECT ${GATE} FROM accounts WHERE name = ?`);
     return {
       account: gate.get(account) ?? null,
@@ -77,6 +89,7 @@ export function standingOf(
       ready,
       since: waitingSince(db, ready),
       flows: readFlows(db, now, USED_OVER_S).get(account) ?? new Map<string, Flow>(),
+      caps: capsOf(db, now, account),
       ahead: aheadOf(db, asked, defaults),
     };
   })();
@@ -93,15 +106,22 @@ export function gatesOfSenders(db: Database, account: string): ReadonlyMap<strin
 }
 
 /** Ready rows of an account by lane, campaign, priority and kind. */
-export function readyOf(db: Database, account: string, defaults: Defaults): readonly ReadyCount[] {
+export function readyOf(
+  db: Database,
+  account: string,
+  { defaults, inParts }: Looking,
+): readonly ReadyCount[] {
   const sender = defaults.senders.get(account) ?? '';
-  return db
-    .prepare<[string, string, number], ReadyCount>(
+  const rows = db
+    .prepare<[string, string, number], Omit<ReadyCount, 'parts'>>(
       `SELECT coalesce(sender, ?) AS sender, campaign, priority, ${AGAIN} AS isRetry,
         count(*) AS count, min(id) AS firstId FROM messages
         WHERE ${READY} AND ${IS_OF} GROUP BY 1, 2, 3, 4`,
     )
     .all(sender, account, defaults.account === account ? 1 : 0);
+  if (!inParts.has(account)) return rows.map((row) => ({ ...row, parts: 1 }));
+  const sample = new Sample(db, account, defaults);
+  return rows.map((row) => ({ ...row, parts: sample.partsOf(row) }));
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { State } from '../core/message.ts';
+import type { Content } from '../core/parts.ts';
 
 /** A row of `messages`, contract columns only. Times are Unix seconds. */
 export interface MessageRow {
@@ -16,7 +17,7 @@ export interface MessageRow {
   readonly text: string | null;
   readonly sender: string | null;
   readonly account: string | null;
-  readonly type: string;
+  readonly type: Content['type'];
   readonly body: string | null;
   readonly udh: string | null;
   readonly message_class: number | null;

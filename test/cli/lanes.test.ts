@@ -1,7 +1,11 @@
 /** `stats --lanes`: what each lane allows, uses and has to do, from the spool alone. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { laneTable, lanesOf, type LaneView } from '../../src/commands/lanes.ts';
+import type { OutlookOptions } from '../../src/commands/allowance.ts';
+import { laneDocument, laneTable } from '../../src/commands/lane-table.ts';
+import { lanesOf, type LaneView } from '../../src/commands/lanes.ts';
+import type { NestedRules, RateRule } from '../../src/core/rate-rules.ts';
+import { capsOf } from '../../src/spool/caps.ts';
 import type { Defaults } from '../../src/spool/queries.ts';
 import { makeFolder, openHandle, NOW, type Handle } from '../support/spool.ts';
 import { Program, widestLine } from './program.ts';
@@ -9,9 +13,18 @@ import { Program, widestLine } from './program.ts';
 const LONG = 'marketing-germany-austria-and-switzerland-spring-campaigns';
 const DEFAULTS: Defaults = { account: 'main', senders: new Map([['main', 'AcmeInc']]) };
 
-function setup(): Handle & { readonly lanes: () => readonly LaneView[] } {
+const PLAIN: RateRule = { perSecond: null, windows: [], per: 'request', zone: 'UTC' };
+
+function setup(
+  rules: Partial<NestedRules> | null = null,
+): Handle & { readonly lanes: () => readonly LaneView[] } {
   const handle = openHandle(join(makeFolder(), 'spool.db'));
-  const options = { defaults: DEFAULTS, validityMs: 86_400_000, reserve: 0.1, now: NOW };
+  const whole = { account: PLAIN, senders: new Map(), groups: [], ...rules };
+  const options: OutlookOptions = {
+    ...{ defaults: DEFAULTS, validityMs: 86_400_000, reserve: 0.1, now: NOW },
+    nested: new Map(rules === null ? [] : [['main', whole]]),
+    inParts: new Set(whole.account.per === 'part' ? ['main'] : []),
+  };
   return { ...handle, lanes: () => lanesOf(handle.db, options) };
 }
 
@@ -30,11 +43,12 @@ const account = (name: string, over: Columns = {}): string => {
 
 /** Rows that were dropped just now, so that nothing of late is known of their lanes. */
 const ready = (count: number, sender: string | null, over: Columns = {}): string => {
-  const columns: Columns = { sender, created_at: NOW - 1, updated_at: NOW - 1, ...over };
+  const dates = { created_at: NOW - 1, updated_at: NOW - 1 };
+  const columns: Columns = { sender, text: 'Hello', ...dates, ...over };
   const values = Object.values(columns).map(sqlOf);
-  return `INSERT INTO messages (recipient, text, ${Object.keys(columns).join()})
+  return `INSERT INTO messages (recipient, ${Object.keys(columns).join()})
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
-    SELECT 447700900000 + i, 'Hello', ${values.join()} FROM n;`;
+    SELECT 447700900000 + i, ${values.join()} FROM n;`;
 };
 
 /** Requests that were answered evenly over the last so many seconds. */
@@ -133,8 +147,8 @@ describe('the lanes of a spool', () => {
     db.exec(answered(171, 10, 'AcmeInc') + answered(9, 10, '12015550123'));
     db.exec(answered(2, 60, 'AcmeInc', 'throttled'));
     const found = lanes();
-    expect(`\n${laneTable(found, NOW, 80)}`).toBe(AT_80);
-    expect(`\n${laneTable(found, NOW, 200)}`).toBe(AT_200);
+    expect(`\n${laneTable({ lanes: found, caps: [], now: NOW }, 80)}`).toBe(AT_80);
+    expect(`\n${laneTable({ lanes: found, caps: [], now: NOW }, 200)}`).toBe(AT_200);
     expect(widestLine(AT_80)).toBeLessThanOrEqual(80);
   });
 
@@ -142,11 +156,60 @@ describe('the lanes of a spool', () => {
     const { db, lanes } = setup();
     db.exec(account('main', { configured_rate: 30 }));
     for (let sender = 1; sender <= 60; sender += 1) db.exec(ready(sender, `Sender${sender}`));
-    const text = laneTable(lanes(), NOW, 80);
+    const text = laneTable({ lanes: lanes(), caps: [], now: NOW }, 80);
     expect(text).toContain('11 more lanes: --json shows all.');
     expect(text).toContain('Sender60');
     expect(text).not.toContain('Sender11 ');
-    expect(laneTable([], NOW)).toContain('No daemon has known an account');
+    expect(laneTable({ lanes: [], caps: [], now: NOW })).toContain(
+      'No daemon has known an account',
+    );
+  });
+});
+
+/** A window as the daemon writes it: scope, name, span, per, zone, allowed. */
+const cap = (columns: string, used: readonly (readonly [number, number])[]): string =>
+  `INSERT INTO caps (account, scope, name, span, per, zone, allowed, used, frees_at, state)
+    VALUES ('main', ${columns}, 0, NULL, '${JSON.stringify({ at: NOW, open: [], used })}');`;
+/** 14:13:20 in UTC is in the day of this number. */
+const TODAY = Math.floor(NOW / 86_400);
+const MIDNIGHT_S = 86_400 - (NOW % 86_400);
+
+describe('groups and windows', () => {
+  const groups = [{ ...PLAIN, name: 'us', senders: ['A', 'B'], perSecond: 5 }];
+
+  it('of senders are seen: what they allow and what those in them do together', () => {
+    process.env['TZ'] = 'UTC';
+    const { db, lanes } = setup({ groups });
+    db.exec(account('main', { configured_rate: 30 }));
+    db.exec(ready(100, 'A') + ready(200, 'B') + ready(90, 'C') + answered(20, 10, 'A'));
+    db.exec(cap(`'group', 'us', 'day', 'request', 'UTC', 20000`, [[TODAY, 20_000]]));
+    const found = lanes();
+    expect(found.map(({ sender, group }) => group?.name ?? sender)).toEqual([
+      ...[null, 'us', 'A', 'B', 'C'],
+    ]);
+    expect(found[1]).toMatchObject({ backlog: 300, usedRate: 2, configuredRate: 5, stop: null });
+    expect((found[1]?.goneAt ?? 0) - NOW).toBeCloseTo(MIDNIGHT_S + 300 / (5 / 1.1), 0);
+    expect((of(found, 'C')?.goneAt ?? 0) - NOW).toBeCloseTo(90 / (30 * 0.948), 0);
+    expect(found.map(laneDocument)[1]).toMatchObject({
+      ...{ kind: 'group', account: 'main', group: 'us', senders: ['A', 'B'] },
+      ...{ configured_rate: 5, available_rate: 5, used_rate: 2, backlog: 300 },
+    });
+    const caps = capsOf(db, NOW);
+    expect(`\n${laneTable({ lanes: found, caps, now: NOW }, 80)}`).toBe(WITH_GROUP);
+  });
+
+  it('are in when a lane is gone: an account’s day, its parts, a sender’s minute', () => {
+    const { db, lanes } = setup({ account: { ...PLAIN, per: 'part' } });
+    db.exec(account('main', { configured_rate: 30 }));
+    db.exec(cap(`'account', '', 'day', 'part', 'UTC', 20000`, [[TODAY, 19_700]]));
+    db.exec(cap(`'sender', 'Slow', 'min', 'request', 'UTC', 6`, [[NOW - 30, 6]]));
+    db.exec(ready(50, 'A', { text: 'x'.repeat(300) }) + ready(3, 'Slow'));
+    const seconds = (sender: string | null): number => (of(lanes(), sender)?.goneAt ?? NaN) - NOW;
+    expect(seconds('A')).toBeCloseTo(100 / (30 * 0.948), 0);
+    expect(seconds('Slow')).toBeCloseTo(30, 0);
+    db.exec(ready(120, 'A', { text: 'x'.repeat(300) }));
+    expect(seconds('A')).toBeGreaterThan(MIDNIGHT_S);
+    expect(seconds(null)).toBeCloseTo(MIDNIGHT_S + 43 / (30 * 0.948), 0);
   });
 });
 
@@ -154,6 +217,20 @@ describe('stats --lanes', () => {
   let program: Program;
   beforeEach(() => void (program = new Program().init()));
   afterEach(() => program[Symbol.dispose]());
+
+  it('shows the longer windows, too, below the table and as documents', async () => {
+    const state = JSON.stringify({ at: NOW, used: [], open: [] });
+    program.exec(account('main', { configured_rate: 30 }));
+    program.exec(`INSERT INTO caps (account, scope, name, span, per, zone, allowed, used, state)
+      VALUES ('main', 'account', '', 'h', 'part', 'UTC', 900, 0, '${state}')`);
+    const { stdout } = await program.run(['stats', '--lanes']);
+    expect(stdout).toMatch(/\nWINDOW OF +ALLOWS +USED +COUNTS\naccount main +900\/h +0 +parts\n/);
+    const json = await program.run(['stats', '--lanes', '--json']);
+    expect(JSON.parse(json.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({
+      ...{ kind: 'window', account: 'main', span: 'h', per: 'part' },
+      ...{ allowed: 900, used: 0, frees_at: null },
+    });
+  });
 
   it('prints a table, and with --json a document a lane', async () => {
     program.exec(account('main', { configured_rate: 30, learned_rate: 18 }) + ready(284, null));
@@ -175,6 +252,19 @@ describe('stats --lanes', () => {
   });
 });
 
+const WITH_GROUP = `
+LANE        SET  USED  BACKLOG     GONE IN
+main         30     2      390  9 h 47 min
+  group us    5     2      300  9 h 47 min
+  A                 2      100  9 h 47 min
+  B                        200  9 h 47 min
+  C                         90       3.2 s
+
+WINDOW OF      ALLOWS    USED  COUNTS    FREES
+group us   20,000/day  20,000  requests  2026-09-22 00:00:00
+
+Rates are per second, used in the last 10 s; throttled in the last 60 s;
+later: waits for an instant of its own.`;
 const AT_80 = `
 LANE                SET  AVAILABLE  USED  THROTTLED  BACKLOG  LATER      GONE IN
 main                 30       18.4    18          2   12,480     12  11 min 59 s

@@ -48,6 +48,53 @@ it('why names the window that is used up, and when it frees', async () => {
   expect(stdout).toContain('waiting for account main (30/s, ');
 });
 
+const MANY = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+  INSERT INTO messages (recipient, text, sender) SELECT 447700900000 + i, 'Hello', `;
+const left = (used: number): string => `UPDATE caps SET state = replace(state, '7]', '${used}]')`;
+
+const whyJson = async (id: number): Promise<Record<string, unknown>> =>
+  JSON.parse((await program.run(['why', String(id), '--json'])).stdout) as Record<string, unknown>;
+
+it('why says that a window will be used up before the turn of a message, and until when', async () => {
+  program.exec(`${MANY} 'Other' FROM n; ${left(19_960)}`);
+  const { stdout } = await program.run(['why', '20', '63']);
+  const [soon, late] = stdout.split('\n');
+  expect(soon).toContain('waiting for account main (30/s, ');
+  expect(late).toMatch(
+    /waiting for account main, whose 20,000 parts of the day will be used up before its turn \(until \S+ 00:00:00, 30\/s, 6[02] ahead\); goes at about \S+ 00:00:0\d; expires .*, so it will make it$/,
+  );
+  expect((await whyJson(20))['window']).toBeNull();
+  const answer = await whyJson(63);
+  /* The two of the group may go before midnight, as long as it is not yet 15:00. */
+  expect(answer).toMatchObject({
+    ahead: expect.toSatisfy((n) => n === 60 || n === 62) as number,
+    rate: 30,
+  });
+  expect(answer['window']).toMatchObject({
+    ...{ account: 'main', span: 'day', per: 'part', allowed: 20_000, used: 19_960 },
+    ...{ frees_at: null, used_up_until: expect.stringMatching(/T00:00:00/) as string },
+  });
+});
+
+it('why counts parts: a few long messages use up what many short ones would not', async () => {
+  program.exec(`${MANY} 'Other' FROM n; ${left(19_900)}`);
+  expect((await whyJson(63))['window']).toBeNull();
+  program.exec(`UPDATE messages SET text = printf('%300s', 'x') WHERE id > 3`);
+  expect((await whyJson(63))['window']).toMatchObject({ used: 19_900 });
+  expect((await whyJson(45))['window']).toBeNull();
+});
+
+it('why says that a window is used up again and again, and that a message will not make it', async () => {
+  program.exec(`${MANY} 'Shop' FROM n`);
+  const { stdout } = await program.run(['why', '20']);
+  expect(stdout).toMatch(
+    /waiting for group us, used up \(5 of 5 requests in a day\) and again before its turn \(until \S+ 15:00:00, 18 ahead\); goes at about .* 15:00:00; expires .*, so it will not make it\n$/,
+  );
+  const days = (Date.parse(String((await whyJson(20))['goes_at'])) - Date.now()) / 1000 / DAY_S;
+  expect(days).toBeGreaterThan(3);
+  expect(days).toBeLessThan(4);
+});
+
 it('stats shows what each window allows and how much of it is used', async () => {
   const { stdout } = await program.run(['stats']);
   expect(stdout).toMatch(/WINDOW OF +ALLOWS +USED +COUNTS +FREES/);

@@ -6,15 +6,16 @@ import {
   turnoutOf,
   type AccountAllowance,
   type Allowance,
-  type Group,
+  type Pile,
 } from '../../src/core/outlook.ts';
 
-const group = (over: Partial<Group>): Group => ({
+const pile = (over: Partial<Pile>): Pile => ({
   lane: 'AcmeInc',
   campaign: null,
   priority: 4,
   isRetry: 0,
   count: 100,
+  parts: 1,
   ...over,
 });
 
@@ -24,10 +25,10 @@ const allowance = (
 ): AccountAllowance => {
   const all = Object.entries(lanes).map(([name, lane]) => [
     name,
-    { rate: 1, opensInS: 0, ...lane },
+    { rate: 1, opensInS: 0, per: 'request' as const, windows: [], ...lane },
   ]);
   return {
-    ...{ rate: 10, opensInS: 0, reserve: 0 },
+    ...{ rate: 10, opensInS: 0, reserve: 0, per: 'request', windows: [], groups: [] },
     ...over,
     lanes: new Map(all as [string, Allowance][]),
   };
@@ -45,58 +46,66 @@ const expectAbout = (found: readonly number[], wanted: readonly number[]): void 
 
 describe('what waits is gone', () => {
   it('after its number by the rate', () => {
-    expectAbout(secondsUntilGone([group({})], allowance()), [10]);
+    expectAbout(secondsUntilGone([pile({})], allowance()), [10]);
     expect(secondsUntilGone([], allowance())).toEqual([]);
-    expect(secondsUntilGone([group({ count: 0 })], allowance())).toEqual([0]);
+    expect(secondsUntilGone([pile({ count: 0 })], allowance())).toEqual([0]);
   });
 
   it('together where lanes of a campaign share it by age', () => {
-    const groups = [group({ count: 10 }), group({ lane: 'other', count: 90 })];
-    expectAbout(secondsUntilGone(groups, allowance()), [10, 10]);
+    const piles = [pile({ count: 10 }), pile({ lane: 'other', count: 90 })];
+    expectAbout(secondsUntilGone(piles, allowance()), [10, 10]);
   });
 
   it('in turns where campaigns share a priority, so that the small one is gone first', () => {
-    const groups = [group({}), group({ campaign: 'small', count: 10 })];
-    expectAbout(secondsUntilGone(groups, allowance()), [11, 2]);
+    const piles = [pile({}), pile({ campaign: 'small', count: 10 })];
+    expectAbout(secondsUntilGone(piles, allowance()), [11, 2]);
   });
 
   it('by priority, but for the reserve of the lower ones', () => {
-    const groups = [group({ priority: 4 }), group({ priority: 9, count: 90 })];
-    expectAbout(secondsUntilGone(groups, allowance()), [19, 9]);
-    expectAbout(secondsUntilGone(groups, allowance({ reserve: 0.1 })), [19, 10]);
+    const piles = [pile({ priority: 4 }), pile({ priority: 9, count: 90 })];
+    expectAbout(secondsUntilGone(piles, allowance()), [19, 9]);
+    expectAbout(secondsUntilGone(piles, allowance({ reserve: 0.1 })), [19, 10]);
     /* The reserve alone. */
-    const few = [group({ priority: 4, count: 5 }), group({ priority: 9, count: 90 })];
+    const few = [pile({ priority: 4, count: 5 }), pile({ priority: 9, count: 90 })];
     expectAbout(secondsUntilGone(few, allowance({ reserve: 0.1 })), [5, 9.5]);
   });
 
   it('by kind: retries have a fifth while first attempts wait, and all of it then', () => {
-    const groups = [group({ count: 80 }), group({ isRetry: 1, priority: 9 })];
-    expectAbout(secondsUntilGone(groups, allowance()), [10, 18]);
-    expectAbout(secondsUntilGone([group({ isRetry: 1 })], allowance()), [10]);
+    const piles = [pile({ count: 80 }), pile({ isRetry: 1, priority: 9 })];
+    expectAbout(secondsUntilGone(piles, allowance()), [10, 18]);
+    expectAbout(secondsUntilGone([pile({ isRetry: 1 })], allowance()), [10]);
   });
 
   it('no sooner than its lane allows, and the others have what that leaves', () => {
-    const groups = [group({ count: 20 }), group({ lane: 'free', count: 90 })];
-    expectAbout(secondsUntilGone(groups, allowance({}, { AcmeInc: {} })), [20, 10]);
+    const piles = [pile({ count: 20 }), pile({ lane: 'free', count: 90 })];
+    expectAbout(secondsUntilGone(piles, allowance({}, { AcmeInc: {} })), [20, 10]);
+  });
+
+  it('by priority without a reserve, too, where the higher one leaves some of the rate', () => {
+    const piles = [pile({ lane: 'slow', priority: 9, count: 20 }), pile({ count: 180 })];
+    const lanes = { slow: {}, AcmeInc: { rate: Infinity } };
+    expectAbout(secondsUntilGone(piles, allowance({}, lanes)), [20, 20]);
+    const lower = [...piles, pile({ lane: 'slow', count: 10 })];
+    expectAbout(secondsUntilGone(lower, allowance({}, lanes)), [20, 20, 30]);
   });
 
   it('with the reserve also within a limited lane', () => {
-    const groups = [group({ priority: 9, count: 90 }), group({ priority: 4, count: 5 })];
+    const piles = [pile({ priority: 9, count: 90 }), pile({ priority: 4, count: 5 })];
     const reserved = allowance({ rate: 100, reserve: 0.1 }, { AcmeInc: { rate: 10 } });
-    expectAbout(secondsUntilGone(groups, reserved), [9.5, 5]);
+    expectAbout(secondsUntilGone(piles, reserved), [9.5, 5]);
   });
 
   it('as one lane where campaigns share it', () => {
-    const groups = [group({ count: 10 }), group({ campaign: 'other', count: 30 })];
-    expectAbout(secondsUntilGone(groups, allowance({}, { AcmeInc: {} })), [20, 40]);
+    const piles = [pile({ count: 10 }), pile({ campaign: 'other', count: 30 })];
+    expectAbout(secondsUntilGone(piles, allowance({}, { AcmeInc: {} })), [20, 40]);
   });
 
   it('later where the gateway asked to wait, and never where it is stopped', () => {
-    const groups = [group({}), group({ lane: 'late' }), group({ lane: 'stopped' })];
+    const piles = [pile({}), pile({ lane: 'late' }), pile({ lane: 'stopped' })];
     const lanes = { late: { rate: 100, opensInS: 60 }, stopped: { rate: 0 } };
-    expectAbout(secondsUntilGone(groups, allowance({ opensInS: 5 }, lanes)).slice(0, 2), [15, 70]);
-    expect(secondsUntilGone(groups, allowance({}, lanes))[2]).toBe(Infinity);
-    expect(secondsUntilGone([group({})], allowance({ rate: 0 }))).toEqual([Infinity]);
+    expectAbout(secondsUntilGone(piles, allowance({ opensInS: 5 }, lanes)).slice(0, 2), [15, 70]);
+    expect(secondsUntilGone(piles, allowance({}, lanes))[2]).toBe(Infinity);
+    expect(secondsUntilGone([pile({})], allowance({ rate: 0 }))).toEqual([Infinity]);
   });
 
   it('in all, when everything has gone at the account’s rate, whatever campaigns and priorities there are', () => {
@@ -106,11 +115,12 @@ describe('what waits is gone', () => {
       priority: fc.integer({ min: 0, max: 9 }),
       isRetry: fc.constantFrom(0 as const, 1 as const),
       count: fc.integer({ min: 1, max: 5_000 }),
+      parts: fc.constant(1),
     });
     fc.assert(
-      fc.property(fc.array(any, { minLength: 1, maxLength: 40 }), (groups) => {
-        const gone = secondsUntilGone(groups, allowance({ reserve: 0.1 }));
-        const all = groups.reduce((sum, { count }) => sum + count, 0) / 10;
+      fc.property(fc.array(any, { minLength: 1, maxLength: 40 }), (piles) => {
+        const gone = secondsUntilGone(piles, allowance({ reserve: 0.1 }));
+        const all = piles.reduce((sum, { count }) => sum + count, 0) / 10;
         expectAbout([Math.max(...gone)], [all]);
       }),
     );
@@ -123,12 +133,12 @@ describe('what waits is gone', () => {
     });
     fc.assert(
       fc.property(fc.array(lane, { minLength: 1, maxLength: 6 }), (lanes) => {
-        const groups = lanes.map(({ count }, index) => group({ lane: String(index), count }));
+        const piles = lanes.map(({ count }, index) => pile({ lane: String(index), count }));
         const limits = Object.fromEntries(
           lanes.map(({ rate }, index) => [String(index), { rate }]),
         );
         const rate = 10;
-        const [last = 0] = secondsUntilGone(groups, allowance({ rate }, limits)).toSorted(
+        const [last = 0] = secondsUntilGone(piles, allowance({ rate }, limits)).toSorted(
           (a, b) => b - a,
         );
         expectAbout([last], [playUntilGone(lanes, rate)]);
@@ -137,14 +147,14 @@ describe('what waits is gone', () => {
   });
 });
 
-describe('the turnout of one group', () => {
+describe('the turnout of one pile', () => {
   it('says when it is gone, and how many of the others are by then', () => {
-    const groups = [
-      group({ count: 10 }),
-      group({ campaign: 'large' }),
-      group({ priority: 9, count: 20 }),
+    const piles = [
+      pile({ count: 10 }),
+      pile({ campaign: 'large' }),
+      pile({ priority: 9, count: 20 }),
     ];
-    const { seconds, gone } = turnoutOf(groups, allowance(), 0);
+    const { seconds, gone } = turnoutOf(piles, allowance(), 0);
     expectAbout([seconds], [4]);
     expectAbout(gone, [10, 10, 20]);
   });

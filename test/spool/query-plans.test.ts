@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openSpool, type Database } from '../../src/spool/open.ts';
 import { LANE_EVENTS, OLDEST_FINAL, OVER, UNFORGOTTEN } from '../../src/spool/retention.ts';
+import { FIRST_ROWS, LAST_ROWS } from '../../src/spool/sample.ts';
 import { RANK, READY, TURN } from '../../src/spool/schema.ts';
 
 const cleanups: (() => void)[] = [];
@@ -113,6 +114,11 @@ describe('the plan of', () => {
       'SELECT * FROM parts WHERE message_id = ? AND attempt = ? ORDER BY number',
       'USING PRIMARY KEY (message_id=? AND attempt=?)',
     ],
+    ...[FIRST_ROWS, LAST_ROWS].map((sql) => [
+      'a sample of a source',
+      sql,
+      'USING INDEX messages_ready (account=? AND sender=? AND campaign=? AND <expr>>? AND <expr><?)',
+    ]),
     ['what is pruned next', OVER, 'USING INDEX messages_final (updated_at<?)'],
     ['what ended first', OLDEST_FINAL, 'USING INDEX messages_final'],
     [
