@@ -3,12 +3,14 @@
  * -f what is said from now on.
  */
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseDurationMs } from '../config/durations.ts';
 import { STATES, type State } from '../core/message.ts';
-import { UsageError } from '../exit-codes.ts';
-import { instantOf, isWanted, type LogFilter, type LogLine } from '../log/line.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
+import { isWanted, type LogFilter, type LogLine } from '../log/line.ts';
 import { Renderer } from '../log/render.ts';
+import { isRotated } from '../log/rotated.ts';
 import { fileSource, journalSource, spoolSource, type LogSource } from '../log/source.ts';
 import { campaignOf } from '../spool/history.ts';
 import { printLine } from '../terminal/print.ts';
@@ -40,7 +42,9 @@ export function logCommand(): Command {
     .summary('the status log in a form for people')
     .description(
       'Shows what the daemon said last, and with -f what it says from now on. Reads log.file where it is ' +
-        'there, else the events of the spool. Conditions add up.',
+        'there, else the events of the spool. As far as is needed it also reads what logrotate took away ' +
+        'from the file and left beside it: numbered (.1, .2.gz) or dated (-20261127), plain, .gz or .zst. ' +
+        'Conditions add up.',
     )
     .option('-f, --follow', 'go on with what is said from now on')
     .option(
@@ -57,7 +61,12 @@ export function logCommand(): Command {
     )
     .option('--since <time>', 'not earlier than this, or 10m for ten minutes ago', parseTime)
     .option('--until <time>', 'not later than this', parseTime)
-    .addOption(new Option('--file <path>', 'read this file').conflicts(['journal', 'spool']))
+    .addOption(
+      new Option('--file <path>', 'read this file, and what was rotated away from it').conflicts([
+        'journal',
+        'spool',
+      ]),
+    )
     .addOption(new Option('--journal', "read systemd's journal").conflicts(['file', 'spool']))
     .option('--spool', 'read the events of the spool')
     .option('--json', 'one JSON document per line')
@@ -80,10 +89,10 @@ function parseTime(value: string): number {
 
 async function log(options: LogOptions, command: Command): Promise<void> {
   using opened = new Opened(command);
-  const source = sourceFor(options, command, opened);
+  using source = sourceFor(options, command, opened);
   const filter = filterOf(options, opened);
   const print = printer(options);
-  for (const line of await lastOf(source, filter, limitOf(options))) await print(line);
+  for await (const line of source.last({ filter, limit: limitOf(options) })) await print(line);
   if (options.follow !== true) return;
   for await (const line of source.next()) if (isWanted(line, filter)) await print(line);
 }
@@ -112,18 +121,26 @@ function sourceFor(options: LogOptions, command: Command, opened: Opened): LogSo
   if (options.file !== undefined) return opening(options.file);
   const config = configFor(command, 'leave');
   const { file } = config.log;
-  if (options.spool !== true && file !== null && existsSync(file)) return opening(file);
+  const isThere = file !== null && (existsSync(file) || isRotated(file));
+  if (options.spool !== true && isThere) return opening(file);
   const isMasked = config.log.recipients === 'masked';
   return spoolSource(opened.spool.db, { message: options.message ?? null, isMasked });
 }
 
 function opening(path: string): LogSource {
   try {
-    return fileSource(path);
+    return fileSource(path, sayUnread);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new UsageError(`the log file cannot be read: ${why}`);
   }
+}
+
+/* What could be read is shown all the same. */
+function sayUnread(path: string, error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`sms-spoold: lines of ${basename(path)} are missing here: ${why}\n`);
+  process.exitCode = EXIT.failed;
 }
 
 function filterOf(options: LogOptions, opened: Opened): LogFilter {
@@ -144,25 +161,6 @@ function limitOf({ lines, since, until, message, reference }: LogOptions): numbe
   if (lines !== undefined) return lines;
   const isAsked = [since, until, message, reference].some((value) => value !== undefined);
   return isAsked ? Infinity : LINES;
-}
-
-/* Read from the end, up to what is too old; a clock that was put back ends nothing within an hour. */
-const SLACK_S = 3_600;
-
-async function lastOf(
-  source: LogSource,
-  filter: LogFilter,
-  limit: number,
-): Promise<readonly LogLine[]> {
-  const found: LogLine[] = [];
-  /* Also where none is wanted: from here on is what comes next. */
-  for await (const line of source.before()) {
-    if (found.length >= limit) break;
-    const at = instantOf(line);
-    if (filter.since !== null && at !== null && at < filter.since - SLACK_S) break;
-    if (isWanted(line, filter)) found.push(line);
-  }
-  return found.reverse();
 }
 
 function printer(options: LogOptions): (line: LogLine) => Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * The daemon's books: how many messages are in which state, lane by lane and by age, and what was done since
  * the start. A count goes through the spool a slice at a time, so that nothing waits for it; from then on
- * each step tells what it has committed, and new rows are counted as they are seen.
+ * each step tells what it has committed, `prune` leaves word, and new rows are counted as they are seen.
  *
  * Always holds: a step that was rolled back leaves no trace; a count that goes wrong in a way nobody can tell
  * (a row changed by hand) is put right by the next one.
@@ -13,8 +13,9 @@ import { Figures, isFailure } from '../core/figures.ts';
 import { LaneNames, type NameDefaults } from '../core/lane-names.ts';
 import type { State } from '../core/message.ts';
 import type { Entry } from '../events.ts';
-import type { Headcount } from '../spool/headcount.ts';
+import type { Look } from '../spool/headcount.ts';
 import { isBusy } from '../spool/open.ts';
+import type { Removed } from '../spool/retention.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Rules, Work } from './work.ts';
 
@@ -44,6 +45,8 @@ export class Books {
   /** On its way; null = none is. */
   #counting: Census | null;
   #countedAtMs = -Infinity;
+  /** The last word of `prune` that was taken; null = none is known yet. */
+  #prunedTo: number | null = null;
   #kept: (string | null)[] = [];
   #timer: NodeJS.Timeout | null = null;
   #onFatal: (error: unknown) => void = () => undefined;
@@ -96,9 +99,7 @@ export class Books {
       const since = sinceOf({ ...row, nextAttemptAt: until });
       this.#moved({ ...row, from: row.state, to: row.state, wasSince: sinceOf(row), since }, now);
     }
-    for (const { id, account, sender, state } of removed) {
-      this.#moved({ id, account, sender, from: state, to: null, wasSince: 0, since: 0 }, now);
-    }
+    this.#removed(removed, now);
     for (const status of this.#kept.splice(0)) this.figures.receipt(status);
   }
 
@@ -159,6 +160,12 @@ export class Books {
     });
   }
 
+  #removed(messages: readonly Removed[], now: number): void {
+    for (const { id, account, sender, state } of messages) {
+      this.#moved({ id, account, sender, from: state, to: null, wasSince: 0, since: 0 }, now);
+    }
+  }
+
   #moved(move: Parameters<Census['moved']>[0], now: number): void {
     this.#census?.moved(move, now);
     this.#counting?.moved(move, now);
@@ -186,16 +193,28 @@ export class Books {
 
   /* Whether there may be more. */
   #slice(census: Census): boolean {
-    const found = this.#read(census.upTo);
-    if (found === 'busy') return true;
+    const look = this.#read(census.upTo);
+    if (look === 'busy' || !this.#takeWord(look)) return true;
+    const { found } = look;
     if (found === null) return false;
     census.count(found.rows, found.upTo, this.#clock.now());
     return found.read === SLICE;
   }
 
-  #read(after: number): Headcount | 'busy' | null {
+  /*
+   * What others pruned before this moment is taken off what was counted before it, and is not among the rows
+   * of it. False: too much was pruned to know; all is counted anew.
+   */
+  #takeWord({ pruned: { last, messages } }: Look): boolean {
+    this.#prunedTo = last;
+    if (messages === null) this.#counting = new Census(this.#names);
+    else this.#removed(messages, this.#clock.now());
+    return messages !== null;
+  }
+
+  #read(after: number): Look | 'busy' {
     try {
-      return this.#spool.headcounts.after(after, SLICE);
+      return this.#spool.headcounts.look(after, SLICE, this.#prunedTo);
     } catch (error) {
       /* Another program holds the whole file for a moment. */
       if (!isBusy(error)) this.#onFatal(error);

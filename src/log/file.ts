@@ -1,40 +1,41 @@
 /**
- * A log file, read from its end and followed by its name: a file that was renamed is read to its end, and then
- * the one that has its name; one that was cut short is read from its beginning.
+ * The log file as it is followed, by its name: a file that was renamed is read to its end, and then the one
+ * that has its name; one that was cut short is read from its beginning.
  *
  * Always holds: only whole lines are given; no line is left out by a rotation that renames.
  */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-
-const CHUNK = 65_536;
-const NEWLINE = 0x0a;
+import { closeSync, fstatSync, openSync, statSync, type Stats } from 'node:fs';
+import { endOfLastLine, LineReader, readAt } from './bytes.ts';
 
 export class LogFile implements Disposable {
   readonly #path: string;
   #fd: number;
   /** How far it was read. */
   #position: number;
-  #rest: Buffer = Buffer.alloc(0);
+  #lines = new LineReader();
 
-  /** Throws when it cannot be opened. What is there now is for `before`, what comes later for `next`. */
-  constructor(path: string) {
+  /**
+   * Throws when it cannot be opened. `opened`: the file that had the name, where none has it now. What is there
+   * is for others to read, what comes later for `next`.
+   */
+  constructor(path: string, opened = path) {
     this.#path = path;
-    this.#fd = openSync(path, 'r');
+    this.#fd = openSync(opened, 'r');
     this.#position = endOfLastLine(this.#fd);
   }
 
-  /** The lines that were there when it was opened, the last one first. */
-  *before(): Generator<string, void, undefined> {
-    let rest: Buffer = Buffer.alloc(0);
-    for (let end = this.#position; end > 0;) {
-      const start = Math.max(0, end - CHUNK);
-      const chunk = Buffer.concat([readAt(this.#fd, start, end - start), rest]);
-      const lines = start === 0 ? 0 : chunk.indexOf(NEWLINE) + 1;
-      rest = lines === 0 && start > 0 ? chunk : chunk.subarray(0, lines);
-      const whole = lines === 0 && start > 0 ? [] : linesOf(chunk.subarray(lines));
-      yield* whole.reverse();
-      end = start;
-    }
+  /** The open file, and where its last whole line ends or it was read to. */
+  get place(): { readonly fd: number; readonly end: number } {
+    return { fd: this.#fd, end: this.#position };
+  }
+
+  get stats(): Stats {
+    return fstatSync(this.#fd);
+  }
+
+  /** Whether less is there than was. */
+  get isCut(): boolean {
+    return this.stats.size < this.#position;
   }
 
   /** Whole lines that were written since the last call, in their order. */
@@ -42,17 +43,14 @@ export class LogFile implements Disposable {
     const lines = this.#read();
     const found = statSync(this.#path, { throwIfNoEntry: false });
     if (found === undefined) return lines;
-    const { ino, dev } = fstatSync(this.#fd);
+    const { ino, dev } = this.stats;
     /* Whoever writes has left the old file for good once there is something in the new one. */
     if ((found.ino !== ino || found.dev !== dev) && found.size > 0) {
       const last = this.#read();
       this.#turnTo(openSync(this.#path, 'r'));
       return [...lines, ...last, ...this.#read()];
     }
-    if (found.ino === ino && found.size < this.#position) {
-      this.#position = 0;
-      this.#rest = Buffer.alloc(0);
-    }
+    if (found.ino === ino && found.size < this.#position) this.#rewind();
     return lines;
   }
 
@@ -63,43 +61,21 @@ export class LogFile implements Disposable {
   #turnTo(fd: number): void {
     closeSync(this.#fd);
     this.#fd = fd;
+    this.#rewind();
+  }
+
+  #rewind(): void {
     this.#position = 0;
-    this.#rest = Buffer.alloc(0);
+    this.#lines = new LineReader();
   }
 
   #read(): readonly string[] {
     const lines: string[] = [];
     for (;;) {
-      const chunk = readAt(this.#fd, this.#position, CHUNK);
-      if (chunk.length === 0) return lines;
-      this.#position += chunk.length;
-      const all = Buffer.concat([this.#rest, chunk]);
-      const end = all.lastIndexOf(NEWLINE) + 1;
-      lines.push(...linesOf(all.subarray(0, end)));
-      this.#rest = all.subarray(end);
+      const bytes = readAt(this.#fd, this.#position);
+      if (bytes.length === 0) return lines;
+      this.#position += bytes.length;
+      lines.push(...this.#lines.take(bytes));
     }
   }
-}
-
-function readAt(fd: number, position: number, length: number): Buffer {
-  const buffer = Buffer.alloc(length);
-  return buffer.subarray(0, readSync(fd, buffer, 0, length, position));
-}
-
-/* Half a line is the beginning of the next one. */
-function endOfLastLine(fd: number): number {
-  for (let end = fstatSync(fd).size; end > 0;) {
-    const start = Math.max(0, end - CHUNK);
-    const at = readAt(fd, start, end - start).lastIndexOf(NEWLINE);
-    if (at >= 0) return start + at + 1;
-    end = start;
-  }
-  return 0;
-}
-
-function linesOf(bytes: Buffer): string[] {
-  return bytes
-    .toString('utf8')
-    .split('\n')
-    .filter((line) => line !== '');
 }

@@ -23,6 +23,8 @@ export interface LogFilter {
   readonly isInCampaign: ((messageId: number) => boolean) | null;
 }
 
+/** A clock that was put back ends nothing within so long (seconds). */
+const SLACK_S = 3_600;
 /** The log cuts longer references (see events.ts). */
 const REFERENCE_MAX = 200;
 
@@ -41,6 +43,12 @@ export function instantOf({ fields }: LogLine): number | null {
   const time = fields?.['at'] ?? fields?.['time'];
   const ms = typeof time === 'string' ? Date.parse(time) : NaN;
   return Number.isNaN(ms) ? null : ms / 1000;
+}
+
+/** Whether nothing that is wanted comes before a line. */
+export function isTooOld(line: LogLine, { since }: LogFilter): boolean {
+  const at = since === null ? null : instantOf(line);
+  return since !== null && at !== null && at < since - SLACK_S;
 }
 
 /** Whether a line is wanted. What is no line of ours is, where nothing is asked for. */

@@ -5,6 +5,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Alike } from '../core/census.ts';
 import { openSpool } from './open.ts';
+import { PrunedReader, type PrunedSince } from './pruned.ts';
 
 interface Group extends Alike {
   readonly upTo: number;
@@ -23,12 +24,21 @@ export interface Headcount {
   readonly read: number;
 }
 
+/** The next rows, and what was pruned before them, as of one moment. */
+export interface Look {
+  readonly pruned: PrunedSince;
+  /** Null = there are no more rows. */
+  readonly found: Headcount | null;
+}
+
 export class Headcounts {
   readonly #db: Database;
+  readonly #pruned: PrunedReader;
   readonly #slice: Statement<[number, number], Group>;
 
   constructor(db: Database) {
     this.#db = db;
+    this.#pruned = new PrunedReader(db);
     /* The daemon's own idea of "since", see `sinceOf`; only what waits to be sent is told apart by it. */
     this.#slice = db.prepare(
       `SELECT account, sender, state, CASE WHEN state IN ('queued','retry') THEN ${SLOT_S} * CAST(
@@ -61,5 +71,11 @@ export class Headcounts {
     const upTo = rows.reduce((most, row) => Math.max(most, row.upTo), 0);
     const read = rows.reduce((sum, { count }) => sum + count, 0);
     return { rows, upTo, read };
+  }
+
+  /** The next `limit` rows after an id, and what `prune` deleted since a word of it (null = from now on). */
+  look(id: number, limit: number, seen: number | null): Look {
+    const look = (): Look => ({ pruned: this.#pruned.since(seen), found: this.after(id, limit) });
+    return this.#db.transaction(look)();
   }
 }

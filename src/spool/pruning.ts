@@ -2,12 +2,14 @@
  * Prunes on an operator's word: final messages from before an instant, deleted or moved to an archive, batch by
  * batch, each a short transaction, so that the daemon and other programs work on between them.
  *
- * Always holds: only what is final when its deletion commits is deleted; what is still to be told stays.
+ * Always holds: only what is final when its deletion commits is deleted, and word of it is left for a daemon
+ * that counted it; what is still to be told stays.
  */
-import type { Database } from 'better-sqlite3';
+import type { Database, Statement } from 'better-sqlite3';
 import type { Archive } from './archive.ts';
 import { FINAL } from './final.ts';
-import { MessagePruner, OVER, toldToIn } from './retention.ts';
+import { PrunedWriter } from './pruned.ts';
+import { MessagePruner, OVER, toldToIn, type Removed } from './retention.ts';
 
 /** Messages of one transaction. */
 const BATCH = 200;
@@ -38,11 +40,18 @@ export class Pruning {
   readonly #db: Database;
   readonly #options: PruneOptions;
   readonly #pruner: MessagePruner;
+  readonly #word: PrunedWriter;
+  readonly #final: Statement<[string], Removed>;
 
   constructor(db: Database, options: PruneOptions) {
     this.#db = db;
     this.#options = options;
     this.#pruner = new MessagePruner(db);
+    this.#word = new PrunedWriter(db);
+    this.#final = db.prepare(
+      `SELECT id, account, sender, state FROM messages
+        WHERE (${FINAL}) AND id IN (SELECT value FROM json_each(?))`,
+    );
   }
 
   /** How many messages went; 0 = there are no more that may. */
@@ -72,7 +81,10 @@ export class Pruning {
     const { archive } = this.#options;
     const run = this.#db.transaction((): number | null => {
       if (archive !== null && !archive.holds(ids)) return null;
-      return ids.filter((id) => this.#pruner.prune(id) > 0).length;
+      const gone = this.#final.all(JSON.stringify(ids));
+      for (const { id } of gone) this.#pruner.prune(id);
+      this.#word.note(gone);
+      return gone.length;
     });
     return run.immediate();
   }

@@ -2,6 +2,7 @@
 import { appendFileSync, chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LOG, SAMPLE } from '../log/sample.ts';
 import { Program } from './program.ts';
@@ -105,6 +106,26 @@ describe('log', () => {
     writeFileSync(file, `${JSON.stringify({ ...SAMPLE[1], seq: 7 })}\n`);
     await said(child, '"seq":7');
     child.kill();
+  });
+
+  it('reads what was rotated away, as far as is needed and in little memory', async () => {
+    const program = setup();
+    const line = JSON.stringify({ ...SAMPLE[1], id: 7, reference: 'x'.repeat(200) });
+    program.write('status.log.2.gz', gzipSync(`${line}\n`.repeat(100_000)));
+    program.write('status.log.1', `${JSON.stringify({ ...SAMPLE[1], seq: 0 })}\n`);
+    const env = { NODE_OPTIONS: '--max-old-space-size=24' };
+    const { stdout, stderr, code } = await program.run(['log', '--json', '--message', '7'], {
+      env,
+    });
+    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+    expect(stdout.split('\n').length).toBe(100_001);
+    expect(await seqs(program, '-n', '7')).toEqual([0, null, 1, 2, 3, 4, 5]);
+    program.write('status.log.2.gz', 'no gzip');
+    const broken = await program.run(['log', '--json', '-n', '8']);
+    expect(linesIn(broken.stdout)).toHaveLength(7);
+    expect(broken).toMatchObject({ code: 1 });
+    expect(broken.stderr).toMatch(/^sms-spoold: lines of status\.log\.2\.gz are missing here: /);
+    expect((await program.run(['log', '--help'])).stdout).toMatch(/logrotate took away/);
   });
 
   it('follows the spool', async () => {

@@ -1,8 +1,9 @@
-/** A log file is read from its end and followed by its name, whatever is done to it. */
+/** A log file is read from its end, on from a place, and followed by its name, whatever is done to it. */
 import { appendFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { backwards, forwards } from '../../src/log/bytes.ts';
 import { LogFile } from '../../src/log/file.ts';
 import { makeFolder } from '../support/spool.ts';
 
@@ -15,7 +16,7 @@ function setup(content: string) {
 }
 
 describe('a log file', () => {
-  it('gives what is there backwards, whole lines of any length', () => {
+  it('is read backwards, and on from any of its lines, whole lines of any length', () => {
     const path = join(makeFolder(), 'status.log');
     const lengths = fc.array(fc.constantFrom(1, 7, 100, 65_535, 65_536, 70_000), { maxLength: 8 });
     fc.assert(
@@ -23,7 +24,12 @@ describe('a log file', () => {
         const lines = all.map((length, index) => `${index}ä`.padEnd(length, 'x'));
         writeFileSync(path, lines.map((line) => `${line}\n`).join('') + 'half a line');
         using file = new LogFile(path);
-        expect([...file.before()].reverse()).toEqual(lines);
+        const { fd, end } = file.place;
+        const found = [...backwards(fd, end)].reverse();
+        expect(found.map(({ text }) => text)).toEqual(lines);
+        for (const [index, { at }] of found.entries()) {
+          expect([...forwards(fd, at, end)]).toEqual(lines.slice(index));
+        }
       }),
       { numRuns: 40 },
     );
@@ -31,7 +37,6 @@ describe('a log file', () => {
 
   it('gives half a line when it is whole', () => {
     const { path, file } = setup('one\ntw');
-    expect([...file.before()]).toEqual(['one']);
     expect(file.next()).toEqual([]);
     appendFileSync(path, 'o\nthree');
     expect(file.next()).toEqual(['two']);

@@ -55,8 +55,11 @@ export function rename(folder: string, number: number): void {
   if (existsSync(path)) renameSync(path, `${path}.${number}`);
 }
 
-/** Writes a configuration with the directives that we ship; `pid` is told when the file was renamed. */
-export function writeLogrotate(folder: string, pid: number): string {
+/**
+ * Writes a configuration with the directives that we ship, and further ones; `pid` is told when the file was
+ * renamed (null = nobody is).
+ */
+export function writeLogrotate(folder: string, pid: number | null, more = ''): string {
   const config = join(folder, 'logrotate.conf');
   const text = `${join(folder, 'status.log')} {
   size 1
@@ -68,8 +71,9 @@ export function writeLogrotate(folder: string, pid: number): string {
   nocreate
   sharedscripts
   postrotate
-    kill -HUP ${pid}
+    ${pid === null ? 'true' : `kill -HUP ${pid}`}
   endscript
+  ${more}
 }
 `;
   writeFileSync(config, text, { mode: 0o644 });
