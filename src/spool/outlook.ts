@@ -7,22 +7,16 @@ import { capsOf, type CapRow } from './caps.ts';
 import { readFlows, USED_OVER_S, type Flow } from './flows.ts';
 import { Sample } from './sample.ts';
 import type { Defaults } from './queries.ts';
-import { AGAIN, READY } from './schema.ts';
+import {
+  aheadOf,
+  countsOf,
+  sourcesOf,
+  type Asked,
+  type RankCount,
+  type ReadyCount,
+} from './waiting.ts';
 
-/** Rows of one (sender, campaign, priority) and kind that are ready. */
-export interface ReadyCount {
-  /** As the lane is called; '' = none, and the account has none. */
-  readonly sender: string;
-  readonly campaign: string | null;
-  readonly priority: number;
-  /** 1 = they were tried before, and that counted. */
-  readonly isRetry: 0 | 1;
-  readonly count: number;
-  /** The oldest of them. */
-  readonly firstId: number;
-  /** Parts that one of them is likely to become, on average; 1 where nobody asked. */
-  readonly parts: number;
-}
+export type { ReadyCount };
 
 export interface GateRow {
   readonly state: string;
@@ -50,19 +44,6 @@ export interface Standing {
   readonly ahead: ReadonlyMap<string, number>;
 }
 
-export interface Asked {
-  readonly id: number;
-  readonly account: string;
-  readonly sender: string;
-  readonly campaign: string | null;
-  readonly priority: number;
-  readonly isRetry: 0 | 1;
-  /** By which it has its turn (Unix seconds). */
-  readonly deadline: number;
-  /** How long rows without a deadline of their own may be sent. */
-  readonly validityMs: number;
-}
-
 /** Accounts and senders as `GateRow`. */
 export const GATE =
   'state, reason, since, next_probe_at, configured_rate, learned_rate, blocked_until';
@@ -81,7 +62,9 @@ export function standingOf(db: Database, asked: Asked, looking: Looking): Standi
   const { defaults, now } = looking;
   return db.transaction((): Standing => {
     const { account } = asked;
-    const ready = readyOf(db, account, looking);
+    const sources = sourcesOf(db, account, defaults);
+    const ready = piled(db, { account, sources }, looking);
+    const defaultSender = defaults.senders.get(account) ?? '';
     const gate = db.prepare<[string], GateRow>(`SELECT ${GATE} FROM accounts WHERE name = ?`);
     return {
       account: gate.get(account) ?? null,
@@ -90,7 +73,7 @@ export function standingOf(db: Database, asked: Asked, looking: Looking): Standi
       since: waitingSince(db, ready),
       flows: readFlows(db, now, USED_OVER_S).get(account) ?? new Map<string, Flow>(),
       caps: capsOf(db, now, account),
-      ahead: aheadOf(db, asked, defaults),
+      ahead: aheadOf(db, asked, { sources, defaultSender }),
     };
   })();
 }
@@ -106,19 +89,17 @@ export function gatesOfSenders(db: Database, account: string): ReadonlyMap<strin
 }
 
 /** Ready rows of an account by lane, campaign, priority and kind. */
-export function readyOf(
+export function readyOf(db: Database, account: string, looking: Looking): readonly ReadyCount[] {
+  const sources = sourcesOf(db, account, looking.defaults);
+  return piled(db, { account, sources }, looking);
+}
+
+function piled(
   db: Database,
-  account: string,
+  { account, sources }: { readonly account: string; readonly sources: readonly RankCount[] },
   { defaults, inParts }: Looking,
 ): readonly ReadyCount[] {
-  const sender = defaults.senders.get(account) ?? '';
-  const rows = db
-    .prepare<[string, string, number], Omit<ReadyCount, 'parts'>>(
-      `SELECT coalesce(sender, ?) AS sender, campaign, priority, ${AGAIN} AS isRetry,
-        count(*) AS count, min(id) AS firstId FROM messages
-        WHERE ${READY} AND ${IS_OF} GROUP BY 1, 2, 3, 4`,
-    )
-    .all(sender, account, defaults.account === account ? 1 : 0);
+  const rows = countsOf(sources, defaults.senders.get(account) ?? '');
   if (!inParts.has(account)) return rows.map((row) => ({ ...row, parts: 1 }));
   const sample = new Sample(db, account, defaults);
   return rows.map((row) => ({ ...row, parts: sample.partsOf(row) }));
@@ -142,24 +123,4 @@ export function waitingSince(
     since.set(sender, Math.min(since.get(sender) ?? Infinity, read.get(firstId) ?? Infinity));
   }
   return since;
-}
-
-const IS_OF = '(account = ? OR (? AND account IS NULL))';
-
-/* Within a campaign rows go by deadline and age, whatever their lane; without a deadline of its own, a row
- * has that of its validity. */
-function aheadOf(db: Database, asked: Asked, defaults: Defaults): ReadonlyMap<string, number> {
-  const { account, id, campaign, priority, isRetry, deadline, validityMs } = asked;
-  const counts = db
-    .prepare(
-      `SELECT coalesce(sender, ?), count(*) FROM messages WHERE ${READY} AND ${IS_OF}
-        AND campaign IS ? AND priority = ? AND ${AGAIN} = ?
-        AND (coalesce(expires_at, max(created_at, coalesce(send_at, 0)) + ?), id) < (?, ?) GROUP BY 1`,
-    )
-    .raw()
-    .all(
-      ...[defaults.senders.get(account) ?? '', account, defaults.account === account ? 1 : 0],
-      ...[campaign, priority, isRetry, validityMs / 1000, deadline, id],
-    ) as [string, number][];
-  return new Map(counts);
 }
