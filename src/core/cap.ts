@@ -80,8 +80,8 @@ function needOf({ count }: LongWindow, cost: number): number {
   return Math.min(cost, count);
 }
 
-/** Seconds that a minute and an hour last. */
-export const LENGTH_S = { min: 60, h: 3_600 } as const;
+/** Seconds that they last; a day, as a rule. */
+export const LENGTH_S = { min: 60, h: 3_600, day: 86_400 } as const;
 /** Those windows are seen in so many pieces: one that has begun counts whole. */
 export const PIECES = 120;
 /** A request is over, one way or another, so long after its claim (seconds): its longest time-out and a bit. */

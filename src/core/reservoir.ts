@@ -54,7 +54,6 @@ export function reservoirOf(use: WindowUse): Reservoir {
 
 /** A window whose count has gone through so often is within a hundredth of its average. */
 const TIMES_MAX = 100;
-const DAY_S = 86_400;
 /** Permits, or seconds, that are none. */
 const NOTHING = 1e-6;
 
@@ -161,7 +160,7 @@ class DailyReservoir implements Reservoir {
   }
 
   get limit(): number {
-    if (this.#isSettled) return this.use.window.count / DAY_S;
+    if (this.#isSettled) return this.use.window.count / LENGTH_S.day;
     return this.#left > NOTHING ? Infinity : 0;
   }
 

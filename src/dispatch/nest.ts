@@ -8,10 +8,11 @@
 import type { Clock } from '../clock.ts';
 import { setSince, type BootInstant, type Instant } from '../core/cap.ts';
 import { predictParts, type Content } from '../core/parts.ts';
-import type { NestedRules, RateRule } from '../core/rate-rules.ts';
+import type { NestedRules, RateRule, Span } from '../core/rate-rules.ts';
 import { zones } from '../core/zone.ts';
-import type { CapRow } from '../spool/caps.ts';
+import { UNSET, type CapRow } from '../spool/caps.ts';
 import type { Pacer } from '../throttle/pacer.ts';
+import { NO_HISTORY, type History } from './history.ts';
 import { Rule, type RuleName } from './rule.ts';
 
 /** The wall clock was set when it has moved so much against the other one. */
@@ -53,6 +54,10 @@ interface Share {
 }
 
 const NO_RULES: readonly Rule[] = [];
+
+function keyOf({ scope, name }: RuleName, span: Span): string {
+  return `${scope} ${span} ${name}`;
+}
 
 export class Nest {
   /** Whether what is on disk has been taken up. */
@@ -168,14 +173,31 @@ export class Nest {
     return this.#countsParts ? this.#costsOf(predictParts(content), sender) : ONE_EACH;
   }
 
-  /** What is on disk is taken up, once: the rows of this account. */
-  recall(rows: readonly CapRow[], at: Instant): void {
+  /** What is on disk is taken up, once: the rows of this account; and what left that none of them has counted. */
+  recall(rows: readonly CapRow[], at: Instant, history: History = NO_HISTORY): void {
     if (this.isRecalled) return;
     this.isRecalled = true;
-    for (const { scope, name, span, state } of rows) {
-      const rule = this.#all.find((one) => one.scope === scope && one.name === name);
-      const cap = rule?.caps.find(({ window }) => window.span === span);
-      cap?.restore(state, at, setSince(state, this.#bootAt(at), at.now));
+    const ofWindow = new Map(rows.map((row) => [keyOf(row, row.span), row]));
+    for (const rule of this.#all) {
+      const counts = (sender: string): boolean =>
+        rule.scope === 'account' || this.#laneRules(sender).includes(rule);
+      for (const cap of rule.caps) {
+        const row = ofWindow.get(keyOf(rule, cap.window.span));
+        const known = row !== undefined && rule.isOf(row) ? row : null;
+        if (known !== null) {
+          cap.restore(known.state, at, setSince(known.state, this.#bootAt(at), at.now));
+        }
+        if (known !== null && known.allowed !== UNSET) continue;
+        const { per, zone } = rule;
+        const newcomer = {
+          window: cap.window,
+          per,
+          zone,
+          counts,
+          after: known?.state.at ?? -Infinity,
+        };
+        cap.restore(history.stateOf(newcomer, at.now), at);
+      }
     }
   }
 

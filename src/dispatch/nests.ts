@@ -1,6 +1,6 @@
 /**
  * The accounts' nests in the transactions of the steps: what is on disk is taken up before the first claim,
- * and what was counted is written with the claims that it counts.
+ * with what left that no row has counted, and what was counted is written with the claims that it counts.
  *
  * Always holds: accounts without a nest cost nothing; a claim and what it used commit together.
  */
@@ -9,18 +9,22 @@ import type { Instant } from '../core/cap.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
+import { SpoolHistory } from './history.ts';
 import type { Nest } from './nest.ts';
+import type { Rules } from './work.ts';
 
 export class Nests {
   readonly #spool: Spool;
   readonly #desks: ReadonlyMap<string, Desk>;
+  readonly #rules: Rules;
   /** Those whose rules the rows on disk are; null = not known yet. */
   #kept: readonly Nest[] | null = null;
   #saved: readonly Nest[] | null = null;
 
-  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>) {
+  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, rules: Rules) {
     this.#spool = spool;
     this.#desks = desks;
+    this.#rules = rules;
   }
 
   /** A transaction begins, in which something may be claimed. */
@@ -31,6 +35,7 @@ export class Nests {
       nest?.recall(
         rows.filter(({ account }) => account === name),
         at,
+        new SpoolHistory(this.#spool, name, this.#rules),
       );
     }
   }

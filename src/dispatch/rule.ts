@@ -29,7 +29,8 @@ export class Rule {
   readonly caps: readonly Cap[];
   /** Whether there is news that is not on disk. */
   isDirty = true;
-  readonly #zone: string;
+  readonly zone: Zone;
+  readonly #zoneName: string;
   /** The cost of what is waited for; 1 = of nothing in particular. */
   #wanted = 1;
   #wantedAtMs = -Infinity;
@@ -39,9 +40,9 @@ export class Rule {
     this.name = name;
     this.per = rule.per;
     this.pacer = parts.pacer;
-    this.#zone = rule.zone;
-    const zone = parts.zoneOf(rule.zone);
-    this.caps = rule.windows.map((window) => capOf(window, zone));
+    this.#zoneName = rule.zone;
+    this.zone = parts.zoneOf(rule.zone);
+    this.caps = rule.windows.map((window) => capOf(window, this.zone));
   }
 
   /** Permits of it for a message of so many parts. */
@@ -94,6 +95,11 @@ export class Rule {
     }
   }
 
+  /** Whether a row of its name is about this very window: it counts the same, from the same midnight. */
+  isOf(row: Pick<CapRow, 'per' | 'span' | 'zone'>): boolean {
+    return row.per === this.per && (row.span !== 'day' || row.zone === this.#zoneName);
+  }
+
   /** Its windows as rows of an account. */
   rows(account: string, at: Instant): readonly CapRow[] {
     const { scope, name, per } = this;
@@ -103,7 +109,7 @@ export class Rule {
       const freesAt = freesAtMs === null ? null : at.now + (freesAtMs - at.nowMs) / 1000;
       const figures = { allowed: count, used: cap.used(at), freesAt };
       const state = cap.save(at);
-      return { account, scope, name, span, per, zone: this.#zone, ...figures, state };
+      return { account, scope, name, span, per, zone: this.#zoneName, ...figures, state };
     });
   }
 

@@ -96,7 +96,7 @@ export class Step {
     this.books = new Books({ spool, rules, clock, senders: parts.senders ?? NO_SENDERS });
     this.#spool = spool;
     this.#desks = desks;
-    this.#nests = new Nests(spool, desks);
+    this.#nests = new Nests(spool, desks, rules);
     this.#takeNews = hooks.takeNews;
     const reconciler = new Reconciler(spool, rules);
     this.intake = new Intake(spool, desks, rules);

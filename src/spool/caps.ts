@@ -28,6 +28,9 @@ CREATE TABLE caps (
 ) WITHOUT ROWID;
 `;
 
+/** What a window allows whose rule is configured no more. */
+export const UNSET = 0;
+
 export interface CapRow {
   readonly account: string;
   readonly scope: 'account' | 'group' | 'sender';
@@ -36,7 +39,7 @@ export interface CapRow {
   readonly span: Span;
   readonly per: Per;
   readonly zone: string;
-  /** How many the window allows. */
+  /** How many the window allows; `UNSET` only where all rows are asked for. */
   readonly allowed: number;
   readonly used: number;
   /** Unix seconds at which one more may go; null = now, as far as this window goes. */
@@ -116,5 +119,5 @@ function aged(row: CapRow, zone: Zone, at: Instant): CapRow {
 
 function rowOf(row: Stored): CapRow {
   const state = JSON.parse(row.state) as CapState;
-  return { ...row, allowed: row.allowed ?? 0, state };
+  return { ...row, allowed: row.allowed ?? UNSET, state };
 }

@@ -8,6 +8,7 @@
 import { hash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import { Bulk } from './bulk.ts';
+import { eventSeqs } from './event-seqs.ts';
 
 /** What makes two messages to one recipient the same. */
 export interface Content {
@@ -53,8 +54,6 @@ export const SENT_AT = `SELECT r.message_id AS id, max(r.at) AS at FROM ${RECENT
 
 /** Recipients looked through for rows that are too old, for each row that is written. */
 const SWEEP = 4;
-/** Events that a clock put back may have left out of order. */
-const OUT_OF_ORDER = 10_000;
 
 /** The same for messages that say the same. */
 export function digestOf({ text, body, udh }: Content): string {
@@ -77,8 +76,7 @@ interface Table {
 export class Recent {
   readonly #db: Database;
   readonly #create: Statement<[]>;
-  readonly #lastSeq: Statement<[], number>;
-  readonly #eventAt: Statement<[number], { seq: number; at: number }>;
+  readonly #seqAt: (at: number) => number;
   readonly #spent: Statement<[number, string, number], number>;
   readonly #isLifted: Statement<[string, number, string, number], number>;
   #table: Table | null = null;
@@ -88,8 +86,7 @@ export class Recent {
   constructor(db: Database) {
     this.#db = db;
     this.#create = db.prepare(TABLE);
-    this.#lastSeq = db.prepare<[], number>('SELECT max(seq) FROM events').pluck();
-    this.#eventAt = db.prepare('SELECT seq, at FROM events WHERE seq >= ? ORDER BY seq LIMIT 1');
+    this.#seqAt = eventSeqs(db);
     this.#spent = db
       .prepare<[number, string, number], number>(
         `SELECT total(p.price) FROM events e JOIN parts p ON p.message_id = e.message_id
@@ -150,18 +147,6 @@ export class Recent {
     /* '~' comes after every digit. */
     prune.run(this.#sweptTo, to ?? '~', before);
     this.#sweptTo = to ?? '';
-  }
-
-  /* Events are in commit order: where an instant begins is found by halving. */
-  #seqAt(at: number): number {
-    let [low, high] = [0, (this.#lastSeq.get() ?? 0) + 1];
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const event = this.#eventAt.get(middle);
-      if (event === undefined || event.at >= at) high = middle;
-      else low = event.seq + 1;
-    }
-    return low - OUT_OF_ORDER;
   }
 }
 

@@ -9,6 +9,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import { Caps } from './caps.ts';
 import { Claims } from './claims.ts';
 import { Control } from './control.ts';
+import { Departures } from './departures.ts';
 import { Due } from './due.ts';
 import { EventLog } from './event-log.ts';
 import { Gates } from './gates.ts';
@@ -37,6 +38,7 @@ export class Spool {
   readonly caps: Caps;
   readonly claims: Claims;
   readonly control: Control;
+  readonly departures: Departures;
   readonly due: Due;
   readonly events: EventLog;
   readonly gates: Gates;
@@ -65,6 +67,7 @@ export class Spool {
     this.caps = new Caps(db);
     this.claims = new Claims(db);
     this.control = new Control(db);
+    this.departures = new Departures(db);
     this.due = new Due(db);
     this.events = new EventLog(db);
     this.gates = new Gates(db);

@@ -104,6 +104,86 @@ describe('a window of a day', () => {
   });
 });
 
+describe('a rule that is new in the middle of the day', () => {
+  const free = { account: { nested: null } };
+  const untilCounted = (bundle: Bundle): Promise<void> =>
+    bundle.until(() => capsOf(bundle.db, bundle.clock.now()).length > 0, 'rows of windows');
+
+  it('begins with what left before it was there, of the account, a group and a sender', async () => {
+    const bundle = await setupAtNoon(free);
+    dropMany(bundle, 3);
+    dropMany(bundle, 2, 'Shop');
+    bundle.drop({ sender: 'AcmeInc' });
+    await bundle.until(() => bundle.count('await-receipt') === 6);
+    await bundle.stop();
+    const rules = nested({
+      account: { ...NOTHING, windows: [{ count: 100, span: 'h' }] },
+      senders: new Map([['AcmeInc', perDay(5)]]),
+      groups: [{ ...perDay(8, { per: 'part' }), name: 'us', senders: ['AcmeInc', 'Shop'] }],
+    });
+    await bundle.start({ account: { nested: rules } });
+    dropMany(bundle, 3);
+    dropMany(bundle, 3, 'Shop');
+    await settle(bundle);
+    expect(accepted(bundle, 'AcmeInc')).toBeLessThanOrEqual(5);
+    expect(accepted(bundle, 'AcmeInc') + accepted(bundle, 'Shop')).toBe(8);
+    expect(capsOf(bundle.db, bundle.clock.now())).toMatchObject([
+      { scope: 'account', span: 'h', used: 9 },
+      { scope: 'group', span: 'day', used: 8 },
+      { scope: 'sender', span: 'day', used: accepted(bundle, 'AcmeInc') },
+    ]);
+  });
+
+  it('knows nothing of other days, and of a minute only what is in it', async () => {
+    const bundle = await setupAtNoon(free);
+    dropMany(bundle, 4);
+    await bundle.until(() => bundle.count('await-receipt') === 4);
+    bundle.advance(toMidnight(bundle) - 20);
+    dropMany(bundle, 3);
+    await bundle.until(() => bundle.count('await-receipt') === 7);
+    bundle.advance(30);
+    bundle.drop();
+    await bundle.until(() => bundle.count('await-receipt') === 8);
+    await bundle.stop();
+    const windows = (['min', 'h', 'day'] as const).map((span) => ({ count: 1_000, span }));
+    await bundle.start({ account: { nested: nested({ account: { ...NOTHING, windows } }) } });
+    await untilCounted(bundle);
+    const used = capsOf(bundle.db, bundle.clock.now()).map((cap) => [cap.span, cap.used]);
+    expect(Object.fromEntries(used)).toEqual({ day: 1, h: 4, min: 4 });
+  });
+
+  it('counts what left while it was out, when it comes back, and nothing twice', async () => {
+    const rule = { account: { nested: nested({ account: perDay(9) }) } };
+    const bundle = await setupAtNoon(rule);
+    dropMany(bundle, 3);
+    await bundle.until(() => bundle.count('await-receipt') === 3);
+    await bundle.stop();
+    await bundle.start(free);
+    dropMany(bundle, 4);
+    await bundle.until(() => bundle.count('await-receipt') === 7);
+    await bundle.stop();
+    for (let times = 0; times < 2; times += 1) {
+      await bundle.start(rule);
+      await untilCounted(bundle);
+      await bundle.stop();
+    }
+    expect(capsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 7 }]);
+  });
+
+  it('does not count what never left', async () => {
+    const nowhere = { account: { nested: null, baseUrl: 'http://127.0.0.1:9' } };
+    const bundle = await setupAtNoon(nowhere);
+    bundle.drop();
+    await bundle.until(() => bundle.lines('account.suspended').length > 0);
+    await bundle.until(() => bundle.count('sending') === 0);
+    await bundle.stop();
+    await bundle.start({ account: { ...nowhere.account, nested: nested({ account: perDay(9) }) } });
+    await untilCounted(bundle);
+    /* One may be on its way anew; it is given back, too. */
+    await bundle.until(() => capsOf(bundle.db, bundle.clock.now())[0]?.used === 0);
+  });
+});
+
 it('a group shares one budget among its senders, NULL and the default it stands for being one', async () => {
   const group = { ...perDay(4), name: 'us', senders: ['AcmeInc', 'Shop'] };
   const bundle = await setupAtNoon({ account: { nested: nested({ groups: [group] }) } });
