@@ -9,9 +9,9 @@ import type { Defaults } from './queries.ts';
 import { RANK, READY, TURN } from './schema.ts';
 
 /** Rows looked at of each: so many at either end. */
-const ROWS = 10;
+const ROWS = 50;
 /** Looked at in all; what comes after that is taken to be as the others are. */
-const PILES_MAX = 200;
+const PILES_MAX = 100;
 
 /** Rows of one source from one rank to another. The index on what is ready gives them at either end. */
 const rowsOf = (order: string): string =>

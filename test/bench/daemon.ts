@@ -37,6 +37,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Messages per second that senders are configured to allow; left out = no limits of their own. */
   readonly senders?: Readonly<Record<string, number>>;
+  /** Further lines of [accounts.main], in the place of its `rate`; tables may follow. */
+  readonly accountKeys?: string;
   /** For its Node, before the program. */
   readonly nodeArgs?: readonly string[];
 }
@@ -67,8 +69,8 @@ api_key = "${options.apiKey ?? 'abcd1234'}"
 api_secret = { env = "SMS_SPOOLD_BENCH_SECRET" }
 base_url = "${url}"
 sender = "${SENDER}"
-${rate === null ? '' : `rate = ${rate}`}
 concurrency = ${concurrency}
+${options.accountKeys ?? (rate === null ? '' : `rate = ${rate}`)}
 ${sendersText(options.senders ?? {})}
 [receipts]
 listen = "127.0.0.1:${ports[0] ?? 0}"

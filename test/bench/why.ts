@@ -19,7 +19,7 @@ import { table, type Cell } from './table.ts';
 const BAR = 0.1;
 const SETTLE_MS = 3_000;
 /** Nobody waits longer than this for the last attempt, beyond what was said. */
-const PATIENCE_S = 60;
+const PATIENCE_S = 90;
 /** Those that go sooner than this (s) are no estimate. */
 const LEAST_S = 2;
 const ACCOUNT_RATE = 30;
@@ -29,6 +29,8 @@ interface Scenario {
   readonly title: string;
   readonly rate: number;
   readonly senders: Readonly<Record<string, number>>;
+  /** Lines of [accounts.main] in the place of its rate; left out = there is no more than that. */
+  readonly accountKeys?: string;
   /** SQL over n, from 1 on. */
   readonly columns: Readonly<Record<string, string>>;
   readonly rows: number;
@@ -75,6 +77,32 @@ const SCENARIOS: readonly Scenario[] = [
     title: '30/s, a sender of 4/s, two priorities',
     senders: { Alpha: 4 },
     columns: { sender: threeSenders, priority: `CASE n % 5 WHEN 0 THEN 7 ELSE 4 END` },
+  },
+  {
+    ...base,
+    name: 'minute',
+    title: '30/s, of which 300 in a minute',
+    accountKeys: `rate = ["${ACCOUNT_RATE}/s", "300/min"]`,
+    rows: 500,
+  },
+  {
+    ...base,
+    name: 'group',
+    title: '30/s, two of three senders share 8/s',
+    accountKeys: `rate = ${ACCOUNT_RATE}
+[accounts.main.groups.two]
+senders = ["Alpha", "Beta"]
+rate = 8`,
+    columns: { sender: threeSenders },
+    rows: 720,
+  },
+  {
+    ...base,
+    name: 'parts',
+    title: '30 parts/s, 370 in a minute',
+    accountKeys: `rate = ["${ACCOUNT_RATE}/s", "400/min"]\nper = "part"`,
+    columns: { text: `CASE n % 3 WHEN 0 THEN printf('%400s', 'x') ELSE 'Hello' END` },
+    rows: 360,
   },
 ];
 
@@ -142,6 +170,7 @@ async function errorsOf(scenario: Scenario): Promise<readonly number[]> {
   const daemon = await startDaemon({
     ...{ folder, url: sandbox.url, concurrency: 16, rate, senders },
     ...{ backlog: 0, drop: dropOf(scenario), ...SANDBOX_ACCOUNT },
+    ...(scenario.accountKeys === undefined ? {} : { accountKeys: scenario.accountKeys }),
   });
   await sleep(SETTLE_MS);
   const answers = await ask(daemon, idsToAsk(daemon));
