@@ -147,7 +147,7 @@ export class Daemon implements AsyncDisposable {
     this.#overview = overview;
     try {
       await overview.listen(this.#config.admin.listen, this.#log);
-      const spool = await Spool.openPatiently(path);
+      const spool = await Spool.openPatiently(path, ownership);
       for (const warning of describeMisfits(path))
         this.#log.say('warn', 'daemon.warning', { warning });
       await this.#begin(spool, ownership, overview);

@@ -5,7 +5,7 @@
 import type { Config } from './config/config.ts';
 import type { KeepRules } from './dispatch/sweeper.ts';
 import { NOTIFY_CURSOR } from './spool/event-log.ts';
-import { RESTORED_REMEDY } from './spool/restored.ts';
+import { RESTORED_REMEDY, whyRestored } from './spool/restored.ts';
 import type { Spool } from './spool/spool.ts';
 import type { StatusLog } from './status-log.ts';
 
@@ -33,5 +33,6 @@ export function notToldBy(notify: Config['notify']): ReadonlySet<string> {
 export function sayRestored({ restored: { mark } }: Spool, log: StatusLog): void {
   if (mark === null) return;
   const backup_at = new Date(mark.at * 1000).toISOString();
-  log.say('warn', 'daemon.restored', { backup_at, remedy: RESTORED_REMEDY });
+  const detail = `the spool ${whyRestored(mark, backup_at)}`;
+  log.say('warn', 'daemon.restored', { backup_at, detail, remedy: RESTORED_REMEDY });
 }

@@ -9,7 +9,7 @@ import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
 import { isBusy, openSpool } from '../spool/open.ts';
 import { checkSharing, joinGroupOf } from './check-permissions.ts';
-import { restoredFrom, RESTORED_REMEDY, type Mark } from '../spool/restored.ts';
+import { restoredFrom, RESTORED_REMEDY, whyRestored, type Mark } from '../spool/restored.ts';
 import { walSize } from '../spool/wal.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
 import { isWritable } from './writable.ts';
@@ -102,7 +102,7 @@ function checkWal(bytes: number): Finding {
 function checkRestored(mark: Mark | null): readonly Finding[] {
   if (mark === null) return [];
   const at = new Date(mark.at * 1000).toISOString();
-  return [warn('restored spool', `from a backup of ${at}; undecided`, RESTORED_REMEDY)];
+  return [warn('restored spool', `it ${whyRestored(mark, at)}; undecided`, RESTORED_REMEDY)];
 }
 
 function explain(error: unknown): Finding {

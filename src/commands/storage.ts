@@ -1,5 +1,5 @@
 /** What `stats` says of the spool itself: how large it is, what is pruned next, whether it was restored. */
-import { restoredFrom, RESTORED_REMEDY } from '../spool/restored.ts';
+import { restoredFrom, RESTORED_REMEDY, whyRestored } from '../spool/restored.ts';
 import { storageOf, type Storage } from '../spool/storage.ts';
 import { terminalWidth } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
@@ -18,7 +18,10 @@ export function nextPruneAt({ oldestFinalAt }: Storage, retentionMs: number | nu
 export function* storageDocuments(spool: OpenedSpool): Generator<object> {
   const storage = storageOf(spool.db, spool.config.spool.path);
   const mark = restoredFrom(spool.db);
-  if (mark !== null) yield { kind: 'restored', backup_at: isoTime(mark.at) };
+  if (mark !== null) {
+    const rolled_back = mark.isRolledBack ?? false;
+    yield { kind: 'restored', backup_at: isoTime(mark.at), rolled_back };
+  }
   yield {
     kind: 'storage',
     file_bytes: storage.fileBytes,
@@ -33,7 +36,7 @@ export function* storageDocuments(spool: OpenedSpool): Generator<object> {
 export function restoredLine({ db }: OpenedSpool): string | null {
   const mark = restoredFrom(db);
   if (mark === null) return null;
-  const words = `This spool was restored from a backup of ${localTime(mark.at)}: ${RESTORED_REMEDY}.`;
+  const words = `This spool ${whyRestored(mark, localTime(mark.at))}: ${RESTORED_REMEDY}.`;
   return wrap(words, 0, terminalWidth());
 }
 

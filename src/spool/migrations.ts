@@ -9,6 +9,7 @@ import type { Database } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
 import { RETRIES_APART } from './retries-apart.ts';
 import { FINAL_APART } from './final.ts';
+import { drawWord, IDENTITY } from './identity.ts';
 import { SCHEMA_1 } from './schema.ts';
 
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
@@ -22,9 +23,9 @@ ALTER TABLE senders ADD COLUMN blocked_until REAL;`;
 const MIGRATIONS: readonly ((db: Database) => void)[] = [
   (db) => {
     db.exec(SCHEMA_1);
-    db.prepare(`INSERT INTO spool (name, value) VALUES ('tag-key', ?)`).run(
-      randomBytes(32).toString('hex'),
-    );
+    const write = db.prepare('INSERT INTO spool (name, value) VALUES (?, ?)');
+    write.run('tag-key', randomBytes(32).toString('hex'));
+    write.run(IDENTITY, drawWord());
   },
   (db) => {
     db.exec(RETRIES_APART);

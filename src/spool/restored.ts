@@ -1,7 +1,8 @@
 /**
  * A spool that was restored from a backup, and what became of its messages since: nobody knows. A backup bears
- * a mark; the daemon that opens it first turns the mark into another, under which nothing is sent, and draws a
- * new tag key, because ids and attempt numbers of the time between are given out again.
+ * a mark, and one that was put back in another way gets it when that is found out; the daemon that opens it first
+ * turns the mark into another, under which nothing is sent, and draws a new tag key, because ids and attempt
+ * numbers of the time between are given out again.
  *
  * Always holds: a receipt under an old key counts only for a message of before the backup, and only where its
  * recipient fits (which is for the caller to see to). What may have been sent since is written down as an
@@ -33,6 +34,8 @@ export interface Mark {
   readonly at: number;
   /** The last message id it had given out. */
   readonly lastId: number;
+  /** It bore no mark: it is older than its lock database remembers. */
+  readonly isRolledBack?: true;
 }
 
 interface OldKey {
@@ -80,18 +83,38 @@ export function restoredFrom(db: Database): Mark | null {
   return value === null ? null : (JSON.parse(value) as Mark);
 }
 
+/** What is known of a restored spool, continuing "this spool". */
+export function whyRestored({ isRolledBack }: Mark, when: string): string {
+  if (isRolledBack !== true) return `was restored from a backup of ${when}`;
+  return `was put back to a state of about ${when} (its lock database remembers a later one)`;
+}
+
 /** Makes a copy bear the mark of a backup; what operators had asked for then is not asked of it. */
 export function markBackup(db: Database, at: number): void {
   db.transaction(() => {
-    const lastId = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`).pluck();
-    const earlier = restoredFrom(db);
-    const mark: Mark = { at: earlier?.at ?? at, lastId: (lastId.get() as number | undefined) ?? 0 };
-    write(db, BACKUP, JSON.stringify(mark));
-    db.prepare(
-      `UPDATE control SET done_at = ?, affected = coalesce(affected, 0),
-        refused = 'it was open when the backup was made' WHERE done_at IS NULL`,
-    ).run(at);
+    mark(db, { at });
   }).immediate();
+}
+
+/** Makes a spool that was put back bear it, as of the last moment that it tells of. In a transaction. */
+export function markRolledBack(db: Database, now: number): void {
+  if (read(db, BACKUP) !== null) return;
+  const last = db.prepare<[], number | null>(
+    `SELECT max(coalesce((SELECT at FROM events ORDER BY seq DESC LIMIT 1), 0),
+      coalesce((SELECT created_at FROM messages ORDER BY id DESC LIMIT 1), 0))`,
+  );
+  const at = last.pluck().get() ?? 0;
+  mark(db, { at: at > 0 && at < now ? at : now, isRolledBack: true });
+}
+
+function mark(db: Database, facts: Omit<Mark, 'lastId'>): void {
+  const lastId = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`).pluck();
+  const made = { lastId: (lastId.get() as number | undefined) ?? 0 };
+  write(db, BACKUP, JSON.stringify({ ...facts, ...restoredFrom(db), ...made }));
+  db.prepare(
+    `UPDATE control SET done_at = ?, affected = coalesce(affected, 0),
+      refused = 'it was open when the backup was made' WHERE done_at IS NULL`,
+  ).run(facts.at);
 }
 
 /** To be called once before the spool is worked with: a backup becomes a restored spool. */

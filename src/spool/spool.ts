@@ -19,8 +19,10 @@ import { Moves } from './moves.ts';
 import { explain, isBusy, openSpool } from './open.ts';
 import { Receipts } from './receipts.ts';
 import { Recent } from './recent.ts';
+import type { Ownership } from './ownership.ts';
 import { adopt, Restored } from './restored.ts';
 import { Retention } from './retention.ts';
+import { Run } from './runs.ts';
 import { Settlements } from './settlements.ts';
 import { Sources } from './sources.ts';
 import { Suppressions } from './suppressions.ts';
@@ -59,10 +61,12 @@ export class Spool {
   readonly #commit: Statement<[]>;
   readonly #rollback: Statement<[]>;
   #watcher: Watcher | null = null;
+  readonly #run: Run | null;
   #headcounts: Headcounts | null = null;
 
-  private constructor(db: Database, path: string) {
+  private constructor(db: Database, path: string, run: Run | null) {
     this.#db = db;
+    this.#run = run;
     this.path = path;
     this.caps = new Caps(db);
     this.claims = new Claims(db);
@@ -88,12 +92,13 @@ export class Spool {
     this.#rollback = db.prepare('ROLLBACK');
   }
 
-  /** Opens the spool, making or migrating it. Throws SpoolError. */
-  static open(path: string): Spool {
+  /** Opens the spool, making or migrating it; whoever owns it begins a run. Throws SpoolError. */
+  static open(path: string, ownership: Ownership | null = null): Spool {
     const db = openSpool(path, { create: true });
     try {
-      adopt(db);
-      return new Spool(db, path);
+      if (ownership === null) adopt(db);
+      const run = ownership === null ? null : Run.begin(db, ownership, Date.now() / 1000);
+      return new Spool(db, path, run);
     } catch (error) {
       db.close();
       throw error;
@@ -101,10 +106,10 @@ export class Spool {
   }
 
   /** The same; another program may hold the lock for a moment just then, and is waited for. */
-  static async openPatiently(path: string): Promise<Spool> {
+  static async openPatiently(path: string, ownership: Ownership): Promise<Spool> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return Spool.open(path);
+        return Spool.open(path, ownership);
       } catch (error) {
         if (!isBusy(error) || tries >= WAITS_MAX) throw error;
         await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
@@ -147,6 +152,7 @@ export class Spool {
   }
 
   close(): void {
+    this.#run?.end();
     this.#headcounts?.close();
     this.#db.close();
   }

@@ -15,6 +15,8 @@ export const SILENCE_MS = 30_000;
 
 /** A line of the status log, as far as these tests look. */
 export interface Line {
+  /** ISO-8601. */
+  readonly time?: string;
   readonly event: string;
   readonly seq?: number;
   readonly id?: number;

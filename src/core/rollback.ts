@@ -1,0 +1,48 @@
+/**
+ * Whether a spool is an older state of itself, put back by cp, rsync, .backup or a snapshot: what its lock
+ * database remembers of it is held against what it tells of its runs. A run is one start of the daemon; each
+ * draws a word of its own and notes which event came last before it.
+ *
+ * Always holds: a spool of which nothing is remembered (another spool, a lock database that is new or gone) is
+ * not rolled back, nor is one that went on elsewhere and came home.
+ */
+
+/** One run, as the spool tells of it. */
+export interface Run {
+  readonly nonce: string;
+  /** The last `seq` of `events` before it. */
+  readonly from: number;
+}
+
+/** What a spool tells of itself. */
+export interface Story {
+  /** Drawn when it was made, and kept by every copy; null = a version made it that drew none. */
+  readonly identity: string | null;
+  /** The latest runs, the last one at the end. */
+  readonly runs: readonly Run[];
+  /** The highest `seq` that `events` has given out. */
+  readonly seq: number;
+}
+
+/** A state that a spool has been in. */
+export interface Remembered {
+  readonly identity: string;
+  /** The run. */
+  readonly nonce: string;
+  /** In it, `events` came to this `seq` at least. */
+  readonly seq: number;
+}
+
+/** `memory`: of each spool that was here, the last state that was noted. */
+export function isRolledBack(story: Story, memory: readonly Remembered[]): boolean {
+  const { identity } = story;
+  const own = memory.filter((state) => identity === null || identity === state.identity);
+  return own.some((state) => !hasBeen(story, state));
+}
+
+/* Whether the state lies on the spool's own way. */
+function hasBeen({ runs, seq }: Story, state: Remembered): boolean {
+  const index = runs.findLastIndex(({ nonce }) => nonce === state.nonce);
+  const endedAt = runs[index + 1]?.from ?? seq;
+  return index >= 0 && endedAt >= state.seq;
+}

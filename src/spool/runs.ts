@@ -1,0 +1,100 @@
+/**
+ * A run of the daemon, as the spool and its lock database know it. At its start a word is drawn and written down
+ * in both; while it lasts and when it ends, the lock database is told how far `events` have come. A spool that
+ * contradicts what is remembered was put back to an older state, and becomes a restored one.
+ *
+ * Always holds: whatever moment the process ends at, the lock database remembers nothing that the spool has not
+ * been, and what was put back is found out until it is marked.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import { isRolledBack, type Remembered, type Run as RunRow, type Story } from '../core/rollback.ts';
+import { drawWord, IDENTITY } from './identity.ts';
+import type { Ownership } from './ownership.ts';
+import { adopt, markRolledBack } from './restored.ts';
+
+const RUNS = 'runs';
+/** Runs that are kept: so often it may start elsewhere before it comes back to a lock database that knows it. */
+const RUNS_MAX = 500;
+/** A copy of the time between the last note and a kill contradicts nothing. */
+const NOTE_EVERY_MS = 10_000;
+
+export class Run {
+  readonly #ownership: Ownership;
+  readonly #identity: string;
+  readonly #nonce: string;
+  readonly #last: Statement<[], number>;
+  readonly #timer: NodeJS.Timeout;
+  #noted: number;
+
+  private constructor(db: Database, ownership: Ownership, begun: Begun) {
+    this.#ownership = ownership;
+    this.#identity = begun.identity;
+    this.#nonce = begun.nonce;
+    this.#noted = begun.isNoted ? begun.seq : -1;
+    this.#last = lastSeq(db);
+    this.#timer = setInterval(() => this.#note(), NOTE_EVERY_MS).unref();
+  }
+
+  /** `now` in Unix seconds. */
+  static begin(db: Database, ownership: Ownership, now: number): Run {
+    return new Run(db, ownership, begin(db, ownership, now));
+  }
+
+  /** To be called while the database is open. */
+  end(): void {
+    clearInterval(this.#timer);
+    this.#note();
+  }
+
+  #note(): void {
+    const seq = this.#last.get() ?? 0;
+    if (seq === this.#noted) return;
+    const state = { identity: this.#identity, nonce: this.#nonce, seq };
+    if (this.#ownership.remember(state)) this.#noted = seq;
+  }
+}
+
+interface Begun extends Remembered {
+  /** Whether the lock database could be told; it is told later where not. */
+  readonly isNoted: boolean;
+}
+
+/*
+ * What goes on is in the spool first, and remembered then: the state before is still on its way. What was put
+ * back is remembered first: what does not know the word is still to be marked.
+ */
+function begin(db: Database, ownership: Ownership, now: number): Begun {
+  const story = storyOf(db);
+  const isBack = isRolledBack(story, ownership.recall());
+  const identity = story.identity ?? drawWord();
+  const state = { identity, nonce: drawWord(), seq: story.seq };
+  let isNoted = isBack && ownership.remember(state);
+  const write = db.transaction(() => {
+    if (isBack) markRolledBack(db, now);
+    adopt(db);
+    writeRun(db, story, state);
+  });
+  write.immediate();
+  if (!isBack) isNoted = ownership.remember(state);
+  return { ...state, isNoted };
+}
+
+function writeRun(db: Database, { runs }: Story, { identity, nonce, seq }: Remembered): void {
+  const all = [...runs, { nonce, from: seq }].slice(-RUNS_MAX);
+  const rows = all.map((run) => [run.nonce, run.from]);
+  const write = db.prepare('INSERT OR REPLACE INTO spool (name, value) VALUES (?, ?)');
+  write.run(IDENTITY, identity);
+  write.run(RUNS, JSON.stringify(rows));
+}
+
+function storyOf(db: Database): Story {
+  const value = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
+  const rows = JSON.parse(value.get(RUNS) ?? '[]') as readonly [string, number][];
+  const runs = rows.map(([nonce, from]): RunRow => ({ nonce, from }));
+  return { identity: value.get(IDENTITY) ?? null, runs, seq: lastSeq(db).get() ?? 0 };
+}
+
+function lastSeq(db: Database): Statement<[], number> {
+  const sql = `SELECT seq FROM sqlite_sequence WHERE name = 'events'`;
+  return db.prepare<[], number>(sql).pluck();
+}

@@ -1,0 +1,249 @@
+/** What the lock database remembers, held against the spool: what was put back is found out, and nothing else. */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import { backUp } from '../../src/spool/backup.ts';
+import { openSpool } from '../../src/spool/open.ts';
+import { Ownership } from '../../src/spool/ownership.ts';
+import { restoredFrom, type Mark } from '../../src/spool/restored.ts';
+import { Spool } from '../../src/spool/spool.ts';
+import { makeFolder } from '../support/spool.ts';
+
+const SRC = new URL('../../src/spool', import.meta.url).href;
+const KILL_AFTER = resolve(import.meta.dirname, '../crash/kill-after-statements.ts');
+/** One run: takes the spool, adds events, and leaves, or is killed as the environment says. */
+const RUN = `
+const { Ownership } = await import('${SRC}/ownership.ts');
+const { Spool } = await import('${SRC}/spool.ts');
+const [path, events] = process.argv.slice(1);
+const ownership = Ownership.take(path);
+const spool = Spool.open(path, ownership);
+const row = { at: 1, messageId: null, account: 'main', sender: null, event: 'account.limit' };
+const none = { from: null, to: null, reason: null, attempt: null };
+if (events > 0)
+  spool.transaction(() => spool.events.append(Array(Number(events)).fill({ row: { ...row, ...none } })));
+const { mark } = spool.restored;
+if (events < 0) process.kill(process.pid, 'SIGKILL');
+spool.close();
+ownership.release();
+process.stdout.write(JSON.stringify({ mark }));
+`;
+
+interface RunOptions {
+  /** Events that it adds; -1 = it is killed. Default 1. */
+  readonly events?: number;
+  /** It is killed after so many statements that write. */
+  readonly killAfter?: number;
+}
+
+/** Starts a process that owns the spool for a moment; the mark that it found; 'killed'. */
+function run(path: string, { events = 1, killAfter = 0 }: RunOptions = {}): Mark | 'killed' | null {
+  const args = ['--import', KILL_AFTER, '--input-type=module', '-e', RUN, path, String(events)];
+  const { signal, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] ?? '', SMS_SPOOLD_KILL_AFTER: String(killAfter) },
+  });
+  if (signal === 'SIGKILL') return 'killed';
+  if (stderr !== '') throw new Error(stderr);
+  return (JSON.parse(stdout) as { mark: Mark | null }).mark;
+}
+
+function setup() {
+  const path = join(makeFolder(), 'spool.db');
+  openSpool(path, { create: true }).close();
+  const copy = join(dirname(path), 'copy.db');
+  return { path, copy };
+}
+
+/** As cp does it, while nobody has the spool open. */
+function copyTo(from: string, to: string): void {
+  for (const end of ['-wal', '-shm']) rmSync(to + end, { force: true });
+  if (existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${to}-wal`);
+  copyFileSync(from, to);
+}
+
+function exec(path: string, sql: string): void {
+  const db = new Sqlite(path);
+  db.exec(sql);
+  db.close();
+}
+
+function markOf(path: string): Mark | null {
+  const db = new Sqlite(path);
+  const mark = restoredFrom(db);
+  db.close();
+  return mark;
+}
+
+describe('a spool that was put back', () => {
+  it('is marked: to a state of before the last run, or of before its end', () => {
+    const { path, copy } = setup();
+    expect(run(path)).toBeNull();
+    copyTo(path, copy);
+    expect(run(path, { events: 0 })).toBeNull();
+    copyTo(copy, path);
+    expect(run(path)).toMatchObject({ lastId: 0, isRolledBack: true });
+    const within = setup();
+    const ownership = Ownership.take(within.path);
+    const spool = Spool.open(within.path, ownership);
+    exec(within.path, `VACUUM INTO '${within.copy}'`);
+    exec(within.path, `INSERT INTO events (at, event) VALUES (1, 'account.limit')`);
+    spool.close();
+    ownership.release();
+    copyTo(within.copy, within.path);
+    expect(run(within.path)).toMatchObject({ isRolledBack: true });
+  });
+
+  it('is marked once, with a new tag key, and stays so until somebody decides', () => {
+    const { path, copy } = setup();
+    const key = (): unknown => {
+      using db = Object.assign(new Sqlite(path), { [Symbol.dispose]: () => undefined });
+      const found = db.prepare(`SELECT value FROM spool WHERE name = 'tag-key'`).pluck().get();
+      db.close();
+      return found;
+    };
+    copyTo(path, copy);
+    run(path);
+    const first = key();
+    copyTo(copy, path);
+    exec(path, `INSERT INTO messages (recipient, text) VALUES ('447700900000', 'x')`);
+    expect(run(path)).toMatchObject({ lastId: 1 });
+    const second = key();
+    expect(second).not.toBe(first);
+    exec(path, `INSERT INTO messages (recipient, text) VALUES ('447700900000', 'x')`);
+    expect(run(path)).toMatchObject({ lastId: 1, isRolledBack: true });
+    expect(key()).toBe(second);
+    exec(path, `DELETE FROM spool WHERE name = 'restored'`);
+    expect(run(path)).toBeNull();
+  });
+
+  it('is marked where the last run was killed, and where a copy came home that others had gone on from', () => {
+    const { path, copy } = setup();
+    run(path);
+    copyTo(path, copy);
+    expect(run(path, { events: -1 })).toBe('killed');
+    const elsewhere = join(dirname(path), 'elsewhere.db');
+    copyTo(copy, elsewhere);
+    run(elsewhere, { events: 9 });
+    copyTo(elsewhere, path);
+    expect(run(path)).toMatchObject({ isRolledBack: true });
+  });
+
+  it('is marked where its copy is of a version that knew nothing of this', () => {
+    const { path, copy } = setup();
+    exec(path, `DELETE FROM spool WHERE name = 'identity'`);
+    copyTo(path, copy);
+    expect(run(path)).toBeNull();
+    expect(run(path)).toBeNull();
+    copyTo(copy, path);
+    expect(run(path)).toMatchObject({ isRolledBack: true });
+  });
+
+  it('by a backup of ours is that backup', async () => {
+    const { path, copy } = setup();
+    run(path);
+    const db = openSpool(path);
+    await backUp(db, copy, () => undefined);
+    db.close();
+    run(path);
+    copyTo(copy, path);
+    const mark = run(path);
+    expect(mark).toMatchObject({ lastId: 0 });
+    expect(mark).not.toHaveProperty('isRolledBack');
+    expect(run(path)).not.toHaveProperty('isRolledBack');
+  });
+});
+
+describe('no spool is taken for one that was put back', { timeout: 180_000 }, () => {
+  it('whatever moment its process was killed at, run after run', () => {
+    const { path, copy } = setup();
+    exec(path, `DELETE FROM spool WHERE name = 'identity'`);
+    let kills = 0;
+    for (let statements = 1; ; statements += 1) {
+      copyTo(path, copy);
+      if (run(path, { killAfter: statements }) === null) break;
+      kills += 1;
+      expect(run(path, { events: statements % 2 })).toBeNull();
+    }
+    expect(kills).toBeGreaterThan(15);
+    copyTo(copy, path);
+    expect(run(path)).toMatchObject({ isRolledBack: true });
+  });
+
+  it('but what was put back, whatever moment its process was killed at, is marked all the same', () => {
+    const { path, copy } = setup();
+    copyTo(path, copy);
+    expect(run(path)).toBeNull();
+    copyFileSync(`${path}.lock`, `${copy}.lock`);
+    for (let statements = 1; ; statements += 1) {
+      copyTo(copy, path);
+      copyFileSync(`${copy}.lock`, `${path}.lock`);
+      const killed = run(path, { killAfter: statements });
+      const isMarked = markOf(path) !== null;
+      exec(path, `INSERT INTO messages (recipient, text) VALUES ('447700900000', 'a new one')`);
+      expect(run(path)).toMatchObject({ lastId: isMarked ? 0 : 1, isRolledBack: true });
+      if (killed !== 'killed') break;
+    }
+  });
+
+  it('where the lock database is gone, empty, no database, or of an older version', () => {
+    const { path, copy } = setup();
+    const lock = `${path}.lock`;
+    const spoils: readonly (() => void)[] = [
+      () => rmSync(lock),
+      () => writeFileSync(lock, ''),
+      () => writeFileSync(lock, 'no database, and long enough to be looked at as one'.repeat(9)),
+      () => exec(lock, 'DROP TABLE states; CREATE TABLE states (something)'),
+    ];
+    for (const spoil of spoils) {
+      run(path);
+      copyTo(path, copy);
+      run(path);
+      copyTo(copy, path);
+      spoil();
+      expect(run(path)).toBeNull();
+      rmSync(lock);
+    }
+  });
+
+  it('where it was moved, with its lock database or without, and where it came home', () => {
+    const { path } = setup();
+    run(path);
+    const folder = join(dirname(path), 'elsewhere');
+    mkdirSync(folder);
+    const there = join(folder, 'spool.db');
+    renameSync(path, there);
+    renameSync(`${path}.lock`, `${there}.lock`);
+    expect(run(there)).toBeNull();
+    renameSync(there, path);
+    expect(run(path)).toBeNull();
+    expect(run(path)).toBeNull();
+    renameSync(path, there);
+    expect(run(there)).toBeNull();
+  });
+
+  it('where it was made anew, and where the one before came back in its place', () => {
+    const { path, copy } = setup();
+    run(path);
+    renameSync(path, copy);
+    openSpool(path, { create: true }).close();
+    expect(run(path, { events: 5 })).toBeNull();
+    const other = join(dirname(path), 'other.db');
+    renameSync(path, other);
+    renameSync(copy, path);
+    expect(run(path, { events: 0 })).toBeNull();
+    renameSync(other, path);
+    expect(run(path)).toBeNull();
+  });
+
+  it('where it was made smaller while the daemon was stopped', () => {
+    const { path, copy } = setup();
+    run(path, { events: 5 });
+    exec(path, 'DELETE FROM events');
+    exec(path, `VACUUM INTO '${copy}'`);
+    renameSync(copy, path);
+    expect(run(path)).toBeNull();
+  });
+});
