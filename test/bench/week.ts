@@ -6,14 +6,16 @@
  *
  * An hour is over when nearly all of its messages are delivered; then the daemon's clock is moved to the next.
  * Retention is a day, keys are kept for two, a tenth of the messages bear one, every message gets a receipt, and
- * two connections read all the time. Sizes are the largest of each day. Reports only: the exit code is 0
- * whatever it finds.
+ * two connections read all the time. Sizes are the largest of each day. Queries are asked of the spool of the
+ * last day and of a copy of the first day's, page for page, in turn. Reports only: the exit code is 0 whatever it
+ * finds.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { walSize } from '../../src/spool/wal.ts';
+import { openSpool, type Database } from '../../src/spool/open.ts';
 import { storageOf } from '../../src/spool/storage.ts';
 import { READY } from '../../src/spool/schema.ts';
 import { monotonicMs } from './clock.ts';
@@ -26,7 +28,7 @@ const HOURS = 24;
 const HOUR_S = 3_600;
 /** The next hour begins when so much of this one is left. */
 const LEFT = 0.1;
-const TRIES = 5;
+const TRIES = 9;
 const MIB = 1024 ** 2;
 const STUCK_AFTER_MS = 120_000;
 
@@ -61,7 +63,6 @@ interface Day {
   rows: number;
   keys: number;
   oldestHours: number;
-  readonly ms: Map<string, number>;
   seconds: number;
 }
 
@@ -125,18 +126,34 @@ function endDay({ db }: Daemon, day: Day): void {
   day.oldestHours = oldestFinalAt === null ? 0 : (now() - oldestFinalAt) / HOUR_S;
   day.rows = db.prepare('SELECT count(*) FROM messages').pluck().get() as number;
   day.keys = db.prepare('SELECT count(*) FROM keys').pluck().get() as number;
-  for (const [name, sql] of Object.entries(QUERIES)) {
-    const statement = db.prepare(sql);
-    const times = Array.from({ length: TRIES }, () => {
-      const from = monotonicMs();
-      statement.all();
-      return monotonicMs() - from;
-    });
-    day.ms.set(name, median(times));
-  }
+}
+
+/** A query and how long it took (ms): of the first day's spool, of the last day's, and their ratios. */
+interface Asked {
+  readonly name: string;
+  readonly first: number;
+  readonly last: number;
+  readonly ratio: number;
+}
+
+function askBoth(first: Database, last: Database): readonly Asked[] {
+  return Object.entries(QUERIES).map(([name, sql]) => {
+    const statements = [first, last].map((db) => db.prepare(sql));
+    const times = Array.from({ length: TRIES }, () =>
+      statements.map((statement) => {
+        const from = monotonicMs();
+        statement.all();
+        return monotonicMs() - from;
+      }),
+    );
+    const of = (side: 0 | 1): number => median(times.map((both) => both[side] ?? NaN));
+    const ratio = median(times.map(([a = NaN, b = NaN]) => b / a));
+    return { name, first: of(0), last: of(1), ratio };
+  });
 }
 
 const folder = temporaryFolder();
+const FIRST_DAY = join(folder, 'first-day.db');
 const receiptsPort = await freePort();
 const gateway = startScript('week-gateway.ts', [
   `--receipts=http://127.0.0.1:${receiptsPort}/receipts`,
@@ -157,8 +174,8 @@ await reader?.line();
 const found: Day[] = [];
 for (let number = 1; number <= days; number += 1) {
   const day: Day = {
-    ...{ fileMb: 0, freeMb: 0, walMb: 0, rssMb: 0, rows: 0, keys: 0, oldestHours: 0, seconds: 0 },
-    ms: new Map(),
+    ...{ fileMb: 0, freeMb: 0, walMb: 0, rssMb: 0, rows: 0, keys: 0, oldestHours: 0 },
+    seconds: 0,
   };
   const from = monotonicMs();
   for (let hour = 1; hour <= HOURS; hour += 1) {
@@ -174,9 +191,13 @@ for (let number = 1; number <= days; number += 1) {
   day.seconds = (monotonicMs() - from) / 1000;
   endDay(daemon, day);
   found.push(day);
+  if (number === 1) await daemon.db.backup(FIRST_DAY);
   process.stderr.write(`day ${number} of ${days}: ${day.seconds.toFixed(0)} s\n`);
 }
 await reader?.stop();
+const firstDay = openSpool(FIRST_DAY, { readonly: true });
+const asked = askBoth(firstDay, daemon.db);
+firstDay.close();
 await daemon.stop();
 await gateway.stop();
 
@@ -194,17 +215,13 @@ console.log(
     ]),
   ),
 );
-const [first, last] = [found[0], found.at(-1)];
-const ratio = (name: string): string =>
-  ((last?.ms.get(name) ?? NaN) / (first?.ms.get(name) ?? NaN)).toFixed(2);
 console.log(
   `\n${table(
     ['ms', 'first day', 'last day', 'ratio'],
-    Object.keys(QUERIES).map((name) => [
+    asked.map(({ name, first, last, ratio }) => [
       name,
-      (first?.ms.get(name) ?? NaN).toFixed(3),
-      (last?.ms.get(name) ?? NaN).toFixed(3),
-      ratio(name),
+      ...[first, last].map((ms) => ms.toFixed(3)),
+      ratio.toFixed(2),
     ]),
   )}`,
 );
