@@ -6,7 +6,7 @@
  * Always holds: whatever moment the process ends at, the lock database remembers nothing that the spool has not
  * been, and what was put back is found out until it is marked.
  */
-import type { Database, Statement } from 'better-sqlite3';
+import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { isRolledBack, type Remembered, type Run as RunRow, type Story } from '../core/rollback.ts';
 import { drawWord, IDENTITY } from './identity.ts';
 import type { Ownership } from './ownership.ts';
@@ -32,7 +32,7 @@ export class Run {
     this.#nonce = begun.nonce;
     this.#noted = begun.isNoted ? begun.seq : -1;
     this.#last = lastSeq(db);
-    this.#timer = setInterval(() => this.#note(), NOTE_EVERY_MS).unref();
+    this.#timer = setInterval(() => this.#noteIfOpen(db), NOTE_EVERY_MS).unref();
   }
 
   /** `now` in Unix seconds. */
@@ -44,6 +44,16 @@ export class Run {
   end(): void {
     clearInterval(this.#timer);
     this.#note();
+  }
+
+  /* A spool that cannot be read is for the loop to meet. */
+  #noteIfOpen(db: Database): void {
+    try {
+      if (db.open) this.#note();
+      else clearInterval(this.#timer);
+    } catch (error) {
+      if (!(error instanceof Sqlite.SqliteError)) throw error;
+    }
   }
 
   #note(): void {

@@ -3,11 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { backUp } from '../../src/spool/backup.ts';
 import { openSpool } from '../../src/spool/open.ts';
 import { Ownership } from '../../src/spool/ownership.ts';
 import { restoredFrom, type Mark } from '../../src/spool/restored.ts';
+import { Run } from '../../src/spool/runs.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { makeFolder } from '../support/spool.ts';
 
@@ -154,6 +155,25 @@ describe('a spool that was put back', () => {
     expect(mark).not.toHaveProperty('isRolledBack');
     expect(run(path)).not.toHaveProperty('isRolledBack');
   });
+});
+
+it('a run is noted every ten seconds while it works, and no longer than it is open', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { path } = setup();
+  const ownership = Ownership.take(path);
+  const db = openSpool(path);
+  Run.begin(db, ownership, 1);
+  expect(ownership.recall()).toMatchObject([{ seq: 0 }]);
+  db.exec(`INSERT INTO events (at, event) VALUES (1, 'account.limit')`);
+  vi.advanceTimersByTime(9_999);
+  expect(ownership.recall()).toMatchObject([{ seq: 0 }]);
+  vi.advanceTimersByTime(1);
+  expect(ownership.recall()).toMatchObject([{ seq: 1 }]);
+  db.close();
+  vi.advanceTimersByTime(20_000);
+  expect(vi.getTimerCount()).toBe(0);
+  ownership.release();
 });
 
 describe('no spool is taken for one that was put back', { timeout: 180_000 }, () => {
