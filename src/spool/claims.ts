@@ -58,6 +58,8 @@ export interface PeekKey extends SourceKey {
   readonly rank?: number;
 }
 
+/* Here and everywhere in the spool `+?` stands after IS, LIMIT and OFFSET, never `?`: SQLite plans by the value of a
+ * bare one, and so compiles the statement anew whenever it is bound; 12 us, and 200 when the caches are cold. */
 export class Claims {
   readonly #select: Statement<
     [string | null, string | null, string | null, number, number, number],
@@ -69,8 +71,8 @@ export class Claims {
 
   constructor(db: Database) {
     this.#select = db.prepare(
-      `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS ? AND sender IS ?
-        AND campaign IS ? AND ${RANK} >= ? ORDER BY ${TURN} LIMIT ? OFFSET ?`,
+      `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
+        AND campaign IS +? AND ${RANK} >= ? ORDER BY ${TURN} LIMIT +? OFFSET +?`,
     );
     this.#mark = new Bulk(
       db,

@@ -27,7 +27,7 @@ export class Control {
   constructor(db: Database) {
     this.#open = db.prepare(
       `SELECT id, verb, message_id AS messageId, campaign, account, sender, affected FROM control
-        WHERE done_at IS NULL AND id > ? ORDER BY id LIMIT ?`,
+        WHERE done_at IS NULL AND id > ? ORDER BY id LIMIT +?`,
     );
     this.#answer = db.prepare(
       'UPDATE control SET done_at = ?, affected = ?, refused = ? WHERE id = ?',

@@ -54,16 +54,16 @@ export class Due {
 
   constructor(db: Database) {
     const from = `SELECT ${COLUMNS} FROM messages`;
-    const source = `${READY} AND account IS ? AND sender IS ? AND campaign IS ?`;
+    const source = `${READY} AND account IS +? AND sender IS +? AND campaign IS +?`;
     this.#due = db.prepare(
-      `${from} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?`,
+      `${from} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT +?`,
     );
     this.#nextDue = db
       .prepare<[], number>('SELECT min(due_at) FROM messages WHERE due_at < 1e10')
       .pluck();
     this.#expiring = db.prepare(
       `${from} WHERE state IN ('queued','retry') AND expires_at IS NOT NULL AND expires_at <= ?
-        ORDER BY expires_at LIMIT ?`,
+        ORDER BY expires_at LIMIT +?`,
     );
     this.#nextExpiry = db
       .prepare<[], number>(
@@ -77,11 +77,11 @@ export class Due {
       )
       .pluck();
     this.#oldest = db.prepare(
-      `${from} WHERE ${source} AND ${RANK} = ? ORDER BY expires_at, id LIMIT ?`,
+      `${from} WHERE ${source} AND ${RANK} = ? ORDER BY expires_at, id LIMIT +?`,
     );
-    this.#sending = db.prepare(`${from} WHERE state = 'sending' ORDER BY id LIMIT ?`);
+    this.#sending = db.prepare(`${from} WHERE state = 'sending' ORDER BY id LIMIT +?`);
     this.#message = db.prepare(`${from} WHERE id = ?`);
-    this.#campaign = db.prepare(`${from} WHERE campaign = ? AND id > ? ORDER BY id LIMIT ?`);
+    this.#campaign = db.prepare(`${from} WHERE campaign = ? AND id > ? ORDER BY id LIMIT +?`);
     this.#unanswered = db
       .prepare<[number], number>(
         `SELECT 1 FROM messages JOIN attempts ON attempts.message_id = messages.id
@@ -94,7 +94,7 @@ export class Due {
           AND attempts.number = messages.last_attempt WHERE messages.id = ?`,
       )
       .pluck();
-    this.#beyond = db.prepare(`${from} WHERE due_at >= 1e10 AND state = 'queued' LIMIT ?`);
+    this.#beyond = db.prepare(`${from} WHERE due_at >= 1e10 AND state = 'queued' LIMIT +?`);
   }
 
   /** Rows whose `due_at` has come, earliest first. */

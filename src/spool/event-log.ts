@@ -46,7 +46,7 @@ export const EVENTS_AFTER = `SELECT e.seq, e.at, e.message_id AS messageId, ${te
   ${text('e.reason')} AS reason, e.attempt, ${text('m.reference')} AS reference,
   ${text('m.campaign')} AS campaign
   FROM events e LEFT JOIN messages m ON m.id = e.message_id
-  WHERE e.seq > ? ORDER BY e.seq LIMIT ?`;
+  WHERE e.seq > ? ORDER BY e.seq LIMIT +?`;
 
 export class EventLog {
   readonly #insert: Bulk;

@@ -32,7 +32,7 @@ const ACCOUNTS = `SELECT name AS account, state, reason, next_probe_at, configur
   FROM accounts ORDER BY name`;
 const EVENTS = `SELECT e.at, e.message_id AS id, e.account, e.sender, m.recipient, e.from_state AS "from",
   e.to_state AS "to", e.reason, a.status AS code
-  FROM (SELECT * FROM events ORDER BY seq DESC LIMIT ?) e
+  FROM (SELECT * FROM events ORDER BY seq DESC LIMIT +?) e
   LEFT JOIN messages m ON m.id = e.message_id
   LEFT JOIN attempts a ON a.message_id = e.message_id AND a.number = e.attempt
   WHERE e.message_id IS NOT NULL ORDER BY e.seq DESC`;

@@ -46,7 +46,7 @@ export class Headcounts {
           ELSE 0 END AS since,
         count(*) AS count, max(id) AS upTo
         FROM (SELECT id, account, sender, state, created_at, send_at, next_attempt_at FROM messages
-          WHERE id > ? ORDER BY id LIMIT ?) GROUP BY 1, 2, 3, 4`,
+          WHERE id > ? ORDER BY id LIMIT +?) GROUP BY 1, 2, 3, 4`,
     );
   }
 

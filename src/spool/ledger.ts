@@ -52,7 +52,7 @@ export class Ledgers {
     );
     this.#heard = db.prepare(
       `SELECT attempt, gateway_id AS gatewayId, status, code, price, network,
-        received_at AS receivedAt FROM receipts WHERE message_id = ? ORDER BY id LIMIT ?`,
+        received_at AS receivedAt FROM receipts WHERE message_id = ? ORDER BY id LIMIT +?`,
     );
     this.#content = db.prepare('SELECT type, text, body, udh FROM messages WHERE id = ?');
     this.#hear = db.prepare(
@@ -63,8 +63,8 @@ export class Ledgers {
       `INSERT INTO parts (receipt_status, receipt_code, receipt_at, price, network, message_id,
         attempt, number, gateway_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#price = db.prepare('UPDATE messages SET price = ? WHERE id = ? AND price IS NOT ?');
-    this.#count = db.prepare('UPDATE messages SET parts = ? WHERE id = ? AND parts IS NOT ?');
+    this.#price = db.prepare('UPDATE messages SET price = ? WHERE id = ? AND price IS NOT +?');
+    this.#count = db.prepare('UPDATE messages SET parts = ? WHERE id = ? AND parts IS NOT +?');
     this.#close = db.prepare(
       `UPDATE attempts SET closed = 1 WHERE message_id = ? AND EXISTS (SELECT 1 FROM parts
         WHERE parts.message_id = attempts.message_id AND parts.attempt = attempts.number

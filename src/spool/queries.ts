@@ -92,7 +92,7 @@ export function* messagesMatching(
   const { where, values } = conditions(query);
   const [beyond, order] = oldestFirst ? ['>', 'ASC'] : ['<', 'DESC'];
   const page = db.prepare(
-    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id ${beyond} ? ${where} ORDER BY id ${order} LIMIT ?`,
+    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id ${beyond} ? ${where} ORDER BY id ${order} LIMIT +?`,
   );
   let last = oldestFirst ? 0 : Number.MAX_SAFE_INTEGER;
   for (let left = limit; left > 0;) {

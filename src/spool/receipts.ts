@@ -84,7 +84,7 @@ export class Receipts {
         AND (recipient IS NULL OR recipient = ?)`,
     );
     this.#prune = db.prepare(
-      `DELETE FROM receipts WHERE id IN (SELECT id ${unmatched} AND received_at < ? LIMIT ?)`,
+      `DELETE FROM receipts WHERE id IN (SELECT id ${unmatched} AND received_at < ? LIMIT +?)`,
     );
     this.#hasAny = db
       .prepare<[number], number>('SELECT 1 FROM receipts WHERE message_id = ? LIMIT 1')

@@ -162,7 +162,7 @@ function prepare(db: Database): Table {
     sentAt: db.prepare<[string, number, number], SentAt>(SENT_AT),
     nextRecipient: db
       .prepare<[string, number], string>(
-        'SELECT recipient FROM recent WHERE recipient > ? ORDER BY recipient LIMIT 1 OFFSET ?',
+        'SELECT recipient FROM recent WHERE recipient > ? ORDER BY recipient LIMIT 1 OFFSET +?',
       )
       .pluck(),
     prune: db.prepare('DELETE FROM recent WHERE recipient > ? AND recipient <= ? AND at < ?'),

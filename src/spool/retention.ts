@@ -14,13 +14,13 @@ import { FINAL } from './final.ts';
 
 /** Final messages from before an instant, those first that ended first. */
 export const OVER = `SELECT id, account, sender, state FROM messages WHERE (${FINAL}) AND updated_at < ?
-  ORDER BY updated_at LIMIT ?`;
+  ORDER BY updated_at LIMIT +?`;
 /** The same from a place on, with what is to be forgotten. */
 export const UNFORGOTTEN = `SELECT id, updated_at AS updatedAt, type, text, body, udh FROM messages
   WHERE (${FINAL}) AND updated_at >= @at AND updated_at < @before
   AND (updated_at > @at OR id > @id) ORDER BY updated_at, id LIMIT @limit`;
 /** Events of lanes, oldest first: those of messages go with them. */
-export const LANE_EVENTS = 'SELECT seq FROM events WHERE message_id IS NULL ORDER BY seq LIMIT ?';
+export const LANE_EVENTS = 'SELECT seq FROM events WHERE message_id IS NULL ORDER BY seq LIMIT +?';
 /** When the message ended that ended first. */
 export const OLDEST_FINAL = `SELECT min(updated_at) FROM messages WHERE (${FINAL})`;
 
@@ -111,11 +111,11 @@ export class Retention {
       `DELETE FROM events WHERE seq IN (${LANE_EVENTS}) AND at < ? AND seq <= ?`,
     );
     this.#control = db.prepare(
-      `DELETE FROM control WHERE id IN (SELECT id FROM control ORDER BY id LIMIT ?) AND done_at < ?`,
+      `DELETE FROM control WHERE id IN (SELECT id FROM control ORDER BY id LIMIT +?) AND done_at < ?`,
     );
     this.#nextKeys = db.prepare(
       `SELECT max(key) AS last, count(*) AS count
-        FROM (SELECT key FROM keys WHERE key >= ? ORDER BY key LIMIT ?)`,
+        FROM (SELECT key FROM keys WHERE key >= ? ORDER BY key LIMIT +?)`,
     );
     this.#keys = db.prepare('DELETE FROM keys WHERE key >= ? AND key <= ? AND used_at < ?');
     this.#cursors = db.prepare(CURSORS);

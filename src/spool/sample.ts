@@ -15,8 +15,8 @@ const PILES_MAX = 100;
 
 /** Rows of one source from one rank to another. The index on what is ready gives them at either end. */
 const rowsOf = (order: string): string =>
-  `SELECT type, text, body, udh FROM messages WHERE ${READY} AND account IS ? AND sender IS ?
-    AND campaign IS ? AND ${RANK} BETWEEN ? AND ? ORDER BY ${order} LIMIT ${ROWS}`;
+  `SELECT type, text, body, udh FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
+    AND campaign IS +? AND ${RANK} BETWEEN ? AND ? ORDER BY ${order} LIMIT ${ROWS}`;
 export const FIRST_ROWS = rowsOf(TURN);
 export const LAST_ROWS = rowsOf(`${RANK} DESC, expires_at DESC, id DESC`);
 

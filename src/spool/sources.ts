@@ -27,7 +27,7 @@ class Names {
   readonly #next: Statement<unknown[], string>;
 
   constructor(db: Database, level: Level, under: readonly Level[]) {
-    const where = [READY, ...under.map((name) => `${name} IS ?`)].join(' AND ');
+    const where = [READY, ...under.map((name) => `${name} IS +?`)].join(' AND ');
     this.#hasNull = db
       .prepare<unknown[], number>(
         `SELECT 1 FROM messages WHERE ${where} AND ${level} IS NULL LIMIT 1`,
@@ -67,19 +67,19 @@ export class Sources {
     this.#senders = new Names(db, 'sender', ['account']);
     this.#campaigns = new Names(db, 'campaign', ['account', 'sender']);
     this.#head = db.prepare(
-      `SELECT ${TURN_COLUMNS} FROM messages WHERE ${READY} AND account IS ?
-        AND sender IS ? AND campaign IS ? ORDER BY ${TURN} LIMIT 1`,
+      `SELECT ${TURN_COLUMNS} FROM messages WHERE ${READY} AND account IS +?
+        AND sender IS +? AND campaign IS +? ORDER BY ${TURN} LIMIT 1`,
     );
     this.#newRows = db.prepare(
       `SELECT ${TURN_COLUMNS}, account, sender, campaign, due_at AS dueAt, state FROM messages
-        WHERE id > ? ORDER BY id LIMIT ?`,
+        WHERE id > ? ORDER BY id LIMIT +?`,
     );
     this.#lastId = db
       .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`)
       .pluck();
     this.#ready = db
       .prepare<[number], number>(
-        `SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${READY} LIMIT ?)`,
+        `SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${READY} LIMIT +?)`,
       )
       .pluck();
   }

@@ -50,7 +50,7 @@ export class Suppressions {
     this.#remove = db.prepare(`DELETE FROM suppressions WHERE ${SAME}`);
     const page = (where: string): string =>
       `SELECT ${COLUMNS} FROM suppressions WHERE typeof(recipient) = 'text' ${where}
-        ORDER BY since DESC, recipient LIMIT ?`;
+        ORDER BY since DESC, recipient LIMIT +?`;
     this.#newest = db.prepare(page(''));
     this.#newestAfter = db.prepare(page('AND (since < ? OR (since = ? AND recipient > ?))'));
   }

@@ -38,7 +38,7 @@ export class Unlogged {
   readonly #save: Statement<[string, string]>;
 
   constructor(db: Database) {
-    this.#after = db.prepare(`${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT ?`);
+    this.#after = db.prepare(`${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT +?`);
     this.#cursor = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
     this.#save = db.prepare(
       `INSERT INTO spool (name, value) VALUES (?, ?)

@@ -15,7 +15,7 @@ export interface UnmatchedReceipt {
 /** The newest first, at most `limit`. */
 export function unmatchedReceipts(db: Database, limit: number): readonly UnmatchedReceipt[] {
   const sql = `SELECT id, received_at, gateway_id, client_ref, recipient, status, code FROM receipts
-    WHERE message_id IS NULL ORDER BY id DESC LIMIT ?`;
+    WHERE message_id IS NULL ORDER BY id DESC LIMIT +?`;
   return db.prepare<[number], UnmatchedReceipt>(sql).all(limit);
 }
 

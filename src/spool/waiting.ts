@@ -46,7 +46,7 @@ export interface Asked {
 export function sourcesOf(db: Database, account: string, defaults: Defaults): readonly RankCount[] {
   const count = db.prepare<[string | null], RankCount>(
     `SELECT account, sender, campaign, ${RANK} AS rank, count(*) AS count, min(id) AS firstId
-      FROM messages WHERE ${READY} AND account IS ? GROUP BY account, sender, campaign, ${RANK}`,
+      FROM messages WHERE ${READY} AND account IS +? GROUP BY account, sender, campaign, ${RANK}`,
   );
   const names = defaults.account === account ? [account, null] : [account];
   return names.flatMap((name) => count.all(name));
@@ -89,7 +89,7 @@ export function aheadOf(
   const isRetry = asked.isRetry === 1;
   const dated = rankOf({ priority, isRetry, expiresAt: 0 });
   const undated = rankOf({ priority, isRetry, expiresAt: null });
-  const where = `${READY} AND account IS ? AND sender IS ? AND campaign IS ? AND ${RANK} = ?`;
+  const where = `${READY} AND account IS +? AND sender IS +? AND campaign IS +? AND ${RANK} = ?`;
   const own = db
     .prepare<(string | number | null)[], number>(
       `SELECT count(*) FROM messages WHERE ${where} AND (expires_at, id) < (?, ?)`,

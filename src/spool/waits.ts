@@ -23,7 +23,7 @@ const RULES = 'hold-rules';
 
 /** Every wait of ours that is not over, the nearest first. */
 export const HELD_BACK = `SELECT id FROM messages WHERE due_at > ? AND state IN ('queued','retry')
-  AND reason IN ('quiet-hours','recipient-limit') ORDER BY due_at LIMIT ?`;
+  AND reason IN ('quiet-hours','recipient-limit') ORDER BY due_at LIMIT +?`;
 
 export class Waits {
   readonly #waits: Bulk;

@@ -9,6 +9,7 @@ import { openSpool, type Database } from '../../src/spool/open.ts';
 import { LANE_EVENTS, OLDEST_FINAL, OVER, UNFORGOTTEN } from '../../src/spool/retention.ts';
 import { FIRST_ROWS, LAST_ROWS } from '../../src/spool/sample.ts';
 import { RANK, READY, TURN } from '../../src/spool/schema.ts';
+import { filesUnder, textOf } from '../support/sources.ts';
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -25,6 +26,14 @@ function setup(): { db: Database } {
 
 const WAITING = `state IN ('queued','retry')`;
 const SOURCE = 'account IS ? AND sender IS ? AND campaign IS ?';
+
+describe('statements', () => {
+  it('are never planned by a value that is bound, and so compiled once', () => {
+    const planned = /\b(IS|IS NOT|LIMIT|OFFSET) \?/;
+    const found = filesUnder('src').filter((path) => planned.test(textOf(path)));
+    expect(found).toEqual([]);
+  });
+});
 
 describe('the plan of', () => {
   it.each([
