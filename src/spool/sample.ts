@@ -4,7 +4,8 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { predictParts, type Content } from '../core/parts.ts';
-import type { ReadyCount } from './outlook.ts';
+import { rankOf } from '../core/turn.ts';
+import type { ReadyCount } from './waiting.ts';
 import type { Defaults } from './queries.ts';
 import { RANK, READY, TURN } from './schema.ts';
 
@@ -49,13 +50,14 @@ export class Sample {
 
   /* NULL and the default that it stands for are one lane. */
   #rowsOf({ sender, campaign, priority, isRetry }: Parameters<Sample['partsOf']>[0]): Content[] {
-    const rank = (9 - priority) * 4 + isRetry * 2;
+    const dated = rankOf({ priority, isRetry: isRetry === 1, expiresAt: 0 });
+    const undated = rankOf({ priority, isRetry: isRetry === 1, expiresAt: null });
     const { account, senders } = this.#defaults;
     const accounts = account === this.#account ? [account, null] : [this.#account];
     const own = (senders.get(this.#account) ?? '') === sender ? [sender, null] : [sender];
     return accounts.flatMap((name) =>
       own.flatMap((from) =>
-        this.#ends.flatMap((end) => end.all(name, from, campaign, rank, rank + 1)),
+        this.#ends.flatMap((end) => end.all(name, from, campaign, dated, undated)),
       ),
     );
   }
