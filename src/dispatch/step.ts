@@ -241,7 +241,8 @@ export class Step {
     this.janitor.expire(work, () => this.intake.sources);
     const isHeld = this.#operator.isBusy || this.#spool.restored.mark !== null;
     const claims = this.#claim(work, mayClaim && !isHeld);
-    this.sweeper.sweep(work, this.#pending.ended.length === 0 && !hasClaims(claims));
+    const ended = this.#pending.ended.length;
+    this.sweeper.sweep(work, { ended, hasRoom: ended === 0 && !hasClaims(claims) });
     return claims;
   }
 

@@ -2,8 +2,9 @@
  * Takes away what is kept no longer, while the daemon works: final messages, forgotten texts, old events and
  * requests, used keys. A slice at a time, inside a step that comes anyway or has nothing else to do.
  *
- * Always holds: a slice touches a bounded number of rows. A step that sends does one only now and then, so that
- * what is over goes however busy the daemon is, and sending does not wait for it.
+ * Always holds: a slice touches a bounded number of rows, and a step does one at most. One that sends does so only
+ * now and then, and as often as it takes to keep up with what is sent: what is over goes however busy the daemon
+ * is, and sending does not wait for it.
  */
 import type { Retention } from '../spool/retention.ts';
 import type { Rules, Work } from './work.ts';
@@ -17,6 +18,8 @@ const KEYS = 500;
 /** Between two slices: where steps have room, and where each of them sends. */
 const BREATH_MS = 4;
 const BUSY_BREATH_MS = 25;
+/** A slice is due as well when so many attempts have ended: it takes more messages than that. */
+const KEEP_UP = MESSAGES / 2;
 /** When there was nothing to do. */
 const LOOK_EVERY_MS = 1_000;
 /** All keys are looked through so often in the time that they are kept, but no oftener than this. */
@@ -48,6 +51,8 @@ export class Sweeper {
   /** The task that is next in turn. */
   #next = 0;
   #hasMore = false;
+  /** Attempts that ended since the last slice. */
+  #ended = 0;
   #sweptAtMs = -Infinity;
   #lookAtMs = -Infinity;
   /** The last key that was looked at in this round; '' = the round begins. */
@@ -68,12 +73,19 @@ export class Sweeper {
     return this.#hasMore ? this.#sweptAtMs + BREATH_MS : this.#lookAtMs;
   }
 
-  /** Does the next slice when it is time. `hasRoom`: the step has nothing to send or to settle. */
-  sweep(work: Work, hasRoom: boolean): void {
+  /** Does the next slice when it is time. The step has written the end of so many attempts, and has room where
+   *  it has nothing to send or to settle. */
+  sweep(
+    work: Work,
+    { ended, hasRoom }: { readonly ended: number; readonly hasRoom: boolean },
+  ): void {
     const { nowMs } = work;
+    this.#ended += ended;
     if (!this.#hasMore && nowMs < this.#lookAtMs) return;
-    if (nowMs < this.#sweptAtMs + (hasRoom ? BREATH_MS : BUSY_BREATH_MS)) return;
+    const breathMs = hasRoom ? BREATH_MS : BUSY_BREATH_MS;
+    if (nowMs < this.#sweptAtMs + breathMs && this.#ended < KEEP_UP) return;
     this.#sweptAtMs = nowMs;
+    this.#ended = 0;
     this.#hasMore = this.#slice(work);
     if (!this.#hasMore) this.#lookAtMs = nowMs + LOOK_EVERY_MS;
   }

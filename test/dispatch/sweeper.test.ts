@@ -16,9 +16,14 @@ function setup(rules: KeepRules) {
   const { spool, other, commit } = spoolSetup();
   const sweeper = new Sweeper(spool.retention, { keep: rules }, () => undefined);
   let nowMs = 0;
-  const step = (hasRoom: boolean, afterMs: number): void => {
+  const step = (hasRoom: boolean, afterMs: number, sent = 0): void => {
     nowMs += afterMs;
-    commit(() => sweeper.sweep({ now: NOW, nowMs, entries: [], held: [], removed: [] }, hasRoom));
+    commit(() =>
+      sweeper.sweep(
+        { now: NOW, nowMs, entries: [], held: [], removed: [] },
+        { ended: sent, hasRoom },
+      ),
+    );
   };
   /** Messages that ended so many days ago, each with all that can hang on one. */
   const ended = (count: number, daysAgo: number, state = 'delivered'): void => {
@@ -62,7 +67,7 @@ describe('the sweeper', () => {
     expect(left()).toEqual([8, 8, 8, 8, 8]);
   });
 
-  it('goes on, slowly, where every step sends', () => {
+  it('goes on, slowly, where every step sends a little', () => {
     const { step, ended, count } = setup(A_DAY);
     ended(500, 2);
     let slices = 0;
@@ -75,6 +80,16 @@ describe('the sweeper', () => {
     expect(slices).toBe(4);
     for (let steps = 0; steps < 400; steps += 1) step(false, 1);
     expect(count('messages')).toBe(0);
+  });
+
+  it('keeps up with what is sent, however much that is', () => {
+    const { step, ended, count } = setup(A_DAY);
+    const SENT = 40;
+    ended(500, 2);
+    for (let steps = 1; count('messages') > 0; steps += 1) {
+      step(false, 1, SENT);
+      expect(count('messages')).toBeLessThanOrEqual(Math.max(0, 500 - steps * SENT));
+    }
   });
 
   it('wants a step soon while there is more to do, and else not', () => {
