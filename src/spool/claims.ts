@@ -59,7 +59,7 @@ export interface PeekKey extends SourceKey {
 }
 
 /* Here and everywhere in the spool `+?` stands after IS, LIMIT and OFFSET, never `?`: SQLite plans by the value of a
- * bare one, and so compiles the statement anew whenever it is bound; 12 us, and 200 when the caches are cold. */
+ * bare one, and so compiles the statement anew whenever it is bound, which takes longer than to run it. */
 export class Claims {
   readonly #select: Statement<
     [string | null, string | null, string | null, number, number, number],
