@@ -14,6 +14,7 @@ import { windowUseOf } from '../core/reservoir.ts';
 import { zones } from '../core/zone.ts';
 import type { CapRow } from '../spool/caps.ts';
 import { NO_FLOW, together, USED_OVER_S, type Flow } from '../spool/flows.ts';
+import type { LaneReading } from '../spool/lanes.ts';
 import type { GateRow, Looking, ReadyCount } from '../spool/outlook.ts';
 import { DEFAULT_LIMIT, paceOf, senderPaceOf } from '../throttle/pace.ts';
 import { defaultsOf } from './opened.ts';
@@ -43,16 +44,7 @@ export function outlookOptionsOf(config: Config, now: number): OutlookOptions {
 }
 
 /** What is known of an account and of its senders, by name. */
-export interface Known {
-  readonly account: string;
-  readonly gate: GateRow;
-  readonly senders: ReadonlyMap<string, GateRow>;
-  readonly ready: readonly ReadyCount[];
-  /** What each did of late, and since when (Unix seconds) rows have stood in it without a break. */
-  readonly flows: ReadonlyMap<string, Flow>;
-  readonly since: ReadonlyMap<string, number>;
-  readonly caps: readonly CapRow[];
-}
+export type Known = Omit<LaneReading, 'later'>;
 
 export interface Allowed {
   readonly allowance: AccountAllowance;
