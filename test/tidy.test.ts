@@ -23,7 +23,7 @@ const ALL = [...SRC, ...TESTS];
 /** What is started, and imported by nobody. */
 const PROGRAMS = new Set(['src/main.ts', 'src/packaging/build.ts', 'src/packaging/deb.ts']);
 
-const FILE_MAX = 300;
+const FILE_MAX = 400;
 const FUNCTION_MAX = 60;
 const HEAD_MAX = 14;
 
