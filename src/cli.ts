@@ -11,7 +11,7 @@ import { CommandError, EXIT } from './exit-codes.ts';
 import { factsOfHelp } from './manual/facts.ts';
 import { wordsOfArgument, wordsOfOption } from './manual/words.ts';
 import { ListenerError } from './receipts/bind.ts';
-import { SpoolError } from './spool/errors.ts';
+import { SpoolError, type SpoolErrorCode } from './spool/errors.ts';
 import { isBusy, isFull } from './spool/open.ts';
 import { leaveWithTheReader } from './terminal/print.ts';
 import { readVersion } from './version.ts';
@@ -156,7 +156,7 @@ function explain(error: unknown): { readonly message: string; readonly exitCode:
   }
   if (error instanceof SpoolError) {
     const { message, code } = error;
-    return { message, exitCode: code === 'owned-by-another' ? EXIT.tryAgain : EXIT.failed };
+    return { message, exitCode: exitCodeOf(code) };
   }
   if (isBusy(error)) {
     return {
@@ -169,6 +169,12 @@ function explain(error: unknown): { readonly message: string; readonly exitCode:
   }
   if (error instanceof ListenerError) return { message: error.message, exitCode: EXIT.failed };
   return explainSystem(error);
+}
+
+/* With badConfiguration the unit is not restarted: trying again cannot help. */
+function exitCodeOf(code: SpoolErrorCode): number {
+  if (code === 'owned-by-another') return EXIT.tryAgain;
+  return code === 'unsafe-file' ? EXIT.badConfiguration : EXIT.failed;
 }
 
 /* SQLite's and the operating system's own errors bear a code; they are no bugs of ours. */

@@ -119,6 +119,7 @@ const REMEDIES: Readonly<Record<SpoolErrorCode, string>> = {
     'Name another file in spool.path, or move this one away: sms-spoold init makes a new one.',
   'newer-schema': 'Run the newer sms-spoold that made it.',
   'strange-trigger': 'Drop the trigger with the sqlite3 shell.',
+  'unsafe-file': 'Remove what is there, or name another path; then look who put it there.',
   'not-accessible': 'Let this user read and write the file and its folder.',
   'owned-by-another': 'End the other daemon.',
   broken: 'Stop the daemon and restore a backup, or try .recover in the sqlite3 shell.',

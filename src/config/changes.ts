@@ -6,7 +6,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.ts';
 
 /** Where the daemon is, and where it listens: who holds these open has to start anew. */
-const FIXED = ['spool.path', 'receipts.listen', 'receipts.expect', 'admin.listen'] as const;
+const FIXED = [
+  'spool.path',
+  'spool.own',
+  'receipts.listen',
+  'receipts.expect',
+  'admin.listen',
+] as const;
 
 /** Dotted keys whose values differ. An account, or a whole table, that came or went is named alone. */
 export function changesBetween(before: Config, after: Config): readonly string[] {
@@ -26,7 +32,7 @@ export function keepFixed(before: Config, after: Config): Config {
   const { listen, expect } = before.receipts;
   return {
     ...after,
-    spool: { ...after.spool, path: before.spool.path },
+    spool: { ...after.spool, path: before.spool.path, own: before.spool.own },
     receipts: { ...after.receipts, listen, expect },
     admin: { ...after.admin, listen: before.admin.listen },
   };

@@ -43,6 +43,8 @@ export interface Config {
   readonly file: string | null;
   readonly spool: {
     readonly path: string;
+    /** The daemon's own folder; null = the default place (src/spool/own-folder.ts). */
+    readonly own: string | null;
     readonly retentionMs: number | null;
     readonly keysForMs: number;
     readonly forgetTextAfterMs: number | null;

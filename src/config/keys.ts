@@ -65,6 +65,7 @@ const route = oneOf(
 
 const spool = tableOf({
   path: withDefault(path, '/var/lib/sms-spoold/spool.db'),
+  own: optional(path),
   retention: withDefault(durationOrNever('1s'), '30d'),
   keys_for: withDefault(duration('1s'), '90d'),
   forget_text_after: withDefault(durationOrNever('0s'), 'never'),

@@ -54,6 +54,7 @@ function assemble({ file }: Document, settings: Settings, reading: Reading): Con
     file,
     spool: {
       path: spool.path,
+      own: spool.own,
       retentionMs: spool.retention,
       keysForMs: spool.keys_for,
       forgetTextAfterMs: spool.forget_text_after,

@@ -67,7 +67,13 @@ export function startGateway(): Promise<Sandbox> {
 export function configOf(spoolPath: string, gatewayUrl: string): Config {
   return {
     file: null,
-    spool: { path: spoolPath, retentionMs: null, keysForMs: 24 * HOUR_MS, forgetTextAfterMs: null },
+    spool: {
+      path: spoolPath,
+      own: null,
+      retentionMs: null,
+      keysForMs: 24 * HOUR_MS,
+      forgetTextAfterMs: null,
+    },
     accounts: [
       {
         name: 'main',

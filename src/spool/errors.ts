@@ -7,6 +7,8 @@ export type SpoolErrorCode =
   | 'not-a-spool'
   /** Made by a newer version of the program. */
   | 'newer-schema'
+  /** A link, a second name, another kind of file or another owner where a file of ours must be. */
+  | 'unsafe-file'
   /** Bears triggers that are not ours. */
   | 'strange-trigger'
   /** Missing, or not readable or writable for this user. */

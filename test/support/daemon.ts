@@ -119,7 +119,7 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
   return {
     file: null,
     spool: {
-      ...{ path, retentionMs: null, keysForMs: 7_776_000_000, forgetTextAfterMs: null },
+      ...{ path, own: null, retentionMs: null, keysForMs: 7_776_000_000, forgetTextAfterMs: null },
       ...over.spool,
     },
     accounts,
