@@ -9,6 +9,7 @@ import type { AccountConfig, Config } from './config/config.ts';
 import { Desk } from './dispatch/desk.ts';
 import { Nest } from './dispatch/nest.ts';
 import { guarded, watched } from './dispatch/safety.ts';
+import { LoopWatch } from './gateway/loop-watch.ts';
 import { VonageGateway } from './gateway/vonage.ts';
 import type { Spool } from './spool/spool.ts';
 import { paceOf, senderPaceOf } from './throttle/pace.ts';
@@ -29,6 +30,7 @@ export interface DeskMakerParts {
 export class DeskMaker {
   readonly #parts: DeskMakerParts;
   readonly #gateways = new Map<string, VonageGateway>();
+  readonly #watch = new LoopWatch();
 
   constructor(parts: DeskMakerParts) {
     this.#parts = parts;
@@ -39,7 +41,7 @@ export class DeskMaker {
     const { clock, config, onReady, onFatal } = this.#parts;
     const { monotonicMs, now } = clock;
     const { name } = account;
-    const gateway = new VonageGateway({ ...account, now });
+    const gateway = new VonageGateway({ ...account, now, watch: this.#watch });
     this.#gateways.set(name, gateway);
     const current = (): AccountConfig | undefined => this.#parts.account(name);
     const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);

@@ -1,9 +1,12 @@
 /**
  * Speaks `POST /sms/json` over a pool of kept-alive connections, one request at a time on each.
  *
- * Always holds: connect, headers, body and the whole exchange have a time limit; at most 64 KiB of an answer
+ * Always holds: connect and the whole exchange have a time limit; at most 64 KiB of an answer
  * are read; redirects are not followed; Basic auth or a signature, never both (status 32). A request that
  * undici never began to write never left; anything later that is not a whole answer is unanswered.
+ *
+ * After a stall of the event loop no time-out is believed and no idle connection is used before the sockets
+ * were read: the answer may lie there, and the server may have closed the connection.
  */
 import { Pool, type Dispatcher } from 'undici';
 import type { Claim } from '../core/claim.ts';
@@ -12,12 +15,15 @@ import { readAnswer } from '../core/read-answer.ts';
 import { causeOf } from '../causes.ts';
 import { encodeForm, fieldsOf, type Signer } from './form.ts';
 import type { Gateway } from './gateway.ts';
+import type { LoopWatch } from './loop-watch.ts';
 
 const BODY_MAX = 65_536;
 /** Connecting may take this long at most, whatever the request may. */
 const CONNECT_MAX_MS = 10_000;
 /** How often exchanges that outlast their time are looked for. */
-const SWEEP_MS = 1_000;
+const SWEEP_MS = 500;
+/** A sweep that comes so much too late says that the loop stalled. */
+const LATE_MS = 250;
 
 export interface VonageOptions {
   readonly baseUrl: string;
@@ -29,7 +35,12 @@ export interface VonageOptions {
   readonly timeoutMs: number;
   /** Unix seconds. */
   readonly now: () => number;
+  /** One for all gateways of a process. */
+  readonly watch: LoopWatch;
 }
+
+/** What a reload may change. */
+export type VonageTarget = Omit<VonageOptions, 'now' | 'watch'>;
 
 type Done = (observation: Observation) => void;
 
@@ -39,52 +50,69 @@ export class VonageGateway implements Gateway {
   readonly #leaving = new Set<Pool>();
   readonly #now: () => number;
   readonly #open = new Set<Exchange>();
+  readonly #watch: LoopWatch;
   readonly #sweep: NodeJS.Timeout;
+  #sweptAtMs = performance.now();
+  /** How long the loop stalled so far: that time counts against no request. */
+  #stalledMs = 0;
 
   constructor(options: VonageOptions) {
     this.#now = options.now;
-    this.#way = wayOf(options);
+    this.#watch = options.watch;
+    this.#watch.start();
+    this.#way = wayOf(options, this.#watch);
     this.#sweep = setInterval(() => this.#breakOffLate(), SWEEP_MS);
     this.#sweep.unref();
   }
 
   /** From the next request on; what is open ends as it began. */
-  adopt(options: Omit<VonageOptions, 'now'>): void {
+  adopt(options: VonageTarget): void {
     const { pool } = this.#way;
-    this.#way = wayOf(options);
+    this.#way = wayOf(options, this.#watch);
     this.#leaving.add(pool);
     pool.close(() => this.#leaving.delete(pool));
   }
 
   send(claim: Claim, ttlMs: number, done: Done): void {
-    const { pool, path, headers, signer, timeoutMs } = this.#way;
-    const exchange = new Exchange(this.#now, performance.now() + timeoutMs, (observation) => {
-      this.#open.delete(exchange);
-      done(observation);
-    });
-    this.#open.add(exchange);
-    pool.dispatch(
-      {
-        path,
-        method: 'POST',
-        headers: headers as string[],
-        body: encodeForm(fieldsOf(claim, ttlMs), signer, this.#now()),
+    const way = this.#way;
+    const exchange = new Exchange({
+      now: this.#now,
+      watch: this.#watch,
+      endsAtMs: performance.now() - this.#stalledMs + way.timeoutMs,
+      done: (observation) => {
+        this.#open.delete(exchange);
+        done(observation);
       },
-      exchange,
-    );
+      again: () => this.#watch.afterPoll(dispatch),
+    });
+    const body = encodeForm(fieldsOf(claim, ttlMs), way.signer, this.#now());
+    const headers = way.headers as string[];
+    const dispatch = (): void => {
+      way.pool.dispatch({ path: way.path, method: 'POST', headers, body }, exchange);
+    };
+    this.#open.add(exchange);
+    if (this.#watch.hasJustPolled) dispatch();
+    else this.#watch.afterPoll(dispatch);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#sweep);
+    this.#watch.stop();
     await Promise.all([this.#way.pool, ...this.#leaving].map((pool) => pool.destroy()));
   }
 
-  /* headersTimeout and bodyTimeout start anew with every byte; this one does not. */
+  /* The only time limit of an exchange: undici's start anew with every byte, and do not read the socket. */
   #breakOffLate(): void {
-    const now = performance.now();
-    for (const exchange of this.#open) {
-      if (exchange.endsAt <= now) exchange.breakOff();
-    }
+    const nowMs = performance.now();
+    const lateMs = nowMs - this.#sweptAtMs - SWEEP_MS;
+    this.#sweptAtMs = nowMs;
+    if (lateMs > LATE_MS) this.#stalledMs += lateMs;
+    const ranMs = nowMs - this.#stalledMs;
+    const late = [...this.#open].filter(({ endsAtMs }) => endsAtMs <= ranMs);
+    if (late.length === 0) return;
+    this.#watch.afterPoll(() => {
+      for (const exchange of late) exchange.breakOff();
+    });
   }
 }
 
@@ -97,23 +125,24 @@ interface Way {
   readonly timeoutMs: number;
 }
 
-function wayOf(options: Omit<VonageOptions, 'now'>): Way {
+function wayOf(options: VonageTarget, watch: LoopWatch): Way {
   const { apiKey, signature, timeoutMs } = options;
   const { origin, pathname } = new URL(options.baseUrl);
   const pool = new Pool(origin, {
     connections: options.concurrency,
     pipelining: 1,
     maxResponseSize: BODY_MAX,
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
+    headersTimeout: 0,
+    bodyTimeout: 0,
     connect: { timeout: Math.min(timeoutMs, CONNECT_MAX_MS) },
   });
+  pool.on('connect', () => watch.notePolled());
   const path = `${pathname.replace(/\/$/, '')}/sms/json`;
   const signer = signature && { apiKey, ...signature };
   return { pool, path, headers: headersOf(options), signer, timeoutMs };
 }
 
-function headersOf(options: Omit<VonageOptions, 'now'>): readonly string[] {
+function headersOf(options: VonageTarget): readonly string[] {
   const headers = [
     'content-type',
     'application/x-www-form-urlencoded',
@@ -127,27 +156,42 @@ function headersOf(options: Omit<VonageOptions, 'now'>): readonly string[] {
   return [...headers, 'authorization', `Basic ${credentials}`];
 }
 
+interface ExchangeParts {
+  readonly now: () => number;
+  readonly watch: LoopWatch;
+  /** By the clock that stands still while the loop stalls. */
+  readonly endsAtMs: number;
+  readonly done: Done;
+  /** Sends the same request again: nothing of it was written. */
+  readonly again: () => void;
+}
+
 /** One request and its answer, as undici tells of it. */
 class Exchange implements Dispatcher.DispatchHandler {
-  readonly endsAt: number;
-  readonly #now: () => number;
-  readonly #done: Done;
+  readonly endsAtMs: number;
+  readonly #parts: ExchangeParts;
   #controller: Dispatcher.DispatchController | null = null;
+  #isStale = false;
   #httpStatus: number | null = null;
   #retryAfter: string | null = null;
   #traceId: string | null = null;
   #chunks: Buffer[] = [];
   #isOver = false;
 
-  constructor(now: () => number, endsAt: number, done: Done) {
-    this.#now = now;
-    this.endsAt = endsAt;
-    this.#done = done;
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+    this.endsAtMs = parts.endsAtMs;
   }
 
-  /* Called as the request is about to be written: from here on it may have left. */
+  /* Called as the request is about to be written: from here on it may have left. An idle connection that was
+     not looked at since a stall may be closed: it is given up, unwritten. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
+    if (this.#parts.watch.hasJustPolled) {
+      this.#controller = controller;
+      return;
+    }
+    this.#isStale = true;
+    controller.abort(new Error('the event loop stalled'));
   }
 
   onResponseStart(
@@ -173,12 +217,17 @@ class Exchange implements Dispatcher.DispatchHandler {
         body: body.toString('utf8'),
         retryAfter: this.#retryAfter,
         traceId: this.#traceId,
-        now: this.#now(),
+        now: this.#parts.now(),
       }),
     );
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#isStale) {
+      this.#isStale = false;
+      this.#parts.again();
+      return;
+    }
     const cause = causeOf(error);
     if (this.#controller === null) {
       this.#finish({ kind: 'never-left', cause });
@@ -199,7 +248,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #finish(observation: Observation): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#done(observation);
+    this.#parts.done(observation);
   }
 }
 

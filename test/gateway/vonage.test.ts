@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Observation } from '../../src/core/observation.ts';
+import { LoopWatch } from '../../src/gateway/loop-watch.ts';
 import { VonageGateway, type VonageOptions } from '../../src/gateway/vonage.ts';
 import { claimOf, NOW } from '../support/verdicts.ts';
 
@@ -44,6 +45,7 @@ function gatewayTo(url: string, over: Partial<VonageOptions> = {}): VonageGatewa
     concurrency: 4,
     timeoutMs: 5_000,
     now: () => NOW,
+    watch: new LoopWatch(),
     ...over,
   });
   onTestFinished(() => gateway.close());
