@@ -33,6 +33,7 @@ export function writeAccountRows(spool: Spool, facts: AccountFacts): void {
       spool.gates.writeRate({ ...rates, learnedRate, sender, configuredRate });
     }
   }
+  spool.setAside.releaseOrphans();
 }
 
 /* What is configured no more; a sender's stop, and what was learned of it, is kept. */

@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from './clock.ts';
 import { changesBetween, fixedAmong, keepFixed } from './config/changes.ts';
 import type { AccountConfig, Config } from './config/config.ts';
+import { isRunReason } from './core/rules.ts';
 import { LOW_BALANCE, SPEND_LIMIT } from './core/safety.ts';
 import type { Desk } from './dispatch/desk.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
@@ -132,6 +133,20 @@ export class Reload {
       maker.replaceGateway(desk, account);
     }
     if (hasOtherCredentials(old, account)) this.#tryAgain(desk);
+    const isOther = hasOtherCredentials(old, account) || old.sender !== account.sender;
+    this.#endRuns(desk, (reason) => isOther || !isRunReason(reason, after.classify));
+  }
+
+  /* Refused messages go again under what may have been corrected, as after `resume`. */
+  #endRuns(desk: Desk, isOver: (reason: string) => boolean): void {
+    const { dispatcher, spool } = this.#parts;
+    for (const sender of [null, ...desk.health.troubledSenders.keys()]) {
+      const gate = desk.health.gate(sender);
+      if (gate.kind !== 'suspended' || gate.run === null || !isOver(gate.run.reason)) continue;
+      const change = desk.health.endRun(sender);
+      if (change !== null) dispatcher.gateChanged(desk, change);
+      dispatcher.reconfigured(() => void spool.setAside.release({ account: desk.name, sender }));
+    }
   }
 
   #add(account: AccountConfig, limits: AccountLimits, after: Config): void {
@@ -148,7 +163,9 @@ export class Reload {
     desks.delete(desk.name);
     limits.delete(desk.name);
     dispatcher.retire(desk, () => {
-      if (!desks.has(desk.name)) this.#parts.spool.gates.forget(desk.name);
+      if (desks.has(desk.name)) return;
+      this.#parts.spool.gates.forget(desk.name);
+      this.#parts.spool.setAside.releaseOrphans();
     });
   }
 

@@ -5,6 +5,7 @@ import { stripControls } from '../core/mask.ts';
 import { CommandError } from '../exit-codes.ts';
 import { dueOf, messageOf, type MessageRow } from '../spool/queries.ts';
 import { restoredFrom, RESTORED_REMEDY } from '../spool/restored.ts';
+import { runOfMessage, type KnownRun } from '../spool/set-aside.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { outlookOptionsOf } from './allowance.ts';
@@ -93,10 +94,25 @@ function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
   if (restoredFrom(spool.db) !== null) {
     return { ...NOTHING, waitsFor: `a word about this restored spool: ${RESTORED_REMEDY}` };
   }
+  const run = dueAt === null ? null : runOfMessage(spool.db, row.id);
+  if (run !== null) return { ...NOTHING, waitsFor: refusedIn(run), deadline };
   if (dueAt !== null) {
     return { ...NOTHING, waitsFor: `its time, ${localTime(dueAt)}`, goesAt: dueAt, deadline };
   }
   return { ...outlookOf(spool.db, row, outlookOptionsOf(spool.config, now)), deadline };
+}
+
+/* It was refused, and so were others: whether that is its own fault is not known yet. */
+function refusedIn({ account, sender, reason, refused }: KnownRun): string {
+  const [scope, command] =
+    sender === null
+      ? [`account ${account}`, `sms-spoold resume ${account}`]
+      : [`sender ${sender}`, `sms-spoold resume ${account} --sender ${sender}`];
+  return (
+    `the end of a run of refusals of ${scope}: this message was refused (${reason}), and ` +
+    `${refused} in all since the run began. Others are tried one at a time. When one is accepted, ` +
+    `this one fails; ${command} sends it again`
+  );
 }
 
 /* What states wait for that are not about to send. */

@@ -113,5 +113,8 @@ function forLane(rule: Rule): string {
 
 function forStreak({ streak }: Rule): string {
   if (streak === null) return '';
-  return `from ${streak.limit} recipients in a row the ${streak.scope} is suspended`;
+  const { kind, limit, scope } = streak;
+  return kind === 'run'
+    ? `from ${limit} recipients in a row refused messages of the ${scope} wait while one at a time is tried`
+    : `from ${limit} recipients in a row the ${scope} is suspended`;
 }

@@ -5,6 +5,8 @@
  * Always holds: a shut gate names when it is looked at next, unless an operator shut it; half-open lets one
  * message at a time through; nothing here waits for an event that could get lost.
  */
+import { probeDelayMs, type RefusalRun } from './refusal-run.ts';
+
 export type GateState =
   | { readonly kind: 'active' }
   | { readonly kind: 'paused'; readonly since: number }
@@ -20,9 +22,11 @@ export type GateState =
       readonly isHalfOpen: boolean;
       /** The message that is out to see; null = none. */
       readonly probeId: number | null;
+      /** A run of refusals that is open; null = none. It outlasts a suspension for another reason. */
+      readonly run: RefusalRun | null;
     };
 
-type Suspended = Extract<GateState, { kind: 'suspended' }>;
+export type Suspended = Extract<GateState, { kind: 'suspended' }>;
 
 /** First wait and longest wait between two looks. */
 export interface ProbeSchedule {
@@ -33,8 +37,6 @@ export interface ProbeSchedule {
 
 /** Credentials, money, configuration: the balance is asked sparingly. */
 export const REFUSED: ProbeSchedule = { by: 'balance', firstMs: 120_000, maxMs: 3_600_000 };
-/** A sender that is refused: the balance says nothing of it, so a message is the probe. */
-export const SENDER_REFUSED: ProbeSchedule = { by: 'time', firstMs: 120_000, maxMs: 3_600_000 };
 /** A gateway that is down or broken: back at once when it is. */
 export const UNREACHABLE: ProbeSchedule = { by: 'time', firstMs: 1_000, maxMs: 300_000 };
 
@@ -56,6 +58,26 @@ export function suspend(reason: string, schedule: ProbeSchedule, now: number): S
     nextProbeAt: now + schedule.firstMs / 1000,
     isHalfOpen: false,
     probeId: null,
+    run: null,
+  };
+}
+
+/** The gate of a run of refusals: shut until its next probe. `from`: when the latest probe began. */
+export function judge(
+  run: RefusalRun,
+  { since, from, now }: { readonly since: number; readonly from: number; readonly now: number },
+): Suspended {
+  const delayMs = probeDelayMs(run.refused);
+  return {
+    kind: 'suspended',
+    reason: run.reason,
+    since,
+    by: 'time',
+    delayMs,
+    nextProbeAt: Math.max(now, from + delayMs / 1000),
+    isHalfOpen: false,
+    probeId: null,
+    run,
   };
 }
 

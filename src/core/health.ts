@@ -9,28 +9,30 @@
 import {
   ACTIVE,
   halfOpen,
+  judge,
   mayPass,
   probeWith,
   REFUSED,
-  SENDER_REFUSED,
   suspend,
   suspendAgain,
   UNREACHABLE,
   type GateState,
   type ProbeSchedule,
+  type Suspended,
 } from './gate.ts';
-import type { GateChange, HealthClaim, Judged } from './judged.ts';
+import type { GateChange, HealthClaim, Judged, SetAside } from './judged.ts';
+import { RefusalCount, type RefusalRun, type RunEnd } from './refusal-run.ts';
 import type { Budget, Stop } from './safety.ts';
 import { Streaks } from './streaks.ts';
 import { Suspects } from './suspects.ts';
 import type { Verdict } from './verdict.ts';
 
-export type { GateChange, HealthClaim, Judged } from './judged.ts';
+export type { GateChange, HealthClaim, Judged, SetAside } from './judged.ts';
 
 /** Unanswered requests in a row that mean the gateway is down. */
 const UNANSWERED_LIMIT = 5;
 
-const NO_CHANGES: readonly GateChange[] = [];
+const NOTHING: Omit<Judged, 'verdict'> = { changes: [], setAside: null, ended: [] };
 
 export class AccountHealth {
   /** What the account may cost; null = nobody asks. */
@@ -39,8 +41,11 @@ export class AccountHealth {
   readonly #senderGates = new Map<string, GateState>();
   readonly #suspects = new Suspects();
   readonly #streaks = new Streaks();
+  readonly #refusals = new RefusalCount();
   #unanswered = 0;
   #changes: GateChange[] = [];
+  #ended: RunEnd[] = [];
+  #setAside: SetAside | null = null;
 
   constructor(budget: Budget | null = null) {
     this.budget = budget;
@@ -85,10 +90,26 @@ export class AccountHealth {
 
   /** What the verdict on a message means once the account's recent past is taken into account. */
   judge(claim: HealthClaim, verdict: Verdict, now: number): Judged {
-    if (this.#isQuiet(verdict)) return { verdict, changes: NO_CHANGES };
+    if (this.#isQuiet(verdict)) return { ...NOTHING, verdict };
     this.#changes = [];
+    this.#ended = [];
+    this.#setAside = null;
     const judged = this.#judge(claim, verdict, now);
-    return { verdict: judged, changes: this.#changes };
+    return {
+      verdict: judged,
+      changes: this.#changes,
+      setAside: this.#setAside,
+      ended: this.#ended,
+    };
+  }
+
+  /** The run of refusals that a probe would be for; null = none is open. The account's comes first. */
+  runOf(sender: string): (RefusalRun & { readonly sender: string | null }) | null {
+    for (const scope of [null, sender]) {
+      const gate = this.gate(scope);
+      if (gate.kind === 'suspended' && gate.run !== null) return { ...gate.run, sender: scope };
+    }
+    return null;
   }
 
   /** An operator's word. Null = there was nothing to change. */
@@ -100,13 +121,27 @@ export class AccountHealth {
     }
     if (gate.kind === 'paused') return this.#set(sender, ACTIVE, 'resumed', 'operator');
     if (gate.kind !== 'suspended') return null;
+    if (gate.run !== null) return this.endRun(sender);
     this.budget?.lift(gate.reason);
     return this.#set(sender, halfOpen(gate), null, gate.reason);
   }
 
-  /** What the spool remembers from before a restart. A suspended gate is tried at once, unless it is for money. */
+  /** An operator ends a run of refusals: its rows go again, and are counted from none. Null = there is no run. */
+  endRun(sender: string | null): GateChange | null {
+    const gate = this.gate(sender);
+    if (gate.kind !== 'suspended' || gate.run === null) return null;
+    this.#refusals.clear(sender);
+    if (gate.reason === gate.run.reason) return this.#set(sender, ACTIVE, 'resumed', 'operator');
+    return this.#set(sender, halfOpen({ ...gate, run: null }), null, gate.reason);
+  }
+
+  /**
+   * What the spool remembers from before a restart. A suspended gate is tried at once, unless it is for money; a
+   * run of refusals goes on when its next probe is due.
+   */
   restore(sender: string | null, gate: GateState): void {
-    const isTried = gate.kind === 'suspended' && this.budget?.holds(gate.reason) !== true;
+    const isTried =
+      gate.kind === 'suspended' && gate.run === null && this.budget?.holds(gate.reason) !== true;
     this.#put(sender, isTried ? halfOpen(gate) : gate);
   }
 
@@ -128,6 +163,7 @@ export class AccountHealth {
       this.#senderGates.size === 0 &&
       this.#suspects.size === 0 &&
       this.#streaks.size === 0 &&
+      this.#refusals.size === 0 &&
       this.#unanswered === 0
     );
   }
@@ -143,9 +179,11 @@ export class AccountHealth {
     const stop = this.#stopOf(verdict, now);
     if (stop !== null) return this.#judgeSuspending(claim, verdict, stop, now);
     if (verdict.streak !== null && verdict.route !== 'await-receipt') {
-      return this.#judgeStreak(claim, verdict, now);
+      return verdict.streak.kind === 'run'
+        ? this.#judgeRefusal(claim, verdict, { now, scope: verdict.streak.scope })
+        : this.#judgeStreak(claim, verdict, now);
     }
-    this.#heal(claim);
+    this.#heal(claim, now);
     return verdict;
   }
 
@@ -157,8 +195,21 @@ export class AccountHealth {
 
   #noteAccepted(claim: HealthClaim): void {
     this.#streaks.accepted(claim.sender);
+    this.#refusals.clear(claim.sender);
     this.#suspects.forget(claim.id);
     this.#suspects.pass(claim.claimedAt);
+    this.#endRun(null);
+    this.#endRun(claim.sender);
+  }
+
+  /* One accepted message proves that not every message is refused: those that were fail by themselves. */
+  #endRun(sender: string | null): void {
+    const gate = this.gate(sender);
+    if (gate.kind !== 'suspended' || gate.run === null) return;
+    const { id, reason } = gate.run;
+    this.#ended.push({ sender, id });
+    if (gate.reason === reason) this.#set(sender, ACTIVE, 'resumed', reason);
+    else this.#put(sender, { ...gate, run: null });
   }
 
   #judgeUnanswered(claim: HealthClaim, left: boolean, now: number): void {
@@ -178,7 +229,9 @@ export class AccountHealth {
 
   #judgeSuspending(claim: HealthClaim, verdict: Verdict, stop: Stop, now: number): Verdict {
     const isAccepted = verdict.route === 'await-receipt';
-    if (!isAccepted && this.#suspects.hasBeenPassed(claim.id)) return this.#alone(claim, verdict);
+    if (!isAccepted && this.#suspects.hasBeenPassed(claim.id)) {
+      return this.#alone(claim, verdict, now);
+    }
     this.#shut(claim, { sender: null, ...stop }, now);
     if (isAccepted) this.#suspects.forget(claim.id);
     this.#returnedToSender(claim);
@@ -191,15 +244,66 @@ export class AccountHealth {
     const sender = streak.scope === 'sender' ? claim.sender : null;
     const count = this.#streaks.refused(sender, reason, claim.recipient);
     if (count < streak.limit && !this.#isSameAgain(claim, sender, reason)) {
-      this.#heal(claim);
+      this.#heal(claim, now);
       return verdict;
     }
-    if (this.#suspects.hasBeenPassed(claim.id)) return this.#alone(claim, verdict);
-    const schedule = scheduleOf(verdict);
-    this.#shut(claim, { sender, reason, schedule }, now);
+    if (this.#suspects.hasBeenPassed(claim.id)) return this.#alone(claim, verdict, now);
+    this.#shut(claim, { sender, reason, schedule: UNREACHABLE }, now);
     if (sender === null) this.#returnedToSender(claim);
-    else this.#healAccount(claim);
+    else this.#healAccount(claim, now);
     return { ...verdict, route: 'retry', scope: streak.scope };
+  }
+
+  /* The first nine recipients fail by themselves; from the tenth on each refusal waits for its run. */
+  #judgeRefusal(
+    claim: HealthClaim,
+    verdict: Verdict,
+    { scope, now }: { readonly scope: 'sender' | 'account'; readonly now: number },
+  ): Verdict {
+    const open = this.runOf(claim.sender);
+    const sender = open === null ? this.#refusals.refused(claim, scope) : open.sender;
+    if (sender === undefined) {
+      this.#heal(claim, now);
+      return verdict;
+    }
+    this.#refuse(claim, { sender, reason: verdict.reason, now });
+    if (sender === null) this.#continueRun(claim.sender, claim, now);
+    else this.#healAccount(claim, now);
+    return { ...verdict, route: 'retry', scope: sender === null ? 'account' : 'sender' };
+  }
+
+  /* Where the gate is shut for another reason (an operator, no credit), no run begins: the message just waits. */
+  #refuse(
+    claim: HealthClaim,
+    about: { readonly sender: string | null; readonly reason: string; readonly now: number },
+  ): void {
+    const { sender, reason, now } = about;
+    const gate = this.gate(sender);
+    const isProbe = gate.kind === 'suspended' && gate.probeId === claim.id;
+    const open = gate.kind === 'suspended' ? gate.run : null;
+    if (open === null && gate.kind !== 'active' && !isProbe) return;
+    const run = {
+      id: open?.id ?? claim.id,
+      reason: open?.reason ?? reason,
+      refused: (open?.refused ?? 0) + 1,
+    };
+    this.#setAside = { sender, run: run.id };
+    if (gate.kind === 'suspended' && open !== null && !isProbe) {
+      this.#put(sender, { ...gate, run });
+      return;
+    }
+    const since = gate.kind === 'suspended' && open !== null ? gate.since : now;
+    const event = open === null ? 'suspended' : null;
+    this.#set(sender, judge(run, { since, from: claim.claimedAt, now }), event, run.reason);
+  }
+
+  /* The probe of a run was answered, and neither accepted nor refused for it: the next one follows. */
+  #continueRun(sender: string | null, claim: HealthClaim, now: number): void {
+    const gate = this.gate(sender);
+    if (gate.kind !== 'suspended' || gate.probeId !== claim.id) return;
+    const { run, since } = gate;
+    if (run === null) this.#put(sender, halfOpen(gate));
+    else this.#set(sender, judge(run, { since, from: claim.claimedAt, now }), null, run.reason);
   }
 
   /* The probe of a gate that met the same refusal again needs no new streak. */
@@ -209,9 +313,9 @@ export class AccountHealth {
   }
 
   /* The same trouble twice while others got through in between: it is this message after all. */
-  #alone(claim: HealthClaim, verdict: Verdict): Verdict {
+  #alone(claim: HealthClaim, verdict: Verdict, now: number): Verdict {
     this.#suspects.forget(claim.id);
-    this.#heal(claim);
+    this.#heal(claim, now);
     return {
       ...verdict,
       route: 'permanent-failure',
@@ -233,7 +337,9 @@ export class AccountHealth {
     if (gate.kind === 'suspended' && gate.reason === why.reason) {
       this.#set(why.sender, suspendAgain(gate, why.schedule, now), null, why.reason);
     } else {
-      this.#set(why.sender, suspend(why.reason, why.schedule, now), 'suspended', why.reason);
+      const run = gate.kind === 'suspended' ? gate.run : null;
+      const shut = { ...suspend(why.reason, why.schedule, now), run };
+      this.#set(why.sender, shut, 'suspended', why.reason);
     }
   }
 
@@ -245,23 +351,28 @@ export class AccountHealth {
     }
   }
 
-  /* Answered without the account's trouble: what was half-open opens. */
-  #heal(claim: HealthClaim): void {
-    this.#healAccount(claim);
-    const own = this.gate(claim.sender);
-    if (own.kind === 'suspended' && own.probeId === claim.id) {
-      this.#set(claim.sender, ACTIVE, 'resumed', own.reason);
+  /* Answered without the account's trouble: what was half-open opens, unless a run is to be judged. */
+  #heal(claim: HealthClaim, now: number): void {
+    this.#healAccount(claim, now);
+    this.#healGate(claim.sender, claim, now);
+  }
+
+  #healAccount(claim: HealthClaim, now: number): void {
+    const gate = this.#gate;
+    if (gate.kind === 'suspended' && this.#isProof(gate, claim)) this.#healGate(null, claim, now);
+  }
+
+  #healGate(sender: string | null, claim: HealthClaim, now: number): void {
+    const gate = this.gate(sender);
+    if (gate.kind !== 'suspended') return;
+    if (gate.run !== null) this.#continueRun(sender, claim, now);
+    else if (sender === null || gate.probeId === claim.id) {
+      this.#set(sender, ACTIVE, 'resumed', gate.reason);
     }
   }
 
-  #healAccount(claim: HealthClaim): void {
-    const gate = this.#gate;
-    const isNews = gate.kind === 'suspended' && this.#isProof(gate, claim);
-    if (isNews) this.#set(null, ACTIVE, 'resumed', gate.reason);
-  }
-
   /* An answer heals a gateway that was down whoever got it, if the request left after the trouble began. */
-  #isProof(gate: Extract<GateState, { kind: 'suspended' }>, claim: HealthClaim): boolean {
+  #isProof(gate: Suspended, claim: HealthClaim): boolean {
     if (gate.probeId === claim.id) return true;
     return gate.reason === 'gateway-down' && claim.claimedAt >= gate.since;
   }
@@ -283,9 +394,4 @@ export class AccountHealth {
     else if (gate.kind === 'active') this.#senderGates.delete(sender);
     else this.#senderGates.set(sender, gate);
   }
-}
-
-function scheduleOf(verdict: Verdict): ProbeSchedule {
-  if (verdict.streak?.scope === 'sender') return SENDER_REFUSED;
-  return verdict.mayDouble ? UNREACHABLE : REFUSED;
 }

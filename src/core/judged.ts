@@ -3,6 +3,7 @@
  * message, and the gates that changed.
  */
 import type { GateState } from './gate.ts';
+import type { RunEnd } from './refusal-run.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface HealthClaim {
@@ -22,7 +23,19 @@ export interface GateChange {
   readonly reason: string | null;
 }
 
+/** A refused message waits until its run is judged. */
+export interface SetAside {
+  /** Null = the run is the account's. */
+  readonly sender: string | null;
+  /** The message that began the run. */
+  readonly run: number;
+}
+
 export interface Judged {
   readonly verdict: Verdict;
   readonly changes: readonly GateChange[];
+  /** Null = what the verdict says follows at once. */
+  readonly setAside: SetAside | null;
+  /** Runs that this answer ended. */
+  readonly ended: readonly RunEnd[];
 }

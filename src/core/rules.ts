@@ -5,6 +5,8 @@
  * where the first row that matches the HTTP status holds. classify.ts reads it, explain.ts prints it, and a
  * test walks it. A rule knows nothing of attempts, age or time.
  */
+import { RUN_LIMIT } from './refusal-run.ts';
+import { STATUS_CODES } from './status-codes.ts';
 import type { Route, Scope, Streak } from './verdict.ts';
 
 export interface Rule {
@@ -37,16 +39,16 @@ const FAILED_THERE: Rule = {
   ...PLAIN,
   route: 'retry',
   scope: 'message',
-  streak: { scope: 'account', limit: 5 },
+  streak: { kind: 'outage', scope: 'account', limit: 5 },
   mayDouble: true,
 };
 const REFUSED: Rule = { ...PLAIN, route: 'permanent-failure', scope: 'message' };
 /** Refusals that an error in the configuration or the account causes as well as one in the message. */
-const REFUSED_OFTEN: Rule = { ...REFUSED, streak: { scope: 'account', limit: 10 } };
-const SENDER_REFUSED: Rule = { ...REFUSED, streak: { scope: 'sender', limit: 10 } };
+const REFUSED_OFTEN: Rule = { ...REFUSED, streak: runOf('account') };
+const SENDER_REFUSED: Rule = { ...REFUSED, streak: runOf('sender') };
 const TRIED_THRICE: Rule = { ...PLAIN, route: 'retry', scope: 'message', maxAttempts: 3 };
 /** A proxy, or a mistake of ours, that refuses everybody must burn no backlog. */
-const ODD_REQUEST: Rule = { ...TRIED_THRICE, streak: { scope: 'account', limit: 10 } };
+const ODD_REQUEST: Rule = { ...TRIED_THRICE, streak: runOf('account') };
 
 /** The request left and nobody knows what became of it. */
 export const UNANSWERED: Rule = {
@@ -61,7 +63,7 @@ export const UNANSWERED: Rule = {
 export const NEVER_LEFT: Rule = { ...PLAIN, route: 'retry', scope: 'account', act: 'unanswered' };
 
 /** A code that nobody has listed, and an element without one. */
-export const UNKNOWN_CODE: Rule = { ...TRIED_THRICE, streak: { scope: 'account', limit: 3 } };
+export const UNKNOWN_CODE: Rule = { ...TRIED_THRICE, streak: runOf('account') };
 
 const rows = (rule: Rule, ...codes: number[]): [number, Rule][] => codes.map((c) => [c, rule]);
 
@@ -120,4 +122,19 @@ function overridden(rule: Rule, route: Route): Rule {
 export function httpRuleOf(httpStatus: number): Rule {
   const row = HTTP_RULES.find(({ from, to }) => httpStatus >= from && httpStatus <= to);
   return row?.rule ?? UNANSWERED;
+}
+
+/** Whether an account or a sender is suspended for this reason by a run of refusals, and by nothing else. */
+export function isRunReason(reason: string, overrides: ReadonlyMap<number, Route> = NONE): boolean {
+  const http = /^http-(\d{3})$/.exec(reason)?.[1];
+  if (http !== undefined) return httpRuleOf(Number(http)).streak?.kind === 'run';
+  const unlisted = /^unknown-code-(\d+)$/.exec(reason)?.[1];
+  const code = unlisted ?? STATUS_CODES.find(({ name }) => name === reason)?.code;
+  return code !== undefined && ruleOf(Number(code), overrides).streak?.kind === 'run';
+}
+
+const NONE: ReadonlyMap<number, Route> = new Map();
+
+function runOf(scope: Streak['scope']): Streak {
+  return { kind: 'run', scope, limit: RUN_LIMIT };
 }

@@ -37,6 +37,8 @@ export interface SettleInput {
   readonly claim: Claim;
   readonly verdict: Verdict;
   readonly policy: SettlePolicy;
+  /** It waits until its run of refusals is judged. */
+  readonly isSetAside: boolean;
   /** An operator asked for the message back while it was out. */
   readonly isCancelAsked: boolean;
   /** Unix seconds. */
@@ -50,7 +52,7 @@ export function settle(input: SettleInput): Settlement {
 }
 
 /** The request was claimed and never left (drain, a step that failed): as if nothing had happened. */
-export function unsent(input: Omit<SettleInput, 'verdict' | 'random'>): Settlement {
+export function unsent(input: Omit<SettleInput, 'verdict' | 'random' | 'isSetAside'>): Settlement {
   const { claim, isCancelAsked } = input;
   const settlement: Settlement = {
     to: isCancelAsked ? 'cancelled' : 'queued',
@@ -186,7 +188,7 @@ function deferred(input: SettleInput): Settlement {
   };
 }
 
-function givenBack({ claim, verdict, isCancelAsked }: SettleInput): Settlement {
+function givenBack({ claim, verdict, isCancelAsked, isSetAside, now }: SettleInput): Settlement {
   const isThrottle = verdict.acts.some((act) => act.kind === 'wait' || act.kind === 'narrow');
   return {
     to: isCancelAsked ? 'cancelled' : 'queued',
@@ -194,7 +196,8 @@ function givenBack({ claim, verdict, isCancelAsked }: SettleInput): Settlement {
     attempts: claim.attempts - 1,
     throttles: claim.throttles + (isThrottle ? 1 : 0),
     nextAttemptAt: null,
-    dueAt: null,
+    /* Not ready; at its deadline it expires as any queued row. */
+    dueAt: isSetAside && !isCancelAsked ? Math.max(claim.deadline, now) : null,
     follows: verdict.mayDouble ? claim.number : claim.follows,
   };
 }

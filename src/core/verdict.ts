@@ -29,6 +29,8 @@ export type LaneAct =
 /** A refusal that, from `limit` recipients in a row with no 0 between, is the lane's trouble, not the
  *  message's. */
 export interface Streak {
+  /** `run`: judged by probes (refusal-run.ts). `outage`: the account waits, as for a gateway that is down. */
+  readonly kind: 'run' | 'outage';
   readonly scope: 'sender' | 'account';
   readonly limit: number;
 }

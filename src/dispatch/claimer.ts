@@ -17,6 +17,7 @@ import type { Spool } from '../spool/spool.ts';
 import type { Wait } from '../spool/waits.ts';
 import type { Desk, Taken } from './desk.ts';
 import { Holds } from './holds.ts';
+import { findUnlike } from './unlike.ts';
 import type { Held, Rules, Work } from './work.ts';
 
 /** Rows that one step moves out of the way for a desk; the rest is for the next ones. */
@@ -87,8 +88,17 @@ export class Claimer {
   }
 
   #take(desk: Desk, limit: number, work: Work): readonly Claim[] {
-    const taken = desk.take(limit, work.nowMs, (strand, count, skip) =>
-      this.#peek(desk, strand, { count, skip }, work),
+    const taken = desk.take(
+      limit,
+      work.nowMs,
+      (strand, count, skip) => this.#peek(desk, strand, { count, skip }, work),
+      (lanes, run) =>
+        findUnlike(lanes, run, {
+          spool: this.#spool,
+          account: desk.name,
+          defaultSender: desk.lane(null).sender,
+          sift: (row) => this.#sift(row, desk, work),
+        }),
     );
     if (taken.length === 0) return [];
     const claims = taken.map((one) => this.#claimOf(desk, one, work));
@@ -125,6 +135,16 @@ export class Claimer {
     }
     this.#unfinished.add(strand);
     return [];
+  }
+
+  /* Whether a row that was picked out of its turn can be sent. */
+  #sift(row: ReadyRow, desk: Desk, work: Work): 'may-go' | 'moved' | 'enough' {
+    const seen = { desk, work, isAnySuppressed: !this.#spool.suppressions.isEmpty() };
+    const stale = this.#staleOf([row], seen);
+    if (stale.moves.length + stale.waits.length === 0) return 'may-go';
+    if (this.#mayMove <= 0) return 'enough';
+    this.#write(stale, work);
+    return 'moved';
   }
 
   #staleOf(rows: readonly ReadyRow[], seen: Seen): Stale {

@@ -19,8 +19,9 @@ import { Lane, type LaneStrand } from './lane.ts';
 import { Look, type Taken } from './look.ts';
 import type { Nest } from './nest.ts';
 import { Permits } from './permits.ts';
-import { findProbe } from './probe-row.ts';
+import { findProbe, type ProbeRow } from './probe-row.ts';
 import { RUN_MAX, type Peek, type Reading } from './strand.ts';
+import type { FindUnlike } from './unlike.ts';
 
 /** Sources an account's lanes hold in memory; a scan brings in more as they empty. */
 export const SOURCES_MAX = 20_000;
@@ -77,6 +78,7 @@ export class Desk {
   /** Lanes that keep rows which could not go, whatever the reason; looked through when time or news comes. */
   readonly #aside = new Set<Lane>();
   #deniedAt: number | null = null;
+  #unlike: FindUnlike | null = null;
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
@@ -151,8 +153,9 @@ export class Desk {
     return this.#aside.size > 0 || !this.#fairness.isEmpty;
   }
 
-  /** Takes at most `limit` rows whose turn it is and that may go at this instant. */
-  take(limit: number, nowMs: number, peek: Peek): Taken[] {
+  /** Takes at most `limit` rows whose turn it is and that may go at this instant. `unlike` finds probes of runs. */
+  take(limit: number, nowMs: number, peek: Peek, unlike: FindUnlike | null = null): Taken[] {
+    this.#unlike = unlike;
     this.#reopen(nowMs);
     const reading: Reading = { peek, onLater: (row) => this.#found(row) };
     const left = this.#permits.ofAccount(nowMs);
@@ -272,9 +275,15 @@ export class Desk {
   #takeProbe(lanes: readonly Lane[], look: Look): void {
     if (this.#permits.ofAccount(look.nowMs) < 1) return;
     const able = lanes.filter((lane) => this.#permits.of(lane, look.nowMs) > 0);
-    const isSuspect = (id: number): boolean => this.health.isSuspect(id);
-    const found = findProbe(able, look.reading.peek, isSuspect);
+    const found = this.#findProbe(able, look);
     if (found !== null) this.#take(found.row, found.lane, look);
+  }
+
+  #findProbe(able: readonly Lane[], look: Look): ProbeRow | null {
+    const [lane] = able;
+    const run = lane === undefined ? null : this.health.runOf(lane.sender);
+    if (run !== null && this.#unlike !== null) return this.#unlike(able, run);
+    return findProbe(able, look.reading.peek, (id) => this.health.isSuspect(id));
   }
 
   #reopen(nowMs: number): void {

@@ -100,7 +100,8 @@ export class Intake {
   /** Messages that wait for their lane again are ready. */
   takeBack(ended: readonly Ended<Claim>[], work: Work): void {
     for (const { claim, settlement } of ended) {
-      if (settlement.to !== 'queued') continue;
+      /* One with an instant of its own waits for it, or for its run to be judged. */
+      if (settlement.to !== 'queued' || settlement.dueAt !== null) continue;
       const rank = withRetry(claim.turn.rank, settlement.attempts > 0);
       this.offer(claim.source, { ...claim.turn, rank }, work);
     }

@@ -136,6 +136,12 @@ export class Lane {
     this.#used.clear();
   }
 
+  /** A read found no row of this source; a row that comes later is offered. */
+  forgetSource(key: SourceKey): void {
+    for (const strand of this.#sources.get(nameOf(key))?.values() ?? []) strand.forget();
+    this.#sources.delete(nameOf(key));
+  }
+
   *#strands(): Generator<LaneStrand> {
     for (const strands of this.#sources.values()) yield* strands.values();
   }

@@ -45,7 +45,7 @@ export interface OperatorParts {
   readonly offer: (row: DueRow, work: Work) => void;
   /** A gate changed: what is in hand may have to come back. */
   readonly onGate: (desk: Desk) => void;
-  /** What waited in a restored spool may be sent, or is ready no more. */
+  /** Rows are ready that nobody was offered, or are ready no more. */
   readonly onDecided: () => void;
 }
 
@@ -143,6 +143,7 @@ export class Operator {
     const applied = this.#applied.get(row.id) ?? null;
     const change = applied ?? desk.health.setPaused(row.sender, row.verb === 'pause', work.now);
     if (change !== null) this.#applied.set(row.id, change);
+    if (row.verb === 'resume' && change !== null) this.#releaseRefused(desk, row.sender);
     if (change === null) {
       progress.refused = row.verb === 'pause' ? 'it is paused already' : 'it is active already';
       return;
@@ -153,6 +154,11 @@ export class Operator {
       work.entries.push(gateMoved(desk.name, change, { at: work.now, remedy: null }));
     }
     this.#parts.onGate(desk);
+  }
+
+  /* `resume` ends a run of refusals: what it refused goes again. */
+  #releaseRefused({ name: account }: Desk, sender: string | null): void {
+    if (this.#parts.spool.setAside.release({ account, sender }) > 0) this.#parts.onDecided();
   }
 
   #messages(progress: Progress, work: Work): void {

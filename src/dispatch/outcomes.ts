@@ -5,7 +5,7 @@
  */
 import type { Claim } from '../core/claim.ts';
 import { classify } from '../core/classify.ts';
-import type { GateChange } from '../core/health.ts';
+import type { GateChange, SetAside } from '../core/health.ts';
 import type { AnswerPart, Observation } from '../core/observation.ts';
 import { interrupted, settle, unsent, type Settlement } from '../core/settle.ts';
 import { remedyOf } from '../core/status-codes.ts';
@@ -51,7 +51,7 @@ export class Outcomes {
     const nowMs = clock.monotonicMs();
     discharge(desk, claim, observation);
     const first = classify(observation, rules.overrides);
-    const { verdict, changes } = desk.health.judge(claim, first, now);
+    const { verdict, changes, setAside, ended } = desk.health.judge(claim, first, now);
     this.#pressure(desk).heard({
       ...{ claim, acts: first.acts, sentAtMs, now, nowMs },
       isAnswered: observation.kind === 'answered' || observation.kind === 'http',
@@ -59,10 +59,13 @@ export class Outcomes {
       isAccepted: verdict.route === 'await-receipt',
     });
     this.changed(desk, changes, now);
+    for (const { sender, id } of ended)
+      this.#parts.pending.runs.push({ account: desk.name, sender, id });
     const settlement = settle({
       claim,
       verdict,
       policy: rules.settle,
+      isSetAside: setAside !== null,
       isCancelAsked: this.#parts.isCancelAsked(claim.id),
       now,
       random: this.#parts.random(),
@@ -71,7 +74,7 @@ export class Outcomes {
     const price = parts[0]?.price ?? null;
     if (price !== null) this.#prices.set(desk.name, price);
     const end = endOf(observation, verdict, now);
-    this.#push(claim, { settlement, end, parts, gatewayMs: nowMs - sentAtMs });
+    this.#push(claim, { settlement, end, parts, setAside, gatewayMs: nowMs - sentAtMs });
   }
 
   /** A claimed request that never left: as if nothing had happened, but for the attempt's row. */
@@ -106,7 +109,7 @@ export class Outcomes {
     for (const change of changes) {
       pending.gates.push(gateRowOf(desk.name, change, now));
       if (change.event === null) continue;
-      const remedy = change.event === 'suspended' ? remedyOf(change.reason ?? '') : null;
+      const remedy = change.event === 'suspended' ? remedyFor(desk.name, change) : null;
       pending.entries.push(gateMoved(desk.name, change, { at: now, remedy }));
     }
   }
@@ -117,11 +120,12 @@ export class Outcomes {
       readonly settlement: Settlement;
       readonly end: AttemptEnd;
       readonly parts: readonly AnswerPart[];
+      readonly setAside?: SetAside | null;
       readonly gatewayMs: number | null;
     },
   ): void {
-    const { settlement, end, parts, gatewayMs } = how;
-    this.#parts.pending.ended.push({ claim, settlement, end, parts });
+    const { settlement, end, parts, setAside = null, gatewayMs } = how;
+    this.#parts.pending.ended.push({ claim, settlement, end, parts, setAside });
     this.#parts.pending.entries.push(
       messageSettled(claim, settlement, {
         at: end.endedAt,
@@ -175,4 +179,12 @@ export function gateRowOf(account: string, change: GateChange, now: number): Gat
     since: gate.kind === 'active' ? now : gate.since,
     nextProbeAt: gate.kind === 'suspended' ? gate.nextProbeAt : null,
   };
+}
+
+function remedyFor(account: string, { sender, gate, reason }: GateChange): string | null {
+  const remedy = remedyOf(reason ?? '');
+  if (gate.kind !== 'suspended' || gate.run === null) return remedy;
+  const scope = sender === null ? account : `${account} --sender ${sender}`;
+  const rest = `Messages are tried one at a time. Once corrected: sms-spoold resume ${scope}`;
+  return remedy === null ? rest : `${remedy} ${rest}`;
 }

@@ -6,11 +6,14 @@
  */
 import type { Clock } from '../clock.ts';
 import { ACTIVE, type GateState } from '../core/gate.ts';
+import { probeDelayMs, type RefusalRun } from '../core/refusal-run.ts';
+import { isRunReason } from '../core/rules.ts';
 import { AccountHealth } from '../core/health.ts';
 import { Budget, type SpendRules } from '../core/safety.ts';
 import { fetchBalance } from '../gateway/account-api.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { GateRow } from '../spool/gates.ts';
+import type { KnownRun } from '../spool/set-aside.ts';
 import type { Spool } from '../spool/spool.ts';
 import { recallBlocks } from './blocks.ts';
 import type { Desk, DeskParts } from './desk.ts';
@@ -87,8 +90,12 @@ export function recall(
   const now = clock.now();
   recallBlocks(spool, desks, { now, nowMs: clock.monotonicMs(), waitMaxMs });
   for (const desk of desks.values()) recallSpent(spool, desk, now);
+  const runs = spool.setAside.runs();
   for (const row of spool.gates.all()) {
-    desks.get(row.account)?.health.restore(row.sender, gateOf(row));
+    const run = runs.find(
+      ({ account, sender }) => account === row.account && sender === row.sender,
+    );
+    desks.get(row.account)?.health.restore(row.sender, gateOf(row, run ?? null));
   }
 }
 
@@ -101,17 +108,26 @@ export function recallSpent(spool: Spool, { name, health }: Desk, now: number): 
   budget.recall({ spent, isLifted: spool.recent.isLiftedSince(name, since) }, now);
 }
 
-function gateOf(row: GateRow): GateState {
+function gateOf(row: GateRow, known: KnownRun | null): GateState {
   if (row.state === 'paused') return { kind: 'paused', since: row.since };
   if (row.state === 'active') return ACTIVE;
+  const reason = row.reason ?? 'unknown';
+  const run = runOf(reason, known);
   return {
     kind: 'suspended',
-    reason: row.reason ?? 'unknown',
+    reason,
     since: row.since,
     by: 'time',
-    delayMs: 1_000,
+    delayMs: run === null ? 1_000 : probeDelayMs(run.refused),
     nextProbeAt: row.nextProbeAt ?? row.since,
     isHalfOpen: false,
     probeId: null,
+    run,
   };
+}
+
+/* Refusals are the only cause of a suspension for such a reason, also in a spool of an older version. */
+function runOf(reason: string, known: KnownRun | null): RefusalRun | null {
+  if (known !== null) return { id: known.id, reason: known.reason, refused: known.refused };
+  return isRunReason(reason) ? { id: null, reason, refused: 0 } : null;
 }

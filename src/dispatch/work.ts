@@ -6,6 +6,7 @@ import type { Claim } from '../core/claim.ts';
 import type { Entry, Subject } from '../events.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Removed } from '../spool/retention.ts';
+import type { RunScope } from '../spool/set-aside.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { BlockRow, GateRow, RateRow, WidthRow } from '../spool/gates.ts';
 import type { HoldRules } from '../core/safety.ts';
@@ -39,23 +40,32 @@ export interface Pending {
   readonly rates: RateRow[];
   readonly widths: WidthRow[];
   readonly blocks: BlockRow[];
+  readonly runs: JudgedRun[];
   readonly entries: Entry[];
 }
 
+/** A run of refusals that is over: a message of its scope was accepted, so the refused ones fail. */
+export interface JudgedRun extends RunScope {
+  /** The message that began it; null = not known, any of the scope. */
+  readonly id: number | null;
+}
+
 export function nothingPending(): Pending {
-  return { ended: [], gates: [], rates: [], widths: [], blocks: [], entries: [] };
+  return { ended: [], gates: [], rates: [], widths: [], blocks: [], runs: [], entries: [] };
 }
 
 /** How much is decided at this moment, list by list. */
 export type Size = Readonly<Record<keyof Pending, number>>;
 
-export function sizeOf({ ended, gates, rates, widths, blocks, entries }: Pending): Size {
+export function sizeOf(pending: Pending): Size {
+  const { ended, gates, rates, widths, blocks, runs, entries } = pending;
   return {
     ended: ended.length,
     gates: gates.length,
     rates: rates.length,
     widths: widths.length,
     blocks: blocks.length,
+    runs: runs.length,
     entries: entries.length,
   };
 }
@@ -67,6 +77,7 @@ export function drop(pending: Pending, size: Size): void {
   pending.rates.splice(0, size.rates);
   pending.widths.splice(0, size.widths);
   pending.blocks.splice(0, size.blocks);
+  pending.runs.splice(0, size.runs);
   pending.entries.splice(0, size.entries);
 }
 
@@ -77,7 +88,8 @@ export function isEmpty(pending: Pending): boolean {
     pending.gates.length === 0 &&
     pending.rates.length === 0 &&
     pending.widths.length === 0 &&
-    pending.blocks.length === 0
+    pending.blocks.length === 0 &&
+    pending.runs.length === 0
   );
 }
 

@@ -9,10 +9,12 @@
 import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
 import { suppressionOf } from '../core/suppression.ts';
+import type { SetAsideRow } from '../spool/set-aside.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
 import type { Books } from './books.ts';
+import { failRefused } from './run-ends.ts';
 import { drop, sizeOf, type Pending, type Rules, type Work } from './work.ts';
 
 export interface WriterParts {
@@ -84,14 +86,17 @@ export class Writer {
 
   #writeDecided(work: Work): void {
     const { spool, pending, onSettled } = this.#parts;
-    const { ended, gates, rates, widths, blocks } = pending;
+    const { ended, gates, rates, widths, blocks, runs } = pending;
     if (ended.length > 0) {
-      this.#drop(spool.settlements.write(ended), work);
+      const lost = spool.settlements.write(ended);
+      this.#drop(lost, work);
+      spool.setAside.add(setAsideAmong(ended, lost));
       for (const one of ended) {
         this.#suppress(one, work);
         onSettled(one, work);
       }
     }
+    for (const run of runs) failRefused(this.#parts, run, work);
     for (const row of gates) spool.gates.write(row);
     for (const row of rates) spool.gates.writeRate(row);
     for (const row of widths) spool.gates.writeWidth(row);
@@ -117,4 +122,17 @@ export class Writer {
       if (index >= 0) work.entries.splice(index, 1);
     }
   }
+}
+
+/* Those that are queued and wait for their run; one that an operator cancelled meanwhile does not. */
+function setAsideAmong(
+  ended: readonly Ended<Claim>[],
+  lost: readonly Ended[],
+): readonly SetAsideRow[] {
+  return ended.flatMap((one) => {
+    const { claim, settlement, setAside } = one;
+    if (!setAside || settlement.to !== 'queued' || lost.includes(one)) return [];
+    const { id, number: attempt, account } = claim;
+    return [{ id, attempt, account, reason: settlement.reason, ...setAside }];
+  });
 }

@@ -65,6 +65,8 @@ export class Claims {
     [string | null, string | null, string | null, number, number, number],
     ReadyRow
   >;
+  readonly #turns: Statement<[string | null, string | null, string | null, number], number>;
+  readonly #row: Statement<[number], ReadyRow>;
   readonly #mark: Bulk;
   readonly #attempts: Bulk;
   readonly #tagKey: string;
@@ -74,6 +76,13 @@ export class Claims {
       `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
         AND campaign IS +? AND ${RANK} >= ? ORDER BY ${TURN} LIMIT +? OFFSET +?`,
     );
+    this.#turns = db
+      .prepare<[string | null, string | null, string | null, number], number>(
+        `SELECT id FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
+          AND campaign IS +? ORDER BY ${TURN} LIMIT +?`,
+      )
+      .pluck();
+    this.#row = db.prepare(`SELECT ${COLUMNS} FROM messages WHERE id = ? AND ${READY}`);
     this.#mark = new Bulk(
       db,
       3,
@@ -101,6 +110,16 @@ export class Claims {
   peek(source: PeekKey, limit: number, skip: number): ReadyRow[] {
     const { account, sender, campaign, rank = -Infinity } = source;
     return this.#select.all(account, sender, campaign, rank, limit, skip);
+  }
+
+  /** Ids of the next `limit` ready rows of a source in their turn. */
+  turns({ account, sender, campaign }: SourceKey, limit: number): readonly number[] {
+    return this.#turns.all(account, sender, campaign, limit);
+  }
+
+  /** Rows with these ids that are ready. */
+  rows(ids: readonly number[]): readonly ReadyRow[] {
+    return ids.flatMap((id) => this.#row.get(id) ?? []);
   }
 
   /** Marks rows as `sending`, each with its attempt. All rows were peeked in this transaction. */

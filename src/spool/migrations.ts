@@ -11,6 +11,7 @@ import { RETRIES_APART } from './retries-apart.ts';
 import { FINAL_APART } from './final.ts';
 import { drawWord, IDENTITY } from './identity.ts';
 import { SCHEMA_1 } from './schema.ts';
+import { SET_ASIDE } from './set-aside.ts';
 
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
 const APPLICATION_ID = 0x736d7370;
@@ -32,6 +33,7 @@ const MIGRATIONS: readonly ((db: Database) => void)[] = [
   },
   (db) => void db.exec(FINAL_APART),
   (db) => void db.exec(BLOCKS),
+  (db) => void db.exec(SET_ASIDE),
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

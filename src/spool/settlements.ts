@@ -6,6 +6,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Claim } from '../core/claim.ts';
+import type { SetAside } from '../core/judged.ts';
 import { sumOf } from '../core/price.ts';
 import type { AnswerPart } from '../core/observation.ts';
 import type { Settlement } from '../core/settle.ts';
@@ -30,6 +31,8 @@ export interface Ended<C = Pick<Claim, 'id' | 'number' | 'price'>> {
   readonly settlement: Settlement;
   readonly end: AttemptEnd;
   readonly parts: readonly AnswerPart[];
+  /** The run of refusals that the message waits for; left out = none. */
+  readonly setAside?: SetAside | null;
 }
 
 /* Both updates name the attempt: nobody else's outcome is overwritten. */

@@ -23,6 +23,7 @@ import type { Ownership } from './ownership.ts';
 import { adopt, Restored } from './restored.ts';
 import { Retention } from './retention.ts';
 import { Run } from './runs.ts';
+import { SetAsideRows } from './set-aside.ts';
 import { Settlements } from './settlements.ts';
 import { Sources } from './sources.ts';
 import { Suppressions } from './suppressions.ts';
@@ -50,6 +51,7 @@ export class Spool {
   readonly recent: Recent;
   readonly restored: Restored;
   readonly retention: Retention;
+  readonly setAside: SetAsideRows;
   readonly settlements: Settlements;
   readonly sources: Sources;
   readonly suppressions: Suppressions;
@@ -81,6 +83,7 @@ export class Spool {
     this.recent = new Recent(db);
     this.restored = new Restored(db);
     this.retention = new Retention(db);
+    this.setAside = new SetAsideRows(db);
     this.settlements = new Settlements(db);
     this.sources = new Sources(db);
     this.suppressions = new Suppressions(db);

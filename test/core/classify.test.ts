@@ -209,7 +209,7 @@ describe('refused for good', () => {
       status,
       errorText: 'why',
       acts: [],
-      streak: scope === null ? null : { scope, limit: 10 },
+      streak: scope === null ? null : { kind: 'run', scope, limit: 10 },
       maxAttempts: null,
       mayDouble: false,
     });
@@ -223,7 +223,7 @@ test.each([21, 24, 31, 35, 99, 101])('%i, which nobody listed, is tried three ti
     reason: `unknown-code-${status}`,
     status,
     acts: [],
-    streak: { scope: 'account', limit: 3 },
+    streak: { kind: 'run', scope: 'account', limit: 10 },
     maxAttempts: 3,
     mayDouble: false,
   });
@@ -234,7 +234,7 @@ test('a part without a status counts as an unknown code, and may have been taken
     route: 'retry',
     reason: 'unknown-code',
     status: null,
-    streak: { scope: 'account', limit: 3 },
+    streak: { kind: 'run', scope: 'account', limit: 10 },
     maxAttempts: 3,
     mayDouble: true,
   });

@@ -6,7 +6,6 @@ import {
   nextLookAt,
   probeWith,
   REFUSED,
-  SENDER_REFUSED,
   suspend,
   suspendAgain,
   UNREACHABLE,
@@ -27,7 +26,6 @@ function waits(schedule: ProbeSchedule, count: number): readonly number[] {
 it('asks after 2 minutes, doubling to an hour, where an account or a sender is refused', () => {
   const expected = [120, 240, 480, 960, 1920, 3600, 3600];
   expect(waits(REFUSED, 7)).toEqual(expected);
-  expect(waits(SENDER_REFUSED, 7)).toEqual(expected);
 });
 
 it('looks after 1 second, doubling to 5 minutes, where the gateway is down', () => {

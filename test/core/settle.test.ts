@@ -68,6 +68,7 @@ const inputOf = (claim: fc.Arbitrary<Claim>, verdict: fc.Arbitrary<Verdict>) =>
     claim,
     verdict,
     policy: anyPolicy,
+    isSetAside: fc.boolean(),
     isCancelAsked: fc.boolean(),
     now: fc.constant(NOW),
     random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
@@ -84,7 +85,10 @@ const unansweredBefore = inputOf(twiceTried, anyVerdict);
 const unansweredNow = inputOf(anyClaim, fc.constant(unanswered()));
 
 const given = (verdict: Verdict, claim: Partial<Claim> = {}, isCancelAsked = false): Settlement =>
-  settle({ claim: claimOf(claim), verdict, policy: POLICY, isCancelAsked, now: NOW, random: 0.5 });
+  settle({
+    ...{ claim: claimOf(claim), verdict, policy: POLICY },
+    ...{ isSetAside: false, isCancelAsked, now: NOW, random: 0.5 },
+  });
 
 describe('for any message and any answer', () => {
   it('moves only where the table allows', () => {
@@ -130,7 +134,9 @@ describe('for any message and any answer', () => {
       fc.property(anyInput, (input) => {
         const { to, dueAt, nextAttemptAt } = settle(input);
         const waits = to === 'retry' || to === 'uncertain' || to === 'await-receipt';
-        expect(dueAt !== null).toBe(waits);
+        const isLanes = input.verdict.route === 'retry' && input.verdict.scope !== 'message';
+        const isSetAside = to === 'queued' && input.isSetAside && isLanes;
+        expect(dueAt !== null).toBe(waits || isSetAside);
         if (dueAt !== null) expect(dueAt).toBeGreaterThanOrEqual(NOW);
         expect(nextAttemptAt !== null).toBe(to === 'retry');
       }),
@@ -207,7 +213,13 @@ describe('an accepted message', () => {
   it('waits for its receipt, or is looked at at once where none can come', () => {
     expect(given(answered(0, 0)).dueAt).toBe(NOW + 76 * 3600);
     const policy = { ...POLICY, receipts: { expect: false, timeoutMs: 1 } };
-    const input = { claim: claimOf(), verdict: answered(0), policy, isCancelAsked: false };
+    const input = {
+      claim: claimOf(),
+      verdict: answered(0),
+      policy,
+      isSetAside: false,
+      isCancelAsked: false,
+    };
     expect(settle({ ...input, now: NOW, random: 0 }).dueAt).toBe(NOW);
   });
 });
@@ -215,6 +227,7 @@ describe('an accepted message', () => {
 describe('an uncertain message', () => {
   const facts = {
     onUncertain: null,
+    isSetAside: false,
     isCancelAsked: false,
     isAnswered: false,
     attempts: 1,
