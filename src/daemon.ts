@@ -34,6 +34,8 @@ import { DEFAULT_LIMIT } from './throttle/pace.ts';
 const ASK_MS = 5_000;
 /** What is out may take this long to come back when the daemon leaves. */
 const DRAIN_MS = 35_000;
+/** A place of the log that takes no lines is waited for so long at the end. */
+const LOG_MS = 1_000;
 /** A lock of another program is waited for like this at the start. */
 const SPOOL_WAIT_MS = 20;
 
@@ -178,6 +180,7 @@ export class Daemon implements AsyncDisposable {
     started.spool.close();
     started.ownership.release();
     this.#log.say('info', 'daemon.stopped');
+    await this.#log.drain(LOG_MS);
   }
 
   readonly #fail = (error: unknown): void => {

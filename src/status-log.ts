@@ -1,6 +1,7 @@
 /**
- * Writes the status log: JSON lines by pino, to standard output and to a file, synchronously, one write per
- * commit. Nothing is buffered across a turn of the event loop, so a crash loses no line that was written.
+ * Writes the status log: JSON lines by pino, to standard output and to a file, one write per commit and place. A place
+ * that takes the lines has them when the call returns, so a crash loses no line; one that does not is left to its
+ * `LogSink`, and the daemon goes on.
  *
  * Control characters never pass (JSON escapes them); recipients are masked here, in one place. Lines to the
  * journal say their priority; the file's are JSON and nothing else.
@@ -9,6 +10,7 @@ import pino, { type DestinationStream, type Logger } from 'pino';
 import { maskRecipient } from './core/mask.ts';
 import type { Entry, Level } from './events.ts';
 import { isJournalStream, priorityMark } from './journal.ts';
+import { LogSink, openLogFile, openUnblocked, type Chunk, type Gap } from './log-sink.ts';
 
 /** Takes whole lines, each with its line break. */
 export interface Output {
@@ -30,65 +32,63 @@ export interface StatusLogOptions extends LogSettings {
   readonly output?: Output;
 }
 
-/** Characters kept in memory for a file that cannot be written just now (its disk is full). */
-const UNWRITTEN_MAX = 4_000_000;
-/** How often a file that cannot be written is spoken of. */
+/** How often a place that cannot be written is reported. */
 const SAID_EVERY_MS = 60_000;
 
-type Destination = ReturnType<typeof pino.destination>;
-
 /** A file that was opened for `StatusLog.adopt`. */
-export type LogFile = Destination | null;
+export type LogFile = LogSink | null;
 
 export class StatusLog {
-  readonly #logger: Logger;
-  readonly #stdout: Output;
-  readonly #isJournal: boolean;
+  readonly #lines: Lines;
+  /** Null = `#output` takes the lines. */
+  readonly #stdout: LogSink | null;
+  readonly #output: Output | null;
   #file: LogFile;
   #path: string | null;
   #isMasked: boolean;
-  #lines = '';
-  /** The same with their priorities. */
-  #marked = '';
   #saidAtMs = -Infinity;
-  #isBehind = false;
-  #hasDropped = false;
 
   /** Throws when the file cannot be opened. */
   constructor(options: StatusLogOptions) {
-    const { output, fd = 1 } = options;
+    const { output = null, fd = 1 } = options;
     this.#isMasked = options.recipients === 'masked';
     this.#path = options.file;
-    this.#file = options.file === null ? null : this.#watched(open(options.file));
-    this.#stdout = output ?? this.#watched(pino.destination({ ...HOW, dest: fd }));
-    this.#isJournal = output === undefined && isJournalStream(fd, process.env);
-    this.#logger = pino(
-      {
-        level: options.level,
-        base: null,
-        timestamp: isoTime,
-        formatters: { level: (label) => ({ level: label }) },
-        serializers: {},
-      },
-      this.#gathering(),
-    );
+    this.#lines = new Lines(options.level, output === null && isJournalStream(fd, process.env));
+    this.#file = this.#opened(options.file);
+    this.#output = output;
+    this.#stdout =
+      output === null
+        ? this.#sink('standard output', () => openUnblocked(fd), this.#lines.isMarked)
+        : null;
   }
 
   /** Writes the lines of committed events; `firstSeq` is the row of the first. */
   committed(entries: readonly Entry[], firstSeq: number): void {
     for (const [index, entry] of entries.entries()) this.#line(entry, firstSeq + index);
-    this.#flush();
+    this.#flush(firstSeq, firstSeq + entries.length - 1);
   }
 
   /** A line that stands for no row in `events`: the daemon itself. */
   say(level: Level, event: string, details: Readonly<Record<string, unknown>> = {}): void {
-    this.#logger[level]({ event, ...details });
-    this.#flush();
+    this.#lines.say(level, event, details);
+    this.#flush(null, null);
   }
 
-  /** Whether every line has left the process; false = one waits in memory (a full disk), or was given up. */
+  /** Whether every line has left the process, or is named as missing by a line that has. */
   get isWritten(): boolean {
-    return !this.#isBehind && !this.#hasDropped;
+    return this.#sinks.every(({ isBehind }) => !isBehind);
+  }
+
+  /** Names of the places that take no lines, and since when (monotonic ms). */
+  get stalled(): readonly { readonly name: string; readonly sinceMs: number }[] {
+    return this.#sinks.flatMap(({ name, stalledSinceMs: sinceMs }) =>
+      sinceMs === null ? [] : [{ name, sinceMs }],
+    );
+  }
+
+  /** Waits for places that do not take what is left, at most so long. */
+  async drain(limitMs: number): Promise<void> {
+    await Promise.all(this.#sinks.map((sink) => sink.drain(limitMs)));
   }
 
   /** Opens the file anew: it was renamed by logrotate. Where it cannot, the open one is written on. */
@@ -96,62 +96,65 @@ export class StatusLog {
     try {
       this.#file?.reopen();
     } catch (error) {
-      this.#sayUnwritten(error);
+      this.#sayUnwritten(this.#path ?? '', error);
     }
   }
 
   /** Opens another file to be adopted; the one that is open stays. Throws when it cannot be opened. */
   openFile(file: string | null): LogFile {
-    if (file === this.#path) return this.#file;
-    return file === null ? null : this.#watched(open(file));
+    return file === this.#path ? this.#file : this.#opened(file);
   }
 
   /** From now on so. `file` comes from `openFile`. */
   adopt(settings: LogSettings, file: LogFile): void {
-    this.#logger.level = settings.level;
+    this.#lines.level = settings.level;
     this.#isMasked = settings.recipients === 'masked';
     this.#path = settings.file;
     if (file === this.#file) return;
-    this.#file?.end();
+    this.#file?.close();
     this.#file = file;
   }
 
-  /* Lines gather here until they are written, all at once. */
-  #gathering(): DestinationStream {
-    const add = (line: string, level: number): void => {
-      this.#lines += line;
-      if (this.#isJournal) this.#marked += priorityMark(level) + line;
-    };
-    /* pino tells the level of a line to whoever bears this mark. */
-    const marked = { [Symbol.for('pino.metadata')]: true, lastLevel: 30 };
-    return Object.assign(marked, {
-      write: (line: string): void => add(line, marked.lastLevel),
+  get #sinks(): readonly LogSink[] {
+    return [this.#stdout, this.#file].filter((sink) => sink !== null);
+  }
+
+  #opened(file: string | null): LogFile {
+    if (file === null) return null;
+    try {
+      return this.#sink(file, () => openLogFile(file), false);
+    } catch (cause) {
+      const code = cause instanceof Error && 'code' in cause ? cause.code : 'EIO';
+      const message = `log.file: ${file} cannot be opened to append to; its folder must exist and be writable`;
+      throw Object.assign(new Error(message, { cause }), { code, syscall: 'open' });
+    }
+  }
+
+  #sink(name: string, open: () => number, isMarked: boolean): LogSink {
+    return new LogSink({
+      ...{ name, open },
+      lineOf: (gap) => this.#lines.gapLine(gap, name, isMarked),
+      onTrouble: (place, error) => this.#sayUnwritten(place, error),
     });
   }
 
-  #watched(output: Destination): Destination {
-    output.on('error', (error: unknown) => {
-      this.#sayUnwritten(error);
-      this.#isBehind = true;
-    });
-    output.on('drop', () => {
-      this.#hasDropped = true;
-    });
-    return output;
-  }
-
-  /* An output keeps what it could not write and tries again with the next line; the other one says so. */
-  #sayUnwritten(error: unknown): void {
+  /* The place keeps the lines and tries again; the other one says so. */
+  #sayUnwritten(place: string, error: unknown): void {
     const nowMs = performance.now();
     if (nowMs - this.#saidAtMs < SAID_EVERY_MS) return;
     this.#saidAtMs = nowMs;
     const why = error instanceof Error ? error.message : String(error);
-    this.say('error', 'daemon.log-unwritten', { error: why });
+    this.#lines.say('error', 'daemon.log-unwritten', {
+      place,
+      error: why,
+      remedy: 'make room there, or end what holds up its reader; sending goes on, and lines wait',
+    });
+    this.#flush(null, null, place);
   }
 
   #line({ row, level, details }: Entry, seq: number): void {
     const { recipient } = details;
-    this.#logger[level]({
+    this.#lines.add(level, {
       event: row.event,
       seq,
       id: row.messageId ?? undefined,
@@ -178,28 +181,90 @@ export class StatusLog {
     });
   }
 
-  /* A write is over when it returns, with whatever had waited before; else it has told of an error. */
-  #flush(): void {
-    const lines = this.#lines;
-    if (lines === '') return;
-    const marked = this.#isJournal ? this.#marked : lines;
-    this.#lines = '';
-    this.#marked = '';
-    this.#isBehind = false;
-    this.#stdout.write(marked);
-    this.#file?.write(lines);
+  #flush(firstSeq: number | null, lastSeq: number | null, except: string | null = null): void {
+    const { text, marked, count } = this.#lines.take();
+    if (count === 0) return;
+    const chunk: Chunk = { bytes: Buffer.from(text), lines: count, firstSeq, lastSeq };
+    this.#output?.write(text);
+    for (const sink of this.#sinks) {
+      if (sink.name === except) continue;
+      const isMarked = sink === this.#stdout && marked !== text;
+      sink.write(isMarked ? { ...chunk, bytes: Buffer.from(marked) } : chunk);
+    }
   }
 }
 
-const HOW = { sync: true, maxLength: UNWRITTEN_MAX } as const;
+/** Lines gather here until they are written, all at once. */
+class Lines {
+  /** Whether they say their priority to the journal. */
+  readonly isMarked: boolean;
+  readonly #logger: Logger;
+  #text = '';
+  #marked = '';
+  #count = 0;
 
-function open(file: string): Destination {
-  try {
-    return pino.destination({ ...HOW, dest: file, append: true, mkdir: false });
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : 'EIO';
-    const message = `log.file: ${file} cannot be opened to append to; its folder must exist and be writable`;
-    throw Object.assign(new Error(message, { cause }), { code, syscall: 'open' });
+  constructor(level: Level, isMarked: boolean) {
+    this.isMarked = isMarked;
+    this.#logger = pino(
+      {
+        level,
+        base: null,
+        timestamp: isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+        serializers: {},
+      },
+      this.#gathering(),
+    );
+  }
+
+  set level(level: Level) {
+    this.#logger.level = level;
+  }
+
+  add(level: Level, fields: Readonly<Record<string, unknown>>): void {
+    this.#logger[level](fields);
+  }
+
+  say(level: Level, event: string, details: Readonly<Record<string, unknown>>): void {
+    this.add(level, { event, ...details });
+  }
+
+  /** What has gathered; nothing is left. */
+  take(): { readonly text: string; readonly marked: string; readonly count: number } {
+    const taken = {
+      text: this.#text,
+      marked: this.isMarked ? this.#marked : this.#text,
+      count: this.#count,
+    };
+    this.#text = '';
+    this.#marked = '';
+    this.#count = 0;
+    return taken;
+  }
+
+  /** The line that stands in a place for those it did not take. */
+  gapLine({ lines, firstSeq, lastSeq }: Gap, place: string, isMarked: boolean): Buffer {
+    const [text, marked, count] = [this.#text, this.#marked, this.#count];
+    this.take();
+    const seqs = firstSeq === null ? {} : { first_seq: firstSeq, last_seq: lastSeq };
+    const remedy = 'the table events of the spool has them: see first_seq to last_seq there';
+    this.say('error', 'daemon.log-gap', { place, lines, ...seqs, remedy });
+    const line = this.take();
+    [this.#text, this.#marked, this.#count] = [text, marked, count];
+    return Buffer.from(isMarked ? line.marked : line.text);
+  }
+
+  #gathering(): DestinationStream {
+    const add = (line: string, level: number): void => {
+      this.#text += line;
+      this.#count += 1;
+      if (this.isMarked) this.#marked += priorityMark(level) + line;
+    };
+    /* pino tells the level of a line to whoever bears this mark. */
+    const marked = { [Symbol.for('pino.metadata')]: true, lastLevel: 30 };
+    return Object.assign(marked, {
+      write: (line: string): void => add(line, marked.lastLevel),
+    });
   }
 }
 

@@ -75,6 +75,7 @@ const LEAVES: Readonly<Record<string, readonly string[]>> = {
   'src/version.ts': [],
   'src/exit-codes.ts': [],
   'src/journal.ts': [],
+  'src/log-sink.ts': [],
   'src/causes.ts': [],
   'src/signature.ts': [],
   'src/events.ts': ['core', 'spool'],

@@ -23,6 +23,8 @@ export interface RigOptions {
   readonly sandbox?: SandboxOptions;
   /** Further keys of the account, a line each. */
   readonly account?: string;
+  /** Where the daemon tells of itself. */
+  readonly admin?: string;
   /** Further tables of the configuration. */
   readonly tables?: string;
 }
@@ -75,7 +77,10 @@ export async function rigUp(options: RigOptions = {}): Promise<Rig> {
   };
 }
 
-function configText(url: string, { account = '', tables = '' }: RigOptions): string {
+function configText(
+  url: string,
+  { account = '', admin = '127.0.0.1:0', tables = '' }: RigOptions,
+): string {
   return `
 [spool]
 path = "spool.db"
@@ -89,7 +94,7 @@ ${account}
 [receipts]
 listen = "127.0.0.1:0"
 [admin]
-listen = "127.0.0.1:0"
+listen = "${admin}"
 ${tables}
 `;
 }
