@@ -7,6 +7,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock, type Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
+import type { Stop } from './core/stops.ts';
 import type { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { LiveRules } from './dispatch/live-rules.ts';
@@ -27,6 +28,7 @@ import { Reception } from './reception.ts';
 import { Reload, type ReloadParts } from './reload.ts';
 import { byName, rulesOf, sendersOf } from './rules.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
+import { stopsNow } from './stops-now.ts';
 import { StatusLog, type Output } from './status-log.ts';
 import { DEFAULT_LIMIT } from './throttle/pace.ts';
 
@@ -57,6 +59,7 @@ interface Started {
   readonly dispatcher: Dispatcher;
   readonly reception: Reception;
   readonly reload: Reload;
+  readonly stops: () => readonly Stop[];
 }
 
 export class Daemon implements AsyncDisposable {
@@ -229,8 +232,11 @@ export class Daemon implements AsyncDisposable {
     /* First: nothing is sent whose receipt nobody would take. */
     await reception.open(dispatcher);
     const reload = this.#reloadOf({ spool, desks, dispatcher, reception }, limits);
-    this.#started = { spool, ownership, desks, dispatcher, reception, reload };
-    overview.show({ dispatcher, desks, limits });
+    const startedAt = this.#clock.now();
+    const facts = { clock: this.#clock, config: () => this.#config, log: this.#log, startedAt };
+    const stops = (): readonly Stop[] => stopsNow({ ...facts, spool, dispatcher });
+    this.#started = { spool, ownership, desks, dispatcher, reception, reload, stops };
+    overview.show({ dispatcher, desks, limits, stops });
     await dispatcher.start();
     reception.notify(spool, dispatcher);
     /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
@@ -265,7 +271,10 @@ export class Daemon implements AsyncDisposable {
     writeAccountRows(spool, { accounts: this.#accounts, asked: this.#asked, slots, now });
   }
 
-  #reloadOf(parts: Omit<Started, 'reload' | 'ownership'>, limits: ReloadParts['limits']): Reload {
+  #reloadOf(
+    parts: Omit<Started, 'reload' | 'ownership' | 'stops'>,
+    limits: ReloadParts['limits'],
+  ): Reload {
     const { spool, dispatcher, desks, reception } = parts;
     return new Reload({
       ...{ spool, dispatcher, desks, limits, clock: this.#clock, log: this.#log },

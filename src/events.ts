@@ -10,6 +10,7 @@ import type { Claim } from './core/claim.ts';
 import type { GateChange } from './core/health.ts';
 import type { State } from './core/message.ts';
 import type { Settlement } from './core/settle.ts';
+import { remedyOfAccount } from './core/stop-reasons.ts';
 import type { NewEvent } from './spool/event-log.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
@@ -183,25 +184,25 @@ export function messageDoubled(
   };
 }
 
-/** An account or a sender was suspended, resumed or paused. `remedy` says what to do about it. */
-export function gateMoved(
-  account: string,
-  change: GateChange,
-  facts: { readonly at: number; readonly remedy: string | null },
-): Entry {
+/** An account or a sender was suspended, resumed or paused at `at`. */
+export function gateMoved(account: string, change: GateChange, at: number): Entry {
   const scope = change.sender === null ? 'account' : 'sender';
   return {
-    row: laneRow(account, change.sender, facts.at, {
+    row: laneRow(account, change.sender, at, {
       event: `${scope}.${change.event ?? change.gate.kind}`,
       to: change.gate.kind,
       reason: change.reason,
     }),
     level: change.event === 'suspended' ? 'error' : 'warn',
     details: {
-      remedy: facts.remedy ?? undefined,
+      remedy: change.event === 'suspended' ? remedyOfGate(account, change) : undefined,
       nextProbeAt: change.gate.kind === 'suspended' ? isoOf(change.gate.nextProbeAt) : undefined,
     },
   };
+}
+
+function remedyOfGate(account: string, { sender, reason }: GateChange): string {
+  return remedyOfAccount({ account, sender, state: 'suspended', reason: reason ?? 'unknown' });
 }
 
 /** The gateway said: slow down. */
@@ -256,14 +257,11 @@ function sharedWith(configured: number, limit: number, sinceAt: number): string 
 
 /** Rows name an account that is not configured: they wait for a reload or their deadline. */
 export function unknownAccount(account: string, at: number): Entry {
+  const reason = 'unknown-account';
   return {
-    row: laneRow(account, null, at, {
-      event: 'account.suspended',
-      to: 'suspended',
-      reason: 'unknown-account',
-    }),
+    row: laneRow(account, null, at, { event: 'account.suspended', to: 'suspended', reason }),
     level: 'warn',
-    details: { remedy: `add [accounts.${account}] to the configuration; its messages wait` },
+    details: { remedy: remedyOfAccount({ account, sender: null, state: 'unknown', reason }) },
   };
 }
 

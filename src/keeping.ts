@@ -4,8 +4,9 @@
  */
 import type { Config } from './config/config.ts';
 import type { KeepRules } from './dispatch/sweeper.ts';
+import { remedyOfReason } from './core/stop-reasons.ts';
 import { NOTIFY_CURSOR } from './spool/event-log.ts';
-import { RESTORED_REMEDY, whyRestored } from './spool/restored.ts';
+import { whyRestored } from './spool/restored.ts';
 import type { Spool } from './spool/spool.ts';
 import type { StatusLog } from './status-log.ts';
 
@@ -30,9 +31,12 @@ export function notToldBy(notify: Config['notify']): ReadonlySet<string> {
 }
 
 /** Says, once a start, that nothing is sent from a restored spool until somebody decides. */
-export function sayRestored({ restored: { mark } }: Spool, log: StatusLog): void {
+export function sayRestored({ path, restored: { mark } }: Spool, log: StatusLog): void {
   if (mark === null) return;
   const backup_at = new Date(mark.at * 1000).toISOString();
+  const reason = mark.isRolledBack === true ? 'rolled-back' : 'restored';
+  const subject = { account: null, sender: null, state: 'stopped', reason };
+  const place = { start: '', spool: path };
   const detail = `the spool ${whyRestored(mark, backup_at)}`;
-  log.say('warn', 'daemon.restored', { backup_at, detail, remedy: RESTORED_REMEDY });
+  log.say('warn', 'daemon.restored', { backup_at, detail, remedy: remedyOfReason(subject, place) });
 }

@@ -2,9 +2,9 @@
  * Lines made from rows of `events` alone: what the spool still knows of a change, after the process that made
  * it has gone. The words are those of `events.ts`.
  */
-import { isoOf, LEVELS, REFERENCE_MAX, unknownAccount, type Entry } from './events.ts';
+import { isoOf, LEVELS, REFERENCE_MAX, type Entry } from './events.ts';
 import type { State } from './core/message.ts';
-import { remedyOf } from './core/status-codes.ts';
+import { remedyOfAccount } from './core/stop-reasons.ts';
 import type { UnloggedEvent } from './spool/unlogged.ts';
 
 /**
@@ -16,15 +16,19 @@ export function writtenLate(event: UnloggedEvent): Entry {
   const limit =
     event.event === 'account.limit' ? /^([\d.]+)\/s$/.exec(reason ?? '')?.[1] : undefined;
   const isStranger = reason === 'unknown-account';
-  const isSuspended = event.event.endsWith('.suspended') && !isStranger;
-  const remedy = isStranger
-    ? unknownAccount(account ?? '', at).details.remedy
-    : ((isSuspended ? remedyOf(reason ?? '') : null) ?? undefined);
+  const isSuspended = event.event.endsWith('.suspended');
+  const subject = {
+    account,
+    sender: event.sender,
+    state: 'suspended',
+    reason: reason ?? 'unknown',
+  };
+  const remedy = isSuspended ? remedyOfAccount(subject) : undefined;
   const isMessage = event.messageId !== null && event.event !== 'message.duplicate';
   const level = isMessage ? (LEVELS[to as State] ?? 'info') : limit === undefined ? 'warn' : 'info';
   return {
     row: event,
-    level: isSuspended ? 'error' : level,
+    level: isSuspended && !isStranger ? 'error' : level,
     details: {
       reference: event.reference?.slice(0, REFERENCE_MAX),
       ...(event.recipient === null ? {} : { recipient: event.recipient }),

@@ -7,17 +7,9 @@
 import { AdminError, AdminListener, type AdminSource, type AdminView } from './admin/listener.ts';
 import type { Clock } from './clock.ts';
 import type { GateState } from './core/gate.ts';
-import type { Census, LaneCount } from './core/census.ts';
-import { noStates } from './core/census.ts';
-import { maskRecipient, stripControls } from './core/mask.ts';
-import { STATES } from './core/message.ts';
-import {
-  AGE_BOUNDS_S,
-  type AccountStatus,
-  type FailureStatus,
-  type LaneStatus,
-  type Status,
-} from './core/status.ts';
+import { statusOf, type AccountFacts, type StatusParts } from './core/status-document.ts';
+import type { Status } from './core/status.ts';
+import type { Stop } from './core/stops.ts';
 import type { Desk } from './dispatch/desk.ts';
 import type { Lane } from './dispatch/lane.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
@@ -39,6 +31,8 @@ export interface Working {
   readonly dispatcher: Dispatcher;
   readonly desks: ReadonlyMap<string, Desk>;
   readonly limits: ReadonlyMap<string, AccountLimits>;
+  /** What is stopped at this moment. */
+  readonly stops: () => readonly Stop[];
 }
 
 export class Overview implements AsyncDisposable, AdminSource {
@@ -92,6 +86,9 @@ export class Overview implements AsyncDisposable, AdminSource {
     return isStalled ? (trouble ?? 'stalled') : null;
   };
 
+  /** What is stopped, the worst first; empty also before the start. */
+  readonly stops = (): readonly Stop[] => this.#working?.stops() ?? [];
+
   /** Null = there is nothing to tell yet. */
   readonly view = (): AdminView | null => {
     if (this.#working === null) return null;
@@ -101,36 +98,29 @@ export class Overview implements AsyncDisposable, AdminSource {
   };
 
   #status(working: Working): Status {
-    const { clock, version } = this.#parts;
+    const { clock, version, spoolPath } = this.#parts;
     const { books } = working.dispatcher;
     books.catchUp();
-    const now = clock.now();
-    const nowMs = clock.monotonicMs();
+    const at = { now: clock.now(), nowMs: clock.monotonicMs() };
     const { figures, census } = books;
-    const answered = [...figures.answered.values()].map((pulse) => pulse.seconds(nowMs));
-    return {
-      at: now,
+    const answered = [...figures.answered.values()].map((pulse) => pulse.seconds(at.nowMs));
+    return statusOf({
+      at: at.now,
       version,
       pid: process.pid,
-      spool: this.#parts.spoolPath,
+      spool: spoolPath,
       started_at: this.#startedAt,
       unready: this.unready(),
+      stops: this.stops(),
       is_counted: books.isComplete,
-      states: totals(census),
-      age_bounds_seconds: AGE_BOUNDS_S,
-      accounts: [...working.desks.values()].map((desk) =>
-        accountStatus(desk, working, { now, nowMs }),
-      ),
-      lanes: lanesStatus(working, { now, nowMs }),
+      census,
+      accounts: [...working.desks.values()].map((desk) => accountFacts(desk, working, at)),
+      lane: laneFacts(working, at),
       answered: sumOf(answered),
-      accepted: figures.accepted.seconds(nowMs),
-      failures: figures.failures.map((one) => this.#failure(one)),
-    };
-  }
-
-  #failure({ recipient, ...rest }: FailureStatus): FailureStatus {
-    const isMasked = this.#parts.recipients === 'masked';
-    return { ...rest, recipient: isMasked ? maskRecipient(recipient) : stripControls(recipient) };
+      accepted: figures.accepted.seconds(at.nowMs),
+      failures: figures.failures,
+      isMasked: this.#parts.recipients === 'masked',
+    });
   }
 }
 
@@ -139,81 +129,49 @@ interface Instant {
   readonly nowMs: number;
 }
 
-function accountStatus(desk: Desk, { limits, dispatcher }: Working, at: Instant): AccountStatus {
-  const { figures, census } = dispatcher.books;
-  const { ceiling = null } = limits.get(desk.name) ?? {};
-  const lanes = [...census.lanes].filter(({ name }) => name.account === desk.name);
-  const oldest = lanes.map(({ ages }) => ages.oldest(at.now) ?? Infinity);
-  const since = Math.min(...oldest);
+function accountFacts(desk: Desk, { limits, dispatcher }: Working, at: Instant): AccountFacts {
+  const { figures } = dispatcher.books;
   return {
     account: desk.name,
     ...gateStatus(desk.health.gate()),
-    limit: ceiling,
-    available: rounded(desk.availableRate),
-    used: rounded(figures.answered.get(desk.name)?.rate(at.nowMs) ?? 0),
+    limit: limits.get(desk.name)?.ceiling ?? null,
+    available: desk.availableRate,
+    used: figures.answered.get(desk.name)?.rate(at.nowMs) ?? 0,
     in_flight: desk.slots.busy,
     concurrency: desk.slots.concurrency,
     blocked_seconds: blockedSeconds(desk.blockedUntil, at),
-    oldest_due_seconds: since === Infinity ? null : rounded(at.now - since),
   };
 }
 
-function lanesStatus({ desks, dispatcher }: Working, at: Instant): readonly LaneStatus[] {
+function laneFacts({ desks }: Working, at: Instant): StatusParts['lane'] {
   const lanes = new Map<string, ReadonlyMap<string, Lane>>();
   for (const [account, desk] of desks) {
     lanes.set(account, new Map([...desk.lanes].map((lane) => [lane.sender, lane])));
   }
-  return [...dispatcher.books.census.lanes].map((count) => {
-    const { account, sender } = count.name;
-    return laneStatus(
-      count,
-      { desk: desks.get(account), lane: lanes.get(account)?.get(sender) },
-      at,
-    );
-  });
-}
-
-function laneStatus(
-  { name, states, ages }: LaneCount,
-  { desk, lane }: { readonly desk: Desk | undefined; readonly lane: Lane | undefined },
-  at: Instant,
-): LaneStatus {
-  const oldest = ages.oldest(at.now);
-  const rate = lane?.pacer?.rate ?? null;
-  return {
-    ...name,
-    state: desk === undefined ? 'suspended' : desk.health.gate(name.sender).kind,
-    available: rate === null ? null : rounded(rate),
-    blocked_seconds: blockedSeconds(lane?.blockedUntil ?? 0, at),
-    states,
-    ages: ages.histogram(at.now, AGE_BOUNDS_S),
-    oldest_due_seconds: oldest === null ? null : rounded(at.now - oldest),
+  return (account, sender) => {
+    const desk = desks.get(account);
+    const lane = lanes.get(account)?.get(sender);
+    return {
+      state: desk === undefined ? 'suspended' : desk.health.gate(sender).kind,
+      available: lane?.pacer?.rate ?? null,
+      blocked_seconds: blockedSeconds(lane?.blockedUntil ?? 0, at),
+    };
   };
 }
 
-function gateStatus(gate: GateState): Pick<AccountStatus, 'state' | 'reason' | 'next_probe_at'> {
+function gateStatus(gate: GateState): Pick<AccountFacts, 'state' | 'reason' | 'next_probe_at'> {
   if (gate.kind === 'active') return { state: 'active', reason: null, next_probe_at: null };
   if (gate.kind === 'paused') return { state: 'paused', reason: 'operator', next_probe_at: null };
   return { state: 'suspended', reason: gate.reason, next_probe_at: gate.nextProbeAt };
 }
 
 function blockedSeconds(untilMs: number, { nowMs }: Instant): number {
-  return rounded(Math.max(0, untilMs - nowMs) / 1000);
-}
-
-function totals(census: Census): Status['states'] {
-  const states = noStates();
-  for (const lane of census.lanes) for (const state of STATES) states[state] += lane.states[state];
-  return states;
+  return Math.max(0, untilMs - nowMs) / 1000;
 }
 
 function sumOf(series: readonly (readonly number[])[]): readonly number[] {
   const [first = [], ...rest] = series;
   return first.map((count, index) => rest.reduce((sum, other) => sum + (other[index] ?? 0), count));
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
 }
 
 /** Listens at `admin.listen`; null where that cannot be: sending matters more, and a line says so. */

@@ -99,11 +99,10 @@ const WHEN = { createdAt: 0, sendAt: null, nextAttemptAt: null };
 const NOBODY = { id: 1, account: null, sender: null, recipient: '', reference: null, ...WHEN };
 
 function eventsOfTheCode(): readonly string[] {
-  const at = { at: 0, remedy: null };
   const lanes = [null, 'AcmeInc'].flatMap((sender) => [
     throttled('main', sender, { at: 0, waitMs: 0, reason: 'throttled' }),
     ...(['suspended', 'resumed', 'paused'] as const).map((event) =>
-      gateMoved('main', { sender, gate: ACTIVE, event, reason: null }, at),
+      gateMoved('main', { sender, gate: ACTIVE, event, reason: null }, 0),
     ),
   ]);
   const limit = limitLearned('main', { at: 0, configured: null, limit: 30 });

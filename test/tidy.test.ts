@@ -38,7 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   manual: ['config', 'leaf', 'terminal'],
   top: ['core', 'leaf', 'spool', 'terminal'],
   csv: ['spool', 'terminal', 'leaf'],
-  checkup: ['config', 'gateway', 'leaf', 'spool'],
+  checkup: ['config', 'core', 'gateway', 'leaf', 'spool'],
   admin: ['core', 'leaf'],
   receipts: ['core', 'leaf'],
   log: ['core', 'leaf', 'spool', 'terminal'],

@@ -2,18 +2,23 @@
  * The HTTP server for operators' programs: health, metrics, and what `top` shows. It only answers questions,
  * and has no secret; it is meant for this machine.
  *
- * Always holds: `/healthz` answers as long as the process turns; `/readyz` is 200 only while messages can be
- * sent; nothing here changes anything, and what cannot be answered never stops the daemon.
+ * Always holds: `/healthz` answers as long as the process turns; `/readyz` is 200 only while the loop turns and
+ * the spool can be written, and its body names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
  */
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Figures } from '../core/figures.ts';
+import { stripControls } from '../core/mask.ts';
 import type { Status } from '../core/status.ts';
+import { sentenceOf } from '../core/stop-words.ts';
+import type { Stop } from '../core/stops.ts';
 import type { Metrics } from './metrics.ts';
 
 /** What is asked. */
 export interface AdminSource {
   /** Null = messages are being sent; else why not, in a word. */
   readonly unready: () => string | null;
+  /** What is stopped, the worst first. */
+  readonly stops: () => readonly Stop[];
   /** Null = there is nothing to tell yet. */
   readonly view: () => AdminView | null;
 }
@@ -27,6 +32,8 @@ export interface AdminView {
 const CONNECTIONS_MAX = 64;
 const REQUEST_MS = 5_000;
 const CLOSE_MS = 1_000;
+/** More lines about what is stopped are not read. */
+const LINES_MAX = 100;
 const TEXT = 'text/plain; charset=utf-8';
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -86,14 +93,14 @@ export class AdminListener implements AsyncDisposable {
       bodyLimit: 1_024,
       return503OnClosing: false,
     });
-    const { unready, view } = this.#source;
+    const { unready, stops, view } = this.#source;
     app.get('/healthz', (_request, reply) => reply.type(TEXT).send('alive\n'));
     app.get('/readyz', (_request, reply) => {
       const reason = unready();
       return reply
         .code(reason === null ? 200 : 503)
         .type(TEXT)
-        .send(`${reason ?? 'ready'}\n`);
+        .send(`${[reason ?? 'ready', ...linesOf(stops())].join('\n')}\n`);
     });
     app.get('/status', (_request, reply) => {
       const seen = view();
@@ -121,6 +128,16 @@ export class AdminListener implements AsyncDisposable {
     this.#metrics ??= import('./metrics.ts').then((module) => new module.Metrics());
     return (await this.#metrics).render(view);
   }
+}
+
+/* One line for each thing that is stopped, with its remedy. */
+function linesOf(stops: readonly Stop[]): readonly string[] {
+  const shape = (seconds: number): string => new Date(seconds * 1000).toISOString();
+  const lines = stops
+    .slice(0, LINES_MAX)
+    .map((stop) => stripControls(`${sentenceOf(stop, shape)}. ${stop.remedy}`));
+  const rest = stops.length - lines.length;
+  return rest > 0 ? [...lines, `${rest} more are stopped`] : lines;
 }
 
 function why(cause: unknown): string {

@@ -9,7 +9,6 @@ import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
 import { isBusy, openSpool } from '../spool/open.ts';
 import { checkSharing, joinGroupOf } from './check-permissions.ts';
-import { restoredFrom, RESTORED_REMEDY, whyRestored, type Mark } from '../spool/restored.ts';
 import { walSize } from '../spool/wal.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
 import { isWritable } from './writable.ts';
@@ -76,7 +75,6 @@ function checkContent(path: string): readonly Finding[] {
         pass('spool', `${path}, schema version ${SCHEMA_VERSION}`),
         checkJournal(journal),
         checkWal(walSize(path)),
-        ...checkRestored(restoredFrom(db)),
       ];
     } finally {
       db.close();
@@ -97,12 +95,6 @@ function checkWal(bytes: number): Finding {
   const remedy =
     'While the daemon runs, a program that reads without an end keeps it: fuser -v on it.';
   return warn('-wal', words, remedy);
-}
-
-function checkRestored(mark: Mark | null): readonly Finding[] {
-  if (mark === null) return [];
-  const at = new Date(mark.at * 1000).toISOString();
-  return [warn('restored spool', `it ${whyRestored(mark, at)}; undecided`, RESTORED_REMEDY)];
 }
 
 function explain(error: unknown): Finding {

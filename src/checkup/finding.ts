@@ -6,6 +6,8 @@ interface Seen {
   readonly subject: string;
   /** How it is. */
   readonly found: string;
+  /** Whether a daemon runs; only in the finding about that. */
+  readonly daemon?: object;
 }
 
 interface Passed {

@@ -1,17 +1,23 @@
 /** `check`: everything the daemon needs, each line pass, warn or fail, with a remedy. Changes nothing. */
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { checkAccount } from '../checkup/check-account.ts';
 import { checkConfig, checkConfigError, checkNode } from '../checkup/check-config.ts';
 import { checkSpool } from '../checkup/check-spool.ts';
+import { findingsOfStops } from '../checkup/check-stops.ts';
 import type { Finding } from '../checkup/finding.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { stripControls } from '../core/mask.ts';
 import { EXIT } from '../exit-codes.ts';
+import { SpoolError } from '../spool/errors.ts';
+import { isBusy } from '../spool/open.ts';
 import { printJson, printLine } from '../terminal/print.ts';
 import { terminalWidth } from '../terminal/table.ts';
+import { localTime } from '../terminal/times.ts';
 import { wrap } from '../terminal/wrap.ts';
-import { configFor } from './opened.ts';
+import { configFor, openConfigured, type OpenedSpool } from './opened.ts';
+import { daemonJson, stoppedNow } from './stopped.ts';
 
 interface CheckOptions {
   readonly offline?: true;
@@ -40,16 +46,43 @@ export function checkCommand(): Command {
 
 /* One by one, so that each is seen while the next, which may take seconds, is looked for. */
 async function* findings(command: Command, options: CheckOptions): AsyncGenerator<Finding> {
-  yield checkNode();
   const config = readConfig(command);
+  /* Before anything opens the spool: that may change the modes of its files. */
+  const spool = config instanceof ConfigError ? [] : checkSpool(config.spool.path);
+  const stopped = config instanceof ConfigError ? [] : await checkStopped(config);
+  yield* stopped.slice(0, 1);
+  yield checkNode();
   if (config instanceof ConfigError) {
     yield* checkConfigError(config);
     return;
   }
   yield* checkConfig(config);
-  yield* checkSpool(config.spool.path);
+  yield* spool;
+  yield* stopped.slice(1);
   if (options.offline) return;
   for (const account of config.accounts) yield* await checkAccount(account);
+}
+
+/* Whether a daemon runs, first; then one finding for each thing that is stopped. Empty = no spool to look at. */
+async function checkStopped(config: Config): Promise<readonly Finding[]> {
+  using spool = openIfThere(config);
+  if (spool === null) return [];
+  const stopped = await stoppedNow(spool, Date.now() / 1000);
+  const findings = findingsOfStops(stopped, localTime);
+  const [daemon] = findings;
+  if (daemon === undefined) return findings;
+  return [{ ...daemon, daemon: daemonJson(stopped) }, ...findings.slice(1)];
+}
+
+/* What is wrong with the file is said where it is looked at. */
+function openIfThere(config: Config): OpenedSpool | null {
+  if (!existsSync(config.spool.path)) return null;
+  try {
+    return openConfigured(config);
+  } catch (error) {
+    if (error instanceof SpoolError || isBusy(error)) return null;
+    throw error;
+  }
 }
 
 function readConfig(command: Command): Config | ConfigError {

@@ -37,7 +37,11 @@ export function openToWrite(command: Command): OpenedSpool {
  * -shm at the end; else read-only.
  */
 export function openToRead(command: Command): OpenedSpool {
-  const config = configFor(command, 'leave');
+  return openConfigured(configFor(command, 'leave'));
+}
+
+/** The spool of a configuration, to read. Throws SpoolError. */
+export function openConfigured(config: Config): OpenedSpool {
   const { path } = config.spool;
   try {
     return opened(config, openSpool(path, { busyTimeoutMs: BUSY_MS }));

@@ -65,7 +65,11 @@ interface Heard {
 }
 
 /** What a daemon without a configuration tells of itself. */
-const WAITING: AdminSource = { unready: () => 'waiting-for-configuration', view: () => null };
+const WAITING: AdminSource = {
+  unready: () => 'waiting-for-configuration',
+  stops: () => [],
+  view: () => null,
+};
 
 /* Waits for a configuration that names an account; null = told to stop meanwhile. */
 async function configured(load: () => Config, heard: Heard): Promise<Config | null> {

@@ -12,7 +12,8 @@ import { capDocument, capTable } from './caps.ts';
 import { laneDocument, laneTable } from './lane-table.ts';
 import { lanesOf } from './lanes.ts';
 import { openToRead, type OpenedSpool } from './opened.ts';
-import { restoredLine, storageDocuments, storageLine } from './storage.ts';
+import { daemonJson, daemonLine, stopJson, stopLines, stoppedNow } from './stopped.ts';
+import { storageDocuments, storageLine } from './storage.ts';
 
 /** In these a message still waits for something, so its age matters. */
 const WAITING: ReadonlySet<string> = new Set([
@@ -51,14 +52,18 @@ export function statsCommand(): Command {
         return;
       }
       const statistics = statisticsOf(spool.db, now);
+      const stopped = await stoppedNow(spool, now);
       if (options.json) {
+        await printJson({ kind: 'daemon', daemon: daemonJson(stopped) });
+        for (const stop of stopped.stops) await printJson({ kind: 'stop', ...stopJson(stop) });
         await printDocuments(statistics, now);
         for (const cap of capsOf(spool.db, now)) await printJson(capDocument(cap));
         for (const document of storageDocuments(spool)) await printJson(document);
         return;
       }
       const parts = [
-        restoredLine(spool),
+        daemonLine(stopped),
+        stopLines(stopped),
         stateTable(statistics, now),
         lateLine(statistics),
         gateTable(statistics),

@@ -1,5 +1,5 @@
 /** What `stats` says of the spool itself: how large it is, what is pruned next, whether it was restored. */
-import { restoredFrom, RESTORED_REMEDY, whyRestored } from '../spool/restored.ts';
+import { restoredFrom } from '../spool/restored.ts';
 import { storageOf, type Storage } from '../spool/storage.ts';
 import { terminalWidth } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
@@ -30,14 +30,6 @@ export function* storageDocuments(spool: OpenedSpool): Generator<object> {
     oldest_final_at: isoTime(storage.oldestFinalAt),
     next_prune_at: isoTime(nextPruneAt(storage, spool.config.spool.retentionMs)),
   };
-}
-
-/** A line that comes before everything else; null = the spool is an ordinary one. */
-export function restoredLine({ db }: OpenedSpool): string | null {
-  const mark = restoredFrom(db);
-  if (mark === null) return null;
-  const words = `This spool ${whyRestored(mark, localTime(mark.at))}: ${RESTORED_REMEDY}.`;
-  return wrap(words, 0, terminalWidth());
 }
 
 /** How large the spool is, and when it has less to keep. */

@@ -5,6 +5,7 @@
 import { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import type { NameDefaults } from '../core/lane-names.ts';
+import type { Stop } from '../core/stops.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { terminalWidth } from '../terminal/table.ts';
 import { readView, type FeedOptions } from '../top/feed.ts';
@@ -13,6 +14,7 @@ import { OwnCount } from '../top/own-count.ts';
 import { Screen } from '../top/screen.ts';
 import { readVersion } from '../version.ts';
 import { openToRead } from './opened.ts';
+import { stoppedNow } from './stopped.ts';
 
 const EVERY_MS = 1_000;
 
@@ -40,7 +42,8 @@ async function top(options: TopOptions, command: Command): Promise<void> {
   const { config, db } = spool;
   const { path } = config.spool;
   const now = (): number => Date.now() / 1000;
-  const own = new OwnCount({ db, path, names: namesOf(config), version: readVersion() });
+  const stops = async (): Promise<readonly Stop[]> => (await stoppedNow(spool, now())).stops;
+  const own = new OwnCount({ db, path, names: namesOf(config), version: readVersion(), stops });
   const feed: FeedOptions = { listen: config.admin.listen, path, own, now };
   if (options.json) {
     const { status, source, note } = await readView(feed);

@@ -2,17 +2,19 @@
 import { Command } from 'commander';
 import { deadlineOf } from '../core/judge-row.ts';
 import { stripControls } from '../core/mask.ts';
+import { sentenceOf } from '../core/stop-words.ts';
+import { stopFor, type Stop } from '../core/stops.ts';
 import { CommandError } from '../exit-codes.ts';
 import { dueOf, messageOf, type MessageRow } from '../spool/queries.ts';
-import { restoredFrom, RESTORED_REMEDY } from '../spool/restored.ts';
 import { runOfMessage, type KnownRun } from '../spool/set-aside.ts';
 import { print, printJson } from '../terminal/print.ts';
-import { isoTime, localTime } from '../terminal/times.ts';
+import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { outlookOptionsOf } from './allowance.ts';
 import { capFields } from './caps.ts';
-import { openToRead, type OpenedSpool } from './opened.ts';
+import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
 import { outlookOf, type Outlook } from './outlook.ts';
 import { parseId } from './show.ts';
+import { daemonJson, daemonLine, stopJson, stoppedNow, type Stopped } from './stopped.ts';
 
 export function whyCommand(): Command {
   return new Command('why')
@@ -39,15 +41,19 @@ async function why(
   command: Command,
 ): Promise<void> {
   using spool = openToRead(command);
+  const stopped = await stoppedNow(spool, Date.now() / 1000);
+  const line = options.json ? null : daemonLine(stopped);
+  if (line !== null) await print(`${stripControls(line)}\n`);
   for (const id of ids) {
     const row = messageOf(spool.db, id);
     if (row === null) {
       throw new CommandError(`there is no message ${id} (never dropped, or pruned)`);
     }
     const now = Date.now() / 1000;
-    const answer = answerOf(spool, row, now);
-    if (options.json) await printJson(documentOf(row, answer, now));
-    else await print(`${several(ids, row)}${stripControls(sentence(row, answer, now))}\n`);
+    const answer = answerOf({ spool, stopped }, row, now);
+    if (options.json) {
+      await printJson({ ...documentOf(row, answer, now), daemon: daemonJson(stopped) });
+    } else await print(`${several(ids, row)}${stripControls(sentence(row, answer, now))}\n`);
   }
 }
 
@@ -68,6 +74,7 @@ function documentOf(row: MessageRow, answer: Answer, now: number): object {
     goes_at: isoTime(answer.goesAt),
     expires_at: isoTime(answer.deadline),
     window: windowIn(answer),
+    stopped_by: answer.stop === null ? null : stopJson(answer.stop),
   };
 }
 
@@ -79,11 +86,23 @@ function windowIn({ window }: Answer): object | null {
 interface Answer extends Outlook {
   /** Unix seconds; null = it does not expire any more. */
   readonly deadline: number | null;
+  /** What keeps it from being sent, whoever goes first; null = nothing does. */
+  readonly stop: Stop | null;
+  /** Seconds after a daemon starts; null = one runs, or nobody can say. */
+  readonly goesAfter: number | null;
 }
 
-const NOTHING = { ahead: null, rate: null, goesAt: null, window: null, deadline: null };
+const NOTHING = {
+  ...{ ahead: null, rate: null, goesAt: null, window: null, deadline: null },
+  ...{ stop: null, goesAfter: null },
+};
 
-function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
+interface Seen {
+  readonly spool: OpenedSpool;
+  readonly stopped: Stopped;
+}
+
+function answerOf({ spool, stopped }: Seen, row: MessageRow, now: number): Answer {
   const dueAt = dueOf(spool.db, row.id);
   if (row.state !== 'queued' && row.state !== 'retry') {
     return { ...NOTHING, waitsFor: waitsOutside(row, dueAt) };
@@ -91,15 +110,38 @@ function answerOf(spool: OpenedSpool, row: MessageRow, now: number): Answer {
   const { validityMs } = spool.config.messages;
   const dates = { expiresAt: row.expires_at, sendAt: row.send_at, createdAt: row.created_at };
   const deadline = deadlineOf(dates, validityMs);
-  if (restoredFrom(spool.db) !== null) {
-    return { ...NOTHING, waitsFor: `a word about this restored spool: ${RESTORED_REMEDY}` };
-  }
+  const { account, sender } = laneOf(spool, row);
+  const { daemon } = stopped;
+  const others = stopped.stops.filter(({ scope }) => scope !== 'daemon');
+  const stop = stopFor(others, { account, sender });
+  if (stop?.scope === 'spool') return { ...NOTHING, waitsFor: waitsForEnd(stop), stop, deadline };
   const run = dueAt === null ? null : runOfMessage(spool.db, row.id);
-  if (run !== null) return { ...NOTHING, waitsFor: refusedIn(run), deadline };
+  if (run !== null) return { ...NOTHING, waitsFor: refusedIn(run), stop, deadline };
   if (dueAt !== null) {
-    return { ...NOTHING, waitsFor: `its time, ${localTime(dueAt)}`, goesAt: dueAt, deadline };
+    const waitsFor = `its time, ${localTime(dueAt)}`;
+    return { ...NOTHING, waitsFor, goesAt: daemon.isRunning ? dueAt : null, stop, deadline };
   }
-  return { ...outlookOf(spool.db, row, outlookOptionsOf(spool.config, now)), deadline };
+  if (stop !== null) return { ...NOTHING, waitsFor: waitsForEnd(stop), stop, deadline };
+  const outlook = outlookOf(spool.db, row, outlookOptionsOf(spool.config, now));
+  if (daemon.isRunning) return { ...outlook, deadline, stop, goesAfter: null };
+  const waitsFor = `a daemon to run, then for ${outlook.waitsFor}`;
+  const goesAfter = outlook.goesAt === null ? null : Math.max(0, outlook.goesAt - now);
+  const [none = null] = stopped.stops;
+  return { ...outlook, waitsFor, goesAt: null, goesAfter, deadline, stop: none };
+}
+
+/* What a NULL stands for. */
+function laneOf(
+  { config }: OpenedSpool,
+  row: MessageRow,
+): { readonly account: string | null; readonly sender: string } {
+  const { account: ownAccount, senders } = defaultsOf(config);
+  const account = row.account ?? ownAccount;
+  return { account, sender: row.sender ?? senders.get(account ?? '') ?? '' };
+}
+
+function waitsForEnd(stop: Stop): string {
+  return `the end of a stop: ${sentenceOf(stop, localTime)}. What to do: ${stop.remedy}`;
 }
 
 /* It was refused, and so were others: whether that is its own fault is not known yet. */
@@ -134,7 +176,8 @@ function sentence(row: MessageRow, answer: Answer, now: number): string {
   const reason = row.reason === null ? '' : ` (${row.reason})`;
   const clauses = [`${row.state}${reason} since ${localTime(row.updated_at)}`];
   clauses.push(`waiting for ${answer.waitsFor}`);
-  const { goesAt, deadline } = answer;
+  const { goesAt, goesAfter, deadline } = answer;
+  if (goesAfter !== null) clauses.push(`goes about ${timeSpan(goesAfter)} after a daemon starts`);
   if (goesAt !== null && goesAt > now) clauses.push(`goes at about ${localTime(goesAt)}`);
   if (deadline !== null) {
     const makesIt =

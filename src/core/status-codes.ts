@@ -194,23 +194,11 @@ export function reasonOf(status: number | null): string {
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ...STATUS_CODES.map((c): [string, string] => [c.name, c.remedy]),
   [
-    'spend-limit',
-    'Nothing: it goes on at midnight. Sooner: sms-spoold resume, or a higher safety.spend_per_day.',
-  ],
-  [
-    'low-balance',
-    'Top up the account; sending goes on by itself once safety.min_balance is there.',
-  ],
-  [
-    'gateway-down',
-    'Nothing; it is tried again by itself. If it lasts: look at base_url and the network.',
-  ],
-  [
     'http-401',
     'Correct api_key and api_secret, then reload; sms-spoold check shows whether they fit.',
   ],
-  ['http-403', 'Ask whoever runs base_url why it forbids the request; then sms-spoold resume.'],
-  ['http-404', 'Correct base_url: nothing answers at its path; then sms-spoold resume.'],
+  ['http-403', 'Ask whoever runs base_url why it forbids the request.'],
+  ['http-404', 'Correct base_url: nothing answers at its path.'],
 ]);
 
 /** What an operator can do about a reason; null = nothing is known of it. */

@@ -6,6 +6,7 @@
  */
 import type { Failure } from './figures.ts';
 import type { State } from './message.ts';
+import type { Stop } from './stops.ts';
 
 /** Ages that are told apart (seconds), as columns of `top`. */
 export const AGE_BOUNDS_S: readonly number[] = [60, 300, 1_200, 3_600, 14_400, 43_200, 86_400];
@@ -53,6 +54,8 @@ export interface Status {
   readonly started_at: number;
   /** Null = it works; else why it does not. */
   readonly unready: string | null;
+  /** What is stopped and why, the worst first. */
+  readonly stops: readonly Stop[];
   /** Whether every message is counted; until then numbers are too small. */
   readonly is_counted: boolean;
   readonly states: Readonly<Record<State, number>>;

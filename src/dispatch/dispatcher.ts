@@ -79,7 +79,7 @@ export class Dispatcher {
     this.#alarm = new Alarm({ clock, desks, intake, janitor, sweeper, ring: this.kick });
     this.#gathering = new Gathering(clock, this.#alarm);
     this.#settling = new Settling(() => this.inFlight === 0 && this.#step.isClean);
-    this.#fullDisk = new FullDisk(clock, parts.log);
+    this.#fullDisk = new FullDisk(clock, parts.log, parts.spool.path);
     this.#longWal = new LongWal({
       ...{ wal: parts.spool.wal, clock, log: parts.log },
       onRelease: this.kick,

@@ -1,5 +1,6 @@
 /** Says that the disk is full, once a minute: a step that found it so is tried again and loses nothing. */
 import type { Clock } from '../clock.ts';
+import { remedyOfReason } from '../core/stop-reasons.ts';
 import type { StatusLog } from '../status-log.ts';
 
 const SAID_EVERY_MS = 60_000;
@@ -7,11 +8,14 @@ const SAID_EVERY_MS = 60_000;
 export class FullDisk {
   readonly #clock: Clock;
   readonly #log: StatusLog;
+  readonly #spool: string;
   #saidAtMs = -Infinity;
 
-  constructor(clock: Clock, log: StatusLog) {
+  /** `spool` is the path of the spool. */
+  constructor(clock: Clock, log: StatusLog, spool: string) {
     this.#clock = clock;
     this.#log = log;
+    this.#spool = spool;
   }
 
   /** `waiting` outcomes are in memory and not on disk. */
@@ -19,9 +23,8 @@ export class FullDisk {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#saidAtMs < SAID_EVERY_MS) return;
     this.#saidAtMs = nowMs;
-    this.#log.say('error', 'daemon.disk-full', {
-      remedy: 'make room where the spool is; nothing is lost, and nothing is sent meanwhile',
-      waiting,
-    });
+    const subject = { account: null, sender: null, state: 'stopped', reason: 'disk-full' };
+    const remedy = remedyOfReason(subject, { start: '', spool: this.#spool });
+    this.#log.say('error', 'daemon.disk-full', { remedy, waiting });
   }
 }

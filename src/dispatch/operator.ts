@@ -151,7 +151,7 @@ export class Operator {
     progress.affected = 1;
     this.#parts.spool.gates.write(gateRowOf(desk.name, change, work.now));
     if (change.event !== null) {
-      work.entries.push(gateMoved(desk.name, change, { at: work.now, remedy: null }));
+      work.entries.push(gateMoved(desk.name, change, work.now));
     }
     this.#parts.onGate(desk);
   }

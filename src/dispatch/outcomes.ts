@@ -8,7 +8,6 @@ import { classify } from '../core/classify.ts';
 import type { GateChange, SetAside } from '../core/health.ts';
 import type { AnswerPart, Observation } from '../core/observation.ts';
 import { interrupted, settle, unsent, type Settlement } from '../core/settle.ts';
-import { remedyOf } from '../core/status-codes.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Clock } from '../clock.ts';
 import { gateMoved, messageSettled } from '../events.ts';
@@ -109,8 +108,7 @@ export class Outcomes {
     for (const change of changes) {
       pending.gates.push(gateRowOf(desk.name, change, now));
       if (change.event === null) continue;
-      const remedy = change.event === 'suspended' ? remedyFor(desk.name, change) : null;
-      pending.entries.push(gateMoved(desk.name, change, { at: now, remedy }));
+      pending.entries.push(gateMoved(desk.name, change, now));
     }
   }
 
@@ -179,12 +177,4 @@ export function gateRowOf(account: string, change: GateChange, now: number): Gat
     since: gate.kind === 'active' ? now : gate.since,
     nextProbeAt: gate.kind === 'suspended' ? gate.nextProbeAt : null,
   };
-}
-
-function remedyFor(account: string, { sender, gate, reason }: GateChange): string | null {
-  const remedy = remedyOf(reason ?? '');
-  if (gate.kind !== 'suspended' || gate.run === null) return remedy;
-  const scope = sender === null ? account : `${account} --sender ${sender}`;
-  const rest = `Messages are tried one at a time. Once corrected: sms-spoold resume ${scope}`;
-  return remedy === null ? rest : `${remedy} ${rest}`;
 }

@@ -98,9 +98,22 @@ function locked(lockPath: string): Database {
     db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN IMMEDIATE');
     db.pragma(`busy_timeout = ${COMMIT_WAIT_MS}`);
+    holdExclusively(db);
     return db;
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+/* A commit that writes turns the reserved lock into an exclusive one, which a reader can tell (daemon-of.ts). */
+function holdExclusively(db: Database): void {
+  try {
+    db.pragma('user_version = 1');
+    db.exec('COMMIT');
+  } catch (error) {
+    if (!(error instanceof Sqlite.SqliteError)) throw error;
+    if (db.inTransaction) db.exec('ROLLBACK');
+  }
+  db.exec('BEGIN IMMEDIATE');
 }

@@ -23,11 +23,6 @@ const OLD_KEYS_MAX = 10;
 /** In `error_text` of an attempt that is not known but may have been. */
 export const LOST = 'may have been sent after the backup was made';
 
-/** What an operator does about a restored spool. */
-export const RESTORED_REMEDY =
-  'nothing is sent: what waited when the backup was made may have gone since. To hold it as uncertain: ' +
-  'sms-spoold resume --restored=hold; to send it, perhaps twice: sms-spoold resume --restored=resend';
-
 /** Of which moment the spool is. */
 export interface Mark {
   /** When the backup was made (Unix seconds). */

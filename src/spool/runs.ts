@@ -11,6 +11,7 @@ import { isRolledBack, type Remembered, type Run as RunRow, type Story } from '.
 import { drawWord, IDENTITY } from './identity.ts';
 import type { Ownership } from './ownership.ts';
 import { adopt, markRolledBack } from './restored.ts';
+import { noteRunBegan, noteRunEnded } from './run-times.ts';
 
 const RUNS = 'runs';
 /** Runs that are kept: so often it may start elsewhere before it comes back to a lock database that knows it. */
@@ -19,6 +20,7 @@ const RUNS_MAX = 500;
 const NOTE_EVERY_MS = 10_000;
 
 export class Run {
+  readonly #db: Database;
   readonly #ownership: Ownership;
   readonly #identity: string;
   readonly #nonce: string;
@@ -27,6 +29,7 @@ export class Run {
   #noted: number;
 
   private constructor(db: Database, ownership: Ownership, begun: Begun) {
+    this.#db = db;
     this.#ownership = ownership;
     this.#identity = begun.identity;
     this.#nonce = begun.nonce;
@@ -43,7 +46,17 @@ export class Run {
   /** To be called while the database is open. */
   end(): void {
     clearInterval(this.#timer);
+    this.#noteEnd();
     this.#note();
+  }
+
+  /* A spool that cannot be written now keeps its latest event as the last that is known of the run. */
+  #noteEnd(): void {
+    try {
+      noteRunEnded(this.#db, Date.now() / 1000);
+    } catch (error) {
+      if (!(error instanceof Sqlite.SqliteError)) throw error;
+    }
   }
 
   /* A spool that cannot be read is for the loop to meet. */
@@ -83,6 +96,7 @@ function begin(db: Database, ownership: Ownership, now: number): Begun {
     if (isBack) markRolledBack(db, now);
     adopt(db);
     writeRun(db, story, state);
+    noteRunBegan(db, now);
   });
   write.immediate();
   if (!isBack) isNoted = ownership.remember(state);

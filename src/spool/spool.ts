@@ -26,6 +26,7 @@ import { Run } from './runs.ts';
 import { SetAsideRows } from './set-aside.ts';
 import { Settlements } from './settlements.ts';
 import { Sources } from './sources.ts';
+import { readStopFacts, type Configured, type SpoolStopFacts } from './stop-facts.ts';
 import { Suppressions } from './suppressions.ts';
 import { Unlogged } from './unlogged.ts';
 import { Waits } from './waits.ts';
@@ -146,6 +147,11 @@ export class Spool {
   get headcounts(): Headcounts {
     this.#headcounts ??= Headcounts.beside(this.path);
     return this.#headcounts;
+  }
+
+  /** What the spool says of what is stopped. */
+  stopFacts(configured: Configured): SpoolStopFacts {
+    return readStopFacts(this.#db, configured);
   }
 
   /** Begins to notice commits of other programs; once a spool. */

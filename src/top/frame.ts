@@ -4,6 +4,7 @@
  */
 import { stripControls } from '../core/mask.ts';
 import { STATES, type State } from '../core/message.ts';
+import { sentenceOf } from '../core/stop-words.ts';
 import type { AccountStatus, FailureStatus, LaneStatus, Status } from '../core/status.ts';
 import { tableOf, type Column } from '../terminal/table.ts';
 import { localTime, timeSpan } from '../terminal/times.ts';
@@ -30,6 +31,8 @@ const PLOT_ROWS = 5;
 /** Rows of lanes and failures where nothing bounds them. */
 const LANES_SHOWN = 30;
 const FAILURES_SHOWN = 10;
+/** Lines about what is stopped. */
+const STOPS_SHOWN = 3;
 /** Fewest rows of lanes; failures give way first. */
 const LANES_LEAST = 3;
 
@@ -37,6 +40,7 @@ export function frameOf(view: View, size: FrameSize): readonly string[] {
   const { status } = view;
   const top = [
     ...headOf(view, size.columns),
+    ...stopsShown(status, size.columns),
     '',
     ...statesOf(status, size.columns),
     '',
@@ -81,6 +85,15 @@ function headOf({ status, source, note }: View, columns: number): readonly strin
     head,
     ...notes.flatMap((line) => (line === null ? [] : wrap(line, 0, columns).split('\n'))),
   ];
+}
+
+/* One line each, cut to the width; the remedies are in `stats`. */
+function stopsShown({ stops }: Status, columns: number): readonly string[] {
+  const shown = stops
+    .slice(0, STOPS_SHOWN)
+    .map((stop) => cut(`! ${sentenceOf(stop, localTime)}`, columns));
+  const rest = stops.length - shown.length;
+  return rest > 0 ? [...shown, `! ${rest} more are stopped: sms-spoold stats`] : shown;
 }
 
 function statesOf({ states }: Status, columns: number): readonly string[] {

@@ -4,13 +4,13 @@
  *
  * Always holds: counting anew is paced by what it costs, so that watching an unwatched spool stays cheap.
  */
-import { Census, noStates } from '../core/census.ts';
+import { Census } from '../core/census.ts';
 import { FAILURES_MAX, isFailure } from '../core/figures.ts';
 import { LaneNames, type NameDefaults } from '../core/lane-names.ts';
-import { maskRecipient } from '../core/mask.ts';
-import { STATES } from '../core/message.ts';
 import { PULSE_S } from '../core/pulse.ts';
-import { AGE_BOUNDS_S, type AccountStatus, type LaneStatus, type Status } from '../core/status.ts';
+import { statusOf, type AccountFacts } from '../core/status-document.ts';
+import type { Status } from '../core/status.ts';
+import type { Stop } from '../core/stops.ts';
 import { Glances, type EventGlance } from '../spool/glance.ts';
 import { Headcounts } from '../spool/headcount.ts';
 import type { Database } from '../spool/open.ts';
@@ -28,6 +28,8 @@ export interface OwnCountOptions {
   readonly path: string;
   readonly names: NameDefaults;
   readonly version: string;
+  /** What is stopped at this moment. */
+  readonly stops: () => Promise<readonly Stop[]>;
 }
 
 export class OwnCount {
@@ -54,30 +56,29 @@ export class OwnCount {
   /** The status of this moment; takes as long as counting does where that is due. */
   async status(now: number): Promise<Status> {
     const census = await this.#counted(now);
-    const lanes = lanesOf(census, now);
-    const states = noStates();
-    for (const lane of lanes) for (const state of STATES) states[state] += lane.states[state];
     const events = this.#glances.events(EVENTS);
     const ends = events.filter(({ from }) => from === 'sending');
-    return {
+    const { path, version, stops } = this.#options;
+    return statusOf({
       at: now,
-      version: this.#options.version,
+      version,
       pid: process.pid,
-      spool: this.#options.path,
+      spool: path,
       started_at: now,
       unready: 'no-daemon',
+      stops: await stops(),
       is_counted: true,
-      states,
-      age_bounds_seconds: AGE_BOUNDS_S,
-      accounts: this.#accounts(lanes, ends, now),
-      lanes,
+      census,
+      accounts: this.#accounts(ends, now),
+      lane: () => ({ state: 'active', available: null, blocked_seconds: 0 }),
       answered: perSecond(ends, now),
       accepted: perSecond(
         ends.filter(({ to }) => to === 'await-receipt'),
         now,
       ),
       failures: failuresIn(events),
-    };
+      isMasked: true,
+    });
   }
 
   async #counted(now: number): Promise<Census> {
@@ -99,17 +100,10 @@ export class OwnCount {
     return census;
   }
 
-  #accounts(
-    lanes: readonly LaneStatus[],
-    ends: readonly EventGlance[],
-    now: number,
-  ): readonly AccountStatus[] {
+  #accounts(ends: readonly EventGlance[], now: number): readonly AccountFacts[] {
     return this.#glances.accounts().map(({ configured_rate, learned_rate, ...rest }) => {
       const { account } = rest;
       const own = ends.filter((end) => end.account === account && end.at > now - PRESENT_S);
-      const ages = lanes.flatMap((lane) =>
-        lane.account === account ? (lane.oldest_due_seconds ?? []) : [],
-      );
       return {
         ...rest,
         limit: configured_rate,
@@ -118,25 +112,9 @@ export class OwnCount {
         in_flight: 0,
         concurrency: 0,
         blocked_seconds: 0,
-        oldest_due_seconds: ages.length === 0 ? null : Math.max(...ages),
       };
     });
   }
-}
-
-function lanesOf(census: Census, now: number): readonly LaneStatus[] {
-  return [...census.lanes].map(({ name, states, ages }) => {
-    const oldest = ages.oldest(now);
-    return {
-      ...name,
-      state: 'active',
-      available: null,
-      blocked_seconds: 0,
-      states,
-      ages: ages.histogram(now, AGE_BOUNDS_S),
-      oldest_due_seconds: oldest === null ? null : Math.round(now - oldest),
-    };
-  });
 }
 
 function perSecond(events: readonly EventGlance[], now: number): readonly number[] {
@@ -156,7 +134,7 @@ function failuresIn(events: readonly EventGlance[]): Status['failures'] {
         : [
             {
               ...{ at, id, account, sender, to, code },
-              recipient: maskRecipient(recipient ?? ''),
+              recipient: recipient ?? '',
               reason: reason ?? '',
             },
           ],

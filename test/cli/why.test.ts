@@ -1,17 +1,24 @@
 /** `why`: one causal answer for each state, with an estimate while a message waits. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Ownership } from '../../src/spool/ownership.ts';
 import { Program } from './program.ts';
 
 let program: Program;
+/* A daemon runs, as far as anybody can see. */
+let daemon: Ownership;
 
 beforeEach(() => {
   program = new Program().init();
+  daemon = Ownership.take(program.spoolPath);
   program.exec(
     `INSERT INTO accounts (name, since, configured_rate) VALUES ('main', 1795425300, 30)`,
   );
 });
 
-afterEach(() => program[Symbol.dispose]());
+afterEach(() => {
+  daemon.release();
+  program[Symbol.dispose]();
+});
 
 const why = async (id: number): Promise<string> => (await program.run(['why', String(id)])).stdout;
 
@@ -70,7 +77,7 @@ describe('why', () => {
       INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hello');
       UPDATE accounts SET state = 'suspended', reason = 'quota-exceeded', next_probe_at = 1795425400`);
     expect(await why(1)).toMatch(
-      /waiting for account main, suspended \(quota-exceeded\) since .*, tried again at /,
+      /waiting for the end of a stop: account main is suspended \(quota-exceeded\) since .*; tried again at .*sms-spoold resume main/,
     );
   });
 

@@ -50,6 +50,7 @@ const STATUS: Status = {
   spool: '/var/lib/sms-spoold/spool.db',
   started_at: AT - 12_020,
   unready: null,
+  stops: [],
   is_counted: true,
   states: {
     ...noStates(),

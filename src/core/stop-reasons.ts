@@ -1,0 +1,132 @@
+/**
+ * What each reason of a stop means, and what an operator does about it: one sentence each, the remedy with a
+ * full command. Reasons that are codes of the gateway have both from the table of codes.
+ */
+import { remedyOf, STATUS_CODES } from './status-codes.ts';
+
+/** What remedies about the spool as a whole name. */
+export interface StopPlace {
+  /** The command that starts the daemon. */
+  readonly start: string;
+  /** Path of the spool. */
+  readonly spool: string;
+}
+
+/** Makes the daemon read its configuration again. */
+export const RELOAD = 'systemctl reload sms-spoold (or kill -HUP its pid)';
+
+/** What is stopped, as far as its words depend on it. */
+export interface Subject {
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly state: string;
+  readonly reason: string;
+}
+
+interface Words<T> {
+  readonly meaning: string;
+  readonly remedy: (subject: T) => string;
+}
+
+const DECIDE =
+  'hold it as uncertain: sms-spoold resume --restored=hold; or send it, perhaps twice: ' +
+  'sms-spoold resume --restored=resend';
+const NO_DAEMON: Words<StopPlace> = {
+  meaning: 'Nothing is sent and no receipt is taken until a daemon runs.',
+  remedy: ({ start }) => start,
+};
+
+/* About everything. */
+const OF_SPOOL: Readonly<Record<string, Words<StopPlace>>> = {
+  'no-daemon': NO_DAEMON,
+  'never-ran': NO_DAEMON,
+  restored: {
+    meaning: 'What waited when the backup was made may have been sent since, so nothing is sent.',
+    remedy: () => DECIDE,
+  },
+  'rolled-back': {
+    meaning: 'What waited in this older state may have been sent since, so nothing is sent.',
+    remedy: () => DECIDE,
+  },
+  'disk-full': {
+    meaning: 'The disk of the spool is full. Nothing is sent, nothing is lost.',
+    remedy: ({ spool }) => `make room there: df -h ${quoted(spool)}`,
+  },
+  locked: {
+    meaning: 'Another program holds a write lock on the spool, so nothing is sent.',
+    remedy: ({ spool }) => `find it and end its transaction: fuser -v ${quoted(spool)}`,
+  },
+  'log-unwritten': {
+    meaning: 'The status log cannot be written; its lines wait in memory. Messages are sent.',
+    remedy: () => 'make room on the disk of log.file: df -h; and let its reader read on',
+  },
+};
+
+/* About an account or a sender, or the pause of everything. */
+const OF_ACCOUNT: Readonly<Record<string, Words<Subject>>> = {
+  'unknown-account': {
+    meaning: 'Rows wait that name an account which is not configured.',
+    remedy: ({ account }) =>
+      `add [accounts.${account ?? ''}] to the configuration, then: ${RELOAD}`,
+  },
+  'no-default-account': {
+    meaning: 'Rows wait that name no account, and no account is the default.',
+    remedy: () => `set default = true in one [accounts.NAME] of the configuration, then: ${RELOAD}`,
+  },
+  operator: {
+    meaning: 'An operator paused it. Its messages wait, and may expire.',
+    remedy: resumeOf,
+  },
+  throttled: {
+    meaning: 'The gateway asked for a pause.',
+    remedy: () => 'nothing: it goes on by itself; if it lasts, lower rate in the configuration',
+  },
+  'gateway-down': {
+    meaning: 'Requests are not answered. The gateway is tried again by itself.',
+    remedy: () => 'if it lasts, see whether this machine reaches it: sms-spoold check',
+  },
+  'spend-limit': {
+    meaning: 'The account has spent what safety.spend_per_day allows a day.',
+    remedy: () => `wait for midnight, or raise safety.spend_per_day, then: ${RELOAD}`,
+  },
+  'low-balance': {
+    meaning: 'The balance of the account is below safety.min_balance.',
+    remedy: (subject) => `top up the account, then: ${resumeOf(subject)}`,
+  },
+};
+
+/** What it means, one sentence. */
+export function meaningOfReason(reason: string): string {
+  const code = STATUS_CODES.find(({ name }) => name === reason);
+  const own = wordsIn(OF_SPOOL, reason) ?? wordsIn(OF_ACCOUNT, reason);
+  return own?.meaning ?? code?.meaning ?? 'The gateway refuses every message.';
+}
+
+/** What to do about an account or a sender that is stopped, as in the status log. */
+export function remedyOfAccount(subject: Subject): string {
+  const own = wordsIn(OF_ACCOUNT, subject.reason);
+  if (own !== null) return own.remedy(subject);
+  const remedy = remedyOf(subject.reason) ?? 'See what the gateway answers: sms-spoold check.';
+  return `${remedy} Messages are tried again one at a time; to try at once: ${resumeOf(subject)}`;
+}
+
+/** What to do about anything that is stopped. */
+export function remedyOfReason(subject: Subject, place: StopPlace): string {
+  const own = wordsIn(OF_SPOOL, subject.reason);
+  return own === null ? remedyOfAccount(subject) : own.remedy(place);
+}
+
+function wordsIn<T>(table: Readonly<Record<string, Words<T>>>, reason: string): Words<T> | null {
+  return Object.hasOwn(table, reason) ? (table[reason] ?? null) : null;
+}
+
+function resumeOf({ account, sender }: Subject): string {
+  if (account === '*') return 'sms-spoold resume --all';
+  const name = quoted(account ?? '');
+  return `sms-spoold resume ${name}${sender === null ? '' : ` --sender ${quoted(sender)}`}`;
+}
+
+/** As a word of a shell command. */
+function quoted(word: string): string {
+  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

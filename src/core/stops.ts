@@ -1,0 +1,148 @@
+/**
+ * Builds the list of what is stopped on a spool, and why, from a few facts. Every answer that operators read
+ * (`stats`, `why`, `check`, `top`, `/readyz`, `/status`, the STATUS line of systemd, the status log) shows this
+ * list or takes its meaning and remedy from it, so that two answers cannot differ.
+ *
+ * Instants are Unix seconds. The worst comes first: what stops everything, then accounts, then senders.
+ */
+import { meaningOfReason, remedyOfReason, type StopPlace } from './stop-reasons.ts';
+
+/** In `accounts.name`: the pause of everything. */
+export const EVERYTHING = '*';
+
+/** A wait that the gateway asked for is named from this length on; a shorter one is ordinary pacing. */
+const THROTTLED_LEAST_S = 10;
+/** A lock that another program holds is named from here on. */
+const LOCKED_LEAST_S = 5;
+
+/** Whether a daemon runs on the spool, and what is known of the last run. */
+export interface DaemonFact {
+  readonly isRunning: boolean;
+  /** When it began, or when the last one ended or was last seen; null = nobody knows. */
+  readonly since: number | null;
+  /** Whether any daemon has ever run on this spool. */
+  readonly hasRun: boolean;
+}
+
+/** A row of `accounts` or `senders`. */
+export interface GateFact {
+  readonly account: string;
+  /** Null = the account itself. */
+  readonly sender: string | null;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly since: number | null;
+  readonly nextProbeAt: number | null;
+  readonly blockedUntil: number | null;
+}
+
+/** Why the daemon writes nothing at the moment. */
+export interface TroubleFact {
+  readonly kind: 'disk-full' | 'locked';
+  readonly since: number | null;
+}
+
+export interface StopFacts {
+  readonly now: number;
+  readonly daemon: DaemonFact;
+  /** The spool was restored, and nobody has decided what becomes of its messages; null = it was not. */
+  readonly restored: { readonly at: number; readonly isRolledBack: boolean } | null;
+  readonly gates: readonly GateFact[];
+  /** Accounts that waiting rows name and the configuration does not; null = rows that name no account. */
+  readonly unknown: readonly { readonly account: string | null; readonly since: number | null }[];
+  readonly trouble: TroubleFact | null;
+  readonly isLogWritten: boolean;
+  readonly place: StopPlace;
+}
+
+export type StopScope = 'daemon' | 'spool' | 'log' | 'account' | 'sender';
+
+export interface Stop {
+  readonly scope: StopScope;
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly state: 'stopped' | 'suspended' | 'paused' | 'throttled' | 'unknown';
+  /** A stable word, as in `accounts.reason`. */
+  readonly reason: string;
+  readonly since: number | null;
+  /** When it is tried again or ends by itself; null = it does not. */
+  readonly until: number | null;
+  /** One sentence. */
+  readonly meaning: string;
+  /** What to do: a sentence with a full command. */
+  readonly remedy: string;
+}
+
+type Named = Omit<Stop, 'meaning' | 'remedy'>;
+
+const NOBODY = { account: null, sender: null, until: null } as const;
+
+/** Everything that is stopped; empty = messages go. */
+export function stopsOf(facts: StopFacts): readonly Stop[] {
+  return [...ofSpool(facts), ...ofUnknown(facts), ...ofGates(facts)].map((named) => ({
+    ...named,
+    meaning: meaningOfReason(named.reason),
+    remedy: remedyOfReason(named, facts.place),
+  }));
+}
+
+/** The first of them that keeps a message of this account and sender from being sent; null = none does. */
+export function stopFor(
+  stops: readonly Stop[],
+  { account, sender }: { readonly account: string | null; readonly sender: string | null },
+): Stop | null {
+  const holds = (stop: Stop): boolean => {
+    if (stop.scope === 'log' || stop.state === 'throttled') return false;
+    if (stop.scope === 'daemon' || stop.scope === 'spool') return true;
+    return stop.account === account && (stop.sender === null || stop.sender === sender);
+  };
+  return stops.find(holds) ?? null;
+}
+
+function ofSpool(facts: StopFacts): readonly Named[] {
+  const { daemon, restored, trouble, now } = facts;
+  const stops: Named[] = [];
+  const add = (scope: StopScope, reason: string, since: number | null): void =>
+    void stops.push({ ...NOBODY, scope, state: 'stopped', reason, since });
+  if (!daemon.isRunning) add('daemon', daemon.hasRun ? 'no-daemon' : 'never-ran', daemon.since);
+  if (restored !== null)
+    add('spool', restored.isRolledBack ? 'rolled-back' : 'restored', restored.at);
+  if (trouble !== null && isWorthSaying(trouble, now)) add('spool', trouble.kind, trouble.since);
+  if (!facts.isLogWritten) add('log', 'log-unwritten', null);
+  return stops;
+}
+
+/* A step that found the lock taken tries again within milliseconds. */
+function isWorthSaying({ kind, since }: TroubleFact, now: number): boolean {
+  return kind !== 'locked' || since === null || now - since >= LOCKED_LEAST_S;
+}
+
+function ofUnknown({ unknown }: StopFacts): readonly Named[] {
+  return unknown.map(({ account, since }) => ({
+    ...{ scope: 'account', account, sender: null, state: 'unknown', until: null },
+    reason: account === null ? 'no-default-account' : 'unknown-account',
+    since,
+  }));
+}
+
+function ofGates({ gates, now }: StopFacts): readonly Named[] {
+  const stops = gates.flatMap((gate) => ofGate(gate, now));
+  const rank = (stop: Named): number =>
+    stop.account === EVERYTHING ? 0 : stop.sender === null ? 1 : 2;
+  return stops.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function ofGate(gate: GateFact, now: number): readonly Named[] {
+  const { account, sender, since, nextProbeAt, blockedUntil } = gate;
+  const scope = account === EVERYTHING ? 'spool' : sender === null ? 'account' : 'sender';
+  const name = { scope, account, sender, since } as const;
+  if (gate.state === 'paused') {
+    return [{ ...name, state: 'paused', reason: 'operator', until: null }];
+  }
+  if (gate.state === 'suspended') {
+    const reason = gate.reason ?? 'unknown';
+    return [{ ...name, state: 'suspended', reason, until: nextProbeAt }];
+  }
+  if (blockedUntil === null || blockedUntil - now < THROTTLED_LEAST_S) return [];
+  return [{ ...name, state: 'throttled', reason: 'throttled', since: null, until: blockedUntil }];
+}

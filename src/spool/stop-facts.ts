@@ -1,0 +1,78 @@
+/**
+ * What the spool itself says of what is stopped: accounts and senders, accounts that waiting rows name and
+ * nobody configured, a restored spool. Read by the daemon and by every command alike. Costs one seek an account
+ * and a bounded look at the rows of those that are not configured.
+ */
+import type { Database } from 'better-sqlite3';
+import { EVERYTHING, type GateFact, type StopFacts } from '../core/stops.ts';
+import { restoredFrom } from './restored.ts';
+import { READY } from './schema.ts';
+
+/** Of an account that is not configured, so many rows are looked at for the one that waits longest. */
+const ROWS_MAX = 1_000;
+/** More such accounts are not named. */
+const UNKNOWN_MAX = 100;
+
+export interface Configured {
+  /** Names of the accounts that are configured. */
+  readonly accounts: ReadonlySet<string>;
+  readonly defaultAccount: string | null;
+}
+
+/** The facts that the spool has. */
+export type SpoolStopFacts = Pick<StopFacts, 'restored' | 'gates' | 'unknown'>;
+
+export function readStopFacts(db: Database, configured: Configured): SpoolStopFacts {
+  const mark = restoredFrom(db);
+  return {
+    restored: mark === null ? null : { at: mark.at, isRolledBack: mark.isRolledBack ?? false },
+    gates: gatesOf(db, configured),
+    unknown: unknownAccounts(db, configured),
+  };
+}
+
+const COLUMNS = 'state, reason, since, next_probe_at AS nextProbeAt, blocked_until AS blockedUntil';
+const STOPPED = `state <> 'active' OR blocked_until IS NOT NULL`;
+
+/* What is configured no more keeps its row until the next start, and stops nothing. */
+function gatesOf(db: Database, { accounts }: Configured): readonly GateFact[] {
+  const rows = db.prepare<[], GateFact>(
+    `SELECT name AS account, NULL AS sender, ${COLUMNS} FROM accounts WHERE ${STOPPED}
+     UNION ALL SELECT account, sender, ${COLUMNS} FROM senders WHERE ${STOPPED}
+     ORDER BY account, sender`,
+  );
+  return rows.all().filter(({ account }) => account === EVERYTHING || accounts.has(account));
+}
+
+/* A skip scan: one seek for each account that has a row which may go. */
+function unknownAccounts(
+  db: Database,
+  { accounts, defaultAccount }: Configured,
+): StopFacts['unknown'] {
+  const found: { account: string | null; since: number | null }[] = [];
+  const none = db.prepare(`SELECT 1 FROM messages WHERE ${READY} AND account IS NULL LIMIT 1`);
+  if (defaultAccount === null && none.get() !== undefined) {
+    found.push({ account: null, since: sinceOf(db, 'account IS NULL', []) });
+  }
+  const next = db
+    .prepare<[string], string>(
+      `SELECT account FROM messages WHERE ${READY} AND account > ? ORDER BY account LIMIT 1`,
+    )
+    .pluck();
+  for (let name = next.get(''); typeof name === 'string'; name = next.get(name)) {
+    if (accounts.has(name)) continue;
+    found.push({ account: name, since: sinceOf(db, 'account = ?', [name]) });
+    if (found.length >= UNKNOWN_MAX) break;
+  }
+  return found;
+}
+
+function sinceOf(db: Database, where: string, values: readonly string[]): number | null {
+  const sql = `SELECT min(created_at) FROM (SELECT created_at FROM messages
+    WHERE ${READY} AND ${where} LIMIT ${ROWS_MAX})`;
+  const at: unknown = db
+    .prepare(sql)
+    .pluck()
+    .get(...values);
+  return typeof at === 'number' ? at : null;
+}
