@@ -87,13 +87,13 @@ function headOf({ status, source, note }: View, columns: number): readonly strin
   ];
 }
 
-/* One line each, cut to the width; the remedies are in `stats`. */
+/* The remedies are in `stats`. */
 function stopsShown({ stops }: Status, columns: number): readonly string[] {
-  const shown = stops
-    .slice(0, STOPS_SHOWN)
-    .map((stop) => cut(`! ${sentenceOf(stop, localTime)}`, columns));
+  const shown = stops.slice(0, STOPS_SHOWN);
   const rest = stops.length - shown.length;
-  return rest > 0 ? [...shown, `! ${rest} more are stopped: sms-spoold stats`] : shown;
+  const more = rest > 0 ? [`${rest} more are stopped: sms-spoold stats`] : [];
+  const words = [...shown.map((stop) => sentenceOf(stop, localTime)), ...more];
+  return words.flatMap((line) => wrap(`! ${line}`, 2, columns).split('\n'));
 }
 
 function statesOf({ states }: Status, columns: number): readonly string[] {

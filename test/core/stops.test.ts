@@ -125,7 +125,7 @@ describe('I1, I9: the list of what is stopped', () => {
     for (const reason of [...STATUS_CODES.map(({ name }) => name), 'never-heard-of', 'toString']) {
       const { stop } = only({ gates: [{ ...GATE, reason }] });
       expect(stop.meaning.length).toBeGreaterThan(10);
-      expect(stop.remedy).toContain('sms-spoold');
+      expect(stop.remedy.length).toBeGreaterThan(10);
     }
   });
 
