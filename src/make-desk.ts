@@ -13,6 +13,7 @@ import { LoopWatch } from './gateway/loop-watch.ts';
 import { VonageGateway } from './gateway/vonage.ts';
 import type { Spool } from './spool/spool.ts';
 import { paceOf, senderPaceOf } from './throttle/pace.ts';
+import { Meter } from './throttle/meter.ts';
 import { Pacer } from './throttle/pacer.ts';
 import { Slots } from './throttle/slots.ts';
 
@@ -59,7 +60,7 @@ export class DeskMaker {
       },
       senderRate: (sender) => current()?.senders.get(sender)?.rate ?? null,
       senderLearned: (sender) => spool.gates.learnedRate(name, sender),
-      senderPacer: (limit, onGrant) => this.#pacer(limit, onGrant),
+      senderMeter: (limit) => this.#meter(limit),
       nest: this.#nestOf(account),
       onReady,
     });
@@ -75,18 +76,17 @@ export class DeskMaker {
 
   /** Other rules that nest; what the old ones had counted is on disk, and is counted on. */
   replaceNest(desk: Desk, account: AccountConfig): void {
-    const { nest } = desk;
     desk.nest = this.#nestOf(account);
-    nest?.stop().catch(this.#parts.onFatal);
   }
 
   #nestOf({ nested: rules }: AccountConfig): Nest | null {
-    const pacer = (limit: number): Pacer => this.#pacer(limit, this.#parts.onReady);
-    return rules === null ? null : new Nest({ rules, clock: this.#parts.clock, pacer });
+    const meter = (limit: number): Meter => this.#meter(limit);
+    return rules === null ? null : new Nest({ rules, clock: this.#parts.clock, meter });
   }
 
-  #pacer(limit: number, onGrant: () => void): Pacer {
-    const { monotonicMs } = this.#parts.clock;
-    return new Pacer({ rate: senderPaceOf(limit), monotonicMs, onGrant });
+  /* A meter alone, without a limiter and its timers: 5,000 lanes may have one each. */
+  #meter(limit: number): Meter {
+    const nowMs = this.#parts.clock.monotonicMs();
+    return new Meter({ rate: senderPaceOf(limit), burst: null, nowMs });
   }
 }

@@ -11,6 +11,7 @@ import type { SourceKey, Turn } from '../core/turn.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import { limitOf } from '../throttle/pace.ts';
+import type { Meter } from '../throttle/meter.ts';
 import type { Pacer } from '../throttle/pacer.ts';
 import { Probation } from '../throttle/probation.ts';
 import type { Slots } from '../throttle/slots.ts';
@@ -44,8 +45,8 @@ export interface DeskParts {
   readonly senderRate: (sender: string) => number | null;
   /** Messages per second that an earlier run had learned of a sender; left out or null = nothing. */
   readonly senderLearned?: (sender: string) => number | null;
-  /** A pacer for a sender that allows so many messages a second. */
-  readonly senderPacer: (rate: number, onGrant: () => void) => Pacer;
+  /** The schedule of a sender that allows so many messages a second. */
+  readonly senderMeter: (rate: number) => Meter;
   /** Rules beside those of a second; left out or null = there are none. */
   readonly nest?: Nest | null;
   /** Something may be possible now that was not before. */
@@ -121,7 +122,7 @@ export class Desk {
 
   /** The lane's sender allows so many messages a second. */
   limitLane(lane: Lane, rate: number): void {
-    lane.pacer = this.#parts.senderPacer(rate, this.#parts.onReady);
+    lane.pacer = this.#parts.senderMeter(rate);
   }
 
   /** A row that is ready. */
@@ -144,8 +145,6 @@ export class Desk {
   async stop(): Promise<void> {
     await this.gateway.close();
     await this.pacer.stop();
-    await this.nest?.stop();
-    for (const lane of this.#lanes.values()) await lane.pacer?.stop();
   }
 
   /** Whether anything is ready, as far as is known. */

@@ -8,7 +8,7 @@
  */
 import { compareTurns, type SourceKey, type Turn } from '../core/turn.ts';
 import type { ReadyRow } from '../spool/claims.ts';
-import type { Pacer } from '../throttle/pacer.ts';
+import type { Meter } from '../throttle/meter.ts';
 import { Probation } from '../throttle/probation.ts';
 import { Strand, type Peek, type Reading } from './strand.ts';
 import { Turns } from './turns.ts';
@@ -37,7 +37,7 @@ export class Lane {
   /** How long rows without a deadline of their own may be sent. */
   validityMs: number;
   /** Null = the sender has no limit of its own, as far as is known. */
-  pacer: Pacer | null;
+  pacer: Meter | null;
   /** When the latest message that was accepted left (monotonic ms); null = none was yet. */
   acceptedAtMs: number | null = null;
   /** What that one took of the lane's permits: 1, or its parts. */
@@ -59,7 +59,7 @@ export class Lane {
   );
   readonly #used = new Set<LaneStrand>();
 
-  constructor(sender: string, pacer: Pacer | null, validityMs = VALIDITY_MS) {
+  constructor(sender: string, pacer: Meter | null, validityMs = VALIDITY_MS) {
     this.sender = sender;
     this.pacer = pacer;
     this.validityMs = validityMs;

@@ -11,7 +11,7 @@ import { predictParts, type Content } from '../core/parts.ts';
 import type { NestedRules, RateRule, Span } from '../core/rate-rules.ts';
 import { zones } from '../core/zone.ts';
 import { UNSET, type CapRow } from '../spool/caps.ts';
-import type { Pacer } from '../throttle/pacer.ts';
+import type { Meter } from '../throttle/meter.ts';
 import { NO_HISTORY, type History } from './history.ts';
 import { Rule, type RuleName } from './rule.ts';
 
@@ -30,8 +30,8 @@ export const ONE_EACH: Costs = { account: 1, lane: 1 };
 export interface NestParts {
   readonly rules: NestedRules;
   readonly clock: Clock;
-  /** A pacer for a group that allows so many a second. */
-  readonly pacer: (perSecond: number) => Pacer;
+  /** The schedule of a group that allows so many a second. */
+  readonly meter: (perSecond: number) => Meter;
 }
 
 /** A row or a claim, as far as it is counted. */
@@ -77,13 +77,13 @@ export class Nest {
   #aheadMs: number;
 
   /** Throws RangeError for a zone that there is not. */
-  constructor({ rules, clock, pacer }: NestParts) {
+  constructor({ rules, clock, meter }: NestParts) {
     this.#clock = clock;
     this.#aheadMs = clock.now() * 1000 - clock.monotonicMs();
     const zoneOf = zones();
     const make = (name: RuleName, rule: RateRule): Rule => {
       const isGroup = name.scope === 'group' && rule.perSecond !== null;
-      return new Rule(name, rule, { pacer: isGroup ? pacer(rule.perSecond) : null, zoneOf });
+      return new Rule(name, rule, { pacer: isGroup ? meter(rule.perSecond) : null, zoneOf });
     };
     this.#account = make({ scope: 'account', name: '' }, rules.account);
     const senders = [...rules.senders].map(
@@ -116,7 +116,7 @@ export class Nest {
     return this.#account.opensAt(this.#at(nowMs));
   }
 
-  /** When a sender's rule and its group's may (monotonic ms); null = a grant or an answer will say. */
+  /** When a sender's rule and its group's may (monotonic ms); null = an answer will say. */
   laneOpensAt(sender: string, nowMs: number): number | null {
     let latest = nowMs;
     for (const rule of this.#laneRules(sender)) {
@@ -226,10 +226,6 @@ export class Nest {
     for (const id of this.#admitted) this.close(id, 0);
     this.#admitted = [];
     this.#saved = [];
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.#groups.flatMap(({ pacer }) => pacer?.stop() ?? []));
   }
 
   #bootAt({ nowMs }: Instant): BootInstant | null {

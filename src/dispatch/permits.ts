@@ -71,7 +71,7 @@ export class Permits {
     if (health.mayPass(lane.sender) === 'none') return null;
     const pacedAt = lane.pacer === null ? nowMs : lane.pacer.nextAt(nowMs);
     const opensAt = nest === null ? nowMs : nest.laneOpensAt(lane.sender, nowMs);
-    if (pacedAt === null || opensAt === null) return null;
+    if (opensAt === null) return null;
     return Math.max(pacedAt, opensAt, lane.blockedUntil, lane.probation.opensAt);
   }
 }

@@ -129,7 +129,7 @@ export class Pressure {
     this.#crowding.configure(limits.concurrency);
     this.#desk.availableRate = this.rate;
     this.#desk.pacer.setRate(this.#learner.pace);
-    this.#senders.configure();
+    this.#senders.configure(nowMs);
   }
 
   /** A request came to its end. */

@@ -9,7 +9,7 @@ import { capOf, fits, type Cap, type Instant } from '../core/cap.ts';
 import type { Per, RateRule } from '../core/rate-rules.ts';
 import type { Zone } from '../core/zone.ts';
 import type { CapRow } from '../spool/caps.ts';
-import type { Pacer } from '../throttle/pacer.ts';
+import type { Meter } from '../throttle/meter.ts';
 
 /** A message that does not fit is believed to be there for so long. */
 const BELIEVED_MS = 1_000;
@@ -25,7 +25,7 @@ export class Rule {
   readonly name: string;
   readonly per: Per;
   /** A group's; null = there is none, or it is another's to ask. */
-  readonly pacer: Pacer | null;
+  readonly pacer: Meter | null;
   readonly caps: readonly Cap[];
   /** Whether there is news that is not on disk. */
   isDirty = true;
@@ -68,7 +68,7 @@ export class Rule {
   opensAt(at: Instant): number | null {
     const pacedAt = this.pacer === null ? at.nowMs : this.pacer.nextAt(at.nowMs);
     const freesAt = this.#freesAt(this.#wantedCost(at), at);
-    if (freesAt === null || pacedAt === null) return null;
+    if (freesAt === null) return null;
     const lookAt = this.#hasRoom(1, at) ? this.#wantedAtMs + BELIEVED_MS : Infinity;
     return Math.max(pacedAt, Math.min(freesAt, Math.max(lookAt, at.nowMs)));
   }
@@ -134,7 +134,7 @@ export class Rule {
 }
 
 export interface RuleParts {
-  readonly pacer: Pacer | null;
+  readonly pacer: Meter | null;
   /** Throws RangeError for a zone that there is not. */
   readonly zoneOf: (name: string) => Zone;
 }

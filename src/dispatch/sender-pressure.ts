@@ -68,7 +68,7 @@ export class SenderPressure {
   }
 
   /** Other rates are configured: they are the most that is learned from now on. */
-  configure(): void {
+  configure(nowMs: number): void {
     const { desk, ceiling } = this.#parts;
     for (const lane of desk.lanes) {
       const configuredRate = desk.senderRate(lane.sender);
@@ -80,10 +80,9 @@ export class SenderPressure {
         lane.learnedRate = learner.rate < learner.ceiling ? learner.rate : null;
       }
       const rate = Math.min(configuredRate ?? Infinity, lane.learnedRate ?? Infinity);
-      /* One that is given up has no timer: it asks for a few permits more and is forgotten. */
       if (rate === Infinity) lane.pacer = null;
       else if (lane.pacer === null) desk.limitLane(lane, rate);
-      else lane.pacer.setRate(senderPaceOf(rate));
+      else lane.pacer.set(senderPaceOf(rate), null, nowMs);
     }
   }
 
@@ -125,7 +124,7 @@ export class SenderPressure {
     const { desk, pending } = this.#parts;
     const { learner, drift, configuredRate } = known;
     if (lane.pacer === null) desk.limitLane(lane, learner.rate);
-    else lane.pacer.setRate(senderPaceOf(learner.rate));
+    else lane.pacer.set(senderPaceOf(learner.rate), null, at.nowMs);
     if (!drift.isWorthKeeping(learner.rate, at.nowMs)) return;
     const learnedRate =
       learner.rate >= learner.ceiling ? null : Math.round(learner.rate * 100) / 100;

@@ -1,5 +1,5 @@
 /**
- * Permits at a rate: one pacer per account, and one per sender with a limit of its own.
+ * Permits at a rate: one pacer per account. Senders and groups go by a meter alone.
  *
  * Bottleneck owns the rate: a job of it grants `k` permits every k intervals, because it passes about 440
  * jobs a second however it is set. The meter spreads them: a permit may be used when its slot has come, so

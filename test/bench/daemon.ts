@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSpool, type Database } from '../../src/spool/open.ts';
+import { monotonicMs } from './clock.ts';
 import { dropRows, SENDER } from './rows.ts';
 import { freePort } from './servers.ts';
 import { cpuUs, ROOT, start, type Child } from './support.ts';
@@ -47,6 +48,8 @@ export interface Daemon {
   readonly child: Child;
   /** CPU microseconds it had used when it was ready; null where the system does not tell. */
   readonly cpuUsAtReady: number | null;
+  /** When the process was started (monotonic ms). */
+  readonly spawnedMs: number;
   /** The bench's own connection to the spool; it writes at FULL, as an application that cares would. */
   readonly db: Database;
   /** Its configuration file. */
@@ -98,6 +101,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   if (options.backlog > 0) db.exec(dropRows(options.backlog));
   if (options.drop !== undefined) db.exec(options.drop);
   db.pragma('wal_checkpoint(TRUNCATE)');
+  const spawnedMs = monotonicMs();
   const child = start(
     process.execPath,
     [
@@ -118,7 +122,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   };
   const receiptsUrl = `http://127.0.0.1:${ports[0] ?? 0}/receipts`;
   const adminUrl = `http://127.0.0.1:${ports[1] ?? 0}`;
-  return { child, config, cpuUsAtReady, db, adminUrl, receiptsUrl, stop };
+  return { child, config, spawnedMs, cpuUsAtReady, db, adminUrl, receiptsUrl, stop };
 }
 
 /* Written back now, so that it is not written back while something is measured. */

@@ -11,6 +11,7 @@ import { Desk, type Taken } from '../../src/dispatch/desk.ts';
 import { Outcomes } from '../../src/dispatch/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
+import { Meter } from '../../src/throttle/meter.ts';
 import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
@@ -115,7 +116,8 @@ export class SimulatedDaemon {
       }),
       health: new AccountHealth(),
       senderRate: () => senderRate,
-      senderPacer: (rate, onGrant) => pacer(senderPaceOf(rate), onGrant),
+      senderMeter: (rate) =>
+        new Meter({ rate: senderPaceOf(rate), burst: null, nowMs: time.monotonicMs() }),
       onReady: this.#kick,
     });
     this.#outcomes = new Outcomes({

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AccountHealth } from '../../src/core/health.ts';
 import { claimAt } from '../../src/dispatch/alarm.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
+import { Meter } from '../../src/throttle/meter.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
@@ -23,7 +24,7 @@ async function setup(rows: number) {
     slots: new Slots(2, () => undefined),
     health: new AccountHealth(),
     senderRate: () => null,
-    senderPacer: (rate) => new Pacer({ rate, monotonicMs, onGrant }),
+    senderMeter: (rate) => new Meter({ rate, burst: null, nowMs: monotonicMs() }),
     onReady: onGrant,
   });
   for (let id = 1; id <= rows; id += 1) {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AccountHealth } from '../../src/core/health.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
+import { Meter } from '../../src/throttle/meter.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
@@ -35,7 +36,7 @@ async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
     health,
     reserve,
     senderRate: (sender) => senders[sender] ?? null,
-    senderPacer: (own) => pacer({ rate: own, burst: 1 }),
+    senderMeter: (own) => new Meter({ rate: own, burst: 1, nowMs: monotonicMs() }),
     onReady: () => undefined,
   });
   const add = (over: RowOver): void => {

@@ -8,6 +8,7 @@ import { AccountHealth } from '../../src/core/health.ts';
 import { RETRY_SHARE } from '../../src/core/fairness.ts';
 import { isRetryRank } from '../../src/core/turn.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
+import { Meter } from '../../src/throttle/meter.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
@@ -37,7 +38,7 @@ async function setup(reserve: number) {
     health: new AccountHealth(),
     reserve,
     senderRate: (sender) => (sender === PACED ? 100 : null),
-    senderPacer: (rate) => pacer({ rate, burst: 1 }),
+    senderMeter: (rate) => new Meter({ rate, burst: 1, nowMs: monotonicMs() }),
     onReady: () => undefined,
   });
   const offer = (row: ReadyRow): void => desk.offer(row, row);

@@ -6,6 +6,7 @@ import { Desk } from '../../src/dispatch/desk.ts';
 import { Nest } from '../../src/dispatch/nest.ts';
 import { discharge } from '../../src/dispatch/nests.ts';
 import type { Observation } from '../../src/core/observation.ts';
+import { Meter } from '../../src/throttle/meter.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
@@ -35,8 +36,10 @@ async function setup(
       ...{ rate: perSecond, monotonicMs, onGrant: () => undefined },
       ...(burst === undefined ? {} : { burst }),
     });
+  const meter = (perSecond: number): Meter =>
+    new Meter({ rate: perSecond, burst: 1, nowMs: monotonicMs() });
   const whole = { account: PLAIN, senders: new Map(), groups: [], ...rules };
-  const nest = new Nest({ rules: whole, clock, pacer: (perSecond) => pacer(perSecond, 1) });
+  const nest = new Nest({ rules: whole, clock, meter });
   const desk = new Desk({
     name: 'main',
     defaultSender: 'A',
@@ -46,7 +49,7 @@ async function setup(
     health: new AccountHealth(),
     reserve: 0,
     senderRate: (sender) => senderRates[sender] ?? null,
-    senderPacer: (own) => pacer(own, 1),
+    senderMeter: meter,
     nest,
     onReady: () => undefined,
   });

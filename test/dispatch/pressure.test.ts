@@ -8,6 +8,7 @@ import type { LaneAct } from '../../src/core/verdict.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
 import { Pressure, type AccountLimits } from '../../src/dispatch/pressure.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
+import { Meter } from '../../src/throttle/meter.ts';
 import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
@@ -40,8 +41,7 @@ async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
     slots: new Slots(10, () => undefined),
     health: new AccountHealth(),
     senderRate: (sender) => senders[sender] ?? null,
-    senderPacer: (own) =>
-      new Pacer({ rate: senderPaceOf(own), monotonicMs, onGrant: () => undefined }),
+    senderMeter: (own) => new Meter({ rate: senderPaceOf(own), burst: null, nowMs: monotonicMs() }),
     onReady: () => undefined,
   });
   onTestFinished(() => void desk.stop());

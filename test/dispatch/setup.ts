@@ -19,6 +19,7 @@ import type { SettlePolicy } from '../../src/core/settle.ts';
 import type { DropRow } from '../../src/spool/drop.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { StatusLog } from '../../src/status-log.ts';
+import { Meter } from '../../src/throttle/meter.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { makeFolder, openHandle, type Handle, type Row } from '../support/spool.ts';
@@ -348,7 +349,7 @@ export class Bench {
       slots: new Slots(10, () => undefined),
       health: new AccountHealth(),
       senderRate: () => null,
-      senderPacer: () => this.#pacer,
+      senderMeter: (rate) => new Meter({ rate, burst: null, nowMs: this.#clock.monotonicMs() }),
       onReady: () => undefined,
     });
   }

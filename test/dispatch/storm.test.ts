@@ -11,6 +11,7 @@ import { Desk, type Taken } from '../../src/dispatch/desk.ts';
 import { Outcomes } from '../../src/dispatch/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
+import { Meter } from '../../src/throttle/meter.ts';
 import { paceOf } from '../../src/throttle/pace.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
@@ -82,7 +83,7 @@ class Storm {
       }),
       health: new AccountHealth(),
       senderRate: () => null,
-      senderPacer: () => pacer,
+      senderMeter: (rate) => new Meter({ rate, burst: null, nowMs: Date.now() }),
       onReady: () => undefined,
     });
     onTestFinished(() => this.desk.stop());

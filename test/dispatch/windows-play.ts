@@ -14,6 +14,7 @@ import { Nest } from '../../src/dispatch/nest.ts';
 import { Outcomes } from '../../src/dispatch/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { CapRow } from '../../src/spool/caps.ts';
+import { Meter } from '../../src/throttle/meter.ts';
 import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
@@ -239,9 +240,9 @@ class Life {
     this.#world = world;
     const { time, rules, perSecond, senderRates } = options;
     const { monotonicMs } = time;
-    const paced = (rate: number, onGrant = this.kick): Pacer =>
-      new Pacer({ rate: senderPaceOf(rate), monotonicMs, onGrant });
-    this.#nest = new Nest({ rules, clock: time, pacer: paced });
+    const meter = (rate: number): Meter =>
+      new Meter({ rate: senderPaceOf(rate), burst: null, nowMs: monotonicMs() });
+    this.#nest = new Nest({ rules, clock: time, meter });
     this.#nest.recall(world.recall(), { now: time.now(), nowMs: monotonicMs() });
     this.desk = new Desk({
       name: 'main',
@@ -259,7 +260,7 @@ class Life {
       }),
       health: new AccountHealth(),
       senderRate: (sender) => senderRates.get(sender) ?? null,
-      senderPacer: paced,
+      senderMeter: meter,
       nest: this.#nest,
       onReady: this.kick,
     });
