@@ -42,5 +42,6 @@ export function rulesOf(config: Config): Rules {
     holds: holdRulesOf({ quiet: config.quiet, ...config.safety }),
     defaultSenders: new Map(config.accounts.map(({ name, sender }) => [name, sender])),
     waitMaxMs: retry.maxDelayMs,
+    lanesMax: config.limits.lanes,
   };
 }

@@ -18,25 +18,42 @@ const SAMPLE_MS = 50;
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
 
-/* A histogram that was counted elsewhere: the library's own can only be told one value at a time. */
-function counted(name: string, help: string, read: () => DurationCounts): client.Histogram {
-  const get = (): Promise<object> => {
-    const { bounds, counts, sumSeconds, total } = read();
-    let below = 0;
-    const buckets = bounds.map((le, index) => {
-      below += counts[index] ?? 0;
-      return { metricName: `${name}_bucket`, labels: { le: String(le) }, value: below };
-    });
-    const values = [
-      ...buckets,
-      { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: total },
-      { metricName: `${name}_sum`, labels: {}, value: sumSeconds },
-      { metricName: `${name}_count`, labels: {}, value: total },
-    ];
-    return Promise.resolve({ name, help, type: 'histogram', values, aggregator: 'sum' });
-  };
+/** A line of the text: a value under its labels; `metricName` where it is not the metric's own. */
+interface Value {
+  readonly metricName?: string;
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+interface Described {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'gauge' | 'counter' | 'histogram';
+}
+
+/* Counted elsewhere: the library's own metrics copy each value under a hash of its labels, which takes longer than
+ * all the rest of a scrape where there are thousands. */
+function metricOf(described: Described, read: () => readonly Value[]): client.Metric {
+  const get = (): Promise<object> => Promise.resolve({ ...described, values: read() });
   /* All that the registry asks of a metric. */
-  return { name, help, get } as unknown as client.Histogram;
+  return { ...described, get } as unknown as client.Metric;
+}
+
+function bucketsOf(
+  name: string,
+  { bounds, counts, sumSeconds, total }: DurationCounts,
+): readonly Value[] {
+  let below = 0;
+  const buckets = bounds.map((le, index) => {
+    below += counts[index] ?? 0;
+    return { metricName: `${name}_bucket`, labels: { le: String(le) }, value: below };
+  });
+  return [
+    ...buckets,
+    { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: total },
+    { metricName: `${name}_sum`, labels: {}, value: sumSeconds },
+    { metricName: `${name}_count`, labels: {}, value: total },
+  ];
 }
 
 export class Metrics {
@@ -64,19 +81,14 @@ export class Metrics {
   }
 
   #messages(): void {
-    this.#gauge(
-      'messages',
-      'Messages in the spool by state.',
-      ['account', 'sender', 'state'],
-      (view) =>
-        view.status.lanes.flatMap(({ account, sender, states }) =>
-          STATES.map((state): Sample => [{ account, sender, state }, states[state]]),
-        ),
+    this.#gauge('messages', 'Messages in the spool by state.', (view) =>
+      view.status.lanes.flatMap(({ account, sender, states }) =>
+        STATES.map((state): Sample => [{ account, sender, state }, states[state]]),
+      ),
     );
     this.#counter(
       'transitions_total',
       'Moves of messages into a state since the daemon started.',
-      ['account', 'sender', 'state'],
       ({ figures, status }) =>
         status.lanes.flatMap(({ account, sender }) => {
           const states = figures.entered.get(figures.names.of(account, sender));
@@ -86,20 +98,18 @@ export class Metrics {
     this.#gauge(
       'counted',
       'Whether every message of the spool is counted (1) or not yet (0).',
-      [],
       (view) => [[{}, view.status.is_counted ? 1 : 0]],
     );
     this.#gauge(
       'oldest_due_age_seconds',
       'How long the oldest message waits that could be sent; 0 when none does.',
-      ['account'],
       ({ status }) =>
         status.accounts.map((one): Sample => [
           { account: one.account },
           one.oldest_due_seconds ?? 0,
         ]),
     );
-    this.#counter('duplicates_total', 'Messages that were accepted twice.', [], ({ figures }) => [
+    this.#counter('duplicates_total', 'Messages that were accepted twice.', ({ figures }) => [
       [{}, figures.duplicates],
     ]);
   }
@@ -108,19 +118,17 @@ export class Metrics {
     this.#counter(
       'answers_total',
       "Requests that ended, by the gateway's code; none = no answer, or no code in it.",
-      ['account', 'code'],
       ({ figures }) =>
         [...figures.codes].flatMap(([account, codes]) =>
           [...codes].map(([code, count]): Sample => [{ account, code }, count]),
         ),
     );
-    this.#counter('receipts_total', 'Receipts kept, by their status.', ['status'], ({ figures }) =>
+    this.#counter('receipts_total', 'Receipts kept, by their status.', ({ figures }) =>
       [...figures.receipts].map(([status, count]): Sample => [{ status }, count]),
     );
     this.#counter(
       'receipts_ignored_total',
       'Receipts that were refused or changed nothing, by reason.',
-      ['reason'],
       ({ figures }) => [...figures.ignored].map(([reason, count]): Sample => [{ reason }, count]),
     );
     const stages = [
@@ -130,8 +138,10 @@ export class Metrics {
       ['receipt_delay_seconds', 'From acceptance to the final receipt.', 'receiptDelay'],
     ] as const;
     for (const [name, help, stage] of stages) {
-      const read = (): DurationCounts => this.#seen.figures[stage].counts();
-      this.#registry.registerMetric(counted(PREFIX + name, help, read));
+      const described = { name: PREFIX + name, help, type: 'histogram' } as const;
+      const read = (): readonly Value[] =>
+        bucketsOf(described.name, this.#seen.figures[stage].counts());
+      this.#registry.registerMetric(metricOf(described, read));
     }
   }
 
@@ -141,7 +151,7 @@ export class Metrics {
       help: string,
       read: (one: AdminView['status']['accounts'][number]) => number | null,
     ): void => {
-      this.#gauge(name, help, ['account'], ({ status }) =>
+      this.#gauge(name, help, ({ status }) =>
         status.accounts.flatMap((one): readonly Sample[] => {
           const value = read(one);
           return value === null ? [] : [[{ account: one.account }, value]];
@@ -163,40 +173,30 @@ export class Metrics {
       'How long the gateway asked to wait.',
       (one) => one.blocked_seconds,
     );
-    this.#gauge(
-      'account_state',
-      'The state of the account is 1, the others 0.',
-      ['account', 'state'],
-      ({ status }) =>
-        status.accounts.flatMap(({ account, state }) =>
-          ['active', 'suspended', 'paused'].map((one): Sample => [
-            { account, state: one },
-            one === state ? 1 : 0,
-          ]),
-        ),
+    this.#gauge('account_state', 'The state of the account is 1, the others 0.', ({ status }) =>
+      status.accounts.flatMap(({ account, state }) =>
+        ['active', 'suspended', 'paused'].map((one): Sample => [
+          { account, state: one },
+          one === state ? 1 : 0,
+        ]),
+      ),
     );
   }
 
   #lanes(): void {
-    const labels = ['account', 'sender'];
     this.#gauge(
       'sender_available_messages_per_second',
       'Of a sender with a limit of its own.',
-      labels,
       ({ status }) =>
         status.lanes.flatMap(({ account, sender, available }): readonly Sample[] =>
           available === null ? [] : [[{ account, sender }, available]],
         ),
     );
-    this.#gauge(
-      'sender_stopped',
-      'Whether the sender is suspended or paused (1).',
-      labels,
-      ({ status }) =>
-        status.lanes.map(({ account, sender, state }): Sample => [
-          { account, sender },
-          state === 'active' ? 0 : 1,
-        ]),
+    this.#gauge('sender_stopped', 'Whether the sender is suspended or paused (1).', ({ status }) =>
+      status.lanes.map(({ account, sender, state }): Sample => [
+        { account, sender },
+        state === 'active' ? 0 : 1,
+      ]),
     );
   }
 
@@ -204,35 +204,30 @@ export class Metrics {
     this.#gauge(
       'ready',
       'Whether messages can be sent (1) or not (0), as /readyz.',
-      [],
       ({ status }) => [[{}, status.unready === null ? 1 : 0]],
     );
-    this.#gauge('build_info', 'Always 1; the version is the label.', ['version'], ({ status }) => [
+    this.#gauge('build_info', 'Always 1; the version is the label.', ({ status }) => [
       [{ version: status.version }, 1],
     ]);
-    this.#gauge('spool_bytes', 'Size of the database file.', [], ({ spoolPath }) => [
+    this.#gauge('spool_bytes', 'Size of the database file.', ({ spoolPath }) => [
       [{}, sizeOf(spoolPath)],
     ]);
-    this.#gauge('spool_wal_bytes', 'Size of its write-ahead log.', [], ({ spoolPath }) => [
+    this.#gauge('spool_wal_bytes', 'Size of its write-ahead log.', ({ spoolPath }) => [
       [{}, sizeOf(`${spoolPath}-wal`)],
     ]);
-    this.#gauge(
-      'loop_delay_seconds',
-      'How late the event loop was since the last scrape.',
-      ['statistic'],
-      () => this.#delays(),
+    this.#gauge('loop_delay_seconds', 'How late the event loop was since the last scrape.', () =>
+      this.#delays(),
     );
-    this.#gauge('process_resident_memory_bytes', 'Resident memory.', [], () => [
+    this.#gauge('process_resident_memory_bytes', 'Resident memory.', () => [
       [{}, process.memoryUsage.rss()],
     ]);
-    this.#counter('process_cpu_seconds_total', 'CPU time of the process.', [], () => {
+    this.#counter('process_cpu_seconds_total', 'CPU time of the process.', () => {
       const { user, system } = process.cpuUsage();
       return [[{}, (user + system) / 1e6]];
     });
     this.#gauge(
       'process_start_time_seconds',
       'When the daemon started, in Unix time.',
-      [],
       ({ status }) => [[{}, status.started_at]],
     );
   }
@@ -255,30 +250,19 @@ export class Metrics {
     return this.#view;
   }
 
-  #gauge(name: string, help: string, labelNames: readonly string[], read: Read): void {
-    const gauge = new client.Gauge({
-      name: name.startsWith('process_') ? name : PREFIX + name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.#registry],
-      collect: () => {
-        gauge.reset();
-        for (const [labels, value] of read(this.#seen)) gauge.set({ ...labels }, value);
-      },
-    });
+  #gauge(name: string, help: string, read: Read): void {
+    this.#register({ name, help, type: 'gauge' }, read);
   }
 
-  #counter(name: string, help: string, labelNames: readonly string[], read: Read): void {
-    const counter = new client.Counter({
-      name: name.startsWith('process_') ? name : PREFIX + name,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.#registry],
-      collect: () => {
-        counter.reset();
-        for (const [labels, value] of read(this.#seen)) counter.inc({ ...labels }, value);
-      },
-    });
+  #counter(name: string, help: string, read: Read): void {
+    this.#register({ name, help, type: 'counter' }, read);
+  }
+
+  #register({ name, ...rest }: Described, read: Read): void {
+    const described = { name: name.startsWith('process_') ? name : PREFIX + name, ...rest };
+    const values = (): readonly Value[] =>
+      read(this.#seen).map(([labels, value]) => ({ labels, value }));
+    this.#registry.registerMetric(metricOf(described, values));
   }
 }
 

@@ -43,11 +43,11 @@ type Chosen = ReadonlyMap<unknown, unknown>;
 
 function plainOf(config: Config): Plain {
   const { spool, receipts, reconcile, notify, suppress, quiet, safety, admin } = config;
-  const { messages, fairness, retry, classify, log } = config;
+  const { messages, fairness, limits, retry, classify, log } = config;
   return {
     accounts: new Map(config.accounts.map(({ name, ...account }) => [name, account])),
     ...{ spool, receipts, reconcile, notify, suppress, quiet, safety, admin },
-    ...{ messages, fairness, retry, classify, log },
+    ...{ messages, fairness, limits, retry, classify, log },
   };
 }
 

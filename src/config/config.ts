@@ -103,6 +103,10 @@ export interface Config {
     /** The share of an account's permits for lower priorities than the highest that waits, 0 to 0.5. */
     readonly reserve: number;
   };
+  readonly limits: {
+    /** Sources (sender and campaign of an account) whose rows may be in memory at a time. */
+    readonly lanes: number;
+  };
   readonly retry: {
     readonly maxAttempts: number;
     readonly firstDelayMs: number;

@@ -162,6 +162,8 @@ const safety = tableOf({
 
 const fairness = tableOf({ reserve: withDefault(number(0, 0.5), 0.1) });
 
+const limits = tableOf({ lanes: withDefault(integer(100, 1_000_000), 5_000) });
+
 const messages = tableOf({
   validity: withDefault(duration('1s'), '24h'),
   on_uncertain: withDefault(oneOf(['resend', 'hold']), 'resend'),
@@ -194,6 +196,7 @@ export const KEYS = {
   admin: withDefault(tableOf({ listen: withDefault(listen, '127.0.0.1:8027') }), {}),
   quiet: optional(tablesOf(quiet)),
   safety: withDefault(safety, {}),
+  limits: withDefault(limits, {}),
   messages: withDefault(messages, {}),
   fairness: withDefault(fairness, {}),
   retry: withDefault(retry, {}),

@@ -74,6 +74,7 @@ function assemble({ file }: Document, settings: Settings, reading: Reading): Con
       uncertainAfterMs: messages.uncertain_after,
     },
     fairness: settings.fairness,
+    limits: settings.limits,
     retry: {
       maxAttempts: retry.max_attempts,
       firstDelayMs: retry.first_delay,
@@ -82,9 +83,18 @@ function assemble({ file }: Document, settings: Settings, reading: Reading): Con
     },
     classify: settings.classify,
     log: settings.log,
-    warnings: reading.warnings,
+    warnings: [...reading.warnings, ...tooManyLanes(accounts, settings.limits.lanes)],
     secretFiles: [...reading.secretFiles],
   };
+}
+
+function tooManyLanes(accounts: readonly AccountConfig[], lanes: number): readonly string[] {
+  const count = accounts.reduce((sum, { senders }) => sum + Math.max(1, senders.size), 0);
+  if (count <= lanes) return [];
+  return [
+    `${count} senders are configured, more than limits.lanes = ${lanes}. Senders beyond it wait until others have ` +
+      `no rows left. Raise limits.lanes, and with it --max-old-space-size (about 16 MB for 1,000 senders)`,
+  ];
 }
 
 function makeAccount(name: string, account: AccountSettings): AccountConfig {

@@ -1,6 +1,7 @@
 /**
  * The names that figures are kept under: an account and a sender. Senders are free text of applications, so
- * only so many get a name of their own; the rest of an account, and whatever is no name, is `other`.
+ * only so many get a name of their own; the rest of an account, and whatever is no name, is `other`. The same
+ * holds for senders that the configuration lists.
  *
  * Always holds: a lane has one name for as long as the daemon runs; there are never more than so many.
  */
@@ -12,8 +13,10 @@ export interface LaneName {
   readonly sender: string;
 }
 
-/** Lanes with a name of their own, beside one `other` an account. */
+/** Lanes that rows bring in and that get a name of their own, beside one `other` an account. */
 export const NAMED_MAX = 100;
+/** The same of lanes that the configuration lists: each name costs 24 lines of `/metrics`. */
+export const CONFIGURED_NAMED_MAX = 300;
 /** What stands for every account or sender that has no name of its own. */
 export const OTHER = 'other';
 
@@ -49,14 +52,19 @@ export class LaneNames {
       const own = this.#names.get(account) ?? new Map<string, LaneName>();
       this.#names.set(account, own);
       for (const one of [sender ?? '', ...senders].filter((word) => NAME.test(word))) {
-        const known = own.get(one);
-        const name = known ?? { account, sender: one };
-        own.set(one, name);
-        configured.push(name);
-        if (known === undefined) this.#named += 1;
+        const name = own.get(one) ?? this.#name(own, { account, sender: one });
+        if (name !== null) configured.push(name);
       }
     }
     this.#configured = configured;
+  }
+
+  /* Null = there are too many names: the lane is one of `other` when its rows come. */
+  #name(own: Map<string, LaneName>, name: LaneName): LaneName | null {
+    if (this.#named >= CONFIGURED_NAMED_MAX) return null;
+    this.#named += 1;
+    own.set(name.sender, name);
+    return name;
   }
 
   /** The accounts that have a name of their own. */

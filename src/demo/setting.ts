@@ -115,6 +115,7 @@ export function configOf(spoolPath: string, gatewayUrl: string): Config {
       uncertainAfterMs: UNCERTAIN_AFTER_MS,
     },
     fairness: { reserve: 0.1 },
+    limits: { lanes: 5_000 },
     retry: { maxAttempts: 8, firstDelayMs: 1_000, factor: 3, maxDelayMs: 30_000 },
     classify: new Map(),
     log: { level: 'info', file: null, recipients: 'masked' },

@@ -24,8 +24,8 @@ import { findProbe, type ProbeRow } from './probe-row.ts';
 import { RUN_MAX, type Peek, type Reading } from './strand.ts';
 import type { FindUnlike } from './unlike.ts';
 
-/** Sources an account's lanes hold in memory; a scan brings in more as they empty. */
-export const SOURCES_MAX = 20_000;
+/** Lanes beyond so many are looked through for those that hold nothing. */
+const LANES_KEPT = 1_000;
 /** So many rows at once are one instant: reading them one lane at a time saves most of it. */
 const LARGE = 64;
 
@@ -80,6 +80,8 @@ export class Desk {
   readonly #aside = new Set<Lane>();
   #deniedAt: number | null = null;
   #unlike: FindUnlike | null = null;
+  readonly #tally = { sources: 0 };
+  #dropAt = LANES_KEPT;
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
@@ -107,12 +109,24 @@ export class Desk {
     const name = sender ?? this.#parts.defaultSender ?? '';
     const known = this.#lanes.get(name);
     if (known !== undefined) return known;
-    const lane = new Lane(name, null, this.#parts.validityMs);
+    if (this.#lanes.size >= this.#dropAt) this.#dropIdle();
+    const lane = new Lane(name, null, this.#parts.validityMs, this.#tally);
     lane.learnedRate = this.#parts.senderLearned?.(name) ?? null;
     const rate = Math.min(this.senderRate(name) ?? Infinity, lane.learnedRate ?? Infinity);
     if (rate < Infinity) this.limitLane(lane, rate);
     this.#lanes.set(name, lane);
     return lane;
+  }
+
+  /** Sources with rows that are ready, as far as is known. */
+  get sourceCount(): number {
+    return this.#tally.sources;
+  }
+
+  /** Whether rows of that source are known to be ready. */
+  knows(source: SourceKey): boolean {
+    const name = source.sender ?? this.#parts.defaultSender ?? '';
+    return this.#lanes.get(name)?.knows(source) === true;
   }
 
   /** Messages per second that a sender is configured to allow; null = no limit of its own. */
@@ -283,6 +297,14 @@ export class Desk {
     const run = lane === undefined ? null : this.health.runOf(lane.sender);
     if (run !== null && this.#unlike !== null) return this.#unlike(able, run);
     return findProbe(able, look.reading.peek, (id) => this.health.isSuspect(id));
+  }
+
+  /* Senders are free text: a lane without rows, limits and waits is made again when it is needed. */
+  #dropIdle(): void {
+    for (const [name, lane] of this.#lanes) {
+      if (lane.isIdle && !this.#aside.has(lane)) this.#lanes.delete(name);
+    }
+    this.#dropAt = Math.max(LANES_KEPT, this.#lanes.size * 2);
   }
 
   #reopen(nowMs: number): void {

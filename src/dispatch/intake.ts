@@ -8,7 +8,7 @@ import type { Claim } from '../core/claim.ts';
 import { unknownAccount } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
-import { SOURCES_MAX, type Desk } from './desk.ts';
+import type { Desk } from './desk.ts';
 import type { Rules, Work } from './work.ts';
 
 /** More new rows than this at once are found by a scan of their sources. */
@@ -17,6 +17,10 @@ const NEW_ROWS_MAX = 1_000;
 const SCAN_EVERY_MS = 50;
 /** A full scan in between, in case an operator changed rows in a way that makes no new id. */
 const SCAN_ANYWAY_MS = 60_000;
+/** The same where there are more sources than may be in memory: others take their places as they empty. */
+const SCAN_CUT_MS = 2_000;
+/** Sources of accounts that are not configured that are looked through for what expires. */
+const STRANGERS_MAX = 1_000;
 
 export class Intake {
   readonly #spool: Spool;
@@ -28,6 +32,8 @@ export class Intake {
   #lastId = 0;
   #scannedAt = -Infinity;
   #mustScan = true;
+  /** There are sources with rows that no desk knows. */
+  #isCut = false;
 
   constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, rules: Rules) {
     this.#spool = spool;
@@ -50,7 +56,8 @@ export class Intake {
 
   /** A scan is due at this instant (monotonic ms). */
   get scanAt(): number {
-    return this.#mustScan ? this.#scannedAt + SCAN_EVERY_MS : this.#scannedAt + SCAN_ANYWAY_MS;
+    if (this.#mustScan) return this.#scannedAt + SCAN_EVERY_MS;
+    return this.#scannedAt + (this.#isCut ? SCAN_CUT_MS : SCAN_ANYWAY_MS);
   }
 
   /** What is known of heads may be wrong: look at everything again. */
@@ -92,9 +99,19 @@ export class Intake {
     this.#mustScan = false;
     this.#lastId = this.#spool.sources.lastId();
     this.#strangers.clear();
+    this.#isCut = false;
     for (const desk of this.#desks.values()) desk.forget();
-    for (const { head, ...key } of this.#spool.sources.scan(SOURCES_MAX))
+    const limit = this.#rules.lanesMax;
+    const accounts = [
+      ...(this.#rules.defaultAccount === null ? [] : [null]),
+      ...this.#desks.keys(),
+    ];
+    let found = 0;
+    for (const { head, ...key } of this.#spool.sources.scan(limit, accounts)) {
       this.offer(key, head, work);
+      found += 1;
+    }
+    this.#isCut = found >= limit;
   }
 
   /** Messages that wait for their lane again are ready. */
@@ -113,13 +130,21 @@ export class Intake {
     const desk = name === null ? undefined : this.#desks.get(name);
     const source = { account: key.account, sender: key.sender, campaign: key.campaign };
     if (desk !== undefined) {
-      desk.offer(source, turn);
+      if (this.#hasPlace(desk, source)) desk.offer(source, turn);
+      else this.#isCut = true;
       return;
     }
-    if (this.#strangers.size < SOURCES_MAX) this.#strangers.set(JSON.stringify(source), source);
+    if (this.#strangers.size < STRANGERS_MAX) this.#strangers.set(JSON.stringify(source), source);
     const shown = name ?? '(default)';
     if (this.#warned.has(shown)) return;
     this.#warned.add(shown);
     work.entries.push(unknownAccount(shown, work.now));
+  }
+
+  /* However many senders and campaigns applications name, so many are in memory. */
+  #hasPlace(desk: Desk, source: SourceKey): boolean {
+    let count = 0;
+    for (const one of this.#desks.values()) count += one.sourceCount;
+    return count < this.#rules.lanesMax || desk.knows(source);
   }
 }

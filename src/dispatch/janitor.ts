@@ -140,7 +140,7 @@ export class Janitor {
     if (this.#sources.length === 0) this.#sources = sources();
     const oldest = this.#sources
       .splice(0, SOURCES_PER_STEP)
-      .flatMap((source) => [...this.#spool.due.oldest(source, OLDEST_PER_SOURCE)]);
+      .flatMap((source) => this.#oldestOf(source, work.now));
     const misdated = oldest.filter((row) => dateOf(row.createdAt, work.now) !== row.createdAt);
     if (misdated.length > 0) {
       this.#spool.moves.redate(
@@ -152,6 +152,16 @@ export class Janitor {
     this.#expireRows(late, work);
     const isBusy = this.#sources.length > 0 || late.length >= OLDEST_PER_SOURCE;
     this.#expiryAtMs = work.nowMs + (isBusy ? 0 : EXPIRY_EVERY_MS);
+  }
+
+  /* Most sources have nothing to expire: their first rows tell, and the others are not read. */
+  #oldestOf(source: SourceKey, now: number): readonly DueRow[] {
+    const { due } = this.#spool;
+    const heads = [...due.oldest(source, 1)];
+    const hasNews = heads.some(
+      (row) => this.#deadlineOf(row, now) <= now || dateOf(row.createdAt, now) !== row.createdAt,
+    );
+    return hasNews ? [...due.oldest(source, OLDEST_PER_SOURCE)] : heads;
   }
 
   /* What waited when a backup was made may have gone since: that it expired unsent is not ours to say. */

@@ -58,8 +58,16 @@ export class Lane {
     (a, b) => a - b,
   );
   readonly #used = new Set<LaneStrand>();
+  readonly #tally: { sources: number };
 
-  constructor(sender: string, pacer: Meter | null, validityMs = VALIDITY_MS) {
+  /** `tally` counts the sources of all lanes that share it. */
+  constructor(
+    sender: string,
+    pacer: Meter | null,
+    validityMs = VALIDITY_MS,
+    tally: { sources: number } = { sources: 0 },
+  ) {
+    this.#tally = tally;
     this.sender = sender;
     this.pacer = pacer;
     this.validityMs = validityMs;
@@ -70,6 +78,17 @@ export class Lane {
     return [...this.#sources.values()].flatMap((strands) =>
       [...strands.values()].slice(0, 1).map(({ source }) => source),
     );
+  }
+
+  /** Whether the lane holds nothing that a new one of its name would not have. */
+  get isIdle(): boolean {
+    const isFree = this.pacer === null && this.blockedUntil === 0 && !this.probation.isOn;
+    return isFree && !this.hasRows && this.#used.size === 0 && this.learnedRate === null;
+  }
+
+  /** Whether rows of that source are known to be ready. */
+  knows(source: SourceKey): boolean {
+    return this.#sources.has(nameOf(source));
   }
 
   /** Whether any row is ready, as far as is known. */
@@ -131,6 +150,7 @@ export class Lane {
   /** Forgets heads and sources: a scan finds them again. */
   forget(): void {
     for (const strand of this.#strands()) strand.forget();
+    this.#tally.sources -= this.#sources.size;
     this.#sources.clear();
     this.#aside.clear();
     this.#used.clear();
@@ -152,6 +172,7 @@ export class Lane {
     if (strands === undefined) {
       strands = new Map();
       this.#sources.set(name, strands);
+      this.#tally.sources += 1;
     }
     const known = strands.get(rank);
     if (known !== undefined) return known;
@@ -166,7 +187,9 @@ export class Lane {
     const strands = this.#sources.get(name);
     if (strands?.get(strand.rank) !== strand) return;
     strands.delete(strand.rank);
-    if (strands.size === 0) this.#sources.delete(name);
+    if (strands.size > 0) return;
+    this.#sources.delete(name);
+    this.#tally.sources -= 1;
   }
 }
 

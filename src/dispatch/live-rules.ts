@@ -50,6 +50,10 @@ export class LiveRules implements Rules {
     return this.#current.holds;
   }
 
+  get lanesMax(): Rules['lanesMax'] {
+    return this.#current.lanesMax;
+  }
+
   get waitMaxMs(): Rules['waitMaxMs'] {
     return this.#current.waitMaxMs;
   }

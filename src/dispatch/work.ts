@@ -106,6 +106,8 @@ export interface Rules {
   readonly keep: KeepRules;
   /** What keeps single messages back; null = nothing does. */
   readonly holds: HoldRules | null;
+  /** Sources (sender and campaign of an account) whose rows may be in memory. */
+  readonly lanesMax: number;
   /** The longest wait a throttled answer may ask for. */
   readonly waitMaxMs: number;
 }

@@ -89,23 +89,34 @@ export class Sources {
     return this.#ready.get(limit) ?? 0;
   }
 
-  /** Every source with a ready row, at most `limit`, each with its head. */
-  *scan(limit: number): Generator<SourceHead> {
-    let found = 0;
-    for (const key of this.#keys()) {
+  /**
+   * Sources with a ready row, at most `limit`, each with its head. Accounts take turns, and so do the senders of an
+   * account: where there are more sources than `limit`, nobody's many sources hide those of another. `accounts`
+   * are the ones that can send; all others together have one turn.
+   */
+  *scan(limit: number, accounts: readonly (string | null)[]): Generator<SourceHead> {
+    const own = accounts.map((account) => this.#keysOf(account, limit));
+    const others = this.#keysOfOthers(new Set(accounts), limit);
+    for (const key of first(interleave([...own, others]), limit)) {
       const head = this.head(key);
       if (head !== null) yield { ...key, head };
-      if (++found >= limit) return;
     }
   }
 
-  *#keys(): Generator<SourceKey> {
+  #keysOf(account: string | null, limit: number): Generator<SourceKey> {
+    const senders = first(this.#senders.list([account]), limit);
+    return interleave([...senders].map((sender) => this.#keysOfSender(account, sender)));
+  }
+
+  *#keysOfSender(account: string | null, sender: string | null): Generator<SourceKey> {
+    for (const campaign of this.#campaigns.list([account, sender])) {
+      yield { account, sender, campaign };
+    }
+  }
+
+  *#keysOfOthers(own: ReadonlySet<string | null>, limit: number): Generator<SourceKey> {
     for (const account of this.#accounts.list([])) {
-      for (const sender of this.#senders.list([account])) {
-        for (const campaign of this.#campaigns.list([account, sender])) {
-          yield { account, sender, campaign };
-        }
-      }
+      if (!own.has(account)) yield* this.#keysOf(account, limit);
     }
   }
 
@@ -122,5 +133,29 @@ export class Sources {
   /** The highest id ever given out; 0 = none. */
   lastId(): number {
     return this.#lastId.get() ?? 0;
+  }
+}
+
+/** One of each in turn, until all are at their end. */
+function* interleave<T>(generators: readonly Generator<T>[]): Generator<T> {
+  let open = generators;
+  while (open.length > 0) {
+    const still: Generator<T>[] = [];
+    for (const generator of open) {
+      const next = generator.next();
+      if (next.done === true) continue;
+      still.push(generator);
+      yield next.value;
+    }
+    open = still;
+  }
+}
+
+function* first<T>(items: Iterable<T>, limit: number): Generator<T> {
+  let count = 0;
+  if (limit <= 0) return;
+  for (const item of items) {
+    yield item;
+    if (++count >= limit) return;
   }
 }

@@ -17,6 +17,11 @@ export class Probation {
     this.#probeAtMs = null;
   }
 
+  /** Whether the lane is not open yet. */
+  get isOn(): boolean {
+    return this.#isOn;
+  }
+
   /** How many may go now: Infinity when the lane is open. */
   allows(nowMs: number): number {
     if (!this.#isOn) return Infinity;

@@ -2,7 +2,7 @@
  * How the daemon copes with many lanes: 200 accounts of 25 senders, each sender with a limit of its own, and a
  * backlog spread over all of them.
  *
- *   node test/bench/lanes.ts [--accounts 200] [--senders 25] [--rows 100000] [--seconds 40]
+ *   node test/bench/lanes.ts [--accounts 200] [--senders 25] [--rows 100000] [--seconds 40] [--profile]
  *
  * The daemon runs with the V8 limits of its unit. Prints how long its first request takes from the start of the
  * process, how evenly the lanes progress, how much memory it needs and how long `GET /metrics` takes meanwhile.
@@ -24,6 +24,8 @@ const { values } = parseArgs({
     senders: { type: 'string', default: '25' },
     rows: { type: 'string', default: '100000' },
     seconds: { type: 'string', default: '40' },
+    /** Write a CPU profile of the daemon into the working directory. */
+    profile: { type: 'boolean', default: false },
   },
 });
 const accounts = Number(values.accounts);
@@ -83,12 +85,18 @@ const daemon = await startDaemon({
   backlog: 0,
   drop: DROP,
   accountKeys: text,
+  nodeArgs: values.profile
+    ? ['--cpu-prof', `--cpu-prof-dir=${process.cwd()}`, '--max-old-space-size=600']
+    : [],
 });
 
 /** Milliseconds that one scrape takes; and its size. */
 async function scrape(): Promise<readonly [ms: number, bytes: number]> {
   const from = monotonicMs();
-  const answer = await fetch(`${daemon.adminUrl}/metrics`);
+  const answer = await fetch(`${daemon.adminUrl}/metrics`).catch(async (error: unknown) => {
+    await sleep(500);
+    throw new Error(`no metrics: the daemon wrote\n${daemon.child.errors()}`, { cause: error });
+  });
   const body = await answer.text();
   return [monotonicMs() - from, body.length];
 }

@@ -137,6 +137,7 @@ export class SimulatedDaemon {
           ...{ apiKeys: new Map(), isSigned: false },
         },
         waitMaxMs: 1_800_000,
+        lanesMax: 5_000,
       },
       clock: time,
       random: options.random,

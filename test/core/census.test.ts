@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Ages } from '../../src/core/ages.ts';
 import { Census, noStates, type Alike } from '../../src/core/census.ts';
-import { LaneNames, NAMED_MAX } from '../../src/core/lane-names.ts';
+import { CONFIGURED_NAMED_MAX, LaneNames, NAMED_MAX } from '../../src/core/lane-names.ts';
 import { STATES, type State } from '../../src/core/message.ts';
 import { Pulse, PULSE_S } from '../../src/core/pulse.ts';
 
@@ -127,6 +127,15 @@ describe('lane names', () => {
     expect(new Set(many).size).toBe(NAMED_MAX - 2 + 1);
     expect(many.at(-1)).toEqual({ account: 'main', sender: 'other' });
     expect(all.of('main', '12015550123').sender).toBe('12015550123');
+  });
+
+  it('B2: are bounded also where the configuration lists thousands of senders', () => {
+    const senders = Array.from({ length: 1_000 }, (_, index) => `Shop${index}`);
+    const accounts = new Map([['main', { sender: 'Shop0', senders }]]);
+    const all = new LaneNames({ accounts, defaultAccount: 'main' });
+    const seen = new Set(senders.map((sender) => all.of('main', sender)));
+    expect(seen.size).toBe(CONFIGURED_NAMED_MAX + 1);
+    expect(all.of(null, 'Shop999')).toEqual({ account: 'main', sender: 'other' });
   });
 });
 

@@ -403,6 +403,7 @@ export class Bench {
       holds: null,
       keep: { ...KEEP_ALL, ...this.#options.keep },
       waitMaxMs: 1_800_000,
+      lanesMax: 5_000,
     };
   }
 }

@@ -90,7 +90,12 @@ class Storm {
     this.#outcomes = new Outcomes({
       rules: {
         ...{ settle: POLICY, overrides: new Map(), validityMs: DAY * 1_000, holds: null },
-        ...{ defaultAccount: 'main', defaultSenders: new Map(), waitMaxMs: 1_800_000 },
+        ...{
+          defaultAccount: 'main',
+          defaultSenders: new Map(),
+          waitMaxMs: 1_800_000,
+          lanesMax: 5_000,
+        },
         receipts: {
           ...{ acceptedIsEnough: [], resend: null, suppressAutomatically: true },
           ...{ apiKeys: new Map(), isSigned: false },

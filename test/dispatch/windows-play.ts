@@ -281,6 +281,7 @@ class Life {
           isSigned: false,
         },
         waitMaxMs: 1_800_000,
+        lanesMax: 5_000,
       },
       clock: time,
       random: options.random,

@@ -15,13 +15,27 @@ it('finds every source with a ready row, each with the row that goes next', () =
   other.drop({ account: 'eu', sender: 'A' });
   other.drop({ account: 'us', send_at: NOW + 100 });
   claim(other.drop({ account: 'us', sender: 'Z' }));
-  expect([...spool.sources.scan(100)].map(shown)).toEqual([
+  expect([...spool.sources.scan(100, [null, 'eu'])].map(shown)).toEqual([
     `- - - ${plain}`,
+    `eu A - ${dated}`,
     `- B x ${urgent}`,
     `- B y ${second}`,
-    `eu A - ${dated}`,
   ]);
-  expect([...spool.sources.scan(2)]).toHaveLength(2);
+  expect([...spool.sources.scan(2, [null, 'eu'])]).toHaveLength(2);
+});
+
+it('B2: many sources of one sender, or of accounts that nobody knows, do not hide those of others', () => {
+  const { other, spool } = setup();
+  for (let index = 0; index < 30; index += 1) {
+    other.drop({ sender: 'A', campaign: `c${index}` });
+    other.drop({ account: `unknown${index}`, sender: 'A' });
+  }
+  const behind = other.drop({ sender: 'B' });
+  const elsewhere = other.drop({ account: 'eu', sender: 'Z' });
+  const found = [...spool.sources.scan(6, [null, 'eu'])].map(({ head }) => head.id);
+  expect(found).toHaveLength(6);
+  expect(found).toContain(behind);
+  expect(found).toContain(elsewhere);
 });
 
 it('gives new rows in the order of their ids, whatever they wait for', () => {

@@ -32,6 +32,7 @@ export interface Over {
   readonly notify?: Config['notify'];
   readonly suppress?: Partial<Config['suppress']>;
   readonly fairness?: Partial<Config['fairness']>;
+  readonly limits?: Partial<Config['limits']>;
   readonly quiet?: Config['quiet'];
   readonly safety?: Partial<Config['safety']>;
   readonly admin?: Config['admin'];
@@ -151,6 +152,7 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
       ...over.messages,
     },
     fairness: { reserve: 0.1, ...over.fairness },
+    limits: { lanes: 5_000, ...over.limits },
     retry: {
       maxAttempts: 8,
       firstDelayMs: 5_000,
