@@ -5,10 +5,12 @@
  */
 import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { stripControls } from '../core/mask.ts';
 import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
 import { isBusy, openSpool } from '../spool/open.ts';
 import { checkSharing, joinGroupOf } from './check-permissions.ts';
+import { Suppressions } from '../spool/suppressions.ts';
 import { walSize } from '../spool/wal.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
 import { isWritable } from './writable.ts';
@@ -18,6 +20,8 @@ const MIB = 1024 * 1024;
 const SPACE_LOW = 500 * MIB;
 const SPACE_NONE = 20 * MIB;
 const BUSY_MS = 1_000;
+/** Suppressed recipients that are named. */
+const SHOWN_MAX = 10;
 /** The daemon keeps it shorter, if it can. */
 const WAL_LONG = 64 * MIB;
 
@@ -75,6 +79,7 @@ function checkContent(path: string): readonly Finding[] {
         pass('spool', `${path}, schema version ${SCHEMA_VERSION}`),
         checkJournal(journal),
         checkWal(walSize(path)),
+        ...checkSuppressions(new Suppressions(db).formless()),
       ];
     } finally {
       db.close();
@@ -97,6 +102,19 @@ function checkWal(bytes: number): Finding {
   return warn('-wal', words, remedy);
 }
 
+function checkSuppressions(formless: readonly string[]): readonly Finding[] {
+  if (formless.length === 0) return [];
+  const some = formless
+    .slice(0, SHOWN_MAX)
+    .map((written) => JSON.stringify(stripControls(written)));
+  const more = formless.length > SHOWN_MAX ? ` and ${formless.length - SHOWN_MAX} more` : '';
+  const found = `${formless.length} suppressed without a country code: ${some.join(', ')}${more}`;
+  const remedy =
+    'They match no message. For each: sms-spoold suppress NUMBER, with its country code, then ' +
+    'sms-spoold unsuppress the number as it is written.';
+  return [warn('suppressions', found, remedy)];
+}
+
 function explain(error: unknown): Finding {
   if (isBusy(error)) {
     const remedy = 'Find who holds a write transaction open, and end it.';
@@ -114,5 +132,6 @@ const REMEDIES: Readonly<Record<SpoolErrorCode, string>> = {
   'unsafe-file': 'Remove what is there, or name another path; then look who put it there.',
   'not-accessible': 'Let this user read and write the file and its folder.',
   'owned-by-another': 'End the other daemon.',
+  'no-room': 'Make room on the disk, then: sms-spoold init',
   broken: 'Stop the daemon and restore a backup, or try .recover in the sqlite3 shell.',
 };

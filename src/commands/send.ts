@@ -49,7 +49,7 @@ export function sendCommand(): Command {
       'Drops one message into the spool and prints its id. Without TEXT the text is read from standard ' +
         'input, so that it is not seen in ps. The daemon need not run.',
     )
-    .argument('<to>', 'recipient: 7 to 15 digits, at most one leading +')
+    .argument('<to>', 'recipient: international, with its country code, with or without + or 00')
     .argument('[text]', 'the text; left out: read from standard input')
     .option('--sender <sender>', 'sender; left out: the default of the account')
     .option('--account <name>', 'account; left out: the default account')

@@ -20,7 +20,7 @@ export function suppressCommand(): Command {
         'reason suppressed when its turn comes, and costs nothing; what is being sent already goes on. A ' +
         'recipient that is on the list stays there with its first reason.',
     )
-    .argument('<number...>', 'recipients: 7 to 15 digits, at most one leading +')
+    .argument('<number...>', 'recipients in international form, with or without + or 00')
     .option('--reason <text>', 'why, for whoever reads the list', parseReason, 'operator')
     .option('--json', 'one JSON document a recipient')
     .addHelpText(

@@ -16,7 +16,7 @@ export function unsuppressCommand(): Command {
       'Takes recipients off the list of those not to be sent to. Messages that failed meanwhile stay as ' +
         'they are; requeue sends them.',
     )
-    .argument('<number...>', 'recipients: 7 to 15 digits, at most one leading +')
+    .argument('<number...>', 'recipients in international form, with or without + or 00')
     .option('--json', 'one JSON document a recipient')
     .addHelpText('after', '\nExample:\n  $ sms-spoold unsuppress 447700900000')
     .action(unsuppress);
@@ -27,9 +27,9 @@ async function unsuppress(
   options: UnsuppressOptions,
   command: Command,
 ): Promise<void> {
-  const recipients = recipientsAsked(numbers);
   using spool = openToWrite(command);
   const list = new Suppressions(spool.db);
+  const recipients = recipientsAsked(numbers, (written) => list.has(written));
   const all = spool.db.transaction(() =>
     recipients.map((recipient) => ({ recipient, removed: list.remove(recipient) })),
   );

@@ -3,6 +3,9 @@
  * only the daemon knows. Pure. What cannot be sent becomes permanent-failure with the reason given here.
  */
 
+import { isBlank } from './invisible.ts';
+import { internationalForm } from './recipient.ts';
+
 /** What of a row is judged. */
 export interface JudgedRow {
   readonly recipient: string;
@@ -17,23 +20,19 @@ export interface JudgedRow {
   readonly expiresAt: number | null;
 }
 
-const RECIPIENT = /^\+?[0-9]{7,15}$/;
 const SENDER = /^(?:[0-9]{1,15}|[0-9A-Za-z]{1,11})$/;
 const HEX = /^(?:[0-9A-Fa-f]{2})*$/;
-const TEXT_MAX = 10_000;
+const TEXT_MAX = 3_200;
 const TYPES: ReadonlySet<string> = new Set(['auto', 'text', 'unicode', 'binary']);
-
-/** Whether this is a recipient at all: 7 to 15 digits, at most one leading plus sign. */
-export function isRecipient(value: string): boolean {
-  return RECIPIENT.test(value);
-}
 
 /**
  * Why the row cannot be sent, as a `reason`; null = it can. `sender` is what the row's stands for; '' or null =
  * none, and the account has none.
  */
 export function judgeRow(row: JudgedRow, sender: string | null = row.sender): string | null {
-  if (typeof row.recipient !== 'string' || !isRecipient(row.recipient)) return 'invalid-recipient';
+  if (typeof row.recipient !== 'string' || internationalForm(row.recipient) === null) {
+    return 'invalid-recipient';
+  }
   if (sender === '' || sender === null) return 'no-sender';
   if (typeof sender !== 'string' || !SENDER.test(sender)) return 'invalid-sender';
   if (!isWithin(row.priority, 0, 9) || !Number.isInteger(row.priority)) return 'invalid-priority';
@@ -45,7 +44,8 @@ export function judgeRow(row: JudgedRow, sender: string | null = row.sender): st
 function judgeContent(row: JudgedRow): string | null {
   if (!TYPES.has(row.type)) return 'invalid-type';
   if (row.type === 'binary') return judgeBinary(row);
-  if (typeof row.text !== 'string' || row.text === '') return 'empty-text';
+  if (typeof row.text !== 'string' || isBlank(row.text)) return 'empty-text';
+  if (/[\0\ufffd]/.test(row.text)) return 'unreadable-text';
   /* Characters, as the schema counts them; a surrogate pair is one. */
   if (row.text.length > TEXT_MAX && Array.from(row.text).length > TEXT_MAX)
     return 'message-too-long';

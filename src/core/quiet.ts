@@ -5,6 +5,7 @@
  * Always holds: a quiet time is one piece from the first coming of its `from` to the last coming of its `to`,
  * so that an hour the clock repeats is quiet both times; a boundary that the clock skips is where it jumps.
  */
+import { comparedForm } from './recipient.ts';
 import { Zone } from './zone.ts';
 
 /** One `[[quiet]]` table. Its end is before its begin when it goes over midnight; they are never the same. */
@@ -85,7 +86,7 @@ export class QuietHours {
    * At that instant another rule may make it wait on.
    */
   until(recipient: string, priority: number, now: number): number | null {
-    const digits = recipient.startsWith('+') ? recipient.slice(1) : recipient;
+    const digits = comparedForm(recipient);
     let latest: number | null = null;
     for (const quiet of this.#quiets) {
       if (!quiet.isFor(digits, priority)) continue;

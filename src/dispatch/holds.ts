@@ -8,8 +8,9 @@
 import type { QuietRule } from '../core/quiet.ts';
 import { QuietHours } from '../core/quiet.ts';
 import { freeAt, type HoldRules } from '../core/safety.ts';
+import { comparedForm } from '../core/recipient.ts';
 import type { ReadyRow } from '../spool/claims.ts';
-import { digestOf, digitsOf, type Recent, type Sent } from '../spool/recent.ts';
+import { digestOf, type Recent, type Sent } from '../spool/recent.ts';
 import type { WaitReason } from '../spool/waits.ts';
 
 /** Until when (Unix seconds) and why a row waits. */
@@ -48,7 +49,7 @@ export class Holds {
     const { collapseMs } = this.#rules;
     if (collapseMs === null) return false;
     const sent = this.#sentOf(row);
-    const passed = this.#passed.get(digitsOf(row.recipient)) ?? NOBODY;
+    const passed = this.#passed.get(comparedForm(row.recipient)) ?? NOBODY;
     for (const [id, digest] of passed) if (id !== row.id && digest === sent.digest) return true;
     return this.#recent.hasText(sent, now - collapseMs / 1000);
   }
@@ -78,7 +79,7 @@ export class Holds {
   }
 
   #freeAt(row: HeldRow, now: number): number | null {
-    const digits = digitsOf(row.recipient);
+    const digits = comparedForm(row.recipient);
     /* A row is read again when others were moved out of its way. */
     if (this.#passed.get(digits)?.has(row.id) === true) return null;
     /* One that was claimed before may hold others, and never itself. */
@@ -100,7 +101,7 @@ export class Holds {
   }
 
   #pass(row: SentRow): void {
-    const digits = digitsOf(row.recipient);
+    const digits = comparedForm(row.recipient);
     const passed = this.#passed.get(digits) ?? new Map<number, string>();
     passed.set(row.id, this.#sentOf(row).digest);
     this.#passed.set(digits, passed);

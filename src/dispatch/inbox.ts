@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Receipt } from '../core/receipt.ts';
+import { comparedForm } from '../core/recipient.ts';
 import type { Match } from '../spool/receipts.ts';
 import type { OldMatch } from '../spool/restored.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -220,8 +221,8 @@ export class Inbox {
     mustName: boolean,
   ): IgnoredReason | null {
     const { receipts, defaultAccount } = this.#parts.rules;
-    const digits = match.recipient.replace(/^\+/, '');
-    if (receipt.recipient === null ? mustName : receipt.recipient !== digits) {
+    const digits = comparedForm(match.recipient);
+    if (receipt.recipient === null ? mustName : comparedForm(receipt.recipient) !== digits) {
       return 'other-recipient';
     }
     const key = receipts.apiKeys.get(match.account ?? defaultAccount ?? '');

@@ -5,6 +5,7 @@
  * Always holds: one request at a time, at most five a second; a question is tried a few times and is then
  * over; in the order they came, save those that were refused.
  */
+import { comparedForm } from '../core/recipient.ts';
 import { REPORT_IDS_MAX, type ReportWindow, type Unreported } from '../gateway/reports-api.ts';
 
 /** Between two requests: the API allows ten a second, and we may not be alone on the account. */
@@ -175,7 +176,7 @@ function shareOf(first: Question, own: ReportWindow, others: readonly Question[]
   const keys = [first.key];
   let shared = own;
   for (const { key, window } of others) {
-    if (window?.recipient !== own.recipient) continue;
+    if (window === null || comparedForm(window.recipient) !== comparedForm(own.recipient)) continue;
     if (window.from > shared.until || window.until < shared.from) continue;
     const from = Math.min(window.from, shared.from);
     const until = Math.max(window.until, shared.until);

@@ -8,6 +8,7 @@
 import { NEXT, type State } from '../core/message.ts';
 import { isForgotten, predictedParts } from '../core/forgotten.ts';
 import { fateOf, type Receipt, type ResendPolicy, type Word } from '../core/receipt.ts';
+import { comparedForm } from '../core/recipient.ts';
 import { fold, hear, isAccepted, priceOf, type Outcome } from '../core/reconcile.ts';
 import { suppressionOfReceipt } from '../core/suppression.ts';
 import { deadlineOf } from '../core/judge-row.ts';
@@ -137,7 +138,7 @@ export class Reconciler {
   }
 
   #isEnough(recipient: string): boolean {
-    const digits = recipient.replace(/^\+/, '');
+    const digits = comparedForm(recipient);
     return this.#rules.receipts.acceptedIsEnough.some((prefix) => digits.startsWith(prefix));
   }
 

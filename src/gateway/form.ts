@@ -4,6 +4,7 @@
  * signatures.
  */
 import type { Claim } from '../core/claim.ts';
+import { comparedForm } from '../core/recipient.ts';
 import { encodingOf } from '../core/parts.ts';
 import { sign, type SignatureMethod } from '../signature.ts';
 
@@ -20,8 +21,7 @@ export interface Signer {
 /** The fields of one request: name, value, name, value, … in the order they are sent. */
 export function fieldsOf(claim: Claim, ttlMs: number): string[] {
   const { recipient } = claim;
-  const to = recipient.startsWith('+') ? recipient.slice(1) : recipient;
-  const fields = ['from', claim.sender, 'to', to];
+  const fields = ['from', claim.sender, 'to', comparedForm(recipient)];
   pushContent(fields, claim);
   fields.push('client-ref', claim.clientRef, 'ttl', String(boundedTtl(ttlMs)));
   push(fields, 'message-class', claim.messageClass);

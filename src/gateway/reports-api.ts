@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Agent, request, type Dispatcher } from 'undici';
+import { comparedForm } from '../core/recipient.ts';
 import { readRetryAfter } from '../core/read-answer.ts';
 import { wordOf, type Receipt } from '../core/receipt.ts';
 
@@ -107,7 +108,7 @@ export async function fetchReportsTo(
     throw new RangeError(`a window of ${end - start} s in a question to the reports`);
   }
   return fetchReports(target, {
-    to: recipient.replace(/\D/g, ''),
+    to: comparedForm(recipient),
     date_start: new Date(start * 1000).toISOString(),
     date_end: new Date(end * 1000).toISOString(),
   });

@@ -87,7 +87,7 @@ export class Claims {
       db,
       3,
       (values) => `UPDATE messages SET state = 'sending', attempts = attempts + 1,
-        last_attempt = v.column2, next_attempt_at = NULL, updated_at = v.column3
+        last_attempt = v.column2, next_attempt_at = NULL, updated_at = v.column3, revision = revision + 1
         FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.due_at IS NULL
         AND (messages.state = 'queued' OR messages.state = 'retry')`,
     );

@@ -2,11 +2,13 @@
  * The spool's refusals in an operator's words: every named constraint of the schema, the column it guards
  * and what it expects.
  *
- * A test compares the names with those in schema.ts. The value is shown except for texts, of which only the
+ * A test compares the names with those of the schema. The value is shown except for texts, of which only the
  * length is.
  */
 import Sqlite from 'better-sqlite3';
 import { stripControls } from '../core/mask.ts';
+import { BEFORE_THE_FIRST_ATTEMPT, PUBLIC } from './guard.ts';
+import { BYTES_MAX, TEXT_MAX } from './rules.ts';
 
 interface Rule {
   /** The column whose value is at fault; null when no single one is. */
@@ -17,19 +19,63 @@ interface Rule {
 const seconds = 'Unix seconds (10 digits, not milliseconds)';
 const byDaemon = 'nothing: the daemon sets it';
 const internal = 'nothing: these columns are the daemon’s own';
+const asked = 'what it was: the daemon changes it; ask for a cancel or requeue in table control';
+const early = 'what it was: the message is no longer queued, or was attempted';
+const text = 'text, not a BLOB';
+const quoted = 'text, not a number: quote it';
+
+function atMost(bytes: Readonly<Record<string, number>>): Readonly<Record<string, Rule>> {
+  const rules = Object.entries(bytes).map(([column, most]) => [
+    `${column}_is_at_most_${most}_bytes`,
+    { column, expected: `at most ${most} bytes` },
+  ]);
+  return Object.fromEntries(rules) as Record<string, Rule>;
+}
+
+function each(
+  columns: readonly string[],
+  suffix: string,
+  expected: string,
+): Readonly<Record<string, Rule>> {
+  return Object.fromEntries(columns.map((column) => [`${column}_${suffix}`, { column, expected }]));
+}
 
 /** Constraint → what it guards and expects. */
 export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
+  ...each(['recipient', 'text', 'sender', 'account', 'campaign'], 'is_text', text),
+  ...each(['recipient', 'sender'], 'is_text_not_a_number_quote_it', quoted),
+  ...atMost(BYTES_MAX),
+  ...each(PUBLIC, 'is_changed_by_the_daemon_ask_in_control', asked),
+  ...each(BEFORE_THE_FIRST_ATTEMPT, 'changes_only_before_the_first_attempt', early),
+  internal_columns_are_changed_by_the_daemon_ask_in_control: { column: null, expected: asked },
+  recipient_never_changes: { column: 'recipient', expected: 'the recipient it has' },
+  message_in_progress_is_not_deleted_cancel_it_in_control: {
+    column: null,
+    expected: 'a message that is final, or queued and never attempted',
+  },
+  recipient_is_international_with_country_code: {
+    column: 'recipient',
+    expected: 'an international number with its country code, with + or 00 or neither',
+  },
   recipient_is_7_to_15_digits: {
     column: 'recipient',
-    expected: '7 to 15 digits with at most one leading +, no spaces',
+    expected: '7 to 15 digits after + or 00 or neither, no spaces',
   },
   type_is_auto_text_unicode_or_binary: {
     column: 'type',
     expected: 'auto, text, unicode or binary',
   },
   text_is_not_empty: { column: 'text', expected: 'a text (only type binary goes without)' },
-  text_is_at_most_10000_characters: { column: 'text', expected: 'at most 10000 characters' },
+  text_is_not_blank: { column: 'text', expected: 'at least one character that can be seen' },
+  text_has_no_nul: { column: 'text', expected: 'a text without the character NUL' },
+  text_has_no_replacement_character: {
+    column: 'text',
+    expected: 'a text without U+FFFD, which stands where a character could not be read',
+  },
+  [`text_is_at_most_${TEXT_MAX}_characters`]: {
+    column: 'text',
+    expected: `at most ${TEXT_MAX} characters`,
+  },
   sender_is_15_digits_or_11_letters_and_digits: {
     column: 'sender',
     expected: 'at most 15 digits, or at most 11 letters and digits, no spaces',
@@ -58,11 +104,14 @@ export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
     column: 'idempotency_key',
     expected: 'a key that no earlier message has used',
   },
+  idempotency_key_is_not_empty: {
+    column: 'idempotency_key',
+    expected: 'a key, or NULL for none',
+  },
   entity_id_is_text: { column: 'entity_id', expected: 'text' },
   content_id_is_text: { column: 'content_id', expected: 'text' },
   account_ref_is_text: { column: 'account_ref', expected: 'text' },
-  created_at_is_unix_seconds: { column: 'created_at', expected: seconds },
-  state_is_known: { column: 'state', expected: 'a state of the contract' },
+  state_is_known: { column: 'state', expected: 'active, suspended or paused' },
   id_is_given_by_the_spool: { column: 'id', expected: 'nothing: the spool gives it' },
   state_is_set_by_the_daemon: { column: 'state', expected: byDaemon },
   reason_is_set_by_the_daemon: { column: 'reason', expected: byDaemon },
@@ -81,14 +130,17 @@ export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
     expected: 'a message id, or a campaign, not both',
   },
   message_id_is_a_whole_number: { column: 'message_id', expected: 'a whole number' },
+  control_names_are_at_most_400_bytes_campaigns_800: {
+    column: null,
+    expected: 'an account and a sender of at most 400 bytes, a campaign of at most 800',
+  },
+  control_rows_never_change_insert_another: { column: null, expected: 'another row' },
+  control_rows_are_answered_once_insert_another: { column: null, expected: 'another row' },
   id_done_at_affected_and_refused_are_set_by_the_daemon: { column: null, expected: internal },
 };
 
-/* What SQLite reports without the name of a constraint. */
-const UNNAMED: Readonly<Record<string, string>> = {
-  'NOT NULL constraint failed: messages.recipient': 'recipient_is_7_to_15_digits',
-  'UNIQUE constraint failed: messages.idempotency_key': 'idempotency_key_is_used_once',
-};
+/* A trigger says the name alone. */
+const NAMED = /^(?:CHECK|UNIQUE) constraint failed: (?:index ')?(\w+)'?$/;
 
 /** A value that a row was refused for. */
 export interface Refusal {
@@ -103,7 +155,7 @@ export function refusalOf(
 ): Refusal | null {
   if (!(error instanceof Sqlite.SqliteError)) return null;
   if (!error.code.startsWith('SQLITE_CONSTRAINT')) return null;
-  const name = UNNAMED[error.message] ?? error.message.replace(/^CHECK constraint failed: /, '');
+  const [, name = error.message] = NAMED.exec(error.message) ?? [];
   const rule = CONSTRAINTS[name];
   if (rule === undefined) return { constraint: name, sentence: name };
   const found = rule.column === null ? '' : `, found ${rule.column} ${shown(row, rule.column)}`;

@@ -32,12 +32,14 @@ export class Control {
     this.#answer = db.prepare(
       'UPDATE control SET done_at = ?, affected = ?, refused = ? WHERE id = ?',
     );
-    this.#mark = db.prepare('UPDATE messages SET cancel_asked = ? WHERE id = ?');
+    this.#mark = db.prepare(
+      'UPDATE messages SET cancel_asked = ?, revision = revision + 1 WHERE id = ?',
+    );
     this.#requeue = db.prepare(
       `UPDATE messages SET state = 'queued', reason = 'requeued', attempts = 0, throttles = 0,
         status = NULL, next_attempt_at = NULL, cancel_asked = NULL,
         due_at = CASE WHEN send_at > ? THEN send_at END, restarted_at = last_attempt, expires_at = coalesce(?, expires_at), follows = ?,
-        updated_at = ? WHERE id = ?`,
+        updated_at = ?, revision = revision + 1 WHERE id = ?`,
     );
     /* Surely refused: never left, or a refusal that no verdict called doubtful (then `follows` names it). */
     this.#doubtful = db

@@ -2,6 +2,8 @@
  * What the spool throws: it cannot be used as it is. Each has a stable `code`; the message names the file,
  * says what was expected, and what to do about it.
  */
+import Sqlite from 'better-sqlite3';
+
 export type SpoolErrorCode =
   /** The path is no file of SQLite's, or a file that is not ours. The file is left untouched. */
   | 'not-a-spool'
@@ -15,6 +17,8 @@ export type SpoolErrorCode =
   | 'not-accessible'
   /** Another daemon owns it. */
   | 'owned-by-another'
+  /** The disk is too full for a migration. The file is left as it was. */
+  | 'no-room'
   /** SQLite reports damage or an I/O error. */
   | 'broken';
 
@@ -26,4 +30,9 @@ export class SpoolError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** Whether the disk is full: what waits to be written stays in memory and is tried again. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code === 'SQLITE_FULL';
 }

@@ -63,15 +63,19 @@ export class Ledgers {
       `INSERT INTO parts (receipt_status, receipt_code, receipt_at, price, network, message_id,
         attempt, number, gateway_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#price = db.prepare('UPDATE messages SET price = ? WHERE id = ? AND price IS NOT +?');
-    this.#count = db.prepare('UPDATE messages SET parts = ? WHERE id = ? AND parts IS NOT +?');
+    this.#price = db.prepare(
+      'UPDATE messages SET price = ?, revision = revision + 1 WHERE id = ? AND price IS NOT +?',
+    );
+    this.#count = db.prepare(
+      'UPDATE messages SET parts = ?, revision = revision + 1 WHERE id = ? AND parts IS NOT +?',
+    );
     this.#close = db.prepare(
       `UPDATE attempts SET closed = 1 WHERE message_id = ? AND EXISTS (SELECT 1 FROM parts
         WHERE parts.message_id = attempts.message_id AND parts.attempt = attempts.number
         AND (parts.status = 0 OR parts.receipt_at IS NOT NULL))`,
     );
     this.#restart = db.prepare(
-      `UPDATE messages SET restarted_at = last_attempt, attempts = 0, follows = last_attempt
+      `UPDATE messages SET restarted_at = last_attempt, attempts = 0, follows = last_attempt, revision = revision + 1
         WHERE id = ?`,
     );
     this.#duplicates = db

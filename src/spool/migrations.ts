@@ -6,12 +6,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
-import { SpoolError } from './errors.ts';
+import { isFull, SpoolError } from './errors.ts';
 import { RETRIES_APART } from './retries-apart.ts';
 import { FINAL_APART } from './final.ts';
 import { drawWord, IDENTITY } from './identity.ts';
 import { SCHEMA_1 } from './schema.ts';
-import { SET_ASIDE } from './set-aside.ts';
+import { PARTS, toVersion5 } from './schema-5.ts';
 
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
 const APPLICATION_ID = 0x736d7370;
@@ -33,7 +33,7 @@ const MIGRATIONS: readonly ((db: Database) => void)[] = [
   },
   (db) => void db.exec(FINAL_APART),
   (db) => void db.exec(BLOCKS),
-  (db) => void db.exec(SET_ASIDE),
+  toVersion5,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -61,12 +61,12 @@ export function inspect(db: Database, path: string): { version: number } {
         `Install the newer sms-spoold that made it.`,
     );
   }
-  refuseStrangeTriggers(db, path);
+  refuseStrangeTriggers(db, path, version);
   return { version };
 }
 
-function refuseStrangeTriggers(db: Database, path: string): void {
-  const known = ownTriggers();
+function refuseStrangeTriggers(db: Database, path: string, version: number): void {
+  const known = ownTriggers(version);
   const rows = db
     .prepare(`SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name`)
     .all() as { name: string; sql: string }[];
@@ -79,10 +79,16 @@ function refuseStrangeTriggers(db: Database, path: string): void {
   );
 }
 
-/* Read from the schema's own text: what SQLite keeps of a trigger is the statement as it was given. */
-function ownTriggers(): ReadonlyMap<string, string> {
+/* Version 5 makes all tables again that have triggers. What SQLite keeps of a trigger is the statement as given. */
+function ownTriggers(version: number): ReadonlyMap<string, string> {
+  const found = triggersIn(SCHEMA_1);
+  if (version < 5) return found;
+  return triggersIn(PARTS.join(''));
+}
+
+function triggersIn(schema: string): Map<string, string> {
   const found = new Map<string, string>();
-  for (const match of SCHEMA_1.matchAll(/^CREATE TRIGGER (\w+)[\s\S]*?^END(?=;)/gm)) {
+  for (const match of schema.matchAll(/^CREATE TRIGGER (\w+)[\s\S]*?^END(?=;)/gm)) {
     if (match[1] !== undefined) found.set(match[1], match[0]);
   }
   return found;
@@ -92,14 +98,35 @@ function ownTriggers(): ReadonlyMap<string, string> {
 export function migrate(db: Database, path: string): number {
   const run = db.transaction((): number => {
     const { version } = inspect(db, path);
-    for (const [index, step] of MIGRATIONS.entries()) {
-      if (index >= version) step(db);
-    }
-    if (version < SCHEMA_VERSION) {
-      db.pragma(`application_id = ${APPLICATION_ID}`);
-      db.pragma(`user_version = ${SCHEMA_VERSION}`);
-    }
+    bringUp(db, version);
     return version;
   });
-  return run.immediate();
+  const foreignKeys = db.pragma('foreign_keys', { simple: true }) as number;
+  /* While a table is made again, what refers to it stays. Within a transaction this would do nothing. */
+  db.pragma('foreign_keys = OFF');
+  try {
+    return run.immediate();
+  } catch (error) {
+    throw isFull(error) ? noRoom(path, error) : error;
+  } finally {
+    db.pragma(`foreign_keys = ${foreignKeys}`);
+  }
+}
+
+/** Runs the migrations from a version on, in the caller's transaction if there is one. */
+export function bringUp(db: Database, version: number): void {
+  if (version >= SCHEMA_VERSION) return;
+  for (const step of MIGRATIONS.slice(version)) step(db);
+  db.pragma(`application_id = ${APPLICATION_ID}`);
+  db.pragma(`user_version = ${SCHEMA_VERSION}`);
+}
+
+function noRoom(path: string, cause: unknown): SpoolError {
+  return new SpoolError(
+    'no-room',
+    `${path} cannot be brought to schema version ${SCHEMA_VERSION}: the disk is full. The table of messages is ` +
+      `written a second time meanwhile, so that there must be as much free space as the file is large, there and in ` +
+      `the folder for temporary files. The spool was left as it was. Make room, then run sms-spoold init.`,
+    { cause },
+  );
 }

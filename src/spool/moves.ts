@@ -29,19 +29,19 @@ export class Moves {
       db,
       7,
       (values) => `UPDATE messages SET state = v.column3, reason = v.column4, due_at = v.column5,
-        next_attempt_at = v.column6, updated_at = v.column7
+        next_attempt_at = v.column6, updated_at = v.column7, revision = revision + 1
         FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.state = v.column2`,
     );
     this.#due = new Bulk(
       db,
       2,
-      (values) => `UPDATE messages SET due_at = v.column2
+      (values) => `UPDATE messages SET due_at = v.column2, revision = revision + 1
         FROM (VALUES ${values}) v WHERE messages.id = v.column1`,
     );
     this.#date = new Bulk(
       db,
       2,
-      (values) => `UPDATE messages SET created_at = v.column2
+      (values) => `UPDATE messages SET created_at = v.column2, revision = revision + 1
         FROM (VALUES ${values}) v WHERE messages.id = v.column1`,
     );
   }

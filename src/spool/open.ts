@@ -13,6 +13,7 @@ import { SpoolError } from './errors.ts';
 import { inspect, migrate, SCHEMA_VERSION } from './migrations.ts';
 import { shareDatabase } from './sharing.ts';
 
+export { isFull } from './errors.ts';
 export type { Database } from 'better-sqlite3';
 
 export interface OpenOptions {
@@ -142,9 +143,4 @@ export function explain(error: unknown, path: string): unknown {
 /** Whether another connection holds what we want right now: try again soon. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
-}
-
-/** Whether the disk is full: what waits to be written stays in memory and is tried again. */
-export function isFull(error: unknown): boolean {
-  return error instanceof Sqlite.SqliteError && error.code === 'SQLITE_FULL';
 }

@@ -5,6 +5,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { State } from '../core/message.ts';
+import { spellingsOf } from '../core/recipient.ts';
 import type { Content } from '../core/parts.ts';
 
 /** A row of `messages`, contract columns only. Times are Unix seconds. */
@@ -139,8 +140,8 @@ function conditions({ filter, defaults }: MessageQuery): Conditions {
   if (filter.gatewayId !== null)
     add(`id IN (${OF_GATEWAY_ID})`, filter.gatewayId, filter.gatewayId);
   if (filter.recipient !== null) {
-    const plain = filter.recipient.replace(/^\+/, '');
-    add('recipient IN (?, ?)', plain, `+${plain}`);
+    /* As it was written as well: a row from before the rule may have no international form. */
+    add('recipient IN (?, ?, ?, ?)', ...spellingsOf(filter.recipient), filter.recipient);
   }
   addLane({ filter, defaults }, add);
   return { where: terms.join(' '), values };

@@ -8,6 +8,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Receipt } from '../core/receipt.ts';
+import { comparedForm } from '../core/recipient.ts';
 
 /** An attempt as far as a receipt can name it. */
 export interface Match {
@@ -137,8 +138,7 @@ export class Receipts {
   /** An unmatched receipt turned out to be about this attempt; false = it names another recipient. */
   adopt(receiptId: number, about: Omit<Match, 'account'>): boolean {
     const { messageId, attempt, recipient } = about;
-    const digits = recipient.replace(/^\+/, '');
-    return this.#adopt.run(messageId, attempt, receiptId, digits).changes > 0;
+    return this.#adopt.run(messageId, attempt, receiptId, comparedForm(recipient)).changes > 0;
   }
 
   /** Unmatched receipts that name a part. */

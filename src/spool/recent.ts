@@ -7,6 +7,7 @@
  */
 import { hash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
+import { comparedForm } from '../core/recipient.ts';
 import { Bulk } from './bulk.ts';
 import { eventSeqs } from './event-seqs.ts';
 
@@ -60,11 +61,6 @@ export function digestOf({ text, body, udh }: Content): string {
   return hash('sha256', JSON.stringify([text, body, udh]), 'base64url').slice(0, 22);
 }
 
-/** One recipient, however it is written. */
-export function digitsOf(recipient: string): string {
-  return recipient.startsWith('+') ? recipient.slice(1) : recipient;
-}
-
 interface Table {
   readonly insert: Bulk;
   readonly hasText: Statement<[string, string, number, number], number>;
@@ -110,18 +106,18 @@ export class Recent {
 
   /** Whether the recipient was sent this text by another message after an instant (Unix seconds). */
   hasText({ id, recipient, digest }: Sent, after: number): boolean {
-    return this.#open.hasText.get(digitsOf(recipient), digest, id, after) !== undefined;
+    return this.#open.hasText.get(comparedForm(recipient), digest, id, after) !== undefined;
   }
 
   /** The recipient's other messages that were sent after an instant. */
   sentAt({ id, recipient }: Pick<Sent, 'id' | 'recipient'>, after: number): readonly SentAt[] {
-    return this.#open.sentAt.all(digitsOf(recipient), id, after);
+    return this.#open.sentAt.all(comparedForm(recipient), id, after);
   }
 
   /** Notes messages that are claimed now, and forgets some of those from before an instant. */
   write(sent: readonly Sent[], now: number, before: number): void {
     if (sent.length === 0) return;
-    const values = sent.flatMap((one) => [digitsOf(one.recipient), one.digest, one.id, now]);
+    const values = sent.flatMap((one) => [comparedForm(one.recipient), one.digest, one.id, now]);
     this.#open.insert.run(values);
     this.#sweep(sent.length * SWEEP, before);
   }

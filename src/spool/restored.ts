@@ -176,7 +176,9 @@ export class Restored {
     this.#note = new Bulk(
       db,
       2,
-      (values) => `UPDATE messages SET last_attempt = v.column2, follows = v.column2
+      (
+        values,
+      ) => `UPDATE messages SET last_attempt = v.column2, follows = v.column2, revision = revision + 1
         FROM (VALUES ${values}) v WHERE messages.id = v.column1`,
     );
   }

@@ -106,7 +106,9 @@ export class Retention {
     this.#pruner = new MessagePruner(db);
     this.#over = db.prepare(OVER);
     this.#unforgotten = db.prepare(UNFORGOTTEN);
-    this.#blank = db.prepare('UPDATE messages SET text = ?, body = ?, udh = ? WHERE id = ?');
+    this.#blank = db.prepare(
+      'UPDATE messages SET text = ?, body = ?, udh = ?, revision = revision + 1 WHERE id = ?',
+    );
     this.#events = db.prepare(
       `DELETE FROM events WHERE seq IN (${LANE_EVENTS}) AND at < ? AND seq <= ?`,
     );

@@ -107,7 +107,7 @@ export class SetAsideRows {
         WHERE ${scope} AND s.run = coalesce(?, s.run)`,
     );
     this.#makeReady = db.prepare(
-      `UPDATE messages SET due_at = NULL WHERE id IN
+      `UPDATE messages SET due_at = NULL, revision = revision + 1 WHERE id IN
         (SELECT m.id FROM set_aside s JOIN messages m ON ${WAITS} WHERE ${scope})`,
     );
     this.#forget = db.prepare(

@@ -50,7 +50,7 @@ export class Settlements {
       13,
       (values) => `UPDATE messages SET state = v.column3, reason = v.column4, status = v.column5,
         attempts = v.column6, throttles = v.column7, next_attempt_at = v.column8, due_at = v.column9,
-        updated_at = v.column10, parts = v.column11, price = v.column12, follows = v.column13
+        updated_at = v.column10, parts = v.column11, price = v.column12, follows = v.column13, revision = revision + 1
         FROM (VALUES ${values}) v WHERE ${GUARD}`,
     );
     this.#attempts = new Bulk(

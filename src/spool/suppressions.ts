@@ -2,14 +2,14 @@
  * The recipients that are not to be sent to (contract §2, `suppressions`): the daemon's own additions and what
  * operators wrote, by command or by SQL.
  *
- * Always holds: what is added here is stored as digits, and the first reason and date stay; a row that
- * somebody wrote with a plus sign counts the same. A recipient that is no text matches no message and is left
- * out.
+ * Always holds: a recipient is stored in its international form, by a trigger where somebody else writes it, and
+ * the first reason and date stay. What has no such form is stored, and compared, as it is written.
  */
+import { comparedForm, internationalForm } from '../core/recipient.ts';
 import type { Database, Statement } from 'better-sqlite3';
 
 export interface Suppression {
-  /** As it was written: digits, or digits after a plus sign. */
+  /** The international form; as it was written where there is none. */
   readonly recipient: string;
   readonly reason: string | null;
   /** Unix seconds. */
@@ -18,36 +18,35 @@ export interface Suppression {
 
 /* An operator may have put anything into a column that no constraint guards. */
 const COLUMNS = 'recipient, CAST(reason AS TEXT) AS reason, since';
-const SAME = 'recipient IN (?, ?)';
-
-type Forms = [digits: string, plus: string];
 
 export class Suppressions {
   readonly #any: Statement<[], number>;
-  readonly #has: Statement<Forms, number>;
-  readonly #find: Statement<Forms, Suppression>;
-  readonly #add: Statement<[string, string | null, number, ...Forms]>;
-  readonly #remove: Statement<Forms>;
+  readonly #has: Statement<[string], number>;
+  readonly #find: Statement<[string], Suppression>;
+  readonly #add: Statement<[string, string | null, number]>;
+  readonly #remove: Statement<[string]>;
+  readonly #formless: Statement<[], string>;
   readonly #newest: Statement<[number], Suppression>;
   readonly #newestAfter: Statement<[number, number, string, number], Suppression>;
 
   constructor(db: Database) {
     this.#any = db.prepare<[], number>('SELECT 1 FROM suppressions LIMIT 1').pluck();
-    /* Asked for every claim: two seeks take half as long as one IN, which builds a list each time. */
     this.#has = db
-      .prepare<Forms, number>(
-        `SELECT 1 FROM suppressions WHERE recipient = ?
-          UNION ALL SELECT 1 FROM suppressions WHERE recipient = ? LIMIT 1`,
+      .prepare<[string], number>('SELECT 1 FROM suppressions WHERE recipient = ?')
+      .pluck();
+    this.#find = db.prepare(`SELECT ${COLUMNS} FROM suppressions WHERE recipient = ?`);
+    this.#add = db.prepare(
+      `INSERT INTO suppressions (recipient, reason, since) VALUES (?, ?, ?)
+        ON CONFLICT(recipient) DO NOTHING`,
+    );
+    this.#remove = db.prepare('DELETE FROM suppressions WHERE recipient = ?');
+    /* Nearly all are left out by SQLite. */
+    this.#formless = db
+      .prepare<[], string>(
+        `SELECT CAST(recipient AS TEXT) FROM suppressions WHERE recipient NOT GLOB '[1-9]*'
+          OR recipient GLOB '*[^0-9]*' OR length(recipient) NOT BETWEEN 7 AND 15`,
       )
       .pluck();
-    this.#find = db.prepare(
-      `SELECT ${COLUMNS} FROM suppressions WHERE ${SAME} ORDER BY since LIMIT 1`,
-    );
-    this.#add = db.prepare(
-      `INSERT INTO suppressions (recipient, reason, since)
-        SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM suppressions WHERE ${SAME})`,
-    );
-    this.#remove = db.prepare(`DELETE FROM suppressions WHERE ${SAME}`);
     const page = (where: string): string =>
       `SELECT ${COLUMNS} FROM suppressions WHERE typeof(recipient) = 'text' ${where}
         ORDER BY since DESC, recipient LIMIT +?`;
@@ -60,25 +59,24 @@ export class Suppressions {
     return this.#any.get() === undefined;
   }
 
-  /** Whether the recipient, with or without its plus sign, is not to be sent to. */
+  /** Whether the recipient, in whatever spelling, is not to be sent to. */
   has(recipient: string): boolean {
-    return this.#has.get(...formsOf(recipient)) !== undefined;
+    return this.#has.get(comparedForm(recipient)) !== undefined;
   }
 
   /** Since when and why the recipient is suppressed; null = it is not. */
   find(recipient: string): Suppression | null {
-    return this.#find.get(...formsOf(recipient)) ?? null;
+    return this.#find.get(comparedForm(recipient)) ?? null;
   }
 
   /** Suppresses a recipient; true = it was not before, else nothing changes. `now` in Unix seconds. */
   add(recipient: string, reason: string | null, now: number): boolean {
-    const forms = formsOf(recipient);
-    return this.#add.run(forms[0], reason, now, ...forms).changes > 0;
+    return this.#add.run(comparedForm(recipient), reason, now).changes > 0;
   }
 
   /** The recipient may be sent to again; false = it might before. */
   remove(recipient: string): boolean {
-    return this.#remove.run(...formsOf(recipient)).changes > 0;
+    return this.#remove.run(comparedForm(recipient)).changes > 0;
   }
 
   /** One page, newest first; `after` is the last of the page before, null = from the newest on. */
@@ -87,9 +85,9 @@ export class Suppressions {
     if (after === null) return this.#newest.all(limit);
     return this.#newestAfter.all(after.since, after.since, after.recipient, limit);
   }
-}
 
-function formsOf(recipient: string): Forms {
-  const digits = recipient.replace(/^\+/, '');
-  return [digits, `+${digits}`];
+  /** Recipients without an international form: no message that is sent has their spelling. */
+  formless(): readonly string[] {
+    return this.#formless.all().filter((recipient) => internationalForm(recipient) === null);
+  }
 }

@@ -5,7 +5,7 @@
 import Sqlite, { type Database } from 'better-sqlite3';
 import { refusalOf, type Refusal } from './constraints.ts';
 import { dropInto, type DropRow } from './drop.ts';
-import { SCHEMA_1 } from './schema.ts';
+import { bringUp } from './migrations.ts';
 
 export class Trial implements Disposable {
   readonly #db: Database;
@@ -14,7 +14,7 @@ export class Trial implements Disposable {
 
   constructor() {
     this.#db = new Sqlite(':memory:');
-    this.#db.exec(SCHEMA_1);
+    bringUp(this.#db, 0);
     this.#db.exec('SAVEPOINT empty');
     this.#drop = dropInto(this.#db);
     const forget = this.#db.prepare('ROLLBACK TO empty');

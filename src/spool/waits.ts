@@ -36,12 +36,12 @@ export class Waits {
       db,
       5,
       (values) => `UPDATE messages SET reason = v.column2, next_attempt_at = v.column3,
-        due_at = v.column4, updated_at = v.column5
+        due_at = v.column4, updated_at = v.column5, revision = revision + 1
         FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.due_at IS NULL
         AND (messages.state = 'queued' OR messages.state = 'retry')`,
     );
     this.#release = db.prepare(
-      `UPDATE messages SET due_at = NULL, next_attempt_at = NULL WHERE id IN (${HELD_BACK})`,
+      `UPDATE messages SET due_at = NULL, next_attempt_at = NULL, revision = revision + 1 WHERE id IN (${HELD_BACK})`,
     );
     this.#rules = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
     this.#saveRules = db.prepare(

@@ -22,7 +22,7 @@ export function makeRetries(folder: string, count: number, dueAt: number): strin
   const db = openSpool(path, { create: true });
   if (count > 0) db.exec(dropRows(count));
   db.prepare(
-    `UPDATE messages SET state = 'retry', reason = 'internal-error', attempts = 1,
+    `UPDATE messages SET revision = revision + 1, state = 'retry', reason = 'internal-error', attempts = 1,
       next_attempt_at = ?, due_at = ?`,
   ).run(dueAt, dueAt);
   db.pragma('wal_checkpoint(TRUNCATE)');

@@ -42,7 +42,7 @@ function makeSpool(): string {
   const path = join(folder, 'million.db');
   const db = openSpool(path, { create: true, busyTimeoutMs: 10_000 });
   db.exec(dropRows(rows));
-  db.exec(`UPDATE messages SET sender = 'Shop' || (id % ${LANES}),
+  db.exec(`UPDATE messages SET revision = revision + 1, sender = 'Shop' || (id % ${LANES}),
     created_at = created_at - (id % 10) * 4000`);
   db.pragma('wal_checkpoint(TRUNCATE)');
   db.close();

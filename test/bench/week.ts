@@ -72,18 +72,22 @@ const now = (): number => Date.now() / 1000 + aheadS;
 
 function drop({ db }: Daemon): void {
   const add = db.prepare(
-    `INSERT INTO messages (recipient, text, campaign, idempotency_key, created_at)
+    `INSERT INTO messages (recipient, text, campaign, idempotency_key)
       WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < @count)
       SELECT CAST(CAST(447700000000 + (@dropped + n) % 1000000 AS INTEGER) AS TEXT),
         'Your order ' || printf('%07d', @dropped + n) || ' has left our warehouse and comes tomorrow',
         CASE WHEN n % 5 = 0 THEN 'spring' END,
-        CASE WHEN n % 10 = 0 THEN 'key-' || hex(randomblob(8)) END, @at FROM numbers`,
+        CASE WHEN n % 10 = 0 THEN 'key-' || hex(randomblob(8)) END FROM numbers`,
+  );
+  const dateRows = db.prepare(
+    'UPDATE messages SET created_at = ?, revision = revision + 1 WHERE id > ?',
   );
   /* The trigger that notes a key goes by the machine's own clock. */
   const date = db.prepare('UPDATE keys SET used_at = ? WHERE used_at < ? AND message_id > ?');
   db.transaction(() => {
     const at = now() - 1;
-    add.run({ count: perHour, dropped, at });
+    add.run({ count: perHour, dropped });
+    dateRows.run(at, dropped);
     date.run(at, at, dropped);
   }).immediate();
   dropped += perHour;

@@ -59,7 +59,7 @@ it('counts the messages of a campaign', async () => {
 
 it('does not say cancelled of a message that is uncertain', async () => {
   program.exec(`INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hi');
-    UPDATE messages SET state = 'uncertain'`);
+    UPDATE messages SET revision = revision + 1, state = 'uncertain'`);
   const done = program.run(['cancel', '1', '--wait', '60s']);
   await answer(1, 'affected = 1');
   expect((await done).stdout).toBe('message 1: is uncertain, and never sent again\n');

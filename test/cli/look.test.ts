@@ -23,7 +23,7 @@ function dropSome(): void {
     INSERT INTO messages (recipient, text, campaign, reference) VALUES ('447700900000', 'one', 'spring', 'r1');
     INSERT INTO messages (recipient, text, account) VALUES ('+447700900000', 'two', 'main');
     INSERT INTO messages (recipient, text, account, sender) VALUES ('447700900002', 'three', 'second', 'AcmeInc');
-    UPDATE messages SET state = 'permanent-failure', reason = 'not-whitelisted' WHERE id = 2;
+    UPDATE messages SET revision = revision + 1, state = 'permanent-failure', reason = 'not-whitelisted' WHERE id = 2;
   `);
 }
 
@@ -32,7 +32,7 @@ describe('list', () => {
     program.exec(`INSERT INTO messages (recipient, text, campaign, reference) VALUES
       ('447700900000', 'a secret', 'spring', '${'long-reference-'.repeat(8)}')`);
     program.exec(
-      `UPDATE messages SET state = 'permanent-failure', reason = 'facility-not-allowed'`,
+      `UPDATE messages SET revision = revision + 1, state = 'permanent-failure', reason = 'facility-not-allowed'`,
     );
     dropSome();
     const { code, stdout } = await program.run(['list']);
@@ -87,7 +87,7 @@ describe('list', () => {
   it('finds by several states, by reason, and by an id of the gateway', async () => {
     dropSome();
     program.exec(`
-      UPDATE messages SET state = 'delivered' WHERE id = 3;
+      UPDATE messages SET revision = revision + 1, state = 'delivered' WHERE id = 3;
       INSERT INTO parts (message_id, attempt, number, gateway_id) VALUES (1, 1, 1, '0A00000001');
       INSERT INTO receipts (received_at, gateway_id, message_id, raw, digest)
         VALUES (1795425400, '0A00000003', 3, '{}', 'd1'), (1795425400, '0A00000009', NULL, '{}', 'd2');
@@ -102,9 +102,10 @@ describe('list', () => {
 
   it('finds by the time of the drop, the first included and the last not, or so long ago', async () => {
     const now = Date.now() / 1000;
-    program.exec(`INSERT INTO messages (recipient, text, created_at) VALUES
-      ('447700900001', 'a', 1795425300), ('447700900002', 'b', 1795425360),
-      ('447700900003', 'c', 1795425420), ('447700900004', 'd', ${now - 7_200})`);
+    program.exec(`INSERT INTO messages (recipient, text) VALUES ('447700900001', 'a'),
+      ('447700900002', 'b'), ('447700900003', 'c'), ('447700900004', 'd');
+      UPDATE messages SET revision = revision + 1,
+        created_at = CASE id WHEN 4 THEN ${now - 7_200} ELSE 1795425240 + 60 * id END`);
     const from = '2026-11-23T09:16:00Z';
     expect(new Date(from).getTime()).toBe(1_795_425_360_000);
     expect(await ids('--since', from, '--until', '1795425420')).toEqual([2]);
@@ -145,8 +146,8 @@ describe('list', () => {
 
 function dropAndSend(): void {
   program.exec(`
-    INSERT INTO messages (recipient, text, created_at) VALUES ('447700900000', 'a secret', 1795425300);
-    UPDATE messages SET state = 'delivered', reason = 'delivered', attempts = 2, parts = 1, price = 0.05;
+    INSERT INTO messages (recipient, text) VALUES ('447700900000', 'a secret');
+    UPDATE messages SET revision = revision + 1, created_at = 1795425300, state = 'delivered', reason = 'delivered', attempts = 2, parts = 1, price = 0.05;
     INSERT INTO attempts VALUES (1, 1, 1795425301, 1795425301.25, 'ref1', NULL, 200, 1,
       'Throughput Rate Exceeded - please wait [ 250 ] and retry', 'trace1', 'retry', 'sender', NULL);
     INSERT INTO attempts VALUES (1, 2, 1795425302, 1795425302.084, 'ref2', 1, 200, 0, NULL, NULL,

@@ -22,7 +22,7 @@ function leftBehind(): Program {
   const drop = `INSERT INTO messages (recipient, text, sender, send_at)`;
   program.exec(`${drop} VALUES ('447700900001', 'a', NULL, NULL), ('447700900002', 'b', 'Shop', NULL),
     ('447700900003', 'c', 'Shop', unixepoch() + 9000.5), ('447700900004', 'd', NULL, NULL)`);
-  program.exec(`UPDATE messages SET state = 'permanent-failure', reason = 'invalid-message', status = 6
+  program.exec(`UPDATE messages SET revision = revision + 1, state = 'permanent-failure', reason = 'invalid-message', status = 6
     WHERE id = 4`);
   program.exec(`INSERT INTO events (at, message_id, account, sender, event, from_state, to_state, reason)
     VALUES (unixepoch(), 4, 'main', 'AcmeInc', 'message.permanent-failure', 'sending', 'permanent-failure',

@@ -51,7 +51,7 @@ describe('why', () => {
   it('says that a retry waits for its share, and how many of both kinds go first', async () => {
     program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 401)
       INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n;
-      UPDATE messages SET state = 'retry', reason = 'throttled', attempts = 1 WHERE id <= 101`);
+      UPDATE messages SET revision = revision + 1, state = 'retry', reason = 'throttled', attempts = 1 WHERE id <= 101`);
     expect(await why(31)).toMatch(
       /^retry .*; waiting for the retries’ share of account main \(30\/s, 154 ahead\); goes at about /,
     );
@@ -59,7 +59,7 @@ describe('why', () => {
       /waiting for the retries’ share of account main \(30\/s, 400 ahead\)/,
     );
     expect(await why(142)).toMatch(/waiting for account main \(30\/s, 50 ahead\)/);
-    program.exec(`UPDATE messages SET state = 'delivered' WHERE state = 'queued'`);
+    program.exec(`UPDATE messages SET revision = revision + 1, state = 'delivered' WHERE state = 'queued'`);
     expect(await why(101)).toMatch(/waiting for account main \(30\/s, 100 ahead\)/);
   });
 
@@ -85,8 +85,8 @@ describe('why', () => {
     program.exec(`
       INSERT INTO messages (recipient, text, send_at) VALUES ('447700900000', 'a', 4000000000);
       INSERT INTO messages (recipient, text) VALUES ('447700900000', 'b'), ('447700900000', 'c'), ('447700900000', 'd');
-      UPDATE messages SET state = 'await-receipt', reason = 'accepted', due_at = 4000000000 WHERE id = 2;
-      UPDATE messages SET state = 'delivered', reason = 'receipt-delivered' WHERE id = 3`);
+      UPDATE messages SET revision = revision + 1, state = 'await-receipt', reason = 'accepted', due_at = 4000000000 WHERE id = 2;
+      UPDATE messages SET revision = revision + 1, state = 'delivered', reason = 'receipt-delivered' WHERE id = 3`);
     expect(await why(1)).toMatch(/^queued since .*; waiting for its time, 2096-.*; expires 2096-/);
     expect(await why(2)).toMatch(
       /^await-receipt \(accepted\).*; waiting for its last receipt until 2096-/,

@@ -1,21 +1,14 @@
 /**
- * Rows of a client that switched the constraints off: each ends with a reason, none is skipped, none stops
+ * Rows that no rule of the schema would take, of an older version or of a client that passes by the rules: each ends with a reason, none is skipped, none stops
  * the daemon, and the rows around it are sent.
  */
 import { describe, expect, it } from 'vitest';
+import { smuggle as smuggleInto } from '../support/as-daemon.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 
-/** Columns in the place of an ordinary row's, as SQL. */
 type Smuggled = Readonly<Record<string, string>>;
 
-function smuggle({ db }: Bundle, columns: Smuggled): number {
-  const row: Smuggled = { recipient: `'447700900000'`, text: `'Your table is ready'`, ...columns };
-  db.pragma('ignore_check_constraints = ON');
-  const sql = `INSERT INTO messages (${Object.keys(row).join()}) VALUES (${Object.values(row).join()})`;
-  const id = Number(db.prepare(sql).run().lastInsertRowid);
-  db.pragma('ignore_check_constraints = OFF');
-  return id;
-}
+const smuggle = ({ db }: Bundle, columns: Smuggled): number => smuggleInto(db, columns);
 
 const CASES: readonly (readonly [string, Smuggled])[] = [
   ['invalid-recipient', { recipient: `'++447700900000'` }],
@@ -27,7 +20,15 @@ const CASES: readonly (readonly [string, Smuggled])[] = [
   ['empty-text', { text: 'NULL' }],
   ['empty-text', { text: `''` }],
   ['empty-text', { text: `x'00ff'` }],
-  ['message-too-long', { text: `hex(zeroblob(5001))` }],
+  ['invalid-recipient', { recipient: `'07700900000'` }],
+  ['invalid-recipient', { recipient: `'000447700900000'` }],
+  ['invalid-recipient', { recipient: `'447700900000.0'` }],
+  ['empty-text', { text: `' ' || char(8203, 65279)` }],
+  ['unreadable-text', { text: `CAST(x'436166e9' AS TEXT)` }],
+  ['unreadable-text', { text: `CAST(x'eda080' AS TEXT)` }],
+  ['unreadable-text', { text: `'Code' || char(0) || '1234'` }],
+  ['unreadable-text', { text: `char(0)` }],
+  ['message-too-long', { text: `hex(zeroblob(1601))` }],
   ['invalid-type', { type: `'wappush'` }],
   ['invalid-body', { type: `'binary'`, body: `'zz'` }],
   ['invalid-body', { type: `'binary'` }],

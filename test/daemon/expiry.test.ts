@@ -56,7 +56,7 @@ describe('a message that waits', () => {
     const late = bundle.drop({ expires_at: bundle.clock.now() - 1 });
     const old = bundle.drop();
     bundle.db
-      .prepare('UPDATE messages SET created_at = ? WHERE id = ?')
+      .prepare('UPDATE messages SET revision = revision + 1, created_at = ? WHERE id = ?')
       .run(bundle.clock.now() - DAY, old);
     const fresh = bundle.drop();
     await bundle.start();
@@ -129,8 +129,12 @@ describe('a row whose date cannot be right', () => {
     ['a day ahead', Date.now() / 1000 + DAY],
   ])('is dated from when it was first seen: %s', async (_what, createdAt) => {
     const bundle = await setup();
-    const insert = `INSERT INTO messages (recipient, text, created_at) VALUES ('447700900000', 'x', ?)`;
-    const id = Number(bundle.db.prepare(insert).run(createdAt).lastInsertRowid);
+    const dated = 'UPDATE messages SET created_at = ?, revision = revision + 1 WHERE id = ?';
+    const id = bundle.db.transaction(() => {
+      const made = bundle.drop();
+      bundle.db.prepare(dated).run(createdAt, made);
+      return made;
+    })();
     await bundle.untilState(id, 'await-receipt');
     expect(Math.abs(Number(bundle.message(id)['created_at']) - bundle.clock.now())).toBeLessThan(
       60,
@@ -141,8 +145,8 @@ describe('a row whose date cannot be right', () => {
     const bundle = await setup({ isStopped: true });
     bundle.db.exec(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
-       INSERT INTO messages (recipient, text, created_at)
-       SELECT printf('4477009%05d', i), 'x', 0.0 FROM n`,
+       INSERT INTO messages (recipient, text) SELECT printf('4477009%05d', i), 'x' FROM n;
+       UPDATE messages SET created_at = 0.0, revision = revision + 1`,
     );
     await bundle.start();
     await bundle.until(() => bundle.count('await-receipt') === 300);

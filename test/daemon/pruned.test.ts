@@ -22,7 +22,7 @@ function fill({ db }: Pick<Bundle, 'db'>, count: number): void {
   ).run(count);
   const last = db.prepare(`SELECT max(id) FROM messages`).pluck().get();
   db.prepare(
-    `UPDATE messages SET due_at = NULL, updated_at = ? - (? - id),
+    `UPDATE messages SET revision = revision + 1, due_at = NULL, updated_at = ? - (? - id),
       state = CASE id % 4 WHEN 0 THEN 'expired' WHEN 1 THEN 'cancelled' ELSE 'delivered' END
       WHERE campaign = 'old'`,
   ).run(ENDED_AT, last);

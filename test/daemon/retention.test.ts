@@ -89,7 +89,7 @@ describe('a forgotten text', () => {
   it('is blank in the message, and the message is not sent again', async () => {
     const { bundle, id } = await delivered({ spool: FORGETFUL });
     await bundle.ask({ verb: 'cancel', message_id: 999 });
-    bundle.db.exec(`UPDATE messages SET state = 'unconfirmed'`);
+    bundle.db.exec(`UPDATE messages SET revision = revision + 1, state = 'unconfirmed'`);
     bundle.advance(10);
     await forgotten(bundle, id, '1 part');
     const asked = await bundle.ask({ verb: 'requeue', message_id: id });

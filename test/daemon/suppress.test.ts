@@ -1,6 +1,7 @@
 /** Who is on the list is not sent to: before a permit is spent, and before an attempt exists. */
 import { describe, expect, it } from 'vitest';
 import { Suppressions } from '../../src/spool/suppressions.ts';
+import { smuggle } from '../support/as-daemon.ts';
 import { RECIPIENT, setup, type Bundle } from '../support/daemon.ts';
 
 /** Adds to the list as an operator's own SQL does. */
@@ -74,8 +75,7 @@ describe('a message to a suppressed recipient', () => {
     const bundle = await setup({ isStopped: true });
     suppress(bundle, RECIPIENT);
     const late = bundle.drop({ expires_at: 1_700_000_000 });
-    bundle.db.pragma('ignore_check_constraints = ON');
-    bundle.db.exec(`INSERT INTO messages (recipient, text) VALUES (x'00ff', 'Hello')`);
+    smuggle(bundle.db, { recipient: `x'00ff'` });
     await bundle.start();
     await bundle.until(() => bundle.count('permanent-failure') === 1);
     expect((await bundle.untilState(late, 'expired'))['reason']).toBe('validity-passed');

@@ -96,7 +96,9 @@ describe('a claim', () => {
     const { other, spool, commit } = setup();
     const id = other.drop();
     const stolen = openHandle(spool.path);
-    stolen.db.prepare(`UPDATE messages SET state = 'cancelled' WHERE id = ?`).run(id);
+    stolen.db
+      .prepare(`UPDATE messages SET revision = revision + 1, state = 'cancelled' WHERE id = ?`)
+      .run(id);
     expect(commit(() => spool.claims.peek(SOURCE, 10, 0))).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 /** Reading `events` back in commit order, and how far whoever is told has come. */
 import { describe, expect, it } from 'vitest';
 import { EVENTS_AFTER, type NewEvent } from '../../src/spool/event-log.ts';
+import { smuggle } from '../support/as-daemon.ts';
 import { NOW, openHandle, setup } from '../support/spool.ts';
 
 const EVENT: NewEvent = {
@@ -45,12 +46,8 @@ describe('events after a seq', () => {
 
   it('hold no more than 1,000 characters of a reference, and text whatever was stored', () => {
     const { spool, other, commit } = setup();
-    other.db.pragma('ignore_check_constraints = ON');
-    const long = other.drop({ reference: '€'.repeat(5_000) });
-    const bytes = other.drop();
-    other.db
-      .prepare('UPDATE messages SET reference = ? WHERE id = ?')
-      .run(Buffer.from('bytes'), bytes);
+    const long = smuggle(other.db, { reference: `replace(hex(zeroblob(2500)), '0', '€')` });
+    const bytes = smuggle(other.db, { reference: `CAST('bytes' AS BLOB)` });
     commit(() => spool.events.append([of(long), of(bytes)]));
     expect(spool.events.after(0, 100).map(({ reference }) => reference)).toEqual([
       '€'.repeat(1_000),

@@ -34,7 +34,11 @@ function message() {
   const id = other.drop();
   const number = (): number => Number(other.message(id)['last_attempt']);
   const begin = (): number => {
-    other.db.prepare(`UPDATE messages SET state = 'queued', due_at = NULL WHERE id = ?`).run(id);
+    other.db
+      .prepare(
+        `UPDATE messages SET revision = revision + 1, state = 'queued', due_at = NULL WHERE id = ?`,
+      )
+      .run(id);
     claim(id);
     return number();
   };

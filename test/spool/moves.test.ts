@@ -14,7 +14,11 @@ const expiry = (id: number): Move => ({
 it('moves rows that are still where they were, and leaves alone what somebody else moved first', () => {
   const { other, spool, commit } = setup();
   const [waiting, taken] = [other.drop(), other.drop()];
-  other.db.prepare(`UPDATE messages SET state = 'cancelled', reason = 'x' WHERE id = ?`).run(taken);
+  other.db
+    .prepare(
+      `UPDATE messages SET revision = revision + 1, state = 'cancelled', reason = 'x' WHERE id = ?`,
+    )
+    .run(taken);
   expect(commit(() => spool.moves.write([waiting, taken].map(expiry), NOW))).toBe(1);
   expect(other.message(waiting)).toMatchObject({
     state: 'expired',
@@ -36,7 +40,9 @@ it('says when a row is looked at again, in many rows at once', () => {
 it('dates rows anew', () => {
   const { other, spool, commit } = setup();
   const id = other.drop();
-  other.db.prepare('UPDATE messages SET created_at = 0.0 WHERE id = ?').run(id);
+  other.db
+    .prepare('UPDATE messages SET revision = revision + 1, created_at = 0.0 WHERE id = ?')
+    .run(id);
   commit(() => spool.moves.redate([id], NOW));
   expect(other.message(id)['created_at']).toBe(NOW);
 });

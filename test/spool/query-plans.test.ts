@@ -166,10 +166,12 @@ describe('the plan of', () => {
     expect(names).toEqual([
       'control_open',
       'events_message',
+      'idempotency_key_is_used_once',
       'messages_campaign',
       'messages_due',
       'messages_expiring',
       'messages_final',
+      'messages_idempotency_key',
       'messages_ready',
       'messages_sending',
       'receipts_message',

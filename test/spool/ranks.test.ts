@@ -21,7 +21,11 @@ function setupAll() {
     for (const expires_at of [null, NOW + 20, NOW + 10]) {
       const dated = expires_at === null ? {} : { expires_at };
       const id = other.drop({ priority, ...dated });
-      other.db.prepare(`UPDATE messages SET state = 'retry', attempts = 1 WHERE id = ?`).run(id);
+      other.db
+        .prepare(
+          `UPDATE messages SET revision = revision + 1, state = 'retry', attempts = 1 WHERE id = ?`,
+        )
+        .run(id);
       other.drop({ priority, ...dated });
     }
   }
@@ -54,7 +58,9 @@ describe('a retry', () => {
     const id = other.drop();
     const rank = (): unknown => spool.sources.head(SOURCE)?.rank;
     const first = rank();
-    other.db.prepare('UPDATE messages SET attempts = 2 WHERE id = ?').run(id);
+    other.db
+      .prepare('UPDATE messages SET revision = revision + 1, attempts = 2 WHERE id = ?')
+      .run(id);
     expect(rank()).toBe(withRetry(Number(first), true));
   });
 
@@ -62,7 +68,7 @@ describe('a retry', () => {
     const { other, spool } = setup();
     other.db.transaction(() => {
       for (let count = 0; count < 10_000; count += 1) other.drop();
-      other.db.exec(`UPDATE messages SET state = 'retry', attempts = 1`);
+      other.db.exec(`UPDATE messages SET revision = revision + 1, state = 'retry', attempts = 1`);
     })();
     const fresh = other.drop();
     expect(spool.sources.head(SOURCE)?.id).toBe(fresh);

@@ -56,7 +56,9 @@ describe('a claim that somebody else has moved', () => {
     const [mine, lost] = [other.drop(), other.drop()];
     claim(mine, lost);
     other.db
-      .prepare(`UPDATE messages SET state = 'delivered', reason = 'x' WHERE id = ?`)
+      .prepare(
+        `UPDATE messages SET revision = revision + 1, state = 'delivered', reason = 'x' WHERE id = ?`,
+      )
       .run(lost);
     const reported = commit(() => spool.settlements.write([ended(lost), ended(mine)]));
     expect(reported.map(({ claim: { id } }) => id)).toEqual([lost]);

@@ -28,13 +28,13 @@ describe('the list', () => {
     ]);
   });
 
-  it.each(['447700900001', '+447700900001'])(
-    'keeps the first reason and date of a recipient that is there as %s',
+  it.each(['447700900001', '+447700900001', '00447700900001', '+44 (0)7700-900 001'])(
+    'D2: keeps the first reason and date of a recipient that was written as %s',
     (written) => {
       const { other, spool, commit } = setup();
       other.db.prepare(INSERT).run(written, 'asked by phone', NOW);
-      const first = { recipient: written, reason: 'asked by phone', since: NOW };
-      for (const again of ['447700900001', '+447700900001']) {
+      const first = { recipient: '447700900001', reason: 'asked by phone', since: NOW };
+      for (const again of ['447700900001', '+447700900001', '00447700900001']) {
         expect(commit(() => spool.suppressions.add(again, 'operator', NOW + 5))).toBe(false);
         expect(spool.suppressions.find(again)).toEqual(first);
       }

@@ -53,13 +53,15 @@ function spoolWithout() {
       VALUES ('447700900000', 'x', @account, @sender, @campaign, @priority, @expires_at)`,
   );
   const move = db.prepare(
-    `UPDATE messages SET state = @state, attempts = @attempts, created_at = @created_at,
+    `UPDATE messages SET revision = revision + 1, state = @state, attempts = @attempts, created_at = @created_at,
       send_at = @send_at WHERE id = @id`,
   );
-  const wait = db.prepare('UPDATE messages SET due_at = @due_at WHERE id = @id');
+  const wait = db.prepare(
+    'UPDATE messages SET revision = revision + 1, due_at = @due_at WHERE id = @id',
+  );
   /** These rows and no others; gives them with their ids. */
   const fill = (rows: readonly Row[]): readonly (Row & { readonly id: number })[] => {
-    db.exec('DELETE FROM messages');
+    db.exec(`UPDATE messages SET revision = revision + 1, state = 'expired'; DELETE FROM messages`);
     return rows.map((row) => {
       const id = Number(drop.run(row).lastInsertRowid);
       move.run({ ...row, id });

@@ -1,0 +1,28 @@
+/**
+ * The one form of a phone number: digits, the country code first, no `+` and no `00`. Pure. Whatever compares two
+ * numbers compares this form; a row keeps the spelling that it was written in.
+ */
+
+const INTERNATIONAL = /^(?:\+|00)?([1-9][0-9]{6,14})$/;
+
+/** The digits of an international number without `+` or `00`; null = this is none. */
+export function internationalForm(written: string): string | null {
+  return INTERNATIONAL.exec(written)?.[1] ?? null;
+}
+
+/** What numbers are compared by: the international form, or the spelling where there is none. */
+export function comparedForm(written: string): string {
+  return internationalForm(written) ?? written;
+}
+
+/** The spellings that an application may have written a number in. */
+export function spellingsOf(
+  written: string,
+): readonly [plain: string, plus: string, zeros: string] {
+  const form = comparedForm(written);
+  return [form, `+${form}`, `00${form}`];
+}
+
+/** What a recipient must be, for people. */
+export const RECIPIENT_EXPECTED =
+  'an international number with its country code: 7 to 15 digits after + or 00 or neither, no spaces';

@@ -1,0 +1,158 @@
+/**
+ * The triggers of schema version 5 that keep applications and daemon apart: who may change which column of
+ * `messages`, and when. They guard against accidents: an ORM that saves a whole object writes back the state that
+ * it read before the daemon moved the row.
+ *
+ * Always holds: each UPDATE of the daemon raises `revision` in the same statement, and so passes. What does not
+ * raise it may change only what an application may change. Columns that are written back unchanged are no change.
+ */
+import { NOW } from './triggers.ts';
+
+/** Columns that the daemon alone changes, and that everybody may read. */
+export const PUBLIC = [
+  'state',
+  'reason',
+  'status',
+  'attempts',
+  'throttles',
+  'next_attempt_at',
+  'parts',
+  'price',
+] as const;
+
+/** Columns that the daemon keeps to itself. */
+export const INTERNAL = [
+  'due_at',
+  'last_attempt',
+  'follows',
+  'cancel_asked',
+  'restarted_at',
+  'revision',
+] as const;
+
+/** What an application may change while the message is queued and was never attempted. */
+export const BEFORE_THE_FIRST_ATTEMPT = [
+  'text',
+  'body',
+  'udh',
+  'type',
+  'message_class',
+  'sender',
+  'account',
+  'campaign',
+  'priority',
+  'send_at',
+  'expires_at',
+  'on_uncertain',
+  'entity_id',
+  'content_id',
+  'account_ref',
+] as const;
+
+const differs = (column: string): string => `new.${column} IS NOT old.${column}`;
+const raise = (condition: string, name: string): string =>
+  `WHEN ${condition} THEN RAISE(ABORT, '${name}')`;
+
+const CHANGES = [
+  ...PUBLIC.map((column) =>
+    raise(differs(column), `${column}_is_changed_by_the_daemon_ask_in_control`),
+  ),
+  raise(
+    INTERNAL.map(differs).join(' OR '),
+    'internal_columns_are_changed_by_the_daemon_ask_in_control',
+  ),
+  raise(differs('recipient'), 'recipient_never_changes'),
+  ...BEFORE_THE_FIRST_ATTEMPT.map((column) =>
+    raise(
+      `${differs(column)} AND (old.state <> 'queued' OR old.last_attempt > 0)`,
+      `${column}_changes_only_before_the_first_attempt`,
+    ),
+  ),
+];
+
+/* AFTER, so that NULL in a column with a default is the default by now. */
+export const GUARD = `
+CREATE TRIGGER messages_columns_of_the_daemon BEFORE INSERT ON messages
+WHEN new.id <> -1 OR new.state <> 'queued' OR new.reason IS NOT NULL OR new.status IS NOT NULL
+  OR new.attempts <> 0 OR new.throttles <> 0 OR new.next_attempt_at IS NOT NULL OR new.parts IS NOT NULL
+  OR new.price IS NOT NULL OR new.due_at IS NOT NULL OR new.last_attempt <> 0
+  OR new.follows IS NOT NULL OR new.cancel_asked IS NOT NULL OR new.restarted_at <> 0 OR new.revision <> 0
+BEGIN
+  SELECT CASE
+    WHEN new.id <> -1 THEN RAISE(ABORT, 'id_is_given_by_the_spool')
+    WHEN new.state <> 'queued' THEN RAISE(ABORT, 'state_is_set_by_the_daemon')
+    WHEN new.reason IS NOT NULL THEN RAISE(ABORT, 'reason_is_set_by_the_daemon')
+    WHEN new.status IS NOT NULL THEN RAISE(ABORT, 'status_is_set_by_the_daemon')
+    WHEN new.attempts <> 0 THEN RAISE(ABORT, 'attempts_is_set_by_the_daemon')
+    WHEN new.throttles <> 0 THEN RAISE(ABORT, 'throttles_is_set_by_the_daemon')
+    WHEN new.next_attempt_at IS NOT NULL THEN RAISE(ABORT, 'next_attempt_at_is_set_by_the_daemon')
+    WHEN new.parts IS NOT NULL THEN RAISE(ABORT, 'parts_is_set_by_the_daemon')
+    WHEN new.price IS NOT NULL THEN RAISE(ABORT, 'price_is_set_by_the_daemon')
+    ELSE RAISE(ABORT, 'internal_columns_are_set_by_the_daemon')
+  END;
+END;
+
+CREATE TRIGGER messages_ids_are_given AFTER INSERT ON messages WHEN new.id <= 0
+BEGIN
+  SELECT RAISE(ABORT, 'id_is_given_by_the_spool');
+END;
+
+CREATE TRIGGER messages_key_stays BEFORE UPDATE OF id, idempotency_key ON messages
+WHEN new.id IS NOT old.id OR new.idempotency_key IS NOT old.idempotency_key
+BEGIN
+  SELECT RAISE(ABORT, 'id_and_idempotency_key_never_change');
+END;
+
+CREATE TRIGGER messages_keep_what_is_the_daemons AFTER UPDATE ON messages WHEN new.revision <= old.revision
+BEGIN
+  SELECT CASE
+    ${CHANGES.join('\n    ')}
+  END;
+END;
+
+CREATE TRIGGER messages_in_progress_stay BEFORE DELETE ON messages
+WHEN old.state IN ('sending', 'retry', 'uncertain', 'await-receipt') OR (old.state = 'queued' AND old.last_attempt > 0)
+BEGIN
+  SELECT RAISE(ABORT, 'message_in_progress_is_not_deleted_cancel_it_in_control');
+END;
+`;
+
+/** What an application writes into created_at and updated_at is neither refused nor kept. */
+export const DATES = `
+CREATE TRIGGER messages_are_dated_by_the_spool AFTER INSERT ON messages
+WHEN new.created_at IS NOT ${NOW} OR new.updated_at IS NOT ${NOW}
+BEGIN
+  UPDATE messages SET created_at = ${NOW}, updated_at = ${NOW}, revision = revision + 1 WHERE id = new.id;
+END;
+
+CREATE TRIGGER messages_keep_their_dates AFTER UPDATE OF created_at, updated_at ON messages
+WHEN new.revision <= old.revision AND (new.created_at IS NOT old.created_at OR new.updated_at IS NOT old.updated_at
+  OR typeof(old.created_at) <> 'real' OR typeof(old.updated_at) <> 'real')
+BEGIN
+  UPDATE messages SET
+    created_at = CASE typeof(old.created_at) WHEN 'real' THEN old.created_at ELSE ${NOW} END,
+    updated_at = CASE typeof(old.updated_at) WHEN 'real' THEN old.updated_at ELSE ${NOW} END,
+    revision = revision + 1 WHERE id = new.id;
+END;
+`;
+
+/** Rows with a send_at wait for it; used keys are kept. */
+export const FOLLOWING = `
+CREATE TRIGGER messages_wait_for_send_at AFTER INSERT ON messages WHEN new.send_at IS NOT NULL
+BEGIN
+  UPDATE messages SET due_at = new.send_at, revision = revision + 1 WHERE id = new.id;
+END;
+
+CREATE TRIGGER messages_send_at_moves AFTER UPDATE OF send_at ON messages
+WHEN new.state = 'queued' AND new.send_at IS NOT old.send_at
+BEGIN
+  UPDATE messages SET due_at = new.send_at, revision = revision + 1 WHERE id = new.id;
+END;
+
+CREATE TRIGGER messages_use_a_key AFTER INSERT ON messages WHEN new.idempotency_key IS NOT NULL
+BEGIN
+  SELECT RAISE(ABORT, 'idempotency_key_is_used_once')
+    WHERE EXISTS (SELECT 1 FROM keys WHERE key = new.idempotency_key);
+  INSERT INTO keys (key, message_id, used_at) VALUES (new.idempotency_key, new.id, ${NOW});
+END;
+`;

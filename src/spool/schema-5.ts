@@ -1,0 +1,177 @@
+/**
+ * Version 5 of the schema: `messages`, `control` and `suppressions` are made again, with NULL for the default in every column that has one, a
+ * named unique index for keys, `revision`, one form of suppressed numbers, and rules that are triggers.
+ *
+ * Always holds: each row keeps its id and what is in it, however wrong; ids of pruned rows are not given again;
+ * views, tables and plain indexes of an operator's own stay. Whoever needs another column, table or trigger in
+ * version 5 adds it to `PARTS`.
+ */
+import type { Database } from 'better-sqlite3';
+import { SpoolError } from './errors.ts';
+import { FINAL_APART } from './final.ts';
+import { DATES, FOLLOWING, GUARD } from './guard.ts';
+import { CONTROL, LISTS, SUPPRESSIONS, type Rebuilt } from './lists-5.ts';
+import { RULE_TRIGGERS } from './rules.ts';
+import { READY, TURN } from './schema.ts';
+import { SET_ASIDE } from './set-aside.ts';
+import { NOW } from './triggers.ts';
+
+/* NOT NULL ON CONFLICT REPLACE: an explicit NULL is the default. */
+const TABLE = `
+CREATE TABLE % (
+  id              INTEGER PRIMARY KEY AUTOINCREMENT,
+  recipient       TEXT NOT NULL,
+  text            TEXT,
+  sender          TEXT,
+  account         TEXT,
+  type            TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'auto',
+  body            TEXT,
+  udh             TEXT,
+  message_class   INTEGER,
+  priority        INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 4,
+  send_at         REAL,
+  expires_at      REAL,
+  on_uncertain    TEXT,
+  reference       TEXT,
+  campaign        TEXT,
+  idempotency_key TEXT,
+  entity_id       TEXT,
+  content_id      TEXT,
+  account_ref     TEXT,
+  created_at      REAL NOT NULL ON CONFLICT REPLACE DEFAULT ${NOW},
+  state           TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'queued',
+  reason          TEXT,
+  status          INTEGER,
+  attempts        INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0,
+  throttles       INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0,
+  next_attempt_at REAL,
+  updated_at      REAL NOT NULL ON CONFLICT REPLACE DEFAULT ${NOW},
+  parts           INTEGER,
+  price           REAL,
+  due_at          REAL,
+  last_attempt    INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0,
+  follows         INTEGER,
+  cancel_asked    INTEGER,
+  restarted_at    INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0,
+  revision        INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0
+)`;
+
+/* Columns of version 4 that go over as they are; the two dates are made dates where they are none. */
+const KEPT = [
+  ...['id', 'recipient', 'text', 'sender', 'account', 'type', 'body', 'udh', 'message_class'],
+  ...['priority', 'send_at', 'expires_at', 'on_uncertain', 'reference', 'campaign'],
+  ...['idempotency_key', 'entity_id', 'content_id', 'account_ref', 'state', 'reason', 'status'],
+  ...['attempts', 'throttles', 'next_attempt_at', 'parts', 'price', 'due_at', 'last_attempt'],
+  ...['follows', 'cancel_asked', 'restarted_at'],
+] as const;
+const DATED = ['created_at', 'updated_at'] as const;
+
+const dated = (column: string): string =>
+  `CASE typeof(${column}) WHEN 'real' THEN ${column}
+    ELSE coalesce((julianday(${column}) - 2440587.5) * 86400.0, ${NOW}) END`;
+
+const COPY = `INSERT INTO % (${[...KEPT, ...DATED].join()})
+  SELECT ${[...KEPT, ...DATED.map(dated)].join()} FROM messages ORDER BY id`;
+
+const MESSAGES: Rebuilt = { table: 'messages', create: TABLE, copy: COPY };
+
+/* The second index of the key has an entry only where there is a key. SQLite names an index with an expression in
+ * its error, where it would name the column: so a key that is used says `idempotency_key_is_used_once` everywhere,
+ * and ON CONFLICT(idempotency_key) finds the first. The one made last is tried first. */
+const INDEXES = `
+CREATE INDEX messages_due ON messages(due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX messages_expiring ON messages(expires_at)
+  WHERE state IN ('queued','retry') AND expires_at IS NOT NULL;
+CREATE INDEX messages_sending ON messages(id) WHERE state = 'sending';
+CREATE INDEX messages_campaign ON messages(campaign, id) WHERE campaign IS NOT NULL;
+CREATE INDEX messages_ready ON messages(account, sender, campaign, ${TURN}) WHERE ${READY};
+${FINAL_APART};
+CREATE UNIQUE INDEX messages_idempotency_key ON messages(idempotency_key);
+CREATE UNIQUE INDEX idempotency_key_is_used_once ON messages(+idempotency_key)
+  WHERE idempotency_key IS NOT NULL;
+`;
+
+/** What else version 5 brings: statements that run in this order once `messages` is there. */
+export const PARTS: readonly string[] = [INDEXES, RULE_TRIGGERS, GUARD, DATES, FOLLOWING, LISTS, SET_ASIDE];
+
+/**
+ * Brings version 4 to 5. Foreign keys must be off, and cannot be switched off in here, where a transaction is
+ * open: else dropping the old table deletes what refers to it.
+ */
+export function toVersion5(db: Database): void {
+  refuseOtherColumns(db);
+  const indexes = ownIndexes(db);
+  /* Views and tables of others that name a table of ours go on naming it: the new rename would look into them. */
+  db.pragma('legacy_alter_table = ON');
+  try {
+    for (const rebuilt of [MESSAGES, SUPPRESSIONS, CONTROL]) rebuild(db, rebuilt);
+  } finally {
+    db.pragma('legacy_alter_table = OFF');
+  }
+  for (const part of PARTS) db.exec(part);
+  for (const sql of indexes) db.exec(sql);
+}
+
+/* What was given out of AUTOINCREMENT goes with the old table, and is written again. */
+function rebuild(db: Database, { table, create, copy }: Rebuilt): void {
+  const given = db.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').pluck().get(table);
+  const made = `${table}_of_version_5`;
+  db.exec(create.replace('%', made));
+  db.exec(copy.replace('%', made));
+  db.exec(`DROP TABLE ${table}; ALTER TABLE ${made} RENAME TO ${table}`);
+  if (given === undefined) return;
+  db.prepare('DELETE FROM sqlite_sequence WHERE name = ?').run(table);
+  db.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)').run(table, given);
+}
+
+function refuseOtherColumns(db: Database): void {
+  const ours = new Set<string>([...KEPT, ...DATED]);
+  const found = db.prepare(`SELECT name FROM pragma_table_xinfo('messages')`).pluck().all();
+  const strange = found.find((name) => !ours.has(String(name)));
+  if (strange === undefined) return;
+  throw new SpoolError(
+    'not-a-spool',
+    `The table messages of ${db.name} has the column ${JSON.stringify(strange)}, which is not one of sms-spoold's: ` +
+      `the migration to schema version 5 would lose it, and did nothing. Remove it: ` +
+      `ALTER TABLE messages DROP COLUMN …; then run sms-spoold init again.`,
+  );
+}
+
+const OURS = `'messages_ready', 'messages_due', 'messages_expiring', 'messages_sending', 'messages_campaign', 'messages_final'`;
+
+interface IndexColumn {
+  readonly cid: number;
+  readonly desc: number;
+  readonly coll: string;
+}
+
+/* Made from what the indexes are, never from the text that the file has of them: anybody in the group may have
+ * written that. An index over an expression, or of a part of the rows, is lost. */
+function ownIndexes(db: Database): readonly string[] {
+  const found = db
+    .prepare(
+      `SELECT name, "unique" AS isUnique FROM pragma_index_list('messages')
+        WHERE origin = 'c' AND partial = 0 AND name NOT IN (${OURS})`,
+    )
+    .all() as { name: string; isUnique: number }[];
+  const columns = db.prepare(`SELECT name FROM pragma_table_info('messages') ORDER BY cid`).pluck();
+  const names = columns.all() as string[];
+  const parts = db.prepare(
+    `SELECT cid, "desc", coll FROM pragma_index_xinfo(?) WHERE key = 1 ORDER BY seqno`,
+  );
+  return found.flatMap(({ name, isUnique }) => {
+    const keys = (parts.all(name) as IndexColumn[]).map((part) => indexed(names[part.cid], part));
+    if (keys.includes(null)) return [];
+    const made = `CREATE ${isUnique === 1 ? 'UNIQUE ' : ''}INDEX ${quoted(name)}`;
+    return [`${made} ON messages(${keys.join(', ')})`];
+  });
+}
+
+function indexed(column: string | undefined, { desc, coll }: IndexColumn): string | null {
+  if (column === undefined || !['BINARY', 'NOCASE', 'RTRIM'].includes(coll)) return null;
+  return `${column} COLLATE ${coll}${desc === 1 ? ' DESC' : ''}`;
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

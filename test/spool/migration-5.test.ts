@@ -1,0 +1,171 @@
+/**
+ * A spool of schema version 4, as 8750d9a left it, comes to version 5 with everything that was in it.
+ */
+import { copyFileSync, readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { migrate } from '../../src/spool/migrations.ts';
+import { openSpool, type Database } from '../../src/spool/open.ts';
+import { makeFolder } from '../support/spool.ts';
+
+const FIXTURE = fileURLToPath(new URL('../fixtures/spool-8750d9a.db', import.meta.url));
+
+function oldSpool(): string {
+  const path = join(makeFolder(), 'spool.db');
+  copyFileSync(FIXTURE, path);
+  return path;
+}
+
+function withOld<T>(path: string, work: (db: Database) => T): T {
+  const db = new Sqlite(path);
+  try {
+    return work(db);
+  } finally {
+    db.close();
+  }
+}
+
+function migrated(path: string): Database {
+  const db = openSpool(path, { create: true });
+  onTestFinished(() => void db.close());
+  return db;
+}
+
+const rowsOf = (db: Database, sql = 'SELECT * FROM messages ORDER BY id'): unknown[] =>
+  db.prepare(sql).all();
+
+describe('a spool of schema version 4', () => {
+  it('J1: keeps every row, id and column at the migration to version 5, and gets revision 0', () => {
+    const path = oldSpool();
+    const before = withOld(path, rowsOf) as object[];
+    const db = migrated(path);
+    expect(before).toHaveLength(51);
+    expect(rowsOf(db)).toEqual(before.map((row) => ({ ...row, revision: 0 })));
+    expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
+    for (const table of ['attempts', 'parts', 'receipts', 'events', 'keys', 'control']) {
+      const sql = `SELECT * FROM ${table}`;
+      expect(rowsOf(db, sql)).toEqual(rowsOf(withOldCopy(), sql));
+    }
+  });
+
+  it('D2: has its suppressions in one form, of two that become one the earlier, and others as written', () => {
+    const path = oldSpool();
+    withOld(path, (old) =>
+      old.exec(`DELETE FROM suppressions;
+        INSERT INTO suppressions (recipient, reason, since) VALUES ('447700900090', 'later', 200),
+          ('+447700900090', 'first', 100), ('00447700900090', 'latest', 300), ('44 7700-900.091', NULL, 1),
+          (x'343437373030393030303932', 'a blob', 1), (447700900093.0, 'a number', 1), ('07700900094', 'kept', 1),
+          ('nobody', 'kept', 1), ('', 'kept', 1)`),
+    );
+    expect(rowsOf(migrated(path), 'SELECT * FROM suppressions')).toEqual([
+      { recipient: '', reason: 'kept', since: 1 },
+      { recipient: '07700900094', reason: 'kept', since: 1 },
+      { recipient: '447700900090', reason: 'first', since: 100 },
+      { recipient: '447700900091', reason: null, since: 1 },
+      { recipient: '447700900092', reason: 'a blob', since: 1 },
+      { recipient: '447700900093', reason: 'a number', since: 1 },
+      { recipient: 'nobody', reason: 'kept', since: 1 },
+    ]);
+  });
+
+  it('does not give the ids of pruned messages again', () => {
+    const path = oldSpool();
+    withOld(path, (old) =>
+      old.exec(`UPDATE sqlite_sequence SET seq = 900 WHERE name = 'messages'`),
+    );
+    const db = migrated(path);
+    const added = db.prepare(`INSERT INTO messages (recipient, text) VALUES ('447700900000', 'x')`);
+    expect(added.run().lastInsertRowid).toBe(901);
+  });
+
+  it('keeps rows whatever is in them, with their spelling', () => {
+    const path = oldSpool();
+    withOld(path, (old) => {
+      old.pragma('ignore_check_constraints = ON');
+      old.exec(`INSERT INTO messages (recipient, text, priority, campaign, idempotency_key) VALUES
+        ('0770', x'00ff', 99, x'00', 'k' || char(0)), ('', NULL, 'high', '', ''), (x'00', 'x', 4.5, 1, NULL)`);
+    });
+    const before = withOld(path, rowsOf) as object[];
+    expect(rowsOf(migrated(path))).toEqual(before.map((row) => ({ ...row, revision: 0 })));
+  });
+
+  it('J4: has dates in the place of the texts that an ORM wrote into them', () => {
+    const path = oldSpool();
+    withOld(path, (old) => {
+      old.pragma('ignore_check_constraints = ON');
+      old.exec(`UPDATE messages SET updated_at = '2026-11-23 09:15:02.120' WHERE id = 1;
+        UPDATE messages SET updated_at = 'yesterday', created_at = x'00' WHERE id = 2`);
+    });
+    const before = Date.now() / 1000;
+    const rows = rowsOf(migrated(path), 'SELECT created_at, updated_at FROM messages') as {
+      created_at: number;
+      updated_at: number;
+    }[];
+    expect(rows[0]?.updated_at).toBeCloseTo(1_795_425_302.12, 2);
+    for (const at of [rows[1]?.updated_at, rows[1]?.created_at]) {
+      expect(at).toBeGreaterThan(before - 0.01);
+    }
+  });
+
+  it("keeps views, tables, rows that refer to messages and indexes of an operator's own", () => {
+    const path = oldSpool();
+    withOld(path, (old) =>
+      old.exec(`CREATE TABLE notes (message_id INTEGER REFERENCES messages(id) ON DELETE CASCADE, note TEXT);
+        INSERT INTO notes SELECT id, 'seen' FROM messages;
+        CREATE VIEW failed AS SELECT id FROM messages WHERE state = 'permanent-failure';
+        CREATE INDEX "by ""reference""" ON messages(reference COLLATE NOCASE DESC, id);`),
+    );
+    const db = migrated(path);
+    const count = (from: string): unknown =>
+      db.prepare(`SELECT count(*) FROM ${from}`).pluck().get();
+    expect(count('notes')).toBe(51);
+    expect(count('failed')).toBe(3);
+    expect(db.pragma('foreign_key_check')).toEqual([]);
+    expect(db.pragma('foreign_keys', { simple: true })).toBe(1);
+    expect(
+      db.prepare(`SELECT "desc", coll FROM pragma_index_xinfo('by "reference"')`).all()[0],
+    ).toEqual({ desc: 1, coll: 'NOCASE' });
+    expect(
+      db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'notes'`).pluck().get(),
+    ).toContain('REFERENCES messages(id)');
+  });
+
+  it('whose messages have a column of somebody else is left as it was, and the column is named', () => {
+    const path = oldSpool();
+    withOld(path, (old) => old.exec('ALTER TABLE messages ADD COLUMN note TEXT'));
+    expect(() => openSpool(path, { create: true })).toThrow(/column "note"/);
+    expect(withOld(path, (old) => old.pragma('user_version', { simple: true }))).toBe(4);
+  });
+
+  it('that finds no room to migrate is left as it was, and says what it needs', () => {
+    const path = oldSpool();
+    const before = readFileSync(path);
+    const full = new Sqlite(path);
+    full.pragma(`max_page_count = ${statSync(path).size / 4096 + 2}`);
+    expect(() => {
+      migrate(full, path);
+    }).toThrow(/the disk is full.*left as it was.*sms-spoold init/);
+    full.close();
+    expect(withOld(path, (old) => old.pragma('user_version', { simple: true }))).toBe(4);
+    expect(withOld(path, rowsOf)).toHaveLength(51);
+    expect(readFileSync(path).length).toBe(before.length);
+  });
+
+  it('has the schema of a new spool afterwards', () => {
+    const schema = (db: Database): unknown[] =>
+      rowsOf(
+        db,
+        `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name <> 'parts_gateway_id' ORDER BY name`,
+      );
+    expect(schema(migrated(oldSpool()))).toEqual(schema(migrated(join(makeFolder(), 'spool.db'))));
+  });
+});
+
+/* A second copy, read as it is. */
+function withOldCopy(): Database {
+  const db = new Sqlite(oldSpool());
+  onTestFinished(() => void db.close());
+  return db;
+}
