@@ -4,6 +4,7 @@
  * out. This module decides when a run begins, which row is the next probe, when it goes, and what becomes of the
  * refused rows. Pure: no clock, no spool.
  */
+import { comparedForm } from './recipient.ts';
 
 /** Recipients refused in a row from which a refusal is not believed to be the message's own fault. */
 export const RUN_LIMIT = 10;
@@ -173,7 +174,7 @@ export class RefusalCount {
 }
 
 function add(recipients: Set<string>, recipient: string): void {
-  if (recipients.size < RUN_LIMIT) recipients.add(recipient);
+  if (recipients.size < RUN_LIMIT) recipients.add(comparedForm(recipient));
 }
 
 function countBy<K>(rows: readonly RefusedRow[], keyOf: (row: RefusedRow) => K): Map<K, number> {
@@ -196,14 +197,10 @@ function spread(index: number): number {
 }
 
 function sharedPrefix(a: string, b: string): number {
-  const [one, other] = [digitsOf(a), digitsOf(b)];
+  const [one, other] = [comparedForm(a), comparedForm(b)];
   let length = 0;
   while (length < one.length && one[length] === other[length]) length += 1;
   return length;
-}
-
-function digitsOf(recipient: string): string {
-  return recipient.replace(/^(?:\+|00)/, '');
 }
 
 function isBefore(a: readonly number[], b: readonly number[]): boolean {

@@ -3,6 +3,7 @@
  * An account and each of its senders have streaks of their own; a message that is accepted ends those of its
  * account and of its sender, and says nothing of another sender.
  */
+import { comparedForm } from './recipient.ts';
 
 /** Recipients remembered of one streak; no limit in the rules is larger. */
 const RECIPIENTS_MAX = 10;
@@ -21,7 +22,7 @@ export class Streaks {
     this.#streaks.set(sender, reasons);
     const recipients = reasons.get(reason) ?? new Set<string>();
     reasons.set(reason, recipients);
-    if (recipients.size < RECIPIENTS_MAX) recipients.add(recipient);
+    if (recipients.size < RECIPIENTS_MAX) recipients.add(comparedForm(recipient));
     return recipients.size;
   }
 

@@ -64,10 +64,12 @@ const RECIPIENT: Rule = {
 };
 
 /* '*[^…]*': some character that can be seen. Most texts have one in ASCII. */
+const codes = (text: string): readonly number[] =>
+  Array.from(text, (character) => character.charCodeAt(0));
 const SEEN = `char(${[
-  ...[...'*[^'].map((character) => character.charCodeAt(0)),
-  ...INVISIBLE.flatMap(([first, last]) => [first, 45, last]),
-  ...[...']*'].map((character) => character.charCodeAt(0)),
+  ...codes('*[^'),
+  ...INVISIBLE.flatMap(([first, last]) => [first, ...codes('-'), last]),
+  ...codes(']*'),
 ].join(',')})`;
 
 const TEXT: readonly Rule[] = [

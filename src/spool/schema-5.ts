@@ -92,7 +92,15 @@ CREATE UNIQUE INDEX idempotency_key_is_used_once ON messages(+idempotency_key)
 `;
 
 /** What else version 5 brings: statements that run in this order once `messages` is there. */
-export const PARTS: readonly string[] = [INDEXES, RULE_TRIGGERS, GUARD, DATES, FOLLOWING, LISTS, SET_ASIDE];
+export const PARTS: readonly string[] = [
+  INDEXES,
+  RULE_TRIGGERS,
+  GUARD,
+  DATES,
+  FOLLOWING,
+  LISTS,
+  SET_ASIDE,
+];
 
 /**
  * Brings version 4 to 5. Foreign keys must be off, and cannot be switched off in here, where a transaction is

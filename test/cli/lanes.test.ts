@@ -102,7 +102,9 @@ describe('the lanes of a spool', () => {
     db.exec(ready(1_000, null) + answered(100, 10, 'AcmeInc'));
     const seconds = (): number => (of(lanes(), null)?.goneAt ?? NaN) - NOW;
     expect(seconds()).toBeCloseTo(1_000 / (30 * 0.948), -1);
-    db.exec(`UPDATE messages SET revision = revision + 1, created_at = ${NOW - 60}.0, updated_at = ${NOW - 60}.0`);
+    db.exec(
+      `UPDATE messages SET revision = revision + 1, created_at = ${NOW - 60}.0, updated_at = ${NOW - 60}.0`,
+    );
     expect(seconds()).toBeCloseTo(100, -1);
     /* A wait in between says nothing of the time after it. */
     db.exec(`UPDATE accounts SET blocked_until = ${NOW - 2}`);
@@ -116,7 +118,9 @@ describe('the lanes of a spool', () => {
       ('main', 'Bad', 1, 'suspended', 'invalid-sender', ${NOW + 120}, NULL), ('main', 'Past', 1, 'active', NULL, NULL, ${NOW - 1}),
       ('main', 'Held', 1, 'paused', NULL, NULL, NULL);`);
     db.exec(ready(2, 'Night'));
-    db.exec(`UPDATE messages SET revision = revision + 1, reason = 'quiet-hours', due_at = ${NOW + 3_600}`);
+    db.exec(
+      `UPDATE messages SET revision = revision + 1, reason = 'quiet-hours', due_at = ${NOW + 3_600}`,
+    );
     const found = lanes();
     expect(of(found, null)?.stop).toEqual({ by: 'throttled', reason: null, until: NOW + 4 });
     expect(of(found, 'Bad')?.stop).toEqual({

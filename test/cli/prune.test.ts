@@ -26,7 +26,9 @@ function fill(count: number, daysAgo: number, state = 'delivered'): void {
     for (let index = 0; index < count; index += 1) {
       const key = `${state}-${daysAgo}-${index}`;
       const id = Number(insert.run('447700900000', `number ${index}`, key).lastInsertRowid);
-      db.prepare('UPDATE messages SET revision = revision + 1, state = ?, updated_at = ? WHERE id = ?').run(state, at, id);
+      db.prepare(
+        'UPDATE messages SET revision = revision + 1, state = ?, updated_at = ? WHERE id = ?',
+      ).run(state, at, id);
       db.exec(`INSERT INTO attempts (message_id, number, began_at, client_ref) VALUES (${id}, 1, 0, 'x');
         INSERT INTO parts (message_id, attempt, number) VALUES (${id}, 1, 1);
         INSERT INTO receipts (received_at, message_id, raw, digest) VALUES (0, ${id}, '', 'd');

@@ -59,7 +59,9 @@ describe('why', () => {
       /waiting for the retries’ share of account main \(30\/s, 400 ahead\)/,
     );
     expect(await why(142)).toMatch(/waiting for account main \(30\/s, 50 ahead\)/);
-    program.exec(`UPDATE messages SET revision = revision + 1, state = 'delivered' WHERE state = 'queued'`);
+    program.exec(
+      `UPDATE messages SET revision = revision + 1, state = 'delivered' WHERE state = 'queued'`,
+    );
     expect(await why(101)).toMatch(/waiting for account main \(30\/s, 100 ahead\)/);
   });
 

@@ -79,7 +79,9 @@ it('why says that a window will be used up before the turn of a message, and unt
 it('why counts parts: a few long messages use up what many short ones would not', async () => {
   program.exec(`${MANY} 'Other' FROM n; ${left(19_900)}`);
   expect((await whyJson(63))['window']).toBeNull();
-  program.exec(`UPDATE messages SET revision = revision + 1, text = printf('%300s', 'x') WHERE id > 3`);
+  program.exec(
+    `UPDATE messages SET revision = revision + 1, text = printf('%300s', 'x') WHERE id > 3`,
+  );
   expect((await whyJson(63))['window']).toMatchObject({ used: 19_900 });
   expect((await whyJson(45))['window']).toBeNull();
 });

@@ -131,7 +131,8 @@ export class Bench {
 
   drop(row: DropRow = {}): number {
     const id = this.other.drop({ recipient: RECIPIENT, ...row });
-    const dated = 'UPDATE messages SET revision = revision + 1, created_at = ?, updated_at = ? WHERE id = ?';
+    const dated =
+      'UPDATE messages SET revision = revision + 1, created_at = ?, updated_at = ? WHERE id = ?';
     this.other.db.prepare(dated).run(this.#at, this.#at, id);
     return id;
   }

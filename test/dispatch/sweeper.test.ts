@@ -31,7 +31,11 @@ function setup(rules: KeepRules) {
       for (let index = 0; index < count; index += 1) {
         const id = other.drop();
         const values = [state, NOW - daysAgo * DAY_S, id];
-        other.db.prepare('UPDATE messages SET revision = revision + 1, state = ?, updated_at = ? WHERE id = ?').run(values);
+        other.db
+          .prepare(
+            'UPDATE messages SET revision = revision + 1, state = ?, updated_at = ? WHERE id = ?',
+          )
+          .run(values);
         other.db
           .exec(`INSERT INTO attempts (message_id, number, began_at, client_ref) VALUES (${id}, 1, 0, 'x');
           INSERT INTO parts (message_id, attempt, number) VALUES (${id}, 1, 1);

@@ -235,7 +235,10 @@ export async function setup(options: Options = {}): Promise<Bundle> {
   const drop = db.transaction((row: DropRow = {}): number => {
     const id = handle.drop(row);
     if (clock.isAhead)
-      db.prepare('UPDATE messages SET revision = revision + 1, created_at = ? WHERE id = ?').run(clock.now(), id);
+      db.prepare('UPDATE messages SET revision = revision + 1, created_at = ? WHERE id = ?').run(
+        clock.now(),
+        id,
+      );
     return id;
   });
   return {
