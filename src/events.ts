@@ -201,8 +201,10 @@ export function gateMoved(account: string, change: GateChange, at: number): Entr
   };
 }
 
-function remedyOfGate(account: string, { sender, reason }: GateChange): string {
-  return remedyOfAccount({ account, sender, state: 'suspended', reason: reason ?? 'unknown' });
+function remedyOfGate(account: string, { sender, reason, detail }: GateChange): string {
+  const subject = { account, sender, state: 'suspended', reason: reason ?? 'unknown' };
+  const remedy = remedyOfAccount(subject);
+  return detail === null ? remedy : `${remedy}; ${detail}`;
 }
 
 /** The gateway said: slow down. */

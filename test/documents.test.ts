@@ -102,7 +102,7 @@ function eventsOfTheCode(): readonly string[] {
   const lanes = [null, 'AcmeInc'].flatMap((sender) => [
     throttled('main', sender, { at: 0, waitMs: 0, reason: 'throttled' }),
     ...(['suspended', 'resumed', 'paused'] as const).map((event) =>
-      gateMoved('main', { sender, gate: ACTIVE, event, reason: null }, 0),
+      gateMoved('main', { sender, gate: ACTIVE, event, reason: null, detail: null }, 0),
     ),
   ]);
   const limit = limitLearned('main', { at: 0, configured: null, limit: 30 });

@@ -6,7 +6,7 @@
  * one verdict. Whatever one part asks of a lane is asked, whichever part decides about the message.
  */
 import type { AnswerPart, Observation } from './observation.ts';
-import { httpRuleOf, NEVER_LEFT, ruleOf, UNANSWERED } from './rules.ts';
+import { httpRuleOf, NEVER_LEFT, ruleOf, UNANSWERED, UNREADABLE } from './rules.ts';
 import type { Rule } from './rules.ts';
 import { reasonOf } from './status-codes.ts';
 import { readThrottleText } from './throttle-text.ts';
@@ -71,18 +71,26 @@ function classifyParts(parts: readonly AnswerPart[], overrides: Overrides): Verd
 
 /** An answer without elements says nothing, whoever built it. */
 function classifyEmpty(): Verdict {
-  return verdictOf(UNANSWERED, 'unreadable-answer', [{ kind: 'unanswered', left: true }]);
+  return verdictOf(UNREADABLE, 'unreadable-answer', []);
 }
 
 function judge(part: AnswerPart, overrides: Overrides): JudgedPart {
-  const rule = ruleOf(part.status, overrides);
-  const reason = reasonOf(part.status);
+  const rule = withId(part, ruleOf(part.status, overrides));
+  const reason = part.status === null ? 'unreadable-answer' : reasonOf(part.status);
   if (rule.act !== 'wait')
     return { part, rule, reason, scope: rule.scope, act: plainAct(rule, reason) };
   const hint = readThrottleText(part.errorText);
   // Overridden away from `retry`, a throttled message is its own affair; its lane waits all the same.
   const scope = rule.route === 'retry' ? hint.scope : rule.scope;
   return { part, rule, reason, scope, act: { kind: 'wait', ...hint } };
+}
+
+/* Only what was accepted has an id: whatever the status says, sending it again may double it. A price says
+ * nothing: status 9 names one as well. */
+function withId({ gatewayId }: AnswerPart, rule: Rule): Rule {
+  if (gatewayId === null || rule.route !== 'retry') return rule;
+  const doubt = { route: 'uncertain', scope: 'message', mayDouble: true } as const;
+  return { ...rule, ...doubt, streak: null, maxAttempts: null };
 }
 
 function plainAct(rule: Rule, reason: string): LaneAct | null {

@@ -40,6 +40,9 @@ export const REFUSED: ProbeSchedule = { by: 'balance', firstMs: 120_000, maxMs: 
 /** A gateway that is down or broken: back at once when it is. */
 export const UNREACHABLE: ProbeSchedule = { by: 'time', firstMs: 1_000, maxMs: 300_000 };
 
+/** Answers that cannot be read: each message that goes to see may be accepted unseen. */
+export const UNREADABLE: ProbeSchedule = { by: 'time', firstMs: 120_000, maxMs: 3_600_000 };
+
 export const ACTIVE: GateState = { kind: 'active' };
 
 /** Messages that may go through now: all, one, or none. */

@@ -9,19 +9,20 @@
 import {
   ACTIVE,
   halfOpen,
-  judge,
-  mayPass,
   probeWith,
   REFUSED,
   suspend,
   suspendAgain,
   UNREACHABLE,
+  UNREADABLE,
   type GateState,
   type ProbeSchedule,
   type Suspended,
 } from './gate.ts';
+import { HealthGates } from './health-gates.ts';
 import type { GateChange, HealthClaim, Judged, SetAside } from './judged.ts';
-import { RefusalCount, type RefusalRun, type RunEnd } from './refusal-run.ts';
+import type { RunEnd } from './refusal-run.ts';
+import { RunJudge, type OpenRun } from './run-judge.ts';
 import type { Budget, Stop } from './safety.ts';
 import { Streaks } from './streaks.ts';
 import { Suspects } from './suspects.ts';
@@ -32,19 +33,22 @@ export type { GateChange, HealthClaim, Judged, SetAside } from './judged.ts';
 /** Unanswered requests in a row that mean the gateway is down. */
 const UNANSWERED_LIMIT = 5;
 
+/** Why an account is suspended whose answers come and cannot be read, as in `accounts.reason`. */
+export const ANSWER_UNREADABLE = 'answer-unreadable';
+
 const NOTHING: Omit<Judged, 'verdict'> = { changes: [], setAside: null, ended: [] };
 
 export class AccountHealth {
   /** What the account may cost; null = nobody asks. */
   budget: Budget | null;
-  #gate: GateState = ACTIVE;
-  readonly #senderGates = new Map<string, GateState>();
+  readonly #gates = new HealthGates();
+  readonly #runs = new RunJudge(this.#gates);
   readonly #suspects = new Suspects();
   readonly #streaks = new Streaks();
-  readonly #refusals = new RefusalCount();
+  /** Recipients in a row whose answer could not be read; no more than count. */
+  readonly #unread = new Set<string>();
   #unanswered = 0;
-  #changes: GateChange[] = [];
-  #ended: RunEnd[] = [];
+  #ended: readonly RunEnd[] = [];
   #setAside: SetAside | null = null;
 
   constructor(budget: Budget | null = null) {
@@ -52,20 +56,17 @@ export class AccountHealth {
   }
 
   gate(sender: string | null = null): GateState {
-    return sender === null ? this.#gate : (this.#senderGates.get(sender) ?? ACTIVE);
+    return this.#gates.of(sender);
   }
 
   /** Senders whose gate is not simply open. */
   get troubledSenders(): ReadonlyMap<string, GateState> {
-    return this.#senderGates;
+    return this.#gates.senders;
   }
 
   /** How many messages of a sender may go now. */
   mayPass(sender: string): 'all' | 'one' | 'none' {
-    const account = mayPass(this.#gate);
-    if (account === 'none' || this.#senderGates.size === 0) return account;
-    const own = mayPass(this.gate(sender));
-    return own === 'all' ? account : own;
+    return this.#gates.mayPass(sender);
   }
 
   /** Messages that suspended the account lately: another one is to be the probe. */
@@ -75,41 +76,35 @@ export class AccountHealth {
 
   /** A message goes out through gates of which at least one is half-open. */
   began(claim: HealthClaim): void {
-    if (this.#gate.kind === 'suspended') this.#gate = probeWith(this.#gate, claim.id);
-    const own = this.gate(claim.sender);
-    if (own.kind === 'suspended') this.#senderGates.set(claim.sender, probeWith(own, claim.id));
+    for (const scope of [null, claim.sender]) {
+      const gate = this.#gates.of(scope);
+      if (gate.kind === 'suspended') this.#gates.put(scope, probeWith(gate, claim.id));
+    }
   }
 
   /** The probe came back without having left: the gate is half-open still. */
   returned(claim: HealthClaim): void {
-    if (this.#gate.kind === 'suspended' && this.#gate.probeId === claim.id) {
-      this.#gate = halfOpen(this.#gate);
-    }
+    this.#gates.returned(null, claim.id);
     this.#returnedToSender(claim);
   }
 
   /** What the verdict on a message means once the account's recent past is taken into account. */
   judge(claim: HealthClaim, verdict: Verdict, now: number): Judged {
     if (this.#isQuiet(verdict)) return { ...NOTHING, verdict };
-    this.#changes = [];
     this.#ended = [];
     this.#setAside = null;
     const judged = this.#judge(claim, verdict, now);
     return {
       verdict: judged,
-      changes: this.#changes,
+      changes: this.#gates.takeChanges(),
       setAside: this.#setAside,
       ended: this.#ended,
     };
   }
 
   /** The run of refusals that a probe would be for; null = none is open. The account's comes first. */
-  runOf(sender: string): (RefusalRun & { readonly sender: string | null }) | null {
-    for (const scope of [null, sender]) {
-      const gate = this.gate(scope);
-      if (gate.kind === 'suspended' && gate.run !== null) return { ...gate.run, sender: scope };
-    }
-    return null;
+  runOf(sender: string): OpenRun | null {
+    return this.#runs.openOf(sender);
   }
 
   /** An operator's word. Null = there was nothing to change. */
@@ -117,22 +112,20 @@ export class AccountHealth {
     const gate = this.gate(sender);
     if (isPaused) {
       if (gate.kind === 'paused') return null;
-      return this.#set(sender, { kind: 'paused', since: now }, 'paused', 'operator');
+      return this.#noted(this.#set(sender, { kind: 'paused', since: now }, 'paused', 'operator'));
     }
-    if (gate.kind === 'paused') return this.#set(sender, ACTIVE, 'resumed', 'operator');
+    if (gate.kind === 'paused') {
+      return this.#noted(this.#set(sender, ACTIVE, 'resumed', 'operator'));
+    }
     if (gate.kind !== 'suspended') return null;
-    if (gate.run !== null) return this.endRun(sender);
+    if (gate.run !== null) return this.#noted(this.#runs.resume(sender));
     this.budget?.lift(gate.reason);
-    return this.#set(sender, halfOpen(gate), null, gate.reason);
+    return this.#noted(this.#set(sender, halfOpen(gate), null, gate.reason));
   }
 
   /** An operator ends a run of refusals: its rows go again, and are counted from none. Null = there is no run. */
   endRun(sender: string | null): GateChange | null {
-    const gate = this.gate(sender);
-    if (gate.kind !== 'suspended' || gate.run === null) return null;
-    this.#refusals.clear(sender);
-    if (gate.reason === gate.run.reason) return this.#set(sender, ACTIVE, 'resumed', 'operator');
-    return this.#set(sender, halfOpen({ ...gate, run: null }), null, gate.reason);
+    return this.#noted(this.#runs.resume(sender));
   }
 
   /**
@@ -142,7 +135,7 @@ export class AccountHealth {
   restore(sender: string | null, gate: GateState): void {
     const isTried =
       gate.kind === 'suspended' && gate.run === null && this.budget?.holds(gate.reason) !== true;
-    this.#put(sender, isTried ? halfOpen(gate) : gate);
+    this.#gates.put(sender, isTried ? halfOpen(gate) : gate);
   }
 
   /** The time of a probe has come; the caller has asked the balance where the gate says so. */
@@ -150,7 +143,7 @@ export class AccountHealth {
     const gate = this.gate(sender);
     if (gate.kind !== 'suspended' || gate.isHalfOpen) return null;
     const next = hasPassed ? halfOpen(gate) : suspendAgain(gate, REFUSED, now);
-    return this.#set(sender, next, null, gate.reason);
+    return this.#noted(this.#set(sender, next, null, gate.reason));
   }
 
   /* The common answer on a healthy account: nothing to remember, nothing to forget. */
@@ -158,12 +151,12 @@ export class AccountHealth {
     return (
       verdict.route === 'await-receipt' &&
       verdict.acts.length === 0 &&
-      this.#gate.kind === 'active' &&
+      this.#gates.areOpen &&
       this.budget === null &&
-      this.#senderGates.size === 0 &&
       this.#suspects.size === 0 &&
       this.#streaks.size === 0 &&
-      this.#refusals.size === 0 &&
+      this.#runs.isIdle &&
+      this.#unread.size === 0 &&
       this.#unanswered === 0
     );
   }
@@ -175,12 +168,18 @@ export class AccountHealth {
       return verdict;
     }
     this.#unanswered = 0;
+    const { streak } = verdict;
+    if (streak?.kind === 'unreadable') {
+      this.#judgeUnreadable(claim, { limit: streak.limit, detail: verdict.errorText, now });
+      return verdict;
+    }
+    this.#unread.clear();
     if (verdict.route === 'await-receipt') this.#noteAccepted(claim);
     const stop = this.#stopOf(verdict, now);
     if (stop !== null) return this.#judgeSuspending(claim, verdict, stop, now);
-    if (verdict.streak !== null && verdict.route !== 'await-receipt') {
-      return verdict.streak.kind === 'run'
-        ? this.#judgeRefusal(claim, verdict, { now, scope: verdict.streak.scope })
+    if (streak !== null && verdict.route !== 'await-receipt') {
+      return streak.kind === 'run'
+        ? this.#judgeRefusal(claim, verdict, { now, scope: streak.scope })
         : this.#judgeStreak(claim, verdict, now);
     }
     this.#heal(claim, now);
@@ -195,27 +194,38 @@ export class AccountHealth {
 
   #noteAccepted(claim: HealthClaim): void {
     this.#streaks.accepted(claim.sender);
-    this.#refusals.clear(claim.sender);
     this.#suspects.forget(claim.id);
     this.#suspects.pass(claim.claimedAt);
-    this.#endRun(null);
-    this.#endRun(claim.sender);
+    this.#ended = this.#runs.accepted(claim.sender);
   }
 
-  /* One accepted message proves that not every message is refused: those that were fail by themselves. */
-  #endRun(sender: string | null): void {
-    const gate = this.gate(sender);
-    if (gate.kind !== 'suspended' || gate.run === null) return;
-    const { id, reason } = gate.run;
-    this.#ended.push({ sender, id });
-    if (gate.reason === reason) this.#set(sender, ACTIVE, 'resumed', reason);
-    else this.#put(sender, { ...gate, run: null });
+  /* The message may have been accepted, and the next one may be: sending on would leave nobody knowing of any. */
+  #judgeUnreadable(
+    claim: HealthClaim,
+    {
+      limit,
+      detail,
+      now,
+    }: { readonly limit: number; readonly detail: string | null; readonly now: number },
+  ): void {
+    this.#unread.add(claim.recipient);
+    const gate = this.#gates.of(null);
+    const isProbe = gate.kind === 'suspended' && gate.probeId === claim.id;
+    this.#returnedToSender(claim);
+    if (gate.kind === 'suspended' && isProbe && gate.reason === ANSWER_UNREADABLE) {
+      this.#set(null, suspendAgain(gate, UNREADABLE, now), null, gate.reason);
+    } else if ((gate.kind === 'active' || isProbe) && this.#unread.size >= limit) {
+      this.#unread.clear();
+      const run = gate.kind === 'suspended' ? gate.run : null;
+      const shut = { ...suspend(ANSWER_UNREADABLE, UNREADABLE, now), run };
+      this.#gates.set(null, shut, { event: 'suspended', reason: ANSWER_UNREADABLE, detail });
+    } else this.#runs.goOn(null, claim, now);
   }
 
   #judgeUnanswered(claim: HealthClaim, left: boolean, now: number): void {
     this.#unanswered += 1;
     this.#returnedToSender(claim);
-    const gate = this.#gate;
+    const gate = this.#gates.of(null);
     if (gate.kind === 'suspended') {
       if (gate.probeId === claim.id) {
         this.#set(null, suspendAgain(gate, UNREACHABLE, now), null, gate.reason);
@@ -229,7 +239,7 @@ export class AccountHealth {
 
   #judgeSuspending(claim: HealthClaim, verdict: Verdict, stop: Stop, now: number): Verdict {
     const isAccepted = verdict.route === 'await-receipt';
-    if (!isAccepted && this.#suspects.hasBeenPassed(claim.id)) {
+    if (verdict.route === 'retry' && this.#suspects.hasBeenPassed(claim.id)) {
       return this.#alone(claim, verdict, now);
     }
     this.#shut(claim, { sender: null, ...stop }, now);
@@ -260,50 +270,16 @@ export class AccountHealth {
     verdict: Verdict,
     { scope, now }: { readonly scope: 'sender' | 'account'; readonly now: number },
   ): Verdict {
-    const open = this.runOf(claim.sender);
-    const sender = open === null ? this.#refusals.refused(claim, scope) : open.sender;
-    if (sender === undefined) {
+    const refusal = this.#runs.refused(claim, { scope, reason: verdict.reason, now });
+    if (refusal === null) {
       this.#heal(claim, now);
       return verdict;
     }
-    this.#refuse(claim, { sender, reason: verdict.reason, now });
-    if (sender === null) this.#continueRun(claim.sender, claim, now);
+    const { sender, setAside } = refusal;
+    this.#setAside = setAside;
+    if (sender === null) this.#runs.goOn(claim.sender, claim, now);
     else this.#healAccount(claim, now);
     return { ...verdict, route: 'retry', scope: sender === null ? 'account' : 'sender' };
-  }
-
-  /* Where the gate is shut for another reason (an operator, no credit), no run begins: the message just waits. */
-  #refuse(
-    claim: HealthClaim,
-    about: { readonly sender: string | null; readonly reason: string; readonly now: number },
-  ): void {
-    const { sender, reason, now } = about;
-    const gate = this.gate(sender);
-    const isProbe = gate.kind === 'suspended' && gate.probeId === claim.id;
-    const open = gate.kind === 'suspended' ? gate.run : null;
-    if (open === null && gate.kind !== 'active' && !isProbe) return;
-    const run = {
-      id: open?.id ?? claim.id,
-      reason: open?.reason ?? reason,
-      refused: (open?.refused ?? 0) + 1,
-    };
-    this.#setAside = { sender, run: run.id };
-    if (gate.kind === 'suspended' && open !== null && !isProbe) {
-      this.#put(sender, { ...gate, run });
-      return;
-    }
-    const since = gate.kind === 'suspended' && open !== null ? gate.since : now;
-    const event = open === null ? 'suspended' : null;
-    this.#set(sender, judge(run, { since, from: claim.claimedAt, now }), event, run.reason);
-  }
-
-  /* The probe of a run was answered, and neither accepted nor refused for it: the next one follows. */
-  #continueRun(sender: string | null, claim: HealthClaim, now: number): void {
-    const gate = this.gate(sender);
-    if (gate.kind !== 'suspended' || gate.probeId !== claim.id) return;
-    const { run, since } = gate;
-    if (run === null) this.#put(sender, halfOpen(gate));
-    else this.#set(sender, judge(run, { since, from: claim.claimedAt, now }), null, run.reason);
   }
 
   /* The probe of a gate that met the same refusal again needs no new streak. */
@@ -345,10 +321,7 @@ export class AccountHealth {
 
   /* A probe of the sender's gate met trouble that is not the sender's: the gate is half-open still. */
   #returnedToSender(claim: HealthClaim): void {
-    const own = this.gate(claim.sender);
-    if (own.kind === 'suspended' && own.probeId === claim.id) {
-      this.#senderGates.set(claim.sender, halfOpen(own));
-    }
+    this.#gates.returned(claim.sender, claim.id);
   }
 
   /* Answered without the account's trouble: what was half-open opens, unless a run is to be judged. */
@@ -358,14 +331,14 @@ export class AccountHealth {
   }
 
   #healAccount(claim: HealthClaim, now: number): void {
-    const gate = this.#gate;
+    const gate = this.#gates.of(null);
     if (gate.kind === 'suspended' && this.#isProof(gate, claim)) this.#healGate(null, claim, now);
   }
 
   #healGate(sender: string | null, claim: HealthClaim, now: number): void {
     const gate = this.gate(sender);
     if (gate.kind !== 'suspended') return;
-    if (gate.run !== null) this.#continueRun(sender, claim, now);
+    if (gate.run !== null) this.#runs.goOn(sender, claim, now);
     else if (sender === null || gate.probeId === claim.id) {
       this.#set(sender, ACTIVE, 'resumed', gate.reason);
     }
@@ -383,15 +356,12 @@ export class AccountHealth {
     event: GateChange['event'],
     reason: string | null,
   ): GateChange {
-    this.#put(sender, gate);
-    const change = { sender, gate, event, reason };
-    this.#changes.push(change);
-    return change;
+    return this.#gates.set(sender, gate, { event, reason });
   }
 
-  #put(sender: string | null, gate: GateState): void {
-    if (sender === null) this.#gate = gate;
-    else if (gate.kind === 'active') this.#senderGates.delete(sender);
-    else this.#senderGates.set(sender, gate);
+  /* A change that the caller is given is not among those of the next answer. */
+  #noted(change: GateChange | null): GateChange | null {
+    this.#gates.takeChanges();
+    return change;
   }
 }

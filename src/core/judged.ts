@@ -21,6 +21,8 @@ export interface GateChange {
   readonly gate: GateState;
   readonly event: 'suspended' | 'resumed' | 'paused' | null;
   readonly reason: string | null;
+  /** What an operator is told beside the remedy, such as how an unreadable answer begins; null = nothing. */
+  readonly detail: string | null;
 }
 
 /** A refused message waits until its run is judged. */

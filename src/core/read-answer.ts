@@ -24,6 +24,11 @@ export interface Answer {
   readonly now: number;
 }
 
+/** So much of an answer that cannot be read is shown. */
+const EXCERPT_LENGTH = 40;
+/* White space that JSON does not know, byte order marks and NULs. */
+const AROUND = /^[\s\uFEFF\0]+|[\s\uFEFF\0]+$/g;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 const NO_FIELDS: Fields = {};
@@ -40,32 +45,62 @@ export function readAnswer(answer: Answer): Observation {
   const fields = parse(answer.body);
   const messages = fields['messages'];
   if (Array.isArray(messages) && messages.length > 0) {
-    const parts = messages.map(readPart);
+    const parts = messages.map((element) => readPart(element, answer.body));
     return { kind: 'answered', httpStatus, parts, retryAfterMs, traceId };
   }
-  return { kind: 'http', httpStatus, errorText: readLabel(fields), retryAfterMs, traceId };
+  const isOk = httpStatus >= 200 && httpStatus <= 299;
+  const errorText = readLabel(fields) ?? (isOk ? unreadable(answer.body) : null);
+  return { kind: 'http', httpStatus, errorText, retryAfterMs, traceId };
 }
 
 function parse(body: string): Fields {
   try {
-    return asFields(JSON.parse(body));
+    return asFields(parseJson(body));
   } catch {
     return NO_FIELDS; // HTML, an empty body: an observation, not an error
   }
+}
+
+/** JSON that a proxy may have put something around: a byte order mark, NULs, any white space. Throws SyntaxError. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const bare = text.replace(AROUND, '');
+    if (bare === text) throw error;
+    return JSON.parse(bare);
+  }
+}
+
+/* What an operator is told of an answer that cannot be read: how it begins, and no number of anybody. */
+function unreadable(body: string): string {
+  const shown = body
+    .slice(0, EXCERPT_LENGTH)
+    .toWellFormed()
+    .replace(/\d{7,}/g, (digits) => `${digits.slice(0, 3)}…`)
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}"\\]/gu, escaped);
+  return body === '' ? 'the answer is empty' : `the answer begins with "${shown}"`;
+}
+
+function escaped(character: string): string {
+  if (character === '"' || character === '\\') return `\\${character}`;
+  return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
 }
 
 function asFields(value: unknown): Fields {
   return typeof value === 'object' && value !== null ? (value as Fields) : NO_FIELDS;
 }
 
-function readPart(element: unknown): AnswerPart {
+function readPart(element: unknown, body: string): AnswerPart {
   const fields = asFields(element);
+  const status = readStatus(fields['status']);
+  const errorText = readText(fields['error-text'], ERROR_TEXT_LENGTH);
   return {
-    status: readStatus(fields['status']),
+    status,
     gatewayId: readName(fields['message-id']),
     price: readDecimal(fields['message-price']),
     network: readName(fields['network']),
-    errorText: readText(fields['error-text'], ERROR_TEXT_LENGTH),
+    errorText: errorText ?? (status === null ? unreadable(body) : null),
     balance: readDecimal(fields['remaining-balance']),
   };
 }

@@ -59,10 +59,19 @@ export const UNANSWERED: Rule = {
   mayDouble: true,
 };
 
+/** An answer came and cannot be read: the message may have been accepted. */
+export const UNREADABLE: Rule = {
+  ...PLAIN,
+  route: 'uncertain',
+  scope: 'message',
+  streak: { kind: 'unreadable', scope: 'account', limit: 5 },
+  mayDouble: true,
+};
+
 /** Nothing left the machine. */
 export const NEVER_LEFT: Rule = { ...PLAIN, route: 'retry', scope: 'account', act: 'unanswered' };
 
-/** A code that nobody has listed, and an element without one. */
+/** A code that nobody has listed. */
 export const UNKNOWN_CODE: Rule = { ...TRIED_THRICE, streak: runOf('account') };
 
 const rows = (rule: Rule, ...codes: number[]): [number, Rule][] => codes.map((c) => [c, rule]);
@@ -83,7 +92,7 @@ export const CODE_RULES: ReadonlyMap<number, Rule> = new Map([
 
 /** For answers without a readable `messages[]`: the first row whose range holds the HTTP status. */
 export const HTTP_RULES: readonly HttpRule[] = [
-  { label: '2xx', from: 200, to: 299, rule: UNANSWERED },
+  { label: '2xx', from: 200, to: 299, rule: UNREADABLE },
   { label: '3xx', from: 300, to: 399, rule: SUSPENDED },
   { label: '401', from: 401, to: 401, rule: SUSPENDED },
   { label: '403', from: 403, to: 403, rule: SUSPENDED },
@@ -97,7 +106,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
 /** The rule of a code, the operator's override applied; null is an element without a readable code. */
 export function ruleOf(status: number | null, overrides: ReadonlyMap<number, Route>): Rule {
   if (status === 0) return ACCEPTED; // no override: what was accepted must never be sent again
-  if (status === null) return { ...UNKNOWN_CODE, mayDouble: true }; // it did not say "refused" either
+  if (status === null) return UNREADABLE; // it did not say "refused"
   const rule = CODE_RULES.get(status) ?? UNKNOWN_CODE;
   const route = overrides.get(status);
   return route === undefined ? rule : overridden(rule, route);

@@ -85,6 +85,12 @@ const OF_ACCOUNT: Readonly<Record<string, Words<Subject>>> = {
     meaning: 'Requests are not answered. The gateway is tried again by itself.',
     remedy: () => 'if it lasts, see whether this machine reaches it: sms-spoold check',
   },
+  'answer-unreadable': {
+    meaning:
+      'Answers come and cannot be read. Their messages may have been accepted, so nothing is sent.',
+    remedy: (subject) =>
+      `see what stands between the daemon and base_url (a proxy, a filter), then: ${resumeOf(subject)}`,
+  },
   'spend-limit': {
     meaning: 'The account has spent what safety.spend_per_day allows a day.',
     remedy: () => `wait for midnight, or raise safety.spend_per_day, then: ${RELOAD}`,

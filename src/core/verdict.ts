@@ -29,8 +29,9 @@ export type LaneAct =
 /** A refusal that, from `limit` recipients in a row with no 0 between, is the lane's trouble, not the
  *  message's. */
 export interface Streak {
-  /** `run`: judged by probes (refusal-run.ts). `outage`: the account waits, as for a gateway that is down. */
-  readonly kind: 'run' | 'outage';
+  /** `run`: judged by probes (refusal-run.ts). `outage`: the account waits, as for a gateway that is down.
+   *  `unreadable`: answers came and could not be read. */
+  readonly kind: 'run' | 'outage' | 'unreadable';
   readonly scope: 'sender' | 'account';
   readonly limit: number;
 }

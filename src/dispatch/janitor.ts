@@ -32,6 +32,8 @@ export interface JanitorParts {
   readonly lookups: Lookups | null;
   /** Whether something that the reports said is not on disk yet. */
   readonly hasReports: () => boolean;
+  /** Whether the answers of this account cannot be read: what is uncertain there is not sent again. */
+  readonly isUnreadable: (account: string | null) => boolean;
   /** Since when receipts can reach us (Unix seconds); Infinity = they cannot yet. */
   readonly receiptsSince: () => number;
 }
@@ -278,6 +280,10 @@ export class Janitor {
       policy: this.#rules.settle,
     });
     if (next.to === null) return { dueAt: next.dueAt };
+    const account = row.account ?? this.#rules.defaultAccount;
+    if (next.to === 'retry' && this.#parts.isUnreadable(account)) {
+      return { dueAt: now + LISTENER_LOOK_S };
+    }
     const base = { id: row.id, from: 'uncertain', dueAt: null, nextAttemptAt: null } as const;
     return next.to === 'retry'
       ? { ...base, to: 'retry', reason: 'resend', nextAttemptAt: now }

@@ -8,6 +8,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
+import { ANSWER_UNREADABLE } from '../core/health.ts';
 import type { Entry } from '../events.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
@@ -122,7 +123,13 @@ export class Step {
     });
     const { lookups, since: receiptsSince } = receipts;
     const hasReports = (): boolean => this.inbox.hasReports;
-    this.janitor = new Janitor({ spool, rules, reconciler, lookups, receiptsSince, hasReports });
+    const isUnreadable = (account: string | null): boolean => {
+      const gate = desks.get(account ?? '')?.health.gate();
+      return gate?.kind === 'suspended' && gate.reason === ANSWER_UNREADABLE;
+    };
+    this.janitor = new Janitor({
+      ...{ spool, rules, reconciler, lookups, receiptsSince, hasReports, isUnreadable },
+    });
     this.sweeper = new Sweeper(spool.retention, rules, () => this.#writer.noteLogged());
     this.#writer = new Writer({
       ...{ spool, rules, clock, log, pending, books: this.books },

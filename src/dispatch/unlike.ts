@@ -10,9 +10,9 @@ import {
   placesOf,
   sourcesToProbe,
   type ProbeCandidate,
-  type RefusalRun,
   type RefusedRow,
 } from '../core/refusal-run.ts';
+import type { OpenRun } from '../core/run-judge.ts';
 import { isRetryRank, type SourceKey } from '../core/turn.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -23,9 +23,6 @@ import type { ProbeRow } from './probe-row.ts';
 const COMPARED_MAX = 64;
 /** Places of all queues together that one look chooses among. */
 const PLACES_MAX = 10_000;
-
-/** A run, and whose it is: null = the account's. */
-export type OpenRun = RefusalRun & { readonly sender: string | null };
 
 /** Finds a row in these lanes for the next probe of a run; null = none may go. */
 export type FindUnlike = (lanes: readonly Lane[], run: OpenRun) => ProbeRow | null;

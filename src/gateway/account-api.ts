@@ -8,6 +8,9 @@
  * allows about 30 questions an hour.
  */
 import { Agent, request, type Dispatcher } from 'undici';
+import { parseJson } from '../core/read-answer.ts';
+import { readText } from './answer-body.ts';
+import { connectorOf } from './skip-continue.ts';
 
 export interface AccountTarget {
   /** Without a trailing slash. */
@@ -71,7 +74,7 @@ async function ask(target: AccountTarget, method: 'GET' | 'POST', path: string):
     return { ok: false, reason: 'no-secret', detail };
   }
   // An agent of its own: a command must not be kept alive by an idle connection.
-  const agent = new Agent({ maxResponseSize: BODY_MAX, connect: { timeout: timeoutMs } });
+  const agent = new Agent({ maxResponseSize: BODY_MAX, connect: connectorOf(timeoutMs) });
   try {
     const credentials = Buffer.from(`${apiKey}:${apiSecret}`).toString('base64');
     const response = await request(`${baseUrl}${path}`, {
@@ -93,8 +96,9 @@ async function ask(target: AccountTarget, method: 'GET' | 'POST', path: string):
   }
 }
 
-async function readAnswer({ statusCode, body }: Dispatcher.ResponseData): Promise<Answer> {
-  const text = await body.text();
+async function readAnswer(response: Dispatcher.ResponseData): Promise<Answer> {
+  const { statusCode } = response;
+  const text = await readText(response);
   if (statusCode === 401 || statusCode === 403) {
     const detail = `the gateway refused the credentials (HTTP ${statusCode})`;
     return { ok: false, reason: 'wrong-credentials', detail };
@@ -108,7 +112,7 @@ async function readAnswer({ statusCode, body }: Dispatcher.ResponseData): Promis
 
 function parse(text: string): Fields | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
     return typeof value === 'object' && value !== null ? (value as Fields) : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;

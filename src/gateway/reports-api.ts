@@ -10,8 +10,10 @@
 import { createHash } from 'node:crypto';
 import { Agent, request, type Dispatcher } from 'undici';
 import { comparedForm } from '../core/recipient.ts';
-import { readRetryAfter } from '../core/read-answer.ts';
+import { parseJson, readRetryAfter } from '../core/read-answer.ts';
 import { wordOf, type Receipt } from '../core/receipt.ts';
+import { readText } from './answer-body.ts';
+import { connectorOf } from './skip-continue.ts';
 
 export interface ReportsTarget {
   /** Of the reports, without a trailing slash; not the host that sends. */
@@ -121,7 +123,7 @@ async function fetchReports(target: ReportsTarget, query: Query): Promise<Report
     return { ok: false, reason: 'no-credentials', retryAfterMs: null, detail };
   }
   /* An agent of its own: look-ups are rare, and an idle connection would keep a command alive. */
-  const agent = new Agent({ maxResponseSize: BODY_MAX, connect: { timeout: timeoutMs } });
+  const agent = new Agent({ maxResponseSize: BODY_MAX, connect: connectorOf(timeoutMs) });
   try {
     return await fetchPages(agent, target, query);
   } catch (error) {
@@ -166,8 +168,8 @@ async function readPage(
   query: Query,
   now: number,
 ): Promise<Page> {
-  const { statusCode, headers, body } = response;
-  const text = await body.text();
+  const { statusCode, headers } = response;
+  const text = await readText(response);
   if (statusCode < 200 || statusCode > 299) {
     const reason = reasonOf(statusCode);
     const retryAfter = headers['retry-after'];
@@ -191,7 +193,7 @@ function reasonOf(statusCode: number): Unreported['reason'] {
 
 function parse(text: string): Fields | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
     return isFields(value) ? value : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;

@@ -13,9 +13,11 @@ import type { Claim } from '../core/claim.ts';
 import type { Observation } from '../core/observation.ts';
 import { readAnswer } from '../core/read-answer.ts';
 import { causeOf } from '../causes.ts';
+import { textOfAnswer } from './answer-body.ts';
 import { encodeForm, fieldsOf, type Signer } from './form.ts';
 import type { Gateway } from './gateway.ts';
 import type { LoopWatch } from './loop-watch.ts';
+import { connectorOf } from './skip-continue.ts';
 
 const BODY_MAX = 65_536;
 /** Connecting may take this long at most, whatever the request may. */
@@ -134,7 +136,7 @@ function wayOf(options: VonageTarget, watch: LoopWatch): Way {
     maxResponseSize: BODY_MAX,
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: { timeout: Math.min(timeoutMs, CONNECT_MAX_MS) },
+    connect: connectorOf(Math.min(timeoutMs, CONNECT_MAX_MS)),
   });
   pool.on('connect', () => watch.notePolled());
   const path = `${pathname.replace(/\/$/, '')}/sms/json`;
@@ -175,6 +177,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #httpStatus: number | null = null;
   #retryAfter: string | null = null;
   #traceId: string | null = null;
+  #contentType: string | null = null;
   #chunks: Buffer[] = [];
   #isOver = false;
 
@@ -202,6 +205,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#httpStatus = statusCode;
     this.#retryAfter = first(headers['retry-after']);
     this.#traceId = first(headers['x-nexmo-trace-id']);
+    this.#contentType = first(headers['content-type']);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -214,7 +218,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#finish(
       readAnswer({
         httpStatus: this.#httpStatus ?? 0,
-        body: body.toString('utf8'),
+        body: textOfAnswer(body, this.#contentType),
         retryAfter: this.#retryAfter,
         traceId: this.#traceId,
         now: this.#parts.now(),

@@ -229,14 +229,47 @@ test.each([21, 24, 31, 35, 99, 101])('%i, which nobody listed, is tried three ti
   });
 });
 
-test('a part without a status counts as an unknown code, and may have been taken', () => {
+test('F6: a part without a readable status may have been accepted: its message is uncertain', () => {
   expect(verdict(answered(null))).toMatchObject({
-    route: 'retry',
-    reason: 'unknown-code',
+    route: 'uncertain',
+    reason: 'unreadable-answer',
     status: null,
-    streak: { kind: 'run', scope: 'account', limit: 10 },
-    maxAttempts: 3,
+    streak: { kind: 'unreadable', scope: 'account', limit: 5 },
     mayDouble: true,
+  });
+});
+
+describe('F6: an element with a message id is never retried', () => {
+  const withMark = (status: number | null, mark: Partial<AnswerPart>): Observation => {
+    const absent = { gatewayId: null, price: null, network: null, errorText: null, balance: null };
+    const parts = [{ ...absent, status, ...mark }];
+    return { kind: 'answered', httpStatus: 200, parts, retryAfterMs: null, traceId: null };
+  };
+  const codes = [null, 1, 4, 5, 8, 9, 10, 11, 13, 14, 21, 23, 32, 99];
+  const marks = [{ gatewayId: 'id-1' }, { gatewayId: 'id-1', price: 0.05 }];
+  const overrides = new Map<number, Route>([[1, 'retry']]);
+
+  test.each(codes.flatMap((code) => marks.map((mark) => [code, mark] as const)))(
+    'with code %s and %o',
+    (code, mark) => {
+      const found = classify(withMark(code, mark), overrides);
+      expect(found).toMatchObject({ route: 'uncertain', scope: 'message', mayDouble: true });
+      expect(found.acts).toEqual(classify(withMark(code, {}), overrides).acts);
+    },
+  );
+
+  test('but a price proves nothing: code 9 names one', () => {
+    expect(classify(withMark(9, { price: 0.05 }), overrides).route).toBe('retry');
+  });
+
+  test.each([2, 6, 29])('but code %d with an id stays refused', (code) => {
+    expect(classify(withMark(code, { gatewayId: 'id-1' }), overrides).route).toBe(
+      'permanent-failure',
+    );
+  });
+
+  test('and beside an accepted part the message is accepted in part', () => {
+    expect(verdict(answered(0, null))).toMatchObject({ reason: 'accepted-in-part' });
   });
 });
 
@@ -246,7 +279,7 @@ test.each([400, 402, 405, 410, 413, 422, 499])('HTTP %i is tried three times', (
     scope: 'message',
     reason: `http-${status}`,
     acts: [],
-    streak: { scope: 'account', limit: 10 },
+    streak: { kind: 'run', scope: 'account', limit: 10 },
     maxAttempts: 3,
     mayDouble: false,
   });
@@ -272,7 +305,7 @@ describe('unanswered', () => {
       scope: 'message',
       reason,
       status: null,
-      acts: [{ kind: 'unanswered', left: true }],
+      acts: reason === 'unreadable-answer' ? [] : [{ kind: 'unanswered', left: true }],
       maxAttempts: null,
       mayDouble: true,
     });
