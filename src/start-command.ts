@@ -3,6 +3,7 @@
  * else the program's own.
  */
 import { existsSync } from 'node:fs';
+import { quoted } from './core/shell.ts';
 
 const UNIT = 'sms-spoold.service';
 const UNIT_FOLDERS = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
@@ -16,8 +17,4 @@ export function startCommand(file: string | null): string {
 
 function isUnitInstalled(): boolean {
   return UNIT_FOLDERS.some((folder) => existsSync(`${folder}/${UNIT}`));
-}
-
-function quoted(word: string): string {
-  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -3,6 +3,8 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/errors.ts';
+import { othersWhoMayWrite, thisCaller } from '../config/trust.ts';
+import { quoted } from '../core/shell.ts';
 import { exampleFile } from '../version.ts';
 import { checkLogFile, checkSecretFile } from './check-permissions.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
@@ -28,6 +30,7 @@ export function checkConfigError(error: ConfigError): readonly Finding[] {
 export function checkConfig(config: Config): readonly Finding[] {
   return [
     checkFile(config),
+    ...checkWriters(config),
     ...config.warnings.map((warning) =>
       warn('configuration', warning, 'It works as it is; change it if you can.'),
     ),
@@ -46,6 +49,14 @@ function checkFile({ file, accounts }: Config): Finding {
     'there is no file, and the environment holds no account',
     `Copy ${exampleFile()} to /etc/sms-spoold/ and fill it in, or set VONAGE_API_KEY and VONAGE_API_SECRET.`,
   );
+}
+
+/* One that was named is used all the same. */
+function checkWriters({ file }: Config): readonly Finding[] {
+  const who = file === null ? null : othersWhoMayWrite(file, thisCaller());
+  if (file === null || who === null) return [];
+  const found = `${file} is ${who}: whoever writes there decides where the secret is sent`;
+  return [warn('configuration', found, `chown root ${quoted(file)} && chmod go-w ${quoted(file)}`)];
 }
 
 function checkAccounts({ accounts, defaultAccount }: Config): readonly Finding[] {

@@ -7,7 +7,8 @@
 import { statSync, type Stats } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { findMisfits, quoted, spoolFiles } from '../spool/sharing.ts';
+import { quoted } from '../core/shell.ts';
+import { findMisfits, spoolFiles } from '../spool/sharing.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
 import { isWritable } from './writable.ts';
 

@@ -1,16 +1,19 @@
 /**
  * Finds the configuration and reads it as a document; knows nothing of what the keys mean.
  *
- * Always holds: a file that is named must be there; one that is merely looked for may be missing. A
- * file that is there and cannot be read is an error, never passed over. Nothing of its content is
- * in a message.
+ * Always holds: a file that is named must be there; one that is merely looked for may be missing, and is used
+ * only where nobody but the caller and root may write it. A file that is there and cannot be read is an error,
+ * never passed over. Nothing of its content is in a message.
  */
+import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { ConfigError } from './errors.ts';
 import { quote } from './found.ts';
 import { readTextFile } from './text-file.ts';
+import { othersWhoMayWrite, thisCaller, type Caller } from './trust.ts';
 import type { RawTable } from './tables.ts';
+import { quoted } from '../core/shell.ts';
 
 export const SYSTEM_FILE = '/etc/sms-spoold/sms-spoold.toml';
 export const LOCAL_FILE = 'sms-spoold.toml';
@@ -22,6 +25,8 @@ export interface Where {
   readonly cwd: string;
   /** The last place to look; left out: SYSTEM_FILE. */
   readonly systemFile?: string;
+  /** Who looks; left out: the user of this process. */
+  readonly caller?: Caller;
 }
 
 export interface Candidate {
@@ -54,7 +59,7 @@ export function listCandidates(where: Where): readonly Candidate[] {
 /** The document of the first file that is there, else the environment's, as if it were a file. */
 export function findDocument(where: Where): Document {
   for (const candidate of listCandidates(where)) {
-    const text = readCandidate(candidate);
+    const text = readCandidate(candidate, where.caller ?? thisCaller());
     if (text !== null) {
       const { path } = candidate;
       return { file: path, folder: dirname(path), raw: parseToml(path, text) };
@@ -84,7 +89,8 @@ function documentOf(env: NodeJS.ProcessEnv): RawTable {
   return { spool, accounts: { main } };
 }
 
-function readCandidate({ path, namedBy }: Candidate): string | null {
+function readCandidate({ path, namedBy }: Candidate, caller: Caller): string | null {
+  if (namedBy === null && !mayUse(path, caller)) return null;
   const file = readTextFile(path);
   if (file.kind === 'text') return file.text;
   if (file.kind === 'missing' && namedBy === null) return null;
@@ -92,6 +98,25 @@ function readCandidate({ path, namedBy }: Candidate): string | null {
   const code = file.kind === 'missing' ? 'file-missing' : 'file-unreadable';
   const message = `expected a readable TOML file at ${quote(path)}; found ${found}`;
   throw new ConfigError(code, path, [{ key: namedBy ?? path, message }]);
+}
+
+/* False = there is nothing at that path, as far as this user can see. Throws ConfigError where others may write. */
+function mayUse(path: string, caller: Caller): boolean {
+  let found: string | null;
+  try {
+    if (!statSync(path).isFile()) found = 'something that is not a regular file';
+    else found = othersWhoMayWrite(path, caller);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    /* EACCES: the folder may not be entered by this user, so that the file cannot be meant for him. */
+    if (['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP'].includes(code)) return false;
+    throw error;
+  }
+  if (found === null) return true;
+  const message =
+    `expected a file that only you and root may write, in such a folder; found ${found}. It was not read. ` +
+    `If you trust it, name it: --config ${quoted(path)}`;
+  throw new ConfigError('file-unreadable', path, [{ key: path, message }]);
 }
 
 function parseToml(path: string, text: string): RawTable {

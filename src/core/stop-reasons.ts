@@ -3,6 +3,7 @@
  * full command. Reasons that are codes of the gateway have both from the table of codes.
  */
 import { remedyOf, STATUS_CODES } from './status-codes.ts';
+import { quoted } from './shell.ts';
 
 /** What remedies about the spool as a whole name. */
 export interface StopPlace {
@@ -130,9 +131,4 @@ function resumeOf({ account, sender }: Subject): string {
   if (account === '*') return 'sms-spoold resume --all';
   const name = quoted(account ?? '');
   return `sms-spoold resume ${name}${sender === null ? '' : ` --sender ${quoted(sender)}`}`;
-}
-
-/** As a word of a shell command. */
-function quoted(word: string): string {
-  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -30,7 +30,7 @@ import {
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { SpoolError } from './errors.ts';
-import { quoted } from './sharing.ts';
+import { quoted } from '../core/shell.ts';
 
 /** Made by the package (tmpfiles.d) for the daemon's user. */
 const PACKAGE_FOLDER = '/var/lib/sms-spoold-own';

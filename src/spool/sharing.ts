@@ -17,6 +17,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { quoted } from '../core/shell.ts';
 
 const GROUP_MODE = 0o660;
 const SETGID = 0o2000;
@@ -185,9 +186,4 @@ function fileMisfits(path: string, file: Stats, within: Folder): readonly Misfit
 
 function octal(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, '0');
-}
-
-/** A path as a shell takes it for one word. */
-export function quoted(path: string): string {
-  return /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

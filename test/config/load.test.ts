@@ -72,7 +72,8 @@ describe('a file that cannot be read', () => {
     const path = join(folder, 'sms-spoold.toml');
     mkdirSync(path);
     expect(catchConfigError(load).message).toBe(
-      `${path}: expected a readable TOML file at "${path}"; found a directory`,
+      `${path}: expected a file that only you and root may write, in such a folder; found something that is not ` +
+        `a regular file. It was not read. If you trust it, name it: --config ${path}`,
     );
   });
 
