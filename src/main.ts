@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4 --max-old-space-size=96
+#!/usr/bin/env -S node --disable-sigusr1 --max-semi-space-size=4 --max-old-space-size=96
 /**
  * argv in, exit code out. A Node that is too old is told so in one line before anything is imported that
  * loads better-sqlite3, which crashes Node 20 instead of failing; so nothing may be imported statically here

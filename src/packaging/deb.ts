@@ -28,6 +28,7 @@ import { gzipSync } from 'node:zlib';
 import { readVersion } from '../version.ts';
 import { changelogFile, controlFile, copyrightFile, type Papers } from './debian-papers.ts';
 import { writeProductionTree } from './production-tree.ts';
+import { verifyRuntime } from './runtime.ts';
 import { ROOT, sourceDate } from './source-date.ts';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
@@ -110,7 +111,9 @@ function fill(root: string, papers: Papers): void {
     rmSync(join(root, LIBRARY, 'dist', name), { recursive: true });
   }
   const node = join(root, LIBRARY, 'node');
-  copyFileSync(join(ROOT, 'node_modules/node/bin/node'), node);
+  const runtime = join(ROOT, 'node_modules/node/bin/node');
+  verifyRuntime(runtime);
+  copyFileSync(runtime, node);
   strip([
     node,
     ...filesIn(root)

@@ -9,6 +9,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -24,6 +25,16 @@ const INSTALL_MS = 280_000;
 /** What npm says when it cannot reach what it needs. */
 const UNREACHABLE =
   /ENOTCACHED|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|SELF_SIGNED/;
+
+interface Lock {
+  readonly packages: Readonly<
+    Record<string, { readonly version?: string; readonly dev?: boolean }>
+  >;
+}
+
+interface Packaged {
+  readonly version: string;
+}
 
 interface Packed {
   readonly filename: string;
@@ -57,8 +68,10 @@ beforeAll(() => {
   writeFileSync(join(ROOT, 'dist/deleted-since.js'), '');
   execFileSync(process.execPath, ['src/packaging/build.ts'], { cwd: ROOT, stdio: 'inherit' });
   /* Without scripts: what is packed is what was built just now. */
+  execFileSync(process.execPath, ['src/packaging/shrinkwrap.ts'], { cwd: ROOT, stdio: 'inherit' });
   const { stdout } = npm('pack', '--ignore-scripts', '--json', '--pack-destination', folder);
   const [only] = Object.values(JSON.parse(stdout) as Readonly<Record<string, Packed>>);
+  rmSync(join(ROOT, 'npm-shrinkwrap.json'));
   if (only === undefined) throw new Error(`npm pack: ${stdout}`);
   packed = only;
 }, INSTALL_MS);
@@ -79,10 +92,11 @@ describe('npm pack', () => {
         'dist/completions/sms-spoold.fish',
         'config/sms-spoold.toml',
         'systemd/sms-spoold.service',
+        'npm-shrinkwrap.json',
       ]),
     );
     const known =
-      /^(dist\/.*\.js|dist\/(man|completions)\/|config\/|systemd\/|package\.json$|LICENSE$|[A-Z]+\.md$)/;
+      /^(node_modules\/|dist\/.*\.js|dist\/(man|completions)\/|config\/|systemd\/|package\.json$|npm-shrinkwrap\.json$|LICENSE$|[A-Z]+\.md$)/;
     expect(paths.filter((path) => !known.test(path))).toEqual([]);
   });
 
@@ -118,6 +132,23 @@ describe('npm install --global, with no compiler on the PATH', { timeout: INSTAL
     expect(use('send', '447700900000', 'Hello')).toBe('1\n');
     const listed = JSON.parse(use('list', '--json')) as { readonly state: string };
     expect(listed.state).toBe('queued');
+  });
+
+  it('A13: installs the versions of the lock file', ({ skip }) => {
+    skip(unreachable !== null, unreachable ?? '');
+    const { packages } = JSON.parse(textOf('package-lock.json')) as Lock;
+    const own = join(prefix, 'lib/node_modules/sms-spoold');
+    const installed = Object.entries(packages).filter(
+      ([name, { dev }]) => name !== '' && dev !== true && existsSync(join(own, name)),
+    );
+    expect(installed.length).toBeGreaterThan(20);
+    for (const [name, { version: expected }] of installed) {
+      const found = JSON.parse(readFileSync(join(own, name, 'package.json'), 'utf8')) as Packaged;
+      expect(`${name} ${found.version}`).toBe(`${name} ${expected ?? ''}`);
+    }
+    const shrinkwrap = JSON.parse(readFileSync(join(own, 'npm-shrinkwrap.json'), 'utf8')) as Lock;
+    expect(shrinkwrap.packages['node_modules/undici']).toEqual(packages['node_modules/undici']);
+    expect(shrinkwrap.packages['node_modules/vitest']).toBeUndefined();
   });
 
   it('puts the manual page where man looks for it', ({ skip }) => {
