@@ -30,12 +30,15 @@ Examples:
 
 ${factsOfHelp()}`;
 
-type Load = () => Promise<Command>;
+/** `early`: signals that came before the command was loaded. */
+type Load = (early: EarlySignals) => Promise<Command>;
+
+type EarlySignals = readonly NodeJS.Signals[];
 
 /* Each is loaded when it is asked for: the daemon does not carry what a table or a CSV needs. */
 const init: Load = async () => (await import('./commands/init.ts')).initCommand();
 const check: Load = async () => (await import('./commands/check.ts')).checkCommand();
-const run: Load = async () => (await import('./commands/run.ts')).runCommand();
+const run: Load = async (early) => (await import('./commands/run.ts')).runCommand(early);
 const demo: Load = async () => (await import('./commands/demo.ts')).demoCommand();
 const sandbox: Load = async () => (await import('./commands/sandbox.ts')).sandboxCommand();
 const send: Load = async () => (await import('./commands/send.ts')).sendCommand();
@@ -69,9 +72,9 @@ const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<str
 ];
 
 /** Runs the command that `args` name (without node and script) and resolves to the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(args: readonly string[], early: EarlySignals = []): Promise<number> {
   try {
-    const program = await makeProgram(namedIn(args));
+    const program = await makeProgram(namedIn(args), early);
     await program.parseAsync(args, { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : EXIT.done;
   } catch (error) {
@@ -80,7 +83,10 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 /** The program with all its commands, or with the one named `only`. */
-export async function makeProgram(only: string | null = null): Promise<Command> {
+export async function makeProgram(
+  only: string | null = null,
+  early: EarlySignals = [],
+): Promise<Command> {
   const program = new Command('sms-spoold')
     .description(DESCRIPTION)
     .option('--config <file>', 'configuration file')
@@ -99,7 +105,7 @@ export async function makeProgram(only: string | null = null): Promise<Command> 
   for (const [heading, commands] of GROUPS) {
     for (const [name, load] of Object.entries(commands)) {
       if (only !== null && only !== name) continue;
-      const command = await load();
+      const command = await load(early);
       program.addCommand(command.helpGroup(heading).copyInheritedSettings(program));
     }
   }

@@ -79,11 +79,9 @@ export class StatusLog {
     return this.#sinks.every(({ isBehind }) => !isBehind);
   }
 
-  /** Names of the places that take no lines, and since when (monotonic ms). */
-  get stalled(): readonly { readonly name: string; readonly sinceMs: number }[] {
-    return this.#sinks.flatMap(({ name, stalledSinceMs: sinceMs }) =>
-      sinceMs === null ? [] : [{ name, sinceMs }],
-    );
+  /** Whether a place takes no lines, and has not for longer than a moment. */
+  get isStalled(): boolean {
+    return this.#sinks.some(({ isStalled }) => isStalled);
   }
 
   /** Waits for places that do not take what is left, at most so long. */

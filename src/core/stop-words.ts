@@ -31,6 +31,8 @@ function whatOf(stop: Stop, since: string, shape: Shape): string {
       return `the disk of the spool is full${since}`;
     case 'locked':
       return `another program holds the write lock of the spool${since}`;
+    case 'io-error':
+      return `the disk of the spool fails${since}; the daemon ends`;
     case 'log-unwritten':
       return 'the status log is not written';
     case 'unknown-account':
