@@ -13,7 +13,8 @@ import { wordsOfArgument, wordsOfOption } from './manual/words.ts';
 import { ListenerError } from './receipts/bind.ts';
 import { SpoolError, type SpoolErrorCode } from './spool/errors.ts';
 import { isBusy, isFull } from './spool/open.ts';
-import { leaveWithTheReader } from './terminal/print.ts';
+import { say, writeSafe } from './terminal/print.ts';
+import { safeLines } from './terminal/safe.ts';
 import { readVersion } from './version.ts';
 
 const DESCRIPTION =
@@ -132,14 +133,13 @@ function termOf(command: Command): string {
 }
 
 function writeOut(text: string): void {
-  leaveWithTheReader();
-  process.stdout.write(text);
+  writeSafe(safeLines(text));
 }
 
 /* One line, as every other error: commander puts its suggestion on a line of its own. */
-function outputError(text: string, write: (text: string) => void): void {
+function outputError(text: string): void {
   const plain = text.replace(/^error: /, '').trim();
-  write(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  say(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}`);
 }
 
 /** Says what went wrong, and returns the exit code. */
@@ -148,32 +148,41 @@ function report(error: unknown): number {
   const known = explain(error);
   if (known === null) {
     const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`sms-spoold: this is a bug, please report it: ${shown}\n`);
+    say(...`sms-spoold: this is a bug, please report it: ${shown}`.split('\n'));
     return EXIT.failed;
   }
-  process.stderr.write(`sms-spoold: ${known.message}\n`);
+  const [first = '', ...details] = known.lines;
+  say(`sms-spoold: ${first}`, ...details);
   return known.exitCode;
 }
 
-function explain(error: unknown): { readonly message: string; readonly exitCode: number } | null {
-  if (error instanceof CommandError) return error;
+interface Explained {
+  readonly lines: readonly string[];
+  readonly exitCode: number;
+}
+
+function explain(error: unknown): Explained | null {
+  if (error instanceof CommandError) {
+    return { lines: [error.message, ...error.details], exitCode: error.exitCode };
+  }
   if (error instanceof ConfigError) {
-    return { message: error.message, exitCode: EXIT.badConfiguration };
+    const lines = error.problems.map(({ key, message }) => `${key}: ${message}`);
+    return { lines, exitCode: EXIT.badConfiguration };
   }
   if (error instanceof SpoolError) {
     const { message, code } = error;
-    return { message, exitCode: exitCodeOf(code) };
+    return { lines: [message], exitCode: exitCodeOf(code) };
   }
   if (isBusy(error)) {
     return {
-      message: 'another program holds a lock on the spool; try again',
+      lines: ['another program holds a lock on the spool; try again'],
       exitCode: EXIT.tryAgain,
     };
   }
   if (isFull(error)) {
-    return { message: 'the disk of the spool is full; nothing was changed', exitCode: EXIT.failed };
+    return { lines: ['the disk of the spool is full; nothing was changed'], exitCode: EXIT.failed };
   }
-  if (error instanceof ListenerError) return { message: error.message, exitCode: EXIT.failed };
+  if (error instanceof ListenerError) return { lines: [error.message], exitCode: EXIT.failed };
   return explainSystem(error);
 }
 
@@ -184,9 +193,7 @@ function exitCodeOf(code: SpoolErrorCode): number {
 }
 
 /* SQLite's and the operating system's own errors bear a code; they are no bugs of ours. */
-function explainSystem(
-  error: unknown,
-): { readonly message: string; readonly exitCode: number } | null {
+function explainSystem(error: unknown): Explained | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
     return null;
   const isSystem = error.code.startsWith('SQLITE_') || 'syscall' in error;
@@ -194,5 +201,5 @@ function explainSystem(
   const said = error.message.startsWith(error.code)
     ? error.message
     : `${error.code}: ${error.message}`;
-  return { message: said, exitCode: EXIT.failed };
+  return { lines: [said], exitCode: EXIT.failed };
 }

@@ -3,10 +3,11 @@
  * that takes the lines has them when the call returns, so a crash loses no line; one that does not is left to its
  * `LogSink`, and the daemon goes on.
  *
- * Control characters never pass (JSON escapes them); recipients are masked here, in one place. Lines to the
- * journal say their priority; the file's are JSON and nothing else.
+ * Invisible characters never pass (they are escaped here, in one place, as JSON); recipients are masked here.
+ * Lines to the journal say their priority; the file's are JSON and nothing else.
  */
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { escapeJson } from './core/escape.ts';
 import { maskRecipient } from './core/mask.ts';
 import type { Entry, Level } from './events.ts';
 import { isJournalStream, priorityMark } from './journal.ts';
@@ -253,7 +254,8 @@ class Lines {
   }
 
   #gathering(): DestinationStream {
-    const add = (line: string, level: number): void => {
+    const add = (written: string, level: number): void => {
+      const line = escapeJson(written);
       this.#text += line;
       this.#count += 1;
       if (this.isMarked) this.#marked += priorityMark(level) + line;
