@@ -124,8 +124,8 @@ describe('a recipient that is none', () => {
         code: 64,
         stdout: '',
         stderr:
-          'sms-spoold: number: expected 7 to 15 digits with at most one leading +, no spaces; ' +
-          `found ${named}\n`,
+          'sms-spoold: number: expected an international number with its country code: ' +
+          `7 to 15 digits after + or 00 or neither, no spaces; found ${named}\n`,
       });
     }
     expect(rows()).toEqual([]);
