@@ -3,6 +3,7 @@
  * Written at the start and by each reload, in the caller's transaction.
  */
 import type { AccountConfig } from './config/config.ts';
+import { EVERYTHING } from './core/stops.ts';
 import type { Spool } from './spool/spool.ts';
 
 export interface AccountFacts {
@@ -39,6 +40,7 @@ export function writeAccountRows(spool: Spool, facts: AccountFacts): void {
 /* What is configured no more; a sender's stop, and what was learned of it, is kept. */
 function forgetOthers(spool: Spool, { accounts, now }: AccountFacts): void {
   for (const { account, sender } of spool.gates.all()) {
+    if (account === EVERYTHING) continue;
     const configured = accounts.get(account);
     if (sender === null && configured === undefined) spool.gates.forget(account);
     if (sender === null || configured === undefined || configured.senders.has(sender)) continue;

@@ -7,14 +7,13 @@
  */
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from './config/errors.ts';
-import { CommandError, EXIT } from './exit-codes.ts';
+import { CommandError, EXIT, UsageError } from './exit-codes.ts';
 import { factsOfHelp } from './manual/facts.ts';
 import { wordsOfArgument, wordsOfOption } from './manual/words.ts';
 import { ListenerError } from './receipts/bind.ts';
 import { SpoolError, type SpoolErrorCode } from './spool/errors.ts';
 import { isBusy, isFull } from './spool/open.ts';
-import { say, writeSafe } from './terminal/print.ts';
-import { safeLines } from './terminal/safe.ts';
+import { leaveWithTheReader } from './terminal/print.ts';
 import { readVersion } from './version.ts';
 
 const DESCRIPTION =
@@ -31,15 +30,12 @@ Examples:
 
 ${factsOfHelp()}`;
 
-/** `early`: signals that came before the command was loaded. */
-type Load = (early: EarlySignals) => Promise<Command>;
-
-type EarlySignals = readonly NodeJS.Signals[];
+type Load = () => Promise<Command>;
 
 /* Each is loaded when it is asked for: the daemon does not carry what a table or a CSV needs. */
 const init: Load = async () => (await import('./commands/init.ts')).initCommand();
 const check: Load = async () => (await import('./commands/check.ts')).checkCommand();
-const run: Load = async (early) => (await import('./commands/run.ts')).runCommand(early);
+const run: Load = async () => (await import('./commands/run.ts')).runCommand();
 const demo: Load = async () => (await import('./commands/demo.ts')).demoCommand();
 const sandbox: Load = async () => (await import('./commands/sandbox.ts')).sandboxCommand();
 const send: Load = async () => (await import('./commands/send.ts')).sendCommand();
@@ -60,6 +56,9 @@ const backup: Load = async () => (await import('./commands/backup.ts')).backupCo
 const suppress: Load = async () => (await import('./commands/suppress.ts')).suppressCommand();
 const unsuppress: Load = async () => (await import('./commands/unsuppress.ts')).unsuppressCommand();
 const suppressed: Load = async () => (await import('./commands/suppressed.ts')).suppressedCommand();
+const help: Load = async () => (await import('./commands/help.ts')).helpCommand(showHelp);
+const version: Load = async () => (await import('./commands/help.ts')).versionCommand();
+const retry: Load = async () => (await import('./commands/retry.ts')).retryCommand();
 const completion: Load = async () => (await import('./commands/completion.ts')).completionCommand();
 
 /** Commands by what they are for, in the order of the help. */
@@ -67,15 +66,15 @@ const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<str
   ['Running:', { init, check, run, demo, sandbox }],
   ['Sending:', { send, import: importCsv }],
   ['Looking:', { list, show, why, stats, top, log, codes }],
-  ['Steering:', { cancel, requeue, pause, resume, suppress, unsuppress, suppressed }],
+  ['Steering:', { cancel, requeue, retry, pause, resume, suppress, unsuppress, suppressed }],
   ['Keeping:', { prune, backup }],
-  ['Your shell:', { completion }],
+  ['Help:', { help, version, completion }],
 ];
 
 /** Runs the command that `args` name (without node and script) and resolves to the exit code. */
-export async function main(args: readonly string[], early: EarlySignals = []): Promise<number> {
+export async function main(args: readonly string[]): Promise<number> {
   try {
-    const program = await makeProgram(namedIn(args), early);
+    const program = await makeProgram(namedIn(args));
     await program.parseAsync(args, { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : EXIT.done;
   } catch (error) {
@@ -84,10 +83,7 @@ export async function main(args: readonly string[], early: EarlySignals = []): P
 }
 
 /** The program with all its commands, or with the one named `only`. */
-export async function makeProgram(
-  only: string | null = null,
-  early: EarlySignals = [],
-): Promise<Command> {
+export async function makeProgram(only: string | null = null): Promise<Command> {
   const program = new Command('sms-spoold')
     .description(DESCRIPTION)
     .option('--config <file>', 'configuration file')
@@ -106,11 +102,24 @@ export async function makeProgram(
   for (const [heading, commands] of GROUPS) {
     for (const [name, load] of Object.entries(commands)) {
       if (only !== null && only !== name) continue;
-      const command = await load(early);
+      const command = await load();
       program.addCommand(command.helpGroup(heading).copyInheritedSettings(program));
     }
   }
   return program;
+}
+
+/* Prints what `--help` prints, of the program or of one command. */
+async function showHelp(name: string | null): Promise<void> {
+  const program = await makeProgram();
+  const command = name === null ? program : program.commands.find((one) => one.name() === name);
+  if (command === undefined) {
+    const names = program.commands.map((one) => one.name());
+    throw new UsageError(
+      `there is no command ${JSON.stringify(name)}; there are ${names.join(', ')}`,
+    );
+  }
+  command.outputHelp();
 }
 
 /* The command that the arguments begin with, --config and its value apart; null = look at all of them. */
@@ -133,13 +142,14 @@ function termOf(command: Command): string {
 }
 
 function writeOut(text: string): void {
-  writeSafe(safeLines(text));
+  leaveWithTheReader();
+  process.stdout.write(text);
 }
 
 /* One line, as every other error: commander puts its suggestion on a line of its own. */
-function outputError(text: string): void {
+function outputError(text: string, write: (text: string) => void): void {
   const plain = text.replace(/^error: /, '').trim();
-  say(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}`);
+  write(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}\n`);
 }
 
 /** Says what went wrong, and returns the exit code. */
@@ -148,41 +158,32 @@ function report(error: unknown): number {
   const known = explain(error);
   if (known === null) {
     const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    say(...`sms-spoold: this is a bug, please report it: ${shown}`.split('\n'));
+    process.stderr.write(`sms-spoold: this is a bug, please report it: ${shown}\n`);
     return EXIT.failed;
   }
-  const [first = '', ...details] = known.lines;
-  say(`sms-spoold: ${first}`, ...details);
+  process.stderr.write(`sms-spoold: ${known.message}\n`);
   return known.exitCode;
 }
 
-interface Explained {
-  readonly lines: readonly string[];
-  readonly exitCode: number;
-}
-
-function explain(error: unknown): Explained | null {
-  if (error instanceof CommandError) {
-    return { lines: [error.message, ...error.details], exitCode: error.exitCode };
-  }
+function explain(error: unknown): { readonly message: string; readonly exitCode: number } | null {
+  if (error instanceof CommandError) return error;
   if (error instanceof ConfigError) {
-    const lines = error.problems.map(({ key, message }) => `${key}: ${message}`);
-    return { lines, exitCode: EXIT.badConfiguration };
+    return { message: error.message, exitCode: EXIT.badConfiguration };
   }
   if (error instanceof SpoolError) {
     const { message, code } = error;
-    return { lines: [message], exitCode: exitCodeOf(code) };
+    return { message, exitCode: exitCodeOf(code) };
   }
   if (isBusy(error)) {
     return {
-      lines: ['another program holds a lock on the spool; try again'],
+      message: 'another program holds a lock on the spool; try again',
       exitCode: EXIT.tryAgain,
     };
   }
   if (isFull(error)) {
-    return { lines: ['the disk of the spool is full; nothing was changed'], exitCode: EXIT.failed };
+    return { message: 'the disk of the spool is full; nothing was changed', exitCode: EXIT.failed };
   }
-  if (error instanceof ListenerError) return { lines: [error.message], exitCode: EXIT.failed };
+  if (error instanceof ListenerError) return { message: error.message, exitCode: EXIT.failed };
   return explainSystem(error);
 }
 
@@ -193,7 +194,9 @@ function exitCodeOf(code: SpoolErrorCode): number {
 }
 
 /* SQLite's and the operating system's own errors bear a code; they are no bugs of ours. */
-function explainSystem(error: unknown): Explained | null {
+function explainSystem(
+  error: unknown,
+): { readonly message: string; readonly exitCode: number } | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
     return null;
   const isSystem = error.code.startsWith('SQLITE_') || 'syscall' in error;
@@ -201,5 +204,5 @@ function explainSystem(error: unknown): Explained | null {
   const said = error.message.startsWith(error.code)
     ? error.message
     : `${error.code}: ${error.message}`;
-  return { lines: [said], exitCode: EXIT.failed };
+  return { message: said, exitCode: EXIT.failed };
 }

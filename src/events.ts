@@ -11,6 +11,7 @@ import type { GateChange } from './core/health.ts';
 import type { State } from './core/message.ts';
 import type { Settlement } from './core/settle.ts';
 import { remedyOfAccount } from './core/stop-reasons.ts';
+import { EVERYTHING } from './core/stops.ts';
 import type { NewEvent } from './spool/event-log.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
@@ -201,6 +202,16 @@ export function gateMoved(account: string, change: GateChange, at: number): Entr
   };
 }
 
+/** An operator paused everything, or ended that. */
+export function everythingMoved(event: 'paused' | 'resumed', at: number): Entry {
+  const to = event === 'paused' ? 'paused' : 'active';
+  return {
+    row: laneRow(EVERYTHING, null, at, { event: `account.${event}`, to, reason: 'operator' }),
+    level: 'warn',
+    details: {},
+  };
+}
+
 function remedyOfGate(account: string, { sender, reason, detail }: GateChange): string {
   const subject = { account, sender, state: 'suspended', reason: reason ?? 'unknown' };
   const remedy = remedyOfAccount(subject);
@@ -276,9 +287,7 @@ function laneRow(
   return { at, messageId: null, account, sender, from: null, attempt: null, ...what };
 }
 
-/** ISO-8601 of Unix seconds; undefined = null, or what is no instant: a row may hold anything. */
-export function isoOf(seconds: unknown): string | undefined {
-  if (typeof seconds !== 'number') return undefined;
-  const date = new Date(seconds * 1000);
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+/** ISO-8601 of Unix seconds; undefined = null was given. */
+export function isoOf(seconds: number | null): string | undefined {
+  return seconds === null ? undefined : new Date(seconds * 1000).toISOString();
 }

@@ -1,10 +1,12 @@
 /**
- * What `cancel`, `requeue`, `pause` and `resume` share: they write control rows, as any program could, and
+ * What `cancel`, `requeue`, `retry`, `pause` and `resume` share: they write control rows, as any program could, and
  * wait a little for the daemon to say what became of them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseDurationMs } from '../config/durations.ts';
+import { stripControls } from '../core/mask.ts';
+import { EVERYTHING } from '../core/stops.ts';
 import { EXIT } from '../exit-codes.ts';
 import { askFor, type ControlRequest } from '../spool/drop.ts';
 import type { Database } from '../spool/open.ts';
@@ -21,7 +23,7 @@ export interface AskOptions {
 const POLL_MS = 25;
 const DEFAULT_WAIT_MS = 3_000;
 
-/** Adds the options that all four take. */
+/** Adds the options that all of them take. */
 export function withAskOptions(command: Command): Command {
   const wait = new Option('--wait <duration>', 'how long to wait for the daemon; 0 = not at all');
   return command
@@ -75,13 +77,14 @@ const DONE: Readonly<Record<string, string>> = {
   resume: 'resumed',
   cancel: 'cancelled',
   requeue: 'requeued',
+  retry: 'sent now',
   'restored-hold': 'held as uncertain',
   'restored-resend': 'sent again',
 };
 
 function sentenceOf(row: ControlRow, db: Database): string {
   const subject = subjectOf(row);
-  if (row.refused !== null) return `${subject}: refused, ${row.refused}`;
+  if (row.refused !== null) return `${subject}: refused, ${stripControls(row.refused)}`;
   if (row.done_at === null) return `${subject}: not done yet (request ${row.id})`;
   if (row.verb === 'cancel' && row.message_id !== null) {
     // What is uncertain cannot be taken back, but it is not sent again.
@@ -89,7 +92,7 @@ function sentenceOf(row: ControlRow, db: Database): string {
     if (state === 'uncertain') return `${subject}: is uncertain, and never sent again`;
   }
   const done = DONE[row.verb] ?? row.verb;
-  const isMany = row.campaign !== null || row.account === null;
+  const isMany = row.campaign !== null || row.filter !== null || row.account === null;
   if (row.message_id !== null || !isMany) return `${subject}: ${done}`;
   const affected = row.affected ?? 0;
   return `${subject}: ${affected} ${affected === 1 ? 'message' : 'messages'} ${done}`;
@@ -97,10 +100,12 @@ function sentenceOf(row: ControlRow, db: Database): string {
 
 function subjectOf(row: ControlRow): string {
   if (row.message_id !== null) return `message ${row.message_id}`;
-  if (row.campaign !== null) return `campaign ${row.campaign}`;
+  if (row.campaign !== null) return `campaign ${stripControls(row.campaign)}`;
+  if (row.filter !== null) return 'the selection';
   if (row.account === null) return 'the restored spool';
-  const account = `account ${row.account}`;
-  return row.sender === null ? account : `sender ${row.sender} of ${account}`;
+  if (row.account === EVERYTHING) return 'everything';
+  const account = `account ${stripControls(row.account)}`;
+  return row.sender === null ? account : `sender ${stripControls(row.sender)} of ${account}`;
 }
 
 /** A request as `--json` prints it. */

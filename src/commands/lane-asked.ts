@@ -1,22 +1,35 @@
 /** Which lane `pause` and `resume` are about: an account, or a sender of it. */
 import type { Command } from 'commander';
-import { CommandError } from '../exit-codes.ts';
+import { EVERYTHING } from '../core/stops.ts';
+import { CommandError, UsageError } from '../exit-codes.ts';
 import { accountNames } from '../spool/statistics.ts';
 import { nearestTo } from '../nearest.ts';
 import { ask, withAskOptions, type AskOptions } from './ask.ts';
 import { openToWrite, type OpenedSpool } from './opened.ts';
 
-interface LaneOptions extends AskOptions {
+export interface LaneOptions extends AskOptions {
   readonly sender?: string;
+  readonly all?: true;
+}
+
+/** The account that is meant, or everything. Throws UsageError where that is not clear. */
+export function accountIn(account: string | undefined, { sender, all }: LaneOptions): string {
+  if (all === true && (account !== undefined || sender !== undefined)) {
+    throw new UsageError('--all is everything: give no account and no --sender with it');
+  }
+  if (all === true) return EVERYTHING;
+  if (account === undefined) throw new UsageError('expected the name of an account, or --all');
+  return account;
 }
 
 /** Gives the command its arguments, options and action. */
 export function aboutLane(command: Command, verb: 'pause'): Command {
   return withAskOptions(command)
-    .argument('<account>', 'name of the account')
+    .argument('[account]', 'name of the account')
     .option('--sender <sender>', 'only this sender of the account')
-    .action(async (account: string, options: LaneOptions, self: Command) => {
-      await askAboutLane({ verb, account }, options, self);
+    .option('--all', 'everything instead, whatever the account')
+    .action(async (account: string | undefined, options: LaneOptions, self: Command) => {
+      await askAboutLane({ verb, account: accountIn(account, options) }, options, self);
     });
 }
 
@@ -27,7 +40,7 @@ export async function askAboutLane(
   self: Command,
 ): Promise<void> {
   using spool = openToWrite(self);
-  refuseUnknown(spool, what.account);
+  if (what.account !== EVERYTHING) refuseUnknown(spool, what.account);
   await ask(spool.db, [{ ...what, sender: options.sender ?? null }], options);
 }
 

@@ -1,6 +1,6 @@
 /** `list`: finds messages, newest first. Recipients are masked and texts left out unless asked for. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { maskRecipient } from '../core/mask.ts';
+import { maskRecipient, stripControls } from '../core/mask.ts';
 import { STATES, type State } from '../core/message.ts';
 import { UsageError } from '../exit-codes.ts';
 import {
@@ -12,9 +12,10 @@ import {
 import { unmatchedReceipts, type UnmatchedReceipt } from '../spool/unmatched.ts';
 import { print, printJson, printLine } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';
-import { isoTime, localTime, parsePastInstant, PAST_FORMS } from '../terminal/times.ts';
+import { isoTime, localTime } from '../terminal/times.ts';
 import { messageJson, type Shown } from './message-json.ts';
 import { defaultsOf, openToRead } from './opened.ts';
+import { parsePast } from './selection-options.ts';
 
 interface ListOptions {
   readonly state?: readonly State[];
@@ -29,6 +30,7 @@ interface ListOptions {
   readonly gatewayId?: string;
   readonly limit: number;
   readonly oldest?: true;
+  readonly ids?: true;
   readonly count?: true;
   readonly full?: true;
   readonly text?: true;
@@ -66,6 +68,7 @@ export function listCommand(): Command {
     .option('--unmatched', 'instead: receipts that are about no message here')
     .option('--limit <number>', 'at most so many', parseLimit, 20)
     .option('--oldest', 'the oldest first')
+    .option('--ids', 'only the ids, one a line, all of them unless --limit is given')
     .option('--count', 'only how many there are, whatever the limit')
     .option('--full', 'show recipients in full')
     .option('--text', 'show texts')
@@ -82,13 +85,8 @@ Examples:
   $ sms-spoold list --state permanent-failure --since 2h --limit 50
   $ sms-spoold list --state queued retry --oldest
   $ sms-spoold list --campaign spring --state delivered --count
-  $ sms-spoold list --campaign spring --limit 1000000 --json --full`;
-
-function parsePast(value: string): number {
-  const instant = parsePastInstant(value, Date.now());
-  if (instant === null) throw new InvalidArgumentError(`Expected ${PAST_FORMS}.`);
-  return instant;
-}
+  $ sms-spoold list --campaign spring --limit 1000000 --json --full
+  $ sms-spoold list --state retry --ids | sms-spoold cancel -`;
 
 function parseLimit(value: string): number {
   const limit = /^\d{1,9}$/.test(value) ? Number(value) : 0;
@@ -97,7 +95,7 @@ function parseLimit(value: string): number {
 }
 
 async function list(options: ListOptions, command: Command): Promise<void> {
-  if (!options.json && options.limit > TABLE_MAX) {
+  if (!options.json && !options.ids && options.limit > TABLE_MAX) {
     throw new UsageError(`--limit: a table shows at most ${TABLE_MAX} messages; --json shows more`);
   }
   using spool = openToRead(command);
@@ -112,7 +110,16 @@ async function list(options: ListOptions, command: Command): Promise<void> {
     await (options.json ? printJson({ count }) : printLine(String(count)));
     return;
   }
-  const order = { limit: options.limit, oldestFirst: options.oldest ?? false };
+  const oldestFirst = options.oldest ?? false;
+  if (options.ids) {
+    const isGiven = command.getOptionValueSource('limit') !== 'default';
+    const limit = isGiven ? options.limit : Number.MAX_SAFE_INTEGER;
+    for (const { id } of messagesMatching(spool.db, query, { limit, oldestFirst })) {
+      await printLine(String(id));
+    }
+    return;
+  }
+  const order = { limit: options.limit, oldestFirst };
   const rows = messagesMatching(spool.db, query, order);
   if (options.json) {
     for (const row of rows) await printJson(messageJson(row, shown));
@@ -141,11 +148,11 @@ function cellsOf(row: MessageRow, shown: Shown): readonly string[] {
   return [
     String(row.id),
     row.state,
-    shown.full ? row.recipient : maskRecipient(row.recipient),
+    shown.full ? stripControls(row.recipient) : maskRecipient(row.recipient),
     localTime(row.created_at),
-    row.reason ?? '',
-    row.reference ?? '',
-    shown.text ? (row.text ?? row.body ?? '').replaceAll(/[ \t\r\n]+/g, ' ') : '',
+    stripControls(row.reason ?? ''),
+    stripControls(row.reference ?? ''),
+    shown.text ? stripControls((row.text ?? row.body ?? '').replaceAll(/\s+/g, ' ')) : '',
   ];
 }
 
@@ -175,11 +182,11 @@ async function listUnmatched(
   const cells = receipts.map((one) => [
     String(one.id),
     localTime(one.received_at),
-    recipientOf(one) ?? '',
-    one.status ?? '',
+    stripControls(recipientOf(one) ?? ''),
+    stripControls(one.status ?? ''),
     one.code === null ? '' : String(one.code),
-    one.gateway_id ?? '',
-    one.client_ref ?? '',
+    stripControls(one.gateway_id ?? ''),
+    stripControls(one.client_ref ?? ''),
   ]);
   const none = 'Every receipt is about a message of this spool.\n';
   await print(cells.length === 0 ? none : `${tableOf(UNMATCHED_COLUMNS, cells)}\n`);

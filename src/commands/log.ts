@@ -13,8 +13,7 @@ import { Renderer } from '../log/render.ts';
 import { isRotated } from '../log/rotated.ts';
 import { fileSource, journalSource, spoolSource, type LogSource } from '../log/source.ts';
 import { campaignOf } from '../spool/history.ts';
-import { printJson, printSafe, say } from '../terminal/print.ts';
-import { joined, safeLines } from '../terminal/safe.ts';
+import { printLine } from '../terminal/print.ts';
 import { terminalWidth } from '../terminal/table.ts';
 import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
 import { configFor, openToRead, type OpenedSpool } from './opened.ts';
@@ -140,7 +139,7 @@ function opening(path: string): LogSource {
 /* What could be read is shown all the same. */
 function sayUnread(path: string, error: unknown): void {
   const why = error instanceof Error ? error.message : String(error);
-  say(`sms-spoold: lines of ${basename(path)} are missing here: ${why}`);
+  process.stderr.write(`sms-spoold: lines of ${basename(path)} are missing here: ${why}\n`);
   process.exitCode = EXIT.failed;
 }
 
@@ -167,11 +166,16 @@ function limitOf({ lines, since, until, message, reference }: LogOptions): numbe
 function printer(options: LogOptions): (line: LogLine) => Promise<void> {
   if (options.json === true) {
     return async ({ fields }) => {
-      if (fields !== null) await printJson(fields);
+      if (fields !== null) await printLine(safe(JSON.stringify(fields)));
     };
   }
   const renderer = new Renderer({ width: terminalWidth(), isColoured: isColoured() });
-  return (line) => printSafe(joined([renderer.render(line), safeLines('\n')]));
+  return (line) => printLine(renderer.render(line));
+}
+
+/* JSON escapes the control characters below the space, and not those above the tilde. */
+function safe(json: string): string {
+  return json.replace(/[\u007f-\u009f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 }
 
 function isColoured(): boolean {

@@ -2,11 +2,12 @@
 import { Command, Option } from 'commander';
 import { UsageError } from '../exit-codes.ts';
 import { ask, withAskOptions, type AskOptions } from './ask.ts';
-import { askAboutLane } from './lane-asked.ts';
+import { accountIn, askAboutLane } from './lane-asked.ts';
 import { openToWrite } from './opened.ts';
 
 interface ResumeOptions extends AskOptions {
   readonly sender?: string;
+  readonly all?: true;
   readonly restored?: 'hold' | 'resend';
 }
 
@@ -26,11 +27,12 @@ export function resumeCommand(): Command {
     )
     .argument('[account]', 'name of the account')
     .option('--sender <sender>', 'only this sender of the account')
+    .option('--all', 'ends the pause of everything; what is paused by name stays so')
     .addOption(restored.choices(['hold', 'resend']))
     .addHelpText(
       'after',
       '\nExamples:\n  $ sms-spoold resume main\n  $ sms-spoold resume main --sender AcmeInc\n' +
-        '  $ sms-spoold resume --restored=hold',
+        '  $ sms-spoold resume --all\n  $ sms-spoold resume --restored=hold',
     )
     .action(resume);
 }
@@ -41,12 +43,19 @@ async function resume(
   self: Command,
 ): Promise<void> {
   const { restored } = options;
-  if (account !== undefined && restored === undefined) {
-    await askAboutLane({ verb: 'resume', account }, options, self);
+  if (restored === undefined) {
+    const meant =
+      account === undefined && options.all !== true ? null : accountIn(account, options);
+    if (meant === null) {
+      throw new UsageError('expected the name of an account, --all, or --restored=hold|resend');
+    }
+    await askAboutLane({ verb: 'resume', account: meant }, options, self);
     return;
   }
-  if (account !== undefined || restored === undefined || options.sender !== undefined) {
-    throw new UsageError('expected either the name of an account or --restored=hold|resend');
+  if (account !== undefined || options.all === true || options.sender !== undefined) {
+    throw new UsageError(
+      '--restored is about the spool: give no account, --all or --sender with it',
+    );
   }
   using spool = openToWrite(self);
   await ask(spool.db, [{ verb: `restored-${restored}` }], options);

@@ -11,7 +11,6 @@ import { Daemon } from '../daemon.ts';
 import { administer } from '../overview.ts';
 import { sayRefused } from '../reload.ts';
 import type { AdminSource } from '../admin/listener.ts';
-import { CommandError } from '../exit-codes.ts';
 import { StatusLog } from '../status-log.ts';
 import { Announcer } from '../systemd/announcer.ts';
 import { Pulse } from '../systemd/pulse.ts';
@@ -19,8 +18,7 @@ import { statusLines } from '../systemd/status-line.ts';
 import { readVersion } from '../version.ts';
 import { configFor } from './opened.ts';
 
-/** `early`: signals that came before this was loaded; more may come in until it runs. */
-export function runCommand(early: readonly NodeJS.Signals[]): Command {
+export function runCommand(): Command {
   return new Command('run')
     .summary('the daemon, in the foreground')
     .description(
@@ -30,13 +28,13 @@ export function runCommand(early: readonly NodeJS.Signals[]): Command {
     )
     .addHelpText('after', '\nExample:\n  $ sms-spoold --config ./sms-spoold.toml run')
     .action(async (_options: unknown, command: Command) => {
-      await run(() => configFor(command, 'read'), early);
+      await run(() => configFor(command, 'read'));
     });
 }
 
 /** Runs until a signal says otherwise. Throws ConfigError and SpoolError, and whatever stops the daemon. */
-export async function run(load: () => Config, early: readonly NodeJS.Signals[]): Promise<void> {
-  using signals = new Signals(early);
+export async function run(load: () => Config): Promise<void> {
+  using signals = new Signals();
   using announcer = new Announcer({ env: process.env, pid: process.pid, onTrouble: sayUnheard });
   const config = await configured(load, { signals, announcer });
   if (config === null) return;
@@ -44,29 +42,15 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject;
   });
-  failed.catch(() => undefined); // told to whoever waits
-  const daemon = new Daemon(config, { onFatal: (error) => fail(error) });
+  await using daemon = new Daemon(config, { onFatal: (error) => fail(error) });
   signals.onHangUp = () => void announcer.reload(() => daemon.reload(load));
-  let unwritten = 0;
-  try {
-    const starting = daemon.start(readVersion());
-    if ((await Promise.race([starting, signals.stop])) !== 'stop') {
-      const status = statusLines({ vitals: () => daemon.vitals, nowMs: systemClock.monotonicMs });
-      announcer.ready(status());
-      using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
-      pulse.start();
-      await Promise.race([signals.stop, failed]);
-    }
-  } finally {
-    announcer.stopping(`leaving: ${daemon.vitals.inFlight} in flight`);
-    unwritten = await daemon.stop();
-  }
-  if (unwritten > 0) {
-    throw new CommandError(
-      `${unwritten} outcomes could not be written to ${config.spool.path} before the daemon had to stop; the log ` +
-        'names them (message.unwritten), and their messages are uncertain at the next start',
-    );
-  }
+  await daemon.start(readVersion());
+  const status = statusLines({ vitals: () => daemon.vitals, nowMs: systemClock.monotonicMs });
+  announcer.ready(status());
+  using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
+  pulse.start();
+  await Promise.race([signals.stop, failed]);
+  announcer.stopping(`leaving: ${daemon.vitals.inFlight} in flight`);
 }
 
 function sayUnheard(reason: string): void {
@@ -137,38 +121,26 @@ const MISSING = {
 /** The signals that a daemon answers, for as long as it lives. */
 class Signals implements Disposable {
   readonly stop: Promise<'stop'>;
-  #onHangUp: (() => void) | null = null;
-  /** One came before anybody could answer it. */
-  #isHungUp = false;
+  onHangUp: () => void = () => undefined;
   #resolve: (word: 'stop') => void = () => undefined;
   #isStopping = false;
   /* Nothing else may keep the process up while it waits for a configuration. */
   readonly #alive = setInterval(() => undefined, 2 ** 30);
 
-  constructor(early: readonly NodeJS.Signals[]) {
+  constructor() {
     this.stop = new Promise((resolve) => {
       this.#resolve = resolve;
     });
     process.on('SIGTERM', this.#onStop);
     process.on('SIGINT', this.#onStop);
-    process.on('SIGHUP', this.#hangUp);
-    if (early.includes('SIGHUP')) this.#hangUp();
-    if (early.includes('SIGTERM') || early.includes('SIGINT')) this.#onStop();
-  }
-
-  /** Answers SIGHUP from now on, one that came before too. */
-  set onHangUp(answer: () => void) {
-    this.#onHangUp = answer;
-    if (!this.#isHungUp) return;
-    this.#isHungUp = false;
-    answer();
+    process.on('SIGHUP', this.#onHangUp);
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#alive);
     process.off('SIGTERM', this.#onStop);
     process.off('SIGINT', this.#onStop);
-    process.off('SIGHUP', this.#hangUp);
+    process.off('SIGHUP', this.#onHangUp);
   }
 
   readonly #onStop = (): void => {
@@ -177,8 +149,5 @@ class Signals implements Disposable {
     this.#resolve('stop');
   };
 
-  readonly #hangUp = (): void => {
-    if (this.#onHangUp === null) this.#isHungUp = true;
-    else this.#onHangUp();
-  };
+  readonly #onHangUp = (): void => this.onHangUp();
 }

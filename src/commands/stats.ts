@@ -1,5 +1,6 @@
 /** `stats`: how many messages are in which state and since when, how the lanes are, what is still asked. */
 import { Command } from 'commander';
+import { stripControls } from '../core/mask.ts';
 import { capsOf } from '../spool/caps.ts';
 import { statisticsOf, type LaneRow, type Statistics } from '../spool/statistics.ts';
 import { print, printJson } from '../terminal/print.ts';
@@ -7,6 +8,7 @@ import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { outlookOptionsOf } from './allowance.ts';
 import { jsonOf } from './ask.ts';
+import { campaignJson, campaignOf, campaignText } from './campaign-progress.ts';
 import { capDocument, capTable } from './caps.ts';
 import { laneDocument, laneTable } from './lane-table.ts';
 import { lanesOf } from './lanes.ts';
@@ -26,12 +28,14 @@ const WAITING: ReadonlySet<string> = new Set([
 interface Options {
   readonly json?: true;
   readonly lanes?: true;
+  readonly campaign?: string;
 }
 
 const EXAMPLES = `
 Examples:
   $ sms-spoold stats --json | grep '"kind":"state"'
-  $ sms-spoold stats --lanes`;
+  $ sms-spoold stats --lanes
+  $ sms-spoold stats --campaign spring`;
 
 export function statsCommand(): Command {
   return new Command('stats')
@@ -41,6 +45,7 @@ export function statsCommand(): Command {
         'and what operators asked for and the daemon has not done yet.',
     )
     .option('--lanes', 'how each account, group and sender is: what it allows, uses and has to do')
+    .option('--campaign <name>', 'instead: how far a campaign has come, and what it has cost')
     .option('--json', 'one JSON document a line, each with its kind')
     .addHelpText('after', EXAMPLES)
     .action(async (options: Options, command: Command) => {
@@ -48,6 +53,10 @@ export function statsCommand(): Command {
       const now = Date.now() / 1000;
       if (options.lanes === true) {
         await printLanes(spool, options, now);
+        return;
+      }
+      if (options.campaign !== undefined) {
+        await printCampaign(spool, options.campaign, options);
         return;
       }
       const statistics = statisticsOf(spool.db, now);
@@ -68,11 +77,18 @@ export function statsCommand(): Command {
         gateTable(statistics),
         capTable(capsOf(spool.db, now)),
         controlTable(statistics),
+        receiptLine(statistics, now),
         unmatchedLine(statistics),
         storageLine(spool),
       ];
       await print(`${parts.filter((part) => part !== null).join('\n\n')}\n`);
     });
+}
+
+async function printCampaign(spool: OpenedSpool, name: string, options: Options): Promise<void> {
+  const progress = campaignOf(spool.db, name);
+  if (options.json === true) await printJson(campaignJson(name, progress));
+  else await print(`${campaignText(name, progress)}\n`);
 }
 
 async function printLanes(spool: OpenedSpool, options: Options, now: number): Promise<void> {
@@ -105,6 +121,7 @@ async function printDocuments(statistics: Statistics, now: number): Promise<void
     const times = { since: isoTime(lane.since), next_probe_at: isoTime(lane.next_probe_at) };
     await printJson({ kind: lane.sender === null ? 'account' : 'sender', ...lane, ...times });
   }
+  await printJson({ kind: 'receipts', last_at: isoTime(statistics.lastReceiptAt) });
   await printJson({ kind: 'unmatched-receipts', count: statistics.unmatched });
   for (const row of statistics.control) await printJson({ kind: 'control', ...jsonOf(row) });
 }
@@ -112,6 +129,15 @@ async function printDocuments(statistics: Statistics, now: number): Promise<void
 function lateLine({ late }: Statistics): string | null {
   if (late === 0) return null;
   return `${late.toLocaleString('en')} cannot make their deadline at the present rate.`;
+}
+
+/* Of a spool that awaits none there is nothing to say. */
+function receiptLine({ lastReceiptAt, states }: Statistics, now: number): string | null {
+  if (lastReceiptAt !== null) {
+    return `The last receipt came ${localTime(lastReceiptAt)} (${timeSpan(ageOf(lastReceiptAt, now))} ago).`;
+  }
+  const isAwaited = states.some(({ state }) => state === 'await-receipt');
+  return isAwaited ? 'No receipt has come yet.' : null;
 }
 
 /* Of a few it is worth knowing; of many, that something is wrong. */
@@ -161,12 +187,14 @@ function gateTable({ lanes }: Statistics): string | null {
 function laneCells(lane: LaneRow): readonly string[] {
   const probe = lane.next_probe_at === null ? '' : `probed at ${localTime(lane.next_probe_at)}`;
   return [
-    lane.account,
-    lane.sender ?? '',
+    stripControls(lane.account),
+    stripControls(lane.sender ?? ''),
     lane.state,
     localTime(lane.since),
     ...ratesOf(lane),
-    [lane.reason ?? '', probe, widthOf(lane)].filter((word) => word !== '').join(', '),
+    [stripControls(lane.reason ?? ''), probe, widthOf(lane)]
+      .filter((word) => word !== '')
+      .join(', '),
   ];
 }
 
@@ -190,8 +218,12 @@ function controlTable({ control }: Statistics): string | null {
     String(row.id),
     localTime(row.asked_at),
     row.verb,
-    row.message_id === null ? (row.campaign ?? row.account ?? '') : String(row.message_id),
-    row.sender ?? '',
+    stripControls(
+      row.message_id === null
+        ? (row.campaign ?? row.filter ?? row.account ?? '')
+        : String(row.message_id),
+    ),
+    stripControls(row.sender ?? ''),
   ]);
   const columns = [
     { head: 'REQUEST', align: 'right' },

@@ -16,6 +16,7 @@ import type { Move } from '../spool/moves.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Wait } from '../spool/waits.ts';
 import type { Desk, Taken } from './desk.ts';
+import type { Operator } from './operator.ts';
 import { Holds } from './holds.ts';
 import { findUnlike } from './unlike.ts';
 import type { Held, Rules, Work } from './work.ts';
@@ -28,6 +29,13 @@ const SWEEP = 250;
 const RELEASED_MAX = 1_000;
 
 /** What holds for all rows of one look. */
+export interface ClaimerHooks {
+  /** Rows have become ready that nobody was offered. */
+  readonly onReleased: () => void;
+  /** Who knows which messages a cancel is about that is being worked through. */
+  readonly cancels: () => Pick<Operator, 'isCancelling' | 'cancelOf' | 'tookBack'>;
+}
+
 interface Seen {
   readonly desk: Desk;
   readonly work: Work;
@@ -43,12 +51,19 @@ interface Stale {
   readonly refused: number[];
   readonly waits: Wait[];
   readonly held: Held[];
+  /** Taken back for a request that is being worked through. */
+  readonly cancelled: {
+    readonly id: number;
+    readonly cancel: number;
+    readonly isUnanswered: boolean;
+  }[];
 }
 
 export class Claimer {
   readonly #spool: Spool;
   readonly #rules: Rules;
   readonly #onReleased: () => void;
+  readonly #cancels: ClaimerHooks['cancels'];
   #holds: Holds | null = null;
   /** The rules that `#holds` goes by, and as the spool keeps them. */
   #heldBy: Rules['holds'] = null;
@@ -58,11 +73,11 @@ export class Claimer {
   readonly #unfinished = new Set<StrandKey>();
   #mayMove = 0;
 
-  /** `onReleased`: rows have become ready that nobody was offered. */
-  constructor(spool: Spool, rules: Rules, onReleased: () => void) {
+  constructor(spool: Spool, rules: Rules, { onReleased, cancels }: ClaimerHooks) {
     this.#spool = spool;
     this.#rules = rules;
     this.#onReleased = onReleased;
+    this.#cancels = cancels;
   }
 
   /** Claims at most `limit` rows for a desk; the claims are in its hand when the transaction commits. */
@@ -148,7 +163,14 @@ export class Claimer {
   }
 
   #staleOf(rows: readonly ReadyRow[], seen: Seen): Stale {
-    const stale: Stale = { moves: [], entries: [], refused: [], waits: [], held: [] };
+    const stale: Stale = {
+      moves: [],
+      entries: [],
+      refused: [],
+      waits: [],
+      held: [],
+      cancelled: [],
+    };
     for (const row of rows) {
       if (this.#isOver(row, seen, stale)) continue;
       const wait = this.#waitOf(row, seen.work.now);
@@ -159,11 +181,15 @@ export class Claimer {
     return stale;
   }
 
-  #write({ moves, entries, refused, waits, held }: Stale, work: Work): void {
+  #write({ moves, entries, refused, waits, held, cancelled }: Stale, work: Work): void {
     this.#spool.moves.write(moves, work.now);
     work.entries.push(...entries);
     work.held.push(...held);
     for (const id of refused) this.#spool.control.markRefused(id);
+    for (const { id, cancel, isUnanswered } of cancelled) {
+      if (isUnanswered) this.#spool.control.markCancelled(id, cancel);
+      this.#cancels().tookBack(cancel);
+    }
     this.#spool.waits.write(waits, work.now);
     this.#mayMove -= moves.length + waits.length;
   }
@@ -194,15 +220,17 @@ export class Claimer {
     const sender = desk.lane(row.sender).sender;
     const isLate = this.#deadlineOf(row, now) <= now;
     const refusal = isLate ? null : this.#refusalOf(row, sender, seen);
-    if (!isLate && refusal === null) return false;
-    const reason = refusal ?? 'validity-passed';
+    const cancel = isLate || refusal !== null ? null : this.#cancelOf(row);
+    if (!isLate && refusal === null && cancel === null) return false;
+    const reason = cancel === null ? (refusal ?? 'validity-passed') : 'operator';
     const end = { id: row.id, from: row.state, reason, nextAttemptAt: null };
     const isUnanswered = this.#spool.due.isUnanswered(row);
     const move: Move = isUnanswered
       ? { ...end, to: 'uncertain', dueAt: heldDueAt(this.#rules.settle, now) }
-      : { ...end, to: isLate ? 'expired' : 'permanent-failure', dueAt: null };
+      : { ...end, to: endOf(isLate, cancel !== null), dueAt: null };
     /* Else `resend` would bring it back here, again and again. */
-    if (isUnanswered && !isLate) stale.refused.push(row.id);
+    if (cancel !== null) stale.cancelled.push({ id: row.id, cancel, isUnanswered });
+    else if (isUnanswered && !isLate) stale.refused.push(row.id);
     /* One that is no text cannot be shown. */
     const recipient = typeof row.recipient === 'string' ? row.recipient : '';
     const subject = { ...row, account: desk.name, sender, recipient };
@@ -210,6 +238,12 @@ export class Claimer {
     stale.moves.push(move);
     stale.entries.push(messageMoved(subject, { ...move, at: now, attempt }));
     return true;
+  }
+
+  /* A cancel is being worked through, and has not come to this row. */
+  #cancelOf({ id }: ReadyRow): number | null {
+    const cancels = this.#cancels();
+    return cancels.isCancelling ? cancels.cancelOf(id) : null;
   }
 
   /* The list is asked last: what is no recipient cannot be on it. */
@@ -262,4 +296,12 @@ export class Claimer {
       limiterMs,
     };
   }
+}
+
+function endOf(
+  isLate: boolean,
+  isCancelled: boolean,
+): 'expired' | 'cancelled' | 'permanent-failure' {
+  if (isLate) return 'expired';
+  return isCancelled ? 'cancelled' : 'permanent-failure';
 }

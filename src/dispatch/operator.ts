@@ -3,27 +3,31 @@
  * many messages it moved, or why it could not.
  *
  * A message whose attempt is open is marked, durably, and its cancel is answered when the attempt settles.
- * A campaign is worked through in batches; until it is done, nothing is claimed.
+ * A campaign or a filter is worked through in slices, and others are sent meanwhile. Always holds: a message that
+ * a cancel in hand is about is not claimed, however far the slices have come.
  */
+import { ANY, readFilter } from '../core/control-filter.ts';
 import { isForgotten } from '../core/forgotten.ts';
 import { deadlineOf } from '../core/judge-row.ts';
-import type { GateChange } from '../core/health.ts';
 import { NEXT, type State } from '../core/message.ts';
 import { heldDueAt } from '../core/settle.ts';
 import { rankOf } from '../core/turn.ts';
-import { gateMoved, messageMoved } from '../events.ts';
-import type { ControlRow } from '../spool/control.ts';
+import { messageMoved } from '../events.ts';
+import { VERBS, type ControlRow } from '../spool/control.ts';
 import type { DueRow } from '../spool/due.ts';
 import type { Move } from '../spool/moves.ts';
+import type { Selection } from '../spool/selection.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
-import { gateRowOf } from './outcomes.ts';
+import { Pauses } from './pauses.ts';
 import { hold, resend } from './restoration.ts';
 import { namedOf, type Rules, type Work } from './work.ts';
 
 const REQUESTS_PER_STEP = 100;
 const IDS_PER_STEP = 2_000;
-const ROWS_PER_STEP = 1_000;
+/** A step moves so many rows, and looks at so many slices. */
+const ROWS_PER_STEP = 250;
+const SLICES_PER_STEP = 20;
 const FORGOTTEN = 'its text was forgotten (spool.forget_text_after), so there is nothing to send';
 
 /** A request in hand: marks it waits for, and what it has done so far. */
@@ -35,6 +39,10 @@ interface Progress {
   readonly marked: Set<number>;
   /** A campaign's last row looked at; null = all of it was. */
   cursor: number | null;
+  /** Which messages, where it names no single one; made when it is first worked on. */
+  selection: Selection | null;
+  /** Whether rows that were cancelled are asked for by name. */
+  wantsCancelled: boolean;
 }
 
 export interface OperatorParts {
@@ -54,8 +62,7 @@ export class Operator {
   readonly #open = new Map<number, Progress>();
   /** Messages whose open attempt must settle first → the requests that wait for it. */
   readonly #marked = new Map<number, readonly Progress[]>();
-  /** Gates that a request has changed, until its answer is on disk: a roll-back does not change them back. */
-  readonly #applied = new Map<number, GateChange>();
+  readonly #pauses: Pauses;
   /** Requests answered in this transaction. */
   readonly #done: number[] = [];
   #lastId = 0;
@@ -64,9 +71,43 @@ export class Operator {
 
   constructor(parts: OperatorParts) {
     this.#parts = parts;
+    this.#pauses = new Pauses(parts);
   }
 
-  /** Requests wait, or a campaign is being worked through: nothing may be claimed, and a step is needed. */
+  /** An operator paused everything: nothing may be claimed. */
+  get isAllPaused(): boolean {
+    return this.#pauses.isAllPaused;
+  }
+
+  /** More requests wait than one step reads: nobody knows what they are about. */
+  get hasUnread(): boolean {
+    return this.#hasMore;
+  }
+
+  /** Whether a cancel is being worked through: rows must be asked about before they are claimed. */
+  get isCancelling(): boolean {
+    for (const { row, cursor } of this.#open.values()) {
+      if (row.verb === 'cancel' && cursor !== null) return true;
+    }
+    return false;
+  }
+
+  /** The request for a cancel that is about a message and has not come to it; null = there is none. */
+  cancelOf(messageId: number): number | null {
+    for (const { row, cursor, selection } of this.#open.values()) {
+      if (row.verb !== 'cancel' || cursor === null) continue;
+      if (selection?.covers(messageId, cursor) === true) return row.id;
+    }
+    return null;
+  }
+
+  /** A message of such a request was taken back in its place. */
+  tookBack(controlId: number): void {
+    const progress = this.#open.get(controlId);
+    if (progress !== undefined) progress.affected += 1;
+  }
+
+  /** Requests wait, or one is being worked through: a step is needed. */
   get isBusy(): boolean {
     if (this.#hasMore) return true;
     for (const progress of this.#open.values()) if (progress.cursor !== null) return true;
@@ -101,7 +142,7 @@ export class Operator {
 
   /** What was answered is on disk. */
   committed(): void {
-    for (const id of this.#done.splice(0)) this.#applied.delete(id);
+    this.#pauses.committed(this.#done.splice(0));
   }
 
   /** Forgets requests in hand after a roll-back: they are read again. */
@@ -110,6 +151,7 @@ export class Operator {
     this.#open.clear();
     this.#marked.clear();
     this.#lastId = 0;
+    this.#pauses.distrust();
   }
 
   #read(): void {
@@ -120,67 +162,95 @@ export class Operator {
       const marked = new Set<number>();
       /* What was done before a crash was counted then. */
       const affected = row.affected ?? 0;
-      this.#open.set(row.id, { row, affected, refused: null, marked, cursor: 0 });
+      const rest = { selection: null, wantsCancelled: false };
+      this.#open.set(row.id, { row, affected, refused: null, marked, cursor: 0, ...rest });
     }
   }
 
   #proceed(progress: Progress, work: Work): void {
     const { row } = progress;
-    if (row.verb === 'pause' || row.verb === 'resume') this.#gate(progress, work);
-    else if (row.verb === 'cancel' || row.verb === 'requeue') this.#messages(progress, work);
-    else this.#restored(progress, work);
+    switch (row.verb) {
+      case 'pause':
+      case 'resume':
+        progress.refused = this.#pauses.carryOut(row, work);
+        progress.affected = progress.refused === null ? 1 : 0;
+        progress.cursor = null;
+        break;
+      case 'cancel':
+      case 'requeue':
+      case 'retry':
+        this.#messages(progress, work);
+        break;
+      case 'restored-hold':
+      case 'restored-resend':
+        this.#restored(progress, work);
+        break;
+      default:
+        progress.refused = `there is no verb ${JSON.stringify(row.verb)}; there are ${VERBS.join(', ')}`;
+        progress.cursor = null;
+    }
     this.#answer(progress, work);
   }
 
-  #gate(progress: Progress, work: Work): void {
-    const { row } = progress;
-    progress.cursor = null;
-    const desk = row.account === null ? undefined : this.#parts.desks.get(row.account);
-    if (desk === undefined) {
-      progress.refused = `no account "${row.account ?? ''}" is configured`;
-      return;
-    }
-    const applied = this.#applied.get(row.id) ?? null;
-    const change = applied ?? desk.health.setPaused(row.sender, row.verb === 'pause', work.now);
-    if (change !== null) this.#applied.set(row.id, change);
-    if (row.verb === 'resume' && change !== null) this.#releaseRefused(desk, row.sender);
-    if (change === null) {
-      progress.refused = row.verb === 'pause' ? 'it is paused already' : 'it is active already';
-      return;
-    }
-    progress.affected = 1;
-    this.#parts.spool.gates.write(gateRowOf(desk.name, change, work.now));
-    if (change.event !== null) {
-      work.entries.push(gateMoved(desk.name, change, work.now));
-    }
-    this.#parts.onGate(desk);
-  }
-
-  /* `resume` ends a run of refusals: what it refused goes again. */
-  #releaseRefused({ name: account }: Desk, sender: string | null): void {
-    if (this.#parts.spool.setAside.release({ account, sender }) > 0) this.#parts.onDecided();
-  }
-
   #messages(progress: Progress, work: Work): void {
-    const { messageId, campaign } = progress.row;
-    const { due } = this.#parts.spool;
+    const { messageId } = progress.row;
     if (messageId !== null) {
-      const row = due.message(messageId);
+      const row = this.#parts.spool.due.message(messageId);
       progress.cursor = null;
+      progress.wantsCancelled = true;
       if (row === null) progress.refused = 'there is no such message';
       else progress.refused = this.#one(progress, row, work);
       return;
     }
-    const rows = due.campaign(campaign ?? '', progress.cursor ?? 0, ROWS_PER_STEP);
-    for (const row of rows) this.#one(progress, row, work);
-    progress.cursor = rows.length < ROWS_PER_STEP ? null : (rows.at(-1)?.id ?? null);
+    const selection = this.#selectionOf(progress);
+    if (selection === null) return;
+    const before = progress.affected;
+    for (let slices = 0; slices < SLICES_PER_STEP && progress.cursor !== null; slices += 1) {
+      const { rows, end } = selection.slice(progress.cursor);
+      for (const row of rows) this.#one(progress, row, work);
+      progress.cursor = end;
+      if (progress.affected - before >= ROWS_PER_STEP) return;
+    }
+  }
+
+  /* Null = it names no messages that anybody could find; the request says why. */
+  #selectionOf(progress: Progress): Selection | null {
+    if (progress.selection !== null) return progress.selection;
+    const { spool, rules } = this.#parts;
+    const { campaign, filter } = progress.row;
+    const named = filter === null ? { ...ANY, campaign: campaign ?? '' } : readFilter(filter);
+    if (typeof named === 'string') {
+      progress.refused = named;
+      progress.cursor = null;
+      return null;
+    }
+    const senders = [...rules.defaultSenders].flatMap(([name, sender]): [string, string][] =>
+      sender === null ? [] : [[name, sender]],
+    );
+    const defaults = { account: rules.defaultAccount, senders: new Map(senders) };
+    progress.wantsCancelled = named.states?.includes('cancelled') ?? false;
+    progress.selection = spool.control.selectionOf(progress.row, named, defaults);
+    return progress.selection;
   }
 
   /* Null = done, or in hand; else why not. */
   #one(progress: Progress, row: DueRow, work: Work): string | null {
-    return progress.row.verb === 'cancel'
-      ? this.#cancel(progress, row, work)
-      : this.#requeue(progress, row, work);
+    const { verb } = progress.row;
+    if (verb === 'cancel') return this.#cancel(progress, row, work);
+    return verb === 'retry' ? this.#retry(progress, row, work) : this.#requeue(progress, row, work);
+  }
+
+  /* A message that waits for an instant goes now; what an account or a window lacks it waits for as before. */
+  #retry(progress: Progress, row: DueRow, work: Work): string | null {
+    if (row.state !== 'queued' && row.state !== 'retry') return `it is ${row.state}`;
+    if (row.dueAt === null) return 'it waits for no time: sms-spoold why says for what';
+    if (!this.#parts.spool.control.hasten(row.id, work.now)) {
+      return 'it was refused with others and waits until that is judged: sms-spoold resume ends that';
+    }
+    const sendAt = row.sendAt === null ? null : Math.min(row.sendAt, work.now);
+    this.#parts.offer({ ...row, sendAt, dueAt: null, nextAttemptAt: null }, work);
+    progress.affected += 1;
+    return null;
   }
 
   #cancel(progress: Progress, row: DueRow, work: Work): string | null {
@@ -243,6 +313,7 @@ export class Operator {
     const mayRequeue =
       row.state !== 'sending' && (NEXT[row.state] as readonly State[]).includes('queued');
     if (!mayRequeue) return `it is ${row.state}`;
+    if (row.state === 'cancelled' && !progress.wantsCancelled) return 'it was cancelled';
     if (spool.suppressions.has(row.recipient)) return 'its recipient is suppressed';
     const content = spool.ledgers.content(row.id);
     if (content !== null && isForgotten(content)) return FORGOTTEN;

@@ -12,7 +12,7 @@ export class Settling {
   wait(limitMs: number): Promise<void> {
     if (this.#isSettled()) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.end(), limitMs);
+      const timer = setTimeout(resolve, limitMs);
       this.#onSettled = () => {
         clearTimeout(timer);
         resolve();
@@ -20,15 +20,11 @@ export class Settling {
     });
   }
 
-  /** Ends the waiting now. */
-  end(): void {
-    const onSettled = this.#onSettled;
-    this.#onSettled = null;
-    onSettled?.();
-  }
-
   /** Something was committed. */
   look(): void {
-    if (this.#onSettled !== null && this.#isSettled()) this.end();
+    if (this.#onSettled === null || !this.#isSettled()) return;
+    const onSettled = this.#onSettled;
+    this.#onSettled = null;
+    onSettled();
   }
 }

@@ -10,7 +10,6 @@ import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
 import { ANSWER_UNREADABLE } from '../core/health.ts';
 import type { Entry } from '../events.ts';
-import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
 import { Books } from './books.ts';
@@ -102,7 +101,10 @@ export class Step {
     this.#takeNews = hooks.takeNews;
     const reconciler = new Reconciler(spool, rules);
     this.intake = new Intake(spool, desks, rules);
-    this.#claimer = new Claimer(spool, rules, () => this.intake.distrust());
+    this.#claimer = new Claimer(spool, rules, {
+      onReleased: () => this.intake.distrust(),
+      cancels: () => this.#operator,
+    });
     this.#operator = new Operator({
       ...{ spool, desks, rules },
       offer: (row, work) => this.intake.offer(row, row, work),
@@ -147,11 +149,6 @@ export class Step {
     return this.#pending.ended.length;
   }
 
-  /** The same, each with what came of it. */
-  get unwritten(): readonly Ended[] {
-    return this.#pending.ended;
-  }
-
   /** Whether attempts that ended are all that a step would write, as far as is known. */
   get hasOutcomesAlone(): boolean {
     return this.ended > 0 && !this.#hasNews && this.inbox.size === 0 && !this.#operator.isBusy;
@@ -166,6 +163,12 @@ export class Step {
   /** An operator's request is being worked through, or more wait: another step is needed. */
   get isBusy(): boolean {
     return this.#operator.isBusy;
+  }
+
+  /** Nothing may be claimed: a restored spool waits, everything is paused, or requests are not read yet. */
+  get isHeld(): boolean {
+    const { restored } = this.#spool;
+    return restored.mark !== null || this.#operator.isAllPaused || this.#operator.hasUnread;
   }
 
   /** The application was told so far. */
@@ -252,8 +255,7 @@ export class Step {
     this.janitor.due(work, (row) => this.intake.offer(row, row, work));
     this.intake.scan(work);
     this.janitor.expire(work, () => this.intake.sources);
-    const isHeld = this.#operator.isBusy || this.#spool.restored.mark !== null;
-    const claims = this.#claim(work, mayClaim && !isHeld);
+    const claims = this.#claim(work, mayClaim && !this.isHeld);
     const ended = this.#pending.ended.length;
     this.sweeper.sweep(work, { ended, hasRoom: ended === 0 && !hasClaims(claims) });
     return claims;

@@ -2,7 +2,14 @@
  * Completion for bash, from the outline: commands, options, what may be written for them, and files where a
  * file is meant. Needs nothing but bash 4; works with the bash-completion package and without it.
  */
-import { optionNames, takesFile, type Place, placesOf } from './places.ts';
+import {
+  namesCommand,
+  namesMeant,
+  optionNames,
+  takesFile,
+  type Place,
+  placesOf,
+} from './places.ts';
 import type { Outline, Value } from './outline.ts';
 
 /** A script to be sourced, or put where bash-completion looks. */
@@ -75,6 +82,10 @@ function wordCase({ command, options, argument }: Place, commands: string): stri
 function replyOf(value: Value): string | null {
   if (value.choices !== null) {
     return `mapfile -t COMPREPLY < <(compgen -W '${value.choices.join(' ')}' -- "$cur")`;
+  }
+  const names = namesMeant(value);
+  if (names !== null) {
+    return `mapfile -t COMPREPLY < <(compgen -W "$(${namesCommand(names)})" -- "$cur")`;
   }
   if (!takesFile(value)) return null;
   return `compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur")`;

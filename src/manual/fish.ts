@@ -1,5 +1,5 @@
 /** Completion for fish, from the outline, with the words of the help beside each command and option. */
-import { placesOf, takesFile, type Place } from './places.ts';
+import { namesCommand, namesMeant, placesOf, takesFile, type Place } from './places.ts';
 import type { OptionOutline, Outline, Value } from './outline.ts';
 
 /** The script. */
@@ -49,6 +49,8 @@ function optionOf({ short, long, summary, value }: OptionOutline): string {
 function answerOf(value: Value, kind: '-x' | '-f' = '-x'): string {
   const own = value.isRequired ? kind : '-f';
   if (value.choices !== null) return `${own} -a ${quoted(value.choices.join(' '))}`;
+  const names = namesMeant(value);
+  if (names !== null) return `${own} -a ${quoted(`(${namesCommand(names)})`)}`;
   if (takesFile(value)) return kind === '-x' ? '-r -F' : '-F';
   return own;
 }

@@ -10,6 +10,8 @@ import type { Argument, Command, Option } from 'commander';
 export interface Value {
   /** As in the help: `file`, `name`, `0-9`. */
   readonly name: string;
+  /** The option it is the value of, like `--account`; null = it is an argument. */
+  readonly of: string | null;
   readonly isRequired: boolean;
   /** Everything that may be written; null = anything. */
   readonly choices: readonly string[] | null;
@@ -69,7 +71,7 @@ function outlineOfCommand(command: Command): CommandOutline {
     summary: command.summary(),
     description: command.description(),
     arguments: command.registeredArguments.map((argument) => ({
-      ...valueOf(argument, argument.name()),
+      ...valueOf(argument, { name: argument.name(), of: null }),
       words: help.argumentDescription(argument),
     })),
     options: help.visibleOptions(command).map((option) => ({
@@ -77,18 +79,21 @@ function outlineOfCommand(command: Command): CommandOutline {
       short: option.short ?? null,
       summary: option.description,
       words: help.optionDescription(option),
-      value: option.required || option.optional ? valueOf(option, placeholderOf(option)) : null,
+      value:
+        option.required || option.optional
+          ? valueOf(option, { name: placeholderOf(option), of: option.long ?? null })
+          : null,
     })),
     epilogue: epilogueOf(command),
   };
 }
 
-function valueOf(of: Argument | Option, name: string): Value {
+function valueOf(written: Argument | Option, named: Pick<Value, 'name' | 'of'>): Value {
   return {
-    name,
-    isRequired: of.required,
-    choices: of.argChoices ?? null,
-    isVariadic: of.variadic,
+    ...named,
+    isRequired: written.required,
+    choices: written.argChoices ?? null,
+    isVariadic: written.variadic,
   };
 }
 

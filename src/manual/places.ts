@@ -23,7 +23,9 @@ export function placesOf({ program, commands }: Outline): readonly Place[] {
       const everywhere = program.options.filter(
         (option) => !optionNames(option).some((one) => own.has(one)),
       );
-      const argument = all.find((one) => one.choices !== null || takesFile(one)) ?? null;
+      const argument =
+        all.find((one) => one.choices !== null || takesFile(one) || namesMeant(one) !== null) ??
+        null;
       return { command: name, options: [...options, ...everywhere], argument };
     }),
   ];
@@ -32,6 +34,21 @@ export function placesOf({ program, commands }: Outline): readonly Place[] {
 /** `-h` and `--help`, whichever there are. */
 export function optionNames({ short, long }: OptionOutline): readonly string[] {
   return [short, long].filter((name) => name !== null);
+}
+
+/** What names of the spool are meant; null = none. */
+export function namesMeant({ name, of }: Value): 'accounts' | 'campaigns' | null {
+  if (of === '--campaign') return 'campaigns';
+  if (of === '--account' || name === 'account') return 'accounts';
+  return null;
+}
+
+/**
+ * The command that prints them, one a line. Shells expand what it prints, so it leaves out names with other
+ * characters than letters, digits and . _ @ : + -
+ */
+export function namesCommand(names: 'accounts' | 'campaigns'): string {
+  return `sms-spoold completion --names ${names} 2>/dev/null`;
 }
 
 /** Whether a file of this machine is meant. */

@@ -2,7 +2,14 @@
  * Completion for zsh, from the outline, with the words of the help beside each command and option. May be
  * sourced after compinit, or put as `_sms-spoold` where fpath leads.
  */
-import { optionNames, placesOf, takesFile, type Place } from './places.ts';
+import {
+  namesCommand,
+  namesMeant,
+  optionNames,
+  placesOf,
+  takesFile,
+  type Place,
+} from './places.ts';
 import type { OptionOutline, Outline, Value } from './outline.ts';
 
 /** The script. */
@@ -18,6 +25,12 @@ _sms_spoold_commands() {
 ${commands.join('\n')}
   )
   _describe -t commands command commands
+}
+_sms_spoold_accounts() {
+  compadd -- \${(f)"$(${namesCommand('accounts')})"}
+}
+_sms_spoold_campaigns() {
+  compadd -- \${(f)"$(${namesCommand('campaigns')})"}
 }
 _sms_spoold() {
   local curcontext=$curcontext state line
@@ -68,6 +81,9 @@ function specOf(option: OptionOutline): string {
 
 function actionOf(value: Value): string {
   if (value.choices !== null) return `(${value.choices.join(' ')})`;
+  const names = namesMeant(value);
+  /* Colons would end the action. */
+  if (names !== null) return `_sms_spoold_${names}`;
   return takesFile(value) ? '_files' : ' ';
 }
 

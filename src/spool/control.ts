@@ -3,12 +3,34 @@
  * who may be cancelled or requeued is decided by core/requests.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import type { ControlFilter } from '../core/control-filter.ts';
+import type { Defaults } from './queries.ts';
+import { Selection } from './selection.ts';
+
+/** What the daemon can be asked for. */
+export const VERBS = [
+  'pause',
+  'resume',
+  'cancel',
+  'requeue',
+  'retry',
+  'restored-hold',
+  'restored-resend',
+] as const;
+
+export type Verb = (typeof VERBS)[number];
 
 export interface ControlRow {
   readonly id: number;
-  readonly verb: 'pause' | 'resume' | 'cancel' | 'requeue' | 'restored-hold' | 'restored-resend';
+  /** One of VERBS, unless a client switched the rules off. */
+  readonly verb: string;
   readonly messageId: number | null;
   readonly campaign: string | null;
+  /** A JSON object (core/control-filter). */
+  readonly filter: string | null;
+  /** The highest message id and the highest event when it was asked; null = all. */
+  readonly upTo: number | null;
+  readonly asOf: number | null;
   readonly account: string | null;
   readonly sender: string | null;
   readonly affected: number | null;
@@ -23,10 +45,14 @@ export class Control {
   readonly #mark: Statement<[number, number]>;
   readonly #requeue: Statement<[number, number | null, number | null, number, number]>;
   readonly #doubtful: Statement<[number], number | null>;
+  readonly #hasten: Statement<[number, number, number]>;
+  readonly #db: Database;
 
   constructor(db: Database) {
+    this.#db = db;
     this.#open = db.prepare(
-      `SELECT id, verb, message_id AS messageId, campaign, account, sender, affected FROM control
+      `SELECT id, verb, message_id AS messageId, campaign, filter, up_to AS upTo, as_of AS asOf,
+        account, sender, affected FROM control
         WHERE done_at IS NULL AND id > ? ORDER BY id LIMIT +?`,
     );
     this.#answer = db.prepare(
@@ -40,6 +66,12 @@ export class Control {
         status = NULL, next_attempt_at = NULL, cancel_asked = NULL,
         due_at = CASE WHEN send_at > ? THEN send_at END, restarted_at = last_attempt, expires_at = coalesce(?, expires_at), follows = ?,
         updated_at = ?, revision = revision + 1 WHERE id = ?`,
+    );
+    this.#hasten = db.prepare(
+      `UPDATE messages SET due_at = NULL, next_attempt_at = NULL,
+        send_at = CASE WHEN send_at > ? THEN ? ELSE send_at END, revision = revision + 1
+        WHERE id = ? AND state IN ('queued','retry') AND due_at IS NOT NULL AND NOT EXISTS
+          (SELECT 1 FROM set_aside s WHERE s.message_id = messages.id AND s.attempt = last_attempt)`,
     );
     /* Surely refused: never left, or a refusal that no verdict called doubtful (then `follows` names it). */
     this.#doubtful = db
@@ -91,6 +123,21 @@ export class Control {
     },
   ): void {
     this.#requeue.run(over.now, over.expiresAt, over.follows, over.now, messageId);
+  }
+
+  /** Makes a message ready that waits for an instant; false = it does not, or waits for a run to be judged. */
+  hasten(messageId: number, now: number): boolean {
+    return this.#hasten.run(now, now, messageId).changes > 0;
+  }
+
+  /** The messages that a request with a filter, or a campaign, is about. */
+  selectionOf(
+    { upTo, asOf }: Pick<ControlRow, 'upTo' | 'asOf'>,
+    filter: ControlFilter,
+    defaults: Defaults,
+  ): Selection {
+    const all = Number.MAX_SAFE_INTEGER;
+    return new Selection(this.#db, { filter, defaults, upTo: upTo ?? all, asOf: asOf ?? all });
   }
 
   /** The latest attempt that may have been accepted; null = every attempt was surely refused. */

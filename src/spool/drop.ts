@@ -84,6 +84,8 @@ function preparedByShape(
   };
 }
 
+type MessageVerb = 'cancel' | 'requeue' | 'retry';
+
 /** What an operator asks of the daemon: one `control` row. */
 export type ControlRequest =
   | {
@@ -92,14 +94,15 @@ export type ControlRequest =
       /** null = the account as a whole. */
       readonly sender: string | null;
     }
-  | { readonly verb: 'cancel' | 'requeue'; readonly messageId: number }
-  | { readonly verb: 'cancel' | 'requeue'; readonly campaign: string }
+  | { readonly verb: MessageVerb; readonly messageId: number }
+  | { readonly verb: MessageVerb; readonly campaign: string }
+  | { readonly verb: MessageVerb; readonly filter: string }
   | { readonly verb: 'restored-hold' | 'restored-resend' };
 
 /** Inserts the requests, all or none, and returns their ids in the same order. */
 export function askFor(db: Database, requests: readonly ControlRequest[]): readonly number[] {
   const insert = db.prepare(
-    `INSERT INTO control (verb, message_id, campaign, account, sender) VALUES (?, ?, ?, ?, ?)`,
+    `INSERT INTO control (verb, message_id, campaign, account, sender, filter) VALUES (?, ?, ?, ?, ?, ?)`,
   );
   const all = db.transaction(() =>
     requests.map((request) => Number(insert.run(...controlRow(request)).lastInsertRowid)),
@@ -108,8 +111,10 @@ export function askFor(db: Database, requests: readonly ControlRequest[]): reado
 }
 
 function controlRow(request: ControlRequest): readonly (string | number | null)[] {
-  if ('account' in request) return [request.verb, null, null, request.account, request.sender];
-  if ('campaign' in request) return [request.verb, null, request.campaign, null, null];
-  if ('messageId' in request) return [request.verb, request.messageId, null, null, null];
-  return [request.verb, null, null, null, null];
+  const { verb } = request;
+  if ('account' in request) return [verb, null, null, request.account, request.sender, null];
+  if ('campaign' in request) return [verb, null, request.campaign, null, null, null];
+  if ('messageId' in request) return [verb, request.messageId, null, null, null, null];
+  if ('filter' in request) return [verb, null, null, null, null, request.filter];
+  return [verb, null, null, null, null, null];
 }

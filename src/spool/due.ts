@@ -29,8 +29,8 @@ export interface DueRow extends SourceKey {
   readonly nextAttemptAt: number | null;
 }
 
-/* A client that switched the constraints off may have put a blob where a text belongs. */
-const COLUMNS = `id, state, account, sender, campaign, priority, ${RANK} AS rank,
+/* The columns of a DueRow. A client that switched the constraints off may have put a blob where a text belongs. */
+export const DUE_COLUMNS = `id, state, account, sender, campaign, priority, ${RANK} AS rank,
   CAST(recipient AS TEXT) AS recipient, CAST(reference AS TEXT) AS reference,
   send_at AS sendAt, expires_at AS expiresAt, created_at AS createdAt, updated_at AS updatedAt,
   attempts, throttles, last_attempt AS lastAttempt, price, on_uncertain AS onUncertain,
@@ -47,13 +47,12 @@ export class Due {
   readonly #oldest: Statement<[...SourceAt, number], DueRow>;
   readonly #sending: Statement<[number], DueRow>;
   readonly #message: Statement<[number], DueRow>;
-  readonly #campaign: Statement<[string, number, number], DueRow>;
   readonly #unanswered: Statement<[number], number>;
   readonly #lastRoute: Statement<[number], string | null>;
   readonly #beyond: Statement<[number], DueRow>;
 
   constructor(db: Database) {
-    const from = `SELECT ${COLUMNS} FROM messages`;
+    const from = `SELECT ${DUE_COLUMNS} FROM messages`;
     const source = `${READY} AND account IS +? AND sender IS +? AND campaign IS +?`;
     this.#due = db.prepare(
       `${from} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT +?`,
@@ -81,7 +80,6 @@ export class Due {
     );
     this.#sending = db.prepare(`${from} WHERE state = 'sending' ORDER BY id LIMIT +?`);
     this.#message = db.prepare(`${from} WHERE id = ?`);
-    this.#campaign = db.prepare(`${from} WHERE campaign = ? AND id > ? ORDER BY id LIMIT +?`);
     this.#unanswered = db
       .prepare<[number], number>(
         `SELECT 1 FROM messages JOIN attempts ON attempts.message_id = messages.id
@@ -136,11 +134,6 @@ export class Due {
   /** One message; null = there is none. */
   message(id: number): DueRow | null {
     return this.#message.get(id) ?? null;
-  }
-
-  /** A campaign's rows with an id above `after`, in whatever state. */
-  campaign(campaign: string, after: number, limit: number): readonly DueRow[] {
-    return this.#campaign.all(campaign, after, limit);
   }
 
   /**

@@ -62,7 +62,10 @@ CREATE TABLE % (
   sender     TEXT,
   done_at    REAL,
   affected   INTEGER,
-  refused    TEXT
+  refused    TEXT,
+  filter     TEXT,
+  up_to      INTEGER,
+  as_of      INTEGER
 )`,
   copy: `INSERT INTO %
       (id, asked_at, verb, message_id, campaign, account, sender, done_at, affected, refused)
@@ -99,16 +102,21 @@ BEGIN
   SELECT CASE
     WHEN new.id <> -1 OR new.done_at IS NOT NULL OR new.affected IS NOT NULL OR new.refused IS NOT NULL
       THEN RAISE(ABORT, 'id_done_at_affected_and_refused_are_set_by_the_daemon')
-    WHEN coalesce(new.verb, '') NOT IN ('pause', 'resume', 'cancel', 'requeue', 'restored-hold', 'restored-resend')
+    WHEN coalesce(new.verb, '') NOT IN ('pause', 'resume', 'cancel', 'requeue', 'retry', 'restored-hold', 'restored-resend')
       THEN RAISE(ABORT, 'verb_is_known')
     WHEN new.verb IN ('pause', 'resume')
-      AND (new.account IS NULL OR new.message_id IS NOT NULL OR new.campaign IS NOT NULL)
+      AND (new.account IS NULL OR new.message_id IS NOT NULL OR new.campaign IS NOT NULL
+        OR new.filter IS NOT NULL)
       THEN RAISE(ABORT, 'pause_and_resume_name_an_account')
-    WHEN new.verb IN ('cancel', 'requeue') AND ((new.message_id IS NULL) = (new.campaign IS NULL)
+    WHEN new.verb IN ('cancel', 'requeue', 'retry') AND ((new.message_id IS NOT NULL)
+        + (new.campaign IS NOT NULL) + (new.filter IS NOT NULL) <> 1
       OR new.account IS NOT NULL OR new.sender IS NOT NULL)
       THEN RAISE(ABORT, 'cancel_and_requeue_name_a_message_or_a_campaign')
     WHEN new.message_id IS NOT NULL AND typeof(new.message_id) <> 'integer'
       THEN RAISE(ABORT, 'message_id_is_a_whole_number')
+    WHEN new.filter IS NOT NULL
+      AND (typeof(new.filter) <> 'text' OR length(CAST(new.filter AS BLOB)) > 4000)
+      THEN RAISE(ABORT, 'filter_is_json_of_at_most_4000_bytes')
     WHEN length(CAST(new.campaign AS BLOB)) > 800 OR length(CAST(new.account AS BLOB)) > 400
       OR length(CAST(new.sender AS BLOB)) > 400
       THEN RAISE(ABORT, 'control_names_are_at_most_400_bytes_campaigns_800')
@@ -120,11 +128,21 @@ BEGIN
   SELECT RAISE(ABORT, 'id_done_at_affected_and_refused_are_set_by_the_daemon');
 END;
 
+-- What was there when it was asked: whoever comes or changes later is not meant.
+CREATE TRIGGER control_is_as_of_when_it_was_asked AFTER INSERT ON control
+WHEN new.verb IN ('cancel', 'requeue', 'retry') AND new.message_id IS NULL
+BEGIN
+  UPDATE control SET
+    up_to = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0),
+    as_of = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) WHERE id = new.id;
+END;
+
 CREATE TRIGGER control_rows_never_change BEFORE UPDATE ON control
 BEGIN
   SELECT CASE
     WHEN new.id IS NOT old.id OR new.verb IS NOT old.verb OR new.message_id IS NOT old.message_id
       OR new.campaign IS NOT old.campaign OR new.account IS NOT old.account OR new.sender IS NOT old.sender
+      OR new.filter IS NOT old.filter
       THEN RAISE(ABORT, 'control_rows_never_change_insert_another')
     WHEN old.done_at IS NOT NULL AND new.done_at IS NOT old.done_at
       THEN RAISE(ABORT, 'control_rows_are_answered_once_insert_another')

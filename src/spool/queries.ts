@@ -116,12 +116,13 @@ export function countMatching(db: Database, query: MessageQuery): number {
     .get(...values) as number;
 }
 
-interface Conditions {
+export interface Conditions {
   readonly where: string;
   readonly values: readonly (string | number)[];
 }
 
-function conditions({ filter, defaults }: MessageQuery): Conditions {
+/** The filter as SQL that follows a WHERE with another condition, and its values. */
+export function conditions({ filter, defaults }: MessageQuery): Conditions {
   const terms: string[] = [];
   const values: (string | number)[] = [];
   const add = (term: string, ...bound: readonly (string | number)[]): void => {
@@ -190,13 +191,15 @@ export interface ControlRow {
   readonly campaign: string | null;
   readonly account: string | null;
   readonly sender: string | null;
+  /** Which messages, as a JSON object; null = it names them in another way. */
+  readonly filter: string | null;
   readonly done_at: number | null;
   readonly affected: number | null;
   readonly refused: string | null;
 }
 
 const CONTROL_COLUMNS =
-  'id, asked_at, verb, message_id, campaign, account, sender, done_at, affected, refused';
+  'id, asked_at, verb, message_id, campaign, account, sender, filter, done_at, affected, refused';
 
 /** The control rows of these ids, in order of id. */
 export function controlRows(db: Database, ids: readonly number[]): readonly ControlRow[] {

@@ -41,6 +41,8 @@ export interface Statistics {
   readonly control: readonly ControlRow[];
   /** Receipts that are about no message of this spool. */
   readonly unmatched: number;
+  /** When the last receipt came (Unix seconds); null = none is kept. */
+  readonly lastReceiptAt: number | null;
 }
 
 const LANE_COLUMNS = 'state, reason, since, next_probe_at, configured_rate, learned_rate';
@@ -69,12 +71,22 @@ export function statisticsOf(db: Database, now: number): Statistics {
         .all() as LaneRow[],
       control: openControlRows(db),
       unmatched: countUnmatched(db),
+      lastReceiptAt: lastReceiptAt(db),
     };
   });
   return read();
 }
 
+function lastReceiptAt(db: Database): number | null {
+  const sql = 'SELECT received_at FROM receipts ORDER BY id DESC LIMIT 1';
+  const at: unknown = db.prepare(sql).pluck().get();
+  return typeof at === 'number' ? at : null;
+}
+
 /** The accounts that the daemon knew when it last ran. */
 export function accountNames(db: Database): readonly string[] {
-  return db.prepare(`SELECT name FROM accounts ORDER BY name`).pluck().all() as string[];
+  return db
+    .prepare(`SELECT name FROM accounts WHERE name <> '*' ORDER BY name`)
+    .pluck()
+    .all() as string[];
 }

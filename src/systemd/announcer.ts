@@ -5,7 +5,6 @@
  * Always holds: a message is one datagram, so its words arrive together; nothing in them can add an
  * assignment.
  */
-import { escapeText } from '../core/escape.ts';
 import { openChannel, type Channel, type ChannelParts } from './channel.ts';
 
 export class Announcer implements Disposable {
@@ -67,5 +66,5 @@ function watchdogOf({ env, pid }: ChannelParts): number | null {
 }
 
 function statusOf(text: string): string {
-  return `STATUS=${escapeText(text)}`;
+  return `STATUS=${text.replaceAll(/\p{Cc}+/gu, ' ')}`;
 }

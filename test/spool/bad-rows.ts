@@ -254,6 +254,26 @@ const ONE_ACCOUNT = 'pause_and_resume_name_an_account';
 const CONTROL: readonly Refusal[] = [
   ['no verb', control({ verb: 'NULL' }), 'verb_is_known'],
   [
+    'a filter that is no text',
+    control({ verb: `'cancel'`, filter: `x'7b7d'` }),
+    'filter_is_json_of_at_most_4000_bytes',
+  ],
+  [
+    'a filter of 4001 bytes',
+    control({ verb: `'retry'`, filter: hiddenBytes(4_001) }),
+    'filter_is_json_of_at_most_4000_bytes',
+  ],
+  [
+    'a filter beside a campaign',
+    control({ verb: `'requeue'`, filter: `'{"state":"expired"}'`, campaign: `'spring'` }),
+    'cancel_and_requeue_name_a_message_or_a_campaign',
+  ],
+  [
+    'a filter beside an account',
+    control({ verb: `'pause'`, filter: `'{"state":"expired"}'`, account: `'main'` }),
+    'pause_and_resume_name_an_account',
+  ],
+  [
     'another verb by OR IGNORE',
     control({ verb: `'stop'` }).replace('INSERT', OR_IGNORE),
     'verb_is_known',

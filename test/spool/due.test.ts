@@ -114,15 +114,3 @@ it('finds what a crash left open, in bounded numbers', () => {
   expect(ids(spool.due.sending(2))).toEqual(open.slice(0, 2));
   expect(ids(spool.due.sending(10))).toEqual(open);
 });
-
-it('walks through a campaign in bounded steps, whatever the states', () => {
-  const { other, spool } = setup();
-  const all = [1, 2, 3].map(() => other.drop({ campaign: 'spring' }));
-  other.drop({ campaign: 'autumn' });
-  other.db
-    .prepare(`UPDATE messages SET revision = revision + 1, state = 'delivered' WHERE id = ?`)
-    .run(all[1]);
-  expect(ids(spool.due.campaign('spring', 0, 2))).toEqual(all.slice(0, 2));
-  expect(ids(spool.due.campaign('spring', all[1] ?? 0, 2))).toEqual(all.slice(2));
-  expect(spool.due.message(9_999)).toBeNull();
-});
