@@ -13,7 +13,8 @@ import { wordsOfArgument, wordsOfOption } from './manual/words.ts';
 import { ListenerError } from './receipts/bind.ts';
 import { SpoolError, type SpoolErrorCode } from './spool/errors.ts';
 import { isBusy, isFull } from './spool/open.ts';
-import { leaveWithTheReader } from './terminal/print.ts';
+import { say, writeSafe } from './terminal/print.ts';
+import { safeLines } from './terminal/safe.ts';
 import { readVersion } from './version.ts';
 
 const DESCRIPTION =
@@ -30,12 +31,15 @@ Examples:
 
 ${factsOfHelp()}`;
 
-type Load = () => Promise<Command>;
+/** `early`: signals that came before the command was loaded. */
+type Load = (early: EarlySignals) => Promise<Command>;
+
+type EarlySignals = readonly NodeJS.Signals[];
 
 /* Each is loaded when it is asked for: the daemon does not carry what a table or a CSV needs. */
 const init: Load = async () => (await import('./commands/init.ts')).initCommand();
 const check: Load = async () => (await import('./commands/check.ts')).checkCommand();
-const run: Load = async () => (await import('./commands/run.ts')).runCommand();
+const run: Load = async (early) => (await import('./commands/run.ts')).runCommand(early);
 const demo: Load = async () => (await import('./commands/demo.ts')).demoCommand();
 const sandbox: Load = async () => (await import('./commands/sandbox.ts')).sandboxCommand();
 const send: Load = async () => (await import('./commands/send.ts')).sendCommand();
@@ -72,9 +76,9 @@ const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<str
 ];
 
 /** Runs the command that `args` name (without node and script) and resolves to the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(args: readonly string[], early: EarlySignals = []): Promise<number> {
   try {
-    const program = await makeProgram(namedIn(args));
+    const program = await makeProgram(namedIn(args), early);
     await program.parseAsync(args, { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : EXIT.done;
   } catch (error) {
@@ -83,7 +87,10 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 /** The program with all its commands, or with the one named `only`. */
-export async function makeProgram(only: string | null = null): Promise<Command> {
+export async function makeProgram(
+  only: string | null = null,
+  early: EarlySignals = [],
+): Promise<Command> {
   const program = new Command('sms-spoold')
     .description(DESCRIPTION)
     .option('--config <file>', 'configuration file')
@@ -102,7 +109,7 @@ export async function makeProgram(only: string | null = null): Promise<Command> 
   for (const [heading, commands] of GROUPS) {
     for (const [name, load] of Object.entries(commands)) {
       if (only !== null && only !== name) continue;
-      const command = await load();
+      const command = await load(early);
       program.addCommand(command.helpGroup(heading).copyInheritedSettings(program));
     }
   }
@@ -142,14 +149,13 @@ function termOf(command: Command): string {
 }
 
 function writeOut(text: string): void {
-  leaveWithTheReader();
-  process.stdout.write(text);
+  writeSafe(safeLines(text));
 }
 
 /* One line, as every other error: commander puts its suggestion on a line of its own. */
-function outputError(text: string, write: (text: string) => void): void {
+function outputError(text: string): void {
   const plain = text.replace(/^error: /, '').trim();
-  write(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  say(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}`);
 }
 
 /** Says what went wrong, and returns the exit code. */
@@ -158,32 +164,41 @@ function report(error: unknown): number {
   const known = explain(error);
   if (known === null) {
     const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`sms-spoold: this is a bug, please report it: ${shown}\n`);
+    say(...`sms-spoold: this is a bug, please report it: ${shown}`.split('\n'));
     return EXIT.failed;
   }
-  process.stderr.write(`sms-spoold: ${known.message}\n`);
+  const [first = '', ...details] = known.lines;
+  say(`sms-spoold: ${first}`, ...details);
   return known.exitCode;
 }
 
-function explain(error: unknown): { readonly message: string; readonly exitCode: number } | null {
-  if (error instanceof CommandError) return error;
+interface Explained {
+  readonly lines: readonly string[];
+  readonly exitCode: number;
+}
+
+function explain(error: unknown): Explained | null {
+  if (error instanceof CommandError) {
+    return { lines: [error.message, ...error.details], exitCode: error.exitCode };
+  }
   if (error instanceof ConfigError) {
-    return { message: error.message, exitCode: EXIT.badConfiguration };
+    const lines = error.problems.map(({ key, message }) => `${key}: ${message}`);
+    return { lines, exitCode: EXIT.badConfiguration };
   }
   if (error instanceof SpoolError) {
     const { message, code } = error;
-    return { message, exitCode: exitCodeOf(code) };
+    return { lines: [message], exitCode: exitCodeOf(code) };
   }
   if (isBusy(error)) {
     return {
-      message: 'another program holds a lock on the spool; try again',
+      lines: ['another program holds a lock on the spool; try again'],
       exitCode: EXIT.tryAgain,
     };
   }
   if (isFull(error)) {
-    return { message: 'the disk of the spool is full; nothing was changed', exitCode: EXIT.failed };
+    return { lines: ['the disk of the spool is full; nothing was changed'], exitCode: EXIT.failed };
   }
-  if (error instanceof ListenerError) return { message: error.message, exitCode: EXIT.failed };
+  if (error instanceof ListenerError) return { lines: [error.message], exitCode: EXIT.failed };
   return explainSystem(error);
 }
 
@@ -194,9 +209,7 @@ function exitCodeOf(code: SpoolErrorCode): number {
 }
 
 /* SQLite's and the operating system's own errors bear a code; they are no bugs of ours. */
-function explainSystem(
-  error: unknown,
-): { readonly message: string; readonly exitCode: number } | null {
+function explainSystem(error: unknown): Explained | null {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
     return null;
   const isSystem = error.code.startsWith('SQLITE_') || 'syscall' in error;
@@ -204,5 +217,5 @@ function explainSystem(
   const said = error.message.startsWith(error.code)
     ? error.message
     : `${error.code}: ${error.message}`;
-  return { message: said, exitCode: EXIT.failed };
+  return { lines: [said], exitCode: EXIT.failed };
 }

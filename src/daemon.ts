@@ -29,13 +29,15 @@ import { Reload, type ReloadParts } from './reload.ts';
 import { byName, rulesOf, sendersOf } from './rules.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { stopsNow } from './stops-now.ts';
+import { StartBrokenOff, takeDown, type Running } from './stop.ts';
 import { StatusLog, type Output } from './status-log.ts';
 import { DEFAULT_LIMIT } from './throttle/pace.ts';
 
 /** Asking the account for its limit may hold up the start this long. */
 const ASK_MS = 5_000;
-/** What is out may take this long to come back when the daemon leaves. */
-const DRAIN_MS = 35_000;
+/** How long a stop may take, and of it what is out to come back: TimeoutStopSec of the unit is longer. */
+const STOP_MS = 45_000;
+const ANSWERS_MS = 35_000;
 /** A place of the log that takes no lines is waited for so long at the end. */
 const LOG_MS = 1_000;
 /** A lock of another program is waited for like this at the start. */
@@ -52,12 +54,8 @@ export interface DaemonOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-interface Started {
-  readonly spool: Spool;
-  readonly ownership: Ownership;
+interface Started extends Running {
   readonly desks: Map<string, Desk>;
-  readonly dispatcher: Dispatcher;
-  readonly reception: Reception;
   readonly reload: Reload;
   readonly stops: () => readonly Stop[];
 }
@@ -74,6 +72,9 @@ export class Daemon implements AsyncDisposable {
   /** Limits that accounts named themselves at the start (requests per second). */
   readonly #asked = new Map<string, number>();
   #started: Started | null = null;
+  #starting: Promise<void> | null = null;
+  readonly #stopAsked = new AbortController();
+  #hasFailed = false;
   #kick = (): void => undefined;
   /** One after another, and none before the start is over. */
   #reloads: Promise<void> = Promise.resolve();
@@ -138,7 +139,12 @@ export class Daemon implements AsyncDisposable {
   }
 
   /** Takes the spool, settles what a crash left, and begins to send. Throws SpoolError. */
-  async start(version: string): Promise<void> {
+  start(version: string): Promise<void> {
+    this.#starting = this.#start(version);
+    return this.#starting;
+  }
+
+  async #start(version: string): Promise<void> {
     const { path } = this.#config.spool;
     const node = process.version;
     this.#log.say('info', 'daemon.started', { version, node, pid: process.pid, spool: path });
@@ -152,7 +158,7 @@ export class Daemon implements AsyncDisposable {
     this.#overview = overview;
     try {
       await overview.listen(this.#config.admin.listen, this.#log);
-      const spool = await Spool.openPatiently(path, ownership);
+      const spool = await Spool.openPatiently(path, ownership, this.#stopAsked.signal);
       for (const warning of describeMisfits(path))
         this.#log.say('warn', 'daemon.warning', { warning });
       await this.#begin(spool, ownership, overview);
@@ -167,41 +173,86 @@ export class Daemon implements AsyncDisposable {
 
   /** Stops claiming, waits for what is out, gives back the rest, and lets go of the spool. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /**
+   * The same; a start that goes on is broken off. Takes a limited time, whatever happens. Resolves to how many
+   * outcomes could not be written: they are in the log, and nowhere else.
+   */
+  async stop(): Promise<number> {
+    this.#stopAsked.abort(new StartBrokenOff());
+    const isBrokenOff = await this.#brokenOff();
     const started = this.#started;
-    if (started === null) return;
+    if (started === null) {
+      if (isBrokenOff) this.#log.say('info', 'daemon.stopped');
+      await this.#log.drain(LOG_MS);
+      return 0;
+    }
     this.#started = null;
     this.#overview?.drain();
     this.#log.say('info', 'daemon.draining', { in_flight: started.dispatcher.inFlight });
-    /* What was brought is stored and answered; what comes now waits for the next daemon. */
-    await started.reception[Symbol.asyncDispose]();
-    await started.dispatcher.drain(DRAIN_MS);
-    await started.reception.stopNotifying();
-    for (const desk of started.desks.values()) {
-      await desk.stop();
-    }
+    const unwritten = await takeDown(started, {
+      log: this.#log,
+      limits: isBrokenOff
+        ? { answersMs: 0, totalMs: 0 }
+        : { answersMs: ANSWERS_MS, totalMs: STOP_MS },
+    });
     await this.#overview?.[Symbol.asyncDispose]();
-    started.spool.close();
-    started.ownership.release();
-    this.#log.say('info', 'daemon.stopped');
+    this.#log.say(unwritten === 0 ? 'info' : 'error', 'daemon.stopped', {
+      ...(unwritten === 0 ? {} : { unwritten }),
+    });
     await this.#log.drain(LOG_MS);
+    return unwritten;
+  }
+
+  /* Any other error of the start is told to whoever started it. */
+  async #brokenOff(): Promise<boolean> {
+    try {
+      await this.#starting;
+      return false;
+    } catch (error) {
+      return error instanceof StartBrokenOff;
+    }
   }
 
   readonly #fail = (error: unknown): void => {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
     this.#log.say('error', 'daemon.failed', { error: String(error) });
     this.#options.onFatal(error);
   };
 
+  /* What was opened for nothing would keep the process. */
   async #begin(spool: Spool, ownership: Ownership, overview: Overview): Promise<void> {
-    const limits = new Map<string, AccountLimits>();
     const desks = new Map<string, Desk>();
+    const reception = new Reception({ config: this.#config, clock: this.#clock, log: this.#log });
+    try {
+      await this.#work({ spool, ownership, desks, reception }, overview);
+    } catch (error) {
+      if (this.#started === null) {
+        await reception[Symbol.asyncDispose]();
+        for (const desk of desks.values()) await desk.stop();
+        spool.close();
+      }
+      throw error;
+    }
+  }
+
+  async #work(
+    parts: Omit<Started, 'dispatcher' | 'reload' | 'stops'>,
+    overview: Overview,
+  ): Promise<void> {
+    const { spool, ownership, desks, reception } = parts;
+    const limits = new Map<string, AccountLimits>();
     const opening: Entry[] = [];
     for (const account of this.#config.accounts) {
+      this.#stopAsked.signal.throwIfAborted();
       const { name, rate: configuredRate, concurrency } = account;
       const ceiling = await this.#rateOf(account, spool, opening);
       limits.set(name, { configuredRate, concurrency, ceiling });
       desks.set(name, this.#maker.make(account, ceiling, spool));
     }
-    const reception = new Reception({ config: this.#config, clock: this.#clock, log: this.#log });
     const dispatcher = new Dispatcher({
       spool,
       desks,
@@ -223,11 +274,7 @@ export class Daemon implements AsyncDisposable {
     });
     sayRestored(spool, this.#log);
     recall(spool, desks, { clock: this.#clock, waitMaxMs: this.#config.retry.maxDelayMs });
-    const write = (): void => {
-      beginLog(spool);
-      this.#writeRows(spool, desks);
-    };
-    while (spool.transaction(write) === 'busy') await pause(SPOOL_WAIT_MS);
+    await this.#writeStart(spool, desks);
     writeLateLines(spool, this.#log);
     /* First: nothing is sent whose receipt nobody would take. */
     await reception.open(dispatcher);
@@ -237,7 +284,7 @@ export class Daemon implements AsyncDisposable {
     const stops = (): readonly Stop[] => stopsNow({ ...facts, spool, dispatcher });
     this.#started = { spool, ownership, desks, dispatcher, reception, reload, stops };
     overview.show({ dispatcher, desks, limits, stops });
-    await dispatcher.start();
+    await dispatcher.start(this.#stopAsked.signal);
     reception.notify(spool, dispatcher);
     /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
     this.#kick = dispatcher.kick;
@@ -245,6 +292,17 @@ export class Daemon implements AsyncDisposable {
     const receipts = reception.address ?? undefined;
     const admin = this.adminAddress ?? undefined;
     this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts, admin });
+  }
+
+  async #writeStart(spool: Spool, desks: ReadonlyMap<string, Desk>): Promise<void> {
+    const write = (): void => {
+      beginLog(spool);
+      this.#writeRows(spool, desks);
+    };
+    while (spool.transaction(write) === 'busy') {
+      this.#stopAsked.signal.throwIfAborted();
+      await pause(SPOOL_WAIT_MS);
+    }
   }
 
   /* Requests per second: the configured one, else the account's own word, else the last one learned. */

@@ -287,7 +287,9 @@ function laneRow(
   return { at, messageId: null, account, sender, from: null, attempt: null, ...what };
 }
 
-/** ISO-8601 of Unix seconds; undefined = null was given. */
-export function isoOf(seconds: number | null): string | undefined {
-  return seconds === null ? undefined : new Date(seconds * 1000).toISOString();
+/** ISO-8601 of Unix seconds; undefined = null, or what is no instant: a row may hold anything. */
+export function isoOf(seconds: unknown): string | undefined {
+  if (typeof seconds !== 'number') return undefined;
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }

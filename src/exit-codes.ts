@@ -12,10 +12,23 @@ export const EXIT = {
   badConfiguration: 78,
 } as const;
 
-/** The command failed; `message` says what, why and what to do, for a person. */
+/** The command failed; `message` says what, why and what to do, for a person, on one line. */
 export class CommandError extends Error {
   override readonly name: string = 'CommandError';
   readonly exitCode: number = EXIT.failed;
+  /** Further lines below the message, one for each thing that is wrong. */
+  readonly details: readonly string[] = [];
+}
+
+/** Several things are wrong; `message` counts them. */
+export class ManyProblemsError extends CommandError {
+  override readonly name = 'ManyProblemsError';
+  override readonly details: readonly string[];
+
+  constructor(message: string, details: readonly string[]) {
+    super(message);
+    this.details = details;
+  }
 }
 
 /** What was asked makes no sense: `message` says what was expected. */

@@ -54,6 +54,7 @@ export class LogSink {
   #offset = 0;
   #gap: Gap | null = null;
   #stalledSinceMs: number | null = null;
+  #isStalled = false;
   /** The reader is gone: what it did not read is nobody's. */
   #isGone = false;
   #timer: NodeJS.Timeout | null = null;
@@ -74,9 +75,9 @@ export class LogSink {
     return !this.#isGone && (this.#waiting.length > 0 || this.#gap !== null);
   }
 
-  /** Since when the place takes no lines (monotonic ms); null = it does. */
-  get stalledSinceMs(): number | null {
-    return this.#isGone ? null : this.#stalledSinceMs;
+  /** Whether the place takes no lines, and that was reported. */
+  get isStalled(): boolean {
+    return this.#isStalled && !this.#isGone;
   }
 
   write(chunk: Chunk): void {
@@ -156,6 +157,7 @@ export class LogSink {
       }
       this.#isGone = false;
       this.#stalledSinceMs = null;
+      this.#isStalled = false;
       if (this.#offset < chunk.bytes.length) continue;
       this.#waiting.shift();
       this.#waitingBytes -= chunk.bytes.length;
@@ -204,6 +206,7 @@ export class LogSink {
   }
 
   #report(error: unknown): void {
+    this.#isStalled = true;
     this.#parts.onTrouble(this.name, error instanceof Error ? error : new Error(String(error)));
   }
 }

@@ -12,8 +12,16 @@ if (major < 22 || (major === 22 && minor < 19)) {
   );
   process.exitCode = 1;
 } else {
+  const args = process.argv.slice(2);
+  /* The daemon answers signals from here on; loading the rest takes a while. Other commands end as programs do. */
+  const early: NodeJS.Signals[] = [];
+  if (args.includes('run')) {
+    for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => early.push(signal));
+    }
+  }
   const { main } = await import('./cli.ts');
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(args, early);
 }
 
 export {};

@@ -3,10 +3,11 @@
  * that takes the lines has them when the call returns, so a crash loses no line; one that does not is left to its
  * `LogSink`, and the daemon goes on.
  *
- * Control characters never pass (JSON escapes them); recipients are masked here, in one place. Lines to the
- * journal say their priority; the file's are JSON and nothing else.
+ * Invisible characters never pass (they are escaped here, in one place, as JSON); recipients are masked here.
+ * Lines to the journal say their priority; the file's are JSON and nothing else.
  */
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { escapeJson } from './core/escape.ts';
 import { maskRecipient } from './core/mask.ts';
 import type { Entry, Level } from './events.ts';
 import { isJournalStream, priorityMark } from './journal.ts';
@@ -79,11 +80,9 @@ export class StatusLog {
     return this.#sinks.every(({ isBehind }) => !isBehind);
   }
 
-  /** Names of the places that take no lines, and since when (monotonic ms). */
-  get stalled(): readonly { readonly name: string; readonly sinceMs: number }[] {
-    return this.#sinks.flatMap(({ name, stalledSinceMs: sinceMs }) =>
-      sinceMs === null ? [] : [{ name, sinceMs }],
-    );
+  /** Whether a place takes no lines, and has not for longer than a moment. */
+  get isStalled(): boolean {
+    return this.#sinks.some(({ isStalled }) => isStalled);
   }
 
   /** Waits for places that do not take what is left, at most so long. */
@@ -255,7 +254,8 @@ class Lines {
   }
 
   #gathering(): DestinationStream {
-    const add = (line: string, level: number): void => {
+    const add = (written: string, level: number): void => {
+      const line = escapeJson(written);
       this.#text += line;
       this.#count += 1;
       if (this.isMarked) this.#marked += priorityMark(level) + line;

@@ -29,7 +29,7 @@ export function stopsNow(parts: StopsNowParts): readonly Stop[] {
     daemon: { isRunning: true, hasRun: true, since: startedAt },
     ...spool.stopFacts({ accounts: names, defaultAccount }),
     trouble: troubleOf(parts),
-    isLogWritten: log.isWritten,
+    isLogWritten: !log.isStalled,
     place: { start: startCommand(file), spool: spool.path },
   });
 }

@@ -6,8 +6,9 @@
  * the spool can be written, and its body names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
  */
 import { fastify, type FastifyInstance } from 'fastify';
+import { escapeJson, escapeText } from '../core/escape.ts';
+import { isoOf } from '../events.ts';
 import type { Figures } from '../core/figures.ts';
-import { stripControls } from '../core/mask.ts';
 import type { Status } from '../core/status.ts';
 import { sentenceOf } from '../core/stop-words.ts';
 import type { Stop } from '../core/stops.ts';
@@ -35,6 +36,7 @@ const CLOSE_MS = 1_000;
 /** More lines about what is stopped are not read. */
 const LINES_MAX = 100;
 const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json; charset=utf-8';
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** Nobody can listen at `admin.listen`. `cause` is the system's own error. */
@@ -109,7 +111,7 @@ export class AdminListener implements AsyncDisposable {
           .code(503)
           .type(TEXT)
           .send(`${unready() ?? 'starting'}\n`);
-      return reply.send(seen.status);
+      return reply.type(JSON_TYPE).send(escapeJson(JSON.stringify(seen.status)));
     });
     app.get('/metrics', async (_request, reply) => {
       const seen = view();
@@ -132,10 +134,10 @@ export class AdminListener implements AsyncDisposable {
 
 /* One line for each thing that is stopped, with its remedy. */
 function linesOf(stops: readonly Stop[]): readonly string[] {
-  const shape = (seconds: number): string => new Date(seconds * 1000).toISOString();
+  const shape = (seconds: number): string => isoOf(seconds) ?? '?';
   const lines = stops
     .slice(0, LINES_MAX)
-    .map((stop) => stripControls(`${sentenceOf(stop, shape)}. ${stop.remedy}`));
+    .map((stop) => escapeText(`${sentenceOf(stop, shape)}. ${stop.remedy}`));
   const rest = stops.length - lines.length;
   return rest > 0 ? [...lines, `${rest} more are stopped`] : lines;
 }

@@ -5,7 +5,6 @@
  */
 import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { stripControls } from '../core/mask.ts';
 import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
 import { isBusy, openSpool } from '../spool/open.ts';
@@ -104,9 +103,7 @@ function checkWal(bytes: number): Finding {
 
 function checkSuppressions(formless: readonly string[]): readonly Finding[] {
   if (formless.length === 0) return [];
-  const some = formless
-    .slice(0, SHOWN_MAX)
-    .map((written) => JSON.stringify(stripControls(written)));
+  const some = formless.slice(0, SHOWN_MAX).map((written) => JSON.stringify(written));
   const more = formless.length > SHOWN_MAX ? ` and ${formless.length - SHOWN_MAX} more` : '';
   const found = `${formless.length} suppressed without a country code: ${some.join(', ')}${more}`;
   const remedy =

@@ -5,7 +5,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseDurationMs } from '../config/durations.ts';
-import { stripControls } from '../core/mask.ts';
 import { EVERYTHING } from '../core/stops.ts';
 import { EXIT } from '../exit-codes.ts';
 import { askFor, type ControlRequest } from '../spool/drop.ts';
@@ -84,7 +83,7 @@ const DONE: Readonly<Record<string, string>> = {
 
 function sentenceOf(row: ControlRow, db: Database): string {
   const subject = subjectOf(row);
-  if (row.refused !== null) return `${subject}: refused, ${stripControls(row.refused)}`;
+  if (row.refused !== null) return `${subject}: refused, ${row.refused}`;
   if (row.done_at === null) return `${subject}: not done yet (request ${row.id})`;
   if (row.verb === 'cancel' && row.message_id !== null) {
     // What is uncertain cannot be taken back, but it is not sent again.
@@ -100,12 +99,12 @@ function sentenceOf(row: ControlRow, db: Database): string {
 
 function subjectOf(row: ControlRow): string {
   if (row.message_id !== null) return `message ${row.message_id}`;
-  if (row.campaign !== null) return `campaign ${stripControls(row.campaign)}`;
+  if (row.campaign !== null) return `campaign ${row.campaign}`;
   if (row.filter !== null) return 'the selection';
   if (row.account === null) return 'the restored spool';
   if (row.account === EVERYTHING) return 'everything';
-  const account = `account ${stripControls(row.account)}`;
-  return row.sender === null ? account : `sender ${stripControls(row.sender)} of ${account}`;
+  const account = `account ${row.account}`;
+  return row.sender === null ? account : `sender ${row.sender} of ${account}`;
 }
 
 /** A request as `--json` prints it. */

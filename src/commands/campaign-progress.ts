@@ -1,5 +1,4 @@
 /** `stats --campaign`: how far a campaign has come, and what it has cost. */
-import { stripControls } from '../core/mask.ts';
 import type { State } from '../core/message.ts';
 import { CommandError } from '../exit-codes.ts';
 import { campaignNames, progressOf, type CampaignProgress } from '../spool/campaign.ts';
@@ -63,7 +62,7 @@ export function campaignText(campaign: string, progress: CampaignProgress): stri
   ] as const;
   const share = Math.floor((100 * done) / Math.max(1, messages));
   const lines = [
-    `Campaign ${stripControls(campaign)}: ${done.toLocaleString('en')} of ${messages.toLocaleString('en')} done ` +
+    `Campaign ${campaign}: ${done.toLocaleString('en')} of ${messages.toLocaleString('en')} done ` +
       `(${share} %).`,
     `So far ${price.toFixed(EUROS)} EUR for ${parts.toLocaleString('en')} parts.`,
     `First inserted ${localTime(progress.firstAt)}, last changed ${localTime(progress.changedAt)}.`,

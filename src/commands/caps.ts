@@ -2,7 +2,6 @@
  * Windows longer than a second, for people: which of them a message waits for, and how much of each is used.
  * What they show is the daemon's own count, aged to the moment that is asked about.
  */
-import { stripControls } from '../core/mask.ts';
 import type { CapRow } from '../spool/caps.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { tableOf, terminalWidth } from '../terminal/table.ts';
@@ -41,7 +40,7 @@ export function capTable(caps: readonly CapRow[], width: number = terminalWidth(
   return tableOf(
     columns,
     caps.map((cap) => [
-      stripControls(isOfSeveral ? fullNameOf(cap) : nameOf(cap)),
+      isOfSeveral ? fullNameOf(cap) : nameOf(cap),
       `${cap.allowed.toLocaleString('en')}/${cap.span}`,
       cap.used.toLocaleString('en'),
       partsOf(cap),

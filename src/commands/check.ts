@@ -8,11 +8,10 @@ import { findingsOfStops } from '../checkup/check-stops.ts';
 import type { Finding } from '../checkup/finding.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
-import { stripControls } from '../core/mask.ts';
 import { EXIT } from '../exit-codes.ts';
 import { SpoolError } from '../spool/errors.ts';
 import { isBusy } from '../spool/open.ts';
-import { printJson, printLine } from '../terminal/print.ts';
+import { print, printJson } from '../terminal/print.ts';
 import { terminalWidth } from '../terminal/table.ts';
 import { localTime } from '../terminal/times.ts';
 import { wrap } from '../terminal/wrap.ts';
@@ -102,5 +101,5 @@ async function printFinding({ verdict, subject, found, remedy }: Finding): Promi
 /* Lines after the first are indented to where the words of the first begin. */
 function printParagraph(margin: string, text: string): Promise<void> {
   const indent = margin === '' ? 6 : margin.length + 2;
-  return printLine(margin + wrap(stripControls(text), indent, terminalWidth() - margin.length));
+  return print(`${margin}${wrap(text, indent, terminalWidth() - margin.length)}\n`);
 }

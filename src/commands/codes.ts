@@ -4,7 +4,7 @@ import { ConfigError } from '../config/errors.ts';
 import { explainCode, explainCodes, explainHttp, explainReceiptCode } from '../core/explain.ts';
 import { RECEIPT_CODES } from '../core/receipt-codes.ts';
 import type { Route } from '../core/verdict.ts';
-import { print, printJson } from '../terminal/print.ts';
+import { print, printJson, say } from '../terminal/print.ts';
 import { tableOf } from '../terminal/table.ts';
 import { configFor } from './opened.ts';
 
@@ -42,8 +42,8 @@ function overridesFor(command: Command): Overrides {
     return configFor(command, 'leave').classify;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(
-      'sms-spoold: the configuration has problems (see sms-spoold check); [classify] is not heeded\n',
+    say(
+      'sms-spoold: the configuration has problems (see sms-spoold check); [classify] is not heeded',
     );
     return new Map();
   }

@@ -12,9 +12,9 @@ import { Narrator, rawVoice, type Voice } from '../demo/narrator.ts';
 import { play } from '../demo/play.ts';
 import { Folder, startGateway } from '../demo/setting.ts';
 import { Stop } from '../demo/stop.ts';
-import { summaryJson, summaryOf } from '../demo/summary.ts';
+import { summaryDocument, summaryOf } from '../demo/summary.ts';
 import { CommandError } from '../exit-codes.ts';
-import { leaveWithTheReader, print, printLine } from '../terminal/print.ts';
+import { print, printJson, printSafe, writeSafe } from '../terminal/print.ts';
 
 interface DemoFlags {
   readonly keep?: true;
@@ -46,16 +46,15 @@ function wholeSeconds(text: string): number {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  leaveWithTheReader();
   using folder = new Folder(flags.keep ?? false);
   using stop = new Stop(flags.limit * 1000);
   const startedAtMs = performance.now();
-  const voice = flags.json ? rawVoice(write) : new Narrator(write, () => performance.now());
+  const voice = flags.json ? rawVoice(writeSafe) : new Narrator(writeSafe, () => performance.now());
   const facts = await perform(folder, voice, stop);
   const seconds = (performance.now() - startedAtMs) / 1000;
-  if (flags.json) await printLine(summaryJson(facts, seconds));
-  else await print(summaryOf(facts, seconds));
-  if (flags.keep && !flags.json) await printLine(`\nThe spool was kept: ${folder.spoolPath}`);
+  if (flags.json) await printJson(summaryDocument(facts, seconds));
+  else await printSafe(summaryOf(facts, seconds));
+  if (flags.keep && !flags.json) await print(`\nThe spool was kept: ${folder.spoolPath}\n`);
   const { length } = facts.problems;
   if (length > 0) {
     const promises = length === 1 ? 'a broken promise' : `${length} broken promises`;
@@ -68,11 +67,7 @@ async function perform(folder: Folder, voice: Voice, stop: Stop): Promise<Facts>
   await using gateway = await startGateway();
   const { spoolPath } = folder;
   using application = new Application(spoolPath);
-  if (voice instanceof Narrator) write(introduction(gateway.url, spoolPath));
+  if (voice instanceof Narrator) writeSafe(introduction(gateway.url, spoolPath));
   await play({ spoolPath, gatewayUrl: gateway.url, application, voice, stop });
   return factsOf(application.db, gateway.ledger, application.dropped);
-}
-
-function write(lines: string): void {
-  process.stdout.write(lines);
 }

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { columnsOf, rowOf } from '../csv/columns.ts';
 import { CsvFileError, readCsvFile } from '../csv/csv-file.ts';
-import { CommandError, TryAgainError } from '../exit-codes.ts';
+import { CommandError, ManyProblemsError, TryAgainError } from '../exit-codes.ts';
 import { refusalOf } from '../spool/constraints.ts';
 import { dropOnceInto, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
 import { isBusy, type Database } from '../spool/open.ts';
@@ -121,13 +121,10 @@ class BadLines {
     if (this.#count === 0) return;
     const more = this.#count - this.#shown.length;
     const lines = `${this.#count} bad ${this.#count === 1 ? 'line' : 'lines'}`;
-    throw new CommandError(
-      [
-        `${this.#file}: ${lines}; nothing was imported.`,
-        ...this.#shown,
-        ...(more > 0 ? [`… and ${more} more`] : []),
-      ].join('\n'),
-    );
+    throw new ManyProblemsError(`${this.#file}: ${lines}; nothing was imported.`, [
+      ...this.#shown,
+      ...(more > 0 ? [`… and ${more} more`] : []),
+    ]);
   }
 }
 

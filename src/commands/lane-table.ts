@@ -1,5 +1,4 @@
 /** Lanes as `stats --lanes` shows them: a table for people, or a document for each. */
-import { stripControls } from '../core/mask.ts';
 import type { CapRow } from '../spool/caps.ts';
 import { THROTTLED_OVER_S, USED_OVER_S } from '../spool/flows.ts';
 import { tableOf, terminalWidth } from '../terminal/table.ts';
@@ -106,8 +105,8 @@ function cellsOf(lane: LaneView, now: number): readonly string[] {
 }
 
 function cellOf({ account, sender, group }: LaneView): string {
-  if (group !== null) return `  group ${stripControls(group.name)}`;
-  return sender === null ? stripControls(account) : `  ${nameOf(sender)}`;
+  if (group !== null) return `  group ${group.name}`;
+  return sender === null ? account : `  ${nameOf(sender)}`;
 }
 
 function rateCell(rate: number | null): string {
@@ -119,7 +118,7 @@ function countCell(count: number): string {
 }
 
 function nameOf(sender: string): string {
-  return sender === '' ? '(no sender)' : stripControls(sender);
+  return sender === '' ? '(no sender)' : sender;
 }
 
 function wrapped(line: string | null, width: number): readonly string[] {
@@ -130,8 +129,8 @@ function wrapped(line: string | null, width: number): readonly string[] {
 function stopLine({ account, sender, group, stop }: LaneView): string | null {
   if (stop === null || group !== null) return null;
   const name = sender === null ? account : `${account} ${nameOf(sender)}`;
-  const reason = stop.reason === null ? '' : ` (${stripControls(stop.reason)})`;
+  const reason = stop.reason === null ? '' : ` (${stop.reason})`;
   const verb = stop.by === 'suspended' ? 'tried again at' : 'until';
   const until = stop.until === null ? '' : `, ${verb} ${localTime(stop.until)}`;
-  return `${stripControls(name)}: ${stop.by}${reason}${until}`;
+  return `${name}: ${stop.by}${reason}${until}`;
 }

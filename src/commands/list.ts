@@ -1,6 +1,6 @@
 /** `list`: finds messages, newest first. Recipients are masked and texts left out unless asked for. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { maskRecipient, stripControls } from '../core/mask.ts';
+import { maskRecipient } from '../core/mask.ts';
 import { STATES, type State } from '../core/message.ts';
 import { UsageError } from '../exit-codes.ts';
 import {
@@ -148,11 +148,11 @@ function cellsOf(row: MessageRow, shown: Shown): readonly string[] {
   return [
     String(row.id),
     row.state,
-    shown.full ? stripControls(row.recipient) : maskRecipient(row.recipient),
+    shown.full ? row.recipient : maskRecipient(row.recipient),
     localTime(row.created_at),
-    stripControls(row.reason ?? ''),
-    stripControls(row.reference ?? ''),
-    shown.text ? stripControls((row.text ?? row.body ?? '').replaceAll(/\s+/g, ' ')) : '',
+    row.reason ?? '',
+    row.reference ?? '',
+    shown.text ? (row.text ?? row.body ?? '').replaceAll(/[ \t\r\n]+/g, ' ') : '',
   ];
 }
 
@@ -182,11 +182,11 @@ async function listUnmatched(
   const cells = receipts.map((one) => [
     String(one.id),
     localTime(one.received_at),
-    stripControls(recipientOf(one) ?? ''),
-    stripControls(one.status ?? ''),
+    recipientOf(one) ?? '',
+    one.status ?? '',
     one.code === null ? '' : String(one.code),
-    stripControls(one.gateway_id ?? ''),
-    stripControls(one.client_ref ?? ''),
+    one.gateway_id ?? '',
+    one.client_ref ?? '',
   ]);
   const none = 'Every receipt is about a message of this spool.\n';
   await print(cells.length === 0 ? none : `${tableOf(UNMATCHED_COLUMNS, cells)}\n`);

@@ -13,7 +13,8 @@ import { Renderer } from '../log/render.ts';
 import { isRotated } from '../log/rotated.ts';
 import { fileSource, journalSource, spoolSource, type LogSource } from '../log/source.ts';
 import { campaignOf } from '../spool/history.ts';
-import { printLine } from '../terminal/print.ts';
+import { printJson, printSafe, say } from '../terminal/print.ts';
+import { joined, safeLines } from '../terminal/safe.ts';
 import { terminalWidth } from '../terminal/table.ts';
 import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
 import { configFor, openToRead, type OpenedSpool } from './opened.ts';
@@ -139,7 +140,7 @@ function opening(path: string): LogSource {
 /* What could be read is shown all the same. */
 function sayUnread(path: string, error: unknown): void {
   const why = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`sms-spoold: lines of ${basename(path)} are missing here: ${why}\n`);
+  say(`sms-spoold: lines of ${basename(path)} are missing here: ${why}`);
   process.exitCode = EXIT.failed;
 }
 
@@ -166,16 +167,11 @@ function limitOf({ lines, since, until, message, reference }: LogOptions): numbe
 function printer(options: LogOptions): (line: LogLine) => Promise<void> {
   if (options.json === true) {
     return async ({ fields }) => {
-      if (fields !== null) await printLine(safe(JSON.stringify(fields)));
+      if (fields !== null) await printJson(fields);
     };
   }
   const renderer = new Renderer({ width: terminalWidth(), isColoured: isColoured() });
-  return (line) => printLine(renderer.render(line));
-}
-
-/* JSON escapes the control characters below the space, and not those above the tilde. */
-function safe(json: string): string {
-  return json.replace(/[\u007f-\u009f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
+  return (line) => printSafe(joined([renderer.render(line), safeLines('\n')]));
 }
 
 function isColoured(): boolean {

@@ -1,5 +1,4 @@
 /** Which recipients `suppress` and `unsuppress` are about: all of them are good, or nothing is done. */
-import { stripControls } from '../core/mask.ts';
 import { comparedForm, internationalForm, RECIPIENT_EXPECTED } from '../core/recipient.ts';
 import { UsageError } from '../exit-codes.ts';
 
@@ -23,6 +22,5 @@ export function recipientsAsked(
 }
 
 function shown(value: string): string {
-  const safe = stripControls(value);
-  return JSON.stringify(safe.length > SHOWN_MAX ? `${safe.slice(0, SHOWN_MAX - 1)}…` : safe);
+  return JSON.stringify(value.length > SHOWN_MAX ? `${value.slice(0, SHOWN_MAX - 1)}…` : value);
 }

@@ -11,6 +11,7 @@ import { Daemon } from '../daemon.ts';
 import { administer } from '../overview.ts';
 import { sayRefused } from '../reload.ts';
 import type { AdminSource } from '../admin/listener.ts';
+import { CommandError } from '../exit-codes.ts';
 import { StatusLog } from '../status-log.ts';
 import { Announcer } from '../systemd/announcer.ts';
 import { Pulse } from '../systemd/pulse.ts';
@@ -18,7 +19,8 @@ import { statusLines } from '../systemd/status-line.ts';
 import { readVersion } from '../version.ts';
 import { configFor } from './opened.ts';
 
-export function runCommand(): Command {
+/** `early`: signals that came before this was loaded; more may come in until it runs. */
+export function runCommand(early: readonly NodeJS.Signals[]): Command {
   return new Command('run')
     .summary('the daemon, in the foreground')
     .description(
@@ -28,13 +30,13 @@ export function runCommand(): Command {
     )
     .addHelpText('after', '\nExample:\n  $ sms-spoold --config ./sms-spoold.toml run')
     .action(async (_options: unknown, command: Command) => {
-      await run(() => configFor(command, 'read'));
+      await run(() => configFor(command, 'read'), early);
     });
 }
 
 /** Runs until a signal says otherwise. Throws ConfigError and SpoolError, and whatever stops the daemon. */
-export async function run(load: () => Config): Promise<void> {
-  using signals = new Signals();
+export async function run(load: () => Config, early: readonly NodeJS.Signals[]): Promise<void> {
+  using signals = new Signals(early);
   using announcer = new Announcer({ env: process.env, pid: process.pid, onTrouble: sayUnheard });
   const config = await configured(load, { signals, announcer });
   if (config === null) return;
@@ -42,15 +44,29 @@ export async function run(load: () => Config): Promise<void> {
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject;
   });
-  await using daemon = new Daemon(config, { onFatal: (error) => fail(error) });
+  failed.catch(() => undefined); // told to whoever waits
+  const daemon = new Daemon(config, { onFatal: (error) => fail(error) });
   signals.onHangUp = () => void announcer.reload(() => daemon.reload(load));
-  await daemon.start(readVersion());
-  const status = statusLines({ vitals: () => daemon.vitals, nowMs: systemClock.monotonicMs });
-  announcer.ready(status());
-  using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
-  pulse.start();
-  await Promise.race([signals.stop, failed]);
-  announcer.stopping(`leaving: ${daemon.vitals.inFlight} in flight`);
+  let unwritten = 0;
+  try {
+    const starting = daemon.start(readVersion());
+    if ((await Promise.race([starting, signals.stop])) !== 'stop') {
+      const status = statusLines({ vitals: () => daemon.vitals, nowMs: systemClock.monotonicMs });
+      announcer.ready(status());
+      using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
+      pulse.start();
+      await Promise.race([signals.stop, failed]);
+    }
+  } finally {
+    announcer.stopping(`leaving: ${daemon.vitals.inFlight} in flight`);
+    unwritten = await daemon.stop();
+  }
+  if (unwritten > 0) {
+    throw new CommandError(
+      `${unwritten} outcomes could not be written to ${config.spool.path} before the daemon had to stop; the log ` +
+        'names them (message.unwritten), and their messages are uncertain at the next start',
+    );
+  }
 }
 
 function sayUnheard(reason: string): void {
@@ -121,26 +137,38 @@ const MISSING = {
 /** The signals that a daemon answers, for as long as it lives. */
 class Signals implements Disposable {
   readonly stop: Promise<'stop'>;
-  onHangUp: () => void = () => undefined;
+  #onHangUp: (() => void) | null = null;
+  /** One came before anybody could answer it. */
+  #isHungUp = false;
   #resolve: (word: 'stop') => void = () => undefined;
   #isStopping = false;
   /* Nothing else may keep the process up while it waits for a configuration. */
   readonly #alive = setInterval(() => undefined, 2 ** 30);
 
-  constructor() {
+  constructor(early: readonly NodeJS.Signals[]) {
     this.stop = new Promise((resolve) => {
       this.#resolve = resolve;
     });
     process.on('SIGTERM', this.#onStop);
     process.on('SIGINT', this.#onStop);
-    process.on('SIGHUP', this.#onHangUp);
+    process.on('SIGHUP', this.#hangUp);
+    if (early.includes('SIGHUP')) this.#hangUp();
+    if (early.includes('SIGTERM') || early.includes('SIGINT')) this.#onStop();
+  }
+
+  /** Answers SIGHUP from now on, one that came before too. */
+  set onHangUp(answer: () => void) {
+    this.#onHangUp = answer;
+    if (!this.#isHungUp) return;
+    this.#isHungUp = false;
+    answer();
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#alive);
     process.off('SIGTERM', this.#onStop);
     process.off('SIGINT', this.#onStop);
-    process.off('SIGHUP', this.#onHangUp);
+    process.off('SIGHUP', this.#hangUp);
   }
 
   readonly #onStop = (): void => {
@@ -149,5 +177,8 @@ class Signals implements Disposable {
     this.#resolve('stop');
   };
 
-  readonly #onHangUp = (): void => this.onHangUp();
+  readonly #hangUp = (): void => {
+    if (this.#onHangUp === null) this.#isHungUp = true;
+    else this.#onHangUp();
+  };
 }

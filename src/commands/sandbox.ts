@@ -22,6 +22,7 @@ import type { SignatureMethod } from '../gateway/sandbox/signature.ts';
 import { SIGNATURE_METHODS } from '../gateway/sandbox/signature.ts';
 import type { Told } from '../gateway/sandbox/welcome.ts';
 import { welcome } from '../gateway/sandbox/welcome.ts';
+import { print } from '../terminal/print.ts';
 import { wrap } from '../terminal/wrap.ts';
 
 interface SandboxFlags extends Told {
@@ -166,7 +167,7 @@ function toldToStop(): Promise<void> {
 async function runSandbox(flags: SandboxFlags): Promise<void> {
   await using sandbox = await start(sandboxOptionsOf(flags));
   const stopped = toldToStop();
-  process.stdout.write(welcome(sandbox.url, flags));
+  await print(welcome(sandbox.url, flags));
   await stopped;
 }
 

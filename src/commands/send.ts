@@ -7,7 +7,7 @@ import { CommandError, UsageError } from '../exit-codes.ts';
 import { refusalOf } from '../spool/constraints.ts';
 import { dropInto, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
 import { userOfKey } from '../spool/queries.ts';
-import { printJson, printLine } from '../terminal/print.ts';
+import { printJson, printLine, say } from '../terminal/print.ts';
 import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
 import { openToWrite, type OpenedSpool } from './opened.ts';
 
@@ -139,7 +139,7 @@ function drop({ db }: OpenedSpool, row: DropRow): number {
 }
 
 async function readInput(): Promise<string> {
-  if (process.stdin.isTTY) process.stderr.write('The text of the message, then Ctrl-D:\n');
+  if (process.stdin.isTTY) say('The text of the message, then Ctrl-D:');
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) {

@@ -1,6 +1,7 @@
 /** `show`: one message's whole story, in time order, with the time between each step. */
 import { Command, InvalidArgumentError } from 'commander';
-import { maskRecipient, stripControls } from '../core/mask.ts';
+import { escapeText } from '../core/escape.ts';
+import { maskRecipient } from '../core/mask.ts';
 import { CommandError } from '../exit-codes.ts';
 import type { MessageRow } from '../spool/queries.ts';
 import { storyOf, type Story } from '../spool/story.ts';
@@ -99,14 +100,14 @@ function fieldsOf(row: MessageRow, shown: Shown): string {
   ];
   return fields
     .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${name.padEnd(13)} ${stripControls(String(value))}`)
+    .map(([name, value]) => `${name.padEnd(13)} ${escapeText(String(value))}`)
     .join('\n');
 }
 
 function textOf(row: MessageRow, shown: Shown): string | null {
   const text = row.text ?? row.body;
   if (text === null) return null;
-  if (shown.text) return text.replaceAll(/\s+/g, ' ');
+  if (shown.text) return text.replaceAll(/[ \t\r\n]+/g, ' ');
   const unit = row.text === null ? 'hexadecimal digits' : 'characters';
   return `${Array.from(text).length} ${unit} (--text shows them)`;
 }

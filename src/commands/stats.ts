@@ -1,6 +1,5 @@
 /** `stats`: how many messages are in which state and since when, how the lanes are, what is still asked. */
 import { Command } from 'commander';
-import { stripControls } from '../core/mask.ts';
 import { capsOf } from '../spool/caps.ts';
 import { statisticsOf, type LaneRow, type Statistics } from '../spool/statistics.ts';
 import { print, printJson } from '../terminal/print.ts';
@@ -187,14 +186,12 @@ function gateTable({ lanes }: Statistics): string | null {
 function laneCells(lane: LaneRow): readonly string[] {
   const probe = lane.next_probe_at === null ? '' : `probed at ${localTime(lane.next_probe_at)}`;
   return [
-    stripControls(lane.account),
-    stripControls(lane.sender ?? ''),
+    lane.account,
+    lane.sender ?? '',
     lane.state,
     localTime(lane.since),
     ...ratesOf(lane),
-    [stripControls(lane.reason ?? ''), probe, widthOf(lane)]
-      .filter((word) => word !== '')
-      .join(', '),
+    [lane.reason ?? '', probe, widthOf(lane)].filter((word) => word !== '').join(', '),
   ];
 }
 
@@ -218,12 +215,10 @@ function controlTable({ control }: Statistics): string | null {
     String(row.id),
     localTime(row.asked_at),
     row.verb,
-    stripControls(
-      row.message_id === null
-        ? (row.campaign ?? row.filter ?? row.account ?? '')
-        : String(row.message_id),
-    ),
-    stripControls(row.sender ?? ''),
+    row.message_id === null
+      ? (row.campaign ?? row.filter ?? row.account ?? '')
+      : String(row.message_id),
+    row.sender ?? '',
   ]);
   const columns = [
     { head: 'REQUEST', align: 'right' },

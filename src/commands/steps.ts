@@ -1,5 +1,4 @@
 /** A message's story as steps in time order, each in one sentence. */
-import { stripControls } from '../core/mask.ts';
 import { explainReceiptCode } from '../core/explain.ts';
 import { reasonOf } from '../core/status-codes.ts';
 import type { AttemptRow, EventRow, PartRow, ReceiptRow, Story } from '../spool/story.ts';
@@ -23,9 +22,7 @@ export function stepsOf({ message, attempts, parts, receipts, events }: Story): 
     ...receipts.map((receipt) => receiptStep(receipt, parts)),
     ...events.map(eventStep),
   ];
-  return steps
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ at, what }) => ({ at, what: stripControls(what) }));
+  return steps.toSorted((a, b) => a.at - b.at);
 }
 
 function stepsOfAttempt(attempt: AttemptRow, parts: readonly PartRow[]): readonly Step[] {

@@ -1,6 +1,5 @@
 /** `suppress`: recipients that are not to be sent to. */
 import { Command, InvalidArgumentError } from 'commander';
-import { stripControls } from '../core/mask.ts';
 import { Suppressions, type Suppression } from '../spool/suppressions.ts';
 import { printJson, printLine } from '../terminal/print.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
@@ -61,5 +60,5 @@ async function suppress(
 function sentenceOf(recipient: string, before: Suppression | null): string {
   if (before === null) return `${recipient}: suppressed`;
   const why = before.reason === null ? '' : ` (${before.reason})`;
-  return stripControls(`${recipient}: already on the list since ${localTime(before.since)}${why}`);
+  return `${recipient}: already on the list since ${localTime(before.since)}${why}`;
 }

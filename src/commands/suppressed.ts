@@ -1,6 +1,6 @@
 /** `suppressed`: the recipients that are not to be sent to, newest first; masked unless asked for. */
 import { Command, InvalidArgumentError } from 'commander';
-import { maskRecipient, stripControls } from '../core/mask.ts';
+import { maskRecipient } from '../core/mask.ts';
 import { UsageError } from '../exit-codes.ts';
 import { Suppressions, type Suppression } from '../spool/suppressions.ts';
 import { print, printJson } from '../terminal/print.ts';
@@ -59,18 +59,14 @@ async function suppressed(options: SuppressedOptions, command: Command): Promise
   using spool = openToRead(command);
   const rows = newest(new Suppressions(spool.db), options.limit);
   const shown = ({ recipient }: Suppression): string =>
-    options.full ? stripControls(recipient) : maskRecipient(recipient);
+    options.full ? recipient : maskRecipient(recipient);
   if (options.json) {
     for (const row of rows) {
       await printJson({ ...row, recipient: shown(row), since: isoTime(row.since) });
     }
     return;
   }
-  const cells = Array.from(rows, (row) => [
-    shown(row),
-    stripControls(localTime(row.since)),
-    stripControls(row.reason ?? ''),
-  ]);
+  const cells = Array.from(rows, (row) => [shown(row), localTime(row.since), row.reason ?? '']);
   await print(cells.length === 0 ? 'Nobody is suppressed.\n' : `${tableOf(COLUMNS, cells)}\n`);
 }
 

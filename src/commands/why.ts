@@ -1,13 +1,12 @@
 /** `why`: what messages are waiting for, and when each will go, in one sentence or two. */
 import { Command } from 'commander';
 import { deadlineOf } from '../core/judge-row.ts';
-import { stripControls } from '../core/mask.ts';
 import { sentenceOf } from '../core/stop-words.ts';
 import { stopFor, type Stop } from '../core/stops.ts';
 import { CommandError } from '../exit-codes.ts';
 import { dueOf, messageOf, type MessageRow } from '../spool/queries.ts';
 import { runOfMessage, type KnownRun } from '../spool/set-aside.ts';
-import { print, printJson } from '../terminal/print.ts';
+import { print, printJson, printLine } from '../terminal/print.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { outlookOptionsOf } from './allowance.ts';
 import { capFields } from './caps.ts';
@@ -43,7 +42,7 @@ async function why(
   using spool = openToRead(command);
   const stopped = await stoppedNow(spool, Date.now() / 1000);
   const line = options.json ? null : daemonLine(stopped);
-  if (line !== null) await print(`${stripControls(line)}\n`);
+  if (line !== null) await print(`${line}\n`);
   for (const id of ids) {
     const row = messageOf(spool.db, id);
     if (row === null) {
@@ -53,7 +52,7 @@ async function why(
     const answer = answerOf({ spool, stopped }, row, now);
     if (options.json) {
       await printJson({ ...documentOf(row, answer, now), daemon: daemonJson(stopped) });
-    } else await print(`${several(ids, row)}${stripControls(sentence(row, answer, now))}\n`);
+    } else await printLine(`${several(ids, row)}${sentence(row, answer, now)}`);
   }
 }
 

@@ -3,7 +3,7 @@
  * its memory, `top` from the spool where no daemon answers. Nothing else builds one.
  */
 import { noStates, type Census, type LaneCount } from './census.ts';
-import { maskRecipient, stripControls } from './mask.ts';
+import { maskRecipient } from './mask.ts';
 import { STATES } from './message.ts';
 import {
   AGE_BOUNDS_S,
@@ -82,7 +82,7 @@ function oldestOf(lanes: readonly LaneStatus[], account: string): number | null 
 }
 
 function shown({ recipient, ...rest }: FailureStatus, isMasked: boolean): FailureStatus {
-  return { ...rest, recipient: isMasked ? maskRecipient(recipient) : stripControls(recipient) };
+  return { ...rest, recipient: isMasked ? maskRecipient(recipient) : recipient };
 }
 
 function rounded(value: number): number {

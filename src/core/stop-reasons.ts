@@ -51,11 +51,21 @@ const OF_SPOOL: Readonly<Record<string, Words<StopPlace>>> = {
   },
   'disk-full': {
     meaning: 'The disk of the spool is full. Nothing is sent, nothing is lost.',
-    remedy: ({ spool }) => `make room there: df -h ${quoted(spool)}`,
+    remedy: ({ spool }) =>
+      `make room there, or raise the quota of the daemon's user: df -h ${quoted(spool)}`,
   },
   locked: {
     meaning: 'Another program holds a write lock on the spool, so nothing is sent.',
-    remedy: ({ spool }) => `find it and end its transaction: fuser -v ${quoted(spool)}`,
+    remedy: ({ spool }) => `find it and end its transaction: ${holdersCommand(spool)}`,
+  },
+  'io-error': {
+    meaning: 'Writing to the disk of the spool fails, so the daemon ends and is started again.',
+    remedy: ({ spool }) => `look at the messages of the kernel (dmesg) and at the disk of ${spool}`,
+  },
+  'wal-held': {
+    meaning: 'A program reads from the spool without an end, so its -wal grows. Messages are sent.',
+    remedy: ({ spool }) =>
+      `find it, and let it end its transaction or its query: ${holdersCommand(spool)}`,
   },
   'log-unwritten': {
     meaning: 'The status log cannot be written; its lines wait in memory. Messages are sent.',
@@ -107,6 +117,16 @@ export function meaningOfReason(reason: string): string {
   const code = STATUS_CODES.find(({ name }) => name === reason);
   const own = wordsIn(OF_SPOOL, reason) ?? wordsIn(OF_ACCOUNT, reason);
   return own?.meaning ?? code?.meaning ?? 'The gateway refuses every message.';
+}
+
+/** What to do about the spool as a whole; `spool` is its path. */
+export function remedyOfSpool(reason: string, spool: string): string {
+  return wordsIn(OF_SPOOL, reason)?.remedy({ start: '', spool }) ?? '';
+}
+
+/** The command that names the programs which have the spool at `path` open. */
+export function holdersCommand(path: string): string {
+  return `sudo fuser -v ${['', '-wal', '-shm'].map((end) => quoted(path + end)).join(' ')}`;
 }
 
 /** What to do about an account or a sender that is stopped, as in the status log. */

@@ -2,7 +2,7 @@
  * How a stop reads: one line for people, and the same facts for programs. Times are shaped by the caller,
  * because core knows no time zone.
  */
-import { stripControls } from './mask.ts';
+import { escapeText } from './escape.ts';
 import { EVERYTHING, type DaemonFact, type Stop } from './stops.ts';
 
 /** Unix seconds as a text. */
@@ -14,7 +14,7 @@ const NAMED_MAX = 3;
 /** What is stopped and why: 'account main is suspended (quota-exceeded) since …; tried again at …'. */
 export function sentenceOf(stop: Stop, shape: Shape): string {
   const since = stop.since === null ? '' : ` since ${shape(stop.since)}`;
-  return stripControls(whatOf(stop, since, shape));
+  return escapeText(whatOf(stop, since, shape));
 }
 
 function whatOf(stop: Stop, since: string, shape: Shape): string {
@@ -31,6 +31,8 @@ function whatOf(stop: Stop, since: string, shape: Shape): string {
       return `the disk of the spool is full${since}`;
     case 'locked':
       return `another program holds the write lock of the spool${since}`;
+    case 'io-error':
+      return `the disk of the spool fails${since}; the daemon ends`;
     case 'log-unwritten':
       return 'the status log is not written';
     case 'unknown-account':
@@ -59,7 +61,7 @@ function nameOf({ account, sender }: Stop): string {
 
 /** The first few in a few words each, for a line that has other things to say. */
 export function inShort(stops: readonly Stop[]): readonly string[] {
-  const named = stops.slice(0, NAMED_MAX).map((stop) => stripControls(shortOf(stop)));
+  const named = stops.slice(0, NAMED_MAX).map((stop) => escapeText(shortOf(stop)));
   const rest = stops.length - named.length;
   return rest > 0 ? [...named, `${rest} more stopped`] : named;
 }

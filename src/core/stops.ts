@@ -38,7 +38,7 @@ export interface GateFact {
 
 /** Why the daemon writes nothing at the moment. */
 export interface TroubleFact {
-  readonly kind: 'disk-full' | 'locked';
+  readonly kind: 'disk-full' | 'locked' | 'io-error';
   readonly since: number | null;
 }
 

@@ -1,12 +1,14 @@
 /** What the reader is told before anything happens: what is here, and the one statement an application needs. */
-import { styleText } from 'node:util';
+import { joined, safeLines, styledForOutput, type Safe } from '../terminal/safe.ts';
 import { lineHead } from './line.ts';
 import { GATEWAY_RATE, RECEIPT_TIMEOUT_MS, SENDER_RATE, UNCERTAIN_AFTER_MS } from './setting.ts';
 
 /** Ends with the heads of the columns that follow. */
-export function introduction(gatewayUrl: string, spoolPath: string): string {
-  const bold = (text: string): string => styleText('bold', text);
-  return `${bold('An application, the spool, the daemon and a sandbox gateway, in one process.')}
+export function introduction(gatewayUrl: string, spoolPath: string): Safe {
+  const bold = (text: string): Safe => styledForOutput('bold', text);
+  return joined([
+    bold('An application, the spool, the daemon and a sandbox gateway, in one process.'),
+    safeLines(`
 Nothing leaves this machine. It ends by itself in about 12 seconds.
 
   gateway   ${gatewayUrl}: ${GATEWAY_RATE} requests a second,
@@ -18,9 +20,12 @@ Nothing leaves this machine. It ends by itself in about 12 seconds.
 
 This is all an application does, in any language:
 
-  ${bold('INSERT INTO messages (recipient, text)')}
-  ${bold("VALUES ('447700900000', 'Your table is ready');")}
-
-${lineHead()}
-`;
+  `),
+    bold('INSERT INTO messages (recipient, text)'),
+    safeLines('\n  '),
+    bold("VALUES ('447700900000', 'Your table is ready');"),
+    safeLines('\n\n'),
+    lineHead(),
+    safeLines('\n'),
+  ]);
 }

@@ -3,8 +3,14 @@
  *
  * Colours appear on a terminal only, and not under NO_COLOR. Unknown events are shown as they are.
  */
-import { styleText } from 'node:util';
-import { stripControls } from '../core/mask.ts';
+import {
+  joined,
+  ourOwn,
+  safeLine,
+  styledForOutput as styled,
+  type Safe,
+  type Style,
+} from '../terminal/safe.ts';
 import { wrap } from '../terminal/wrap.ts';
 
 /** What is used of a line of the status log (contract §6). */
@@ -24,9 +30,8 @@ export interface LogEntry {
   readonly remedy?: string;
 }
 
-type Style = Parameters<typeof styleText>[0];
-
 const WIDTH = 80;
+const SPACE = ourOwn(' ');
 /** Where the words of a line begin that is about no message: after the time. */
 const MARGIN = 5;
 const ID_WIDTH = 4;
@@ -48,35 +53,34 @@ const STATE_STYLES: Readonly<Record<string, Style>> = {
 const ORDINALS: Readonly<Record<number, string>> = { 2: '2nd', 3: '3rd' };
 
 /** The heads of the columns that `lineOf` writes. */
-export function lineHead(): string {
+export function lineHead(): Safe {
   const heads = { time: 'sec', id: 'id', reference: 'ref', move: 'from → to' };
-  return styleText('dim', `${columnsOf(heads)} why`);
+  return styled('dim', `${columnsOf(heads)} why`);
 }
 
 /** `entry` as one line, or more where it is no message's; `seconds` since the start. */
-export function lineOf(entry: LogEntry, seconds: number): string {
+export function lineOf(entry: LogEntry, seconds: number): Safe {
   return entry.id === undefined ? laneLine(entry, seconds) : messageLine(entry, seconds);
 }
 
 /** Words that are not from the log, under the column of what happened. */
-export function remark(text: string, seconds: number | null, style: Style): string {
-  const words = wrap(stripControls(text), MARGIN, WIDTH - MARGIN);
-  return `${styleText('dim', timeOf(seconds))} ${styleText(style, words)}`;
+export function remark(text: string, seconds: number | null, style: Style): Safe {
+  const words = wrap(text, MARGIN, WIDTH - MARGIN);
+  return joined([styled('dim', timeOf(seconds)), styled(style, words)], SPACE);
 }
 
-function messageLine(entry: LogEntry, seconds: number): string {
+function messageLine(entry: LogEntry, seconds: number): Safe {
   const { id = 0, reference = '', to = '' } = entry;
   const move = moveOf(entry);
   const columns = columnsOf({
     time: timeOf(seconds),
     id: `#${id}`,
-    reference: stripControls(reference),
+    reference: safeLine(reference),
     move,
   });
   const at = columns.length - Math.max(MOVE_WIDTH, move.length);
-  const style = STATE_STYLES[to] ?? 'none';
-  const told = styleText(style, columns.slice(at));
-  return `${styleText('dim', columns.slice(0, at))}${told} ${whyOf(entry)}`;
+  const told = styled(STATE_STYLES[to] ?? null, columns.slice(at));
+  return joined([styled('dim', columns.slice(0, at)), told, SPACE, whyOf(entry)]);
 }
 
 /* What moves nothing, such as a duplicate, is named instead. */
@@ -98,17 +102,17 @@ function columnsOf(cells: {
   ].join(' ');
 }
 
-function whyOf({ reason = '', attempt = 1, parts = 1, gateway_ms: ms }: LogEntry): string {
+function whyOf({ reason = '', attempt = 1, parts = 1, gateway_ms: ms }: LogEntry): Safe {
   const words = [
     ms === undefined || attempt < 2 ? '' : (ORDINALS[attempt] ?? `${attempt}th`),
     reason,
     parts < 2 ? '' : `×${parts}`,
-    ms === undefined ? '' : styleText('dim', `${ms}ms`),
-  ];
-  return words.filter((word) => word !== '').join(' ');
+  ].map(safeLine);
+  const took = ms === undefined ? [] : [styled('dim', `${ms}ms`)];
+  return joined([...words.filter((word) => word !== ''), ...took], SPACE);
 }
 
-function laneLine(entry: LogEntry, seconds: number): string {
+function laneLine(entry: LogEntry, seconds: number): Safe {
   const { event, account, sender, reason, wait_ms: waitMs, remedy } = entry;
   if (account === undefined) return remark(event.replace('.', ' '), seconds, 'cyan');
   const [scope = '', what = ''] = event.split('.');

@@ -6,6 +6,7 @@
  * Everything it knows of the daemon is in the log, which `--json` shows as it is.
  */
 import type { Output } from '../status-log.ts';
+import { joined, ourOwn, safeLines, type Safe } from '../terminal/safe.ts';
 import { lineOf, remark, type LogEntry } from './line.ts';
 import { isOrdinary } from './samples.ts';
 import { RECEIPT_TIMEOUT_MS, UNCERTAIN_AFTER_MS } from './setting.ts';
@@ -53,7 +54,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
 };
 
 export class Narrator implements Voice {
-  readonly #print: (text: string) => void;
+  readonly #print: (text: Safe) => void;
   readonly #now: () => number;
   readonly #startedAtMs: number;
   readonly #explained = new Set<string>();
@@ -63,7 +64,7 @@ export class Narrator implements Voice {
   #spokeAtMs: number;
 
   /** `print` takes whole lines; `now` is in milliseconds. */
-  constructor(print: (text: string) => void, now: () => number) {
+  constructor(print: (text: Safe) => void, now: () => number) {
     this.#print = print;
     this.#now = now;
     this.#startedAtMs = now();
@@ -123,9 +124,9 @@ export class Narrator implements Voice {
     this.#line(remark(`ordinary messages: ${words.join(', ')}`, this.#seconds(), 'green'));
   }
 
-  #line(text: string): void {
+  #line(text: Safe): void {
     this.#spokeAtMs = this.#now();
-    this.#print(`${text}\n`);
+    this.#print(joined([text, ourOwn('\n')]));
   }
 
   #seconds(): number {
@@ -143,6 +144,6 @@ function ordinaryOf({ event, reference = '', reason, from, attempt }: LogEntry):
 }
 
 /** The status log as it is, and nothing else. */
-export function rawVoice(print: (text: string) => void): Voice {
-  return { write: print, say: () => undefined, tick: () => undefined };
+export function rawVoice(print: (text: Safe) => void): Voice {
+  return { write: (lines) => print(safeLines(lines)), say: () => undefined, tick: () => undefined };
 }

@@ -3,6 +3,7 @@
  * now and then. If nobody does, or the end itself hangs, the process leaves with code 1 all the same.
  */
 import { CommandError, EXIT } from '../exit-codes.ts';
+import { say } from '../terminal/print.ts';
 
 /** After the limit, requests that are out have so long to come back, and the daemon to leave. */
 const LEAVE_MS = 4_000;
@@ -44,6 +45,6 @@ export class Stop implements Disposable {
 }
 
 function leave(): void {
-  process.stderr.write('sms-spoold: the demo was to end, and did not: left at once\n');
+  say('sms-spoold: the demo was to end, and did not: left at once');
   process.exit(EXIT.failed);
 }

@@ -1,6 +1,6 @@
 /** What stands at the end of the demo: tables for people, or one JSON document. */
-import { styleText } from 'node:util';
 import { STATES, type State } from '../core/message.ts';
+import { joined, ourOwn, safeLines, styledForOutput, type Safe } from '../terminal/safe.ts';
 import { tableOf } from '../terminal/table.ts';
 import type { Facts } from './facts.ts';
 import { GATEWAY_RATE, RECEIPT_TIMEOUT_MS, UNCERTAIN_AFTER_MS } from './setting.ts';
@@ -32,28 +32,25 @@ const NEXT_STEPS = `What next?
   npx sms-spoold run       the daemon; see list, show 1, stats, and --help`;
 
 /** The tables, the verdict and what to do next; ends with a line break. */
-export function summaryOf(facts: Facts, seconds: number): string {
-  return [
-    '',
-    heading(`${facts.messages} messages in ${seconds.toFixed(1)} s`),
-    stateTable(facts),
-    '',
-    happenedTable(facts),
-    '',
-    receiptTable(facts),
-    '',
-    gatewayTable(facts),
-    '',
+export function summaryOf(facts: Facts, seconds: number): Safe {
+  const tables = [stateTable, happenedTable, receiptTable, gatewayTable];
+  const paragraphs = [
+    ...tables.map((table) => safeLines(table(facts))),
     verdict(facts),
-    '',
-    NEXT_STEPS,
-    '',
-  ].join('\n');
+    safeLines(NEXT_STEPS),
+  ];
+  return joined([
+    safeLines('\n'),
+    heading(`${facts.messages} messages in ${seconds.toFixed(1)} s`),
+    safeLines('\n'),
+    joined(paragraphs, ourOwn('\n\n')),
+    safeLines('\n'),
+  ]);
 }
 
 /** The same facts for a program, as one line of the log. */
-export function summaryJson(facts: Facts, seconds: number): string {
-  return JSON.stringify({
+export function summaryDocument(facts: Facts, seconds: number): object {
+  return {
     level: facts.problems.length === 0 ? 'info' : 'error',
     time: new Date().toISOString(),
     event: 'demo.finished',
@@ -63,11 +60,11 @@ export function summaryJson(facts: Facts, seconds: number): string {
       [...facts.reasons].map(([state, counts]) => [state, Object.fromEntries(counts)]),
     ),
     seconds,
-  });
+  };
 }
 
-function heading(text: string): string {
-  return styleText('bold', text);
+function heading(text: string): Safe {
+  return styledForOutput('bold', text);
 }
 
 type Row = readonly [what: string, count: number, means: string];
@@ -155,21 +152,24 @@ function paceText(pace: Facts['pace']): string {
   return `${rate}/s with a backlog: ${share} % of the ${GATEWAY_RATE}/s allowed`;
 }
 
-function verdict({ problems, messages, once, doubled, price }: Facts): string {
+function verdict({ problems, messages, once, doubled, price }: Facts): Safe {
   if (problems.length > 0) {
     const lines = problems.slice(0, PROBLEMS_MAX).map((problem) => `  ${problem}`);
     const more = problems.length - PROBLEMS_MAX;
     if (more > 0) lines.push(`  and ${more} more`);
-    return styleText('red', ['Not as promised:', ...lines].join('\n'));
+    return styledForOutput('red', ['Not as promised:', ...lines].join('\n'));
   }
   const names = doubled.length === 0 ? '' : ` (${doubled.join(', ')})`;
   const never = messages - once - doubled.length;
-  return [
-    heading('As promised, by the gateway’s own ledger held against the spool:'),
+  const lines = [
     `  ${once} messages were accepted exactly once, ${never} never (see above), and`,
     `  ${doubled.length} twice${names}, which attempts.follows marks.`,
     '  What the gateway delivered is delivered in the spool, and nothing else is;',
     `  both say that it cost ${price.toFixed(2)} EUR.`,
     '  None was lost, none is stuck, none was sent twice without a mark.',
-  ].join('\n');
+  ];
+  return joined([
+    heading('As promised, by the gateway’s own ledger held against the spool:'),
+    safeLines(`\n${lines.join('\n')}`),
+  ]);
 }

@@ -9,7 +9,9 @@
  * across an await.
  */
 import type { GateChange } from '../core/health.ts';
-import { isFull } from '../spool/open.ts';
+import type { TroubleFact } from '../core/stops.ts';
+import { isOutOfRoom } from '../spool/room.ts';
+import type { Ended } from '../spool/settlements.ts';
 import type { Watcher } from '../spool/watcher.ts';
 import { Alarm } from './alarm.ts';
 import type { Books } from './books.ts';
@@ -17,6 +19,7 @@ import { Courier } from './courier.ts';
 import type { Desk } from './desk.ts';
 import { FullDisk } from './full-disk.ts';
 import { Gathering } from './gathering.ts';
+import { LockHeld } from './lock-held.ts';
 import { LongWal } from './long-wal.ts';
 import type { Inbox } from './inbox.ts';
 import type { AccountLimits } from './outcomes.ts';
@@ -30,6 +33,8 @@ const BUSY_WAIT_MS = 3;
 const LEAVES_MAX = 50;
 /** A step that found the disk full does so after this. */
 const FULL_WAIT_MS = 1_000;
+/** Where the spool is broken, what is out may take this long to come back. */
+const BROKEN_ANSWERS_MS = 2_000;
 
 export interface DispatcherParts extends StepParts {
   readonly askBalance: AskBalance;
@@ -42,7 +47,15 @@ export interface Progress {
   /** When a step was last committed (monotonic ms). */
   readonly steppedAtMs: number;
   /** Why the latest one was not; null = it was. */
-  readonly trouble: 'locked' | 'disk-full' | null;
+  readonly trouble: TroubleFact['kind'] | null;
+}
+
+/** How long a stop may take. */
+export interface DrainLimits {
+  /** What is out may take so long to come back. */
+  readonly answersMs: number;
+  /** All of it, writing included. */
+  readonly totalMs: number;
 }
 
 export class Dispatcher {
@@ -52,6 +65,7 @@ export class Dispatcher {
   readonly #probes: Probes;
   readonly #alarm: Alarm;
   readonly #fullDisk: FullDisk;
+  readonly #lockHeld: LockHeld;
   /** Desks that are not asked any more, until what they have out is answered. */
   readonly #retiring = new Set<Desk>();
   readonly #longWal: LongWal;
@@ -61,6 +75,8 @@ export class Dispatcher {
   #isScheduled = false;
   #isDraining = false;
   #isStopped = false;
+  /** The spool cannot be written, and waiting does not help. */
+  #isBroken = false;
   #isRescued = false;
   #seenEnded = 0;
   #turns = 0;
@@ -78,12 +94,16 @@ export class Dispatcher {
     this.#courier = new Courier({ clock, outcomes, kick: this.kick });
     this.#alarm = new Alarm({ clock, desks, intake, janitor, sweeper, ring: this.kick });
     this.#gathering = new Gathering(clock, this.#alarm);
-    this.#settling = new Settling(() => this.inFlight === 0 && this.#step.isClean);
-    this.#fullDisk = new FullDisk(clock, parts.log, parts.spool.path);
+    this.#settling = new Settling(
+      () => this.inFlight === 0 && (this.#isBroken || this.#step.isClean),
+    );
+    const spoolPath = parts.spool.path;
+    this.#fullDisk = new FullDisk(clock, parts.log, spoolPath);
+    this.#lockHeld = new LockHeld({ clock, log: parts.log, spoolPath });
     this.#longWal = new LongWal({
-      ...{ wal: parts.spool.wal, clock, log: parts.log },
+      ...{ wal: parts.spool.wal, clock, log: parts.log, spoolPath },
       onRelease: this.kick,
-      onFatal: parts.onFatal,
+      onFatal: (error) => this.#broke(error),
     });
     this.#probes = new Probes({
       desks,
@@ -165,9 +185,14 @@ export class Dispatcher {
     return this.#turns;
   }
 
-  /** Settles what a crash left open, then begins. Throws SpoolError. */
-  async start(): Promise<void> {
-    await this.#rescue();
+  /** Outcomes that are not on disk: after a drain, those that are lost. */
+  get unwritten(): readonly Ended[] {
+    return this.#step.unwritten;
+  }
+
+  /** Settles what a crash left open, then begins. Throws SpoolError, and the reason of `signal` when it is aborted. */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#rescue(signal);
     this.#isRescued = true;
     this.#watcher = this.#parts.spool.watch({
       onCommit: () => this.#notice(),
@@ -185,17 +210,30 @@ export class Dispatcher {
     setImmediate(this.#turn);
   };
 
-  /** Stops claiming, gives back what has not left, and waits for what has, at most `limitMs`. */
-  async drain(limitMs: number): Promise<void> {
+  /** Stops claiming, gives back what has not left, waits for what has, and writes what came of it: `unwritten` is
+   *  what could not be written within the limits. */
+  async drain({ answersMs, totalMs }: DrainLimits): Promise<void> {
+    const endsAtMs = performance.now() + totalMs;
     this.#isDraining = true;
     for (const desk of this.#parts.desks.values()) this.#courier.takeBack(desk, null);
     this.kick();
-    await this.#settling.wait(limitMs);
+    await this.#settling.wait(answersMs);
     this.#courier.abandon();
-    await this.#settling.wait(limitMs);
+    await this.#settling.wait(Math.max(0, endsAtMs - performance.now()));
     this.#stop();
+    if (this.#isBroken) this.#lastTry();
     await this.#leave();
     for (const desk of this.#retiring) await desk.stop();
+  }
+
+  /* The disk may have come back, or only some of its pages are bad. */
+  #lastTry(): void {
+    try {
+      this.#step.run(false);
+    } catch {
+      /* What is lost by it is in `unwritten`, and the error was reported. */
+      this.#step.distrust();
+    }
   }
 
   /* What cannot be noted is no loss: the next start writes a few lines again. */
@@ -205,7 +243,7 @@ export class Dispatcher {
         await pause(BUSY_WAIT_MS);
       }
     } catch (error) {
-      if (!isFull(error)) throw error;
+      if (!this.#isBroken && !isOutOfRoom(error, this.#parts.spool.path)) throw error;
     }
   }
 
@@ -218,11 +256,17 @@ export class Dispatcher {
     this.#alarm.clear();
   }
 
-  async #rescue(): Promise<void> {
+  async #rescue(signal: AbortSignal): Promise<void> {
     for (;;) {
+      signal.throwIfAborted();
       const rescued = this.#step.rescue();
-      if (rescued === 'busy') await pause(BUSY_WAIT_MS);
-      else if (rescued === 0) return;
+      if (rescued === 'busy') {
+        this.#lockHeld.busy();
+        await pause(BUSY_WAIT_MS);
+        continue;
+      }
+      this.#lockHeld.free();
+      if (rescued === 0) return;
     }
   }
 
@@ -247,17 +291,20 @@ export class Dispatcher {
 
   #run(): void {
     this.#turns += 1;
-    if (this.#longWal.isHolding) return;
+    if (this.#isBroken) this.#settling.look();
+    if (this.#longWal.isHolding || this.#isBroken) return;
     this.#seenEnded = 0;
     this.#gathering.end();
     try {
       const claims = this.#step.run(!this.#isDraining);
       if (claims === 'busy') {
         this.#progress = { ...this.#progress, trouble: 'locked' };
+        this.#lockHeld.busy();
         this.#alarm.set(BUSY_WAIT_MS);
         return;
       }
       this.#progress = { steppedAtMs: this.#parts.clock.monotonicMs(), trouble: null };
+      this.#lockHeld.free();
       if (this.#step.ended > 0) this.kick();
       this.#courier.handOut(claims);
     } catch (error) {
@@ -271,8 +318,8 @@ export class Dispatcher {
 
   #failed(error: unknown): void {
     this.#step.distrust();
-    if (!isFull(error)) {
-      this.#parts.onFatal(error);
+    if (!isOutOfRoom(error, this.#parts.spool.path)) {
+      this.#broke(error);
       return;
     }
     this.#progress = { ...this.#progress, trouble: 'disk-full' };
@@ -280,9 +327,19 @@ export class Dispatcher {
     this.#alarm.set(FULL_WAIT_MS);
   }
 
+  /* Nothing is claimed any more; whoever hears of it stops the daemon. */
+  #broke(error: unknown): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    this.#progress = { ...this.#progress, trouble: 'io-error' };
+    this.#alarm.clear();
+    setTimeout(() => this.#settling.end(), BROKEN_ANSWERS_MS).unref();
+    this.#parts.onFatal(error);
+  }
+
   /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
   readonly #sleepUntilNext = (): void => {
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#isBroken) return;
     const isIdle = !this.#isScheduled && !this.#gathering.isOn && !this.#step.isBusy;
     if (isIdle) this.#alarm.setForNext(!this.#isDraining && !this.#step.isHeld);
     else if (this.#step.isBusy) this.kick();

@@ -1,6 +1,6 @@
 /** Says that the disk is full, once a minute: a step that found it so is tried again and loses nothing. */
 import type { Clock } from '../clock.ts';
-import { remedyOfReason } from '../core/stop-reasons.ts';
+import { remedyOfSpool } from '../core/stop-reasons.ts';
 import type { StatusLog } from '../status-log.ts';
 
 const SAID_EVERY_MS = 60_000;
@@ -23,8 +23,7 @@ export class FullDisk {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#saidAtMs < SAID_EVERY_MS) return;
     this.#saidAtMs = nowMs;
-    const subject = { account: null, sender: null, state: 'stopped', reason: 'disk-full' };
-    const remedy = remedyOfReason(subject, { start: '', spool: this.#spool });
+    const remedy = remedyOfSpool('disk-full', this.#spool);
     this.#log.say('error', 'daemon.disk-full', { remedy, waiting });
   }
 }

@@ -7,7 +7,9 @@
  * Always holds: nobody is waited for in SQLite, so the loop goes on meanwhile; only commits wait, and not long.
  */
 import type { Clock } from '../clock.ts';
-import { isBusy, isFull } from '../spool/open.ts';
+import { remedyOfSpool } from '../core/stop-reasons.ts';
+import { isBusy } from '../spool/open.ts';
+import { isOutOfRoom } from '../spool/room.ts';
 import type { Wal } from '../spool/wal.ts';
 import type { StatusLog } from '../status-log.ts';
 
@@ -18,19 +20,20 @@ const COUNT_EVERY_MS = 50;
 /** Bytes; SQLite itself begins to copy at 4 MiB. */
 const LONG = 32 * 1024 * 1024;
 const LOOK_EVERY_MS = 1_000;
-/** Where a reader will not let go, looks come less and less often. */
-const LOOK_EVERY_MAX_MS = 60_000;
+/** Where a reader does not let go, commits are held up for it less and less often. */
+const HOLD_EVERY_MAX_MS = 60_000;
 /** Commits wait for readers, who are looked at so often, and at most so many times: half a second. */
 const TRY_EVERY_MS = 10;
 const TRIES_MAX = 50;
-/** Blocked so long, it is spoken of, and again so often. */
-const SAY_AFTER_MS = 60_000;
+/** A reader that blocks so long is reported, and again so often. */
+const SAY_AFTER_MS = 10_000;
 const SAID_EVERY_MS = 3_600_000;
 
 export interface LongWalParts {
-  readonly wal: Pick<Wal, 'size' | 'pages' | 'copy' | 'truncate'>;
+  readonly wal: Pick<Wal, 'size' | 'pages' | 'copied' | 'copy' | 'truncate'>;
   readonly clock: Clock;
   readonly log: Pick<StatusLog, 'say'>;
+  readonly spoolPath: string;
   /** Commits may go on. */
   readonly onRelease: () => void;
   readonly onFatal: (error: unknown) => void;
@@ -43,7 +46,11 @@ export class LongWal {
   #countAtMs = -Infinity;
   /** Pages that were in it when it was copied; fewer now = it was begun anew since. */
   #copied = 0;
-  #everyMs = LOOK_EVERY_MS;
+  /** When commits may be held up next, and how long after that again. */
+  #holdAtMs = -Infinity;
+  #holdEveryMs = LOOK_EVERY_MS;
+  /** Pages that readers let us copy at the latest look. */
+  #copiedBefore = 0;
   #blockedSinceMs: number | null = null;
   #saidAtMs = -Infinity;
 
@@ -62,11 +69,20 @@ export class LongWal {
     const nowMs = this.#parts.clock.monotonicMs();
     if (isIdle) this.#copy(nowMs);
     if (nowMs < this.#lookAtMs) return;
-    this.#lookAtMs = nowMs + this.#everyMs;
+    this.#lookAtMs = nowMs + LOOK_EVERY_MS;
     this.#guard(() => {
       if (this.#parts.wal.size <= LONG || this.#parts.wal.truncate()) this.#ended(true);
-      else this.#hold(TRIES_MAX);
+      else if (this.#mayHold(nowMs)) this.#hold(TRIES_MAX);
+      else this.#blocked(nowMs);
     });
+  }
+
+  /* More could be copied than before: a reader of old data has gone, and only short ones are in the way. */
+  #mayHold(nowMs: number): boolean {
+    const { copied } = this.#parts.wal;
+    if (copied > this.#copiedBefore) this.#holdAtMs = nowMs;
+    this.#copiedBefore = copied;
+    return nowMs >= this.#holdAtMs;
   }
 
   #copy(nowMs: number): void {
@@ -102,35 +118,48 @@ export class LongWal {
     }, TRY_EVERY_MS);
   }
 
-  /* A full disk is said by the step that needs it. */
+  /* A full disk is reported by the step that needs it. */
   #guard(work: () => void): void {
     try {
       work();
     } catch (error) {
-      if (!isBusy(error) && !isFull(error)) this.#parts.onFatal(error);
-      else this.#parts.onRelease();
+      if (isBusy(error) || isOutOfRoom(error, this.#parts.spoolPath)) this.#parts.onRelease();
+      else this.#parts.onFatal(error);
     }
   }
 
   #ended(isShort: boolean): void {
     const nowMs = this.#parts.clock.monotonicMs();
-    this.#everyMs = isShort ? LOOK_EVERY_MS : Math.min(this.#everyMs * 2, LOOK_EVERY_MAX_MS);
-    this.#lookAtMs = nowMs + this.#everyMs;
-    if (isShort) this.#blockedSinceMs = null;
+    this.#holdEveryMs = isShort
+      ? LOOK_EVERY_MS
+      : Math.min(this.#holdEveryMs * 2, HOLD_EVERY_MAX_MS);
+    this.#holdAtMs = isShort ? -Infinity : nowMs + this.#holdEveryMs;
+    if (isShort) this.#freed(nowMs);
     else this.#blocked(nowMs);
+  }
+
+  #freed(nowMs: number): void {
+    if (this.#blockedSinceMs !== null && this.#saidAtMs !== -Infinity) {
+      const heldMs = Math.round(nowMs - this.#blockedSinceMs);
+      this.#parts.log.say('info', 'daemon.wal-released', {
+        held_ms: heldMs,
+        wal_bytes: this.#parts.wal.size,
+      });
+    }
+    this.#blockedSinceMs = null;
+    this.#copiedBefore = 0;
+    this.#saidAtMs = -Infinity;
   }
 
   #blocked(nowMs: number): void {
     this.#blockedSinceMs ??= nowMs;
-    const forMs = nowMs - this.#blockedSinceMs;
-    if (forMs < SAY_AFTER_MS || nowMs - this.#saidAtMs < SAID_EVERY_MS) return;
+    const heldMs = Math.round(nowMs - this.#blockedSinceMs);
+    if (heldMs < SAY_AFTER_MS || nowMs - this.#saidAtMs < SAID_EVERY_MS) return;
     this.#saidAtMs = nowMs;
-    this.#parts.log.say('warn', 'daemon.warning', {
-      warning:
-        `a program has been reading from the spool for ${Math.round(forMs / 1000)} s without an end, ` +
-        'so that its -wal cannot be used anew and grows',
-      remedy: 'find it with `fuser -v` on the -wal, and let it end its transaction or its query',
+    this.#parts.log.say('warn', 'daemon.wal-held', {
+      held_ms: heldMs,
       wal_bytes: this.#parts.wal.size,
+      remedy: remedyOfSpool('wal-held', this.#parts.spoolPath),
     });
   }
 }

@@ -12,7 +12,7 @@ export class Settling {
   wait(limitMs: number): Promise<void> {
     if (this.#isSettled()) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, limitMs);
+      const timer = setTimeout(() => this.end(), limitMs);
       this.#onSettled = () => {
         clearTimeout(timer);
         resolve();
@@ -20,11 +20,15 @@ export class Settling {
     });
   }
 
-  /** Something was committed. */
-  look(): void {
-    if (this.#onSettled === null || !this.#isSettled()) return;
+  /** Ends the waiting now. */
+  end(): void {
     const onSettled = this.#onSettled;
     this.#onSettled = null;
-    onSettled();
+    onSettled?.();
+  }
+
+  /** Something was committed. */
+  look(): void {
+    if (this.#onSettled !== null && this.#isSettled()) this.end();
   }
 }

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
 import { ANSWER_UNREADABLE } from '../core/health.ts';
 import type { Entry } from '../events.ts';
+import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
 import { Books } from './books.ts';
@@ -147,6 +148,11 @@ export class Step {
   /** Attempts that ended and are not on disk. */
   get ended(): number {
     return this.#pending.ended.length;
+  }
+
+  /** The same, each with what came of it. */
+  get unwritten(): readonly Ended[] {
+    return this.#pending.ended;
   }
 
   /** Whether attempts that ended are all that a step would write, as far as is known. */

@@ -2,10 +2,10 @@
  * Lines of the status log for people: when, which message, what became of it, and what else there is to say,
  * wrapped to the terminal. Colours only where they are asked for.
  *
- * Always holds: no control character passes, and no field is left out that a reader could miss.
+ * Always holds: foreign text is escaped, and no field is left out that a reader could miss.
  */
-import { styleText } from 'node:util';
-import { stripControls } from '../core/mask.ts';
+import { escapeText } from '../core/escape.ts';
+import { joined, safeLine, styled, type Safe, type Style } from '../terminal/safe.ts';
 import { localTime, timeSpan } from '../terminal/times.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { instantOf, type LogLine } from './line.ts';
@@ -17,11 +17,12 @@ export interface RenderOptions {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-type Style = Parameters<typeof styleText>[0];
 
 const TIME = 8;
 const ID = 7;
 const WHAT = 17;
+/** A heading stands for a day only, not for what else a line may have as its time. */
+const DAY = /^-?\d+-\d\d-\d\d$/;
 /** Where the rest begins. */
 const INDENT = TIME + 1 + ID + 1 + WHAT + 2;
 
@@ -55,39 +56,38 @@ export class Renderer {
   }
 
   /** The line, after a heading where a day begins; without a line break at the end. */
-  render(line: LogLine): string {
+  render(line: LogLine): Safe {
     const { fields } = line;
-    if (fields === null) return this.#style('dim', stripControls(line.text));
+    if (fields === null) return this.#style('dim', safeLine(line.text));
     const [day = '', time = ''] = localTime(instantOf(line)).split(' ');
     const { id } = fields;
     const shownId = typeof id === 'number' ? String(id) : '';
     const what = whatOf(fields);
     const rest = wrap(restOf(fields).join(' · '), 0, this.#options.width - INDENT);
-    return [
+    const shownRest = `  ${rest.replaceAll('\n', `\n${' '.repeat(INDENT)}`)}`;
+    return joined([
       this.#heading(day),
       this.#style('dim', time.padEnd(TIME)),
-      ` ${shownId.padStart(ID)} `,
-      this.#style(styleOf(fields, what), what.padEnd(WHAT)),
-      `  ${rest.replaceAll('\n', `\n${' '.repeat(INDENT)}`)}`,
-    ]
-      .join('')
-      .trimEnd();
+      this.#style(null, ` ${shownId.padStart(ID)} `),
+      this.#style(styleOf(fields, what), rest === '' ? what : what.padEnd(WHAT)),
+      this.#style(null, rest === '' ? '' : shownRest),
+    ]);
   }
 
-  #heading(day: string): string {
-    if (day === this.#day || day === '–') return '';
+  #heading(day: string): Safe {
+    if (day === this.#day || !DAY.test(day)) return safeLine('');
     this.#day = day;
-    return `${this.#style('dim', `── ${day} `.padEnd(this.#options.width, '─'))}\n`;
+    const line = this.#style('dim', `── ${day} `.padEnd(this.#options.width, '─'));
+    return joined([line, this.#style(null, '\n')]);
   }
 
-  #style(style: Style | null, text: string): string {
-    if (style === null || !this.#options.isColoured) return text;
-    return styleText(style, text, { validateStream: false });
+  #style(style: Style | null, text: string): Safe {
+    return styled(this.#options.isColoured ? style : null, text);
   }
 }
 
 function whatOf({ event }: Fields): string {
-  const name = stripControls(String(event));
+  const name = escapeText(String(event));
   return name.slice(name.indexOf('.') + 1);
 }
 
@@ -107,7 +107,7 @@ function restOf(fields: Fields): readonly string[] {
     ...others.map(([name, value]) => `${name.replaceAll('_', ' ')} ${shown(value)}`),
     ...(fields['remedy'] === undefined ? [] : [shown(fields['remedy'])]),
     ...(fields['at'] === undefined ? [] : ['written late']),
-  ].map(stripControls);
+  ];
 }
 
 function messageParts(fields: Fields): readonly string[] {

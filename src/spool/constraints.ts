@@ -6,9 +6,9 @@
  * length is.
  */
 import Sqlite from 'better-sqlite3';
-import { stripControls } from '../core/mask.ts';
 import { BEFORE_THE_FIRST_ATTEMPT, PUBLIC } from './guard.ts';
 import { BYTES_MAX, TEXT_MAX } from './rules.ts';
+import { escapeText } from '../core/escape.ts';
 
 interface Rule {
   /** The column whose value is at fault; null when no single one is. */
@@ -167,6 +167,6 @@ function shown(row: Readonly<Record<string, string | number | null>>, column: st
   if (value === null) return 'left out';
   if (typeof value === 'number') return String(value);
   if (column === 'text') return `of ${Array.from(value).length} characters`;
-  const safe = stripControls(value);
+  const safe = escapeText(value);
   return `"${safe.length > 60 ? `${safe.slice(0, 59)}…` : safe}"`;
 }

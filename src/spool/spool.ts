@@ -109,9 +109,14 @@ export class Spool {
     }
   }
 
-  /** The same; another program may hold the lock for a moment just then, and is waited for. */
-  static async openPatiently(path: string, ownership: Ownership): Promise<Spool> {
+  /** The same; another program may hold the lock for a moment just then, and is waited for until `signal` aborts. */
+  static async openPatiently(
+    path: string,
+    ownership: Ownership,
+    signal: AbortSignal,
+  ): Promise<Spool> {
     for (let tries = 1; ; tries += 1) {
+      signal.throwIfAborted();
       try {
         return Spool.open(path, ownership);
       } catch (error) {

@@ -9,13 +9,16 @@ import type { Database } from 'better-sqlite3';
 interface Checkpoint {
   readonly busy: number;
   readonly log: number;
+  readonly checkpointed: number;
 }
 
-const NONE: Checkpoint = { busy: 1, log: 0 };
+const NONE: Checkpoint = { busy: 1, log: 0, checkpointed: 0 };
 
 export class Wal {
   readonly #db: Database;
   readonly #path: string;
+  /** Pages that the latest checkpoint found, or made, copied. */
+  copied = 0;
 
   constructor(db: Database, path: string) {
     this.#db = db;
@@ -47,7 +50,9 @@ export class Wal {
 
   #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): Checkpoint {
     const [row] = this.#db.pragma(`wal_checkpoint(${mode})`) as readonly Checkpoint[];
-    return row ?? NONE;
+    const done = row ?? NONE;
+    this.copied = done.checkpointed;
+    return done;
   }
 }
 

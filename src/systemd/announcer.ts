@@ -5,6 +5,7 @@
  * Always holds: a message is one datagram, so its words arrive together; nothing in them can add an
  * assignment.
  */
+import { escapeText } from '../core/escape.ts';
 import { openChannel, type Channel, type ChannelParts } from './channel.ts';
 
 export class Announcer implements Disposable {
@@ -66,5 +67,5 @@ function watchdogOf({ env, pid }: ChannelParts): number | null {
 }
 
 function statusOf(text: string): string {
-  return `STATUS=${text.replaceAll(/\p{Cc}+/gu, ' ')}`;
+  return `STATUS=${escapeText(text)}`;
 }

@@ -4,6 +4,7 @@
  * row are left out. The only file that knows cli-table3.
  */
 import Table from 'cli-table3';
+import { escapeText } from '../core/escape.ts';
 
 export interface Column {
   readonly head: string;
@@ -26,7 +27,7 @@ export function terminalWidth(): number {
   return process.stdout.isTTY ? Math.max(process.stdout.columns, 40) : 80;
 }
 
-/** The rows under their heads, without a line break at the end. Cells are already safe to print. */
+/** The rows under their heads, without a line break at the end. Cells are escaped here: each stays one line. */
 export function tableOf(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -34,7 +35,7 @@ export function tableOf(
 ): string {
   const used = columns.map((_, index) => rows.some((row) => (row[index] ?? '') !== ''));
   const kept = columns.filter((_, index) => used[index]);
-  const cells = rows.map((row) => row.filter((_, index) => used[index]));
+  const cells = rows.map((row) => row.filter((_, index) => used[index]).map(escapeText));
   const widths = fit(kept, cells, width);
   const table = new Table({
     chars: NO_LINES,

@@ -11,25 +11,36 @@ const UNITS = [
   ['s', 1],
 ] as const;
 
-/** '2026-11-23 09:15:02' in local time; '–' when null. */
-export function localTime(seconds: number | null): string {
+/** What stands where a date or a length of time should be, and the spool holds something else. */
+const NO_TIME = '?';
+
+/**
+ * '2026-11-23 09:15:02' in local time; '–' when null, '?' when it is no instant. The spool may hold anything
+ * in place of a number, so only numbers are formatted and nothing else is shown.
+ */
+export function localTime(seconds: unknown): string {
   if (seconds === null) return '–';
-  const date = new Date(seconds * 1000);
-  if (Number.isNaN(date.getTime())) return String(seconds);
+  const date = dateOf(seconds);
+  if (date === null) return NO_TIME;
   const two = (value: number): string => String(value).padStart(2, '0');
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
 }
 
-/** '2026-11-23T09:15:02.120Z'; null when null or no date at all. */
-export function isoTime(seconds: number | null): string | null {
-  if (seconds === null) return null;
+/** '2026-11-23T09:15:02.120Z'; null when null or no instant at all. */
+export function isoTime(seconds: unknown): string | null {
+  return dateOf(seconds)?.toISOString() ?? null;
+}
+
+function dateOf(seconds: unknown): Date | null {
+  if (typeof seconds !== 'number') return null;
   const date = new Date(seconds * 1000);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
+  return Number.isNaN(date.getTime()) ? null : date;
 }
 
 /** A length of time in at most two units: '84 ms', '2.5 s', '3 min 20 s', '2 d 4 h'. */
 export function timeSpan(seconds: number): string {
+  if (!Number.isFinite(seconds)) return NO_TIME;
   if (seconds < 0) return `-${timeSpan(-seconds)}`;
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;

@@ -1,10 +1,11 @@
 /**
  * Asks the running daemon for its status document, over its admin listener.
  *
- * Always holds: what answers may be another program, so a document is taken only if it looks like ours, and
- * its texts are escaped where they are shown.
+ * Always holds: what answers may be another program, so a document is taken only if it has the form of ours,
+ * and its texts are escaped where they are shown.
  */
 import { get } from 'node:http';
+import { readStatus } from '../core/read-status.ts';
 import type { Status } from '../core/status.ts';
 
 /** A daemon with as many lanes as have names says less than this. */
@@ -33,12 +34,7 @@ export function askDaemon(listen: string, patienceMs: number): Promise<Status | 
 /* Whatever answers there may be something else altogether. */
 function statusIn(text: string): Status | null {
   try {
-    const said: unknown = JSON.parse(text);
-    const isStatus =
-      typeof said === 'object' && said !== null && 'spool' in said && 'lanes' in said;
-    if (!isStatus) return null;
-    /* An older daemon says nothing of stops. */
-    return 'stops' in said ? (said as Status) : { ...(said as Status), stops: [] };
+    return readStatus(JSON.parse(text));
   } catch {
     return null; // no JSON: not ours
   }

@@ -2,7 +2,7 @@
  * One frame of `top`: what a status comes to as lines of text, never wider than asked. Nothing is read here
  * and nothing written; the same status makes the same lines.
  */
-import { stripControls } from '../core/mask.ts';
+import { escapeText } from '../core/escape.ts';
 import { STATES, type State } from '../core/message.ts';
 import { sentenceOf } from '../core/stop-words.ts';
 import type { AccountStatus, FailureStatus, LaneStatus, Status } from '../core/status.ts';
@@ -55,7 +55,7 @@ export function frameOf(view: View, size: FrameSize): readonly string[] {
     ...failuresOf(status, size.columns, room.failures),
   ];
   const fitting = size.rows === null ? lines : lines.slice(0, size.rows);
-  return fitting.map((line) => cut(line, size.columns).trimEnd());
+  return fitting.map((line) => cut(escapeText(line), size.columns).trimEnd());
 }
 
 /* A blank line and two of heads go with each list. */
@@ -133,7 +133,7 @@ function accountCells(one: AccountStatus): readonly string[] {
   const probe =
     one.next_probe_at === null ? '' : `probed at ${localTime(one.next_probe_at).slice(11)}`;
   return [
-    stripControls(one.account),
+    one.account,
     one.state,
     `${one.used}/s`,
     one.available === null ? '' : `${one.available}/s`,
@@ -141,7 +141,7 @@ function accountCells(one: AccountStatus): readonly string[] {
     one.concurrency === 0 ? '' : `${one.in_flight}/${one.concurrency}`,
     one.oldest_due_seconds === null ? '' : timeSpan(one.oldest_due_seconds),
     one.blocked_seconds > 0 ? timeSpan(one.blocked_seconds) : '',
-    [stripControls(one.reason ?? ''), probe].filter((word) => word !== '').join(', '),
+    [one.reason ?? '', probe].filter((word) => word !== '').join(', '),
   ];
 }
 
@@ -178,7 +178,7 @@ function lanesOf(status: Status, columns: number, rows: number): readonly string
 
 function laneCells(lane: LaneStatus): readonly string[] {
   const name = `${lane.account}/${lane.sender === '' ? '(none)' : lane.sender}`;
-  return [stripControls(name), ...[waiting(lane), ...lane.ages].map(short)];
+  return [name, ...[waiting(lane), ...lane.ages].map(short)];
 }
 
 function doingCells(lane: LaneStatus): readonly string[] {
@@ -221,10 +221,10 @@ function failureCells(one: FailureStatus): readonly string[] {
     localTime(one.at).slice(11),
     String(one.id),
     one.to,
-    stripControls(one.recipient),
-    stripControls(one.sender ?? ''),
+    one.recipient,
+    one.sender ?? '',
     one.code === null ? '' : String(one.code),
-    stripControls(one.reason),
+    one.reason,
   ];
 }
 

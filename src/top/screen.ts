@@ -3,13 +3,16 @@
  *
  * Always holds: whatever ends the program, by a key, a signal or an error, the terminal is as it was.
  */
+import { writeSafe } from '../terminal/print.ts';
+import { joined, ourOwn, safeLine } from '../terminal/safe.ts';
 import type { FrameSize } from './frame.ts';
 
-const ENTER = '\u001b[?1049h\u001b[?25l';
-const LEAVE = '\u001b[?25h\u001b[?1049l';
-const HOME = '\u001b[H';
-const END_OF_LINE = '\u001b[K';
-const BELOW = '\u001b[J';
+const ENTER = ourOwn('\u001b[?1049h\u001b[?25l');
+const LEAVE = ourOwn('\u001b[?25h\u001b[?1049l');
+const HOME = ourOwn('\u001b[H');
+const END_OF_LINE = ourOwn('\u001b[K');
+const NEXT_LINE = ourOwn('\r\n');
+const BELOW = ourOwn('\u001b[J');
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -26,7 +29,7 @@ export class Screen implements Disposable {
     this.left = new Promise((resolve) => {
       this.#leave = resolve;
     });
-    process.stdout.write(ENTER);
+    writeSafe(ENTER);
     process.stdout.on('resize', this.#onResize);
     process.on('exit', this.#restore);
     for (const signal of SIGNALS) process.on(signal, this.#leave);
@@ -39,9 +42,10 @@ export class Screen implements Disposable {
     return { columns: process.stdout.columns, rows: process.stdout.rows };
   }
 
+  /** Lines of text: what is not text in them is escaped. */
   draw(lines: readonly string[]): void {
-    const text = lines.map((line) => `${line}${END_OF_LINE}`).join('\r\n');
-    process.stdout.write(`${HOME}${text}${BELOW}`);
+    const drawn = lines.map((line) => joined([safeLine(line), END_OF_LINE]));
+    writeSafe(joined([HOME, joined(drawn, NEXT_LINE), BELOW]));
   }
 
   [Symbol.dispose](): void {
@@ -61,6 +65,6 @@ export class Screen implements Disposable {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     if (process.stdin.isTTY) process.stdin.setRawMode(false);
-    process.stdout.write(LEAVE);
+    writeSafe(LEAVE);
   };
 }

@@ -48,7 +48,7 @@ describe('log', () => {
     const { stdout, code } = await setup().run(['log', '-n', '2']);
     expect(code).toBe(0);
     expect(stdout).not.toContain('\u001b');
-    expect(stdout).toMatch(/^── 2026-11-24 ─+\n09:15:05 .*\n09:15:06 .*\n +· status 3\n$/);
+    expect(stdout).toMatch(/^── 2026-11-24 ─+\n09:15:05 .*\n09:15:06 .*\n +evil.*\n +status 3\n$/);
   });
 
   it('leaves out what is not asked for; conditions add up', async () => {

@@ -44,13 +44,13 @@ describe('list', () => {
     expect(stdout).not.toContain('a secret');
   });
 
-  it('shows whole recipients and texts when asked to, without control characters', async () => {
+  it('shows whole recipients and texts when asked to, control characters made visible', async () => {
     program.exec(
       `INSERT INTO messages (recipient, text) VALUES ('447700900000', 'a' || char(27) || '[2Jb')`,
     );
     const { stdout } = await program.run(['list', '--full', '--text']);
     expect(stdout).toContain('447700900000');
-    expect(stdout).toContain('a[2Jb');
+    expect(stdout).toContain('a\\u{1B}[2Jb');
     expect(stdout).not.toContain('\u001b');
   });
 

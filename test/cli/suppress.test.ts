@@ -116,7 +116,7 @@ describe('a recipient that is none', () => {
     ['44 7700 900000', '"44 7700 900000"'],
     ['++447700900000', '"++447700900000"'],
     ['4477009000001234', '"4477009000001234"'],
-    ['\u001b[2J447700900000', '"[2J447700900000"'],
+    ['\u001b[2J447700900000', '"\\u001b[2J447700900000"'],
   ])('%j is named, and nothing is done with the others', async (wrong, named) => {
     for (const verb of ['suppress', 'unsuppress']) {
       const { code, stdout, stderr } = await program.run([verb, '447700900000', wrong]);
@@ -124,8 +124,8 @@ describe('a recipient that is none', () => {
         code: 64,
         stdout: '',
         stderr:
-          'sms-spoold: number: expected 7 to 15 digits with at most one leading +, no spaces; ' +
-          `found ${named}\n`,
+          'sms-spoold: number: expected an international number with its country code: ' +
+          `7 to 15 digits after + or 00 or neither, no spaces; found ${named}\n`,
       });
     }
     expect(rows()).toEqual([]);
@@ -211,13 +211,13 @@ describe('suppressed', () => {
     expect(new Set(found).size).toBe(59_999);
   });
 
-  it('lets no control character pass, and bears what is no date', async () => {
+  it('shows control characters as text, and no text as a date', async () => {
     program.exec(
       `INSERT INTO suppressions VALUES ('4477' || char(27) || '[2J', char(27) || 'x', char(7) || 'soon')`,
     );
     const { code, stdout } = await program.run(['suppressed', '--full']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^4477\[2J +soon +x$/m);
+    expect(stdout).toMatch(/^4477\\u\{1B\}\[2J +\? +\\u\{1B\}x$/m);
   });
 
   it('says that nobody is on the list', async () => {

@@ -18,6 +18,7 @@ export interface Line {
   /** ISO-8601. */
   readonly time?: string;
   readonly event: string;
+  readonly level?: string;
   readonly seq?: number;
   readonly id?: number;
   readonly from?: string;

@@ -75,6 +75,38 @@ describe('a lock held by another program', () => {
     expect(bundle.sandbox.ledger.counters.accepted).toBe(rows);
   });
 
+  it('F4: for 5 s is reported once, with the command that finds its holder, and so is its end', async () => {
+    const bundle = await setup();
+    await bundle.untilState(bundle.drop(), 'await-receipt');
+    bundle.db.exec('BEGIN IMMEDIATE');
+    bundle.drop();
+    const { turns } = bundle;
+    const before = turns();
+    await bundle.until(() => turns() > before + 2);
+    expect(bundle.lines('daemon.lock-held')).toEqual([]);
+    bundle.clock.advance(6);
+    await bundle.until(() => bundle.lines('daemon.lock-held').length > 0);
+    const said = turns();
+    await bundle.until(() => turns() > said + 5);
+    const [line, ...more] = bundle.lines('daemon.lock-held');
+    expect(more).toEqual([]);
+    expect(line).toMatchObject({ level: 'warn' });
+    expect(line?.['remedy']).toContain(`sudo fuser -v ${bundle.path} ${bundle.path}-wal`);
+    bundle.db.exec('COMMIT');
+    await bundle.untilState(2, 'await-receipt');
+    expect(bundle.lines('daemon.lock-released')).toHaveLength(1);
+  });
+
+  it('F4: for less than 5 s is no news', async () => {
+    const bundle = await setup();
+    bundle.db.exec('BEGIN IMMEDIATE');
+    bundle.drop();
+    await sleep(100);
+    bundle.db.exec('COMMIT');
+    await bundle.untilState(1, 'await-receipt');
+    expect(bundle.lines().filter(({ event }) => String(event).includes('lock'))).toEqual([]);
+  });
+
   it('does not keep the daemon from draining', async () => {
     const bundle = await setup({ sandbox: { latencyMs: 100 } });
     const id = bundle.drop({ recipient: RECIPIENT });

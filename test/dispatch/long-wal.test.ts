@@ -9,7 +9,7 @@ const MIB = 1024 ** 2;
 /** A -wal of any size; `isFree` = nobody reads old data. */
 function setup(size: number) {
   const wal = {
-    ...{ size, pages: 0, isFree: false, tries: 0, copies: 0 },
+    ...{ size, pages: 0, copied: 0, isFree: false, tries: 0, copies: 0 },
     copy: (): void => void (wal.copies += 1),
     truncate: (): boolean => false,
   };
@@ -22,7 +22,7 @@ function setup(size: number) {
   const said: Readonly<Record<string, unknown>>[] = [];
   const onRelease = vi.fn();
   const longWal = new LongWal({
-    ...{ wal, onRelease },
+    ...{ wal, onRelease, spoolPath: '/spool/spool.db' },
     clock: { now: () => 0, monotonicMs: () => nowMs },
     log: {
       say: (_level: string, event: string, details?: object) =>
@@ -44,7 +44,14 @@ function setup(size: number) {
   const idle = (forMs: number): void => {
     for (const until = nowMs + forMs; nowMs < until; nowMs += 10) longWal.look(true);
   };
-  return { wal, longWal, said, onRelease, look, idle, passed: () => nowMs };
+  /** Time passes and the -wal is looked at; commits that are held up are waited for. */
+  const tick = async (forMs: number): Promise<void> => {
+    for (const until = nowMs + forMs; nowMs < until; nowMs += 100) {
+      longWal.look(false);
+      while (longWal.isHolding) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  return { wal, longWal, said, onRelease, look, idle, tick, passed: () => nowMs };
 }
 
 describe('while there is nothing to do, a -wal', () => {
@@ -124,18 +131,67 @@ describe('a -wal', () => {
     expect(wal.size).toBe(0);
   });
 
-  it('that a reader keeps is spoken of after a minute, once an hour, and looked at less and less', async () => {
-    const { wal, said, look, passed, onRelease } = setup(64 * MIB);
-    while (passed() < 20_000) await look();
+  it('B6: that a reader holds for 10 s is reported with the command that finds it, and its end too', async () => {
+    const { wal, said, tick } = setup(64 * MIB);
+    await tick(9_000);
     expect(said).toEqual([]);
-    const looks = onRelease.mock.calls.length;
-    expect(looks).toBeLessThan(10);
-    while (passed() < 300_000) await look();
-    expect(said).toMatchObject([{ event: 'daemon.warning', wal_bytes: 64 * MIB }]);
-    expect(said[0]?.['remedy']).toContain('fuser');
+    await tick(3_000);
+    expect(said).toMatchObject([{ event: 'daemon.wal-held', wal_bytes: 64 * MIB }]);
+    expect(said[0]?.['remedy']).toContain(
+      'sudo fuser -v /spool/spool.db /spool/spool.db-wal /spool/spool.db-shm',
+    );
+    await tick(300_000);
+    expect(said).toHaveLength(1);
+    wal.isFree = true;
+    await tick(2_000);
+    expect(wal.size).toBe(0);
+    expect(said[1]).toMatchObject({ event: 'daemon.wal-released', wal_bytes: 0 });
+  });
+
+  it('B6: is looked at each second, and holds up commits less and less often', async () => {
+    const { wal, onRelease, look, passed } = setup(64 * MIB);
+    while (passed() < 100_000) await look();
+    expect(wal.tries).toBeGreaterThanOrEqual(90);
+    expect(onRelease.mock.calls.length).toBeLessThan(10);
+  });
+
+  it('B6: holds up commits again as soon as a reader of old data has gone', async () => {
+    const { wal, longWal, look, passed } = setup(64 * MIB);
+    while (passed() < 20_000) await look();
+    wal.copied = 1_000;
+    for (let looks = 0; looks < 20 && !longWal.isHolding; looks += 1) await look();
+    expect(longWal.isHolding || wal.tries > 0).toBe(true);
     wal.isFree = true;
     await look();
     expect(wal.size).toBe(0);
+  });
+
+  it('B6: is truncated by the first look after a long reader has ended', () => {
+    const { path, spool, other } = spoolSetup();
+    other.db.exec('CREATE TABLE filler (bytes BLOB)');
+    const reader = openSpool(path, { readonly: true });
+    reader.exec('BEGIN');
+    reader.prepare('SELECT count(*) FROM messages').get();
+    const fill = other.db.prepare('INSERT INTO filler VALUES (randomblob(1048576))');
+    for (let count = 0; count < 40; count += 1) fill.run();
+    let nowMs = 0;
+    const longWal = new LongWal({
+      ...{ wal: spool.wal, spoolPath: path, log: { say: () => undefined } },
+      clock: { now: () => 0, monotonicMs: () => nowMs },
+      onRelease: () => undefined,
+      onFatal: (error) => {
+        throw error;
+      },
+    });
+    longWal.look(false);
+    longWal.stop();
+    expect(spool.wal.size).toBeGreaterThan(32 * MIB);
+    reader.exec('COMMIT');
+    nowMs += 1_000;
+    longWal.look(false);
+    expect(spool.wal.size).toBe(0);
+    longWal.stop();
+    reader.close();
   });
 
   it('is cut by SQLite when readers of old data have gone, though others read on', () => {

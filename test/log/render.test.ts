@@ -27,9 +27,10 @@ const NARROW = `
                                     sms-spoold resume main
 ── 2026-11-24 ──────────────────────────────────────────────────────────────────
 09:15:05         throttled          sender 12015550123 of main · waits 1 s
-09:15:06 1234567 permanent-failure  4477…000 · AcmeInc · evil[31m2Jref · invalid
-                                    · status 3
-half a line`;
+09:15:06 1234567 permanent-failure  4477…000 · AcmeInc ·
+                                    evil\\u{1B}[31m\\u{9B}2J\\u{A}ref · invalid ·
+                                    status 3
+half a l\\u{1B}ine`;
 
 const DASHES = '─'.repeat(200 - '── 2026-11-23 '.length);
 const WIDE = `
@@ -40,8 +41,8 @@ const WIDE = `
 09:15:04         suspended          account main · wrong-credentials · looked at again at 09:15:09 · check api_key and api_secret, then send SIGHUP or run sms-spoold resume main
 ── 2026-11-24 ${DASHES}
 09:15:05         throttled          sender 12015550123 of main · waits 1 s
-09:15:06 1234567 permanent-failure  4477…000 · AcmeInc · evil[31m2Jref · invalid · status 3
-half a line`;
+09:15:06 1234567 permanent-failure  4477…000 · AcmeInc · evil\\u{1B}[31m\\u{9B}2J\\u{A}ref · invalid · status 3
+half a l\\u{1B}ine`;
 
 /** The colours taken off. */
 const plain = (text: string): string => text.replaceAll(/\u001b\[[\d;]*m/g, '');

@@ -69,7 +69,7 @@ it('is told in order, each message whole', async () => {
 it('is told nothing that a status smuggles in', async () => {
   const { announcer, heard } = setup(NOTE);
   announcer.status('evil\nMAINPID=1\tWATCHDOG=1');
-  expect(await heard(1)).toEqual([['STATUS=evil MAINPID=1 WATCHDOG=1']]);
+  expect(await heard(1)).toEqual([['STATUS=evil\\u{A}MAINPID=1\\u{9}WATCHDOG=1']]);
 });
 
 it('is told of a reload before it and after, with the time by the monotonic clock', async () => {

@@ -1,0 +1,50 @@
+/**
+ * Text that may go to a terminal as it stands: escaped, and after that perhaps coloured. Only this file makes
+ * it, so that a colour cannot bring foreign text past the escaping.
+ */
+import { styleText } from 'node:util';
+import { escapeJson, escapeLines, escapeText } from '../core/escape.ts';
+
+declare const checked: unique symbol;
+
+/** Escaped text with our own control sequences. */
+export type Safe = string & { readonly [checked]: true };
+
+export type Style = Parameters<typeof styleText>[0];
+
+/** One line: line feeds are escaped, too. */
+export function safeLine(text: string): Safe {
+  return escapeText(text) as Safe;
+}
+
+/** Text of several lines. */
+export function safeLines(text: string): Safe {
+  return escapeLines(text) as Safe;
+}
+
+/** A JSON document on one line; parsing gives what was there. */
+export function safeJson(document: unknown): Safe {
+  return escapeJson(JSON.stringify(document)) as Safe;
+}
+
+/** The text of one or several lines in a style; null = plain. The caller decides whether there are colours. */
+export function styled(style: Style | null, text: string): Safe {
+  const plain = safeLines(text);
+  return style === null ? plain : (styleText(style, plain, { validateStream: false }) as Safe);
+}
+
+/** The same where standard output is a terminal that shows colours, and NO_COLOR does not forbid them. */
+export function styledForOutput(style: Style | null, text: string): Safe {
+  const plain = safeLines(text);
+  return style === null ? plain : (styleText(style, plain) as Safe);
+}
+
+/** A control sequence that this program writes: a constant, never anything that was read. */
+export function ourOwn(sequence: string): Safe {
+  return sequence as Safe;
+}
+
+/** Pieces one after the other. */
+export function joined(pieces: readonly Safe[], separator: Safe = ourOwn('')): Safe {
+  return pieces.join(separator) as Safe;
+}

@@ -1,0 +1,41 @@
+/** Signals at every moment of the program's life, from the load of its first file on. */
+import { describe, expect, it } from 'vitest';
+import { rigUp } from './rig.ts';
+
+/** A file of dist/ that is about to be loaded, or an event of the status log. */
+const MOMENTS = [
+  'load cli.js',
+  'load commands/run.js',
+  'load daemon.js',
+  'load spool/spool.js',
+  'daemon.started',
+  'daemon.ready',
+] as const;
+
+describe.each(MOMENTS)('G3: at %s', (moment) => {
+  const [, file] = /^load (.*)$/.exec(moment) ?? [];
+  const signalled = async (signal: NodeJS.Signals) => {
+    const rig = await rigUp();
+    const env = file === undefined ? {} : { SIGNAL_AT: file, SIGNAL: signal };
+    const program = rig.start({ preload: '../faults/signal-at.ts', env });
+    if (file === undefined) {
+      await program.line(({ event }) => event === moment);
+      program.kill(signal);
+    }
+    return { rig, program };
+  };
+
+  it('SIGHUP ends nothing: the daemon comes to work, and reads its configuration', async () => {
+    const { rig, program } = await signalled('SIGHUP');
+    await program.line(({ event }) => event === 'daemon.ready');
+    rig.drop(1);
+    await program.line(({ to }) => to === 'await-receipt');
+    program.kill('SIGTERM');
+    expect(await program.end()).toEqual({ code: 0, signal: null });
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('%s ends the daemon with 0', async (signal) => {
+    const { program } = await signalled(signal);
+    expect(await program.end()).toEqual({ code: 0, signal: null });
+  });
+});
