@@ -18,6 +18,8 @@ export interface JudgedRow {
   readonly priority: number;
   readonly sendAt: number | null;
   readonly expiresAt: number | null;
+  /** Not 0 = a column holds more than may be read of it. */
+  readonly isTooLong?: number;
 }
 
 const SENDER = /^(?:[0-9]{1,15}|[0-9A-Za-z]{1,11})$/;
@@ -30,6 +32,7 @@ const TYPES: ReadonlySet<string> = new Set(['auto', 'text', 'unicode', 'binary']
  * none, and the account has none.
  */
 export function judgeRow(row: JudgedRow, sender: string | null = row.sender): string | null {
+  if ((row.isTooLong ?? 0) !== 0) return 'too-long';
   if (typeof row.recipient !== 'string' || internationalForm(row.recipient) === null) {
     return 'invalid-recipient';
   }

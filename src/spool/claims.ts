@@ -7,6 +7,8 @@ import { hash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { UncertainPolicy } from '../core/message.ts';
 import type { SourceKey } from '../core/turn.ts';
+import { bounded } from './bounded.ts';
+import { BYTES_MAX, OCTETS_MAX, RECIPIENT_MAX, TYPE_MAX } from './rules.ts';
 import { RANK, READY, TURN } from './schema.ts';
 import { Bulk, type Value } from './bulk.ts';
 
@@ -36,11 +38,32 @@ export interface ReadyRow extends SourceKey {
   readonly lastAttempt: number;
   readonly follows: number | null;
   readonly nextAttemptAt: number | null;
+  /** Not 0: a column holds more than its bound; it is NULL here. */
+  readonly isTooLong: number;
 }
 
-const COLUMNS = `id, recipient, text, sender, account, campaign, type, body, udh, message_class AS messageClass,
-  priority, ${RANK} AS rank, send_at AS sendAt, expires_at AS expiresAt, on_uncertain AS onUncertain, reference,
-  entity_id AS entityId, content_id AS contentId, account_ref AS accountRef,
+/* What a claim reads, and how much of it at most. Sources are read, and bounded, before (sources.ts). */
+const BOUNDS = {
+  recipient: RECIPIENT_MAX,
+  text: BYTES_MAX.text,
+  type: TYPE_MAX,
+  body: OCTETS_MAX,
+  udh: OCTETS_MAX,
+  reference: BYTES_MAX.reference,
+  entity_id: BYTES_MAX.entity_id,
+  content_id: BYTES_MAX.content_id,
+  account_ref: BYTES_MAX.account_ref,
+} as const;
+const IS_TOO_LONG = Object.entries(BOUNDS)
+  .map(([column, most]) => `octet_length(${column}) > ${most}`)
+  .join(' OR ');
+const read = (column: keyof typeof BOUNDS): string => bounded(column, BOUNDS[column]);
+
+const COLUMNS = `id, ${read('recipient')} AS recipient, ${read('text')} AS text, sender, account, campaign,
+  ${read('type')} AS type, ${read('body')} AS body, ${read('udh')} AS udh, message_class AS messageClass,
+  priority, ${RANK} AS rank, send_at AS sendAt, expires_at AS expiresAt, on_uncertain AS onUncertain,
+  ${read('reference')} AS reference, ${read('entity_id')} AS entityId, ${read('content_id')} AS contentId,
+  ${read('account_ref')} AS accountRef, coalesce(${IS_TOO_LONG}, 0) AS isTooLong,
   created_at AS createdAt, state, attempts, throttles, price, last_attempt AS lastAttempt, follows,
   next_attempt_at AS nextAttemptAt`;
 

@@ -5,6 +5,7 @@
  *
  * Always holds: what surely never left is not in it: given back before it was sent, or no connection.
  */
+import { CONTENT } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import { predictParts, type Content } from '../core/parts.ts';
 import type { Per } from '../core/rate-rules.ts';
@@ -65,7 +66,7 @@ export class Departures {
     this.#seqAt = eventSeqs(db);
     this.#over = { request: db.prepare(over('request')), part: db.prepare(over('part')) };
     this.#open = db.prepare(
-      `SELECT account, sender, type, text, body, udh FROM messages WHERE state = 'sending'`,
+      `SELECT account, sender, ${CONTENT} FROM messages WHERE state = 'sending'`,
     );
   }
 

@@ -5,7 +5,12 @@
 import { isUndatedRank, type SourceKey } from '../core/turn.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { State, UncertainPolicy } from '../core/message.ts';
+import { bounded } from './bounded.ts';
+import { RECIPIENT_MAX } from './rules.ts';
 import { RANK, READY } from './schema.ts';
+
+/** Bytes of a reference of before the bounds that are read. */
+const REFERENCE_READ = 10_000;
 
 export interface DueRow extends SourceKey {
   readonly id: number;
@@ -31,7 +36,8 @@ export interface DueRow extends SourceKey {
 
 /* The columns of a DueRow. A client that switched the constraints off may have put a blob where a text belongs. */
 export const DUE_COLUMNS = `id, state, account, sender, campaign, priority, ${RANK} AS rank,
-  CAST(recipient AS TEXT) AS recipient, CAST(reference AS TEXT) AS reference,
+  CAST(${bounded('recipient', RECIPIENT_MAX)} AS TEXT) AS recipient,
+  CAST(${bounded('reference', REFERENCE_READ)} AS TEXT) AS reference,
   send_at AS sendAt, expires_at AS expiresAt, created_at AS createdAt, updated_at AS updatedAt,
   attempts, throttles, last_attempt AS lastAttempt, price, on_uncertain AS onUncertain,
   cancel_asked AS cancelAsked, follows, due_at AS dueAt, next_attempt_at AS nextAttemptAt`;

@@ -6,6 +6,7 @@
  * Always holds: SQLite has one writer at a time and AUTOINCREMENT gives no number twice, so a row is never
  * followed by one with a smaller `seq`, and whoever has seen a `seq` has seen all before it.
  */
+import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import { Bulk, type Value } from './bulk.ts';
 
@@ -33,12 +34,14 @@ export interface CommittedEvent extends NewEvent {
 
 /** References are the application's own and may be of any length; what is read into memory may not. */
 const TEXT_MAX = 1_000;
+const BYTES_READ = 100_000;
 
 /** Under this name `spool` has how far the application was told. */
 export const NOTIFY_CURSOR = 'notify-cursor';
 
 /* A client that has switched the constraints off can leave bytes where text is meant. */
-const text = (column: string): string => `substr(CAST(${column} AS TEXT), 1, ${TEXT_MAX})`;
+const text = (column: string): string =>
+  `substr(CAST(${bounded(column, BYTES_READ)} AS TEXT), 1, ${TEXT_MAX})`;
 
 /** Rows after a `seq`, oldest first: one seek, and one more for each message. */
 export const EVENTS_AFTER = `SELECT e.seq, e.at, e.message_id AS messageId, ${text('e.account')} AS account,

@@ -3,6 +3,7 @@
  *
  * Always holds: everything is read and written inside one write transaction of the caller.
  */
+import { CONTENT } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Content } from '../core/parts.ts';
 import type { Attempt, AttemptFact, Heard, PartFact } from '../core/reconcile.ts';
@@ -54,7 +55,7 @@ export class Ledgers {
       `SELECT attempt, gateway_id AS gatewayId, status, code, price, network,
         received_at AS receivedAt FROM receipts WHERE message_id = ? ORDER BY id LIMIT +?`,
     );
-    this.#content = db.prepare('SELECT type, text, body, udh FROM messages WHERE id = ?');
+    this.#content = db.prepare(`SELECT ${CONTENT} FROM messages WHERE id = ?`);
     this.#hear = db.prepare(
       `UPDATE parts SET receipt_status = ?, receipt_code = ?, receipt_at = ?, price = ?, network = ?
         WHERE message_id = ? AND attempt = ? AND number = ?`,

@@ -6,6 +6,7 @@
 import type { Database } from 'better-sqlite3';
 import type { State } from '../core/message.ts';
 import { spellingsOf } from '../core/recipient.ts';
+import { shown } from './bounded.ts';
 import type { Content } from '../core/parts.ts';
 
 /** A row of `messages`, contract columns only. Times are Unix seconds. */
@@ -41,10 +42,16 @@ export interface MessageRow {
   readonly price: number | null;
 }
 
-const MESSAGE_COLUMNS =
-  'id, state, reason, status, recipient, text, sender, account, type, body, udh, message_class, priority, ' +
-  'send_at, expires_at, on_uncertain, reference, campaign, idempotency_key, entity_id, content_id, ' +
-  'account_ref, created_at, attempts, throttles, next_attempt_at, updated_at, parts, price';
+/* A row of before the bounds may hold more than the memory does. */
+const COLUMN_MAX = 100_000;
+const MESSAGE_COLUMNS = [
+  ...['id', 'state', 'reason', 'status', 'recipient', 'text', 'sender', 'account', 'type', 'body'],
+  ...['udh', 'message_class', 'priority', 'send_at', 'expires_at', 'on_uncertain', 'reference'],
+  ...['campaign', 'idempotency_key', 'entity_id', 'content_id', 'account_ref', 'created_at'],
+  ...['attempts', 'throttles', 'next_attempt_at', 'updated_at', 'parts', 'price'],
+]
+  .map((column) => (column === 'id' ? column : `${shown(column, COLUMN_MAX)} AS ${column}`))
+  .join(', ');
 
 /** Which messages; null = any. Times are Unix seconds, of when a message was dropped. */
 export interface MessageFilter {

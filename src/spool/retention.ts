@@ -10,13 +10,14 @@ import type { Database, Statement } from 'better-sqlite3';
 import { forget, isForgotten } from '../core/forgotten.ts';
 import type { State } from '../core/message.ts';
 import type { Content } from '../core/parts.ts';
+import { CONTENT } from './bounded.ts';
 import { FINAL } from './final.ts';
 
 /** Final messages from before an instant, those first that ended first. */
 export const OVER = `SELECT id, account, sender, state FROM messages WHERE (${FINAL}) AND updated_at < ?
   ORDER BY updated_at LIMIT +?`;
 /** The same from a place on, with what is to be forgotten. */
-export const UNFORGOTTEN = `SELECT id, updated_at AS updatedAt, type, text, body, udh FROM messages
+export const UNFORGOTTEN = `SELECT id, updated_at AS updatedAt, ${CONTENT} FROM messages
   WHERE (${FINAL}) AND updated_at >= @at AND updated_at < @before
   AND (updated_at > @at OR id > @id) ORDER BY updated_at, id LIMIT @limit`;
 /** Events of lanes, oldest first: those of messages go with them. */

@@ -20,6 +20,13 @@ export const BYTES_MAX = {
   account_ref: 400,
 } as const;
 
+/** Bytes of columns that another rule keeps short, as far as they are read. */
+export const RECIPIENT_MAX = 100;
+export const SENDER_MAX = 100;
+export const TYPE_MAX = 100;
+/** Hexadecimal digits of a body, and of a udh. */
+export const OCTETS_MAX = 280;
+
 /** Characters of a text: the gateway refuses more. */
 export const TEXT_MAX = 3_200;
 
@@ -158,7 +165,7 @@ const BINARY: readonly Rule[] = [
   hex('udh'),
   {
     columns: ['body', 'udh'],
-    bad: `${bytes(`coalesce(new.body, '')`)} + ${bytes(`coalesce(new.udh, '')`)} > 280`,
+    bad: `${bytes(`coalesce(new.body, '')`)} + ${bytes(`coalesce(new.udh, '')`)} > ${OCTETS_MAX}`,
     names: [[null, 'body_and_udh_are_at_most_140_octets']],
   },
   {

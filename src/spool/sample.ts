@@ -7,6 +7,7 @@ import { predictParts, type Content } from '../core/parts.ts';
 import { rankOf } from '../core/turn.ts';
 import type { ReadyCount } from './waiting.ts';
 import type { Defaults } from './queries.ts';
+import { CONTENT } from './bounded.ts';
 import { RANK, READY, TURN } from './schema.ts';
 
 /** Rows looked at of each: so many at either end. */
@@ -16,7 +17,7 @@ const PILES_MAX = 100;
 
 /** Rows of one source from one rank to another. The index on what is ready gives them at either end. */
 const rowsOf = (order: string): string =>
-  `SELECT type, text, body, udh FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
+  `SELECT ${CONTENT} FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
     AND campaign IS +? AND ${RANK} BETWEEN ? AND ? ORDER BY ${order} LIMIT ${ROWS}`;
 export const FIRST_ROWS = rowsOf(TURN);
 export const LAST_ROWS = rowsOf(`${RANK} DESC, expires_at DESC, id DESC`);

@@ -11,7 +11,7 @@ import { SpoolError } from './errors.ts';
 import { FINAL_APART } from './final.ts';
 import { DATES, FOLLOWING, GUARD } from './guard.ts';
 import { CONTROL, LISTS, SUPPRESSIONS, type Rebuilt } from './lists-5.ts';
-import { RULE_TRIGGERS } from './rules.ts';
+import { BYTES_MAX, RULE_TRIGGERS, SENDER_MAX } from './rules.ts';
 import { READY, TURN } from './schema.ts';
 import { SET_ASIDE } from './set-aside.ts';
 import { NOW } from './triggers.ts';
@@ -56,6 +56,28 @@ CREATE TABLE % (
   revision        INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0
 )`;
 
+/* Names are read everywhere, and compared. One that holds more than its bound has hidden it behind a NUL: it is cut,
+ * and what waited under it is not sent. */
+const NAMES = ['account', 'sender', 'campaign'] as const;
+const CUT = `UPDATE % SET ${NAMES.map(
+  (
+    name,
+  ) => `${name} = CASE WHEN ${isLong(name)} THEN CAST(substr(CAST(${name} AS BLOB), 1, 100) AS TEXT)
+    ELSE ${name} END`,
+).join(', ')},
+  reason = CASE WHEN state IN ('queued','retry') THEN 'too-long' ELSE reason END,
+  due_at = CASE WHEN state IN ('queued','retry') THEN NULL ELSE due_at END,
+  updated_at = CASE WHEN state IN ('queued','retry') THEN ${NOW} ELSE updated_at END,
+  state = CASE WHEN state IN ('queued','retry') THEN 'permanent-failure' ELSE state END
+  WHERE ${NAMES.map(isLong).join(' OR ')}`;
+const CUT_EVENTS = `INSERT INTO events (at, message_id, event, from_state, to_state, reason)
+  SELECT ${NOW}, id, 'message.permanent-failure', state, 'permanent-failure', 'too-long'
+  FROM messages WHERE state IN ('queued','retry') AND (${NAMES.map(isLong).join(' OR ')})`;
+
+function isLong(name: (typeof NAMES)[number]): string {
+  return `octet_length(${name}) > ${name === 'sender' ? SENDER_MAX : BYTES_MAX[name]}`;
+}
+
 /* Columns of version 4 that go over as they are; the two dates are made dates where they are none. */
 const KEPT = [
   ...['id', 'recipient', 'text', 'sender', 'account', 'type', 'body', 'udh', 'message_class'],
@@ -73,7 +95,11 @@ const dated = (column: string): string =>
 const COPY = `INSERT INTO % (${[...KEPT, ...DATED].join()})
   SELECT ${[...KEPT, ...DATED.map(dated)].join()} FROM messages ORDER BY id`;
 
-const MESSAGES: Rebuilt = { table: 'messages', create: TABLE, copy: COPY };
+const MESSAGES: Rebuilt = {
+  table: 'messages',
+  create: TABLE,
+  copy: [CUT_EVENTS, COPY, CUT].join(';\n'),
+};
 
 /* The second index of the key has an entry only where there is a key. SQLite names an index with an expression in
  * its error, where it would name the column: so a key that is used says `idempotency_key_is_used_once` everywhere,
@@ -125,7 +151,7 @@ function rebuild(db: Database, { table, create, copy }: Rebuilt): void {
   const given = db.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').pluck().get(table);
   const made = `${table}_of_version_5`;
   db.exec(create.replace('%', made));
-  db.exec(copy.replace('%', made));
+  db.exec(copy.replaceAll('%', made));
   db.exec(`DROP TABLE ${table}; ALTER TABLE ${made} RENAME TO ${table}`);
   if (given === undefined) return;
   db.prepare('DELETE FROM sqlite_sequence WHERE name = ?').run(table);

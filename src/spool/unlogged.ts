@@ -5,6 +5,7 @@
  * Always holds: the number is at most that of the last line that was written. It is committed with the step
  * after that line, so that a few lines may be written twice and none is left out.
  */
+import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { CommittedEvent } from './event-log.ts';
 
@@ -18,9 +19,11 @@ export interface UnloggedEvent extends CommittedEvent {
 
 const CURSOR = 'log-cursor';
 const TEXT_MAX = 1_000;
+const BYTES_READ = 100_000;
 
 /* A client that has switched the constraints off can leave bytes where text is meant. */
-const text = (column: string): string => `substr(CAST(${column} AS TEXT), 1, ${TEXT_MAX})`;
+const text = (column: string): string =>
+  `substr(CAST(${bounded(column, BYTES_READ)} AS TEXT), 1, ${TEXT_MAX})`;
 
 /** Rows of `events` with what they are about; a condition on `e` follows. */
 export const EVENT_ROWS = `SELECT e.seq, e.at, e.message_id AS messageId, ${text('e.account')} AS account,

@@ -88,7 +88,7 @@ const STATES: readonly (readonly [string, string])[] = [
     'sender AcmeInc of account main is paused (operator) since 2026-11-23 09:15:00',
   ],
   [
-    `UPDATE messages SET account = 'nope', created_at = 1795425300.0`,
+    `UPDATE messages SET revision = revision + 1, account = 'nope', created_at = 1795425300.0`,
     'account nope is not configured; its messages wait since 2026-11-23 09:15:00',
   ],
   [

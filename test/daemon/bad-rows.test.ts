@@ -131,3 +131,47 @@ it('a thousand rows that cannot be sent do not hold up the one behind them', asy
   await bundle.untilState(good, 'await-receipt');
   await bundle.until(() => bundle.count('expired') === 1_000);
 });
+
+describe('a value beyond its bound', () => {
+  it.each([
+    'reference',
+    'entity_id',
+    'content_id',
+    'account_ref',
+    'text',
+    'recipient',
+    'body',
+    'udh',
+    'type',
+  ])('B1: of 1 MB in %s fails as too-long, and the message behind it is sent', async (column) => {
+    const bundle = await setup();
+    const id = smuggle(bundle, { [column]: `hex(zeroblob(500000))` });
+    const good = bundle.drop();
+    expect(await bundle.untilState(id, 'permanent-failure')).toMatchObject({ reason: 'too-long' });
+    await bundle.untilState(good, 'await-receipt');
+    expect(bundle.attempts(id)).toEqual([]);
+    expect(bundle.fatal).toEqual([]);
+  });
+
+  it('B1: of 150 MB that hides behind a NUL is not read', async () => {
+    const bundle = await setup({ isStopped: true });
+    const id = smuggle(bundle, { reference: `'a' || char(0) || hex(zeroblob(75000000))` });
+    await bundle.start();
+    const before = process.memoryUsage().rss;
+    await bundle.untilState(id, 'permanent-failure');
+    expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
+    expect(bundle.fatal).toEqual([]);
+  });
+
+  it('B1: of 1 MB in 200 rows stops nothing', async () => {
+    const bundle = await setup({ isStopped: true });
+    for (let count = 0; count < 200; count += 1) {
+      smuggle(bundle, { account_ref: `hex(zeroblob(500000))` });
+    }
+    const good = bundle.drop();
+    await bundle.start();
+    await bundle.untilState(good, 'await-receipt');
+    await bundle.until(() => bundle.count('permanent-failure') === 200);
+    expect(bundle.fatal).toEqual([]);
+  });
+});

@@ -45,6 +45,7 @@ export function readyRow(over: RowOver): ReadyRow {
     lastAttempt: 0,
     follows: null,
     nextAttemptAt: null,
+    isTooLong: 0,
     ...over,
   } as const;
   const isRetry = row.state === 'retry' || row.attempts > 0;
