@@ -8,7 +8,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { UncertainPolicy } from '../core/message.ts';
 import type { SourceKey } from '../core/turn.ts';
 import { bounded } from './bounded.ts';
-import { BYTES_MAX, OCTETS_MAX, RECIPIENT_MAX, TYPE_MAX } from './rules.ts';
+import { BYTES_MAX, RECIPIENT_MAX, TYPE_MAX } from './rules.ts';
 import { RANK, READY, TURN } from './schema.ts';
 import { Bulk, type Value } from './bulk.ts';
 
@@ -42,13 +42,16 @@ export interface ReadyRow extends SourceKey {
   readonly isTooLong: number;
 }
 
+/* More than a body and a udh may have: such a row gets the reason that it always got. */
+const HEX_READ = 1_000;
+
 /* What a claim reads, and how much of it at most. Sources are read, and bounded, before (sources.ts). */
 const BOUNDS = {
   recipient: RECIPIENT_MAX,
   text: BYTES_MAX.text,
   type: TYPE_MAX,
-  body: OCTETS_MAX,
-  udh: OCTETS_MAX,
+  body: HEX_READ,
+  udh: HEX_READ,
   reference: BYTES_MAX.reference,
   entity_id: BYTES_MAX.entity_id,
   content_id: BYTES_MAX.content_id,

@@ -7,6 +7,7 @@
  * version 5 adds it to `PARTS`.
  */
 import type { Database } from 'better-sqlite3';
+import { bounded, shown } from './bounded.ts';
 import { SpoolError } from './errors.ts';
 import { FINAL_APART } from './final.ts';
 import { DATES, FOLLOWING, GUARD } from './guard.ts';
@@ -56,26 +57,37 @@ CREATE TABLE % (
   revision        INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0
 )`;
 
-/* Names are read everywhere, and compared. One that holds more than its bound has hidden it behind a NUL: it is cut,
- * and what waited under it is not sent. */
-const NAMES = ['account', 'sender', 'campaign'] as const;
-const CUT = `UPDATE % SET ${NAMES.map(
-  (
-    name,
-  ) => `${name} = CASE WHEN ${isLong(name)} THEN CAST(substr(CAST(${name} AS BLOB), 1, 100) AS TEXT)
-    ELSE ${name} END`,
-).join(', ')},
-  reason = CASE WHEN state IN ('queued','retry') THEN 'too-long' ELSE reason END,
-  due_at = CASE WHEN state IN ('queued','retry') THEN NULL ELSE due_at END,
-  updated_at = CASE WHEN state IN ('queued','retry') THEN ${NOW} ELSE updated_at END,
-  state = CASE WHEN state IN ('queued','retry') THEN 'permanent-failure' ELSE state END
-  WHERE ${NAMES.map(isLong).join(' OR ')}`;
-const CUT_EVENTS = `INSERT INTO events (at, message_id, event, from_state, to_state, reason)
-  SELECT ${NOW}, id, 'message.permanent-failure', state, 'permanent-failure', 'too-long'
-  FROM messages WHERE state IN ('queued','retry') AND (${NAMES.map(isLong).join(' OR ')})`;
+/* A row is written whole whenever it changes, so that one value of 150 MB costs that much memory each time. What no
+ * program means is replaced by its length, and what waited with it is not sent. Names are read and compared
+ * everywhere: those that hide their length behind a NUL are replaced from their bound on. */
+const HUGE = 100_000;
+const LIMITS = {
+  ...{ recipient: HUGE, text: HUGE, type: HUGE, body: HUGE, udh: HUGE, reference: HUGE },
+  ...{ entity_id: HUGE, content_id: HUGE, account_ref: HUGE, idempotency_key: HUGE, reason: HUGE },
+  ...{ account: BYTES_MAX.account, sender: SENDER_MAX, campaign: BYTES_MAX.campaign },
+} as const;
 
-function isLong(name: (typeof NAMES)[number]): string {
-  return `octet_length(${name}) > ${name === 'sender' ? SENDER_MAX : BYTES_MAX[name]}`;
+const WAITS = `state IN ('queued','retry')`;
+const CUT = `
+CREATE TEMP TABLE cut AS SELECT id, state FROM messages WHERE ${WAITS} AND (${Object.entries(LIMITS)
+  .map(([column, most]) => `octet_length(${column}) > ${most}`)
+  .join(' OR ')});
+INSERT INTO events (at, message_id, event, from_state, to_state, reason)
+  SELECT ${NOW}, id, 'message.permanent-failure', state, 'permanent-failure', 'too-long' FROM temp.cut;
+DELETE FROM keys WHERE octet_length(key) > ${HUGE}`;
+const END_CUT = `
+UPDATE % SET state = 'permanent-failure', reason = 'too-long', due_at = NULL, next_attempt_at = NULL,
+  updated_at = ${NOW} WHERE id IN (SELECT id FROM temp.cut);
+DROP TABLE temp.cut`;
+
+function kept(column: string): string {
+  if (!isLimited(column)) return column;
+  if (column === 'idempotency_key') return bounded(column, HUGE);
+  return shown(column, LIMITS[column]);
+}
+
+function isLimited(column: string): column is keyof typeof LIMITS {
+  return column in LIMITS;
 }
 
 /* Columns of version 4 that go over as they are; the two dates are made dates where they are none. */
@@ -93,12 +105,12 @@ const dated = (column: string): string =>
     ELSE coalesce((julianday(${column}) - 2440587.5) * 86400.0, ${NOW}) END`;
 
 const COPY = `INSERT INTO % (${[...KEPT, ...DATED].join()})
-  SELECT ${[...KEPT, ...DATED.map(dated)].join()} FROM messages ORDER BY id`;
+  SELECT ${[...KEPT.map(kept), ...DATED.map(dated)].join()} FROM messages ORDER BY id`;
 
 const MESSAGES: Rebuilt = {
   table: 'messages',
   create: TABLE,
-  copy: [CUT_EVENTS, COPY, CUT].join(';\n'),
+  copy: [CUT, COPY, END_CUT].join(';\n'),
 };
 
 /* The second index of the key has an entry only where there is a key. SQLite names an index with an expression in

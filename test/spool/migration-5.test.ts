@@ -91,6 +91,44 @@ describe('a spool of schema version 4', () => {
     expect(rowsOf(migrated(path))).toEqual(before.map((row) => ({ ...row, revision: 0 })));
   });
 
+  it('B1: has no value of 150 MB and no name that hides its length; what waited with one fails as too-long', () => {
+    const path = oldSpool();
+    withOld(path, (old) =>
+      old.exec(`INSERT INTO messages (recipient, text, reference, idempotency_key) VALUES
+          ('447700900000', 'a', 'a' || char(0) || hex(zeroblob(75000000)), 'k' || char(0) || hex(zeroblob(75000)));
+        INSERT INTO messages (recipient, text, account) VALUES
+          ('447700900000', 'b', 'main' || char(0) || hex(zeroblob(500)));
+        INSERT INTO messages (recipient, text, reference) VALUES ('447700900000', 'c', hex(zeroblob(5000)));
+        INSERT INTO messages (recipient, text, campaign) VALUES
+          ('447700900000', 'd', 'c' || char(0) || hex(zeroblob(500)));
+        UPDATE messages SET state = 'delivered' WHERE text = 'd'`),
+    );
+    const db = migrated(path);
+    const failed = { state: 'permanent-failure', reason: 'too-long', due_at: null };
+    expect(
+      rowsOf(
+        db,
+        `SELECT text, state, reason, due_at, reference, account, campaign, idempotency_key
+        FROM messages WHERE id > 51 ORDER BY id`,
+      ),
+    ).toMatchObject([
+      { ...failed, text: 'a', reference: '(150000002 bytes)', idempotency_key: null },
+      { ...failed, text: 'b', account: '(1005 bytes)' },
+      { state: 'queued', text: 'c', reference: '0'.repeat(10_000) },
+      { state: 'delivered', text: 'd', campaign: '(1002 bytes)' },
+    ]);
+    expect(
+      rowsOf(
+        db,
+        `SELECT message_id, from_state FROM events WHERE reason = 'too-long' ORDER BY seq`,
+      ),
+    ).toEqual([
+      { message_id: 52, from_state: 'queued' },
+      { message_id: 53, from_state: 'queued' },
+    ]);
+    expect(rowsOf(db, `SELECT 1 FROM keys WHERE octet_length(key) > 100000`)).toEqual([]);
+  });
+
   it('J4: has dates in the place of the texts that an ORM wrote into them', () => {
     const path = oldSpool();
     withOld(path, (old) => {
