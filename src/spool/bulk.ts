@@ -11,15 +11,14 @@ export type Value = string | number | null;
 
 export class Bulk {
   readonly #width: number;
-  readonly #statements: ReadonlyMap<number, Statement>;
+  readonly #prepare: (size: number) => Statement;
+  readonly #statements = new Map<number, Statement>();
 
   /** `sql` receives the rows' placeholders: `(?,?),(?,?)` for width 2 and two rows. */
   constructor(db: Database, width: number, sql: (values: string) => string) {
     this.#width = width;
     const row = `(${Array<string>(width).fill('?').join(',')})`;
-    this.#statements = new Map(
-      SIZES.map((size) => [size, db.prepare(sql(Array<string>(size).fill(row).join(',')))]),
-    );
+    this.#prepare = (size) => db.prepare(sql(Array<string>(size).fill(row).join(',')));
   }
 
   /** Writes rows given as one flat list; returns how many rows changed. */
@@ -39,9 +38,12 @@ export class Bulk {
     return changes;
   }
 
+  /* Prepared when it is first needed: an update of messages has its triggers compiled into it. */
   #statement(size: number): Statement {
-    const statement = this.#statements.get(size);
-    if (statement === undefined) throw new Error(`no statement for ${size} rows`);
-    return statement;
+    const known = this.#statements.get(size);
+    if (known !== undefined) return known;
+    const made = this.#prepare(size);
+    this.#statements.set(size, made);
+    return made;
   }
 }

@@ -2,7 +2,7 @@
  * Who may change which column of a message, as an application meets it: by SQL, on real files.
  */
 import { describe, expect, it } from 'vitest';
-import type { BEFORE_THE_FIRST_ATTEMPT} from '../../src/spool/guard.ts';
+import type { BEFORE_THE_FIRST_ATTEMPT } from '../../src/spool/guard.ts';
 import { INTERNAL, PUBLIC } from '../../src/spool/guard.ts';
 import { STATES } from '../../src/core/message.ts';
 import { execAsDaemon } from '../support/as-daemon.ts';
