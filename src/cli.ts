@@ -202,10 +202,16 @@ function explain(error: unknown): Explained | null {
   return explainSystem(error);
 }
 
+const NO_RESTART_HELPS: readonly SpoolErrorCode[] = [
+  'unsafe-file',
+  'foreign-schema',
+  'newer-schema',
+];
+
 /* With badConfiguration the unit is not restarted: trying again cannot help. */
 function exitCodeOf(code: SpoolErrorCode): number {
   if (code === 'owned-by-another') return EXIT.tryAgain;
-  return code === 'unsafe-file' ? EXIT.badConfiguration : EXIT.failed;
+  return NO_RESTART_HELPS.includes(code) ? EXIT.badConfiguration : EXIT.failed;
 }
 
 /* SQLite's and the operating system's own errors bear a code; they are no bugs of ours. */

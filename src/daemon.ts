@@ -119,13 +119,18 @@ export class Daemon implements AsyncDisposable {
       const reload = this.#started?.reload;
       await reload?.run(this.#config, load, () => this.#started !== null);
     };
-    this.#reloads = this.#reloads.then(run).catch(this.#fail);
+    this.#reloads = this.#reloads.then(run).catch(this.fail);
     return this.#reloads;
   }
 
   /** How the daemon is; nothing is going on before the start and after the end. */
   get vitals(): Vitals {
     return this.#started === null ? NOT_AT_WORK : vitalsOf(this.#started);
+  }
+
+  /** Requests that are out. Reads nothing of the spool. */
+  get inFlight(): number {
+    return this.#started?.dispatcher.inFlight ?? 0;
   }
 
   /** How often the loop went round; a watchdog waits for more. */
@@ -216,7 +221,8 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
-  readonly #fail = (error: unknown): void => {
+  /** The daemon cannot go on: says so once, and tells whoever started it. */
+  readonly fail = (error: unknown): void => {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.#log.say('error', 'daemon.failed', { error: String(error) });
@@ -270,7 +276,7 @@ export class Daemon implements AsyncDisposable {
         since: reception.since,
       },
       onEvents: reception.onEvents,
-      onFatal: this.#fail,
+      onFatal: this.fail,
     });
     sayRestored(spool, this.#log);
     recall(spool, desks, { clock: this.#clock, waitMaxMs: this.#config.retry.maxDelayMs });
@@ -343,7 +349,7 @@ export class Daemon implements AsyncDisposable {
         this.#accounts = byName(config);
         this.#rules.replace(rulesOf(config));
         dispatcher.books.configure(this.#rules, sendersOf(config));
-        reception.adopt(config, spool, dispatcher).catch(this.#fail);
+        reception.adopt(config, spool, dispatcher).catch(this.fail);
       },
       writeRows: () => this.#writeRows(spool, desks),
     });

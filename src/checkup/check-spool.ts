@@ -125,8 +125,8 @@ const REMEDIES: Readonly<Record<SpoolErrorCode, string>> = {
   'not-a-spool':
     'Name another file in spool.path, or move this one away: sms-spoold init makes a new one.',
   'newer-schema': 'Run the newer sms-spoold that made it.',
-  'strange-trigger': 'Drop the trigger with the sqlite3 shell.',
   'unsafe-file': 'Remove what is there, or name another path; then look who put it there.',
+  'foreign-schema': 'Undo what was changed; the daemon does not start on it.',
   'not-accessible': 'Let this user read and write the file and its folder.',
   'owned-by-another': 'End the other daemon.',
   'no-room': 'Make room on the disk, then: sms-spoold init',

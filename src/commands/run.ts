@@ -46,6 +46,9 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
   });
   failed.catch(() => undefined); // told to whoever waits
   const daemon = new Daemon(config, { onFatal: (error) => fail(error) });
+  /* Whatever a timer or a socket throws ends the daemon in order, too. */
+  using uncaught = new Uncaught(daemon.fail);
+  uncaught.listen();
   signals.onHangUp = () => void announcer.reload(() => daemon.reload(load));
   let unwritten = 0;
   try {
@@ -58,7 +61,7 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
       await Promise.race([signals.stop, failed]);
     }
   } finally {
-    announcer.stopping(`leaving: ${daemon.vitals.inFlight} in flight`);
+    announcer.stopping(`leaving: ${daemon.inFlight} in flight`);
     unwritten = await daemon.stop();
   }
   if (unwritten > 0) {
@@ -133,6 +136,23 @@ const MISSING = {
   remedy:
     'fill in an account in sms-spoold.toml (sms-spoold check says where), then restart or reload',
 } as const;
+
+/** Errors that nobody caught. */
+class Uncaught implements Disposable {
+  readonly #fail: (error: unknown) => void;
+
+  constructor(fail: (error: unknown) => void) {
+    this.#fail = fail;
+  }
+
+  listen(): void {
+    process.on('uncaughtException', this.#fail);
+  }
+
+  [Symbol.dispose](): void {
+    process.off('uncaughtException', this.#fail);
+  }
+}
 
 /** The signals that a daemon answers, for as long as it lives. */
 class Signals implements Disposable {

@@ -10,6 +10,7 @@
  */
 import type { GateChange } from '../core/health.ts';
 import type { TroubleFact } from '../core/stops.ts';
+import { isNotOurs } from '../spool/errors.ts';
 import { isOutOfRoom } from '../spool/room.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Watcher } from '../spool/watcher.ts';
@@ -230,10 +231,15 @@ export class Dispatcher {
   #lastTry(): void {
     try {
       this.#step.run(false);
-    } catch {
+    } catch (error) {
       /* What is lost by it is in `unwritten`, and the error was reported. */
-      this.#step.distrust();
+      this.#distrust(error);
     }
+  }
+
+  /* A spool that is not ours any more was found before anything was read, and nothing may be read again. */
+  #distrust(error: unknown): void {
+    if (!isNotOurs(error)) this.#step.distrust();
   }
 
   /* What cannot be noted is no loss: the next start writes a few lines again. */
@@ -317,7 +323,7 @@ export class Dispatcher {
   }
 
   #failed(error: unknown): void {
-    this.#step.distrust();
+    this.#distrust(error);
     if (!isOutOfRoom(error, this.#parts.spool.path)) {
       this.#broke(error);
       return;
@@ -341,8 +347,13 @@ export class Dispatcher {
   readonly #sleepUntilNext = (): void => {
     if (this.#isStopped || this.#isBroken) return;
     const isIdle = !this.#isScheduled && !this.#gathering.isOn && !this.#step.isBusy;
-    if (isIdle) this.#alarm.setForNext(!this.#isDraining && !this.#step.isHeld);
-    else if (this.#step.isBusy) this.kick();
+    try {
+      if (isIdle) this.#alarm.setForNext(!this.#isDraining && !this.#step.isHeld);
+      else if (this.#step.isBusy) this.kick();
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
     this.#longWal.look(isIdle);
   };
 }

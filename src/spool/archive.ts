@@ -11,7 +11,10 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
-import { explain, refuseMissingFolder } from './open.ts';
+import { explain, refuseMissingFolder, restrict } from './open.ts';
+import type { SchemaReference } from './schema-check.ts';
+import { refuseUnlike, SchemaGuard } from './schema-guard.ts';
+import { referenceOf } from './schema-reference.ts';
 
 /** "smsa" (PRAGMA application_id). */
 const APPLICATION_ID = 0x736d7361;
@@ -40,9 +43,15 @@ interface TableStatements {
 export class Archive implements Disposable {
   readonly #db: Database;
   readonly #tables: readonly TableStatements[];
+  readonly #guard: SchemaGuard;
 
-  private constructor(db: Database) {
+  private constructor(db: Database, file: string) {
     this.#db = db;
+    this.#guard = new SchemaGuard(db, 'archive', () => {
+      refuseUnlike(archiveSchema(), { db, schema: 'archive', path: file });
+      return SCHEMA_VERSION;
+    });
+    db.transaction(() => this.#guard.verify())();
     this.#tables = Object.entries(TABLES).map(([table, column]) => {
       /* What the spool has no more is left alone: the archive may have it from a run that was cut short. */
       const of = (schema: string): string =>
@@ -75,7 +84,7 @@ export class Archive implements Disposable {
       spool.pragma('archive.synchronous = EXTRA');
       /* A client that has switched the constraints off can leave anything. */
       spool.pragma('ignore_check_constraints = ON');
-      return new Archive(spool);
+      return new Archive(spool, file);
     } catch (error) {
       throw explain(error, file);
     }
@@ -85,6 +94,7 @@ export class Archive implements Disposable {
   copy(ids: readonly number[]): void {
     const list = { ids: JSON.stringify(ids) };
     this.#db.transaction(() => {
+      this.#guard.verify();
       for (const { clear, copy } of this.#tables) {
         clear.run(list);
         copy.run(list);
@@ -94,6 +104,7 @@ export class Archive implements Disposable {
 
   /** Whether the spool and the archive say the same of these. Call it in the transaction that deletes them. */
   holds(ids: readonly number[]): boolean {
+    this.#guard.verify();
     const list = { ids: JSON.stringify(ids) };
     return this.#tables.every(({ differ }) => differ.get(list) === undefined);
   }
@@ -107,36 +118,50 @@ export class Archive implements Disposable {
 function prepare(spool: Database, file: string): void {
   const made = new Sqlite(file);
   try {
+    restrict(made);
     const mark = identityOf(spool);
     const isNew =
       made.prepare('SELECT count(*) FROM sqlite_master').pluck().get() === 0 &&
       made.pragma('application_id', { simple: true }) === 0;
-    if (isNew) make(made, spool, mark);
+    if (isNew) make(made, mark);
     else refuseWhatIsNotItsOwn(made, file, mark);
   } finally {
     made.close();
   }
 }
 
-function make(made: Database, spool: Database, mark: string): void {
-  const statements = spool
-    .prepare(
-      `SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND (
-        (type = 'table' AND name IN (SELECT value FROM json_each(?)))
-        OR name IN ('events_message','receipts_message','messages_campaign','v_messages'))`,
-    )
-    .pluck()
-    .all(JSON.stringify(Object.keys(TABLES))) as string[];
+/* Nothing that the spool says of itself: the statements are the program's own. */
+function make(made: Database, mark: string): void {
   made.pragma('synchronous = EXTRA');
   made.transaction(() => {
-    /* A key may be used again when it is forgotten, by a message that is archived, too. */
-    for (const sql of statements)
-      made.exec(sql.replace(/\s+CONSTRAINT idempotency_key_is_used_once UNIQUE/, ''));
-    made.exec('CREATE TABLE archive (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)');
+    for (const { sql } of archiveSchema().needed) made.exec(sql ?? '');
     made.prepare(`INSERT INTO archive (name, value) VALUES ('spool', ?)`).run(mark);
     made.pragma(`application_id = ${APPLICATION_ID}`);
     made.pragma(`user_version = ${SCHEMA_VERSION}`);
   })();
+}
+
+const MARKS = 'CREATE TABLE archive (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)';
+const BESIDE_TABLES = ['events_message', 'receipts_message', 'messages_campaign', 'v_messages'];
+
+/*
+ * The tables of the spool that messages have rows in. A key may be used again when it is forgotten, by a message that
+ * is archived, too: it is unique in the spool only.
+ */
+function archiveSchema(): SchemaReference {
+  const names = [...Object.keys(TABLES), ...BESIDE_TABLES];
+  const objects = referenceOf(SCHEMA_VERSION).needed.filter(({ name }) => names.includes(name));
+  const needed = objects.map((object) => ({
+    ...object,
+    sql: (object.sql ?? '').replace(/\s+CONSTRAINT idempotency_key_is_used_once UNIQUE/, ''),
+  }));
+  const marks = { type: 'table', name: 'archive', table: 'archive', sql: MARKS };
+  const reserved = new Set<string>();
+  return {
+    needed: [...needed, { ...marks, columns: () => ['name', 'value'] }],
+    optional: [],
+    reserved,
+  };
 }
 
 function refuseWhatIsNotItsOwn(made: Database, file: string, mark: string): void {
@@ -147,6 +172,9 @@ function refuseWhatIsNotItsOwn(made: Database, file: string, mark: string): void
     );
   }
   const version = made.pragma('user_version', { simple: true });
+  if (version === SCHEMA_VERSION) {
+    refuseUnlike(archiveSchema(), { db: made, schema: 'main', path: file });
+  }
   const found = made.prepare(`SELECT value FROM archive WHERE name = 'spool'`).pluck().get();
   if (version === SCHEMA_VERSION && found === mark) return;
   throw new SpoolError(

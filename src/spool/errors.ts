@@ -11,8 +11,8 @@ export type SpoolErrorCode =
   | 'newer-schema'
   /** A link, a second name, another kind of file or another owner where a file of ours must be. */
   | 'unsafe-file'
-  /** Bears triggers that are not ours. */
-  | 'strange-trigger'
+  /** A table, index, trigger or view of ours is not as the program makes it, or something foreign hangs on one. */
+  | 'foreign-schema'
   /** Missing, or not readable or writable for this user. */
   | 'not-accessible'
   /** Another daemon owns it. */
@@ -35,4 +35,11 @@ export class SpoolError extends Error {
 /** Whether the disk is full: what waits to be written stays in memory and is tried again. */
 export function isFull(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && error.code === 'SQLITE_FULL';
+}
+
+const NOT_OURS: readonly SpoolErrorCode[] = ['not-a-spool', 'newer-schema', 'foreign-schema'];
+
+/** Whether the file is not, or no longer, a spool that this program may use: waiting does not help. */
+export function isNotOurs(error: unknown): boolean {
+  return error instanceof SpoolError && NOT_OURS.includes(error.code);
 }

@@ -1,8 +1,8 @@
 /**
  * Brings a spool to the schema this program knows, forward only, one transaction a version.
  *
- * Always holds: a file that is not a spool, bears triggers that are not ours, or comes from a newer program
- * is left untouched. Views and tables of an operator's own are welcome.
+ * Always holds: a file that is not a spool or comes from a newer program is left untouched. What its tables look like
+ * is for `schema-guard` to compare.
  */
 import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
@@ -11,7 +11,7 @@ import { RETRIES_APART } from './retries-apart.ts';
 import { FINAL_APART } from './final.ts';
 import { drawWord, IDENTITY } from './identity.ts';
 import { SCHEMA_1 } from './schema.ts';
-import { PARTS, toVersion5 } from './schema-5.ts';
+import { toVersion5 } from './schema-5.ts';
 
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
 const APPLICATION_ID = 0x736d7370;
@@ -21,7 +21,8 @@ const BLOCKS = `
 ALTER TABLE accounts ADD COLUMN blocked_until REAL;
 ALTER TABLE senders ADD COLUMN blocked_until REAL;`;
 
-const MIGRATIONS: readonly ((db: Database) => void)[] = [
+/** Step n brings version n to n + 1. */
+export const STEPS: readonly ((db: Database) => void)[] = [
   (db) => {
     db.exec(SCHEMA_1);
     const write = db.prepare('INSERT INTO spool (name, value) VALUES (?, ?)');
@@ -36,7 +37,7 @@ const MIGRATIONS: readonly ((db: Database) => void)[] = [
   toVersion5,
 ];
 
-export const SCHEMA_VERSION = MIGRATIONS.length;
+export const SCHEMA_VERSION = STEPS.length;
 
 /** What the file is, from its own marks. Throws SpoolError when it must not be touched. */
 export function inspect(db: Database, path: string): { version: number } {
@@ -61,62 +62,34 @@ export function inspect(db: Database, path: string): { version: number } {
         `Install the newer sms-spoold that made it.`,
     );
   }
-  refuseStrangeTriggers(db, path, version);
   return { version };
 }
 
-function refuseStrangeTriggers(db: Database, path: string, version: number): void {
-  const known = ownTriggers(version);
-  const rows = db
-    .prepare(`SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name`)
-    .all() as { name: string; sql: string }[];
-  const strange = rows.find((row) => known.get(row.name) !== row.sql);
-  if (strange === undefined) return;
-  throw new SpoolError(
-    'strange-trigger',
-    `${path} bears the trigger "${strange.name}", which is not one of sms-spoold's; it was left untouched. ` +
-      `Remove it: DROP TRIGGER "${strange.name}";`,
-  );
-}
+/** A look at what is to be migrated, in the same transaction; throws when it must not be touched. */
+export type Compare = (version: number) => void;
 
-/* Version 5 makes all tables again that have triggers. What SQLite keeps of a trigger is the statement as given. */
-function ownTriggers(version: number): ReadonlyMap<string, string> {
-  const found = triggersIn(SCHEMA_1);
-  if (version < 5) return found;
-  return triggersIn(PARTS.join(''));
-}
-
-function triggersIn(schema: string): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const match of schema.matchAll(/^CREATE TRIGGER (\w+)[\s\S]*?^END(?=;)/gm)) {
-    if (match[1] !== undefined) found.set(match[1], match[0]);
-  }
-  return found;
-}
-
-/** Runs the missing migrations; returns the version it found. The caller holds no transaction. */
-export function migrate(db: Database, path: string): number {
+/**
+ * Runs the missing migrations; returns the version it found. The caller holds no transaction, and foreign keys are off:
+ * while a table is made again, what refers to it stays.
+ */
+export function migrate(db: Database, path: string, compare: Compare): number {
   const run = db.transaction((): number => {
     const { version } = inspect(db, path);
+    compare(version);
     bringUp(db, version);
     return version;
   });
-  const foreignKeys = db.pragma('foreign_keys', { simple: true }) as number;
-  /* While a table is made again, what refers to it stays. Within a transaction this would do nothing. */
-  db.pragma('foreign_keys = OFF');
   try {
     return run.immediate();
   } catch (error) {
     throw isFull(error) ? noRoom(path, error) : error;
-  } finally {
-    db.pragma(`foreign_keys = ${foreignKeys}`);
   }
 }
 
 /** Runs the migrations from a version on, in the caller's transaction if there is one. */
 export function bringUp(db: Database, version: number): void {
   if (version >= SCHEMA_VERSION) return;
-  for (const step of MIGRATIONS.slice(version)) step(db);
+  for (const step of STEPS.slice(version)) step(db);
   db.pragma(`application_id = ${APPLICATION_ID}`);
   db.pragma(`user_version = ${SCHEMA_VERSION}`);
 }

@@ -10,7 +10,9 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
-import { inspect, migrate, SCHEMA_VERSION } from './migrations.ts';
+import { guarded } from './guarded.ts';
+import { migrate, SCHEMA_VERSION } from './migrations.ts';
+import { refuseForeignSchema, spoolGuard } from './schema-guard.ts';
 import { shareDatabase } from './sharing.ts';
 
 export { isFull } from './errors.ts';
@@ -36,32 +38,46 @@ export function openSpool(path: string, options: OpenOptions = {}): Database {
       timeout: options.busyTimeoutMs ?? 0,
       readonly: options.readonly ?? false,
     });
-    prepare(db, path, options);
-    return db;
+    return prepare(db, path, options);
   } catch (error) {
     db?.close();
     throw explain(error, path);
   }
 }
 
-function prepare(db: Database, path: string, options: OpenOptions): void {
-  db.pragma('trusted_schema = OFF');
-  const { version } = inspect(db, path);
+function prepare(db: Database, path: string, options: OpenOptions): Database {
+  restrict(db);
+  const guard = spoolGuard(db, path);
+  /* In a transaction, so that SQLite itself reads the schema that is compared. */
+  const version = db.transaction(() => guard.verify())();
   if (options.create) {
     db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = FULL');
-    if (version < SCHEMA_VERSION) migrate(db, path);
-    return;
-  }
-  if (version < SCHEMA_VERSION) {
-    throw new SpoolError(
-      'not-a-spool',
-      version === 0
-        ? `${path} is empty, not a spool yet. Make it one: sms-spoold init`
-        : `${path} has schema version ${version}, older than ${SCHEMA_VERSION}. Bring it up to date: sms-spoold init`,
-    );
-  }
-  if (!options.readonly) db.pragma('synchronous = FULL');
+    if (version < SCHEMA_VERSION) {
+      migrate(db, path, (found) => refuseForeignSchema(db, path, found));
+    }
+  } else if (version < SCHEMA_VERSION) throw outdated(path, version);
+  if (options.readonly !== true) db.pragma('synchronous = FULL');
+  return guarded(db, () => guard.verify());
+}
+
+/**
+ * What the schema of a file says must do nothing: views, defaults and CHECKs call no function that reaches out of
+ * SQLite, a foreign key of an operator's own table neither blocks nor follows what we do to ours, and pages that
+ * somebody has written by hand are looked at before they are believed.
+ */
+export function restrict(db: Database): void {
+  db.pragma('trusted_schema = OFF');
+  db.pragma('foreign_keys = OFF');
+  db.pragma('cell_size_check = ON');
+}
+
+function outdated(path: string, version: number): SpoolError {
+  return new SpoolError(
+    'not-a-spool',
+    version === 0
+      ? `${path} is empty, not a spool yet. Make it one: sms-spoold init`
+      : `${path} has schema version ${version}, older than ${SCHEMA_VERSION}. Bring it up to date: sms-spoold init`,
+  );
 }
 
 function refuseWhatIsNoFile(path: string, create: boolean): void {

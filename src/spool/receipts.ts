@@ -10,6 +10,10 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Receipt } from '../core/receipt.ts';
 import { comparedForm } from '../core/recipient.ts';
 
+/** Makes the index, once it is needed. */
+export const PARTS_BY_GATEWAY_ID =
+  'CREATE INDEX IF NOT EXISTS parts_gateway_id ON parts(gateway_id) WHERE gateway_id IS NOT NULL';
+
 /** An attempt as far as a receipt can name it. */
 export interface Match {
   readonly messageId: number;
@@ -166,9 +170,7 @@ export class Receipts {
   }
 
   #preparePart(): Statement<[string], Match> {
-    this.#db.exec(
-      'CREATE INDEX IF NOT EXISTS parts_gateway_id ON parts(gateway_id) WHERE gateway_id IS NOT NULL',
-    );
+    this.#db.exec(PARTS_BY_GATEWAY_ID);
     return this.#db.prepare(
       `SELECT messages.id AS messageId, attempt, CAST(recipient AS TEXT) AS recipient, account
         FROM parts JOIN messages ON messages.id = message_id WHERE gateway_id = ? LIMIT 1`,

@@ -35,7 +35,8 @@ export interface SentAt {
 }
 
 /* The key leads to a recipient's messages and to one text among them; there is no index to maintain. */
-const TABLE = `CREATE TABLE IF NOT EXISTS recent (
+/** Makes the table, once it is needed. */
+export const RECENT_TABLE = `CREATE TABLE IF NOT EXISTS recent (
   recipient  TEXT NOT NULL,
   digest     TEXT NOT NULL,
   message_id INTEGER NOT NULL,
@@ -81,7 +82,7 @@ export class Recent {
 
   constructor(db: Database) {
     this.#db = db;
-    this.#create = db.prepare(TABLE);
+    this.#create = db.prepare(RECENT_TABLE);
     this.#seqAt = eventSeqs(db);
     this.#spent = db
       .prepare<[number, string, number], number>(

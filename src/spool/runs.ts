@@ -8,6 +8,7 @@
  */
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { isRolledBack, type Remembered, type Run as RunRow, type Story } from '../core/rollback.ts';
+import { isNotOurs } from './errors.ts';
 import { drawWord, IDENTITY } from './identity.ts';
 import type { Ownership } from './ownership.ts';
 import { adopt, markRolledBack } from './restored.ts';
@@ -46,26 +47,21 @@ export class Run {
   /** To be called while the database is open. */
   end(): void {
     clearInterval(this.#timer);
-    this.#noteEnd();
-    this.#note();
+    this.#unlessBroken(() => noteRunEnded(this.#db, Date.now() / 1000));
+    this.#unlessBroken(() => this.#note());
   }
 
-  /* A spool that cannot be written now keeps its latest event as the last that is known of the run. */
-  #noteEnd(): void {
-    try {
-      noteRunEnded(this.#db, Date.now() / 1000);
-    } catch (error) {
-      if (!(error instanceof Sqlite.SqliteError)) throw error;
-    }
-  }
-
-  /* A spool that cannot be read is for the loop to meet. */
   #noteIfOpen(db: Database): void {
+    if (db.open) this.#unlessBroken(() => this.#note());
+    else clearInterval(this.#timer);
+  }
+
+  /* A spool that cannot be read or written, or is not ours any more, is for the loop to meet. */
+  #unlessBroken(write: () => void): void {
     try {
-      if (db.open) this.#note();
-      else clearInterval(this.#timer);
+      write();
     } catch (error) {
-      if (!(error instanceof Sqlite.SqliteError)) throw error;
+      if (!(error instanceof Sqlite.SqliteError) && !isNotOurs(error)) throw error;
     }
   }
 

@@ -5,7 +5,7 @@
  * Always holds: a transaction is synchronous and never held across an await. A lock held by another program
  * is answered `busy` at once; the caller comes back later.
  */
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import { Caps } from './caps.ts';
 import { Claims } from './claims.ts';
 import { Control } from './control.ts';
@@ -60,9 +60,7 @@ export class Spool {
   readonly waits: Waits;
   readonly wal: Wal;
   readonly #db: Database;
-  readonly #begin: Statement<[]>;
-  readonly #commit: Statement<[]>;
-  readonly #rollback: Statement<[]>;
+  readonly #immediate: (work: () => unknown) => unknown;
   #watcher: Watcher | null = null;
   readonly #run: Run | null;
   #headcounts: Headcounts | null = null;
@@ -91,9 +89,8 @@ export class Spool {
     this.unlogged = new Unlogged(db);
     this.waits = new Waits(db);
     this.wal = new Wal(db, path);
-    this.#begin = db.prepare('BEGIN IMMEDIATE');
-    this.#commit = db.prepare('COMMIT');
-    this.#rollback = db.prepare('ROLLBACK');
+    const transaction = db.transaction((work: () => unknown) => work());
+    this.#immediate = (work): unknown => transaction.immediate(work);
   }
 
   /** Opens the spool, making or migrating it; whoever owns it begins a run. Throws SpoolError. */
@@ -128,22 +125,22 @@ export class Spool {
 
   /**
    * Runs `work` in one write transaction and commits it; 'busy' = another program holds the lock, and
-   * nothing happened. Whatever `work` throws rolls everything back; damage is thrown as SpoolError.
+   * nothing happened. Whatever `work` throws rolls everything back. Damage is thrown as SpoolError, and so is a schema
+   * that is not ours any more, which is looked at before `work` runs.
    */
   transaction<T>(work: () => T): T | 'busy' {
+    const begun = { value: false };
+    const run = (): T => {
+      begun.value = true;
+      return work();
+    };
     try {
-      this.#begin.run();
-    } catch (error) {
-      if (isBusy(error)) return 'busy';
-      throw explain(error, this.path);
-    }
-    try {
-      const result = work();
-      this.#commit.run();
+      /* better-sqlite3 gives back what the function gives. */
+      const result = this.#immediate(run) as T;
       this.#watcher?.noteOwnCommit();
       return result;
     } catch (error) {
-      if (this.#db.inTransaction) this.#rollback.run();
+      if (!begun.value && isBusy(error)) return 'busy';
       throw explain(error, this.path);
     }
   }

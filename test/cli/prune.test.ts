@@ -1,5 +1,6 @@
 /** `prune`: what is deleted, what is moved, and what a kill at any moment leaves. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -163,6 +164,43 @@ describe('prune --archive', () => {
       program.exec('DELETE FROM keys');
       expect(counts(contentOf(join(program.folder, 'old.db')))[0]).toBe(count);
     }
+  });
+
+  it.each([
+    ['a CHECK', `CREATE TABLE messages (id INTEGER PRIMARY KEY, x TEXT CHECK (x <> 'evil'))`],
+    ['a view', `CREATE VIEW messages AS SELECT 'evil' AS id`],
+    [
+      'statements in its text',
+      `CREATE TABLE messages (id INTEGER PRIMARY KEY, x TEXT DEFAULT ';
+       CONSTRAINT idempotency_key_is_used_once UNIQUE; ATTACH ''evil.db'' AS evil; ')`,
+    ],
+  ])('A1: makes no file from a table that somebody made again with %s', async (_what, sql) => {
+    program.exec(`DROP VIEW v_messages; DROP TABLE messages; ${sql}`);
+    const { code, stderr } = await program.run([
+      'prune',
+      '--older-than',
+      '7d',
+      '--archive',
+      'old.db',
+    ]);
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/^sms-spoold: .*spool\.db: the (?:table|view) "\w+" .*\n$/);
+    expect(existsSync(join(program.folder, 'old.db'))).toBe(false);
+    expect(existsSync(join(program.folder, 'evil.db'))).toBe(false);
+  });
+
+  it('A1: refuses an archive that somebody gave a trigger', async () => {
+    fill(1, 10);
+    const args = ['prune', '--older-than', '7d', '--archive', 'old.db'];
+    await program.run(args);
+    const archive = new Sqlite(join(program.folder, 'old.db'));
+    archive.exec(`CREATE TRIGGER t AFTER INSERT ON messages BEGIN DELETE FROM messages; END`);
+    archive.close();
+    fill(1, 9);
+    const { code, stderr } = await program.run(args);
+    expect(code).toBe(78);
+    expect(stderr).toContain('old.db: the trigger "t" on "messages"');
+    expect(program.value('SELECT count(*) FROM messages')).toBe(1);
   });
 
   it('killed after any statement, has lost nothing and has nothing twice', async () => {

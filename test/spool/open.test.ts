@@ -128,7 +128,7 @@ describe('a path that is no spool is refused and left untouched:', () => {
       path,
       `CREATE TRIGGER copy AFTER INSERT ON messages BEGIN DELETE FROM messages WHERE id = new.id; END`,
     );
-    expectRefused(path, 'strange-trigger', /"copy".*DROP TRIGGER "copy"/);
+    expectRefused(path, 'foreign-schema', /"copy".*DROP TRIGGER "copy"/);
   });
 
   it('a spool with a trigger of ours that was changed', () => {
@@ -139,7 +139,7 @@ describe('a path that is no spool is refused and left untouched:', () => {
       `DROP TRIGGER messages_key_stays;
        CREATE TRIGGER messages_key_stays BEFORE UPDATE ON messages BEGIN SELECT 1; END`,
     );
-    expectRefused(path, 'strange-trigger', /"messages_key_stays"/);
+    expectRefused(path, 'foreign-schema', /"messages_key_stays"/);
   });
 });
 

@@ -229,6 +229,8 @@ describe('the plans of', () => {
     expect(statements.length).toBeGreaterThan(9);
     const plans = statements
       .filter((sql) => !sql.startsWith('INSERT INTO') || sql.includes('SELECT'))
+      /* Comparing the schema reads all of it. */
+      .filter((sql) => !/sqlite_(?:master|schema)/.test(sql))
       .map((sql) => ({ sql, plan: planOf(other.db, sql) }));
     expect(plans.filter(({ plan }) => !plan.every(ordinary))).toEqual([]);
     const all = plans.flatMap(({ plan }) => plan).join('\n');

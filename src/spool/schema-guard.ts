@@ -1,0 +1,82 @@
+/**
+ * Refuses a spool whose schema is not the one that this program makes, before anything of it is used.
+ *
+ * Always holds: the comparison reads the marks of the file and the rows of `sqlite_schema`, nothing else. After an
+ * open it is made again in each transaction that finds another `PRAGMA schema_version`, before anything else is read,
+ * so that no statement of ours meets a trigger, view or table that was not compared.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import { stripControls } from '../core/mask.ts';
+import { quoted } from '../core/shell.ts';
+import { SpoolError } from './errors.ts';
+import { inspect } from './migrations.ts';
+import { differenceOf, type Difference, type SchemaReference } from './schema-check.ts';
+import { readSchema, referenceOf } from './schema-reference.ts';
+
+/** One schema of a connection: 'main', or the name under which a file is attached. */
+export class SchemaGuard {
+  readonly #cookie: Statement<[], number>;
+  readonly #compare: () => number;
+  /** SQLite's count of changes to the schema, and the version, when they were compared; null = not yet. */
+  #compared: { readonly cookie: number; readonly version: number } | null = null;
+
+  /** `compare` returns the version, or throws. */
+  constructor(db: Database, schema: 'main' | 'archive', compare: () => number) {
+    this.#cookie = db.prepare<[], number>(`PRAGMA ${schema}.schema_version`).pluck();
+    this.#compare = compare;
+  }
+
+  /**
+   * To be called first in a transaction; returns the schema version. Throws SpoolError when the schema is not ours, or
+   * not any more.
+   */
+  verify(): number {
+    const cookie = this.#cookie.get() ?? 0;
+    if (this.#compared?.cookie === cookie) return this.#compared.version;
+    const version = this.#compare();
+    this.#compared = { cookie, version };
+    return version;
+  }
+}
+
+/** For the spool at `path`. */
+export function spoolGuard(db: Database, path: string): SchemaGuard {
+  return new SchemaGuard(db, 'main', () => {
+    const { version } = inspect(db, path);
+    refuseForeignSchema(db, path, version);
+    return version;
+  });
+}
+
+/** In a transaction. Throws SpoolError when the spool differs from one of that version in any way that matters. */
+export function refuseForeignSchema(db: Database, path: string, version: number): void {
+  refuseUnlike(referenceOf(version), { db, schema: 'main', path });
+}
+
+export interface Compared {
+  readonly db: Database;
+  readonly schema: 'main' | 'archive';
+  readonly path: string;
+}
+
+/** The same for any reference. */
+export function refuseUnlike(reference: SchemaReference, { db, schema, path }: Compared): void {
+  const difference = differenceOf(readSchema(db, schema), reference);
+  if (difference !== null) throw new SpoolError('foreign-schema', sentenceOf(difference, path));
+}
+
+function sentenceOf({ what, how, statement }: Difference, path: string): string {
+  const said = stripControls(`${what} ${how}`);
+  return `${path}: ${said}. sms-spoold does not use such a file, and left it untouched. ${remedyOf(statement, path)}`;
+}
+
+function remedyOf(statement: string | null, path: string): string {
+  if (statement === null) {
+    return 'Restore a backup of before the change, or move this file away and make a new spool: sms-spoold init';
+  }
+  /* A name that somebody else chose must not become part of a command that is pasted into a shell. */
+  if (!/^[\w "().;,<>=+*?'|-]*$/.test(statement)) {
+    return `Remove it with the sqlite3 shell: ${stripControls(statement)};`;
+  }
+  return `To undo the change: sqlite3 ${quoted(path)} ${quoted(`${statement};`)}`;
+}
