@@ -12,7 +12,7 @@ import type { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { LiveRules } from './dispatch/live-rules.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
-import { askBalance, recall } from './dispatch/safety.ts';
+import { askBalance, recall, spentToday } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
 import { sayRestored } from './keeping.ts';
 import { limitLearned, type Entry } from './events.ts';
@@ -20,6 +20,8 @@ import { fetchLimit } from './gateway/account-api.ts';
 import { Overview } from './overview.ts';
 import { Ownership } from './spool/ownership.ts';
 import { describeMisfits } from './spool/sharing.ts';
+import { DaySpend } from './spool/day-spend.ts';
+import { OwnFolder } from './spool/own-folder.ts';
 import { Spool } from './spool/spool.ts';
 import { writeAccountRows } from './account-rows.ts';
 import { beginLog, writeLateLines } from './late-lines.ts';
@@ -57,6 +59,7 @@ export interface DaemonOptions {
 interface Started extends Running {
   readonly desks: Map<string, Desk>;
   readonly reload: Reload;
+  readonly daySpend: DaySpend;
   readonly stops: () => readonly Stop[];
 }
 
@@ -203,6 +206,7 @@ export class Daemon implements AsyncDisposable {
         ? { answersMs: 0, totalMs: 0 }
         : { answersMs: ANSWERS_MS, totalMs: STOP_MS },
     });
+    started.daySpend.stop();
     await this.#overview?.[Symbol.asyncDispose]();
     this.#log.say(unwritten === 0 ? 'info' : 'error', 'daemon.stopped', {
       ...(unwritten === 0 ? {} : { unwritten }),
@@ -233,10 +237,12 @@ export class Daemon implements AsyncDisposable {
   async #begin(spool: Spool, ownership: Ownership, overview: Overview): Promise<void> {
     const desks = new Map<string, Desk>();
     const reception = new Reception({ config: this.#config, clock: this.#clock, log: this.#log });
+    const daySpend = this.#daySpend(desks);
     try {
-      await this.#work({ spool, ownership, desks, reception }, overview);
+      await this.#work({ spool, ownership, desks, reception, daySpend }, overview);
     } catch (error) {
       if (this.#started === null) {
+        daySpend.stop();
         await reception[Symbol.asyncDispose]();
         for (const desk of desks.values()) await desk.stop();
         spool.close();
@@ -249,7 +255,7 @@ export class Daemon implements AsyncDisposable {
     parts: Omit<Started, 'dispatcher' | 'reload' | 'stops'>,
     overview: Overview,
   ): Promise<void> {
-    const { spool, ownership, desks, reception } = parts;
+    const { spool, ownership, desks, reception, daySpend } = parts;
     const limits = new Map<string, AccountLimits>();
     const opening: Entry[] = [];
     for (const account of this.#config.accounts) {
@@ -279,16 +285,21 @@ export class Daemon implements AsyncDisposable {
       onFatal: this.fail,
     });
     sayRestored(spool, this.#log);
-    recall(spool, desks, { clock: this.#clock, waitMaxMs: this.#config.retry.maxDelayMs });
+    const { maxDelayMs: waitMaxMs } = this.#config.retry;
+    const known = { clock: this.#clock, waitMaxMs, spentSince: daySpend.spentSince };
+    for (const { desk, change } of recall(spool, desks, known))
+      dispatcher.gateChanged(desk, change);
     await this.#writeStart(spool, desks);
     writeLateLines(spool, this.#log);
     /* First: nothing is sent whose receipt nobody would take. */
     await reception.open(dispatcher);
-    const reload = this.#reloadOf({ spool, desks, dispatcher, reception }, limits);
+    const reload = this.#reloadOf({ spool, desks, dispatcher, reception, daySpend }, limits);
     const startedAt = this.#clock.now();
     const facts = { clock: this.#clock, config: () => this.#config, log: this.#log, startedAt };
     const stops = (): readonly Stop[] => stopsNow({ ...facts, spool, dispatcher });
-    this.#started = { spool, ownership, desks, dispatcher, reception, reload, stops };
+    this.#started = {
+      ...{ spool, ownership, desks, dispatcher, reception, reload, daySpend, stops },
+    };
     overview.show({ dispatcher, desks, limits, stops });
     await dispatcher.start(this.#stopAsked.signal);
     reception.notify(spool, dispatcher);
@@ -329,6 +340,18 @@ export class Daemon implements AsyncDisposable {
     return rate;
   }
 
+  #daySpend(desks: ReadonlyMap<string, Desk>): DaySpend {
+    const { own, path } = this.#config.spool;
+    return new DaySpend({
+      folder: OwnFolder.open({ own, spool: path, env: process.env }),
+      spent: () => spentToday(desks),
+      onTrouble: (error) =>
+        this.#log.say('warn', 'daemon.warning', {
+          warning: `what accounts spend today cannot be kept in the daemon's own folder: ${String(error)}`,
+        }),
+    });
+  }
+
   #writeRows(spool: Spool, desks: ReadonlyMap<string, Desk>): void {
     const slots = (name: string): number | undefined => desks.get(name)?.slots.concurrency;
     const now = this.#clock.now();
@@ -339,8 +362,9 @@ export class Daemon implements AsyncDisposable {
     parts: Omit<Started, 'reload' | 'ownership' | 'stops'>,
     limits: ReloadParts['limits'],
   ): Reload {
-    const { spool, dispatcher, desks, reception } = parts;
+    const { spool, dispatcher, desks, reception, daySpend } = parts;
     return new Reload({
+      spentSince: daySpend.spentSince,
       ...{ spool, dispatcher, desks, limits, clock: this.#clock, log: this.#log },
       rateOf: (account, entries) => this.#rateOf(account, spool, entries),
       maker: this.#maker,

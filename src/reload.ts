@@ -15,7 +15,7 @@ import { LOW_BALANCE, SPEND_LIMIT } from './core/safety.ts';
 import type { Desk } from './dispatch/desk.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
-import { budgetOf, recall, recallSpent } from './dispatch/safety.ts';
+import { budgetOf, recall, recallSpent, type SpentSince } from './dispatch/safety.ts';
 import type { Entry } from './events.ts';
 import type { DeskMaker } from './make-desk.ts';
 import type { Spool } from './spool/spool.ts';
@@ -31,6 +31,8 @@ export interface ReloadParts {
   /** An account's ceiling (requests per second); what was found out about it is added to `entries`. */
   readonly rateOf: (account: AccountConfig, entries: Entry[]) => Promise<number>;
   readonly maker: DeskMaker;
+  /** What accounts have spent, as the own folder has it. */
+  readonly spentSince: SpentSince;
   /** From here on this configuration is the one in force, for everybody but the desks. */
   readonly adopt: (config: Config) => void;
   /** Writes the rows of accounts and senders, in a transaction. */
@@ -150,10 +152,13 @@ export class Reload {
   }
 
   #add(account: AccountConfig, limits: AccountLimits, after: Config): void {
-    const { desks, spool, clock, maker } = this.#parts;
+    const { desks, spool, clock, maker, spentSince, dispatcher } = this.#parts;
     const desk = maker.make(account, limits.ceiling ?? Infinity, spool);
     const waitMaxMs = after.retry.maxDelayMs;
-    recall(spool, new Map([[account.name, desk]]), { clock, waitMaxMs });
+    const added = new Map([[account.name, desk]]);
+    for (const { change } of recall(spool, added, { clock, waitMaxMs, spentSince })) {
+      dispatcher.gateChanged(desk, change);
+    }
     this.#parts.limits.set(account.name, limits);
     desks.set(account.name, desk);
   }
@@ -171,10 +176,19 @@ export class Reload {
 
   #money(desk: Desk, before: Config, after: Config): void {
     if (hasSameMoney(before, after)) return;
-    const { spool, clock } = this.#parts;
-    desk.health.budget = budgetOf(after.safety);
-    recallSpent(spool, desk, clock.now());
-    const gate = desk.health.gate();
+    const { spool, clock, spentSince, dispatcher } = this.#parts;
+    const now = clock.now();
+    const { health } = desk;
+    const old = health.budget;
+    health.budget = budgetOf(after.safety);
+    recallSpent(spool, desk, { now, spentSince });
+    const { budget } = health;
+    if (old !== null && budget !== null && old.spentAt >= budget.dayOf(now)) {
+      budget.recall(old.spent, now);
+    }
+    const gate = health.gate();
+    const held = gate.kind === 'paused' ? null : health.enforceBudget(now);
+    if (held !== null) dispatcher.gateChanged(desk, held);
     const isAboutMoney = gate.kind === 'suspended' && MONEY.includes(gate.reason);
     if (isAboutMoney) this.#tryAgain(desk);
   }
@@ -183,8 +197,10 @@ export class Reload {
   #tryAgain(desk: Desk): void {
     const { health } = desk;
     const gate = health.gate();
-    if (gate.kind !== 'suspended' || health.budget?.holds(gate.reason) === true) return;
-    const change = health.look(null, true, this.#parts.clock.now());
+    if (gate.kind !== 'suspended') return;
+    const now = this.#parts.clock.now();
+    const isHeld = health.budget?.holds(gate.reason) === true;
+    const change = isHeld ? health.askAgain(now) : health.look(null, true, now);
     if (change !== null) this.#parts.dispatcher.gateChanged(desk, change);
   }
 

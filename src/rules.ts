@@ -1,5 +1,6 @@
 /** What of the configuration decides about messages, in the dispatcher's words. Built anew by each reload. */
 import type { AccountConfig, Config } from './config/config.ts';
+import { allowRulesOf } from './core/allowed.ts';
 import { holdRulesOf } from './dispatch/holds.ts';
 import type { Rules } from './dispatch/work.ts';
 import { keepRulesOf } from './keeping.ts';
@@ -39,6 +40,7 @@ export function rulesOf(config: Config): Rules {
     validityMs: messages.validityMs,
     defaultAccount: config.defaultAccount,
     keep: keepRulesOf(config),
+    allow: allowRulesOf(config.safety),
     holds: holdRulesOf({ quiet: config.quiet, ...config.safety }),
     defaultSenders: new Map(config.accounts.map(({ name, sender }) => [name, sender])),
     waitMaxMs: retry.maxDelayMs,

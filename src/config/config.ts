@@ -7,6 +7,7 @@ import type { NestedRules } from '../core/rate-rules.ts';
 import type { Route } from '../core/verdict.ts';
 import type { ResendPolicy } from '../core/receipt.ts';
 import type { QuietRule } from '../core/quiet.ts';
+import type { AllowRules } from '../core/allowed.ts';
 import type { RecipientLimit } from '../core/safety.ts';
 import type { UncertainPolicy } from '../core/message.ts';
 
@@ -84,7 +85,7 @@ export interface Config {
   /** Empty = there are no quiet hours. */
   readonly quiet: readonly QuietRule[];
   /** What is allowed beyond what the gateway does; null = anything. */
-  readonly safety: {
+  readonly safety: AllowRules & {
     readonly perRecipient: RecipientLimit | null;
     readonly collapseMs: number | null;
     /** EUR, per account, from midnight to midnight in `zone`. */

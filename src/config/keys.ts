@@ -158,6 +158,10 @@ const safety = tableOf({
   spend_per_day: optional(number(0.01, 1_000_000)),
   zone: withDefault(zone, 'UTC'),
   min_balance: optional(number(0.01, 1_000_000)),
+  only_prefixes: optional(listOf(prefix, 'a list of prefixes, such as ["4477"]')),
+  only_senders: optional(listOf(sender, 'a list of senders, such as ["AcmeInc"]')),
+  max_parts: optional(integer(1, 255)),
+  binary: withDefault(flag, true),
 });
 
 const fairness = tableOf({ reserve: withDefault(number(0, 0.5), 0.1) });

@@ -164,6 +164,10 @@ function makeSafety(safety: Settings['safety']): Config['safety'] {
     spendPerDay: safety.spend_per_day,
     zone: safety.zone,
     minBalance: safety.min_balance,
+    onlyPrefixes: safety.only_prefixes,
+    onlySenders: safety.only_senders,
+    maxParts: safety.max_parts,
+    binary: safety.binary,
   };
 }
 

@@ -23,7 +23,7 @@ import { HealthGates } from './health-gates.ts';
 import type { GateChange, HealthClaim, Judged, SetAside } from './judged.ts';
 import type { RunEnd } from './refusal-run.ts';
 import { RunJudge, type OpenRun } from './run-judge.ts';
-import type { Budget, Stop } from './safety.ts';
+import { LOW_BALANCE, SPEND_LIMIT, type Budget, type Stop } from './safety.ts';
 import { Streaks } from './streaks.ts';
 import { Suspects } from './suspects.ts';
 import type { Verdict } from './verdict.ts';
@@ -115,12 +115,37 @@ export class AccountHealth {
       return this.#noted(this.#set(sender, { kind: 'paused', since: now }, 'paused', 'operator'));
     }
     if (gate.kind === 'paused') {
-      return this.#noted(this.#set(sender, ACTIVE, 'resumed', 'operator'));
+      const held = sender === null ? this.enforceBudget(now) : null;
+      return held ?? this.#noted(this.#set(sender, ACTIVE, 'resumed', 'operator'));
     }
     if (gate.kind !== 'suspended') return null;
+    if (sender === null && this.budget?.holds(gate.reason) === true) return this.askAgain(now);
     if (gate.run !== null) return this.#noted(this.#runs.resume(sender));
-    this.budget?.lift(gate.reason);
     return this.#noted(this.#set(sender, halfOpen(gate), null, gate.reason));
+  }
+
+  /** Whether the account has spent what a day allows: only midnight or the configuration lets it go on. */
+  get isSpent(): boolean {
+    const gate = this.gate();
+    return gate.kind === 'suspended' && gate.reason === SPEND_LIMIT && this.#holds(gate.reason);
+  }
+
+  /** Suspends the account if it has spent enough or has too little left. Null = it may go on, or is suspended for it. */
+  enforceBudget(now: number): GateChange | null {
+    const gate = this.gate();
+    const stop = this.budget?.stop(now) ?? null;
+    if (stop === null || (gate.kind === 'suspended' && gate.reason === stop.reason)) return null;
+    const run = gate.kind === 'suspended' ? gate.run : null;
+    const shut = { ...suspend(stop.reason, stop.schedule, now), run };
+    return this.#noted(this.#set(null, shut, 'suspended', stop.reason));
+  }
+
+  /** What the account has left is asked about at once. Null = that is not what it is suspended for. */
+  askAgain(now: number): GateChange | null {
+    const gate = this.gate();
+    if (gate.kind !== 'suspended' || gate.reason !== LOW_BALANCE) return null;
+    const asked = { ...gate, by: 'balance', isHalfOpen: false, nextProbeAt: now } as const;
+    return this.#noted(this.#set(null, asked, null, gate.reason));
   }
 
   /** An operator ends a run of refusals: its rows go again, and are counted from none. Null = there is no run. */
@@ -133,8 +158,7 @@ export class AccountHealth {
    * run of refusals goes on when its next probe is due.
    */
   restore(sender: string | null, gate: GateState): void {
-    const isTried =
-      gate.kind === 'suspended' && gate.run === null && this.budget?.holds(gate.reason) !== true;
+    const isTried = gate.kind === 'suspended' && gate.run === null && !this.#holds(gate.reason);
     this.#gates.put(sender, isTried ? halfOpen(gate) : gate);
   }
 
@@ -144,6 +168,10 @@ export class AccountHealth {
     if (gate.kind !== 'suspended' || gate.isHalfOpen) return null;
     const next = hasPassed ? halfOpen(gate) : suspendAgain(gate, REFUSED, now);
     return this.#noted(this.#set(sender, next, null, gate.reason));
+  }
+
+  #holds(reason: string): boolean {
+    return this.budget?.holds(reason) === true;
   }
 
   /* The common answer on a healthy account: nothing to remember, nothing to forget. */

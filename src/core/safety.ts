@@ -70,8 +70,8 @@ export class Budget {
   #spent = 0;
   #endsAt = -Infinity;
   #beganAt = Infinity;
+  #spentAt = -Infinity;
   #balance: number | null = null;
-  #isLifted = false;
 
   /** Throws RangeError for a zone that there is not. */
   constructor(rules: SpendRules) {
@@ -89,11 +89,16 @@ export class Budget {
     return this.#zone.instantOf(this.#zone.dayAt(now), 0, 'first');
   }
 
-  /** What the spool knows of the day: what was spent, and whether an operator let it go on after a stop. */
-  recall(day: { readonly spent: number; readonly isLifted: boolean }, now: number): void {
+  /** When the latest part was paid for (Unix seconds); -Infinity = none was since midnight. */
+  get spentAt(): number {
+    return this.#spentAt;
+  }
+
+  /** What is known of the day from before: EUR that were spent. More may be known already. */
+  recall(spent: number, now: number): void {
     this.#turn(now);
-    this.#spent = sumOf([day.spent]) ?? 0;
-    this.#isLifted = day.isLifted;
+    this.#spent = Math.max(this.#spent, sumOf([spent]) ?? 0);
+    if (this.#spent > 0) this.#spentAt = Math.max(this.#spentAt, this.#beganAt);
   }
 
   /** An answer came: what its parts cost, and what is left. */
@@ -101,6 +106,7 @@ export class Budget {
     this.#turn(now);
     for (const { status, price, balance } of parts) {
       if (status === 0) this.#spent = sumOf([this.#spent, price]) ?? 0;
+      if (status === 0 && price !== null) this.#spentAt = now;
       if (balance !== null) this.#balance = balance;
     }
   }
@@ -108,21 +114,20 @@ export class Budget {
   /** Why nothing more may go after what was told last; null = it may. */
   stop(now: number): Stop | null {
     this.#turn(now);
-    if (this.#isSpent && !this.#isLifted) {
+    if (this.#isSpent) {
       const waitMs = (this.#endsAt - now) * 1000;
       return { reason: SPEND_LIMIT, schedule: { by: 'time', firstMs: waitMs, maxMs: waitMs } };
     }
     return this.#isLow ? { reason: LOW_BALANCE, schedule: REFUSED } : null;
   }
 
-  /** Whether a suspension for this reason outlasts a restart: the day is not over, the limit not raised. */
+  /**
+   * Whether only the configuration, midnight or the balance ends a suspension for this reason: no restart does, and
+   * no operator's `resume`.
+   */
   holds(reason: string): boolean {
-    return reason === SPEND_LIMIT && this.#isSpent && !this.#isLifted;
-  }
-
-  /** An operator resumed the account: the limit that stopped it is off until midnight. */
-  lift(reason: string): void {
-    if (reason === SPEND_LIMIT) this.#isLifted = true;
+    if (reason === SPEND_LIMIT) return this.#isSpent;
+    return reason === LOW_BALANCE && this.#rules.minBalance !== null;
   }
 
   /** Whether an account that was stopped may be tried with so much left (EUR). */
@@ -148,6 +153,6 @@ export class Budget {
     this.#beganAt = this.dayOf(now);
     this.#endsAt = this.#zone.instantOf(this.#zone.dayAt(now) + 1, 0, 'first');
     this.#spent = 0;
-    this.#isLifted = false;
+    this.#spentAt = -Infinity;
   }
 }

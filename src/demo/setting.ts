@@ -106,6 +106,7 @@ export function configOf(spoolPath: string, gatewayUrl: string): Config {
     quiet: [],
     safety: {
       ...{ perRecipient: null, collapseMs: null, spendPerDay: null, minBalance: null },
+      ...{ onlyPrefixes: null, onlySenders: null, maxParts: null, binary: true },
       zone: 'UTC',
     },
     admin: { listen: '127.0.0.1:0' },

@@ -9,6 +9,7 @@
 import type { StrandKey } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
 import { dateOf, deadlineOf, judgeRow } from '../core/judge-row.ts';
+import { isAllowed, NOT_ALLOWED } from '../core/allowed.ts';
 import { heldDueAt } from '../core/settle.ts';
 import { messageMoved, type Entry } from '../events.ts';
 import type { ReadyRow } from '../spool/claims.ts';
@@ -250,6 +251,8 @@ export class Claimer {
   #refusalOf(row: ReadyRow, sender: string, { work, isAnySuppressed }: Seen): string | null {
     const refusal = judgeRow(row, sender);
     if (refusal !== null) return refusal;
+    const { allow } = this.#rules;
+    if (allow !== null && !isAllowed(row, sender, allow)) return NOT_ALLOWED;
     if (isAnySuppressed && this.#spool.suppressions.has(row.recipient)) return 'suppressed';
     return this.#holds?.isRepeated(row, work.now) === true ? 'duplicate-text' : null;
   }

@@ -46,6 +46,10 @@ export class LiveRules implements Rules {
     return this.#current.keep;
   }
 
+  get allow(): Rules['allow'] {
+    return this.#current.allow;
+  }
+
   get holds(): Rules['holds'] {
     return this.#current.holds;
   }

@@ -5,6 +5,7 @@
  * pause of everything resumes no account or sender that is paused by its name.
  */
 import type { GateChange } from '../core/health.ts';
+import { SPEND_LIMIT } from '../core/safety.ts';
 import { EVERYTHING } from '../core/stops.ts';
 import { everythingMoved, gateMoved } from '../events.ts';
 import type { ControlRow } from '../spool/control.ts';
@@ -56,6 +57,8 @@ export class Pauses {
   #gate(row: ControlRow, work: Work): string | null {
     const desk = row.account === null ? undefined : this.#parts.desks.get(row.account);
     if (desk === undefined) return `no account "${row.account ?? ''}" is configured`;
+    const isMoney = row.verb === 'resume' && row.sender === null;
+    if (isMoney && desk.health.isSpent) return SPEND_LIMIT;
     const applied = this.#applied.get(row.id) ?? null;
     const change = applied ?? desk.health.setPaused(row.sender, row.verb === 'pause', work.now);
     if (change === null) {
@@ -66,7 +69,8 @@ export class Pauses {
     this.#parts.spool.gates.write(gateRowOf(desk.name, change, work.now));
     if (change.event !== null) work.entries.push(gateMoved(desk.name, change, work.now));
     this.#parts.onGate(desk);
-    return null;
+    /* The pause is over, and what the day allows is spent. */
+    return isMoney && desk.health.isSpent ? SPEND_LIMIT : null;
   }
 
   /* `resume` ends a run of refusals: what it refused goes again. */

@@ -8,8 +8,8 @@ import type { Clock } from '../clock.ts';
 import { ACTIVE, type GateState } from '../core/gate.ts';
 import { probeDelayMs, type RefusalRun } from '../core/refusal-run.ts';
 import { isRunReason } from '../core/rules.ts';
-import { AccountHealth } from '../core/health.ts';
-import { Budget, type SpendRules } from '../core/safety.ts';
+import { AccountHealth, type GateChange } from '../core/health.ts';
+import { Budget, LOW_BALANCE, type SpendRules } from '../core/safety.ts';
 import { fetchBalance } from '../gateway/account-api.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { GateRow } from '../spool/gates.ts';
@@ -81,15 +81,31 @@ export async function askBalance(
   return { kind: isNo ? 'refused' : 'unknown' };
 }
 
-/** What was suspended, paused or asked to wait before a restart still is, and what was spent is spent. */
+/** What an earlier run kept of what accounts spent: EUR since an instant. */
+export type SpentSince = (account: string, since: number) => number;
+
+/** A gate that is another than the spool has it. */
+export interface Recalled {
+  readonly desk: Desk;
+  readonly change: GateChange;
+}
+
+/**
+ * What was suspended, paused or asked to wait before a restart still is, and what was spent is spent. Returns the
+ * accounts that have spent enough and were not suspended for it.
+ */
 export function recall(
   spool: Spool,
   desks: ReadonlyMap<string, Desk>,
-  { clock, waitMaxMs }: { readonly clock: Clock; readonly waitMaxMs: number },
-): void {
+  {
+    clock,
+    waitMaxMs,
+    spentSince,
+  }: { readonly clock: Clock; readonly waitMaxMs: number; readonly spentSince: SpentSince },
+): readonly Recalled[] {
   const now = clock.now();
   recallBlocks(spool, desks, { now, nowMs: clock.monotonicMs(), waitMaxMs });
-  for (const desk of desks.values()) recallSpent(spool, desk, now);
+  for (const desk of desks.values()) recallSpent(spool, desk, { now, spentSince });
   const runs = spool.setAside.runs();
   for (const row of spool.gates.all()) {
     const run = runs.find(
@@ -97,15 +113,37 @@ export function recall(
     );
     desks.get(row.account)?.health.restore(row.sender, gateOf(row, run ?? null));
   }
+  /* Whoever can write to the spool could have set the account active. */
+  return [...desks.values()].flatMap((desk) => {
+    if (desk.health.gate().kind === 'paused') return [];
+    const change = desk.health.enforceBudget(now);
+    return change === null ? [] : [{ desk, change }];
+  });
 }
 
-/** What the account has cost today is counted on. */
-export function recallSpent(spool: Spool, { name, health }: Desk, now: number): void {
+/** What each account with a limit on money has spent since midnight, and when last (Unix seconds). */
+export function spentToday(
+  desks: ReadonlyMap<string, Desk>,
+): ReadonlyMap<string, { readonly euros: number; readonly at: number }> {
+  return new Map(
+    [...desks.values()].flatMap(({ name, health: { budget } }) =>
+      budget === null || budget.spentAt === -Infinity
+        ? []
+        : [[name, { euros: budget.spent, at: budget.spentAt }] as const],
+    ),
+  );
+}
+
+/** What the account has cost today is counted on: the larger of what the spool shows and what was kept. */
+export function recallSpent(
+  spool: Spool,
+  { name, health }: Desk,
+  { now, spentSince }: { readonly now: number; readonly spentSince: SpentSince },
+): void {
   const { budget } = health;
   if (budget === null) return;
   const since = budget.dayOf(now);
-  const spent = spool.recent.spentSince(name, since);
-  budget.recall({ spent, isLifted: spool.recent.isLiftedSince(name, since) }, now);
+  budget.recall(Math.max(spool.recent.spentSince(name, since), spentSince(name, since)), now);
 }
 
 function gateOf(row: GateRow, known: KnownRun | null): GateState {
@@ -117,7 +155,7 @@ function gateOf(row: GateRow, known: KnownRun | null): GateState {
     kind: 'suspended',
     reason,
     since: row.since,
-    by: 'time',
+    by: reason === LOW_BALANCE ? 'balance' : 'time',
     delayMs: run === null ? 1_000 : probeDelayMs(run.refused),
     nextProbeAt: row.nextProbeAt ?? row.since,
     isHalfOpen: false,

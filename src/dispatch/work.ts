@@ -9,6 +9,7 @@ import type { Removed } from '../spool/retention.ts';
 import type { RunScope } from '../spool/set-aside.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { BlockRow, GateRow, RateRow, WidthRow } from '../spool/gates.ts';
+import type { AllowRules } from '../core/allowed.ts';
 import type { HoldRules } from '../core/safety.ts';
 import type { SettlePolicy } from '../core/settle.ts';
 import type { ReceiptRules } from './reconciler.ts';
@@ -104,6 +105,8 @@ export interface Rules {
   readonly defaultSenders: ReadonlyMap<string, string | null>;
   readonly receipts: ReceiptRules;
   readonly keep: KeepRules;
+  /** What may be sent at all; null = anything. */
+  readonly allow: AllowRules | null;
   /** What keeps single messages back; null = nothing does. */
   readonly holds: HoldRules | null;
   /** Sources (sender and campaign of an account) whose rows may be in memory. */

@@ -75,7 +75,6 @@ export class Recent {
   readonly #create: Statement<[]>;
   readonly #seqAt: (at: number) => number;
   readonly #spent: Statement<[number, string, number], number>;
-  readonly #isLifted: Statement<[string, number, string, number], number>;
   #table: Table | null = null;
   /** How far the table has been looked through. */
   #sweptTo = '';
@@ -89,13 +88,6 @@ export class Recent {
         `SELECT total(p.price) FROM events e JOIN parts p ON p.message_id = e.message_id
           AND p.attempt = e.attempt WHERE e.seq >= ? AND e.account = ? AND e.at >= ?
           AND e.event = 'message.await-receipt' AND e.from_state = 'sending' AND p.status = 0`,
-      )
-      .pluck();
-    this.#isLifted = db
-      .prepare<[string, number, string, number], number>(
-        `SELECT 1 FROM control WHERE verb = 'resume' AND account = ? AND sender IS NULL
-          AND done_at >= (SELECT max(at) FROM events WHERE seq >= ? AND account = ? AND at >= ?
-            AND event = 'account.suspended' AND reason = 'spend-limit') LIMIT 1`,
       )
       .pluck();
   }
@@ -126,11 +118,6 @@ export class Recent {
   /** EUR that an account was charged since an instant, by the answers. */
   spentSince(account: string, at: number): number {
     return this.#spent.get(this.#seqAt(at), account, at) ?? 0;
-  }
-
-  /** Whether an operator resumed the account after the last time since an instant that it had spent enough. */
-  isLiftedSince(account: string, at: number): boolean {
-    return this.#isLifted.get(account, this.#seqAt(at), account, at) !== undefined;
   }
 
   get #open(): Table {

@@ -127,6 +127,7 @@ export class SimulatedDaemon {
         validityMs: DAY * 1000,
         defaultAccount: 'main',
         defaultSenders: new Map(),
+        allow: null,
         holds: null,
         keep: {
           ...{ retentionMs: null, forgetTextAfterMs: null, keysForMs: DAY * 1000 },

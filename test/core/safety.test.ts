@@ -82,19 +82,10 @@ describe('a budget', () => {
     expect(stops.indexOf(SPEND_LIMIT)).toBe(9);
   });
 
-  it('that an operator lifted stops nothing until midnight, and then again', () => {
-    const budget = new Budget({ ...OFF, spendPerDay: 1 });
-    spend(budget, 1, NOON);
-    budget.lift('gateway-down');
-    expect(budget.stop(NOON)?.reason).toBe(SPEND_LIMIT);
-    budget.lift(SPEND_LIMIT);
-    expect(spend(budget, 5, NOON + 1)).toBeNull();
-    expect(spend(budget, 1, NOON + 12 * HOUR)).toBe(SPEND_LIMIT);
-  });
-
   it('knows after a restart what it was told', () => {
     const budget = new Budget({ ...OFF, spendPerDay: 1 });
-    budget.recall({ spent: 0.95, isLifted: false }, NOON);
+    budget.recall(0.95, NOON);
+    budget.recall(0.2, NOON);
     expect(budget.spent).toBe(0.95);
     expect(budget.holds(SPEND_LIMIT)).toBe(false);
     expect(spend(budget, 0.05, NOON)).toBe(SPEND_LIMIT);
@@ -165,12 +156,17 @@ describe('an account', () => {
     expect(health.mayPass('AcmeInc')).toBe('all');
   });
 
-  it('goes on for the day when an operator resumes it', () => {
+  it('A11: stays suspended when an operator resumes it, also after a pause', () => {
     const { health, send } = setup({ spendPerDay: 1 });
     send(1, { price: 1 });
-    health.setPaused(null, false, NOON);
-    expect(send(2, { price: 1 })).toEqual(['resumed spend-limit']);
-    expect(send(3, { price: 1 })).toEqual([]);
+    expect(health.isSpent).toBe(true);
+    expect(health.setPaused(null, false, NOON)).toBeNull();
+    expect(health.mayPass('AcmeInc')).toBe('none');
+    health.setPaused(null, true, NOON);
+    expect(health.setPaused(null, false, NOON)).toMatchObject({
+      ...{ event: 'suspended', reason: 'spend-limit' },
+    });
+    expect(health.mayPass('AcmeInc')).toBe('none');
   });
 
   it('stays shut over a restart while the day is not over, and not when the limit was raised', () => {
@@ -178,10 +174,11 @@ describe('an account', () => {
       [1, 'none'],
       [0.9, 'one'],
     ] as const) {
-      const { budget, health, send } = setup({ spendPerDay: 1 });
-      send(1, { price: 1 });
-      budget.recall({ spent, isLifted: false }, NOON);
-      health.restore(null, health.gate());
+      const before = setup({ spendPerDay: 1 });
+      before.send(1, { price: 1 });
+      const { budget, health } = setup({ spendPerDay: 1 });
+      budget.recall(spent, NOON);
+      health.restore(null, before.health.gate());
       expect(health.mayPass('AcmeInc')).toBe(isOpen);
     }
   });
@@ -189,7 +186,9 @@ describe('an account', () => {
   it('with too little left is suspended, and again without a line when a probe tells the same', () => {
     const { health, send } = setup({ minBalance: 5 });
     expect(send(1, { balance: 4 })).toEqual(['suspended low-balance']);
-    health.setPaused(null, false, NOON);
+    expect(health.setPaused(null, false, NOON)).toMatchObject({ gate: { nextProbeAt: NOON } });
+    expect(health.mayPass('AcmeInc')).toBe('none');
+    health.look(null, true, NOON);
     expect(send(2, { balance: 3.9 })).toEqual(['again low-balance']);
     health.look(null, true, NOON + HOUR);
     expect(send(3, { balance: 20 })).toEqual(['resumed low-balance']);

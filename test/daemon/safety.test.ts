@@ -192,17 +192,44 @@ describe('an account that has spent enough', () => {
     expect(bundle.lines('account.resumed')).toHaveLength(1);
   });
 
-  it('goes on when an operator resumes it, until midnight, also over a restart', async () => {
+  it('A11: is not resumed by a control row, nor by a pause and a resume', async () => {
     const bundle = await setup(options(0.5));
     drop(bundle, 8);
     await untilSpent(bundle);
-    await bundle.ask({ verb: 'resume', account: 'main' });
-    await bundle.until(() => bundle.count('await-receipt') === 8);
+    await bundle.until(() => bundle.count('sending') === 0);
+    const resume = { verb: 'resume', account: 'main' };
+    expect(await bundle.ask(resume)).toMatchObject({ refused: 'spend-limit', affected: 0 });
+    await bundle.ask({ verb: 'pause', account: 'main' });
+    expect(await bundle.ask(resume)).toMatchObject({ refused: 'spend-limit' });
+    expect(bundle.account()).toMatchObject({ state: 'suspended', reason: 'spend-limit' });
+    await bundle.ask({ verb: 'pause', account: 'main', sender: 'AcmeInc' });
+    await bundle.ask({ ...resume, sender: 'AcmeInc' });
+    expect([bundle.count('await-receipt'), requestsOf(bundle)]).toEqual([5, 5]);
+  });
+
+  it('A11: goes on after a start with a higher value', async () => {
+    const bundle = await setup(options(0.5));
+    drop(bundle, 8);
+    await untilSpent(bundle);
     await bundle.stop();
+    await bundle.start(options(50));
+    await bundle.until(() => bundle.count('await-receipt') === 8);
+  });
+
+  it('A11: has spent what the own folder says, whatever the spool shows', async () => {
+    const bundle = await setup(options(0.5));
+    drop(bundle, 8);
+    await untilSpent(bundle);
+    await bundle.until(() => bundle.count('sending') === 0);
+    await bundle.stop();
+    bundle.db.exec(`DELETE FROM events; UPDATE parts SET price = 0;
+      UPDATE accounts SET state = 'active', reason = NULL, next_probe_at = NULL`);
     await bundle.start();
-    drop(bundle, 4);
-    await bundle.until(() => bundle.count('await-receipt') === 12);
-    expect(bundle.lines('account.suspended')).toHaveLength(1);
+    await untilSpent(bundle);
+    expect(await bundle.ask({ verb: 'resume', account: 'main' })).toMatchObject({
+      refused: 'spend-limit',
+    });
+    expect(requestsOf(bundle)).toBe(5);
   });
 
   it('counts over a restart, and stays suspended over one', async () => {
@@ -269,5 +296,38 @@ describe('the plan of', () => {
     const bundle = await setup();
     await bundle.untilState(bundle.drop(), 'await-receipt');
     expect(bundle.all(`SELECT 1 FROM sqlite_master WHERE name = 'recent'`)).toEqual([]);
+  });
+});
+
+describe('A11: what may not be sent at all', () => {
+  it.each<[string, Parameters<typeof setup>[0], Parameters<Bundle['drop']>[0]]>([
+    [
+      'a recipient outside of only_prefixes',
+      { safety: { onlyPrefixes: ['4477', '1'] } },
+      { recipient: '4915112345678' },
+    ],
+    [
+      'however it is written',
+      { safety: { onlyPrefixes: ['4477'] } },
+      { recipient: '004915112345678' },
+    ],
+    [
+      'a sender that only_senders does not name',
+      { safety: { onlySenders: ['AcmeInc'] } },
+      { sender: 'Other' },
+    ],
+    ['a text of more than max_parts', { safety: { maxParts: 2 } }, { text: 'x'.repeat(307) }],
+    [
+      'a binary message',
+      { safety: { binary: false } },
+      { type: 'binary', body: '00ff' },
+    ],
+  ])('is %s: it fails and nothing leaves', async (_what, over, row) => {
+    const bundle = await setup(over);
+    expect(await bundle.untilState(bundle.drop(row), 'permanent-failure')).toMatchObject({
+      ...{ reason: 'not-allowed-here', attempts: 0 },
+    });
+    await bundle.untilState(bundle.drop({ recipient: `+${RECIPIENT}` }), 'await-receipt');
+    expect(requestsOf(bundle)).toBe(1);
   });
 });

@@ -401,6 +401,7 @@ export class Bench {
       defaultSenders: new Map([['main', 'AcmeInc']]),
       defaultAccount: 'main',
       receipts: { ...none, ...receipts },
+      allow: null,
       holds: null,
       keep: { ...KEEP_ALL, ...this.#options.keep },
       waitMaxMs: 1_800_000,

@@ -89,7 +89,13 @@ class Storm {
     onTestFinished(() => this.desk.stop());
     this.#outcomes = new Outcomes({
       rules: {
-        ...{ settle: POLICY, overrides: new Map(), validityMs: DAY * 1_000, holds: null },
+        ...{
+          settle: POLICY,
+          overrides: new Map(),
+          validityMs: DAY * 1_000,
+          allow: null,
+          holds: null,
+        },
         ...{
           defaultAccount: 'main',
           defaultSenders: new Map(),

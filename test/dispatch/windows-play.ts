@@ -271,6 +271,7 @@ class Life {
         validityMs: DAY * 1000,
         defaultAccount: 'main',
         defaultSenders: new Map(),
+        allow: null,
         holds: null,
         keep: KEEP_ALL,
         receipts: {

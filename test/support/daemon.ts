@@ -142,6 +142,7 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
     quiet: over.quiet ?? [],
     safety: {
       ...{ perRecipient: null, collapseMs: null, spendPerDay: null, minBalance: null },
+      ...{ onlyPrefixes: null, onlySenders: null, maxParts: null, binary: true },
       ...{ zone: 'UTC', ...over.safety },
     },
     admin: over.admin ?? { listen: '127.0.0.1:0' },
