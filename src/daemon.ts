@@ -165,7 +165,7 @@ export class Daemon implements AsyncDisposable {
     const overview = new Overview({ clock: this.#clock, version, spoolPath: path, recipients });
     this.#overview = overview;
     try {
-      await overview.listen(this.#config.admin.listen, this.#log);
+      await overview.listen(this.#config.admin, this.#log);
       const spool = await Spool.openPatiently(path, ownership, this.#stopAsked.signal);
       for (const warning of describeMisfits(path))
         this.#log.say('warn', 'daemon.warning', { warning });

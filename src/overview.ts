@@ -4,7 +4,13 @@
  *
  * Always holds: asking costs a few hundred numbers, however many messages there are.
  */
-import { AdminError, AdminListener, type AdminSource, type AdminView } from './admin/listener.ts';
+import {
+  AdminError,
+  AdminListener,
+  type AdminPlace,
+  type AdminSource,
+  type AdminView,
+} from './admin/listener.ts';
 import type { Clock } from './clock.ts';
 import type { GateState } from './core/gate.ts';
 import { statusOf, type AccountFacts, type StatusParts } from './core/status-document.ts';
@@ -54,8 +60,8 @@ export class Overview implements AsyncDisposable, AdminSource {
   }
 
   /** Begins to tell, if that can be. */
-  async listen(listen: string, log: StatusLog): Promise<void> {
-    this.#listener = await administer(listen, this, log);
+  async listen(place: AdminPlace, log: StatusLog): Promise<void> {
+    this.#listener = await administer(place, this, log);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -176,12 +182,12 @@ function sumOf(series: readonly (readonly number[])[]): readonly number[] {
 
 /** Listens at `admin.listen`; null where that cannot be: sending matters more, and a line says so. */
 export async function administer(
-  listen: string,
+  place: AdminPlace,
   source: AdminSource,
   log: StatusLog,
 ): Promise<AdminListener | null> {
   try {
-    return await AdminListener.start(listen, source);
+    return await AdminListener.start(place, source);
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;
     const warning = `${error.message}. Without it there are no metrics, and top counts by itself`;

@@ -8,6 +8,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
+import {
+  DEFAULT_RECEIPTS_PATH,
+  isOpenToStrangers,
+  STRANGERS_REMEDY,
+  STRANGERS_WARNING,
+} from './config/strangers.ts';
+import { remedyOf, type IgnoredReason } from './core/ignored.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { Lookups } from './dispatch/lookups.ts';
 import {
@@ -58,7 +65,7 @@ export class Reception implements AsyncDisposable {
   }
 
   /** A receipt changed nothing. A repeat is the ordinary thing and not worth a line. */
-  readonly onIgnored = (reason: string): void => {
+  readonly onIgnored = (reason: IgnoredReason): void => {
     if (reason !== 'repeat') this.#ignored(reason);
   };
 
@@ -75,13 +82,14 @@ export class Reception implements AsyncDisposable {
       fd: inheritedSocket(process.env, process.pid),
       ...believed(this.#config),
       now: this.#parts.clock.now,
-      take: (receipt) => dispatcher.inbox.take(receipt),
+      take: (receipt, stray) => dispatcher.inbox.take(receipt, stray),
       onRefused: (reason) => {
         dispatcher.books.ignored(reason);
         this.#ignored(reason);
       },
     });
     this.#since = this.#parts.clock.now();
+    this.#warnOfStrangers(null);
   }
 
   /** Begins to tell the application. */
@@ -102,8 +110,10 @@ export class Reception implements AsyncDisposable {
 
   /** Goes on by another configuration; where receipts are listened for stays as it is. */
   async adopt(config: Config, spool: Spool, dispatcher: Dispatcher): Promise<void> {
-    const isTold = isDeepStrictEqual(config.notify, this.#config.notify);
+    const before = this.#config;
+    const isTold = isDeepStrictEqual(config.notify, before.notify);
     this.#config = config;
+    this.#warnOfStrangers(before);
     this.#listener?.adopt(believed(config));
     const notifier = this.#notifier;
     if (isTold) return;
@@ -151,9 +161,30 @@ export class Reception implements AsyncDisposable {
     return { ok: false, reason: 'no-credentials', retryAfterMs: null, detail };
   }
 
-  #ignored(reason: string): void {
+  #ignored(reason: IgnoredReason): void {
     this.#seldom(`ignored ${reason}`, (count) => {
-      this.#parts.log.say('warn', 'receipt.ignored', { reason, count });
+      const remedy = reason === 'other-path' ? this.#pathRemedy : (remedyOf(reason) ?? undefined);
+      this.#parts.log.say('warn', 'receipt.ignored', { reason, count, remedy });
+    });
+  }
+
+  /* The path is named only where it can be no secret. */
+  get #pathRemedy(): string {
+    const { path } = this.#config.receipts;
+    const named = path === DEFAULT_RECEIPTS_PATH ? `, which is ${path}` : '';
+    return (
+      'receipts came to another path and are lost: the delivery receipt URL at the gateway must end with ' +
+      `receipts.path${named}; correct the URL, or set receipts.path and send SIGHUP`
+    );
+  }
+
+  /* `before` null = the daemon starts. */
+  #warnOfStrangers(before: Config | null): void {
+    if (!this.#config.receipts.expect || !isOpenToStrangers(this.#config)) return;
+    if (before !== null && isOpenToStrangers(before)) return;
+    this.#parts.log.say('warn', 'daemon.warning', {
+      warning: STRANGERS_WARNING,
+      remedy: STRANGERS_REMEDY,
     });
   }
 

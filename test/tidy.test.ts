@@ -82,6 +82,7 @@ const LEAVES: Readonly<Record<string, readonly string[]>> = {
   'src/journal.ts': [],
   'src/log-sink.ts': [],
   'src/causes.ts': [],
+  'src/idle-connections.ts': [],
   'src/signature.ts': [],
   'src/events.ts': ['core', 'spool'],
   'src/late-events.ts': ['core', 'leaf', 'spool'],

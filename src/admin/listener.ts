@@ -2,8 +2,9 @@
  * The HTTP server for operators' programs: health, metrics, and what `top` shows. It only answers questions,
  * and has no secret; it is meant for this machine.
  *
- * Always holds: `/healthz` answers as long as the process turns; `/readyz` is 200 only while the loop turns and
- * the spool can be written, and its body names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
+ * Always holds: only a client that calls it by an address or by a name of its own is answered; `/healthz` answers as
+ * long as the process turns; `/readyz` is 200 only while the loop turns and the spool can be written, and its body
+ * names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
  */
 import { fastify, type FastifyInstance } from 'fastify';
 import { escapeJson, escapeText } from '../core/escape.ts';
@@ -12,6 +13,8 @@ import type { Figures } from '../core/figures.ts';
 import type { Status } from '../core/status.ts';
 import { sentenceOf } from '../core/stop-words.ts';
 import type { Stop } from '../core/stops.ts';
+import { limitConnections } from '../idle-connections.ts';
+import { hostCheck } from './host-check.ts';
 import type { Metrics } from './metrics.ts';
 
 /** What is asked. */
@@ -37,7 +40,15 @@ const CLOSE_MS = 1_000;
 const LINES_MAX = 100;
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
+const MISDIRECTED =
+  'This server is not known by that name. Ask by IP address or localhost, or add the name to admin.hosts.\n';
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** Where it listens, as "HOST:PORT", and by which names it may be called. */
+export interface AdminPlace {
+  readonly listen: string;
+  readonly hosts: readonly string[];
+}
 
 /** Nobody can listen at `admin.listen`. `cause` is the system's own error. */
 export class AdminError extends Error {
@@ -50,14 +61,15 @@ export class AdminListener implements AsyncDisposable {
   #address = '';
   #metrics: Promise<Metrics> | null = null;
 
-  private constructor(source: AdminSource) {
+  private constructor(place: AdminPlace, source: AdminSource) {
     this.#source = source;
-    this.#app = this.#make();
+    this.#app = this.#make(hostCheck(place.listen, place.hosts));
   }
 
-  /** Listens at "HOST:PORT" when it resolves. Rejects with an AdminError. */
-  static async start(listen: string, source: AdminSource): Promise<AdminListener> {
-    const listener = new AdminListener(source);
+  /** Listens when it resolves. Rejects with an AdminError. */
+  static async start(place: AdminPlace, source: AdminSource): Promise<AdminListener> {
+    const listener = new AdminListener(place, source);
+    const { listen } = place;
     const colon = listen.lastIndexOf(':');
     const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
     try {
@@ -66,7 +78,7 @@ export class AdminListener implements AsyncDisposable {
     } catch (cause) {
       throw new AdminError(`admin.listen: ${listen}: ${why(cause)}`, { cause });
     }
-    listener.#app.server.maxConnections = CONNECTIONS_MAX;
+    limitConnections(listener.#app.server, CONNECTIONS_MAX);
     return listener;
   }
 
@@ -87,13 +99,18 @@ export class AdminListener implements AsyncDisposable {
     }
   }
 
-  #make(): FastifyInstance {
+  #make(mayCall: ReturnType<typeof hostCheck>): FastifyInstance {
     const app = fastify({
       logger: false,
       requestTimeout: REQUEST_MS,
       connectionTimeout: REQUEST_MS,
       bodyLimit: 1_024,
       return503OnClosing: false,
+      http: { requireHostHeader: false },
+    });
+    app.addHook('onRequest', (request, reply, done) => {
+      if (mayCall(request.raw.headers.host)) done();
+      else void reply.code(421).type(TEXT).send(MISDIRECTED);
     });
     const { unready, stops, view } = this.#source;
     app.get('/healthz', (_request, reply) => reply.type(TEXT).send('alive\n'));

@@ -1,8 +1,10 @@
 /** The findings about the program and its configuration, before anything it names is touched. */
 import { statSync } from 'node:fs';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ConfigError } from '../config/errors.ts';
+import { isOpenToStrangers, STRANGERS_REMEDY, STRANGERS_WARNING } from '../config/strangers.ts';
 import { othersWhoMayWrite, thisCaller } from '../config/trust.ts';
 import { quoted } from '../core/shell.ts';
 import { exampleFile } from '../version.ts';
@@ -36,6 +38,7 @@ export function checkConfig(config: Config): readonly Finding[] {
     ),
     ...checkAccounts(config),
     checkReceipts(config),
+    ...checkAdmin(config),
     ...checkLog(config),
     ...checkSecrets(config),
   ];
@@ -91,11 +94,43 @@ function checkReceipts({ receipts }: Config): Finding {
     );
   }
   if (signatureSecrets.length > 0) return pass('receipts', `on ${listen}, signed`);
+  if (isOpenToStrangers({ receipts })) {
+    return warn('receipts', `on ${listen}: ${STRANGERS_WARNING}`, `${STRANGERS_REMEDY}.`);
+  }
   return warn(
     'receipts',
     `on ${listen}, unsigned: who knows a client-ref and the path can make them up`,
     'Have the account sign its webhooks and set receipts.signature_secret.',
   );
+}
+
+/* One line where others than this machine can reach it; none where all is well. */
+function checkAdmin({ admin: { listen } }: Config): readonly Finding[] {
+  if (isLoopback(hostOf(listen))) return [];
+  return [
+    warn(
+      'admin',
+      `admin.listen is ${listen}, beyond loopback: whoever reaches it reads metrics and status, without a password`,
+      'Set admin.listen = "127.0.0.1:8027" and let a proxy or an SSH tunnel lead there.',
+    ),
+  ];
+}
+
+function hostOf(listen: string): string {
+  return listen
+    .slice(0, listen.lastIndexOf(':'))
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase();
+}
+
+function isLoopback(host: string): boolean {
+  if (isIPv4(host)) return host.startsWith('127.');
+  if (!isIPv6(host)) return host === 'localhost';
+  /* An address has many forms. */
+  const loopback = new BlockList();
+  loopback.addAddress('::1', 'ipv6');
+  loopback.addSubnet('::ffff:127.0.0.0', 104, 'ipv6');
+  return loopback.check(host, 'ipv6');
 }
 
 function checkLog({ log: { file, recipients } }: Config): readonly Finding[] {

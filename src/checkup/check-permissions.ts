@@ -4,7 +4,7 @@
  *
  * Always holds: nothing is opened and nothing is changed.
  */
-import { statSync, type Stats } from 'node:fs';
+import { readFileSync, statSync, type Stats } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { quoted } from '../core/shell.ts';
@@ -61,14 +61,26 @@ export function checkLogFile(file: string, recipients: 'masked' | 'full'): Findi
 /** A file with a secret; null = nobody else may use it. */
 export function checkSecretFile(file: string): Finding | null {
   const found = statSync(file, { throwIfNoEntry: false });
-  if (found === undefined || (found.mode & 0o006) === 0) return null;
-  const name = quoted(file);
+  if (found === undefined) return null;
   const isRoots = found.uid === 0;
   /* The daemon reads a file of root as a member of its group. */
+  const isDaemons = isRoots && found.gid === groupId(DAEMON_GROUP);
+  const everybody = (found.mode & 0o006) !== 0;
+  const members = (found.mode & 0o060) !== 0 && !isDaemons;
+  if (!everybody && !members) return null;
+  const name = quoted(file);
   const command = isRoots
     ? `chgrp ${DAEMON_GROUP} ${name} && chmod 0640 ${name}`
-    : `chmod o= ${name}`;
-  return warn('secrets', `${file} holds one, and every user may read it`, command);
+    : `chmod go= ${name}`;
+  const who = everybody ? 'every user' : 'its group';
+  return warn('secrets', `${file} holds one, and ${who} may read it`, command);
+}
+
+/* Null = there is no such group, or it is not in this file. */
+function groupId(name: string): number | null {
+  const lines = readFileSync('/etc/group', 'utf8').split('\n');
+  const [, , id] = lines.find((line) => line.startsWith(`${name}:`))?.split(':') ?? [];
+  return id === undefined ? null : Number(id);
 }
 
 function modeOf({ mode }: Stats): string {

@@ -97,7 +97,7 @@ async function configured(load: () => Config, heard: Heard): Promise<Config | nu
   if (config.accounts.length > 0) return config;
   const waiting = `${MISSING.missing}: ${MISSING.remedy}`;
   const log = new StatusLog({ ...config.log, file: null });
-  await using admin = await administer(config.admin.listen, WAITING, log);
+  await using admin = await administer(config.admin, WAITING, log);
   announcer.ready(waiting);
   /* There is no loop yet: nothing to do but to wait. */
   let looks = 0;

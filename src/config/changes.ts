@@ -12,6 +12,7 @@ const FIXED = [
   'receipts.listen',
   'receipts.expect',
   'admin.listen',
+  'admin.hosts',
 ] as const;
 
 /** Dotted keys whose values differ. An account, or a whole table, that came or went is named alone. */
@@ -34,7 +35,7 @@ export function keepFixed(before: Config, after: Config): Config {
     ...after,
     spool: { ...after.spool, path: before.spool.path, own: before.spool.own },
     receipts: { ...after.receipts, listen, expect },
-    admin: { ...after.admin, listen: before.admin.listen },
+    admin: before.admin,
   };
 }
 

@@ -94,7 +94,11 @@ export interface Config {
     /** EUR. */
     readonly minBalance: number | null;
   };
-  readonly admin: { readonly listen: string };
+  readonly admin: {
+    readonly listen: string;
+    /** Names that it may be called by, beside `localhost` and IP addresses. */
+    readonly hosts: readonly string[];
+  };
   readonly messages: {
     readonly validityMs: number;
     readonly onUncertain: UncertainPolicy;

@@ -18,6 +18,7 @@ import {
 import { duration, durationOrNever } from './durations.ts';
 import { rates, RATES } from './rates.ts';
 import { secret, secrets } from './secrets.ts';
+import { DEFAULT_RECEIPTS_PATH } from './strangers.ts';
 import {
   listKeys,
   listOf,
@@ -37,6 +38,8 @@ import {
   baseUrl,
   flag,
   groupName,
+  hostName,
+  HOST_NAMES,
   integer,
   listen,
   number,
@@ -116,7 +119,7 @@ const resend = tableOf({
 const receipts = tableOf(
   {
     listen: withDefault(listen, '127.0.0.1:8026'),
-    path: withDefault(urlPath, '/receipts'),
+    path: withDefault(urlPath, DEFAULT_RECEIPTS_PATH),
     expect: withDefault(flag, true),
     signature_secret: optional(secrets),
     signature_method: withDefault(signatureMethod, 'sha256'),
@@ -140,6 +143,11 @@ const notify = tableOf(
   },
   checkNotify,
 );
+
+const admin = tableOf({
+  listen: withDefault(listen, '127.0.0.1:8027'),
+  hosts: withDefault(listOf(hostName, HOST_NAMES), []),
+});
 
 const quiet = tableOf(
   {
@@ -197,7 +205,7 @@ export const KEYS = {
   reconcile: withDefault(reconcile, {}),
   notify: withDefault(notify, {}),
   suppress: withDefault(tableOf({ automatic: withDefault(flag, true) }), {}),
-  admin: withDefault(tableOf({ listen: withDefault(listen, '127.0.0.1:8027') }), {}),
+  admin: withDefault(admin, {}),
   quiet: optional(tablesOf(quiet)),
   safety: withDefault(safety, {}),
   limits: withDefault(limits, {}),

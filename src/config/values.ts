@@ -115,6 +115,13 @@ export const listen: Kind<string> = plain(
   (value) => (typeof value === 'string' && isAddress(value) ? { value } : null),
 );
 
+/** A name that a server is called by, without a port. */
+export const HOST_NAMES = 'host names in quotes without a port, such as ["sms.example.com"]';
+export const hostName: Kind<string> = plain(
+  'a host name without a port, such as "sms.example.com"',
+  (value) => (typeof value === 'string' && isHost(value) ? { value } : null),
+);
+
 /** The path of receipts; it may hold a secret. Unless written as in a URL, none would match it. */
 export const urlPath: Kind<string> = plain(
   'a path that begins with "/" and is written as in a URL, such as "/receipts"',

@@ -8,6 +8,7 @@
  */
 import { noStates } from './census.ts';
 import { Durations, LONG_S, SHORT_S } from './durations.ts';
+import { IGNORED_REASONS } from './ignored.ts';
 import { OTHER, type LaneName, type LaneNames } from './lane-names.ts';
 import type { State } from './message.ts';
 import { Pulse } from './pulse.ts';
@@ -18,13 +19,6 @@ import { STATUS_CODES } from './status-codes.ts';
 export const FAILURES_MAX = 50;
 /** The code of a request that got no answer. */
 const NO_ANSWER = 'none';
-
-/** Why a receipt changed nothing, and why one was refused. */
-const IGNORED_REASONS = [
-  ...['repeat', 'unmatched', 'other-recipient', 'other-account'],
-  ...['unreadable', 'too-large', 'unsigned', 'bad-signature', 'unfinished', 'busy'],
-  ...['not-stored', 'failed', OTHER],
-] as const;
 
 const CODES: ReadonlySet<number> = new Set(STATUS_CODES.map(({ code }) => code));
 const WORDS: ReadonlySet<string> = new Set<string>(RECEIPT_STATUSES);
@@ -87,7 +81,7 @@ export class Figures {
     this.names = names;
     this.configured();
     for (const status of [...RECEIPT_STATUSES, OTHER]) this.#receipts.set(status, 0);
-    for (const reason of IGNORED_REASONS) this.#ignored.set(reason, 0);
+    for (const reason of [...IGNORED_REASONS, OTHER]) this.#ignored.set(reason, 0);
   }
 
   /** Accounts have come to the names. */

@@ -6,6 +6,8 @@
  * order. `expired` may mean no more than that Vonage's own 72 hours passed.
  */
 
+import { comparedForm } from './recipient.ts';
+
 /** One receipt, or one record of a report; whatever it does not tell is null. */
 export interface Receipt {
   /** Unix seconds. */
@@ -24,9 +26,9 @@ export interface Receipt {
   readonly price: number | null;
   /** MCC and MNC. */
   readonly network: string | null;
-  /** The same for receipts that say the same; times of pushing, nonce and signature do not count. */
+  /** The same for receipts that say the same: made of the fields above, and of nothing else that came. */
   readonly digest: string;
-  /** All fields as they came, as JSON. */
+  /** The fields as they came, as JSON: all of them, up to 4,000 bytes. */
   readonly raw: string;
 }
 
@@ -76,6 +78,11 @@ const UNDELIVERED: readonly string[] = ['expired', 'deleted', 'undelivered', 'fa
 export function wordOf(status: string): string {
   const word = status.trim().toLowerCase();
   return SYNONYMS.get(word) ?? word;
+}
+
+/** Whether a receipt names this recipient, however the two write the number. */
+export function isSameNumber(named: string | null, recipient: string): boolean {
+  return named !== null && comparedForm(named) === comparedForm(recipient);
 }
 
 /** `isEnough`: for this recipient `accepted` is the last word that ever comes. */

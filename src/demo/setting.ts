@@ -109,7 +109,7 @@ export function configOf(spoolPath: string, gatewayUrl: string): Config {
       ...{ onlyPrefixes: null, onlySenders: null, maxParts: null, binary: true },
       zone: 'UTC',
     },
-    admin: { listen: '127.0.0.1:0' },
+    admin: { listen: '127.0.0.1:0', hosts: [] },
     messages: {
       validityMs: 24 * HOUR_MS,
       onUncertain: 'resend',

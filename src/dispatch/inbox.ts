@@ -6,12 +6,14 @@
  * that the gateway brings it again; a receipt that does not fit its message changes nothing.
  */
 import type { Clock } from '../clock.ts';
-import type { Receipt } from '../core/receipt.ts';
-import { comparedForm } from '../core/recipient.ts';
-import type { Match } from '../spool/receipts.ts';
+import { predictedParts } from '../core/forgotten.ts';
+import type { IgnoredReason, StrayReason } from '../core/ignored.ts';
+import { isSameNumber, type Receipt } from '../core/receipt.ts';
+import { parseRef, type Match } from '../spool/receipts.ts';
 import type { OldMatch } from '../spool/restored.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Reconciler } from './reconciler.ts';
+import { UnmatchedReceipts } from './unmatched.ts';
 import type { Rules, Work } from './work.ts';
 
 /** Receipts written in one step. */
@@ -20,18 +22,10 @@ const BATCH = 128;
 const GATHER_MS = 2;
 /** Whoever brings a receipt waits at most so long. */
 const PATIENCE_MS = 8_000;
-/** Unmatched receipts that are kept, and for how long. */
-export const UNMATCHED_MAX = 100_000;
-const UNMATCHED_S = 7 * 86_400;
-const UNMATCHED_RAW_MAX = 4_000;
-const PRUNE_EVERY_MS = 3_600_000;
-const PRUNE_BATCH = 1_000;
-
-/** Why a receipt changed nothing. */
-export type IgnoredReason = 'unmatched' | 'other-recipient' | 'other-account' | 'repeat';
-
 interface Waiting {
   readonly receipt: Receipt;
+  /** Not null = it is about no message of ours, whatever it names. */
+  readonly stray: StrayReason | null;
   readonly since: number;
   readonly done: (isStored: boolean) => void;
 }
@@ -40,7 +34,7 @@ interface Waiting {
 interface Seen {
   /** Messages to be reconciled. */
   readonly touched: Set<number>;
-  readonly now: number;
+  readonly work: Work;
 }
 
 export interface InboxParts {
@@ -63,10 +57,7 @@ export class Inbox {
   #reportsTaken = 0;
   /** How those taken by the running step end, once it is committed. */
   #results: boolean[] = [];
-  #unmatched: number;
-  #prunedAtMs = -Infinity;
-  /** Some were pruned in this round, which takes several steps. */
-  #hasPruned = false;
+  readonly #unmatched: UnmatchedReceipts;
   #timer: NodeJS.Timeout | null = null;
   readonly #gathered = (): void => {
     this.#timer = null;
@@ -75,7 +66,7 @@ export class Inbox {
 
   constructor(parts: InboxParts) {
     this.#parts = parts;
-    this.#unmatched = parts.spool.receipts.countUnmatched();
+    this.#unmatched = new UnmatchedReceipts(parts);
   }
 
   /** Receipts that are not on disk yet. */
@@ -88,11 +79,18 @@ export class Inbox {
     return this.#reports.length > this.#reportsTaken;
   }
 
-  /** Resolves true once the receipt is on disk, false when it cannot be stored now. */
-  take(receipt: Receipt): Promise<boolean> {
+  /**
+   * Resolves true once the receipt is on disk, or where nothing says that it concerns us; false when it cannot
+   * be stored now.
+   */
+  take(receipt: Receipt, stray: StrayReason | null = null): Promise<boolean> {
+    if (!this.#concernsUs(receipt)) {
+      this.#parts.onIgnored(stray ?? 'not-ours');
+      return Promise.resolve(true);
+    }
     return new Promise((resolve) => {
       const since = this.#parts.clock.monotonicMs();
-      this.#waiting.push({ receipt, done: resolve, since });
+      this.#waiting.push({ receipt, stray, done: resolve, since });
       this.#timer ??= setTimeout(this.#gathered, GATHER_MS);
     });
   }
@@ -106,13 +104,12 @@ export class Inbox {
   /** Writes the next receipts; call `committed` when the transaction is. */
   work(work: Work): void {
     this.#results = [];
-    this.#prune(work);
+    this.#unmatched.prune(work);
     const touched = new Set<number>();
     this.#reportsTaken = Math.min(BATCH, this.#reports.length);
-    for (const report of this.#reports.slice(0, BATCH))
-      this.#keepReport(report, { touched, now: work.now });
+    for (const report of this.#reports.slice(0, BATCH)) this.#keepReport(report, { touched, work });
     for (const one of this.#waiting.slice(0, BATCH)) {
-      this.#results.push(this.#store(one.receipt, { touched, now: work.now }));
+      this.#results.push(this.#store(one, { touched, work }));
     }
     for (const id of touched) this.#parts.reconciler.look(id, work);
   }
@@ -132,7 +129,7 @@ export class Inbox {
     this.#results = [];
     this.#reportsTaken = 0;
     this.#parts.spool.receipts.distrust();
-    this.#unmatched = this.#parts.spool.receipts.countUnmatched();
+    this.#unmatched.distrust();
   }
 
   /** Gives back what waited too long, because the spool is locked or its disk full. */
@@ -143,9 +140,9 @@ export class Inbox {
     }
   }
 
-  #store(receipt: Receipt, seen: Seen): boolean {
-    const match = this.#match(receipt, this.#isSigned);
-    if (typeof match === 'string') return this.#keepUnmatched(receipt, match);
+  #store({ receipt, stray }: Waiting, seen: Seen): boolean {
+    const match = stray ?? this.#match(receipt, this.#isSigned);
+    if (typeof match === 'string') return this.#keepUnmatched(receipt, match, seen);
     this.#keep(receipt, match, seen);
     return true;
   }
@@ -157,33 +154,41 @@ export class Inbox {
     if (typeof match !== 'string') this.#keep(report, match, seen);
   }
 
-  #keep(receipt: Receipt, found: Match | OldMatch, seen: Seen): void {
+  #keep(receipt: Receipt, found: Match | OldMatch, { touched, work }: Seen): void {
     const { spool, reconciler, onIgnored } = this.#parts;
-    const match = 'clientRef' in found ? spool.restored.matched(found, seen.now) : found;
-    if (spool.receipts.isKnown(match.messageId, receipt.digest)) {
+    const match = 'clientRef' in found ? spool.restored.matched(found, work.now) : found;
+    const kept = spool.receipts.kept(match, receipt.digest);
+    if (kept.isKnown) {
       onIgnored('repeat');
       return;
     }
+    if (spool.receipts.isFull(match, kept.count, () => this.#predictedParts(match.messageId))) {
+      onIgnored('too-many');
+      return;
+    }
+    reconciler.hear(match, receipt, work.now);
     spool.receipts.keep(receipt, match);
     this.#parts.onKept(receipt);
-    reconciler.hear(match, receipt, seen.now);
-    seen.touched.add(match.messageId);
+    touched.add(match.messageId);
   }
 
-  #keepUnmatched(receipt: Receipt, reason: IgnoredReason): boolean {
-    const { spool, reconciler, onIgnored } = this.#parts;
-    onIgnored(reason);
-    if (spool.receipts.isKnown(null, receipt.digest)) return true;
-    if (this.#unmatched >= UNMATCHED_MAX) return false;
-    /* A stranger may have sent it: a hundred thousand of them must not fill the disk. */
-    const raw = receipt.raw.slice(0, UNMATCHED_RAW_MAX);
-    const { gatewayId, recipient } = receipt;
-    const isNamed = this.#isSigned || recipient !== null;
+  #predictedParts(messageId: number): number {
+    const content = this.#parts.spool.ledgers.content(messageId);
+    return content === null ? 1 : predictedParts(content);
+  }
+
+  #keepUnmatched(receipt: Receipt, reason: IgnoredReason, { work }: Seen): boolean {
+    const isNamed = this.#isSigned || receipt.recipient !== null;
     const mayJoin = reason === 'unmatched' && isNamed && this.#mayLookUp(receipt, false);
-    const id = spool.receipts.keep({ ...receipt, raw }, null, mayJoin);
-    this.#unmatched += 1;
-    if (mayJoin && gatewayId !== null) reconciler.expect(gatewayId, id);
-    return true;
+    const isStored = this.#unmatched.keep(receipt, mayJoin, work);
+    this.#parts.onIgnored(isStored ? reason : 'unmatched-too-fast');
+    return isStored;
+  }
+
+  /* Signed ones are the gateway's. Of the rest, what names nothing of ours is a stranger's. */
+  #concernsUs(receipt: Receipt): boolean {
+    const { clientRef } = receipt;
+    return this.#mayLookUp(receipt, false) || (clientRef !== null && parseRef(clientRef) !== null);
   }
 
   /* The attempt it is about, or why there is none. */
@@ -193,11 +198,11 @@ export class Inbox {
     const proven = clientRef === null ? null : this.#proven(clientRef);
     /* Under an old key the same reference may have been given to another message. */
     const mustName = proven !== null && 'clientRef' in proven;
-    if (proven !== null) return this.#misfit(receipt, proven, mustName) ?? proven;
+    if (proven !== null) return this.#misfit(receipt, proven, mustName ? 'named' : 'any') ?? proven;
     if (gatewayId === null || !this.#mayLookUp(receipt, isTrusted)) return 'unmatched';
     const found = receipts.byGatewayId(gatewayId);
     if (found === null) return 'unmatched';
-    return this.#misfit(receipt, found, !isTrusted) ?? found;
+    return this.#misfit(receipt, found, isTrusted ? 'named-or-none' : 'named') ?? found;
   }
 
   #proven(clientRef: string): Match | OldMatch | null {
@@ -215,31 +220,23 @@ export class Inbox {
     return this.#parts.rules.receipts.isSigned;
   }
 
+  /*
+   * The tag of a client-ref decides: the gateway may write a number in a form of its own, and `receipts` keeps it.
+   * What is not proven by a tag must name the recipient, or at least no other.
+   */
   #misfit(
     receipt: Receipt,
     match: Pick<Match, 'recipient' | 'account'>,
-    mustName: boolean,
+    recipient: 'any' | 'named' | 'named-or-none',
   ): IgnoredReason | null {
     const { receipts, defaultAccount } = this.#parts.rules;
-    const digits = comparedForm(match.recipient);
-    if (receipt.recipient === null ? mustName : comparedForm(receipt.recipient) !== digits) {
-      return 'other-recipient';
-    }
+    const mayBe =
+      recipient === 'any' ||
+      (recipient === 'named-or-none' && receipt.recipient === null) ||
+      isSameNumber(receipt.recipient, match.recipient);
+    if (!mayBe) return 'other-recipient';
     const key = receipts.apiKeys.get(match.account ?? defaultAccount ?? '');
     const isOther = receipt.apiKey !== null && key !== undefined && receipt.apiKey !== key;
     return isOther ? 'other-account' : null;
-  }
-
-  #prune({ now, nowMs }: Work): void {
-    if (nowMs < this.#prunedAtMs + PRUNE_EVERY_MS) return;
-    const { spool, reconciler } = this.#parts;
-    const pruned = spool.receipts.pruneUnmatched(now - UNMATCHED_S, PRUNE_BATCH);
-    /* Some were joined since. */
-    this.#unmatched = spool.receipts.countUnmatched();
-    this.#hasPruned ||= pruned > 0;
-    if (pruned === PRUNE_BATCH) return;
-    this.#prunedAtMs = nowMs;
-    if (this.#hasPruned) reconciler.forgetUnmatched();
-    this.#hasPruned = false;
   }
 }

@@ -7,7 +7,13 @@
  */
 import { NEXT, type State } from '../core/message.ts';
 import { isForgotten, predictedParts } from '../core/forgotten.ts';
-import { fateOf, type Receipt, type ResendPolicy, type Word } from '../core/receipt.ts';
+import {
+  fateOf,
+  isSameNumber,
+  type Receipt,
+  type ResendPolicy,
+  type Word,
+} from '../core/receipt.ts';
 import { comparedForm } from '../core/recipient.ts';
 import { fold, hear, isAccepted, priceOf, type Outcome } from '../core/reconcile.ts';
 import { suppressionOfReceipt } from '../core/suppression.ts';
@@ -16,7 +22,7 @@ import { messageDoubled, messageMoved } from '../events.ts';
 import type { Claim } from '../core/claim.ts';
 import type { DueRow } from '../spool/due.ts';
 import type { Ledger } from '../spool/ledger.ts';
-import type { Match, Receipts } from '../spool/receipts.ts';
+import type { Match } from '../spool/receipts.ts';
 import type { Move } from '../spool/moves.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -26,6 +32,8 @@ import { namedOf, type Rules, type Work } from './work.ts';
 const PROVED = 'proved-accepted';
 /** The reason of a move that sends again after a receipt; counted per message. */
 const RESEND = 'receipts-resend';
+/** Unmatched receipts that are joined with one part. */
+const JOINED_MAX = 4;
 
 export interface ReceiptRules {
   readonly acceptedIsEnough: readonly string[];
@@ -38,13 +46,21 @@ export interface ReceiptRules {
   readonly isSigned: boolean;
 }
 
+type Joined = Pick<Match, 'messageId' | 'attempt' | 'recipient'>;
+
+/** An unmatched receipt that may be joined. */
+interface Expected {
+  readonly id: number;
+  readonly recipient: string | null;
+}
+
 export class Reconciler {
   readonly #spool: Spool;
   readonly #rules: Rules;
   /** Messages that something was heard of while their attempt was open. */
   readonly #early = new Set<number>();
   /** Part id → unmatched receipts that came before its answer. */
-  readonly #waiting = new Map<string, number[]>();
+  readonly #waiting = new Map<string, Expected[]>();
   /** What this transaction settles of both, to be forgotten when it is on disk. */
   #looked: number[] = [];
   #joined: string[] = [];
@@ -52,20 +68,27 @@ export class Reconciler {
   constructor(spool: Spool, rules: Rules) {
     this.#spool = spool;
     this.#rules = rules;
-    for (const { id, gatewayId } of spool.receipts.unmatched()) this.expect(gatewayId, id);
+    for (const one of spool.unmatched.joinable()) this.expect(one.gatewayId, one);
   }
 
   /** An unmatched receipt names this part: it is joined when an answer tells of it. */
-  expect(gatewayId: string, receiptId: number): void {
-    const ids = this.#waiting.get(gatewayId);
-    if (ids === undefined) this.#waiting.set(gatewayId, [receiptId]);
-    else ids.push(receiptId);
+  expect(gatewayId: string, { id, recipient }: Expected): void {
+    const known = this.#waiting.get(gatewayId);
+    if (known === undefined) this.#waiting.set(gatewayId, [{ id, recipient }]);
+    else known.push({ id, recipient });
+  }
+
+  /** The receipt was deleted. */
+  expectNoMore(gatewayId: string, receiptId: number): void {
+    const left = this.#waiting.get(gatewayId)?.filter(({ id }) => id !== receiptId) ?? [];
+    if (left.length > 0) this.#waiting.set(gatewayId, left);
+    else this.#waiting.delete(gatewayId);
   }
 
   /** Unmatched receipts were pruned. */
   forgetUnmatched(): void {
     this.#waiting.clear();
-    for (const { id, gatewayId } of this.#spool.receipts.unmatched()) this.expect(gatewayId, id);
+    for (const one of this.#spool.unmatched.joinable()) this.expect(one.gatewayId, one);
   }
 
   /** The transaction is on disk. */
@@ -89,10 +112,15 @@ export class Reconciler {
     if (isJoined || isEarly || isAnother) this.look(claim.id, work);
   }
 
-  /** A new word about a part: who asks for no more is heard at once, whatever becomes of the message. */
-  hear({ recipient }: Match, { status, code }: Receipt, now: number): void {
+  /**
+   * A receipt that is about to be kept: who asks for no more is heard at once, whatever becomes of the message. The
+   * same word about the same part is heard once: an operator may have taken the suppression back since.
+   */
+  hear(match: Match, receipt: Receipt, now: number): void {
+    const { status, code } = receipt;
     if (status === null || fateOf(status, false) !== 'undelivered') return;
-    this.#suppress(recipient, [{ status, code }], now);
+    if (this.#spool.receipts.hasWord(match, receipt)) return;
+    this.#suppress(match.recipient, [{ status, code }], now);
   }
 
   /** Folds all that is known of a message and moves it where that leads. */
@@ -240,11 +268,18 @@ export class Reconciler {
       .includes(true);
   }
 
-  #joinPart(gatewayId: string | null, about: Parameters<Receipts['adopt']>[1]): boolean {
-    const ids = gatewayId === null ? undefined : this.#waiting.get(gatewayId);
-    if (gatewayId === null || ids === undefined) return false;
+  #joinPart(gatewayId: string | null, about: Joined): boolean {
+    const known = gatewayId === null ? undefined : this.#waiting.get(gatewayId);
+    if (gatewayId === null || known === undefined) return false;
     this.#joined.push(gatewayId);
-    return ids.map((id) => this.#spool.receipts.adopt(id, about)).includes(true);
+    const fitting = known.filter(
+      ({ recipient }) => recipient === null || isSameNumber(recipient, about.recipient),
+    );
+    const { receipts } = this.#spool;
+    return fitting
+      .slice(0, JOINED_MAX)
+      .map(({ id }) => receipts.adopt(id, about))
+      .includes(true);
   }
 
   /* Receipts without a client-ref that came before this answer. */

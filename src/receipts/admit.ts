@@ -4,10 +4,12 @@
  * Always holds: with a secret, every field that means something was under a signature that fits. How old a
  * receipt is does not matter, the gateway comes again for a day; what comes twice is told by its digest.
  */
+import type { StrayReason } from '../core/ignored.ts';
 import type { Receipt } from '../core/receipt.ts';
 import { verify, type SignatureMethod } from '../signature.ts';
 import { fieldsOfBody, fieldsOfQuery, merge, type Fields } from './fields.ts';
 import { isEmpty, readReceipt } from './read-receipt.ts';
+import { strayOf } from './stray.ts';
 
 /** Why a receipt was not taken. All but the first two may have been right, and come again. */
 export type RefusalReason =
@@ -24,7 +26,12 @@ export type RefusalReason =
   /** The spool cannot store it now. */
   | 'not-stored'
   /** Something here threw. */
-  | 'failed';
+  | 'failed'
+  /** It looks like a receipt, but came to another path or by another method. */
+  | 'other-path'
+  | 'other-method'
+  /** It is a web-hook of another kind, and nothing proves who sent it. */
+  | StrayReason;
 
 export interface Signature {
   readonly method: SignatureMethod;
@@ -39,21 +46,37 @@ export interface Push {
   readonly receivedAt: number;
 }
 
-/** The receipt, or why it is none. A field of the body counts more than one of the query. */
-export function admit(push: Push, signature: Signature): Receipt | RefusalReason {
+/** What came and may be stored. */
+export interface Admitted {
+  readonly receipt: Receipt;
+  /** Not null = it is a web-hook of another kind, and about no message of ours. */
+  readonly stray: StrayReason | null;
+}
+
+/** What came, or why it is not taken. A field of the body counts more than one of the query. */
+export function admit(push: Push, signature: Signature): Admitted | RefusalReason {
   const query = fieldsOfQuery(push.url);
   const body = push.body === null ? new Map<string, string>() : fieldsOfBody(push.body);
   if (query === null || body === null) return 'unreadable';
   const all = merge(query, body);
+  const stray = strayOf(all);
   const receipt = readReceipt(all, push.receivedAt);
-  if (isEmpty(receipt)) return 'unreadable';
-  if (signature.secrets.length === 0) return receipt;
-  if (!all.has('sig')) return 'unsigned';
+  if (isEmpty(receipt) && stray === null) return 'unreadable';
+  if (signature.secrets.length === 0) return { receipt, stray };
+  if (!all.has('sig')) return stray ?? 'unsigned';
   const signed = signedOf([body, query, all], signature);
-  if (signed === null) return 'bad-signature';
-  if (signed === all) return receipt;
+  if (signed === null) return stray ?? 'bad-signature';
+  if (signed === all) return { receipt, stray };
   const believed = readReceipt(signed, push.receivedAt, all);
-  return isEmpty(believed) ? 'unreadable' : believed;
+  return isEmpty(believed) ? 'unreadable' : { receipt: believed, stray: strayOf(signed) };
+}
+
+/** Whether what came anywhere else would have been a receipt, signed or not. */
+export function looksLikeReceipt(push: Push): boolean {
+  const admitted = admit(push, { method: 'sha256', secrets: [] });
+  if (typeof admitted === 'string' || admitted.stray !== null) return false;
+  const { status, gatewayId, clientRef } = admitted.receipt;
+  return status !== null && (gatewayId ?? clientRef) !== null;
 }
 
 /**

@@ -8,8 +8,10 @@
  */
 import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { StrayReason } from '../core/ignored.ts';
 import type { Receipt } from '../core/receipt.ts';
-import { admit, type RefusalReason, type Signature } from './admit.ts';
+import { limitConnections } from '../idle-connections.ts';
+import { admit, looksLikeReceipt, type Push, type RefusalReason, type Signature } from './admit.ts';
 import { bind, type Place } from './bind.ts';
 
 export interface ListenerLimits {
@@ -47,8 +49,8 @@ export interface ListenerOptions extends Place {
   readonly signature: Signature;
   /** Unix seconds. */
   readonly now: () => number;
-  /** Resolves true once it is on disk, false when it cannot be stored now. */
-  readonly take: (receipt: Receipt) => Promise<boolean>;
+  /** Resolves true once it is dealt with, false when it cannot be stored now. `stray`: it is no receipt. */
+  readonly take: (receipt: Receipt, stray: StrayReason | null) => Promise<boolean>;
   /** Told of each refusal, never of what it held. `cause`: what was thrown, for `failed`; else null. */
   readonly onRefused: (reason: RefusalReason, cause: unknown) => void;
   /** In place of single LIMITS. */
@@ -64,6 +66,10 @@ const STATUS: Readonly<Record<RefusalReason, number>> = {
   busy: 503,
   'not-stored': 503,
   failed: 503,
+  'other-path': 404,
+  'other-method': 405,
+  'inbound-sms': 200,
+  'messages-api': 200,
 };
 
 const UNAVAILABLE = '503 Service Unavailable';
@@ -112,7 +118,7 @@ export class ReceiptListener implements AsyncDisposable {
     const { server } = listener.#app;
     await listener.#app.ready();
     listener.#address = await bind(server, options);
-    server.maxConnections = listener.#limits.connections;
+    limitConnections(server, listener.#limits.connections);
     server.on('drop', () => void listener.#refuse('busy'));
     server.on('error', (error) => void listener.#refuse('failed', error));
     return listener;
@@ -170,9 +176,11 @@ export class ReceiptListener implements AsyncDisposable {
       done(null, body),
     );
     app.addHook('onRequest', (request, reply) => this.#look(request, reply));
-    app.route({ method: ['GET', 'HEAD', 'POST'], url: HERE, handler: this.#answer.bind(this) });
+    const method = ['GET', 'HEAD', 'POST'];
+    app.route({ method, url: HERE, handler: this.#answer.bind(this) });
+    app.route({ method, url: ELSEWHERE, handler: this.#astray.bind(this) });
     app.setErrorHandler((error, request, reply) =>
-      this.#send(reply, this.#explain(error, request.raw.socket)),
+      this.#send(reply, this.#explain(error, request.raw)),
     );
     return app;
   }
@@ -184,7 +192,21 @@ export class ReceiptListener implements AsyncDisposable {
     if (!request.is404) return undefined;
     // What follows of the request is of no interest.
     reply.header('connection', 'close');
-    return this.#send(reply, request.raw.url === HERE ? 405 : 404);
+    if (request.raw.url !== HERE) return this.#send(reply, 404);
+    const isLost = looksLikeReceipt(this.#pushOf(request));
+    return this.#send(reply, isLost ? this.#refuse('other-method') : 405);
+  }
+
+  /** What came to another path: nobody may be there to notice that receipts are lost. */
+  async #astray(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    reply.header('connection', 'close');
+    const isLost = request.method !== 'HEAD' && looksLikeReceipt(this.#pushOf(request));
+    return this.#send(reply, isLost ? this.#refuse('other-path') : 404);
+  }
+
+  #pushOf({ originalUrl: url, body }: FastifyRequest): Push {
+    const receivedAt = this.#options.now();
+    return { url, body: body instanceof Buffer ? body : null, receivedAt };
   }
 
   async #answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -195,18 +217,14 @@ export class ReceiptListener implements AsyncDisposable {
   }
 
   /** The HTTP status. */
-  async #receive({ originalUrl: url, body }: FastifyRequest): Promise<number> {
+  async #receive(request: FastifyRequest): Promise<number> {
     if (this.#waiting >= this.#limits.waiting) return this.#refuse('busy');
-    const push = {
-      url,
-      body: body instanceof Buffer ? body : null,
-      receivedAt: this.#options.now(),
-    };
-    const receipt = admit(push, this.#signature);
-    if (typeof receipt === 'string') return this.#refuse(receipt);
+    const admitted = admit(this.#pushOf(request), this.#signature);
+    if (typeof admitted === 'string') return this.#refuse(admitted);
     this.#waiting += 1;
     try {
-      return (await this.#options.take(receipt)) ? 200 : this.#refuse('not-stored');
+      const { receipt, stray } = admitted;
+      return (await this.#options.take(receipt, stray)) ? 200 : this.#refuse('not-stored');
     } catch (error) {
       return this.#refuse('failed', error);
     } finally {
@@ -220,7 +238,8 @@ export class ReceiptListener implements AsyncDisposable {
     return STATUS[reason];
   }
 
-  #explain(error: unknown, socket: Socket): number {
+  #explain(error: unknown, { socket, url }: FastifyRequest['raw']): number {
+    if (url === ELSEWHERE) return 404;
     if (this.#cut.has(socket)) return STATUS.unfinished;
     const code = error instanceof Error && 'code' in error ? error.code : null;
     if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return this.#refuse('too-large');
@@ -255,11 +274,12 @@ function answerOf(status: string): string {
   return `HTTP/1.1 ${status}\r\n${retry}content-length: 0\r\nconnection: close\r\n\r\n`;
 }
 
-/** The path alone, decoded, without a slash at its end. */
+/** The path alone, decoded, in lower case, without a slash at its end or two in a row: as proxies and people
+ *  write it. */
 function plain(url: string): string {
   const [path = ''] = url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1);
   try {
-    return decodeURIComponent(path).replace(/\/$/, '');
+    return decodeURIComponent(path).replace(/\/+/g, '/').replace(/\/$/, '').toLowerCase();
   } catch {
     return path; // a broken escape; not ours, since the configuration allows none
   }

@@ -3,22 +3,16 @@
  *
  * Pure. Always holds: whatever the fields are, a Receipt comes out; what cannot be what its name says is null
  * and stays in `raw`; no value is cut, for half an id may be another's; every text is well-formed and without
- * control characters, so that any store can keep it.
+ * control characters, so that any store can keep it; `raw` is JSON of bounded length.
  */
 import { hash } from 'node:crypto';
 import { wordOf, type Receipt } from '../core/receipt.ts';
 import type { Fields } from './fields.ts';
 
-/** They differ each time the same receipt is pushed. */
-const OF_THE_PUSH: ReadonlySet<string> = new Set([
-  'sig',
-  'nonce',
-  'timestamp',
-  'message-timestamp',
-]);
-
 /** In hexadecimal digits: 16 bytes. */
 const DIGEST_LENGTH = 32;
+/** Bytes of `raw`: several times what a receipt has. */
+const RAW_MAX = 4_000;
 
 type Pairs = readonly (readonly [string, string])[];
 
@@ -28,9 +22,7 @@ const LABEL = /^\P{C}{1,200}$/u;
 /** `receivedAt` in Unix seconds. `all` is what `raw` keeps, where more came than is believed. */
 export function readReceipt(fields: Fields, receivedAt: number, all: Fields = fields): Receipt {
   const status = label(fields, 'status');
-  const pairs = sorted(fields);
-  return {
-    receivedAt,
+  const understood = {
     gatewayId: label(fields, 'messageId', 'message-id'),
     clientRef: label(fields, 'client-ref', 'clientRef'),
     recipient: match(fields, 'msisdn', /^\+?(\d{1,20})$/),
@@ -39,9 +31,8 @@ export function readReceipt(fields: Fields, receivedAt: number, all: Fields = fi
     code: number(match(fields, 'err-code', /^(\d{1,6})$/)),
     price: number(match(fields, 'price', /^(\d{1,12}(?:\.\d{1,20})?(?:[eE]-?\d{1,2})?)$/)),
     network: label(fields, 'network-code'),
-    digest: digestOf(pairs),
-    raw: rawOf(all === fields ? pairs : sorted(all)),
   };
+  return { receivedAt, ...understood, digest: digestOf(understood), raw: rawOf(sorted(all)) };
 }
 
 /** Whether nothing in it can tell which message it is about, nor what became of it. */
@@ -72,16 +63,30 @@ function number(text: string | null): number | null {
   return text === null ? null : Number(text);
 }
 
-function digestOf(pairs: Pairs): string {
-  const said = pairs.filter(([name]) => !OF_THE_PUSH.has(name));
+/*
+ * Only of what is understood: blank and unknown fields can be added under a signature that goes on fitting.
+ * So can `&` and `=` in the place of `_`, which are the same to a signature.
+ */
+function digestOf(understood: Omit<Receipt, 'receivedAt' | 'digest' | 'raw'>): string {
+  const { gatewayId, clientRef, recipient, apiKey, status, code, price, network } = understood;
+  const texts = [gatewayId, clientRef, recipient, apiKey, status, network];
+  const said = [...texts.map((text) => text?.replace(/[&=]/g, '_') ?? null), code, price];
   return hash('sha256', JSON.stringify(said), 'hex').slice(0, DIGEST_LENGTH);
 }
 
-/** Put together by hand: an object would move names that look like numbers to its front. */
+/* Put together by hand: an object would move names that look like numbers to its front. What is beyond the
+   limit is left out field by field, so that it stays JSON. */
 function rawOf(pairs: Pairs): string {
-  const members = pairs
-    .filter(([name]) => name !== 'sig')
-    .map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  const members: string[] = [];
+  let bytes = 1;
+  for (const [name, value] of pairs) {
+    if (name === 'sig') continue;
+    const member = `${JSON.stringify(name)}:${JSON.stringify(value)}`;
+    const length = Buffer.byteLength(member) + 1;
+    if (bytes + length > RAW_MAX) continue;
+    bytes += length;
+    members.push(member);
+  }
   return `{${members.join(',')}}`;
 }
 

@@ -8,7 +8,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Receipt } from '../core/receipt.ts';
-import { comparedForm } from '../core/recipient.ts';
 
 /** Makes the index, once it is needed. */
 export const PARTS_BY_GATEWAY_ID =
@@ -23,14 +22,19 @@ export interface Match {
   readonly account: string | null;
 }
 
-export interface UnmatchedRow {
-  readonly id: number;
-  readonly gatewayId: string;
-  readonly recipient: string | null;
+/** What is kept about an attempt. */
+export interface Kept {
+  readonly count: number;
+  /** Whether one of them says the same. */
+  readonly isKnown: boolean;
 }
 
+/** Receipts that are kept about an attempt; of one with many parts, so many for each part. */
+const PER_ATTEMPT_MAX = 16;
+const PER_PART_MAX = 4;
+
 /** In `attempt` of an unmatched receipt: it is joined when an answer tells of its part. */
-const NO_ATTEMPT = 0;
+export const NO_ATTEMPT = 0;
 
 /** What a client_ref says it is about, unproven; null = it is none of ours. */
 export function parseRef(clientRef: string): { messageId: number; attempt: number } | null {
@@ -47,12 +51,10 @@ export class Receipts {
   readonly #refOf: (messageId: number, number: number) => string;
   readonly #attempt: Statement<[number, number], Match>;
   readonly #insert: Statement;
-  readonly #known: Statement<[number, string], number>;
-  readonly #knownUnmatched: Statement<[string], number>;
-  readonly #unmatched: Statement<[], UnmatchedRow>;
-  readonly #adopt: Statement<[number, number, number, string]>;
-  readonly #prune: Statement<[number, number]>;
-  readonly #count: Statement<[], number>;
+  readonly #kept: Statement<[string, number, number], { count: number; isKnown: number | null }>;
+  readonly #says: Statement<[number, number, ...(string | number | null)[]], number>;
+  readonly #parts: Statement<[number, number], number>;
+  readonly #adopt: Statement<[number, number, number]>;
   readonly #hasAny: Statement<[number], number>;
   #part: Statement<[string], Match> | null = null;
 
@@ -68,28 +70,23 @@ export class Receipts {
       `INSERT INTO receipts (received_at, gateway_id, client_ref, status, code, message_id, raw, attempt,
         recipient, price, network, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#known = db
-      .prepare<[number, string], number>(
-        'SELECT 1 FROM receipts WHERE message_id = ? AND digest = ? LIMIT 1',
-      )
-      .pluck();
-    this.#knownUnmatched = db
-      .prepare<[string], number>(
-        'SELECT 1 FROM receipts WHERE message_id IS NULL AND digest = ? LIMIT 1',
-      )
-      .pluck();
-    const unmatched = 'FROM receipts INDEXED BY receipts_unmatched WHERE message_id IS NULL';
-    this.#unmatched = db.prepare(
-      `SELECT id, gateway_id AS gatewayId, recipient ${unmatched} AND gateway_id IS NOT NULL
-        AND attempt = ${NO_ATTEMPT}`,
+    this.#kept = db.prepare(
+      `SELECT count(*) AS count, max(digest = ?) AS isKnown FROM receipts
+        WHERE message_id = ? AND attempt = ?`,
     );
-    this.#count = db.prepare<[], number>(`SELECT count(*) ${unmatched}`).pluck();
+    this.#says = db
+      .prepare<[number, number, ...(string | number | null)[]], number>(
+        `SELECT 1 FROM receipts WHERE message_id = ? AND attempt = ? AND gateway_id IS +?
+          AND status IS +? AND code IS +? LIMIT 1`,
+      )
+      .pluck();
+    this.#parts = db
+      .prepare<[number, number], number>(
+        'SELECT count(*) FROM parts WHERE message_id = ? AND attempt = ?',
+      )
+      .pluck();
     this.#adopt = db.prepare(
-      `UPDATE receipts SET message_id = ?, attempt = ? WHERE id = ? AND message_id IS NULL
-        AND (recipient IS NULL OR recipient = ?)`,
-    );
-    this.#prune = db.prepare(
-      `DELETE FROM receipts WHERE id IN (SELECT id ${unmatched} AND received_at < ? LIMIT +?)`,
+      'UPDATE receipts SET message_id = ?, attempt = ? WHERE id = ? AND message_id IS NULL',
     );
     this.#hasAny = db
       .prepare<[number], number>('SELECT 1 FROM receipts WHERE message_id = ? LIMIT 1')
@@ -113,11 +110,29 @@ export class Receipts {
     return this.#part.get(gatewayId) ?? null;
   }
 
-  /** Whether a receipt that says the same is kept already; `messageId` null = an unmatched one. */
-  isKnown(messageId: number | null, digest: string): boolean {
-    const row =
-      messageId === null ? this.#knownUnmatched.get(digest) : this.#known.get(messageId, digest);
-    return row !== undefined;
+  /** What is kept about an attempt already. */
+  kept({ messageId, attempt }: Pick<Match, 'messageId' | 'attempt'>, digest: string): Kept {
+    const row = this.#kept.get(digest, messageId, attempt);
+    return { count: row?.count ?? 0, isKnown: row?.isKnown === 1 };
+  }
+
+  /**
+   * Whether the attempt has as many receipts as are kept, of which there are `count`. `predictedParts` is asked
+   * only when there are many: no answer may have told how many parts there are.
+   */
+  isFull(
+    { messageId, attempt }: Pick<Match, 'messageId' | 'attempt'>,
+    count: number,
+    predictedParts: () => number,
+  ): boolean {
+    if (count < PER_ATTEMPT_MAX) return false;
+    const parts = this.#parts.get(messageId, attempt) ?? 0;
+    return count >= Math.max(parts, predictedParts()) * PER_PART_MAX;
+  }
+
+  /** Whether a receipt with the same word about the same part is kept, whatever else it says. */
+  hasWord({ messageId, attempt }: Match, { gatewayId, status, code }: Receipt): boolean {
+    return this.#says.get(messageId, attempt, gatewayId, status, code) !== undefined;
   }
 
   /** Keeps a receipt; `match` null = unmatched, and `mayJoin` = an answer may tell whose. Returns its id. */
@@ -139,24 +154,9 @@ export class Receipts {
     return Number(lastInsertRowid);
   }
 
-  /** An unmatched receipt turned out to be about this attempt; false = it names another recipient. */
-  adopt(receiptId: number, about: Omit<Match, 'account'>): boolean {
-    const { messageId, attempt, recipient } = about;
-    return this.#adopt.run(messageId, attempt, receiptId, comparedForm(recipient)).changes > 0;
-  }
-
-  /** Unmatched receipts that name a part. */
-  unmatched(): readonly UnmatchedRow[] {
-    return this.#unmatched.all();
-  }
-
-  countUnmatched(): number {
-    return this.#count.get() ?? 0;
-  }
-
-  /** Deletes unmatched receipts from before `before` (Unix seconds), at most `limit`; returns how many. */
-  pruneUnmatched(before: number, limit: number): number {
-    return this.#prune.run(before, limit).changes;
+  /** An unmatched receipt turned out to be about this attempt; false = it is not there any more. */
+  adopt(receiptId: number, { messageId, attempt }: Pick<Match, 'messageId' | 'attempt'>): boolean {
+    return this.#adopt.run(messageId, attempt, receiptId).changes > 0;
   }
 
   /** Whether any receipt is about this message. */

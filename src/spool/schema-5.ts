@@ -12,6 +12,7 @@ import { SpoolError } from './errors.ts';
 import { FINAL_APART } from './final.ts';
 import { DATES, FOLLOWING, GUARD } from './guard.ts';
 import { CONTROL, LISTS, SUPPRESSIONS, type Rebuilt } from './lists-5.ts';
+import { RECEIPT_INDEXES } from './receipts-5.ts';
 import { BYTES_MAX, RULE_TRIGGERS, SENDER_MAX } from './rules.ts';
 import { READY, TURN } from './schema.ts';
 import { SET_ASIDE } from './set-aside.ts';
@@ -138,6 +139,7 @@ export const PARTS: readonly string[] = [
   FOLLOWING,
   LISTS,
   SET_ASIDE,
+  RECEIPT_INDEXES,
 ];
 
 /**

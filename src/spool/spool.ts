@@ -29,6 +29,7 @@ import { Sources } from './sources.ts';
 import { readStopFacts, type Configured, type SpoolStopFacts } from './stop-facts.ts';
 import { Suppressions } from './suppressions.ts';
 import { Unlogged } from './unlogged.ts';
+import { Unmatched } from './unmatched.ts';
 import { Waits } from './waits.ts';
 import { Wal } from './wal.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
@@ -57,6 +58,7 @@ export class Spool {
   readonly sources: Sources;
   readonly suppressions: Suppressions;
   readonly unlogged: Unlogged;
+  readonly unmatched: Unmatched;
   readonly waits: Waits;
   readonly wal: Wal;
   readonly #db: Database;
@@ -87,6 +89,7 @@ export class Spool {
     this.sources = new Sources(db);
     this.suppressions = new Suppressions(db);
     this.unlogged = new Unlogged(db);
+    this.unmatched = new Unmatched(db);
     this.waits = new Waits(db);
     this.wal = new Wal(db, path);
     const transaction = db.transaction((work: () => unknown) => work());

@@ -98,7 +98,6 @@ describe('a receipt', () => {
 
   it.each([
     ['with an altered tag', (ref: string) => ({ 'client-ref': altered(ref) })],
-    ['for another recipient', (ref: string) => ({ 'client-ref': ref, msisdn: '447700900999' })],
     ['of another account', (ref: string) => ({ 'client-ref': ref, 'api-key': 'other' })],
     ['for no message of ours', () => ({ 'client-ref': '1.1.0123456789abcdef0123' })],
   ])('%s changes nothing and is kept as unmatched', async (_what, fieldsOf) => {

@@ -18,9 +18,9 @@ function push(query: Fields, body: Fields | null = null): Push {
 }
 
 const admitted = (given: Push, signature: Signature = SIGNED): Receipt => {
-  const receipt = admit(given, signature);
-  if (typeof receipt === 'string') throw new Error(`refused: ${receipt}`);
-  return receipt;
+  const said = admit(given, signature);
+  if (typeof said === 'string') throw new Error(`refused: ${said}`);
+  return said.receipt;
 };
 
 describe('without a secret', () => {
@@ -97,10 +97,91 @@ describe('with a secret', () => {
 
   it('takes one that is a day late', () => {
     const late = admit({ ...push(signed()), receivedAt: NOW + 86_400 }, SIGNED);
-    expect(late).toMatchObject({ status: 'delivered', receivedAt: NOW + 86_400 });
+    expect(late).toMatchObject({ receipt: { status: 'delivered', receivedAt: NOW + 86_400 } });
   });
 });
 
 function sigOf(fields: Fields): string {
   return sign(fields, { method: 'sha256', secret: SECRET });
 }
+
+describe('F2: what is no delivery receipt of the SMS API', () => {
+  const inbound = {
+    ...{ msisdn: '447700900101', to: '447700900999', messageId: '0B00000000000001', text: 'STOP' },
+    ...{ type: 'text', keyword: 'STOP', 'api-key': 'abcd1234' },
+    'message-timestamp': '2026-11-29 14:00:00',
+  };
+  const inboundBinary = {
+    ...inbound,
+    type: 'binary',
+    data: 'AB',
+    udh: '05',
+    text: '',
+    keyword: '',
+  };
+  const status = {
+    ...{
+      message_uuid: 'aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab',
+      to: '447700900000',
+      from: 'AcmeInc',
+    },
+    ...{ timestamp: '2025-02-03T12:14:25Z', status: 'rejected', channel: 'sms', client_ref: 'k3' },
+    error: { type: 'https://developer.vonage.com/api-errors/messages#1250', title: '1250' },
+    usage: { currency: 'EUR', price: '0.0333' },
+  };
+  const inboundV1 = {
+    ...{ channel: 'sms', message_uuid: 'aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab', text: 'STOP' },
+    ...{ to: '447700900999', from: '447700900101', timestamp: '2025-02-03T12:14:25Z' },
+    sms: { num_messages: '1', keyword: 'STOP' },
+  };
+  const inboundV01 = {
+    ...{ message_uuid: 'aaaaaaaa', from: { type: 'sms', number: '447700900101' } },
+    ...{ direction: 'inbound', message: { content: { type: 'text', text: 'STOP' } } },
+  };
+  const json = (value: unknown): Push => ({
+    url: '/receipts',
+    body: Buffer.from(`\uFEFF${JSON.stringify(value)}`),
+    receivedAt: NOW,
+  });
+  const strayIn = (given: Push, signature: Signature): unknown => {
+    const said = admit(given, signature);
+    return typeof said === 'string' ? said : said.stray;
+  };
+
+  it.each<[string, string, Push]>([
+    ['inbound-sms', 'an inbound SMS in a query', push(inbound)],
+    ['inbound-sms', 'an inbound SMS in a form', push({}, inbound)],
+    ['inbound-sms', 'an inbound SMS in JSON', json(inbound)],
+    ['inbound-sms', 'an inbound binary SMS', push(inboundBinary)],
+    ['inbound-sms', 'an inbound SMS without a text', push({ ...inbound, text: '', keyword: '' })],
+    ['messages-api', 'a status of the Messages API', json(status)],
+    ['messages-api', 'an inbound message of the Messages API', json(inboundV1)],
+    ['messages-api', 'an inbound message of its version 0.1', json(inboundV01)],
+  ])('is called %s: %s, signed receipts or not', (reason, _name, given) => {
+    expect(strayIn(given, UNSIGNED)).toBe(reason);
+    expect(admit(given, SIGNED)).toBe(reason);
+  });
+
+  it('is stored where its signature fits', () => {
+    const whole = { ...inbound, timestamp: '1795425302', nonce: 'a3f1' };
+    const sig = sign(whole, { method: 'sha256', secret: SECRET });
+    expect(strayIn(push({ ...whole, sig }), SIGNED)).toBe('inbound-sms');
+    expect(admit(push({ ...whole, sig }), SIGNED)).toMatchObject({
+      receipt: { gatewayId: '0B00000000000001' },
+    });
+  });
+
+  it('is told from a receipt that has a field more', () => {
+    for (const more of [{ text: 'x' }, { type: 'text' }, { keyword: '' }]) {
+      expect(strayIn(push({ ...FIELDS, ...more }), UNSIGNED)).toBeNull();
+    }
+  });
+});
+
+it('B3: a signed receipt with blank fields put in says the same, under the same signature', () => {
+  const whole = signed();
+  const digests = ['a', 'zz', 'err-code ', 'x y'].map(
+    (name) => admitted(push({ ...whole, [name]: ' ' })).digest,
+  );
+  expect(new Set([...digests, admitted(push(whole)).digest]).size).toBe(1);
+});

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ListenerError } from '../../src/receipts/bind.ts';
 import { LIMITS, ReceiptListener } from '../../src/receipts/listener.ts';
@@ -162,23 +162,50 @@ describe('the path', () => {
     expect({ taken, refused }).toEqual({ taken: [], refused: [] });
   });
 
-  it.each(['/', '/receipts/x', '/receipt', '/Receipts', '//receipts', '/receipts%', '/%', '*'])(
-    'is no other one (%s)',
+  it.each(['/', '/receipts/x', '/receipt', '/receipts%', '/%', '*'])(
+    'F1: is no other one (%s), and a receipt that comes there is counted',
     async (path) => {
-      const { port, taken } = await listen();
+      const { port, taken, refused } = await listen();
       const answer = await ask(port, { method: 'OPTIONS', path });
       expect(answer).toMatchObject({ status: 404, body: '' });
+      expect(refused).toEqual([]);
       expect(await ask(port, { method: 'POST', path, body: FORM })).toMatchObject({ status: 404 });
+      expect(await ask(port, { path: `${path}?${FORM}` })).toMatchObject({ status: 404 });
       expect(taken).toEqual([]);
+      expect(refused).toEqual(['other-path', 'other-path']);
     },
   );
 
+  it.each(['/Receipts', '//receipts', '/receipts//', '/RECEIPTS/', '//%52eceipts//'])(
+    'F1: is taken where it is nearly right (%s)',
+    async (path) => {
+      const { port, taken, refused } = await listen();
+      expect((await ask(port, { path: `${path}?${FORM}` })).status).toBe(200);
+      expect((await ask(port, { method: 'POST', path, body: FORM })).status).toBe(200);
+      expect((await ask(port, { path })).status).toBe(200);
+      expect({ taken: taken.length, refused }).toEqual({ taken: 2, refused: [] });
+    },
+  );
+
+  it.each<[string, Parameters<typeof ask>[1]]>([
+    ['asks for a page', { path: '/index.html?status=1' }],
+    ['is a probe', { path: '/' }],
+    ['posts a form of something else', { method: 'POST', path: '/login', body: 'user=a&status=b' }],
+    ['posts too much', { method: 'POST', path: '/x', body: 'x'.repeat(LIMITS.bodyBytes + 1) }],
+    ['posts no text', { method: 'POST', path: '/x', body: Buffer.from([0, 255, 1]) }],
+  ])('F1: nothing is counted of who elsewhere %s', async (_what, asked) => {
+    const { port, taken, refused } = await listen();
+    expect(await ask(port, asked)).toMatchObject({ status: 404, body: '' });
+    expect({ taken, refused }).toEqual({ taken: [], refused: [] });
+  });
+
   it.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'])(
-    'knows no %s',
+    'knows no %s, and counts a receipt that comes so',
     async (method) => {
-      const { port, taken } = await listen();
+      const { port, taken, refused } = await listen();
       expect(await ask(port, { method, path: `/receipts?${FORM}` })).toMatchObject({ status: 405 });
-      expect(taken).toEqual([]);
+      expect(await ask(port, { method, path: '/receipts' })).toMatchObject({ status: 405 });
+      expect({ taken, refused }).toEqual({ taken: [], refused: ['other-method'] });
     },
   );
 
@@ -234,6 +261,35 @@ describe('a limit', () => {
     expect(refused).toEqual(['busy']);
     first.destroy();
     await expect.poll(() => statusOf(get(port, FIELDS)), PATIENCE).toBe(200);
+  });
+
+  it('B5: of connections is kept by closing idle ones first, those that are idle longest', async () => {
+    const { port, refused, taken } = await listen({ limits: { connections: 20 } });
+    const ended: number[] = [];
+    for (let count = 0; count < 40; count += 1) {
+      const socket: Socket = await dial(port);
+      socket.on('end', () => ended.push(count));
+      socket.write(`GET /receipts?${FORM} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      await once(socket, 'data');
+      socket.resume();
+    }
+    expect((await get(port, FIELDS)).status).toBe(200);
+    expect({ taken: taken.length, refused }).toEqual({ taken: 41, refused: [] });
+    await expect.poll(() => ended.length, PATIENCE).toBeGreaterThanOrEqual(21);
+    expect(ended.toSorted((left, right) => left - right)).toEqual(ended.map((_, at) => at));
+  });
+
+  it('B5: of connections closes none on which a request is open', async () => {
+    const stored = later<boolean>();
+    const { port, refused } = await listen({
+      limits: { connections: 4 },
+      take: () => stored.promise,
+    });
+    const open = [get(port, FIELDS), get(port, FIELDS), get(port, FIELDS), get(port, FIELDS)];
+    await expect.poll(() => statusOf(get(port, FIELDS)), PATIENCE).not.toBe(200);
+    stored.resolve(true);
+    expect((await Promise.all(open)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(new Set(refused)).toEqual(new Set(['busy']));
   });
 
   it('of time ends requests that do not: no headers, no body, a byte now and then', async () => {

@@ -109,19 +109,48 @@ describe('the digest', () => {
     expect(read(backwards).digest).toBe(digest({}));
   });
 
-  it('differs with anything else', () => {
+  it('differs with anything else that is understood', () => {
     const others = [
       { status: 'failed' },
       { 'err-code': '1' },
       { messageId: '0B' },
-      { extra: '1' },
-      { scts: '2611230915' },
+      { 'client-ref': 'another' },
+      { msisdn: '447700900001' },
+      { 'api-key': 'another' },
+      { price: '0.04' },
+      { 'network-code': '23415' },
     ].map(digest);
     expect(new Set([...others, digest({})]).size).toBe(others.length + 1);
   });
 
+  it('B3: fields that are blank or not understood do not change what a receipt says', () => {
+    for (const more of [{ extra: '1' }, { a: '' }, { 'a b': ' ', c: '' }, { scts: '2611230915' }]) {
+      expect(digest(more)).toBe(digest({}));
+    }
+  });
+
+  it('B3: characters that are the same to a signature do not change what a receipt says', () => {
+    const said = ['order_4', 'order&4', 'order=4'].map((ref) => digest({ 'client-ref': ref }));
+    expect(new Set(said).size).toBe(1);
+  });
+
   it('does not confuse where a value ends and the next begins', () => {
-    expect(read({ a: '1","b","2' }).digest).not.toBe(read({ a: '1', b: '2' }).digest);
+    const one = read({ messageId: 'a","b', status: 'failed' });
+    expect(one.digest).not.toBe(
+      read({ messageId: 'a', 'client-ref': 'b', status: 'failed' }).digest,
+    );
+  });
+});
+
+it('B4: raw is JSON of at most 4,000 bytes, however much came', () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 190 }, (_, at) => [`n${at}`, 'é'.repeat(80)]),
+  );
+  const { raw } = read({ ...FIELDS, ...many });
+  expect(Buffer.byteLength(raw)).toBeLessThanOrEqual(4_000);
+  expect(JSON.parse(raw)).toMatchObject({
+    'api-key': 'abcd1234',
+    'client-ref': FIELDS['client-ref'],
   });
 });
 

@@ -57,9 +57,9 @@ export async function listen(over: Partial<ListenerOptions> = {}): Promise<Bench
       causes.push(cause);
     },
     ...over,
-    take: (receipt) => {
+    take: (receipt, stray) => {
       taken.push(receipt);
-      return over.take?.(receipt) ?? Promise.resolve(true);
+      return over.take?.(receipt, stray) ?? Promise.resolve(true);
     },
   });
   onTestFinished(() => listener[Symbol.asyncDispose]());

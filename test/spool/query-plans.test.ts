@@ -176,6 +176,7 @@ describe('the plan of', () => {
       'messages_sending',
       'receipts_message',
       'receipts_unmatched',
+      'receipts_unmatched_age',
     ]);
   });
 });

@@ -35,7 +35,7 @@ export interface Over {
   readonly limits?: Partial<Config['limits']>;
   readonly quiet?: Config['quiet'];
   readonly safety?: Partial<Config['safety']>;
-  readonly admin?: Config['admin'];
+  readonly admin?: Partial<Config['admin']>;
   readonly log?: Partial<Config['log']>;
   readonly spoolPath?: string;
   readonly spool?: Partial<Config['spool']>;
@@ -145,7 +145,7 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
       ...{ onlyPrefixes: null, onlySenders: null, maxParts: null, binary: true },
       ...{ zone: 'UTC', ...over.safety },
     },
-    admin: over.admin ?? { listen: '127.0.0.1:0' },
+    admin: { listen: '127.0.0.1:0', hosts: [], ...over.admin },
     messages: {
       validityMs: 86_400_000,
       onUncertain: 'resend',
