@@ -41,9 +41,7 @@ export function progressOf(db: Database, campaign: string): CampaignProgress {
 /** Names of campaigns, in order, at most `limit`; one seek a name. */
 export function campaignNames(db: Database, limit: number): readonly string[] {
   const next = db
-    .prepare<[string], unknown>(
-      'SELECT campaign FROM messages WHERE campaign > ? ORDER BY campaign LIMIT 1',
-    )
+    .prepare<[string]>('SELECT campaign FROM messages WHERE campaign > ? ORDER BY campaign LIMIT 1')
     .pluck();
   const names: string[] = [];
   for (let name = next.get(''); typeof name === 'string'; name = next.get(name)) {

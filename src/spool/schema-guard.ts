@@ -6,7 +6,7 @@
  * so that no statement of ours meets a trigger, view or table that was not compared.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import { stripControls } from '../core/mask.ts';
+import { escapeText } from '../core/escape.ts';
 import { quoted } from '../core/shell.ts';
 import { SpoolError } from './errors.ts';
 import { inspect } from './migrations.ts';
@@ -66,7 +66,7 @@ export function refuseUnlike(reference: SchemaReference, { db, schema, path }: C
 }
 
 function sentenceOf({ what, how, statement }: Difference, path: string): string {
-  const said = stripControls(`${what} ${how}`);
+  const said = escapeText(`${what} ${how}`);
   return `${path}: ${said}. sms-spoold does not use such a file, and left it untouched. ${remedyOf(statement, path)}`;
 }
 
@@ -76,7 +76,7 @@ function remedyOf(statement: string | null, path: string): string {
   }
   /* A name that somebody else chose must not become part of a command that is pasted into a shell. */
   if (!/^[\w "().;,<>=+*?'|-]*$/.test(statement)) {
-    return `Remove it with the sqlite3 shell: ${stripControls(statement)};`;
+    return `Remove it with the sqlite3 shell: ${escapeText(statement)};`;
   }
   return `To undo the change: sqlite3 ${quoted(path)} ${quoted(`${statement};`)}`;
 }

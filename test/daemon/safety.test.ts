@@ -317,11 +317,7 @@ describe('A11: what may not be sent at all', () => {
       { sender: 'Other' },
     ],
     ['a text of more than max_parts', { safety: { maxParts: 2 } }, { text: 'x'.repeat(307) }],
-    [
-      'a binary message',
-      { safety: { binary: false } },
-      { type: 'binary', body: '00ff' },
-    ],
+    ['a binary message', { safety: { binary: false } }, { type: 'binary', body: '00ff' }],
   ])('is %s: it fails and nothing leaves', async (_what, over, row) => {
     const bundle = await setup(over);
     expect(await bundle.untilState(bundle.drop(row), 'permanent-failure')).toMatchObject({
