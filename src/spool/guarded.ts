@@ -17,6 +17,9 @@ export function guarded(db: Database, verify: () => void): Database {
   const [read, write] = [prepare('BEGIN'), prepare('BEGIN IMMEDIATE')];
   const [commit, rollback] = [prepare('COMMIT'), prepare('ROLLBACK')];
 
+  /* Transactions of ours that are open: cheaper to ask than SQLite. */
+  let open = 0;
+
   function within<T>(begin: Statement, work: () => T): T {
     begin.run();
     try {
@@ -33,16 +36,21 @@ export function guarded(db: Database, verify: () => void): Database {
   function guardStatement(statement: Statement): Statement {
     if (!USES_TABLES.test(statement.source)) return statement;
     const begin = statement.readonly ? read : write;
-    const run = statement.run.bind(statement);
-    const get = statement.get.bind(statement);
-    const all = statement.all.bind(statement);
+    const native = Object.getPrototypeOf(statement) as Statement;
+    const isInside = (): boolean => open > 0 || db.inTransaction;
     return Object.assign(statement, {
       run: (...values: unknown[]) =>
-        db.inTransaction ? run(...values) : within(begin, () => run(...values)),
+        isInside()
+          ? native.run.apply(statement, values)
+          : within(begin, () => native.run.apply(statement, values)),
       get: (...values: unknown[]) =>
-        db.inTransaction ? get(...values) : within(begin, () => get(...values)),
+        isInside()
+          ? native.get.apply(statement, values)
+          : within(begin, () => native.get.apply(statement, values)),
       all: (...values: unknown[]) =>
-        db.inTransaction ? all(...values) : within(begin, () => all(...values)),
+        isInside()
+          ? native.all.apply(statement, values)
+          : within(begin, () => native.all.apply(statement, values)),
       iterate: () => {
         throw new Error('iterate() would hold a read transaction open: use all() page by page');
       },
@@ -54,7 +62,12 @@ export function guarded(db: Database, verify: () => void): Database {
     transaction: (work: (...values: unknown[]) => unknown) =>
       transaction((...values: unknown[]) => {
         verify();
-        return work(...values);
+        open += 1;
+        try {
+          return work(...values);
+        } finally {
+          open -= 1;
+        }
       }),
   });
 }

@@ -47,7 +47,6 @@ export function differenceOf(
   found: readonly SchemaObject[],
   reference: SchemaReference,
 ): Difference | null {
-  const names = namesOf(reference);
   const known = new Map<string, SchemaObject>();
   for (const object of [...reference.optional, ...reference.needed]) known.set(object.name, object);
   const seen = new Set<string>();
@@ -58,7 +57,7 @@ export function differenceOf(
     const difference =
       ours === undefined
         ? foreign(object, { known, reserved: reference.reserved })
-        : changed(object, ours, names);
+        : changed(object, ours, reference);
     if (difference !== null) return difference;
   }
   const missing = reference.needed.find(({ name }) => !seen.has(name));
@@ -130,12 +129,14 @@ function splitAt(tokens: readonly string[], separator: string): readonly (readon
 function changed(
   object: SchemaObject,
   ours: SchemaObject,
-  names: ReadonlySet<string>,
+  reference: SchemaReference,
 ): Difference | null {
   const what = describe(ours);
   if (object.type !== ours.type) {
     return { what, how: `is replaced by a ${object.type} of that name`, statement: null };
   }
+  if (object.sql === ours.sql) return null;
+  const names = namesOf(reference);
   const is = tokensOf(object.sql ?? '', names);
   const expected = tokensOf(ours.sql ?? '', names);
   const at = expected.findIndex((token, index) => token !== is[index]);
