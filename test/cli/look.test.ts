@@ -242,6 +242,7 @@ describe('stats', () => {
       'late',
       'account',
       'sender',
+      'receipts',
       'unmatched-receipts',
       'control',
       'storage',

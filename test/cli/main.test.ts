@@ -55,7 +55,9 @@ describe('main', () => {
     const source = readFileSync(MAIN.replace('/dist/main.js', '/src/main.ts'), 'utf8');
     expect(source.split('\n').length).toBeLessThanOrEqual(41);
     const [first] = source.split('\n');
-    expect(first).toBe('#!/usr/bin/env -S node --max-semi-space-size=4 --max-old-space-size=96');
+    expect(first).toBe(
+      '#!/usr/bin/env -S node --disable-sigusr1 --max-semi-space-size=4 --max-old-space-size=96',
+    );
   });
 });
 
