@@ -123,6 +123,10 @@ export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
   price_is_set_by_the_daemon: { column: 'price', expected: byDaemon },
   internal_columns_are_set_by_the_daemon: { column: null, expected: internal },
   id_and_idempotency_key_never_change: { column: null, expected: 'the id and key it has' },
+  filter_is_json_of_at_most_4000_bytes: {
+    column: 'filter',
+    expected: 'a JSON object with the keys of CONTRACT.md §9, at most 4,000 bytes',
+  },
   verb_is_known: { column: 'verb', expected: 'pause, resume, cancel or requeue' },
   pause_and_resume_name_an_account: { column: 'account', expected: 'the name of an account' },
   cancel_and_requeue_name_a_message_or_a_campaign: {

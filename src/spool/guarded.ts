@@ -38,19 +38,16 @@ export function guarded(db: Database, verify: () => void): Database {
     const begin = statement.readonly ? read : write;
     const native = Object.getPrototypeOf(statement) as Statement;
     const isInside = (): boolean => open > 0 || db.inTransaction;
+    const inGuard =
+      (name: 'run' | 'get' | 'all') =>
+      (...values: unknown[]): unknown => {
+        const call = (): unknown => native[name].apply(statement, values);
+        return isInside() ? call() : within(begin, call);
+      };
     return Object.assign(statement, {
-      run: (...values: unknown[]) =>
-        isInside()
-          ? native.run.apply(statement, values)
-          : within(begin, () => native.run.apply(statement, values)),
-      get: (...values: unknown[]) =>
-        isInside()
-          ? native.get.apply(statement, values)
-          : within(begin, () => native.get.apply(statement, values)),
-      all: (...values: unknown[]) =>
-        isInside()
-          ? native.all.apply(statement, values)
-          : within(begin, () => native.all.apply(statement, values)),
+      run: inGuard('run'),
+      get: inGuard('get'),
+      all: inGuard('all'),
       iterate: () => {
         throw new Error('iterate() would hold a read transaction open: use all() page by page');
       },

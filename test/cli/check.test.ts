@@ -115,7 +115,7 @@ it('names whatever may be read or written by the wrong users, and a command that
   chmodSync(config, 0o644);
   chmodSync(folder, 0o2770);
   chmodSync(spoolPath, 0o640);
-  const { code, stdout } = await program.run(['check', '--offline', '--json']);
+  const { code, stdout } = await program.run(['--config', config, 'check', '--offline', '--json']);
   expect(code).toBe(1);
   const remedies = stdout
     .trim()
@@ -126,7 +126,7 @@ it('names whatever may be read or written by the wrong users, and a command that
   expect(remedies.some((one) => one.includes('chmod') && one.includes(config))).toBe(true);
   for (const remedy of remedies.filter((one) => /^chmod/.test(one)))
     spawnSync('sh', ['-c', remedy]);
-  const again = await program.run(['check', '--offline']);
+  const again = await program.run(['--config', config, 'check', '--offline']);
   expect(again.stdout).not.toMatch(/^fail/m);
   expect(again.code).toBe(0);
 });

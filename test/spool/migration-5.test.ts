@@ -46,7 +46,12 @@ describe('a spool of schema version 4', () => {
     expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
     for (const table of ['attempts', 'parts', 'receipts', 'events', 'keys', 'control']) {
       const sql = `SELECT * FROM ${table}`;
-      expect(rowsOf(db, sql)).toEqual(rowsOf(withOldCopy(), sql));
+      const added = table === 'control' ? { filter: null, up_to: null, as_of: null } : {};
+      const expected = (rowsOf(withOldCopy(), sql) as object[]).map((row) => ({
+        ...row,
+        ...added,
+      }));
+      expect(rowsOf(db, sql)).toEqual(expected);
     }
   });
 
