@@ -90,7 +90,9 @@ it(
     expect((await command(trial, 'stats')).stdout).toMatch(
       /^This spool was restored from a backup/,
     );
-    expect((await command(trial, 'check', '--offline')).stdout).toContain('warn  restored spool: ');
+    expect((await command(trial, 'check', '--offline')).stdout).toMatch(
+      /^warn {2}stopped: .*(?:restored|backup)/m,
+    );
     const said = await command(trial, 'resume', '--restored=hold', '--wait', '240s');
     expect(said).toMatchObject({ code: 0 });
     expect(said.stdout).toMatch(/^the restored spool: \d+ messages held as uncertain\n$/);

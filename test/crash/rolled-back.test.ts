@@ -94,7 +94,7 @@ it.for(Object.keys(WAYS) as Way[])(
       ),
     );
     const { stdout } = await command(trial, 'check', '--offline');
-    expect(stdout).toMatch(/warn {2}restored spool: it was put back to a state of about\s/);
+    expect(stdout).toMatch(/warn {2}stopped: this spool was put back to a state of about\s/);
     expect(trial.sandbox.ledger.counters.accepted).toBe(MESSAGES);
     const hold = await command(trial, 'resume', '--restored=hold', '--wait', '100s');
     expect(hold).toMatchObject({ code: 0 });
