@@ -88,7 +88,7 @@ it(
     expect(trial.sandbox.ledger.counters.accepted).toBe(MESSAGES);
     expect((await command(trial, 'why', String(id))).stdout).toContain('--restored=hold');
     expect((await command(trial, 'stats')).stdout).toMatch(
-      /^This spool was restored from a backup/,
+      /^Stopped:\nthis spool was restored from a backup/,
     );
     expect((await command(trial, 'check', '--offline')).stdout).toMatch(
       /^warn {2}stopped: .*(?:restored|backup)/m,
