@@ -76,7 +76,7 @@ function remedyOf(statement: string | null, path: string): string {
   }
   /* A name that somebody else chose must not become part of a command that is pasted into a shell. */
   if (!/^[\w "().;,<>=+*?'|-]*$/.test(statement)) {
-    return `Remove it with the sqlite3 shell: ${escapeText(statement)};`;
+    return `To undo the change, run this in the sqlite3 shell: ${escapeText(statement)};`;
   }
   return `To undo the change: sqlite3 ${quoted(path)} ${quoted(`${statement};`)}`;
 }

@@ -1,5 +1,6 @@
 /** Terminal escapes in every column of a spool, and from whoever answers on the admin port. */
 import { createServer } from 'node:http';
+import Sqlite from 'better-sqlite3';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { statusWith } from '../support/status.ts';
 import { fillWith, JUNK, UNSAFE } from '../support/junk.ts';
@@ -29,7 +30,8 @@ function junkSpool(): Program {
     INSERT INTO suppressions (recipient) VALUES ('447700900003');
     INSERT INTO control (verb, account) VALUES ('pause', 'main');
   `);
-  const db = program.open();
+  /* A connection of our own would see that the triggers are gone, and refuse. */
+  const db = new Sqlite(program.spoolPath);
   fillWith(db, JUNK, 2);
   db.close();
   return program;
