@@ -355,6 +355,7 @@ export class Daemon implements AsyncDisposable {
   #writeRows(spool: Spool, desks: ReadonlyMap<string, Desk>): void {
     const slots = (name: string): number | undefined => desks.get(name)?.slots.concurrency;
     const now = this.#clock.now();
+    spool.noteConfigRead(Date.now() / 1000);
     writeAccountRows(spool, { accounts: this.#accounts, asked: this.#asked, slots, now });
   }
 

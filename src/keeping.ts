@@ -4,7 +4,7 @@
  */
 import type { Config } from './config/config.ts';
 import type { KeepRules } from './dispatch/sweeper.ts';
-import { remedyOfReason } from './core/stop-reasons.ts';
+import { placeOf, remedyOfReason } from './core/stop-reasons.ts';
 import { NOTIFY_CURSOR } from './spool/event-log.ts';
 import { whyRestored } from './spool/restored.ts';
 import type { Spool } from './spool/spool.ts';
@@ -36,7 +36,10 @@ export function sayRestored({ path, restored: { mark } }: Spool, log: StatusLog)
   const backup_at = new Date(mark.at * 1000).toISOString();
   const reason = mark.isRolledBack === true ? 'rolled-back' : 'restored';
   const subject = { account: null, sender: null, state: 'stopped', reason };
-  const place = { start: '', spool: path };
   const detail = `the spool ${whyRestored(mark, backup_at)}`;
-  log.say('warn', 'daemon.restored', { backup_at, detail, remedy: remedyOfReason(subject, place) });
+  log.say('warn', 'daemon.restored', {
+    backup_at,
+    detail,
+    remedy: remedyOfReason(subject, placeOf(path)),
+  });
 }

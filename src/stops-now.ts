@@ -22,7 +22,7 @@ export interface StopsNowParts {
 
 export function stopsNow(parts: StopsNowParts): readonly Stop[] {
   const { clock, spool, log, startedAt } = parts;
-  const { accounts, defaultAccount, file } = parts.config();
+  const { accounts, defaultAccount, file, secretOrigins } = parts.config();
   const names = new Set(accounts.map(({ name }) => name));
   return stopsOf({
     now: clock.now(),
@@ -30,7 +30,11 @@ export function stopsNow(parts: StopsNowParts): readonly Stop[] {
     ...spool.stopFacts({ accounts: names, defaultAccount }),
     trouble: troubleOf(parts),
     isLogWritten: !log.isStalled,
-    place: { start: startCommand(file), spool: spool.path },
+    place: {
+      start: startCommand(file),
+      spool: spool.path,
+      secretOf: (name) => secretOrigins.get(`accounts.${name}.api_secret`) ?? null,
+    },
   });
 }
 

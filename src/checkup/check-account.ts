@@ -1,6 +1,8 @@
 /** The findings about an account that only the gateway can give: credentials, balance and limit. */
 import type { AccountConfig } from '../config/config.ts';
+import { takeUpCommand, type SecretOrigin } from '../core/secret-origin.ts';
 import { fetchBalance, fetchLimit, type Unasked } from '../gateway/account-api.ts';
+import { oddityOf } from './check-secrets.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -8,11 +10,18 @@ const TIMEOUT_MS = 10_000;
 const BALANCE_LOW = 1;
 
 /** Asks the gateway twice; sends no message. */
-export async function checkAccount(account: AccountConfig): Promise<readonly Finding[]> {
+export async function checkAccount(
+  account: AccountConfig,
+  origin: SecretOrigin | null,
+): Promise<readonly Finding[]> {
   const { baseUrl, apiKey, apiSecret, name } = account;
+  if (apiSecret === '') {
+    const remedy = 'Make its secret readable for this user (see above), then run check again.';
+    return [warn(`account ${name}`, 'not asked: its secret could not be read', remedy)];
+  }
   const target = { baseUrl, apiKey, apiSecret, timeoutMs: TIMEOUT_MS };
   const [balance, limit] = await Promise.all([fetchBalance(target), fetchLimit(target)]);
-  if (!balance.ok) return [checkUnasked(account, balance)];
+  if (!balance.ok) return [checkUnasked(account, balance, origin)];
   return [
     pass(`account ${name}`, `${baseUrl} takes the credentials`),
     checkBalance(name, balance.balance, balance.autoReload),
@@ -20,13 +29,17 @@ export async function checkAccount(account: AccountConfig): Promise<readonly Fin
   ];
 }
 
-function checkUnasked({ name, baseUrl }: AccountConfig, { reason, detail }: Unasked): Finding {
+function checkUnasked(
+  { name, baseUrl, apiSecret }: AccountConfig,
+  { reason, detail }: Unasked,
+  origin: SecretOrigin | null,
+): Finding {
   const subject = `account ${name}`;
   switch (reason) {
     case 'no-secret':
       return warn(subject, `cannot be asked: ${detail}`, 'Set api_secret too to have it asked.');
     case 'wrong-credentials':
-      return fail(subject, detail, 'Compare api_key and api_secret with the Vonage dashboard.');
+      return fail(subject, detail, remedyForCredentials(apiSecret ?? '', origin));
     case 'refused':
     case 'unreadable':
       return fail(subject, `${baseUrl}: ${detail}`, 'Check base_url.');
@@ -37,6 +50,16 @@ function checkUnasked({ name, baseUrl }: AccountConfig, { reason, detail }: Unas
         'Check base_url, the name server and the firewall.',
       );
   }
+}
+
+/* What is odd about the secret is the likeliest reason. */
+function remedyForCredentials(secret: string, origin: SecretOrigin | null): string {
+  const oddity = oddityOf(secret);
+  const first =
+    oddity === null
+      ? 'Compare api_key and api_secret with the Vonage dashboard'
+      : `The secret ${oddity}: remove that, if the dashboard shows it without`;
+  return `${first}. After a change: ${takeUpCommand(origin)}`;
 }
 
 function checkBalance(name: string, balance: number, autoReload: boolean | null): Finding {

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
-import type { ConfigError } from '../config/errors.ts';
+import type { Problem } from '../config/errors.ts';
 import { isOpenToStrangers, STRANGERS_REMEDY, STRANGERS_WARNING } from '../config/strangers.ts';
 import { othersWhoMayWrite, thisCaller } from '../config/trust.ts';
 import { quoted } from '../core/shell.ts';
@@ -18,14 +18,11 @@ export function checkNode(): Finding {
 }
 
 /** One finding for every problem. */
-export function checkConfigError(error: ConfigError): readonly Finding[] {
-  return error.problems.map(({ key, message }) =>
-    fail(
-      'configuration',
-      `${key}: ${message}`,
-      `Correct it; every key is explained in ${exampleFile()}`,
-    ),
-  );
+export function checkProblems(problems: readonly Problem[]): readonly Finding[] {
+  return problems.map(({ key, message, remedy }) => {
+    const general = `Correct it; every key is explained in ${exampleFile()}`;
+    return fail('configuration', `${key}: ${message}`, remedy ?? general);
+  });
 }
 
 /** The configuration as it was read. */

@@ -2,20 +2,23 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { checkAccount } from '../checkup/check-account.ts';
-import { checkConfig, checkConfigError, checkNode } from '../checkup/check-config.ts';
+import { checkConfig, checkNode, checkProblems } from '../checkup/check-config.ts';
 import { checkSpool } from '../checkup/check-spool.ts';
 import { findingsOfStops } from '../checkup/check-stops.ts';
+import { checkProxy, checkSecrets, checkTakenUp } from '../checkup/check-secrets.ts';
 import type { Finding } from '../checkup/finding.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
+import type { Loaded } from '../config/load.ts';
 import { EXIT } from '../exit-codes.ts';
 import { SpoolError } from '../spool/errors.ts';
+import { lastRunOf } from '../spool/run-times.ts';
 import { isBusy } from '../spool/open.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { terminalWidth } from '../terminal/table.ts';
 import { localTime } from '../terminal/times.ts';
 import { wrap } from '../terminal/wrap.ts';
-import { configFor, openConfigured, type OpenedSpool } from './opened.ts';
+import { configAsFarAsReadable, openConfigured, type OpenedSpool } from './opened.ts';
 import { daemonJson, stoppedNow } from './stopped.ts';
 
 interface CheckOptions {
@@ -45,21 +48,29 @@ export function checkCommand(): Command {
 
 /* One by one, so that each is seen while the next, which may take seconds, is looked for. */
 async function* findings(command: Command, options: CheckOptions): AsyncGenerator<Finding> {
-  const config = readConfig(command);
-  /* Before anything opens the spool: that may change the modes of its files. */
-  const spool = config instanceof ConfigError ? [] : checkSpool(config.spool.path);
-  const stopped = config instanceof ConfigError ? [] : await checkStopped(config);
-  yield* stopped.slice(0, 1);
-  yield checkNode();
-  if (config instanceof ConfigError) {
-    yield* checkConfigError(config);
+  const loaded = readConfig(command);
+  if (loaded instanceof ConfigError) {
+    yield checkNode();
+    yield* checkProblems(loaded.problems);
     return;
   }
+  const { config, unreadSecrets } = loaded;
+  /* Before anything opens the spool: that may change the modes of its files. */
+  const spool = checkSpool(config.spool.path);
+  const stopped = await checkStopped(config);
+  yield* stopped.slice(0, 1);
+  yield checkNode();
+  yield* checkProblems(unreadSecrets);
   yield* checkConfig(config);
+  yield* checkSecrets(config);
   yield* spool;
   yield* stopped.slice(1);
   if (options.offline) return;
-  for (const account of config.accounts) yield* await checkAccount(account);
+  yield* checkProxy(process.env);
+  for (const account of config.accounts) {
+    const origin = config.secretOrigins.get(`accounts.${account.name}.api_secret`) ?? null;
+    yield* await checkAccount(account, origin);
+  }
 }
 
 /* Whether a daemon runs, first; then one finding for each thing that is stopped. Empty = no spool to look at. */
@@ -67,10 +78,12 @@ async function checkStopped(config: Config): Promise<readonly Finding[]> {
   using spool = openIfThere(config);
   if (spool === null) return [];
   const stopped = await stoppedNow(spool, Date.now() / 1000);
-  const findings = findingsOfStops(stopped, localTime);
-  const [daemon] = findings;
-  if (daemon === undefined) return findings;
-  return [{ ...daemon, daemon: daemonJson(stopped) }, ...findings.slice(1)];
+  const [daemon, ...stops] = findingsOfStops(stopped, localTime);
+  const changed = stopped.daemon.isRunning
+    ? checkTakenUp(config, lastRunOf(spool.db), localTime)
+    : [];
+  if (daemon === undefined) return changed;
+  return [{ ...daemon, daemon: daemonJson(stopped) }, ...stops, ...changed];
 }
 
 /* What is wrong with the file is said where it is looked at. */
@@ -84,9 +97,9 @@ function openIfThere(config: Config): OpenedSpool | null {
   }
 }
 
-function readConfig(command: Command): Config | ConfigError {
+function readConfig(command: Command): Loaded | ConfigError {
   try {
-    return configFor(command, 'read');
+    return configAsFarAsReadable(command);
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;

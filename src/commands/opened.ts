@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadAsFarAsReadable, loadConfig, type Loaded } from '../config/load.ts';
 import type { Secrets } from '../config/reading.ts';
 import { openSpool, type Database } from '../spool/open.ts';
 import { SpoolError } from '../spool/errors.ts';
@@ -24,6 +24,12 @@ export interface OpenedSpool extends Disposable {
 export function configFor(command: Command, secrets: Secrets): Config {
   const { config } = command.optsWithGlobals<{ readonly config?: string }>();
   return loadConfig({ file: config ?? null, env: process.env, cwd: process.cwd(), secrets });
+}
+
+/** The configuration, as far as its secrets can be read. Throws ConfigError. */
+export function configAsFarAsReadable(command: Command): Loaded {
+  const { config } = command.optsWithGlobals<{ readonly config?: string }>();
+  return loadAsFarAsReadable({ file: config ?? null, env: process.env, cwd: process.cwd() });
 }
 
 /** The spool, to write. Throws ConfigError and SpoolError. */

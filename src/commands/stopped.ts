@@ -2,6 +2,7 @@
  * What is stopped on the spool of a command: read from the spool, and asked from the running daemon where only
  * the process knows it. `stats`, `why`, `check` and `top` print this list and no other.
  */
+import type { SecretOrigin } from '../core/secret-origin.ts';
 import { documentOfDaemon, documentOfStop, sentenceOf } from '../core/stop-words.ts';
 import { stopsOf, type DaemonFact, type Stop, type StopFacts } from '../core/stops.ts';
 import { startCommand } from '../start-command.ts';
@@ -29,7 +30,9 @@ export async function stoppedNow(spool: OpenedSpool, now: number): Promise<Stopp
   const { path } = config.spool;
   const daemon = daemonOf(db, path);
   const start = startCommand(config.file);
-  const place = { start, spool: path };
+  const secretOf = (name: string): SecretOrigin | null =>
+    config.secretOrigins.get(`accounts.${name}.api_secret`) ?? null;
+  const place = { start, spool: path, secretOf };
   const accounts = new Set(config.accounts.map(({ name }) => name));
   const facts = readStopFacts(db, { accounts, defaultAccount: config.defaultAccount });
   const own = daemon.isRunning ? await ofProcess(config.admin.listen, path) : NOTHING;

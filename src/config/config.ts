@@ -10,6 +10,7 @@ import type { QuietRule } from '../core/quiet.ts';
 import type { AllowRules } from '../core/allowed.ts';
 import type { RecipientLimit } from '../core/safety.ts';
 import type { UncertainPolicy } from '../core/message.ts';
+import type { SecretOrigin } from '../core/secret-origin.ts';
 
 export type SignatureMethod = 'md5hash' | 'md5' | 'sha1' | 'sha256' | 'sha512';
 
@@ -129,4 +130,6 @@ export interface Config {
   readonly warnings: readonly string[];
   /** Every file that a secret was read from, the configuration itself perhaps; absolute. */
   readonly secretFiles: readonly string[];
+  /** Key, such as `accounts.main.api_secret` → where its secret comes from. */
+  readonly secretOrigins: ReadonlyMap<string, SecretOrigin>;
 }

@@ -18,6 +18,8 @@ export interface Problem {
   /** Where to look: `accounts.main.rate`, `VONAGE_API_KEY`, `--config`, `/etc/x.toml:3:7`. */
   readonly key: string;
   readonly message: string;
+  /** What helps, where that is more than to correct the value. */
+  readonly remedy?: string;
 }
 
 /** `message` has one line per problem, `KEY: MESSAGE`; `file` null = the environment alone. */

@@ -97,7 +97,9 @@ function readCandidate({ path, namedBy }: Candidate, caller: Caller): string | n
   const found = file.kind === 'missing' ? 'no such file' : file.found;
   const code = file.kind === 'missing' ? 'file-missing' : 'file-unreadable';
   const message = `expected a readable TOML file at ${quote(path)}; found ${found}`;
-  throw new ConfigError(code, path, [{ key: namedBy ?? path, message }]);
+  const isShut = file.kind === 'unreadable' && file.why === 'not-permitted';
+  const remedy = isShut ? { remedy: 'run it as root: sudo sms-spoold check' } : {};
+  throw new ConfigError(code, path, [{ key: namedBy ?? path, message, ...remedy }]);
 }
 
 /* False = there is nothing at that path, as far as this user can see. Throws ConfigError where others may write. */

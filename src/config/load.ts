@@ -23,6 +23,20 @@ export interface LoadOptions extends Where {
  * ConfigError.
  */
 export function loadConfig(options: LoadOptions): Config {
+  return load(options).config;
+}
+
+/** A configuration and the secrets that could not be read; each of them is then ''. Throws ConfigError. */
+export function loadAsFarAsReadable(options: Omit<LoadOptions, 'secrets'>): Loaded {
+  return load({ ...options, secrets: 'try' });
+}
+
+export interface Loaded {
+  readonly config: Config;
+  readonly unreadSecrets: readonly Problem[];
+}
+
+function load(options: LoadOptions): Loaded {
   const document = findDocument(options);
   const reading: Reading = {
     folder: document.folder,
@@ -33,18 +47,25 @@ export function loadConfig(options: LoadOptions): Config {
     warnings: [],
     file: document.file,
     secretFiles: new Set(),
+    secretOrigins: new Map(),
+    unreadSecrets: [],
   };
   const settings = DOCUMENT.read(document.raw, { key: '', reading });
   if (settings === null || reading.problems.length > 0) {
-    throw new ConfigError('bad-values', document.file, nameProblems(document, reading.problems));
+    const problems = [...reading.problems, ...reading.unreadSecrets];
+    throw new ConfigError('bad-values', document.file, nameProblems(document, problems));
   }
-  return assemble(document, settings.value, reading);
+  const unreadSecrets = nameProblems(document, reading.unreadSecrets);
+  return { config: assemble(document, settings.value, reading), unreadSecrets };
 }
 
 /** What came from the environment is called by its variable. */
 function nameProblems({ file }: Document, problems: readonly Problem[]): readonly Problem[] {
   if (file !== null) return problems;
-  return problems.map(({ key, message }) => ({ key: ENVIRONMENT_KEYS[key] ?? key, message }));
+  return problems.map((problem) => ({
+    ...problem,
+    key: ENVIRONMENT_KEYS[problem.key] ?? problem.key,
+  }));
 }
 
 function assemble({ file }: Document, settings: Settings, reading: Reading): Config {
@@ -85,6 +106,7 @@ function assemble({ file }: Document, settings: Settings, reading: Reading): Con
     log: settings.log,
     warnings: [...reading.warnings, ...tooManyLanes(accounts, settings.limits.lanes)],
     secretFiles: [...reading.secretFiles],
+    secretOrigins: reading.secretOrigins,
   };
 }
 

@@ -5,10 +5,14 @@
  * asked gets null, so that all problems come out at once.
  */
 import type { Problem } from './errors.ts';
+import type { SecretOrigin } from '../core/secret-origin.ts';
 import { joinKey } from './found.ts';
 
-/** `leave`: secrets are only checked for their shape; each is then the empty string. */
-export type Secrets = 'read' | 'leave';
+/**
+ * `leave`: secrets are only checked for their shape; each is then the empty string. `try`: so is each that cannot
+ * be read, and what is wrong with it is no reason to refuse the rest.
+ */
+export type Secrets = 'read' | 'leave' | 'try';
 
 export interface Reading {
   /** Relative paths are relative to it. */
@@ -23,6 +27,10 @@ export interface Reading {
   readonly file: string | null;
   /** Files that a secret was found in. */
   readonly secretFiles: Set<string>;
+  /** Key → where its secret comes from. */
+  readonly secretOrigins: Map<string, SecretOrigin>;
+  /** Secrets that could not be read, where that is no reason to refuse the rest. */
+  readonly unreadSecrets: Problem[];
 }
 
 /** Where a value stands in the file. */
@@ -39,9 +47,15 @@ export function inside(place: Place, name: string): Place {
   return { key: joinKey(place.key, name), reading: place.reading };
 }
 
-/** Notes what was expected and found. Returns null, for the caller to hand on. */
-export function refuse(place: Place, expected: string, found: string): null {
-  place.reading.problems.push({ key: place.key, message: `expected ${expected}; found ${found}` });
+/** Notes what was expected and found, and what helps. Returns null, for the caller to hand on. */
+export function refuse(
+  place: Place,
+  expected: string,
+  found: string,
+  remedy: string | null = null,
+): null {
+  const problem = { key: place.key, message: `expected ${expected}; found ${found}` };
+  place.reading.problems.push(remedy === null ? problem : { ...problem, remedy });
   return null;
 }
 

@@ -12,13 +12,18 @@ export type TextFile =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'missing' }
   /** `found` continues the sentence "expected …; found …". */
-  | { readonly kind: 'unreadable'; readonly found: string };
+  | {
+      readonly kind: 'unreadable';
+      readonly found: string;
+      readonly why: 'not-permitted' | 'directory' | 'other';
+    };
 
 /** The UTF-8 text of the file at `path`, without a byte order mark. */
 export function readTextFile(path: string): TextFile {
   try {
     const { size } = statSync(path);
-    if (size > MOST_BYTES) return { kind: 'unreadable', found: 'a file larger than 1 MiB' };
+    if (size > MOST_BYTES)
+      return { kind: 'unreadable', found: 'a file larger than 1 MiB', why: 'other' };
     const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
     return { kind: 'text', text };
   } catch (error) {
@@ -29,13 +34,17 @@ export function readTextFile(path: string): TextFile {
 function explain(error: unknown): TextFile {
   const code = error instanceof Error && 'code' in error ? String(error.code) : null;
   if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' };
-  if (code === 'EISDIR') return { kind: 'unreadable', found: 'a directory' };
+  if (code === 'EISDIR') return { kind: 'unreadable', found: 'a directory', why: 'directory' };
   if (code === 'EACCES' || code === 'EPERM') {
-    return { kind: 'unreadable', found: 'a file that this user may not read' };
+    return {
+      kind: 'unreadable',
+      found: 'a file that this user may not read',
+      why: 'not-permitted',
+    };
   }
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
-    return { kind: 'unreadable', found: 'a file that is not UTF-8 text' };
+    return { kind: 'unreadable', found: 'a file that is not UTF-8 text', why: 'other' };
   }
   if (code === null) throw error;
-  return { kind: 'unreadable', found: `a file that cannot be read (${code})` };
+  return { kind: 'unreadable', found: `a file that cannot be read (${code})`, why: 'other' };
 }

@@ -46,7 +46,9 @@ export const STATUS_CODES: readonly Code[] = [
     code: 4,
     name: 'invalid-credentials',
     meaning: 'The API key or secret is wrong, or the account is disabled.',
-    remedy: 'Correct api_key and api_secret in the configuration and reload.',
+    remedy:
+      'Correct api_key and api_secret in the configuration, then: systemctl restart sms-spoold ' +
+      '(for a secret in a file a reload is enough).',
   },
   {
     code: 5,
@@ -195,7 +197,8 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ...STATUS_CODES.map((c): [string, string] => [c.name, c.remedy]),
   [
     'http-401',
-    'Correct api_key and api_secret, then reload; sms-spoold check shows whether they fit.',
+    'Correct api_key and api_secret, then: systemctl restart sms-spoold (for a secret in a file a reload is ' +
+      'enough); sms-spoold check shows whether they fit.',
   ],
   ['http-403', 'Ask whoever runs base_url why it forbids the request.'],
   ['http-404', 'Correct base_url: nothing answers at its path.'],

@@ -2,6 +2,7 @@
  * What each reason of a stop means, and what an operator does about it: one sentence each, the remedy with a
  * full command. Reasons that are codes of the gateway have both from the table of codes.
  */
+import { takeUpCommand, type SecretOrigin } from './secret-origin.ts';
 import { remedyOf, STATUS_CODES } from './status-codes.ts';
 import { quoted } from './shell.ts';
 
@@ -11,6 +12,13 @@ export interface StopPlace {
   readonly start: string;
   /** Path of the spool. */
   readonly spool: string;
+  /** Where the secret of an account comes from; null = not known. */
+  readonly secretOf: (account: string) => SecretOrigin | null;
+}
+
+/** A place of which nothing but the path of the spool is known. */
+export function placeOf(spool: string): StopPlace {
+  return { start: '', spool, secretOf: () => null };
 }
 
 /** Makes the daemon read its configuration again. */
@@ -112,6 +120,9 @@ const OF_ACCOUNT: Readonly<Record<string, Words<Subject>>> = {
   },
 };
 
+/* The secret is wrong, or the daemon has not read a changed one. */
+const OF_SECRET: ReadonlySet<string> = new Set(['invalid-credentials', 'http-401']);
+
 /** What it means, one sentence. */
 export function meaningOfReason(reason: string): string {
   const code = STATUS_CODES.find(({ name }) => name === reason);
@@ -121,7 +132,7 @@ export function meaningOfReason(reason: string): string {
 
 /** What to do about the spool as a whole; `spool` is its path. */
 export function remedyOfSpool(reason: string, spool: string): string {
-  return wordsIn(OF_SPOOL, reason)?.remedy({ start: '', spool }) ?? '';
+  return wordsIn(OF_SPOOL, reason)?.remedy(placeOf(spool)) ?? '';
 }
 
 /** The command that names the programs which have the spool at `path` open. */
@@ -140,7 +151,11 @@ export function remedyOfAccount(subject: Subject): string {
 /** What to do about anything that is stopped. */
 export function remedyOfReason(subject: Subject, place: StopPlace): string {
   const own = wordsIn(OF_SPOOL, subject.reason);
-  return own === null ? remedyOfAccount(subject) : own.remedy(place);
+  if (own !== null) return own.remedy(place);
+  const { account, reason } = subject;
+  if (account === null || !OF_SECRET.has(reason)) return remedyOfAccount(subject);
+  const command = takeUpCommand(place.secretOf(account));
+  return `correct api_key and api_secret of account ${account}, then: ${command}`;
 }
 
 function wordsIn<T>(table: Readonly<Record<string, Words<T>>>, reason: string): Words<T> | null {

@@ -121,6 +121,6 @@ export function configOf(spoolPath: string, gatewayUrl: string): Config {
     classify: new Map(),
     log: { level: 'info', file: null, recipients: 'masked' },
     warnings: [],
-    secretFiles: [],
+    ...{ secretFiles: [], secretOrigins: new Map() },
   };
 }

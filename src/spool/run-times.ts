@@ -15,11 +15,19 @@ export interface LastRun {
   readonly beganAt: number | null;
   /** When it ended, or was last seen. */
   readonly endedAt: number | null;
+  /** When it last read its configuration: at its start, or by a reload. */
+  readonly readAt: number | null;
 }
 
 /** In the transaction that begins a run. */
 export function noteRunBegan(db: Database, now: number): void {
   write(db, { began_at: now });
+}
+
+/** The configuration, and the secrets that are read with it, are in force from now on. In a transaction. */
+export function noteConfigRead(db: Database, now: number): void {
+  const { beganAt } = lastRunOf(db);
+  write(db, { began_at: beganAt ?? now, read_at: now });
 }
 
 /** The last thing that a run writes. */
@@ -39,7 +47,8 @@ export function lastRunOf(db: Database): LastRun {
   const hasRun = noted !== null || valueOf(db, 'runs') !== null;
   const beganAt = instantIn(noted?.['began_at']);
   const endedAt = instantIn(noted?.['ended_at']) ?? (hasRun ? lastSeenAt(db, beganAt) : null);
-  return { hasRun, beganAt, endedAt };
+  const readAt = instantIn(noted?.['read_at']) ?? beganAt;
+  return { hasRun, beganAt, endedAt, readAt };
 }
 
 function valueOf(db: Database, name: string): unknown {

@@ -22,6 +22,7 @@ import { Recent } from './recent.ts';
 import type { Ownership } from './ownership.ts';
 import { adopt, Restored } from './restored.ts';
 import { Retention } from './retention.ts';
+import { noteConfigRead } from './run-times.ts';
 import { Run } from './runs.ts';
 import { SetAsideRows } from './set-aside.ts';
 import { Settlements } from './settlements.ts';
@@ -152,6 +153,11 @@ export class Spool {
   get headcounts(): Headcounts {
     this.#headcounts ??= Headcounts.beside(this.path);
     return this.#headcounts;
+  }
+
+  /** The configuration was read, and is in force. In a transaction. */
+  noteConfigRead(now: number): void {
+    noteConfigRead(this.#db, now);
   }
 
   /** What the spool says of what is stopped. */

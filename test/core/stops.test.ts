@@ -12,7 +12,11 @@ const FACTS: StopFacts = {
   unknown: [],
   trouble: null,
   isLogWritten: true,
-  place: { start: 'systemctl start sms-spoold', spool: '/var/lib/s.db' },
+  place: {
+    start: 'systemctl start sms-spoold',
+    spool: '/var/lib/s.db',
+    secretOf: () => ({ from: 'credential', path: null }),
+  },
 };
 const GATE: GateFact = {
   ...{ account: 'main', sender: null, state: 'suspended', reason: 'quota-exceeded' },
@@ -127,6 +131,17 @@ describe('I1, I9: the list of what is stopped', () => {
       expect(stop.meaning.length).toBeGreaterThan(10);
       expect(stop.remedy.length).toBeGreaterThan(10);
     }
+  });
+
+  it('I2: a wrong secret is taken up by what its origin needs', () => {
+    const of = (from: 'env' | 'file' | 'credential' | 'configuration'): string => {
+      const place = { ...FACTS.place, secretOf: () => ({ from, path: null }) };
+      return only({ gates: [{ ...GATE, reason: 'invalid-credentials' }], place }).stop.remedy;
+    };
+    expect(of('credential')).toContain('systemctl restart sms-spoold');
+    expect(of('env')).toContain('systemctl restart sms-spoold');
+    expect(of('file')).toContain('systemctl reload sms-spoold');
+    expect(of('configuration')).toContain('systemctl reload sms-spoold');
   });
 
   it('quotes names that a shell would take apart', () => {

@@ -165,6 +165,7 @@ export function configOf(path: string, url: string, over: Over = {}): Config {
     log: { level: 'info', file: null, recipients: 'masked', ...over.log },
     warnings: [],
     secretFiles: [],
+    secretOrigins: new Map(),
   };
 }
 

@@ -1,0 +1,22 @@
+/** Where a secret comes from, and how the running daemon is made to read a changed one. */
+
+/** `path` is its file; null = it has none. */
+export interface SecretOrigin {
+  readonly from: 'configuration' | 'env' | 'file' | 'credential';
+  readonly path: string | null;
+}
+
+/** The command that makes the daemon read a changed secret; null = the origin is not known. */
+export function takeUpCommand(origin: SecretOrigin | null): string {
+  switch (origin?.from) {
+    case 'file':
+    case 'configuration':
+      return 'systemctl reload sms-spoold (or kill -HUP its pid)';
+    case 'credential':
+      return 'systemctl restart sms-spoold (credentials are copied at a start only)';
+    case 'env':
+      return 'systemctl restart sms-spoold (the environment is read at a start only)';
+    case undefined:
+      return 'systemctl restart sms-spoold';
+  }
+}
