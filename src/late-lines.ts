@@ -2,8 +2,8 @@
  * Lines that the last process committed and did not write: a kill came between the two. They are written
  * before anything else happens, from `events`.
  *
- * Always holds: no committed event is left out; the last step's may be written a second time, under the same
- * `seq`.
+ * Always holds: no committed event is left out; those of the last second may be written a second time, under the
+ * same `seq`.
  */
 import { writtenLate } from './late-events.ts';
 import type { Spool } from './spool/spool.ts';

@@ -4,7 +4,7 @@
  *
  * Always holds: what was decided stays in memory until it is on disk; what is decided while a transaction
  * runs belongs to the next one; no line is logged before its event is committed. How far the log has come is
- * committed with the step after its lines: what a kill cuts off is written at the next start.
+ * committed with a later step: what a kill cuts off is written at the next start, and some lines a second time.
  */
 import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
@@ -16,6 +16,10 @@ import type { StatusLog } from '../status-log.ts';
 import type { Books } from './books.ts';
 import { failRefused } from './run-ends.ts';
 import { drop, sizeOf, type Pending, type Rules, type Work } from './work.ts';
+
+/** Noting how far the log has come writes a page of the WAL: at most once in this time, or in so many lines. */
+const NOTE_EVERY_MS = 1_000;
+const NOTE_EVERY_LINES = 100;
 
 export interface WriterParts {
   readonly spool: Spool;
@@ -37,6 +41,7 @@ export class Writer {
   /** What the spool knows of it, and will once the transaction that is open commits. */
   #notedSeq: number | null = null;
   #notingSeq: number | null = null;
+  #notedAtMs = -Infinity;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -56,12 +61,13 @@ export class Writer {
       const done = body(work);
       if (entries.length > 0) {
         firstSeq = spool.events.append(entries);
-        this.noteLogged();
+        if (this.#isNoteDue(nowMs)) this.noteLogged();
       }
       return done;
     });
     if (result === 'busy') return result;
     drop(pending, size);
+    if (this.#notingSeq !== this.#notedSeq) this.#notedAtMs = nowMs;
     this.#notedSeq = this.#notingSeq;
     books.committed(work);
     if (entries.length > 0) {
@@ -82,6 +88,11 @@ export class Writer {
     if (this.#loggedSeq === null || this.#loggedSeq === this.#notingSeq) return;
     this.#parts.spool.unlogged.save(this.#loggedSeq);
     this.#notingSeq = this.#loggedSeq;
+  }
+
+  #isNoteDue(nowMs: number): boolean {
+    const lines = (this.#loggedSeq ?? 0) - (this.#notedSeq ?? 0);
+    return nowMs - this.#notedAtMs >= NOTE_EVERY_MS || lines >= NOTE_EVERY_LINES;
   }
 
   #writeDecided(work: Work): void {

@@ -2,8 +2,8 @@
  * How far the status log has come in `events`, so that lines which a crash cut off are written at the next
  * start.
  *
- * Always holds: the number is at most that of the last line that was written. It is committed with the step
- * after that line, so that a few lines may be written twice and none is left out.
+ * Always holds: the number is at most that of the last line that was written. It is committed with a step after
+ * that line, so that some lines may be written twice and none is left out.
  */
 import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';

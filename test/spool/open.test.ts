@@ -252,6 +252,12 @@ describe('a spool', () => {
     }
   });
 
+  it('B6: has small pages, because a message writes each page that it changes to the WAL', () => {
+    const { path } = setup();
+    const db = open(path, { create: true });
+    expect(db.pragma('page_size', { simple: true })).toBe(2_048);
+  });
+
   it('opened for reading, refuses to write', () => {
     const { path } = setup();
     open(path, { create: true });
