@@ -1,6 +1,7 @@
 /** Why a request got no answer, in one short word for an operator, from the codes of undici, fetch and the system. */
 
-const CAUSES: Readonly<Record<string, string>> = {
+/** Code → the word. */
+export const CAUSES: Readonly<Record<string, string>> = {
   TIMEOUT: 'timeout',
   TimeoutError: 'timeout',
   AbortError: 'broken-off',

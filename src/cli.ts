@@ -18,13 +18,13 @@ import { safeLines } from './terminal/safe.ts';
 import { readVersion } from './version.ts';
 
 const DESCRIPTION =
-  'A spool in front of the Vonage SMS API. Programs drop messages into an SQLite file; the daemon sends ' +
+  'A spool in front of the Vonage SMS API. Programs add messages to an SQLite file; the daemon sends ' +
   'them as fast as the account allows, retries, and keeps the whole story of each.';
 
 const helpText = (): string => `
 Examples:
   $ sms-spoold init                                    make the spool
-  $ sms-spoold send 447700900000 'Your table is ready' drop a message
+  $ sms-spoold send 447700900000 'Your table is ready' add a message
   $ sms-spoold run                                     send what is there
   $ sms-spoold list --state retry                      what failed for now
   $ sms-spoold show 41                                 the whole story of one

@@ -42,7 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   terminal: ['config', 'core', 'leaf'],
   manual: ['config', 'leaf', 'terminal'],
   top: ['core', 'leaf', 'spool', 'terminal'],
-  csv: ['spool', 'terminal', 'leaf'],
+  csv: ['core', 'spool', 'terminal', 'leaf'],
   checkup: ['config', 'core', 'gateway', 'leaf', 'spool'],
   admin: ['core', 'leaf'],
   receipts: ['core', 'leaf'],

@@ -29,7 +29,7 @@ export function demoCommand(): Command {
   return new Command('demo')
     .summary('see it work: sandbox, daemon and sample messages in one')
     .description(
-      'Starts a sandbox gateway and the daemon in one process, drops some 160 messages as an application ' +
+      'Starts a sandbox gateway and the daemon in one process, adds some 160 messages as an application ' +
         'would, tells what happens to them, and holds the spool against the gateway’s ledger at the end. ' +
         'Takes about 12 s, needs no configuration, and sends nothing to anybody.',
     )

@@ -7,21 +7,19 @@
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { columnsOf, rowOf } from '../csv/columns.ts';
-import { CsvFileError, readCsvFile } from '../csv/csv-file.ts';
-import { CommandError, ManyProblemsError, TryAgainError } from '../exit-codes.ts';
+import { rowOf } from '../csv/columns.ts';
+import { CommandError, TryAgainError } from '../exit-codes.ts';
 import { refusalOf } from '../spool/constraints.ts';
 import { dropOnceInto, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
 import { isBusy, type Database } from '../spool/open.ts';
-import { Trial } from '../spool/trial.ts';
-import { printLine } from '../terminal/print.ts';
-import { startProgress, type Progress } from '../terminal/progress.ts';
+import { printLine, say } from '../terminal/print.ts';
+import { startProgress } from '../terminal/progress.ts';
+import { checkFile, headerOf, read, type Source } from './import-check.ts';
+import { NameCheck } from './names-asked.ts';
 import { openToWrite } from './opened.ts';
 
 /** Rows a transaction: a few milliseconds of lock, and one fsync for all of them. */
 const CHUNK = 500;
-/** Bad lines that are printed; the rest is counted. */
-const SHOWN = 50;
 /** Each try waits as long as the connection's busy timeout. */
 const TRIES = 12;
 const PAUSE_MAX_MS = 100;
@@ -33,9 +31,13 @@ reference, campaign, idempotency_key, entity_id, content_id and account_ref are
 possible. An empty cell is left out. Times are ISO-8601 (local time unless they
 have a zone) or Unix seconds; +10m counts from now.
 
+The recipient may also be headed phone, mobile, number or to; the text message,
+msg, sms, content or (without a column type) body; the sender from.
+
 Every line is checked first: if one is bad, each bad line is named and nothing
-is imported. An import that was broken off is completed by the same command;
-rows that are in the spool are not dropped again.
+is imported. Then it says how many parts there will be, and which lines become
+unicode because of which characters. An import that was broken off is completed
+by the same command; rows that are in the spool are not added again.
 
 Example:
   $ cat customers.csv
@@ -45,27 +47,31 @@ Example:
 
 export function importCommand(): Command {
   return new Command('import')
-    .summary('drop many messages from a CSV file')
-    .description('Drops one message for every line of a CSV file (UTF-8, comma-separated).')
+    .summary('add many messages from a CSV file')
+    .description('Adds one message for every line of a CSV file (UTF-8, comma-separated).')
     .argument('<file>', 'the CSV file')
     .addHelpText('after', HELP)
-    .action(async (file: string, _options: unknown, command: Command) => {
-      const size = sizeOf(file);
-      using spool = openToWrite(command);
-      const nowMs = Date.now();
-      const hash = await checkFile({ file, size, nowMs });
-      const { imported, present } = await importFile(spool.db, { file, size, nowMs, hash });
-      const rest =
-        present === 0 ? '' : `, ${present} ${present === 1 ? 'was' : 'were'} there already`;
-      await printLine(`${imported} imported${rest}.`);
-    });
+    .option('--dry-run', 'check the file and say what it would become; import nothing')
+    .action(importCsv);
 }
 
-interface Source {
-  readonly file: string;
-  readonly size: number;
-  /** The instant that relative times count from, the same for every line. */
-  readonly nowMs: number;
+async function importCsv(
+  file: string,
+  options: { readonly dryRun?: true },
+  command: Command,
+): Promise<void> {
+  const source = { file, size: sizeOf(file), nowMs: Date.now() };
+  using spool = openToWrite(command);
+  const names = new NameCheck(spool, source.nowMs);
+  const { hash, report } = await checkFile(source, { db: spool.db, names });
+  for (const line of report.lines()) say(line);
+  if (options.dryRun === true) {
+    await printLine(`${report.messages} would be imported.`);
+    return;
+  }
+  const { imported, present } = await importFile(spool.db, { ...source, hash });
+  const rest = present === 0 ? '' : `, ${present} ${present === 1 ? 'was' : 'were'} there already`;
+  await printLine(`${imported} imported${rest}.`);
 }
 
 /* Read twice, so it has to be a file that can be. */
@@ -74,58 +80,6 @@ function sizeOf(file: string): number {
   if (found === undefined) throw new CommandError(`${file}: there is no such file`);
   if (!found.isFile()) throw new CommandError(`${file} is not a regular file; it is read twice`);
   return found.size;
-}
-
-/** Judges every line; throws what is wrong, else resolves to the file's hash. */
-async function checkFile({ file, size, nowMs }: Source): Promise<string> {
-  using trial = new Trial();
-  const bad = new BadLines(file);
-  let columns: readonly ApplicationColumn[] = [];
-  const progress = startProgress('Checking', size);
-  const hash = await read(file, progress, {
-    onHeader: (names) => {
-      columns = headerOf(file, names);
-    },
-    onRecord: ({ line, cells, problem }) => {
-      const row = cells === null ? null : rowOf(columns, cells, nowMs);
-      const found = row === null ? problem : (trial.refusalOf(row)?.sentence ?? null);
-      if (found !== null) bad.add(line, found);
-    },
-  });
-  bad.refuse();
-  return hash;
-}
-
-function headerOf(file: string, names: readonly string[]): readonly ApplicationColumn[] {
-  const { columns, problems } = columnsOf(names);
-  if (problems.length === 0) return columns;
-  throw new CommandError(`${file}, line 1: ${problems.join('; ')}. Nothing was imported.`);
-}
-
-class BadLines {
-  readonly #file: string;
-  readonly #shown: string[] = [];
-  #count = 0;
-
-  constructor(file: string) {
-    this.#file = file;
-  }
-
-  add(line: number, problem: string): void {
-    this.#count += 1;
-    if (this.#shown.length < SHOWN) this.#shown.push(`line ${line}: ${problem}`);
-  }
-
-  /** Throws when there was a bad line. */
-  refuse(): void {
-    if (this.#count === 0) return;
-    const more = this.#count - this.#shown.length;
-    const lines = `${this.#count} bad ${this.#count === 1 ? 'line' : 'lines'}`;
-    throw new ManyProblemsError(`${this.#file}: ${lines}; nothing was imported.`, [
-      ...this.#shown,
-      ...(more > 0 ? [`… and ${more} more`] : []),
-    ]);
-  }
 }
 
 interface Counts {
@@ -147,7 +101,7 @@ async function importFile(
     onRecord: ({ line, cells, problem }) => {
       if (cells === null) throw changed(file, `line ${line}: ${problem ?? 'unreadable'}`);
       const key = `import:${hash.slice(0, 16)}:${line}`;
-      const row = { idempotency_key: key, ...rowOf(columns, cells, nowMs) };
+      const row = { idempotency_key: key, ...rowOf(columns, cells, nowMs).row };
       return chunk.add(line, row);
     },
   });
@@ -158,7 +112,7 @@ async function importFile(
 
 function changed(file: string, what: string): CommandError {
   return new CommandError(
-    `${file} changed while it was imported: ${what}. Look with sms-spoold list at what was dropped.`,
+    `${file} changed while it was imported: ${what}. Look with sms-spoold list at what was added.`,
   );
 }
 
@@ -226,24 +180,5 @@ class Chunk {
       const refusal = refusalOf(error, row);
       throw refusal === null ? error : changed(this.#file, `line ${line}: ${refusal.sentence}`);
     }
-  }
-}
-
-type Callbacks = Parameters<typeof readCsvFile>[1];
-
-async function read(file: string, progress: Progress, callbacks: Callbacks): Promise<string> {
-  try {
-    return await readCsvFile(file, {
-      onHeader: callbacks.onHeader,
-      onRecord: (record, reading) => {
-        progress.update(reading.bytes);
-        return callbacks.onRecord(record, reading);
-      },
-    });
-  } catch (error) {
-    if (error instanceof CsvFileError) throw new CommandError(`${file}, ${error.message}`);
-    throw error;
-  } finally {
-    progress.stop();
   }
 }

@@ -5,6 +5,7 @@ import { CommandError, UsageError } from '../exit-codes.ts';
 import { accountNames } from '../spool/statistics.ts';
 import { nearestTo } from '../nearest.ts';
 import { ask, withAskOptions, type AskOptions } from './ask.ts';
+import { warnOfNames } from './names-asked.ts';
 import { openToWrite, type OpenedSpool } from './opened.ts';
 
 export interface LaneOptions extends AskOptions {
@@ -40,8 +41,11 @@ export async function askAboutLane(
   self: Command,
 ): Promise<void> {
   using spool = openToWrite(self);
-  if (what.account !== EVERYTHING) refuseUnknown(spool, what.account);
-  await ask(spool.db, [{ ...what, sender: options.sender ?? null }], options);
+  const { account } = what;
+  const { sender = null } = options;
+  if (account !== EVERYTHING) refuseUnknown(spool, account);
+  if (sender !== null) warnOfNames({ account, sender }, spool);
+  await ask(spool.db, [{ ...what, sender }], options);
 }
 
 /* Known to the daemon that ran last, or to the configuration that the next one will read. */

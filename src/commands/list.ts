@@ -14,6 +14,7 @@ import { print, printJson, printLine } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { messageJson, type Shown } from './message-json.ts';
+import { warnOfNames } from './names-asked.ts';
 import { defaultsOf, openToRead } from './opened.ts';
 import { parsePast } from './selection-options.ts';
 
@@ -57,8 +58,8 @@ export function listCommand(): Command {
     .description('Lists messages, newest first. Conditions add up.')
     .addOption(new Option('--state <state...>', 'in this state, or one of these').choices(STATES))
     .option('--reason <reason>', 'whose state has this reason, like unroutable')
-    .option('--since <time>', 'dropped at this time or later', parsePast)
-    .option('--until <time>', 'dropped before this time', parsePast)
+    .option('--since <time>', 'added at this time or later', parsePast)
+    .option('--until <time>', 'added before this time', parsePast)
     .option('--campaign <name>', 'of this campaign')
     .option('--recipient <number>', 'to this recipient, with or without +')
     .option('--reference <text>', 'with this reference of yours')
@@ -104,6 +105,7 @@ async function list(options: ListOptions, command: Command): Promise<void> {
     await listUnmatched(unmatchedReceipts(spool.db, options.limit), options);
     return;
   }
+  warnOfNames(options, spool);
   const query = { filter: filterOf(options), defaults: defaultsOf(spool.config) };
   if (options.count) {
     const count = countMatching(spool.db, query);

@@ -17,6 +17,7 @@ import { printJson, printSafe, say } from '../terminal/print.ts';
 import { joined, safeLines } from '../terminal/safe.ts';
 import { terminalWidth } from '../terminal/table.ts';
 import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
+import { warnOfNames } from './names-asked.ts';
 import { configFor, openToRead, type OpenedSpool } from './opened.ts';
 import { parseId } from './show.ts';
 
@@ -145,7 +146,9 @@ function sayUnread(path: string, error: unknown): void {
 }
 
 function filterOf(options: LogOptions, opened: Opened): LogFilter {
-  const { campaign } = options;
+  const { campaign, sender } = options;
+  if (campaign !== undefined || sender !== undefined)
+    warnOfNames({ campaign, sender }, opened.spool);
   return {
     message: options.message ?? null,
     reference: options.reference ?? null,

@@ -6,6 +6,7 @@ import { UsageError } from '../exit-codes.ts';
 import type { ControlRequest } from '../spool/drop.ts';
 import { printLine } from '../terminal/print.ts';
 import { ask, withAskOptions, type AskOptions } from './ask.ts';
+import { warnOfNames } from './names-asked.ts';
 import { openToWrite } from './opened.ts';
 import { filterIn, withSelection, type SelectionOptions } from './selection-options.ts';
 import { parseId } from './show.ts';
@@ -36,6 +37,7 @@ export function aboutMessages(command: Command, verb: Verb): Command {
         return;
       }
       using spool = openToWrite(self);
+      warnOfNames(options, spool);
       await ask(spool.db, requests, options);
     });
 }

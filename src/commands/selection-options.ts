@@ -19,8 +19,8 @@ export function withSelection(command: Command): Command {
   return command
     .addOption(new Option('--state <state...>', 'in this state, or one of these').choices(STATES))
     .option('--reason <reason>', 'whose state has this reason, like unroutable')
-    .option('--since <time>', 'inserted at this time or later', parsePast)
-    .option('--until <time>', 'inserted before this time', parsePast)
+    .option('--since <time>', 'added at this time or later', parsePast)
+    .option('--until <time>', 'added before this time', parsePast)
     .option('--campaign <name>', 'of this campaign')
     .option('--account <name>', 'of this account, named or by default')
     .option('--sender <sender>', 'from this sender, named or by default');

@@ -1,5 +1,5 @@
 /**
- * `send`: drops one row. The text may come from standard input, so that it is not in `ps`. Values are judged
+ * `send`: adds one row. The text may come from standard input, so that it is not in `ps`. Values are judged
  * by the spool's constraints, as for any other program.
  */
 import { Command, Option } from 'commander';
@@ -7,8 +7,18 @@ import { CommandError, UsageError } from '../exit-codes.ts';
 import { refusalOf } from '../spool/constraints.ts';
 import { dropInto, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
 import { userOfKey } from '../spool/queries.ts';
+import { Trial } from '../spool/trial.ts';
 import { printJson, printLine, say } from '../terminal/print.ts';
 import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
+import {
+  contentOf,
+  contentProblem,
+  encodedFields,
+  encodedRow,
+  encodedWords,
+  isNotable,
+} from './content-words.ts';
+import { NameCheck, warn } from './names-asked.ts';
 import { openToWrite, type OpenedSpool } from './opened.ts';
 
 type SendOptions = Readonly<Record<string, string | boolean | undefined>>;
@@ -44,9 +54,9 @@ const INPUT_MAX_BYTES = 65_536;
 
 export function sendCommand(): Command {
   return new Command('send')
-    .summary('drop one message')
+    .summary('add one message')
     .description(
-      'Drops one message into the spool and prints its id. Without TEXT the text is read from standard ' +
+      'Adds one message to the spool and prints its id. Without TEXT the text is read from standard ' +
         'input, so that it is not seen in ps. The daemon need not run.',
     )
     .argument('<to>', 'recipient: international, with its country code, with or without + or 00')
@@ -69,6 +79,7 @@ export function sendCommand(): Command {
     .option('--entity-id <id>', 'entity id (DLT)')
     .option('--content-id <id>', 'template id (DLT)')
     .option('--account-ref <text>', 'reference for billing')
+    .option('--dry-run', 'say what it would become; add nothing')
     .option('--json', 'print {"id":…} instead of the bare id')
     .addHelpText('after', HELP)
     .action(send);
@@ -96,9 +107,28 @@ async function send(
 ): Promise<void> {
   const row = rowOf(to, options);
   const given = text ?? (options['body'] === undefined ? await readInput() : undefined);
+  const whole = given === undefined ? row : { ...row, text: given };
+  const problem = contentProblem(contentOf(whole));
+  if (problem !== null) throw new CommandError(problem);
   using spool = openToWrite(command);
-  const id = drop(spool, given === undefined ? row : { ...row, text: given });
-  await (options['json'] === true ? printJson({ id }) : printLine(String(id)));
+  for (const warning of new NameCheck(spool, Date.now()).warningsAbout(whole)) warn(warning);
+  const encoded = encodedRow(whole);
+  const isJson = options['json'] === true;
+  if (options['dryRun'] === true) {
+    judge(whole);
+    await (isJson ? printJson(encodedFields(encoded)) : printLine(encodedWords(encoded)));
+    return;
+  }
+  if (isNotable(encoded)) say(encodedWords(encoded));
+  const id = drop(spool, whole);
+  await (isJson ? printJson({ id }) : printLine(String(id)));
+}
+
+/* Without a spool: whether its key was used is not known. */
+function judge(row: DropRow): void {
+  using trial = new Trial();
+  const judged = trial.judge(row);
+  if ('refusal' in judged) throw new CommandError(judged.refusal.sentence);
 }
 
 function rowOf(to: string, options: SendOptions): DropRow {

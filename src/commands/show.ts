@@ -1,13 +1,16 @@
 /** `show`: one message's whole story, in time order, with the time between each step. */
 import { Command, InvalidArgumentError } from 'commander';
 import { escapeText } from '../core/escape.ts';
+import { isForgotten } from '../core/forgotten.ts';
 import { maskRecipient } from '../core/mask.ts';
+import { encode, type Encoded } from '../core/parts.ts';
 import { CommandError } from '../exit-codes.ts';
 import type { MessageRow } from '../spool/queries.ts';
 import { storyOf, type Story } from '../spool/story.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
+import { encodedFields, encodedWords } from './content-words.ts';
 import { messageJson, type Shown } from './message-json.ts';
 import { openToRead } from './opened.ts';
 import { stepsOf } from './steps.ts';
@@ -22,7 +25,7 @@ export function showCommand(): Command {
   return new Command('show')
     .summary('one message’s whole story')
     .description(
-      'Shows one message: what was dropped, and everything that happened to it since, with the time ' +
+      'Shows one message: what was added, and everything that happened to it since, with the time ' +
         'between each step.',
     )
     .argument('<id>', 'id of the message', parseId)
@@ -45,7 +48,7 @@ async function show(id: number, options: ShowOptions, command: Command): Promise
   using spool = openToRead(command);
   const story = storyOf(spool.db, id);
   if (story === null) {
-    throw new CommandError(`there is no message ${id} (never dropped, or pruned)`);
+    throw new CommandError(`there is no message ${id} (never added, or pruned)`);
   }
   const shown = { full: options.full ?? false, text: options.text ?? false };
   if (options.json) {
@@ -78,6 +81,7 @@ function fieldsOf(row: MessageRow, shown: Shown): string {
     ['sender', row.sender],
     ['account', row.account],
     ['type', row.type],
+    ['encoding', encodingOf(row)],
     ['class', row.message_class],
     ['priority', row.priority],
     ['send at', row.send_at === null ? null : localTime(row.send_at)],
@@ -104,6 +108,16 @@ function fieldsOf(row: MessageRow, shown: Shown): string {
     .join('\n');
 }
 
+/* Unknown if the text was forgotten. */
+function encodedOf({ type, text, body, udh }: MessageRow): Encoded | null {
+  return isForgotten({ text }) ? null : encode({ type, text, body, udh });
+}
+
+function encodingOf(row: MessageRow): string | null {
+  const encoded = encodedOf(row);
+  return encoded === null ? null : encodedWords(encoded);
+}
+
 function textOf(row: MessageRow, shown: Shown): string | null {
   const text = row.text ?? row.body;
   if (text === null) return null;
@@ -113,8 +127,10 @@ function textOf(row: MessageRow, shown: Shown): string | null {
 }
 
 function storyJson(story: Story, shown: Shown): Readonly<Record<string, unknown>> {
+  const encoded = encodedOf(story.message);
   return {
     ...messageJson(story.message, shown),
+    ...(encoded === null ? {} : encodedFields(encoded)),
     attempts_made: story.attempts.map((attempt) => ({
       ...attempt,
       began_at: isoTime(attempt.began_at),

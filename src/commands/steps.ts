@@ -9,10 +9,10 @@ export interface Step {
   readonly what: string;
 }
 
-/** From the drop on. Steps of one instant are in the order of cause and effect. */
+/** From the insert on. Steps of one instant are in the order of cause and effect. */
 export function stepsOf({ message, attempts, parts, receipts, events }: Story): readonly Step[] {
   const steps: Step[] = [
-    { at: message.created_at, what: 'dropped' },
+    { at: message.created_at, what: 'added' },
     ...attempts.flatMap((attempt) =>
       stepsOfAttempt(
         attempt,

@@ -21,7 +21,7 @@ export function whyCommand(): Command {
     .description(
       'Says why a message is in its state and, while it waits, what it is waiting for, how many go ' +
         'first, when it will go, and whether that is before it expires. An estimate: rows that are ' +
-        'dropped later and go earlier, and other users of the account, are not in it.',
+        'added later and go earlier, and other users of the account, are not in it.',
     )
     .argument('<id...>', 'ids of messages', parseIds)
     .option('--json', 'one JSON document a line')
@@ -46,7 +46,7 @@ async function why(
   for (const id of ids) {
     const row = messageOf(spool.db, id);
     if (row === null) {
-      throw new CommandError(`there is no message ${id} (never dropped, or pruned)`);
+      throw new CommandError(`there is no message ${id} (never added, or pruned)`);
     }
     const now = Date.now() / 1000;
     const answer = answerOf({ spool, stopped }, row, now);

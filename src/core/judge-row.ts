@@ -4,6 +4,7 @@
  */
 
 import { isBlank } from './invisible.ts';
+import { encodingOf } from './parts.ts';
 import { internationalForm } from './recipient.ts';
 
 /** What of a row is judged. */
@@ -52,6 +53,7 @@ function judgeContent(row: JudgedRow): string | null {
   /* Characters, as the schema counts them; a surrogate pair is one. */
   if (row.text.length > TEXT_MAX && Array.from(row.text).length > TEXT_MAX)
     return 'message-too-long';
+  if (row.type === 'text' && encodingOf(row.text) !== 'text') return 'not-gsm-7';
   return judgeClass(row.messageClass);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Which encoding a text needs, and into how many parts the gateway will split it.
+ * Which encoding a text needs, because of which characters, and into how many parts the gateway will split it.
  *
  * GSM-7 is the default alphabet and extension table of 3GPP TS 23.038; the gateway does not choose between
  * it and UCS-2 itself. How Vonage splits at an escape pair or a surrogate pair is not documented, so the
@@ -51,6 +51,30 @@ export function encodingOf(text: string): 'text' | 'unicode' {
     if (GSM_ASCII[text.charCodeAt(i)] !== 1) return GSM_TEXT.test(text) ? 'text' : 'unicode';
   }
   return 'text';
+}
+
+/** What a content becomes on the wire. */
+export interface Encoded {
+  readonly encoding: TextType;
+  /** As `predictParts`. */
+  readonly parts: number;
+  /** The characters that GSM-7 does not have, each once, in the order in which they first come. */
+  readonly causes: readonly string[];
+}
+
+/** The encoding that a content is sent in, its parts, and what keeps it from being GSM-7. */
+export function encode(content: Content): Encoded {
+  const parts = predictParts(content);
+  if (content.type === 'binary') return { encoding: 'binary', parts, causes: [] };
+  const text = content.text ?? '';
+  const encoding = content.type === 'auto' ? encodingOf(text) : content.type;
+  return { encoding, parts, causes: notInGsm(text) };
+}
+
+/** The characters of a text that GSM-7 does not have, each once. */
+export function notInGsm(text: string): readonly string[] {
+  if (encodingOf(text) === 'text') return [];
+  return [...new Set(text)].filter((character) => !GSM_TEXT.test(character));
 }
 
 /** The number of parts the message is likely to become; at least 1. */

@@ -1,43 +1,85 @@
 /**
- * What the cells of a CSV file mean: each column bears the name of a column that an application may set
- * (contract §2). Values are judged by the spool's constraints, not here; an empty cell is a value left out.
+ * What the columns of a CSV file mean: each is headed by the name of a column that an application may set
+ * (contract §2), or by a usual name for the recipient, the text or the sender. An empty cell is a value left out.
  */
+import { describeCharacters, oddCharacters } from '../core/characters.ts';
+import { hasInvisible } from '../core/escape.ts';
 import { APPLICATION_COLUMNS, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
 import { nearestTo } from '../nearest.ts';
 import { parseInstant } from '../terminal/times.ts';
+import { cellProblem, INSTANTS } from './cells.ts';
 
-const INSTANTS: ReadonlySet<string> = new Set(['send_at', 'expires_at']);
+/** What people and their programs call the three; case does not matter, and blanks are as `_`. */
+const USUAL: Readonly<Partial<Record<ApplicationColumn, readonly string[]>>> = {
+  recipient: (
+    'recipient phone phone_number phonenumber mobile mobile_number mobile_phone cell cell_phone cellphone ' +
+    'tel telephone number msisdn to destination'
+  ).split(' '),
+  text: 'text message message_text msg content sms sms_text'.split(' '),
+  sender: 'sender sender_id from'.split(' '),
+};
 
 /** The columns that the names stand for, or every problem there is with them. */
 export function columnsOf(names: readonly string[]): {
   readonly columns: readonly ApplicationColumn[];
   readonly problems: readonly string[];
 } {
-  const columns = names.flatMap((name) => APPLICATION_COLUMNS.filter((column) => column === name));
-  const problems = names.filter((name) => !isColumn(name)).map(explainUnknown);
-  const twice = columns.filter((column, index) => columns.indexOf(column) !== index);
-  problems.push(...new Set(twice.map((column) => `the column ${column} is there twice`)));
+  const isBodyText = bodyIsText(names);
+  const found = names.map((name) => (isBodyText && isBody(name) ? 'text' : columnOf(name)));
+  const columns = found.filter((column) => column !== null);
+  const problems = names.filter((_, index) => found[index] === null).map(explainUnknown);
+  for (const column of new Set(columns)) {
+    const given = names.filter((_, index) => found[index] === column);
+    if (given.length > 1) problems.push(explainTwice(column, given));
+  }
   if (!columns.includes('recipient')) problems.push('the column recipient is missing');
   return { columns, problems };
 }
 
-/** The row to drop. An instant that cannot be read stays as it is, for its constraint to refuse. */
+/** The row to drop, or what is wrong with its cells. */
 export function rowOf(
   columns: readonly ApplicationColumn[],
   cells: readonly string[],
   nowMs: number,
-): DropRow {
+): { readonly row: DropRow; readonly problems: readonly string[] } {
   const row: Partial<Record<ApplicationColumn, string | number>> = {};
+  const problems: string[] = [];
   for (const [index, column] of columns.entries()) {
     const cell = cells[index] ?? '';
     if (cell === '') continue;
+    const problem = cellProblem(column, cell, nowMs);
+    if (problem !== null) problems.push(problem);
     row[column] = INSTANTS.has(column) ? (parseInstant(cell, nowMs) ?? cell) : cell;
   }
-  return row;
+  return { row, problems };
 }
 
-function isColumn(name: string): boolean {
-  return APPLICATION_COLUMNS.some((column) => column === name);
+function columnOf(name: string): ApplicationColumn | null {
+  const own = APPLICATION_COLUMNS.find((column) => column === name);
+  if (own !== undefined) return own;
+  const plain = plainOf(name);
+  return APPLICATION_COLUMNS.find((column) => USUAL[column]?.includes(plain) === true) ?? null;
+}
+
+/* `body` is the content of a binary message here, and the text of a message nearly everywhere else. A binary
+   message needs its type too, so a file without that column means the text. */
+function bodyIsText(names: readonly string[]): boolean {
+  const columns = names.map(columnOf);
+  return !columns.some((column) => column === 'text' || column === 'type' || column === 'udh');
+}
+
+function isBody(name: string): boolean {
+  return plainOf(name) === 'body';
+}
+
+function plainOf(name: string): string {
+  return name.toLowerCase().replaceAll(/[\s-]+/g, '_');
+}
+
+function explainTwice(column: ApplicationColumn, given: readonly string[]): string {
+  const isSame = given.every((name) => name === column);
+  if (isSame) return `the column ${column} is there twice`;
+  return `the columns ${given.join(' and ')} both stand for ${column}`;
 }
 
 function explainUnknown(name: string): string {
@@ -45,6 +87,10 @@ function explainUnknown(name: string): string {
     return `the first line must name columns separated by commas; found ${JSON.stringify(name)}`;
   }
   if (name === '') return 'a column has no name';
+  const odd = oddCharacters(name, hasInvisible);
+  if (odd.length > 0) {
+    return `the column name ${JSON.stringify(name)} holds ${describeCharacters(odd)}; remove it`;
+  }
   const nearest = nearestTo(name, APPLICATION_COLUMNS)?.name ?? '';
   return `there is no column ${JSON.stringify(name)}; the nearest is ${nearest}`;
 }

@@ -1,15 +1,17 @@
 /**
  * Reads a CSV file as a stream of records with their line numbers, and its SHA-256 along the way. The only
- * file that knows csv-parse.
+ * file that knows csv-parse. Lines may end in LF, CRLF or CR, also mixed; empty records are left out.
  *
  * Always holds: memory stays flat however long the file is. A record that cannot be read is a record with a
- * problem, and reading goes on; only a header that cannot be used and a quote that never closes end it.
+ * problem, and reading goes on; only a header or an encoding that cannot be used and a quote that never closes
+ * end it.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { Transform } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
+import { encodingProblem } from './encoding.ts';
 
 export interface CsvRecord {
   /** Line of the file, from 1, on which the record ends: a quoted cell may hold line breaks. */
@@ -42,14 +44,28 @@ interface Parsed {
 
 /** A record longer than this is a quote that was never closed. */
 const RECORD_MAX = 1024 * 1024;
+/** In the order in which they are tried. */
+const LINE_ENDS = ['\r\n', '\n', '\r'];
+/** After these nothing that follows can be read. */
+const ENDS_IT: ReadonlySet<string> = new Set([
+  'CSV_INVALID_CLOSING_QUOTE',
+  'CSV_QUOTE_NOT_CLOSED',
+  'CSV_MAX_RECORD_SIZE',
+]);
 
 /** Reads the whole file; resolves to its SHA-256 in hex. Whatever the callbacks throw ends the reading. */
 export async function readCsvFile(path: string, file: CsvFile): Promise<string> {
+  const encoding = encodingProblem(path);
+  if (encoding !== null) throw new CsvFileError(`line 1: ${encoding}`);
   const hash = createHash('sha256');
   const parser = parse({
     bom: true,
     info: true,
+    record_delimiter: LINE_ENDS,
     skip_empty_lines: true,
+    skip_records_with_empty_values: true,
+    skip_records_with_error: true,
+    on_skip: skips(file),
     relax_column_count: true,
     max_record_size: RECORD_MAX,
   });
@@ -64,9 +80,38 @@ export async function readCsvFile(path: string, file: CsvFile): Promise<string> 
       readRecords(records, file),
     );
   } catch (error) {
-    throw error instanceof CsvError ? new CsvFileError(explain(error)) : error;
+    throw error instanceof CsvError ? fatal(error) : error;
   }
   return hash.digest('hex');
+}
+
+/* Called by the parser; what is thrown here ends the reading. */
+function skips(file: CsvFile): (error: CsvError | undefined) => undefined {
+  let saidLine = 0;
+  return (error) => {
+    if (error === undefined) return;
+    const { line, records, bytes } = placeOf(error);
+    if (records === 0 || ENDS_IT.has(error.code)) throw fatal(error);
+    /* Only the first error of a line is reported: the others follow from it. */
+    if (line === saidLine) return;
+    saidLine = line;
+    /* A record with a problem is only reported, so there is nothing to wait for. */
+    void file.onRecord({ line, cells: null, problem: explain(error) }, { bytes });
+  };
+}
+
+function fatal(error: CsvError): CsvFileError {
+  return new CsvFileError(`line ${placeOf(error).line}: ${explain(error)}`);
+}
+
+/* csv-parse copies what it knew of the place into the error. */
+function placeOf(error: CsvError): Readonly<Record<'line' | 'records' | 'bytes', number>> {
+  const known = error as unknown as Readonly<Record<string, unknown>>;
+  const numberOf = (name: string): number => {
+    const value = known[name];
+    return typeof value === 'number' ? value : 0;
+  };
+  return { line: numberOf('lines'), records: numberOf('records'), bytes: numberOf('bytes') };
 }
 
 async function readRecords(records: AsyncIterable<Parsed>, file: CsvFile): Promise<void> {
@@ -94,22 +139,32 @@ function problemOf(cells: readonly string[], width: number): string | null {
   }
   // What decoding puts in the place of a byte that is no UTF-8; it must not be sent as it is.
   if (cells.some((cell) => cell.includes('\ufffd'))) {
-    return 'expected UTF-8, found bytes that are not (save the file as UTF-8)';
+    return (
+      'expected UTF-8, found bytes that are not, perhaps of Windows-1252: save the file as "CSV UTF-8", or ' +
+      'convert it: iconv -f WINDOWS-1252 -t UTF-8 OLD.csv > NEW.csv'
+    );
   }
   return null;
 }
 
 function explain(error: CsvError): string {
-  const line = typeof error['lines'] === 'number' ? `line ${error['lines']}: ` : '';
   switch (error.code) {
     case 'CSV_QUOTE_NOT_CLOSED':
     case 'CSV_MAX_RECORD_SIZE':
-      return `${line}a quote is opened and not closed again`;
+      return 'a quote is opened and not closed again';
     case 'INVALID_OPENING_QUOTE':
-      return `${line}a quote stands inside a cell that does not begin with one (double it: "")`;
+      return isFormula(error)
+        ? 'a cell like ="123" is a formula of a spreadsheet; write the value itself: 123'
+        : 'a quote stands inside a cell that does not begin with one (double it: "")';
     case 'CSV_INVALID_CLOSING_QUOTE':
-      return `${line}something follows a closing quote (within a cell double it: "")`;
+      return 'something follows a closing quote (within a cell double it: "")';
     default:
-      return `${line}${error.code}`;
+      return error.code;
   }
+}
+
+/* What was read of the cell before its quote. */
+function isFormula(error: CsvError): boolean {
+  const { field } = error as unknown as Readonly<Record<string, unknown>>;
+  return String(field).trim() === '=';
 }

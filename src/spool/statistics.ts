@@ -83,6 +83,24 @@ function lastReceiptAt(db: Database): number | null {
   return typeof at === 'number' ? at : null;
 }
 
+/** The senders of an account that have a row of their own; null = of all accounts. */
+export function senderNames(db: Database, account: string | null): readonly string[] {
+  const sql = 'SELECT DISTINCT sender FROM senders WHERE :account IS NULL OR account = :account';
+  return db.prepare<[{ account: string | null }], string>(sql).pluck().all({ account });
+}
+
+/** Whether a message has this value. Reads every message if none has, unless it is a campaign. */
+export function hasMessageWith(
+  db: Database,
+  asked: Readonly<Partial<Record<'account' | 'sender' | 'campaign' | 'reason', string>>>,
+): boolean {
+  return Object.entries(asked).every(
+    ([column, value]) =>
+      db.prepare<[string]>(`SELECT 1 FROM messages WHERE ${column} = ? LIMIT 1`).get(value) !==
+      undefined,
+  );
+}
+
 /** The accounts that the daemon knew when it last ran. */
 export function accountNames(db: Database): readonly string[] {
   return db

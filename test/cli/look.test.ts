@@ -169,7 +169,7 @@ describe('show', () => {
     expect(code).toBe(0);
     expect(widestLine(stdout)).toBeLessThanOrEqual(80);
     const order = [
-      'dropped',
+      'added',
       'attempt 1 began',
       'attempt 1 ended',
       'sending → queued (throttled)',
@@ -210,7 +210,7 @@ describe('show', () => {
   it('says that there is no such message', async () => {
     const { code, stderr } = await program.run(['show', '7']);
     expect(code).toBe(1);
-    expect(stderr).toBe('sms-spoold: there is no message 7 (never dropped, or pruned)\n');
+    expect(stderr).toBe('sms-spoold: there is no message 7 (never added, or pruned)\n');
   });
 });
 

@@ -1,0 +1,172 @@
+/**
+ * Checks every line of a CSV file before any is imported: cells, the spool's own constraints, keys that another
+ * message has used, and texts that would not arrive as they are written.
+ */
+import { INSTANTS } from '../csv/cells.ts';
+import { columnsOf, rowOf } from '../csv/columns.ts';
+import { CsvFileError, readCsvFile, type CsvRecord } from '../csv/csv-file.ts';
+import { CommandError } from '../exit-codes.ts';
+import type { ApplicationColumn, DropRow } from '../spool/drop.ts';
+import type { Database } from '../spool/open.ts';
+import {
+  differences,
+  KeysOfFile,
+  keyUsesIn,
+  type KeyUse,
+  type StoredRow,
+} from '../spool/same-message.ts';
+import { Trial } from '../spool/trial.ts';
+import { startProgress, type Progress } from '../terminal/progress.ts';
+import { contentOf, contentProblem, encodedRow } from './content-words.ts';
+import { ImportReport } from './import-report.ts';
+import type { NameCheck } from './names-asked.ts';
+
+export interface Source {
+  readonly file: string;
+  readonly size: number;
+  /** The instant that relative times count from, the same for every line. */
+  readonly nowMs: number;
+}
+
+export interface CheckParts {
+  readonly db: Database;
+  readonly names: NameCheck;
+}
+
+/** Checks every line; throws what is wrong, else resolves to the file's hash and the report. */
+export async function checkFile(
+  source: Source,
+  parts: CheckParts,
+): Promise<{ readonly hash: string; readonly report: ImportReport }> {
+  const { file, size, nowMs } = source;
+  using judge = new LineJudge(parts, nowMs);
+  const report = new ImportReport(file);
+  let columns: readonly ApplicationColumn[] = [];
+  const hash = await read(file, startProgress('Checking', size), {
+    onHeader: (names) => {
+      columns = headerOf(file, names);
+    },
+    onRecord: (record) => judge.judge(record, columns, report),
+  });
+  report.refuse();
+  return { hash, report };
+}
+
+export function headerOf(file: string, names: readonly string[]): readonly ApplicationColumn[] {
+  const { columns, problems } = columnsOf(names);
+  if (problems.length === 0) return columns;
+  throw new CommandError(`${file}, line 1: ${problems.join('; ')}. Nothing was imported.`);
+}
+
+class LineJudge implements Disposable {
+  readonly #trial = new Trial();
+  readonly #keys = new KeysOfFile();
+  readonly #useOf: (key: string) => KeyUse | null;
+  readonly #names: NameCheck;
+  readonly #nowMs: number;
+
+  constructor({ db, names }: CheckParts, nowMs: number) {
+    this.#useOf = keyUsesIn(db);
+    this.#names = names;
+    this.#nowMs = nowMs;
+  }
+
+  judge(
+    { line, cells, problem }: CsvRecord,
+    columns: readonly ApplicationColumn[],
+    report: ImportReport,
+  ): void {
+    if (cells === null) {
+      report.bad(line, problem ?? 'unreadable');
+      return;
+    }
+    const { row, problems } = rowOf(columns, cells, this.#nowMs);
+    const found = problems.length > 0 ? problems : this.#problemsOf(row, line, columns, cells);
+    if (found.length > 0) report.bad(line, found.join('; '));
+    else report.good(line, encodedRow(row));
+    for (const warning of this.#names.warningsAbout(row)) report.doubtful(line, warning);
+  }
+
+  #problemsOf(
+    row: DropRow,
+    line: number,
+    columns: readonly ApplicationColumn[],
+    cells: readonly string[],
+  ): readonly string[] {
+    const judged = this.#trial.judge(row);
+    if ('refusal' in judged) return [judged.refusal.sentence];
+    const content = contentProblem(contentOf(row));
+    if (content !== null) return [content];
+    const { idempotency_key: key } = row;
+    if (key === undefined) return [];
+    const earlier = this.#keys.add(String(key), line, judged.stored);
+    if (earlier !== null) {
+      return [`idempotency_key "${key}" is that of line ${earlier}, which is another message`];
+    }
+    const relative = relativeIn(columns, cells);
+    const taken = keyProblem(String(key), this.#useOf(String(key)), judged.stored, relative);
+    return taken === null ? [] : [taken];
+  }
+
+  [Symbol.dispose](): void {
+    this.#trial[Symbol.dispose]();
+    this.#keys[Symbol.dispose]();
+  }
+}
+
+/** Why a row with this key would be left out; null = it is new, or the same message is there already. */
+export function keyProblem(
+  key: string,
+  use: KeyUse | null,
+  stored: StoredRow,
+  relative: ReadonlySet<ApplicationColumn>,
+): string | null {
+  if (use === null) return null;
+  if (use.row === null) {
+    return `idempotency_key "${key}" was used by message ${use.messageId}, which was pruned`;
+  }
+  const differing = differences(use.row, stored, relative);
+  if (differing.length === 0) return null;
+  return (
+    `idempotency_key "${key}" is that of message ${use.messageId}, which is another message: ` +
+    `${differing.join(', ')} ${differing.length === 1 ? 'differs' : 'differ'}`
+  );
+}
+
+/** The columns of a line that count from now, and so differ each time that it is read. */
+export function relativeIn(
+  columns: readonly ApplicationColumn[],
+  cells: readonly string[],
+): ReadonlySet<ApplicationColumn> {
+  return new Set(
+    columns.filter((column, index) => INSTANTS.has(column) && isRelative(cells[index] ?? '')),
+  );
+}
+
+function isRelative(cell: string): boolean {
+  return cell.trim().startsWith('+');
+}
+
+type Callbacks = Parameters<typeof readCsvFile>[1];
+
+/** Reads the file with a progress bar. What cannot be read at all is thrown as CommandError. */
+export async function read(
+  file: string,
+  progress: Progress,
+  callbacks: Callbacks,
+): Promise<string> {
+  try {
+    return await readCsvFile(file, {
+      onHeader: callbacks.onHeader,
+      onRecord: (record, reading) => {
+        progress.update(reading.bytes);
+        return callbacks.onRecord(record, reading);
+      },
+    });
+  } catch (error) {
+    if (error instanceof CsvFileError) throw new CommandError(`${file}, ${error.message}`);
+    throw error;
+  } finally {
+    progress.stop();
+  }
+}
