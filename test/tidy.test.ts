@@ -104,6 +104,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['src/status-log.ts'],
   'prom-client': ['src/admin/metrics.ts'],
   'smol-toml': ['src/config/find.ts'],
+  'string-width': ['src/terminal/width.ts'],
   tinyqueue: ['src/dispatch/turns.ts'],
   undici: ['src/gateway/'],
 };

@@ -4,7 +4,8 @@
  */
 import type { CapRow } from '../spool/caps.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
-import { tableOf, terminalWidth } from '../terminal/table.ts';
+import { tableOf } from '../terminal/table.ts';
+import { outputWidth } from '../terminal/width.ts';
 import type { HeldBy } from './outlook.ts';
 
 /** What a message waits for, in words: a window that is used up, or will be. `facts`: what else is to be said. */
@@ -27,7 +28,10 @@ export function waitFor({ cap, until }: HeldBy, facts: readonly string[]): strin
 const SAME_S = 1;
 
 /** The windows of a whole spool as a table; null = there are none. */
-export function capTable(caps: readonly CapRow[], width: number = terminalWidth()): string | null {
+export function capTable(
+  caps: readonly CapRow[],
+  width: number | null = outputWidth(),
+): string | null {
   if (caps.length === 0) return null;
   const isOfSeveral = caps.some(({ account }) => account !== caps[0]?.account);
   const columns = [

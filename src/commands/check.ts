@@ -15,7 +15,7 @@ import { SpoolError } from '../spool/errors.ts';
 import { lastRunOf } from '../spool/run-times.ts';
 import { isBusy } from '../spool/open.ts';
 import { print, printJson } from '../terminal/print.ts';
-import { terminalWidth } from '../terminal/table.ts';
+import { terminalWidth } from '../terminal/width.ts';
 import { localTime } from '../terminal/times.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { configAsFarAsReadable, openConfigured, type OpenedSpool } from './opened.ts';

@@ -1,7 +1,8 @@
 /** Lanes as `stats --lanes` shows them: a table for people, or a document for each. */
 import type { CapRow } from '../spool/caps.ts';
 import { THROTTLED_OVER_S, USED_OVER_S } from '../spool/flows.ts';
-import { tableOf, terminalWidth } from '../terminal/table.ts';
+import { tableOf } from '../terminal/table.ts';
+import { outputWidth, terminalWidth } from '../terminal/width.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { limitOf } from './allowance.ts';
@@ -47,7 +48,10 @@ export interface Shown {
 }
 
 /** The lanes as a table; below it what is stopped, in words, their longer windows, and what the columns mean. */
-export function laneTable({ lanes, caps, now }: Shown, width: number = terminalWidth()): string {
+export function laneTable(
+  { lanes, caps, now }: Shown,
+  width: number | null = outputWidth(),
+): string {
   if (lanes.length === 0) return 'No daemon has known an account of this spool yet.';
   const shown = shownOf(lanes);
   const columns = [
@@ -121,8 +125,8 @@ function nameOf(sender: string): string {
   return sender === '' ? '(no sender)' : sender;
 }
 
-function wrapped(line: string | null, width: number): readonly string[] {
-  return line === null ? [] : [wrap(line, 2, width)];
+function wrapped(line: string | null, width: number | null): readonly string[] {
+  return line === null ? [] : [wrap(line, 2, width ?? terminalWidth())];
 }
 
 /* What stops a group stops its senders, and is said of them. */

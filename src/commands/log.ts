@@ -15,7 +15,7 @@ import { fileSource, journalSource, spoolSource, type LogSource } from '../log/s
 import { campaignOf } from '../spool/history.ts';
 import { printJson, printSafe, say } from '../terminal/print.ts';
 import { joined, safeLines } from '../terminal/safe.ts';
-import { terminalWidth } from '../terminal/table.ts';
+import { terminalWidth } from '../terminal/width.ts';
 import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
 import { warnOfNames } from './names-asked.ts';
 import { configFor, openToRead, type OpenedSpool } from './opened.ts';

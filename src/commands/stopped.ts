@@ -8,7 +8,7 @@ import { stopsOf, type DaemonFact, type Stop, type StopFacts } from '../core/sto
 import { startCommand } from '../start-command.ts';
 import { daemonOf } from '../spool/daemon-of.ts';
 import { readStopFacts } from '../spool/stop-facts.ts';
-import { terminalWidth } from '../terminal/table.ts';
+import { terminalWidth } from '../terminal/width.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { askDaemon } from '../top/ask-daemon.ts';

@@ -1,7 +1,7 @@
 /** What `stats` says of the spool itself: how large it is, what is pruned next, whether it was restored. */
 import { restoredFrom } from '../spool/restored.ts';
 import { storageOf, type Storage } from '../spool/storage.ts';
-import { terminalWidth } from '../terminal/table.ts';
+import { terminalWidth } from '../terminal/width.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { wrap } from '../terminal/wrap.ts';
 import type { OpenedSpool } from './opened.ts';

@@ -7,7 +7,7 @@ import type { Config } from '../config/config.ts';
 import type { NameDefaults } from '../core/lane-names.ts';
 import type { Stop } from '../core/stops.ts';
 import { print, printJson } from '../terminal/print.ts';
-import { terminalWidth } from '../terminal/table.ts';
+import { terminalWidth } from '../terminal/width.ts';
 import { readView, type FeedOptions } from '../top/feed.ts';
 import { frameOf, type View } from '../top/frame.ts';
 import { OwnCount } from '../top/own-count.ts';

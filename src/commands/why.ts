@@ -1,13 +1,20 @@
 /** `why`: what messages are waiting for, and when each will go, in one sentence or two. */
 import { Command } from 'commander';
 import { deadlineOf } from '../core/judge-row.ts';
+import type { State } from '../core/message.ts';
+import { nextStepOf, type NextStep } from '../core/next-step.ts';
+import { explainReason, type ReasonWords } from '../core/reasons.ts';
 import { sentenceOf } from '../core/stop-words.ts';
 import { stopFor, type Stop } from '../core/stops.ts';
 import { CommandError } from '../exit-codes.ts';
 import { dueOf, messageOf, type MessageRow } from '../spool/queries.ts';
+import { Due } from '../spool/due.ts';
 import { runOfMessage, type KnownRun } from '../spool/set-aside.ts';
 import { print, printJson, printLine } from '../terminal/print.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
+import { outputWidth } from '../terminal/width.ts';
+import { wrap } from '../terminal/wrap.ts';
+import { rulesOf } from '../rules.ts';
 import { outlookOptionsOf } from './allowance.ts';
 import { capFields } from './caps.ts';
 import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
@@ -52,11 +59,17 @@ async function why(
     const answer = answerOf({ spool, stopped }, row, now);
     if (options.json) {
       await printJson({ ...documentOf(row, answer, now), daemon: daemonJson(stopped) });
-    } else await printLine(`${several(ids, row)}${sentence(row, answer, now)}`);
+    } else await printWrapped(`${several(ids, row)}${sentence(row, answer, now)}`);
   }
 }
 
-/* Of one nobody needs to be told which. */
+/* One line for a program that reads it. */
+async function printWrapped(text: string): Promise<void> {
+  const width = outputWidth();
+  await (width === null ? printLine(text) : print(`${wrap(text, 2, width)}\n`));
+}
+
+/* The id of a single message is known. */
 function several(ids: readonly number[], { id }: MessageRow): string {
   return ids.length > 1 ? `${id}: ` : '';
 }
@@ -74,6 +87,9 @@ function documentOf(row: MessageRow, answer: Answer, now: number): object {
     expires_at: isoTime(answer.deadline),
     window: windowIn(answer),
     stopped_by: answer.stop === null ? null : stopJson(answer.stop),
+    next: answer.next === null ? null : { at: isoTime(answer.next.at), what: answer.next.what },
+    meaning: answer.words?.meaning ?? null,
+    remedy: answer.words?.remedy ?? null,
   };
 }
 
@@ -89,11 +105,15 @@ interface Answer extends Outlook {
   readonly stop: Stop | null;
   /** Seconds after a daemon starts; null = one runs, or nobody can say. */
   readonly goesAfter: number | null;
+  /** What happens if nothing comes in between; null = it is sent, as the rest says. */
+  readonly next: NextStep | null;
+  /** What its reason, or the stop that holds it up, means and asks for. */
+  readonly words: ReasonWords | null;
 }
 
 const NOTHING = {
   ...{ ahead: null, rate: null, goesAt: null, window: null, deadline: null },
-  ...{ stop: null, goesAfter: null },
+  ...{ stop: null, goesAfter: null, next: null, words: null },
 };
 
 interface Seen {
@@ -103,30 +123,27 @@ interface Seen {
 
 function answerOf({ spool, stopped }: Seen, row: MessageRow, now: number): Answer {
   const dueAt = dueOf(spool.db, row.id);
-  if (row.state !== 'queued' && row.state !== 'retry') {
-    return { ...NOTHING, waitsFor: waitsOutside(row, dueAt) };
-  }
-  const { validityMs } = spool.config.messages;
-  const dates = { expiresAt: row.expires_at, sendAt: row.send_at, createdAt: row.created_at };
-  const deadline = deadlineOf(dates, validityMs);
+  if (row.state !== 'queued' && row.state !== 'retry') return answerOutside(spool, row, dueAt);
+  const deadline = deadlineIn(row, spool.config.messages.validityMs);
   const { account, sender } = laneOf(spool, row);
   const { daemon } = stopped;
   const others = stopped.stops.filter(({ scope }) => scope !== 'daemon');
   const stop = stopFor(others, { account, sender });
-  if (stop?.scope === 'spool') return { ...NOTHING, waitsFor: waitsForEnd(stop), stop, deadline };
+  if (stop?.scope === 'spool') return { ...stoppedBy(stop), deadline };
   const run = dueAt === null ? null : runOfMessage(spool.db, row.id);
   if (run !== null) return { ...NOTHING, waitsFor: refusedIn(run), stop, deadline };
   if (dueAt !== null) {
     const waitsFor = `its time, ${localTime(dueAt)}`;
     return { ...NOTHING, waitsFor, goesAt: daemon.isRunning ? dueAt : null, stop, deadline };
   }
-  if (stop !== null) return { ...NOTHING, waitsFor: waitsForEnd(stop), stop, deadline };
+  if (stop !== null) return { ...stoppedBy(stop), deadline };
   const outlook = outlookOf(spool.db, row, outlookOptionsOf(spool.config, now));
-  if (daemon.isRunning) return { ...outlook, deadline, stop, goesAfter: null };
+  const rest = { deadline, next: null, words: null };
+  if (daemon.isRunning) return { ...outlook, ...rest, stop, goesAfter: null };
   const waitsFor = `a daemon to run, then for ${outlook.waitsFor}`;
   const goesAfter = outlook.goesAt === null ? null : Math.max(0, outlook.goesAt - now);
   const [none = null] = stopped.stops;
-  return { ...outlook, waitsFor, goesAt: null, goesAfter, deadline, stop: none };
+  return { ...outlook, ...rest, waitsFor, goesAt: null, goesAfter, stop: none };
 }
 
 /* What a NULL stands for. */
@@ -139,8 +156,12 @@ function laneOf(
   return { account, sender: row.sender ?? senders.get(account ?? '') ?? '' };
 }
 
-function waitsForEnd(stop: Stop): string {
-  return `the end of a stop: ${sentenceOf(stop, localTime)}. What to do: ${stop.remedy}`;
+function stoppedBy(stop: Stop): Answer {
+  const { meaning, remedy } = stop;
+  const isTried = stop.state === 'suspended' && stop.until !== null;
+  const then = isTried ? ' with one message; if it is accepted, the others follow' : '';
+  const waitsFor = `the end of a stop: ${sentenceOf(stop, localTime)}${then}`;
+  return { ...NOTHING, waitsFor, stop, words: { meaning, remedy } };
 }
 
 /* It was refused, and so were others: whether that is its own fault is not known yet. */
@@ -156,26 +177,50 @@ function refusedIn({ account, sender, reason, refused }: KnownRun): string {
   );
 }
 
-/* What states wait for that are not about to send. */
-function waitsOutside(row: MessageRow, dueAt: number | null): string {
-  const until = dueAt === null ? '' : ` until ${localTime(dueAt)} at the latest`;
-  switch (row.state) {
-    case 'sending':
-      return 'the gateway’s answer to the request that is out';
-    case 'uncertain':
-      return `a receipt that would prove it accepted, or the next look at it${until}`;
-    case 'await-receipt':
-      return `its last receipt${until}`;
-    default:
-      return 'nothing: this is final';
-  }
+/* Of states that are not about to send. */
+function answerOutside(spool: OpenedSpool, row: MessageRow, dueAt: number | null): Answer {
+  const next = nextStepIn(spool, row, dueAt);
+  const isPlain = row.state === 'sending' || row.state === 'await-receipt';
+  const words = isPlain ? null : explainReason(row);
+  return { ...NOTHING, waitsFor: WAITS_FOR[row.state] ?? 'nothing', next, words };
+}
+
+const WAITS_FOR: Readonly<Partial<Record<State, string>>> = {
+  sending: 'the gateway’s answer to the request that is out',
+  uncertain: 'a receipt that proves it accepted',
+  'await-receipt': 'its last receipt',
+};
+
+function nextStepIn(
+  { db, config }: OpenedSpool,
+  row: MessageRow,
+  dueAt: number | null,
+): NextStep | null {
+  const { settle, validityMs } = rulesOf(config);
+  const due = new Due(db);
+  const found = due.message(row.id);
+  return nextStepOf(row.state, dueAt, {
+    onUncertain: found?.onUncertain ?? null,
+    isCancelAsked: (found?.cancelAsked ?? null) !== null,
+    isAnswered: due.isLastAnswered(row.id),
+    attempts: row.attempts,
+    deadline: deadlineIn(row, validityMs),
+    since: row.updated_at,
+    policy: settle,
+  });
+}
+
+function deadlineIn(row: MessageRow, validityMs: number): number {
+  const { expires_at: expiresAt, send_at: sendAt, created_at: createdAt } = row;
+  return deadlineOf({ expiresAt, sendAt, createdAt }, validityMs);
 }
 
 function sentence(row: MessageRow, answer: Answer, now: number): string {
   const reason = row.reason === null ? '' : ` (${row.reason})`;
   const clauses = [`${row.state}${reason} since ${localTime(row.updated_at)}`];
-  clauses.push(`waiting for ${answer.waitsFor}`);
-  const { goesAt, goesAfter, deadline } = answer;
+  const { goesAt, goesAfter, deadline, next, words } = answer;
+  if (next?.isFinal === true) clauses.push(next.what);
+  else clauses.push(`waiting for ${answer.waitsFor}${thenOf(next)}`);
   if (goesAfter !== null) clauses.push(`goes about ${timeSpan(goesAfter)} after a daemon starts`);
   if (goesAt !== null && goesAt > now) clauses.push(`goes at about ${localTime(goesAt)}`);
   if (deadline !== null) {
@@ -187,5 +232,13 @@ function sentence(row: MessageRow, answer: Answer, now: number): string {
           : ', so it will not make it';
     clauses.push(`expires ${localTime(deadline)}${makesIt}`);
   }
-  return clauses.join('; ');
+  const explained = words === null ? '' : `. ${words.meaning} What to do: ${words.remedy}`;
+  return `${clauses.join('; ')}${explained}`;
+}
+
+function thenOf(next: NextStep | null): string {
+  if (next === null) return '';
+  return next.at === null
+    ? `; ${next.what}`
+    : ` until ${localTime(next.at)} at the latest; then ${next.what}`;
 }

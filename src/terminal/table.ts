@@ -1,10 +1,12 @@
 /**
- * Tables for a terminal: no lines between columns, one row a line, never wider than the terminal (80 columns
- * when there is none). What does not fit is cut with an ellipsis or wrapped; columns that are empty in every
+ * Tables for a terminal: no lines between columns, one row a line, no wider than the output. What does not fit is
+ * cut with an ellipsis or wrapped. Where the output is no terminal, nothing is cut. Columns that are empty in every
  * row are left out. The only file that knows cli-table3.
  */
 import Table from 'cli-table3';
 import { escapeText } from '../core/escape.ts';
+import { displayWidth, outputWidth, terminalWidth } from './width.ts';
+import { linesIn } from './wrap.ts';
 
 export interface Column {
   readonly head: string;
@@ -22,21 +24,21 @@ const NO_LINES = Object.fromEntries(
     .map((name) => [name, '']),
 );
 
-/** Width to write for, in columns. */
-export function terminalWidth(): number {
-  return process.stdout.isTTY ? Math.max(process.stdout.columns, 40) : 80;
-}
-
-/** The rows under their heads, without a line break at the end. Cells are escaped here: each stays one line. */
+/**
+ * The rows under their heads, without a line break at the end. Cells are escaped here: each stays one line. `width`
+ * null = nobody says how wide the output is.
+ */
 export function tableOf(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  width: number = terminalWidth(),
+  width: number | null = outputWidth(),
 ): string {
   const used = columns.map((_, index) => rows.some((row) => (row[index] ?? '') !== ''));
   const kept = columns.filter((_, index) => used[index]);
   const cells = rows.map((row) => row.filter((_, index) => used[index]).map(escapeText));
   const widths = fit(kept, cells, width);
+  const shapedRow = (row: readonly string[]): string[] =>
+    row.map((cell, index) => shaped(cell, kept[index], widths[index] ?? 0));
   const table = new Table({
     chars: NO_LINES,
     head: kept.map((column) => column.head),
@@ -45,9 +47,7 @@ export function tableOf(
     style: { 'padding-left': 0, 'padding-right': GAP, head: [], border: [], compact: true },
     truncate: '…',
   });
-  table.push(
-    ...cells.map((row) => row.map((cell, index) => cellOf(cell, kept[index], widths[index]))),
-  );
+  table.push(...cells.map(shapedRow));
   return table
     .toString()
     .split('\n')
@@ -55,44 +55,42 @@ export function tableOf(
     .join('\n');
 }
 
-/* Lines break at spaces, unless a word is longer than a line. */
-function cellOf(content: string, column: Column | undefined, width = 0): Table.CellOptions {
-  const wordWrap = column?.fit === 'wrap';
-  const wrapOnWordBoundary = content.split(' ').every((word) => word.length <= width - GAP);
-  return { content, wordWrap, wrapOnWordBoundary };
+function shaped(cell: string, column: Column | undefined, width: number): string {
+  return column?.fit === 'wrap' ? linesIn(cell, width - GAP).join('\n') : cell;
 }
 
-/* Natural widths; then the widest flexible column gives until the table fits. */
+/* Natural widths; then the widest flexible column gives until the table fits. Wrapping loses nothing. */
 function fit(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  width: number,
+  width: number | null,
 ): number[] {
   const widths = columns.map(({ head }, index) =>
     rows.reduce(
-      (widest, row) => Math.max(widest, (row[index] ?? '').length + GAP),
-      head.length + GAP,
+      (widest, row) => Math.max(widest, displayWidth(row[index] ?? '') + GAP),
+      displayWidth(head) + GAP,
     ),
   );
-  for (let over = sum(widths) - GAP - width; over > 0; over -= 1) {
-    const widest = widestFlexible(columns, widths);
+  const isFlexible = ({ fit: how }: Column): boolean =>
+    how === 'wrap' || (how === 'cut' && width !== null);
+  for (let over = sum(widths) - GAP - (width ?? terminalWidth()); over > 0; over -= 1) {
+    const widest = widestOf(widths, (index) => isFlexible(columns[index] ?? NONE));
     if (widest === null) break;
     widths[widest] = (widths[widest] ?? 0) - 1;
   }
   return widths;
 }
 
-function widestFlexible(columns: readonly Column[], widths: readonly number[]): number | null {
+const NONE: Column = { head: '' };
+
+function widestOf(
+  widths: readonly number[],
+  isFlexible: (index: number) => boolean,
+): number | null {
   let found: number | null = null;
-  for (const [index, column] of columns.entries()) {
-    const width = widths[index] ?? 0;
-    if (
-      column.fit !== undefined &&
-      width > SMALLEST &&
-      width > (found === null ? 0 : (widths[found] ?? 0))
-    ) {
-      found = index;
-    }
+  for (const [index, width] of widths.entries()) {
+    const isWider = width > SMALLEST && width > (found === null ? 0 : (widths[found] ?? 0));
+    if (isWider && isFlexible(index)) found = index;
   }
   return found;
 }

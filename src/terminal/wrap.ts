@@ -1,23 +1,76 @@
-/** Breaks paragraphs into lines. */
+/**
+ * Breaks text into lines by the columns that it takes: at spaces, and between Chinese characters, which are written
+ * without spaces. A line never begins with a closing mark of Chinese.
+ */
 import { escapeText } from '../core/escape.ts';
+import { displayWidth } from './width.ts';
 
 /**
- * `text` broken at spaces to lines of at most `width` columns, every line after the first indented. A word
- * that is longer than a line (a path, an address) stays whole, so that it can be copied. Escapes `text`.
+ * `text` broken to lines of at most `width` columns, every line after the first indented. A word that is longer
+ * than a line (a path, an address) stays whole, so that it can be copied. Escapes `text`.
  */
 export function wrap(text: string, indent: number, width: number): string {
+  const rooms = { first: width, rest: width - indent };
+  return linesOf(unitsOf(escapeText(text)), rooms).join(`\n${' '.repeat(indent)}`);
+}
+
+/** The same as lines for a cell of a table; a word that is longer than a line is cut into pieces. */
+export function linesIn(text: string, width: number): readonly string[] {
+  const units = unitsOf(text).flatMap((unit) => pieces(unit, width));
+  return linesOf(units, { first: width, rest: width });
+}
+
+/** What stays on one line. */
+interface Unit {
+  readonly text: string;
+  /** A space, or nothing. */
+  readonly before: string;
+}
+
+const OPENING = '（「《“';
+const CLOSING = '，。；：、？！）」》”';
+const UNITS = new RegExp(
+  `[${OPENING}]*\\p{sc=Han}[${CLOSING}]*|[^\\p{sc=Han}${OPENING}]+|[${OPENING}]+`,
+  'gu',
+);
+
+function unitsOf(text: string): readonly Unit[] {
+  return text.split(' ').flatMap((word, index) => {
+    const space = index === 0 ? '' : ' ';
+    const found: readonly string[] = word.match(UNITS) ?? [''];
+    return found.map((unit, at) => ({ text: unit, before: at === 0 ? space : '' }));
+  });
+}
+
+function linesOf(
+  units: readonly Unit[],
+  { first, rest }: { readonly first: number; readonly rest: number },
+): readonly string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of escapeText(text).split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    const room = lines.length === 0 ? width : width - indent;
-    if (longer.length <= room || line === '') {
+  for (const { text, before } of units) {
+    const longer = line === '' ? text : `${line}${before}${text}`;
+    const room = lines.length === 0 ? first : rest;
+    if (line === '' || displayWidth(longer) <= room) {
       line = longer;
       continue;
     }
     lines.push(line);
-    line = word;
+    line = text;
   }
-  lines.push(line);
-  return lines.join(`\n${' '.repeat(indent)}`);
+  return [...lines, line];
+}
+
+function pieces({ text, before }: Unit, width: number): readonly Unit[] {
+  if (displayWidth(text) <= width) return [{ text, before }];
+  const found: Unit[] = [];
+  let piece = '';
+  for (const character of text) {
+    if (piece !== '' && displayWidth(piece + character) > width) {
+      found.push({ text: piece, before: found.length === 0 ? before : '' });
+      piece = '';
+    }
+    piece += character;
+  }
+  return [...found, { text: piece, before: found.length === 0 ? before : '' }];
 }

@@ -28,16 +28,18 @@ function dropSome(): void {
 }
 
 describe('list', () => {
-  it('shows the newest first in 80 columns, with neither texts nor whole recipients', async () => {
+  it('I8: shows the newest first within COLUMNS, and cuts nothing for a pipe, with neither texts nor whole recipients', async () => {
     program.exec(`INSERT INTO messages (recipient, text, campaign, reference) VALUES
       ('447700900000', 'a secret', 'spring', '${'long-reference-'.repeat(8)}')`);
     program.exec(
       `UPDATE messages SET revision = revision + 1, state = 'permanent-failure', reason = 'facility-not-allowed'`,
     );
     dropSome();
-    const { code, stdout } = await program.run(['list']);
+    const { code, stdout } = await program.run(['list'], { env: { COLUMNS: '80' } });
     expect(code).toBe(0);
     expect(widestLine(stdout)).toBeLessThanOrEqual(80);
+    const piped = await program.run(['list']);
+    expect(piped.stdout).toContain('long-reference-'.repeat(8));
     expect(stdout.match(/^ *\d+ /gm)?.map(Number)).toEqual([4, 3, 2, 1]);
     expect(stdout).toContain('4477…000');
     expect(stdout).not.toContain('447700900000');

@@ -1,7 +1,7 @@
 /** `why`: one causal answer for each state, with an estimate while a message waits. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ownership } from '../../src/spool/ownership.ts';
-import { Program } from './program.ts';
+import { Program, widestLine } from './program.ts';
 
 let program: Program;
 /* A daemon runs, as far as anybody can see. */
@@ -93,9 +93,65 @@ describe('why', () => {
     expect(await why(2)).toMatch(
       /^await-receipt \(accepted\).*; waiting for its last receipt until 2096-/,
     );
-    expect(await why(3)).toMatch(/^delivered .*; waiting for nothing: this is final\n$/);
+    expect(await why(3)).toMatch(
+      /^delivered .*; final: nothing more happens by itself\. A receipt says that it was delivered\. What to do: Nothing\.\n$/,
+    );
     const { code, stderr } = await program.run(['why', '99']);
     expect(code).toBe(1);
     expect(stderr).toContain('there is no message 99');
+  });
+
+  it('I7: explains a final message as codes does, with its id in the command', async () => {
+    program.exec(`
+      INSERT INTO messages (recipient, text) VALUES ('447700900000', 'a'), ('447700900000', 'b');
+      UPDATE messages SET revision = revision + 1, state = 'permanent-failure', reason = 'not-whitelisted' WHERE id = 1;
+      UPDATE messages SET revision = revision + 1, state = 'unconfirmed', reason = 'unanswered' WHERE id = 2`);
+    const { stdout } = await program.run(['why', '1', '2']);
+    const [first = '', second = ''] = stdout.split('\n');
+    expect(first).toMatch(
+      /^1: permanent-failure \(not-whitelisted\) since .*; final: .*\. A demo account may send to .* What to do: Add the number to /,
+    );
+    expect(second).toMatch(/on_uncertain is hold\. What to do: .*: sms-spoold requeue 2\.$/);
+    const { stdout: json } = await program.run(['why', '2', '--json']);
+    expect(JSON.parse(json)).toMatchObject({
+      next: { at: null, what: expect.stringContaining('final') as string },
+      meaning: expect.stringContaining('on_uncertain is hold') as string,
+      remedy: expect.stringContaining('requeue 2') as string,
+    });
+  });
+
+  it('I7: says of an uncertain message what will happen, and when', async () => {
+    program.exec(`
+      INSERT INTO messages (recipient, text, on_uncertain) VALUES
+        ('447700900000', 'a', 'resend'), ('447700900000', 'b', 'hold');
+      UPDATE messages SET revision = revision + 1, state = 'uncertain', reason = 'timeout', attempts = 1,
+        last_attempt = 1, due_at = unixepoch() + 600.0;
+      INSERT INTO attempts (message_id, number, client_ref, began_at, ended_at, route)
+        SELECT id, 1, id, 1795425300, 1795425301, 'uncertain' FROM messages`);
+    expect(await why(1)).toMatch(
+      /^uncertain \(timeout\) since .*; waiting for a receipt that proves it accepted until \S+ \S+ at the latest; then it is sent again and may arrive twice\. The gateway did not answer in time\. What to do: Nothing; a receipt settles it/,
+    );
+    expect(await why(2)).toMatch(
+      / at the latest; then it becomes unconfirmed and is not sent again\. /,
+    );
+  });
+
+  it('I7: says of a suspended account what it means, and what happens at its time', async () => {
+    program.exec(`
+      INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hello');
+      UPDATE accounts SET state = 'suspended', reason = 'quota-exceeded', next_probe_at = 4000000000`);
+    expect(await why(1)).toMatch(
+      /tried again at 2096-.* with one message; if it is accepted, the others follow; expires .*\. The account has not enough credit.* What to do: Top up the account.*sms-spoold resume main/,
+    );
+  });
+
+  it('I8: is one line for a pipe, and wraps at COLUMNS', async () => {
+    program.exec(`INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hello');
+      UPDATE messages SET revision = revision + 1, state = 'permanent-failure', reason = 'not-gsm-7'`);
+    const plain = (await program.run(['why', '1'])).stdout;
+    expect(plain.match(/\n/g)).toHaveLength(1);
+    const { stdout } = await program.run(['why', '1'], { env: { COLUMNS: '60' } });
+    expect(widestLine(stdout)).toBeLessThanOrEqual(60);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toBe(plain.replaceAll(/\s+/g, ' '));
   });
 });
