@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onTestFinished } from 'vitest';
+import { onTestFinished as onThisFinished, type TestContext } from 'vitest';
 import type { SandboxOptions } from '../../src/gateway/sandbox/options.ts';
 import { startSandbox, type Sandbox } from '../../src/gateway/sandbox/sandbox.ts';
 import { openSpool, type Database } from '../../src/spool/open.ts';
@@ -27,6 +27,8 @@ export interface RigOptions {
   readonly admin?: string;
   /** Further tables of the configuration. */
   readonly tables?: string;
+  /** Of the test's own context, where tests run at the same time. */
+  readonly onTestFinished?: TestContext['onTestFinished'];
 }
 
 export interface Rig {
@@ -43,6 +45,7 @@ export interface Rig {
 }
 
 export async function rigUp(options: RigOptions = {}): Promise<Rig> {
+  const { onTestFinished = onThisFinished } = options;
   const folder = mkdtempSync(join(options.within ?? tmpdir(), 'sms-spoold-faults-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const sandbox = await startSandbox({
@@ -59,11 +62,14 @@ export async function rigUp(options: RigOptions = {}): Promise<Rig> {
   let dropped = 0;
   return {
     ...{ folder, path, config, sandbox, db },
-    drop: db.transaction((count: number): void => {
-      for (const end = dropped + count; dropped < end; dropped += 1) {
-        insert.run(String(FIRST_RECIPIENT + dropped), `Your order ${dropped} comes tomorrow`);
-      }
-    }),
+    drop: (count) => {
+      const all = db.transaction(() => {
+        for (const end = dropped + count; dropped < end; dropped += 1) {
+          insert.run(String(FIRST_RECIPIENT + dropped), `Your order ${dropped} comes tomorrow`);
+        }
+      });
+      all.immediate();
+    },
     start: (program = {}) => {
       const started = new Program({ config, ...program });
       onTestFinished(() => started[Symbol.asyncDispose]());

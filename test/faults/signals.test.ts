@@ -1,5 +1,5 @@
 /** Signals at every moment of the program's life, from the load of its first file on. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { rigUp } from './rig.ts';
 
 /** A file of dist/ that is about to be loaded, or an event of the status log. */
@@ -12,10 +12,13 @@ const MOMENTS = [
   'daemon.ready',
 ] as const;
 
-describe.each(MOMENTS)('G3: at %s', (moment) => {
+describe.concurrent.each(MOMENTS)('G3: at %s', (moment) => {
   const [, file] = /^load (.*)$/.exec(moment) ?? [];
-  const signalled = async (signal: NodeJS.Signals) => {
-    const rig = await rigUp();
+  const signalled = async (
+    signal: NodeJS.Signals,
+    { onTestFinished }: Pick<TestContext, 'onTestFinished'>,
+  ) => {
+    const rig = await rigUp({ onTestFinished });
     const env = file === undefined ? {} : { SIGNAL_AT: file, SIGNAL: signal };
     const program = rig.start({ preload: '../faults/signal-at.ts', env });
     if (file === undefined) {
@@ -25,8 +28,8 @@ describe.each(MOMENTS)('G3: at %s', (moment) => {
     return { rig, program };
   };
 
-  it('SIGHUP ends nothing: the daemon comes to work, and reads its configuration', async () => {
-    const { rig, program } = await signalled('SIGHUP');
+  it('SIGHUP ends nothing: the daemon comes to work, and reads its configuration', async (context) => {
+    const { rig, program } = await signalled('SIGHUP', context);
     await program.line(({ event }) => event === 'daemon.ready');
     rig.drop(1);
     await program.line(({ to }) => to === 'await-receipt');
@@ -34,8 +37,10 @@ describe.each(MOMENTS)('G3: at %s', (moment) => {
     expect(await program.end()).toEqual({ code: 0, signal: null });
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('%s ends the daemon with 0', async (signal) => {
-    const { program } = await signalled(signal);
-    expect(await program.end()).toEqual({ code: 0, signal: null });
-  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`${signal} ends the daemon with 0`, async (context) => {
+      const { program } = await signalled(signal, context);
+      expect(await program.end()).toEqual({ code: 0, signal: null });
+    });
+  }
 });

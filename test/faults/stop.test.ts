@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Program } from '../crash/program.ts';
 import { rigUp, type Rig } from './rig.ts';
 import { Shims } from './shim.ts';
@@ -44,16 +44,22 @@ function nothingIsLost(rig: Rig, program: Program): void {
   expect(unsaid).toEqual([]);
 }
 
-describe('G1: SIGTERM', limits, () => {
-  it('while nothing is to be done ends the daemon with 0', async () => {
-    const rig = await rigUp();
+describe.concurrent('G1: SIGTERM', limits, () => {
+  it('while nothing is to be done ends the daemon with 0', async ({ onTestFinished }) => {
+    const rig = await rigUp({ onTestFinished });
     const program = rig.start(SILENCE);
     await program.line(ready);
     expect(await stop(program)).toBe(0);
   });
 
-  it('while 200 requests are open waits for their answers and ends with 0', async () => {
-    const rig = await rigUp({ account: `concurrency = ${MANY}`, sandbox: { latencyMs: 1_500 } });
+  it('while 200 requests are open waits for their answers and ends with 0', async ({
+    onTestFinished,
+  }) => {
+    const rig = await rigUp({
+      onTestFinished,
+      account: `concurrency = ${MANY}`,
+      sandbox: { latencyMs: 1_500 },
+    });
     const program = rig.start(SILENCE);
     await program.line(ready);
     rig.drop(MANY);
@@ -62,8 +68,11 @@ describe('G1: SIGTERM', limits, () => {
     expect(rig.count('await-receipt')).toBe(MANY);
   });
 
-  it('while the gateway answers nothing puts what is out in doubt, on disk, and ends with 0', async () => {
+  it('while the gateway answers nothing puts what is out in doubt, on disk, and ends with 0', async ({
+    onTestFinished,
+  }) => {
     const rig = await rigUp({
+      onTestFinished,
       account: 'concurrency = 20\ntimeout = "10m"',
       sandbox: { latencyMs: 600_000 },
     });
@@ -75,8 +84,14 @@ describe('G1: SIGTERM', limits, () => {
     expect(rig.count('uncertain')).toBe(20);
   });
 
-  it('while another program holds the lock ends with 1 and a line for each outcome that is lost', async () => {
-    const rig = await rigUp({ account: 'concurrency = 22', sandbox: { latencyMs: 500 } });
+  it('while another program holds the lock ends with 1 and a line for each outcome that is lost', async ({
+    onTestFinished,
+  }) => {
+    const rig = await rigUp({
+      onTestFinished,
+      account: 'concurrency = 22',
+      sandbox: { latencyMs: 500 },
+    });
     const program = rig.start(SILENCE);
     await program.line(ready);
     rig.drop(22);
@@ -90,8 +105,10 @@ describe('G1: SIGTERM', limits, () => {
     nothingIsLost(rig, program);
   });
 
-  it('while the lock is held and nothing is to be written ends with 0', async () => {
-    const rig = await rigUp();
+  it('while the lock is held and nothing is to be written ends with 0', async ({
+    onTestFinished,
+  }) => {
+    const rig = await rigUp({ onTestFinished });
     const program = rig.start(SILENCE);
     await program.line(ready);
     rig.db.exec('BEGIN IMMEDIATE');
@@ -100,27 +117,38 @@ describe('G1: SIGTERM', limits, () => {
     rig.db.exec('COMMIT');
   });
 
-  it.skipIf(!shims.isThere)('while there is no room ends with 1 and a line each', async () => {
-    const rig = await rigUp({ account: 'concurrency = 22', sandbox: { latencyMs: 500 } });
-    const shim = shims.make();
-    const program = rig.start({ ...SILENCE, env: shim.env });
-    await program.line(ready);
-    rig.drop(22);
-    await rig.until(() => rig.sandbox.ledger.counters.open === 22);
-    shim.fail('EDQUOT');
-    await program.line(({ event }) => event === 'daemon.disk-full');
-    expect(await stop(program)).toBe(1);
-    expect(program.lines.filter(({ event }) => event === 'message.unwritten')).toHaveLength(22);
-    nothingIsLost(rig, program);
-  });
+  it.skipIf(!shims.isThere)(
+    'while there is no room ends with 1 and a line each',
+    async ({ onTestFinished }) => {
+      const rig = await rigUp({
+        onTestFinished,
+        account: 'concurrency = 22',
+        sandbox: { latencyMs: 500 },
+      });
+      const shim = shims.make();
+      const program = rig.start({ ...SILENCE, env: shim.env });
+      await program.line(ready);
+      rig.drop(22);
+      await rig.until(() => rig.sandbox.ledger.counters.open === 22);
+      shim.fail('EDQUOT');
+      await program.line(({ event }) => event === 'daemon.disk-full');
+      expect(await stop(program)).toBe(1);
+      expect(program.lines.filter(({ event }) => event === 'message.unwritten')).toHaveLength(22);
+      nothingIsLost(rig, program);
+    },
+  );
 
-  it('while the disk is full ends with 1 and a line each, on a small disk', async (context) => {
+  it('while the disk is full ends with 1 and a line each, on a small disk', async ({
+    onTestFinished,
+    skip,
+  }) => {
     const folder = mkdtempSync(join(tmpdir(), 'sms-spoold-small-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
-    if (mounted.status !== 0) context.skip('only root may mount a small disk');
+    if (mounted.status !== 0) skip('only root may mount a small disk');
     onTestFinished(() => void spawnSync('umount', ['-l', folder]));
     const rig = await rigUp({
+      onTestFinished,
       within: folder,
       account: 'concurrency = 22',
       sandbox: { latencyMs: 500 },
@@ -135,8 +163,8 @@ describe('G1: SIGTERM', limits, () => {
     nothingIsLost(rig, program);
   });
 
-  it('while the start waits for a lock ends with 0', async () => {
-    const rig = await rigUp();
+  it('while the start waits for a lock ends with 0', async ({ onTestFinished }) => {
+    const rig = await rigUp({ onTestFinished });
     rig.db.exec('BEGIN IMMEDIATE');
     const program = rig.start(SILENCE);
     await program.line(({ event }) => event === 'daemon.started');
