@@ -210,7 +210,7 @@ const NO_RESTART_HELPS: readonly SpoolErrorCode[] = [
 
 /* With badConfiguration the unit is not restarted: trying again cannot help. */
 function exitCodeOf(code: SpoolErrorCode): number {
-  if (code === 'owned-by-another') return EXIT.tryAgain;
+  if (code === 'owned-by-another' || code === 'locked') return EXIT.tryAgain;
   return NO_RESTART_HELPS.includes(code) ? EXIT.badConfiguration : EXIT.failed;
 }
 

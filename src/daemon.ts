@@ -4,7 +4,6 @@
  *
  * Always holds: the spool is owned before it is opened for work, and given up last.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock, type Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
 import type { Stop } from './core/stops.ts';
@@ -12,17 +11,17 @@ import type { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import { LiveRules } from './dispatch/live-rules.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
-import { askBalance, recall, spentToday } from './dispatch/safety.ts';
+import { askBalance, recall } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
-import { sayRestored } from './keeping.ts';
-import { limitLearned, type Entry } from './events.ts';
-import { fetchLimit } from './gateway/account-api.ts';
+import { keepDaySpend, sayRestored } from './keeping.ts';
+import { isoOf, type Entry } from './events.ts';
+import { Opening, StartWait, type Opened } from './opening.ts';
 import { Overview } from './overview.ts';
-import { Ownership } from './spool/ownership.ts';
 import { describeMisfits } from './spool/sharing.ts';
-import { DaySpend } from './spool/day-spend.ts';
-import { OwnFolder } from './spool/own-folder.ts';
-import { Spool } from './spool/spool.ts';
+import type { DaySpend } from './spool/day-spend.ts';
+import type { Spool } from './spool/spool.ts';
+import { whenFree } from './spool/when-free.ts';
+import { AccountRates } from './account-rates.ts';
 import { writeAccountRows } from './account-rows.ts';
 import { beginLog, writeLateLines } from './late-lines.ts';
 import { DeskMaker } from './make-desk.ts';
@@ -31,19 +30,16 @@ import { Reload, type ReloadParts } from './reload.ts';
 import { byName, rulesOf, sendersOf } from './rules.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { stopsNow } from './stops-now.ts';
+import { SpoolGuard } from './spool-guard.ts';
+import { adviceOf } from './core/stop-words.ts';
 import { StartBrokenOff, takeDown, type Running } from './stop.ts';
 import { StatusLog, type Output } from './status-log.ts';
-import { DEFAULT_LIMIT } from './throttle/pace.ts';
 
-/** Asking the account for its limit may hold up the start this long. */
-const ASK_MS = 5_000;
 /** How long a stop may take, and of it what is out to come back: TimeoutStopSec of the unit is longer. */
 const STOP_MS = 45_000;
 const ANSWERS_MS = 35_000;
 /** A place of the log that takes no lines is waited for so long at the end. */
 const LOG_MS = 1_000;
-/** A lock of another program is waited for like this at the start. */
-const SPOOL_WAIT_MS = 20;
 
 export interface DaemonOptions {
   readonly clock?: Clock;
@@ -52,6 +48,8 @@ export interface DaemonOptions {
   readonly logFd?: number;
   /** Takes the status log's lines in the place of standard output. */
   readonly logOutput?: Output;
+  /** The start waits until something outside changes. It has been said in the log. */
+  readonly onWaiting?: () => void;
   /** The daemon cannot go on. It has been said in the log. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -63,6 +61,12 @@ interface Started extends Running {
   readonly stops: () => readonly Stop[];
 }
 
+/** What a start needs from the first moment on. */
+interface Beginning {
+  readonly overview: Overview;
+  readonly reception: Reception;
+}
+
 export class Daemon implements AsyncDisposable {
   /** What is in force. */
   #config: Config;
@@ -72,8 +76,7 @@ export class Daemon implements AsyncDisposable {
   readonly #options: DaemonOptions;
   readonly #clock: Clock;
   readonly #log: StatusLog;
-  /** Limits that accounts named themselves at the start (requests per second). */
-  readonly #asked = new Map<string, number>();
+  readonly #rates: AccountRates;
   #started: Started | null = null;
   #starting: Promise<void> | null = null;
   readonly #stopAsked = new AbortController();
@@ -82,6 +85,9 @@ export class Daemon implements AsyncDisposable {
   /** One after another, and none before the start is over. */
   #reloads: Promise<void> = Promise.resolve();
   #overview: Overview | null = null;
+  #reception: Reception | null = null;
+  #guard: SpoolGuard | null = null;
+  readonly #wait: StartWait;
 
   constructor(config: Config, options: DaemonOptions) {
     this.#config = config;
@@ -96,11 +102,18 @@ export class Daemon implements AsyncDisposable {
       onReady: () => this.#kick(),
       onFatal: options.onFatal,
     });
+    this.#wait = new StartWait({
+      clock: this.#clock,
+      path: config.spool.path,
+      signal: this.#stopAsked.signal,
+      onWait: (stop) => this.#waits(stop),
+    });
     this.#log = new StatusLog({
       ...config.log,
       ...(options.logFd ? { fd: options.logFd } : {}),
       ...(options.logOutput ? { output: options.logOutput } : {}),
     });
+    this.#rates = new AccountRates({ clock: this.#clock, log: this.#log });
   }
 
   get log(): StatusLog {
@@ -109,7 +122,7 @@ export class Daemon implements AsyncDisposable {
 
   /** Where receipts come in, as "127.0.0.1:8026"; null = nowhere. */
   get receiptsAddress(): string | null {
-    return this.#started?.reception.address ?? null;
+    return this.#reception?.address ?? null;
   }
 
   /**
@@ -136,9 +149,15 @@ export class Daemon implements AsyncDisposable {
     return this.#started?.dispatcher.inFlight ?? 0;
   }
 
-  /** How often the loop went round; a watchdog waits for more. */
+  /** Why the start waits, with what to do; null = it does not. */
+  get waiting(): string | null {
+    const { stop } = this.#wait;
+    return stop === null ? null : adviceOf(stop, (at) => isoOf(at) ?? '?');
+  }
+
+  /** How often the loop went round, or a waiting start tried again; a watchdog waits for more. */
   get turns(): number {
-    return this.#started?.dispatcher.turns ?? 0;
+    return this.#wait.tries + (this.#started?.dispatcher.turns ?? 0);
   }
 
   /** Where health and metrics are, as "127.0.0.1:8027"; null = nowhere. */
@@ -158,25 +177,45 @@ export class Daemon implements AsyncDisposable {
     this.#log.say('info', 'daemon.started', { version, node, pid: process.pid, spool: path });
     for (const warning of this.#config.warnings)
       this.#log.say('warn', 'daemon.warning', { warning });
-    const ownership = Ownership.take(path);
     const over = Promise.withResolvers<undefined>();
     this.#reloads = over.promise;
     const { recipients } = this.#config.log;
-    const overview = new Overview({ clock: this.#clock, version, spoolPath: path, recipients });
+    const overview = new Overview({
+      clock: this.#clock,
+      version,
+      spoolPath: path,
+      recipients,
+      waiting: () => this.#wait.stop,
+    });
     this.#overview = overview;
+    const reception = new Reception({ config: this.#config, clock: this.#clock, log: this.#log });
+    this.#reception = reception;
+    const opening = new Opening(path, this.#config.spool.own);
     try {
       await overview.listen(this.#config.admin, this.#log);
-      const spool = await Spool.openPatiently(path, ownership, this.#stopAsked.signal);
-      for (const warning of describeMisfits(path))
-        this.#log.say('warn', 'daemon.warning', { warning });
-      await this.#begin(spool, ownership, overview);
+      const opened = await this.#wait.whenPossible(() => opening.open(this.#stopAsked.signal));
+      const { warning } = opened.own;
+      for (const each of [...(warning === null ? [] : [warning]), ...describeMisfits(path)])
+        this.#log.say('warn', 'daemon.warning', { warning: each });
+      await this.#begin(opened, { overview, reception });
     } catch (error) {
+      if (this.#started === null) {
+        await reception[Symbol.asyncDispose]();
+        opening.giveUp();
+      }
       await overview[Symbol.asyncDispose]();
-      ownership.release();
       throw error;
     } finally {
       over.resolve(undefined);
     }
+  }
+
+  /* Receipts are answered 503 meanwhile, so that the gateway comes again. */
+  async #waits({ reason, meaning: missing, remedy }: Stop): Promise<void> {
+    await this.#reception?.listen();
+    const admin = this.adminAddress ?? undefined;
+    this.#log.say('warn', 'daemon.waiting', { reason, missing, remedy, admin });
+    this.#options.onWaiting?.();
   }
 
   /** Stops claiming, waits for what is out, gives back the rest, and lets go of the spool. */
@@ -191,6 +230,7 @@ export class Daemon implements AsyncDisposable {
   async stop(): Promise<number> {
     this.#stopAsked.abort(new StartBrokenOff());
     const isBrokenOff = await this.#brokenOff();
+    await this.#guard?.untilEnded();
     const started = this.#started;
     if (started === null) {
       if (isBrokenOff) this.#log.say('info', 'daemon.stopped');
@@ -206,6 +246,7 @@ export class Daemon implements AsyncDisposable {
         ? { answersMs: 0, totalMs: 0 }
         : { answersMs: ANSWERS_MS, totalMs: STOP_MS },
     });
+    await this.#guard?.untilEnded();
     started.daySpend.stop();
     await this.#overview?.[Symbol.asyncDispose]();
     this.#log.say(unwritten === 0 ? 'info' : 'error', 'daemon.stopped', {
@@ -227,23 +268,23 @@ export class Daemon implements AsyncDisposable {
 
   /** The daemon cannot go on: says so once, and tells whoever started it. */
   readonly fail = (error: unknown): void => {
-    if (this.#hasFailed) return;
+    /* What SQLite says of a spool that was replaced is no news. */
+    if (this.#hasFailed || this.#guard?.isOurs() === false) return;
     this.#hasFailed = true;
     this.#log.say('error', 'daemon.failed', { error: String(error) });
     this.#options.onFatal(error);
   };
 
   /* What was opened for nothing would keep the process. */
-  async #begin(spool: Spool, ownership: Ownership, overview: Overview): Promise<void> {
+  async #begin({ own, spool, ownership }: Opened, beginning: Beginning): Promise<void> {
     const desks = new Map<string, Desk>();
-    const reception = new Reception({ config: this.#config, clock: this.#clock, log: this.#log });
-    const daySpend = this.#daySpend(desks);
+    const daySpend = keepDaySpend(own, desks, this.#log);
+    const { reception } = beginning;
     try {
-      await this.#work({ spool, ownership, desks, reception, daySpend }, overview);
+      await this.#work({ spool, ownership, desks, reception, daySpend }, beginning);
     } catch (error) {
       if (this.#started === null) {
         daySpend.stop();
-        await reception[Symbol.asyncDispose]();
         for (const desk of desks.values()) await desk.stop();
         spool.close();
       }
@@ -253,7 +294,7 @@ export class Daemon implements AsyncDisposable {
 
   async #work(
     parts: Omit<Started, 'dispatcher' | 'reload' | 'stops'>,
-    overview: Overview,
+    { overview }: Pick<Beginning, 'overview'>,
   ): Promise<void> {
     const { spool, ownership, desks, reception, daySpend } = parts;
     const limits = new Map<string, AccountLimits>();
@@ -261,7 +302,7 @@ export class Daemon implements AsyncDisposable {
     for (const account of this.#config.accounts) {
       this.#stopAsked.signal.throwIfAborted();
       const { name, rate: configuredRate, concurrency } = account;
-      const ceiling = await this.#rateOf(account, spool, opening);
+      const ceiling = await this.#rates.rateOf(account, spool, opening);
       limits.set(name, { configuredRate, concurrency, ceiling });
       desks.set(name, this.#maker.make(account, ceiling, spool));
     }
@@ -284,12 +325,13 @@ export class Daemon implements AsyncDisposable {
       onEvents: reception.onEvents,
       onFatal: this.fail,
     });
+    this.#guard = new SpoolGuard({ spool, dispatcher, log: this.#log, onLockLost: this.fail });
     sayRestored(spool, this.#log);
     const { maxDelayMs: waitMaxMs } = this.#config.retry;
     const known = { clock: this.#clock, waitMaxMs, spentSince: daySpend.spentSince };
     for (const { desk, change } of recall(spool, desks, known))
       dispatcher.gateChanged(desk, change);
-    await this.#writeStart(spool, desks);
+    await this.#wait.whenPossible(() => this.#writeStart(spool, desks));
     writeLateLines(spool, this.#log);
     /* First: nothing is sent whose receipt nobody would take. */
     await reception.open(dispatcher);
@@ -301,7 +343,7 @@ export class Daemon implements AsyncDisposable {
       ...{ spool, ownership, desks, dispatcher, reception, reload, daySpend, stops },
     };
     overview.show({ dispatcher, desks, limits, stops });
-    await dispatcher.start(this.#stopAsked.signal);
+    await this.#wait.whenPossible(() => dispatcher.start(this.#stopAsked.signal));
     reception.notify(spool, dispatcher);
     /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
     this.#kick = dispatcher.kick;
@@ -312,51 +354,19 @@ export class Daemon implements AsyncDisposable {
   }
 
   async #writeStart(spool: Spool, desks: ReadonlyMap<string, Desk>): Promise<void> {
-    const write = (): void => {
+    const write = (): object => {
       beginLog(spool);
       this.#writeRows(spool, desks);
+      return desks;
     };
-    while (spool.transaction(write) === 'busy') {
-      this.#stopAsked.signal.throwIfAborted();
-      await pause(SPOOL_WAIT_MS);
-    }
-  }
-
-  /* Requests per second: the configured one, else the account's own word, else the last one learned. */
-  async #rateOf(account: AccountConfig, spool: Spool, opening: Entry[]): Promise<number> {
-    if (account.rate !== null) return account.rate;
-    const limit = await fetchLimit({ ...account, timeoutMs: Math.min(account.timeoutMs, ASK_MS) });
-    if (limit.ok) {
-      const facts = { at: this.#clock.now(), configured: null, limit: limit.rate };
-      opening.push(limitLearned(account.name, facts));
-      this.#asked.set(account.name, limit.rate);
-      return limit.rate;
-    }
-    const rate = Math.max(spool.gates.learnedRate(account.name) ?? 0, DEFAULT_LIMIT);
-    const warning =
-      `accounts.${account.name}.rate is left out, and the account could not be asked ` +
-      `(${limit.detail}); ${rate} requests a second are taken for granted`;
-    this.#log.say('warn', 'daemon.warning', { warning });
-    return rate;
-  }
-
-  #daySpend(desks: ReadonlyMap<string, Desk>): DaySpend {
-    const { own, path } = this.#config.spool;
-    return new DaySpend({
-      folder: OwnFolder.open({ own, spool: path, env: process.env }),
-      spent: () => spentToday(desks),
-      onTrouble: (error) =>
-        this.#log.say('warn', 'daemon.warning', {
-          warning: `what accounts spend today cannot be kept in the daemon's own folder: ${String(error)}`,
-        }),
-    });
+    await whenFree(spool.path, () => spool.transaction(write), this.#stopAsked.signal);
   }
 
   #writeRows(spool: Spool, desks: ReadonlyMap<string, Desk>): void {
     const slots = (name: string): number | undefined => desks.get(name)?.slots.concurrency;
     const now = this.#clock.now();
     spool.noteConfigRead(Date.now() / 1000);
-    writeAccountRows(spool, { accounts: this.#accounts, asked: this.#asked, slots, now });
+    writeAccountRows(spool, { accounts: this.#accounts, asked: this.#rates.asked, slots, now });
   }
 
   #reloadOf(
@@ -367,7 +377,7 @@ export class Daemon implements AsyncDisposable {
     return new Reload({
       spentSince: daySpend.spentSince,
       ...{ spool, dispatcher, desks, limits, clock: this.#clock, log: this.#log },
-      rateOf: (account, entries) => this.#rateOf(account, spool, entries),
+      rateOf: (account, entries) => this.#rates.rateOf(account, spool, entries),
       maker: this.#maker,
       adopt: (config) => {
         this.#config = config;

@@ -2,6 +2,10 @@
  * How long the daemon keeps what is over, from the configuration: the only place that knows what else needs it
  * for a while. And what it says of a spool that was restored.
  */
+import type { Desk } from './dispatch/desk.ts';
+import { spentToday } from './dispatch/safety.ts';
+import { DaySpend } from './spool/day-spend.ts';
+import type { OwnFolder } from './spool/own-folder.ts';
 import type { Config } from './config/config.ts';
 import type { KeepRules } from './dispatch/sweeper.ts';
 import { placeOf, remedyOfReason } from './core/stop-reasons.ts';
@@ -41,5 +45,21 @@ export function sayRestored({ path, restored: { mark } }: Spool, log: StatusLog)
     backup_at,
     detail,
     remedy: remedyOfReason(subject, placeOf(path)),
+  });
+}
+
+/** Keeps what accounts spend today in the daemon's own folder. */
+export function keepDaySpend(
+  folder: OwnFolder,
+  desks: ReadonlyMap<string, Desk>,
+  log: StatusLog,
+): DaySpend {
+  return new DaySpend({
+    folder,
+    spent: () => spentToday(desks),
+    onTrouble: (error) => {
+      const warning = `what accounts spend today cannot be kept in ${folder.path}: ${String(error)}`;
+      log.say('warn', 'daemon.warning', { warning });
+    },
   });
 }

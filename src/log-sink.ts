@@ -6,8 +6,9 @@
  * Always holds: a line is written whole or not at all; lines keep their order; no write blocks on a pipe, a FIFO, a
  * terminal or a socket. A write to a regular file is synchronous.
  */
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { dirname } from 'node:path';
 
 /** Bytes that wait for one place. */
 const WAITING_MAX = 4 * 1024 * 1024;
@@ -20,6 +21,7 @@ const TRY_EVERY_MS = 20;
 /** A place that took no line for so long is reported. */
 const STALLED_AFTER_MS = 5_000;
 const LOOK_EVERY_MS = 10;
+const OTHERS_WRITE = 0o022;
 
 /** Lines that are written together. */
 export interface Chunk {
@@ -211,10 +213,18 @@ export class LogSink {
   }
 }
 
-/** Opens a file to append to. */
+/**
+ * Opens a file to append to. Throws errors of the system; ELOOP and EMLINK = a link, symbolic or hard, in a folder that
+ * others may write to: it leads to a file that somebody else chose.
+ */
 export function openLogFile(path: string): number {
-  const { O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY, O_WRONLY } = constants;
-  return openSync(path, O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_WRONLY, 0o640);
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_WRONLY } = constants;
+  const isShared = (statSync(dirname(path)).mode & OTHERS_WRITE) !== 0;
+  const flags = O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_WRONLY;
+  const fd = openSync(path, isShared ? flags | O_NOFOLLOW : flags, 0o640);
+  if (!isShared || fstatSync(fd).nlink === 1) return fd;
+  closeSync(fd);
+  throw Object.assign(new Error(`${path} has a second name`), { code: 'EMLINK', syscall: 'open' });
 }
 
 /**

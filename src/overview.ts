@@ -30,6 +30,8 @@ export interface OverviewParts {
   readonly version: string;
   readonly spoolPath: string;
   readonly recipients: 'masked' | 'full';
+  /** Why the start waits; null = it does not. */
+  readonly waiting: () => Stop | null;
 }
 
 /** What there is once the daemon has started. */
@@ -85,6 +87,8 @@ export class Overview implements AsyncDisposable, AdminSource {
   /** Null = messages can be sent; else why not, in a word. */
   readonly unready = (): string | null => {
     if (this.#isDraining) return 'draining';
+    const waiting = this.#parts.waiting();
+    if (waiting !== null) return waiting.reason;
     if (this.#working === null || !this.#isReady) return 'starting';
     const { steppedAtMs, trouble } = this.#working.dispatcher.progress;
     if (trouble === 'disk-full') return trouble;
@@ -92,8 +96,11 @@ export class Overview implements AsyncDisposable, AdminSource {
     return isStalled ? (trouble ?? 'stalled') : null;
   };
 
-  /** What is stopped, the worst first; empty also before the start. */
-  readonly stops = (): readonly Stop[] => this.#working?.stops() ?? [];
+  /** What is stopped, the worst first. Before the start: why it waits. */
+  readonly stops = (): readonly Stop[] => {
+    const waiting = this.#parts.waiting();
+    return waiting === null ? (this.#working?.stops() ?? []) : [waiting];
+  };
 
   /** Null = there is nothing to tell yet. */
   readonly view = (): AdminView | null => {

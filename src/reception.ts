@@ -16,6 +16,7 @@ import {
 } from './config/strangers.ts';
 import { remedyOf, type IgnoredReason } from './core/ignored.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
+import type { Inbox } from './dispatch/inbox.ts';
 import { Lookups } from './dispatch/lookups.ts';
 import {
   fetchReportsByIds,
@@ -72,24 +73,35 @@ export class Reception implements AsyncDisposable {
   /** Events were committed. */
   readonly onEvents = (): void => this.#notifier?.wake();
 
-  /** Begins to listen for receipts. Throws ListenerError. */
+  /** Begins to take receipts. Throws ListenerError. */
   async open(dispatcher: Dispatcher): Promise<void> {
+    await this.listen();
     this.#dispatcher = dispatcher;
+    if (this.#listener !== null) this.#since = this.#parts.clock.now();
+  }
+
+  /** Begins to listen; until it is opened, each receipt is answered 503 and comes again. Throws ListenerError. */
+  async listen(): Promise<void> {
     const { receipts } = this.#config;
-    if (!receipts.expect) return;
+    if (!receipts.expect || this.#listener !== null) return;
     this.#listener = await ReceiptListener.start({
       listen: receipts.listen,
       fd: inheritedSocket(process.env, process.pid),
       ...believed(this.#config),
       now: this.#parts.clock.now,
-      take: (receipt, stray) => dispatcher.inbox.take(receipt, stray),
+      take: (receipt, stray) => this.#take(receipt, stray),
       onRefused: (reason) => {
-        dispatcher.books.ignored(reason);
+        this.#dispatcher?.books.ignored(reason);
         this.#ignored(reason);
       },
     });
-    this.#since = this.#parts.clock.now();
     this.#warnOfStrangers(null);
+  }
+
+  /* False = it is answered 503 and comes again: the start is not over. */
+  async #take(...brought: Parameters<Inbox['take']>): Promise<boolean> {
+    const dispatcher = this.#dispatcher;
+    return dispatcher?.isStarted === true && (await dispatcher.inbox.take(...brought));
   }
 
   /** Begins to tell the application. */

@@ -124,7 +124,11 @@ export class StatusLog {
       return this.#sink(file, () => openLogFile(file), false);
     } catch (cause) {
       const code = cause instanceof Error && 'code' in cause ? cause.code : 'EIO';
-      const message = `log.file: ${file} cannot be opened to append to; its folder must exist and be writable`;
+      const isLink = code === 'ELOOP' || code === 'EMLINK';
+      const why = isLink
+        ? `is a link in a folder that others may write to; remove it, or name a file in another folder`
+        : `cannot be opened to append to; its folder must exist and be writable`;
+      const message = `log.file: ${file} ${why}`;
       throw Object.assign(new Error(message, { cause }), { code, syscall: 'open' });
     }
   }

@@ -7,11 +7,11 @@
  * names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
  */
 import { fastify, type FastifyInstance } from 'fastify';
-import { escapeJson, escapeText } from '../core/escape.ts';
+import { escapeJson } from '../core/escape.ts';
 import { isoOf } from '../events.ts';
 import type { Figures } from '../core/figures.ts';
 import type { Status } from '../core/status.ts';
-import { sentenceOf } from '../core/stop-words.ts';
+import { adviceOf } from '../core/stop-words.ts';
 import type { Stop } from '../core/stops.ts';
 import { limitConnections } from '../idle-connections.ts';
 import { hostCheck } from './host-check.ts';
@@ -152,9 +152,7 @@ export class AdminListener implements AsyncDisposable {
 /* One line for each thing that is stopped, with its remedy. */
 function linesOf(stops: readonly Stop[]): readonly string[] {
   const shape = (seconds: number): string => isoOf(seconds) ?? '?';
-  const lines = stops
-    .slice(0, LINES_MAX)
-    .map((stop) => escapeText(`${sentenceOf(stop, shape)}. ${stop.remedy}`));
+  const lines = stops.slice(0, LINES_MAX).map((stop) => adviceOf(stop, shape));
   const rest = stops.length - lines.length;
   return rest > 0 ? [...lines, `${rest} more are stopped`] : lines;
 }

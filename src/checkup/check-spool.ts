@@ -127,8 +127,12 @@ const REMEDIES: Readonly<Record<SpoolErrorCode, string>> = {
   'newer-schema': 'Run the newer sms-spoold that made it.',
   'unsafe-file': 'Remove what is there, or name another path; then look who put it there.',
   'foreign-schema': 'Undo what was changed; the daemon does not start on it.',
+  'no-folder': 'Make it, or mount it.',
   'not-accessible': 'Let this user read and write the file and its folder.',
+  'lock-lost': 'Look who deletes files beside the spool; the daemon starts again.',
+  locked: 'Find the program that holds it and end its transaction.',
   'owned-by-another': 'End the other daemon.',
   'no-room': 'Make room on the disk, then: sms-spoold init',
+  'io-error': 'Look at the disk: dmesg, smartctl. Then restore a backup.',
   broken: 'Stop the daemon and restore a backup, or try .recover in the sqlite3 shell.',
 };

@@ -11,7 +11,8 @@ import { Daemon } from '../daemon.ts';
 import { administer } from '../overview.ts';
 import { sayRefused } from '../reload.ts';
 import type { AdminSource } from '../admin/listener.ts';
-import { CommandError } from '../exit-codes.ts';
+import { CommandError, EXIT } from '../exit-codes.ts';
+import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { StatusLog } from '../status-log.ts';
 import { Announcer } from '../systemd/announcer.ts';
 import { Pulse } from '../systemd/pulse.ts';
@@ -45,7 +46,17 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
     fail = reject;
   });
   failed.catch(() => undefined); // told to whoever waits
-  const daemon = new Daemon(config, { onFatal: (error) => fail(error) });
+  const daemon = new Daemon(config, {
+    onFatal: (error) => fail(error),
+    onWaiting: () => begin(),
+  });
+  const lines = statusLines({ vitals: () => daemon.vitals, nowMs: systemClock.monotonicMs });
+  const status = (): string => daemon.waiting ?? lines();
+  using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
+  const begin = (): void => {
+    announcer.ready(status());
+    pulse.start();
+  };
   /* Whatever a timer or a socket throws ends the daemon in order, too. */
   using uncaught = new Uncaught(daemon.fail);
   uncaught.listen();
@@ -53,13 +64,12 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
   let unwritten = 0;
   try {
     const starting = daemon.start(readVersion());
-    if ((await Promise.race([starting, signals.stop])) !== 'stop') {
-      const status = statusLines({ vitals: () => daemon.vitals, nowMs: systemClock.monotonicMs });
-      announcer.ready(status());
-      using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
-      pulse.start();
+    if ((await Promise.race([starting, signals.stop, failed])) !== 'stop') {
+      begin();
       await Promise.race([signals.stop, failed]);
     }
+  } catch (error) {
+    throw lasting(error);
   } finally {
     announcer.stopping(`leaving: ${daemon.inFlight} in flight`);
     unwritten = await daemon.stop();
@@ -70,6 +80,19 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
         'names them (message.unwritten), and their messages are uncertain at the next start',
     );
   }
+}
+
+/** A file that stays as it is: the unit does not try again. The remedy is a person's. */
+const LASTING: readonly SpoolErrorCode[] = ['not-a-spool', 'broken'];
+
+class LastingError extends CommandError {
+  override readonly name = 'LastingError';
+  override readonly exitCode = EXIT.badConfiguration;
+}
+
+function lasting(error: unknown): unknown {
+  const isLasting = error instanceof SpoolError && LASTING.includes(error.code);
+  return isLasting ? new LastingError(error.message, { cause: error }) : error;
 }
 
 function sayUnheard(reason: string): void {

@@ -3,7 +3,7 @@
  * database remembers of it is held against what it tells of its runs. A run is one start of the daemon; each
  * draws a word of its own and notes which event came last before it.
  *
- * Always holds: a spool of which nothing is remembered (another spool, a lock database that is new or gone) is
+ * Always holds: a spool of which nothing is remembered (another spool, a memory that is new or gone) is
  * not rolled back, nor is one that went on elsewhere and came home.
  */
 

@@ -66,6 +66,10 @@ const OF_SPOOL: Readonly<Record<string, Words<StopPlace>>> = {
     meaning: 'Another program holds a write lock on the spool, so nothing is sent.',
     remedy: ({ spool }) => `find it and end its transaction: ${holdersCommand(spool)}`,
   },
+  'no-folder': {
+    meaning: 'The folder of the spool is not there. The start waits for it.',
+    remedy: ({ spool }) => `make it or mount it; see what is missing: namei -l ${quoted(spool)}`,
+  },
   'io-error': {
     meaning: 'Writing to the disk of the spool fails, so the daemon ends and is started again.',
     remedy: ({ spool }) => `look at the messages of the kernel (dmesg) and at the disk of ${spool}`,

@@ -17,6 +17,11 @@ export function sentenceOf(stop: Stop, shape: Shape): string {
   return escapeText(whatOf(stop, since, shape));
 }
 
+/** The same with what to do about it. */
+export function adviceOf(stop: Stop, shape: Shape): string {
+  return escapeText(`${sentenceOf(stop, shape)}. ${stop.remedy}`);
+}
+
 function whatOf(stop: Stop, since: string, shape: Shape): string {
   switch (stop.reason) {
     case 'no-daemon':
@@ -31,6 +36,8 @@ function whatOf(stop: Stop, since: string, shape: Shape): string {
       return `the disk of the spool is full${since}`;
     case 'locked':
       return `another program holds the write lock of the spool${since}`;
+    case 'no-folder':
+      return `the folder of the spool is missing${since}`;
     case 'io-error':
       return `the disk of the spool fails${since}; the daemon ends`;
     case 'log-unwritten':

@@ -36,6 +36,9 @@ export interface GateFact {
   readonly blockedUntil: number | null;
 }
 
+/** Why a start of the daemon waits. */
+export type StartObstacle = 'disk-full' | 'locked' | 'no-folder';
+
 /** Why the daemon writes nothing at the moment. */
 export interface TroubleFact {
   readonly kind: 'disk-full' | 'locked' | 'io-error';
@@ -79,11 +82,18 @@ const NOBODY = { account: null, sender: null, until: null } as const;
 
 /** Everything that is stopped; empty = messages go. */
 export function stopsOf(facts: StopFacts): readonly Stop[] {
-  return [...ofSpool(facts), ...ofUnknown(facts), ...ofGates(facts)].map((named) => ({
-    ...named,
-    meaning: meaningOfReason(named.reason),
-    remedy: remedyOfReason(named, facts.place),
-  }));
+  const all = [...ofSpool(facts), ...ofUnknown(facts), ...ofGates(facts)];
+  return all.map((named) => explained(named, facts.place));
+}
+
+/** The same of a daemon whose start waits since then, before it can know anything else. */
+export function stopOfStart(reason: StartObstacle, since: number, place: StopPlace): Stop {
+  return explained({ ...NOBODY, scope: 'spool', state: 'stopped', reason, since }, place);
+}
+
+function explained(named: Named, place: StopPlace): Stop {
+  const { reason } = named;
+  return { ...named, meaning: meaningOfReason(reason), remedy: remedyOfReason(named, place) };
 }
 
 /** The first of them that keeps a message of this account and sender from being sent; null = none does. */

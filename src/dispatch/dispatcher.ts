@@ -12,6 +12,7 @@ import type { GateChange } from '../core/health.ts';
 import type { TroubleFact } from '../core/stops.ts';
 import { isNotOurs } from '../spool/errors.ts';
 import { isOutOfRoom } from '../spool/room.ts';
+import { whenFree } from '../spool/when-free.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Watcher } from '../spool/watcher.ts';
 import { Alarm } from './alarm.ts';
@@ -253,6 +254,17 @@ export class Dispatcher {
     }
   }
 
+  /** Stops at once: nothing is claimed, handed out or written any more. */
+  halt(): void {
+    this.#stop();
+    for (const desk of this.#parts.desks.values()) this.#courier.takeBack(desk, null);
+  }
+
+  /** Whether what a crash left is settled: receipts can be stored from here on. */
+  get isStarted(): boolean {
+    return this.#isRescued;
+  }
+
   #stop(): void {
     this.#isStopped = true;
     this.#watcher?.stop();
@@ -263,16 +275,16 @@ export class Dispatcher {
   }
 
   async #rescue(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      signal.throwIfAborted();
-      const rescued = this.#step.rescue();
-      if (rescued === 'busy') {
-        this.#lockHeld.busy();
-        await pause(BUSY_WAIT_MS);
-        continue;
-      }
-      this.#lockHeld.free();
-      if (rescued === 0) return;
+    const { path } = this.#parts.spool;
+    while ((await whenFree(path, () => this.#rescueSome(), signal)) > 0);
+  }
+
+  #rescueSome(): number | 'busy' {
+    try {
+      return this.#step.rescue();
+    } catch (error) {
+      this.#distrust(error);
+      throw error;
     }
   }
 

@@ -10,6 +10,7 @@ import { hash } from 'node:crypto';
 import { closeSync, openSync, statSync } from 'node:fs';
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
+import { refuseUnsafeDatabase } from './plain-files.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { explain, refuseMissingFolder, restrict } from './open.ts';
 import type { SchemaReference } from './schema-check.ts';
@@ -74,6 +75,7 @@ export class Archive implements Disposable {
   /** Makes the file, or opens one made from the same spool. Throws SpoolError. */
   static open(spool: Database, file: string): Archive {
     refuseMissingFolder(file);
+    refuseUnsafeDatabase(file);
     if (statSync(file, { throwIfNoEntry: false }) === undefined) {
       closeSync(openSync(file, 'wx', MODE));
     }

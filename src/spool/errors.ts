@@ -13,14 +13,22 @@ export type SpoolErrorCode =
   | 'unsafe-file'
   /** A table, index, trigger or view of ours is not as the program makes it, or something foreign hangs on one. */
   | 'foreign-schema'
+  /** There is no folder to hold it: it may be mounted later. */
+  | 'no-folder'
   /** Missing, or not readable or writable for this user. */
   | 'not-accessible'
+  /** It is owned no more: a lock was deleted or replaced. */
+  | 'lock-lost'
+  /** Another program has held its write lock for seconds. */
+  | 'locked'
   /** Another daemon owns it. */
   | 'owned-by-another'
   /** The disk is too full for a migration. The file is left as it was. */
   | 'no-room'
-  /** SQLite reports damage or an I/O error. */
-  | 'broken';
+  /** SQLite reports damage. */
+  | 'broken'
+  /** The system reports that it cannot read or write. */
+  | 'io-error';
 
 export class SpoolError extends Error {
   override readonly name = 'SpoolError';
@@ -34,7 +42,9 @@ export class SpoolError extends Error {
 
 /** Whether the disk is full: what waits to be written stays in memory and is tried again. */
 export function isFull(error: unknown): boolean {
-  return error instanceof Sqlite.SqliteError && error.code === 'SQLITE_FULL';
+  if (error instanceof Sqlite.SqliteError) return error.code === 'SQLITE_FULL';
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 const NOT_OURS: readonly SpoolErrorCode[] = ['not-a-spool', 'newer-schema', 'foreign-schema'];

@@ -12,8 +12,10 @@ import Sqlite, { type Database } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
 import { guarded } from './guarded.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
+import { fileIdOf, refuseExchangedFiles, refuseUnsafeFiles } from './plain-files.ts';
 import { refuseForeignSchema, spoolGuard } from './schema-guard.ts';
 import { shareDatabase } from './sharing.ts';
+import { quoted } from '../core/shell.ts';
 
 export { isFull } from './errors.ts';
 export type { Database } from 'better-sqlite3';
@@ -35,7 +37,8 @@ export interface OpenOptions {
 
 /** A connection to the spool at `path`. Throws SpoolError; the file is then as it was. */
 export function openSpool(path: string, options: OpenOptions = {}): Database {
-  refuseWhatIsNoFile(path, options.create ?? false);
+  refuseMissing(path, options.create ?? false);
+  refuseUnsafeFiles(path);
   if (options.readonly !== true) refuseWhatCannotBeWritten(path);
   let db: Database | null = null;
   try {
@@ -56,6 +59,7 @@ function prepare(db: Database, path: string, options: OpenOptions): Database {
   const guard = spoolGuard(db, path);
   /* In a transaction, so that SQLite itself reads the schema that is compared. */
   const version = db.transaction(() => guard.verify())();
+  refuseExchangedFiles(path);
   if (options.create) {
     db.pragma(`page_size = ${PAGE_BYTES}`);
     db.pragma('journal_mode = WAL');
@@ -63,6 +67,7 @@ function prepare(db: Database, path: string, options: OpenOptions): Database {
       migrate(db, path, (found) => refuseForeignSchema(db, path, found));
     }
   } else if (version < SCHEMA_VERSION) throw outdated(path, version);
+  if (options.create) refuseExchangedFiles(path);
   if (options.readonly !== true) db.pragma('synchronous = FULL');
   return guarded(db, () => guard.verify());
 }
@@ -87,32 +92,18 @@ function outdated(path: string, version: number): SpoolError {
   );
 }
 
-function refuseWhatIsNoFile(path: string, create: boolean): void {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.isDirectory()) {
-    throw new SpoolError(
-      'not-a-spool',
-      `${path} is a directory; spool.path must name a file in one.`,
-    );
-  }
-  if (found !== undefined && !found.isFile()) {
-    throw new SpoolError('not-a-spool', `${path} is not a regular file; spool.path must name one.`);
-  }
-  if (found !== undefined) return;
-  if (!create) {
-    throw new SpoolError(
-      'not-accessible',
-      `There is no spool at ${path}. Make one: sms-spoold init`,
-    );
-  }
+function refuseMissing(path: string, create: boolean): void {
   refuseMissingFolder(path);
+  if (create || fileIdOf(path) !== null) return;
+  const message = `There is no spool at ${path}. Make one: sms-spoold init`;
+  throw new SpoolError('not-accessible', message);
 }
 
 /** Throws SpoolError when there is no folder to hold a file at `path`. */
 export function refuseMissingFolder(path: string): void {
   if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true) return;
   throw new SpoolError(
-    'not-accessible',
+    'no-folder',
     `The folder ${dirname(path)} does not exist; make it, then run sms-spoold init.`,
   );
 }
@@ -150,17 +141,28 @@ export function explain(error: unknown, path: string): unknown {
   if (code === 'SQLITE_NOTADB') {
     return new SpoolError(
       'not-a-spool',
-      `${path} is not an SQLite database; it was left untouched.`,
+      `${path} is not an SQLite database; it was left untouched. Name another file in spool.path, or put a backup in ` +
+        `its place (sms-spoold backup --help).`,
       cause,
     );
   }
   if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY')) {
     return notWritable(path, cause);
   }
-  if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_IOERR')) {
-    return new SpoolError('broken', `${path}: SQLite reports ${code}: ${error.message}`, cause);
+  if (code.startsWith('SQLITE_CORRUPT'))
+    return new SpoolError('broken', damaged(path, error), cause);
+  if (code.startsWith('SQLITE_IOERR')) {
+    return new SpoolError('io-error', `${path}: SQLite reports ${code}: ${error.message}`, cause);
   }
   return error;
+}
+
+function damaged(path: string, { code, message }: { code: string; message: string }): string {
+  return (
+    `${path} is damaged: SQLite reports ${code}: ${message}. See how far: ` +
+    `sqlite3 ${quoted(path)} 'PRAGMA integrity_check'. Then stop the daemon and put a backup in its place ` +
+    `(sms-spoold backup --help), or save what can be read: sqlite3 ${quoted(path)} .recover`
+  );
 }
 
 /** Whether another connection holds what we want right now: try again soon. */

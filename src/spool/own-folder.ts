@@ -31,6 +31,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { SpoolError } from './errors.ts';
 import { quoted } from '../core/shell.ts';
+import { realPathOf } from './plain-files.ts';
 
 /** Made by the package (tmpfiles.d) for the daemon's user. */
 const PACKAGE_FOLDER = '/var/lib/sms-spoold-own';
@@ -71,7 +72,7 @@ export class OwnFolder {
    * owns it or may write there, and errors of the system when it cannot be made.
    */
   static open(options: OwnFolderOptions): OwnFolder {
-    const spool = realPathOf(options.spool);
+    const spool = realTargetOf(options.spool);
     const path = options.own ?? chooseFolder(dirname(spool), options);
     makeFolder(path);
     return new OwnFolder(realpathSync(path), spool);
@@ -136,18 +137,17 @@ export class OwnFolder {
   }
 }
 
-/** Where the spool at `path` really is: its folder without links. Throws SpoolError when there is no folder. */
-export function realPathOf(path: string): string {
+/* A link to a spool leads to the folder, and so to the lock, of that spool; the spool may be missing yet. */
+function realTargetOf(spool: string): string {
   try {
-    return join(realpathSync(dirname(path)), basename(path));
-  } catch (cause) {
-    if (codeOf(cause) !== 'ENOENT' && codeOf(cause) !== 'ENOTDIR') throw cause;
-    const message = `The folder ${dirname(path)} does not exist; make it, then run sms-spoold init.`;
-    throw new SpoolError('not-accessible', message, { cause });
+    return realpathSync(spool);
+  } catch (error) {
+    if (codeOf(error) === null) throw error;
+    return realPathOf(spool);
   }
 }
 
-/* The last place is always there, and the poorest where members may write: `warning` says so. */
+/* Never where others may write: they could replace the folder, and with it the lock. */
 function chooseFolder(
   spoolFolder: string,
   { env, packageFolder = PACKAGE_FOLDER }: OwnFolderOptions,
@@ -155,11 +155,15 @@ function chooseFolder(
   const uid = process.geteuid?.();
   const ofPackage = lstatSync(packageFolder, { throwIfNoEntry: false });
   if (ofPackage?.isDirectory() === true && ofPackage.uid === uid) return packageFolder;
-  const beside = join(spoolFolder, NAME);
   const found = statSync(spoolFolder);
-  if (found.uid === uid && (found.mode & OTHERS_WRITE) === 0) return beside;
+  if (found.uid === uid && (found.mode & OTHERS_WRITE) === 0) return join(spoolFolder, NAME);
   const ofUser = join(stateHome(env), 'sms-spoold');
-  return canMake(ofUser) ? ofUser : beside;
+  if (canMake(ofUser)) return ofUser;
+  throw new SpoolError(
+    'unsafe-file',
+    `There is no place for the daemon's own folder: others may write to ${spoolFolder}, and ${ofUser} cannot be made. ` +
+      `Name a folder that only this user may write in the configuration, as own under [spool]: own = "/var/lib/sms-spoold-own"`,
+  );
 }
 
 /* XDG Base Directory Specification: a relative path is to be ignored. */

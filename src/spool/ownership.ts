@@ -1,98 +1,158 @@
 /**
- * One daemon owns a spool: it holds an open write transaction on a small database beside it. The lock is
- * gone with the process, however it ends, and no file has to be cleaned up.
+ * One daemon owns a spool: it holds two locks, each an open write transaction on a small database. They are gone
+ * with the process, however it ends, and no file has to be cleaned up.
  *
- * That database outlives the spool's being put back to an older state, so it remembers how far the spool was
- * (see core/rollback.ts). Always holds: the lock is not let go of where something is written down, and whatever
- * cannot be read or written there stops nobody: then nothing is known.
+ * The first is in the daemon's own folder and named by device and inode of the spool, so that links and second
+ * names lead to the same one, and nobody else can remove it. The second is beside the spool, for daemons of older
+ * versions and of other users. Members may write there: it can keep a daemon out, and never lets one in.
+ *
+ * Always holds: the lock beside the spool is never truncated, and only opened when it is a plain file.
  */
-import { truncateSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import Sqlite, { type Database } from 'better-sqlite3';
 import type { Remembered } from '../core/rollback.ts';
 import { SpoolError } from './errors.ts';
-import { explain, isBusy, refuseMissingFolder } from './open.ts';
+import { Memory } from './memory.ts';
+import { explain, isBusy } from './open.ts';
+import type { OwnFolder } from './own-folder.ts';
+import { fileIdOf, isSameFile, refuseUnsafeFiles, type FileId } from './plain-files.ts';
 import { shareDatabase } from './sharing.ts';
 
 /** Others that look whether the lock is free hold up a commit for a moment. */
 const COMMIT_WAIT_MS = 2_000;
 
-const TABLE = `CREATE TABLE IF NOT EXISTS states (
-  identity TEXT PRIMARY KEY NOT NULL, nonce TEXT NOT NULL, seq INTEGER NOT NULL)`;
+/** A lock file, as it was when it was taken. */
+export interface HeldLock {
+  readonly path: string;
+  readonly id: FileId | null;
+}
 
 export class Ownership {
-  readonly #db: Database;
+  /** The spool. */
+  readonly id: FileId;
+  readonly locks: readonly HeldLock[];
+  readonly memory: Memory;
+  readonly #path: string;
+  readonly #databases: readonly Database[];
 
-  private constructor(db: Database) {
-    this.#db = db;
+  private constructor({ path, id, own, locks }: Taken) {
+    this.id = id;
+    this.#path = path;
+    this.locks = locks.map(({ path }) => ({ path, id: fileIdOf(path) }));
+    this.memory = new Memory(own);
+    this.#databases = locks.map(({ db }) => db);
   }
 
-  /** Takes the spool at `path`. Throws SpoolError, `owned-by-another` at once when somebody has it. */
-  static take(path: string): Ownership {
-    refuseMissingFolder(path);
-    const lockPath = `${path}.lock`;
+  /**
+   * Takes the spool at `path`, making an empty file where there is none. Throws SpoolError: `owned-by-another` at
+   * once when somebody has it, `unsafe-file` when it or a file beside it is no plain file.
+   */
+  static take(path: string, own: OwnFolder): Ownership {
+    const locks: Lock[] = [];
     try {
-      shareDatabase(lockPath, { make: true });
-      return new Ownership(lockedAnyway(lockPath));
+      const first = targetOf(path);
+      if (first !== null) locks.push(lockOwn(path, own.lockOf(first)));
+      refuseUnsafeFiles(path);
+      shareDatabase(path, { make: true });
+      const id = fileIdOf(path);
+      if (first === null && id !== null) locks.push(lockOwn(path, own.lockOf(id)));
+      if (id === null || (first !== null && !isSameFile(id, first))) throw exchanged(path);
+      const beside = lockBeside(path);
+      locks.push(beside);
+      const ownership = new Ownership({ path, id, own, locks });
+      /* What daemons of older versions remembered is in the lock beside the spool: it is believed once. */
+      if (ownership.memory.isNew) ownership.memory.remember(...rememberedIn(beside.db));
+      return ownership;
     } catch (error) {
-      if (isBusy(error)) {
-        throw new SpoolError('owned-by-another', `Another daemon owns the spool ${path}.`);
-      }
-      throw explain(error, lockPath);
+      for (const { db } of locks) db.close();
+      throw explain(error, path);
     }
   }
 
-  /** The last state of each spool that was here; empty = nothing is known. */
-  recall(): readonly Remembered[] {
-    try {
-      const rows = this.#db.prepare('SELECT identity, nonce, seq FROM states').all();
-      return rows as readonly Remembered[];
-    } catch (error) {
-      if (error instanceof Sqlite.SqliteError) return [];
-      throw error;
-    }
-  }
-
-  /** On disk, in the place of what is remembered of that spool. False: it cannot be, and all is as it was. */
-  remember({ identity, nonce, seq }: Remembered): boolean {
-    if (!this.#db.open) return false;
-    try {
-      this.#db.exec(TABLE);
-      const sql = 'INSERT OR REPLACE INTO states (identity, nonce, seq) VALUES (?, ?, ?)';
-      this.#db.prepare(sql).run(identity, nonce, seq);
-      this.#db.exec('COMMIT');
-      return true;
-    } catch (error) {
-      if (!(error instanceof Sqlite.SqliteError)) throw error;
-      if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
-      return false;
-    } finally {
-      this.#db.exec('BEGIN IMMEDIATE');
-    }
+  /** Whether the spool and the locks are still the files that were taken. */
+  get isIntact(): boolean {
+    const isThere = (path: string, id: FileId | null): boolean => {
+      const found = fileIdOf(path);
+      return found !== null && id !== null && isSameFile(found, id);
+    };
+    return isThere(this.#path, this.id) && this.locks.every(({ path, id }) => isThere(path, id));
   }
 
   release(): void {
-    this.#db.close();
+    for (const db of this.#databases) db.close();
   }
 }
 
-/* What is no database any more is no lock of anybody's, and remembers nothing. */
-function lockedAnyway(lockPath: string): Database {
+interface Taken {
+  readonly path: string;
+  readonly id: FileId;
+  readonly own: OwnFolder;
+  readonly locks: readonly Lock[];
+}
+
+interface Lock {
+  readonly path: string;
+  readonly db: Database;
+}
+
+/* Through links: two names of one spool meet at one lock. */
+function targetOf(path: string): FileId | null {
   try {
-    return locked(lockPath);
+    return statSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ELOOP') return null;
+    throw error;
+  }
+}
+
+function exchanged(path: string): SpoolError {
+  return new SpoolError(
+    'unsafe-file',
+    `${path} was exchanged for another file while the daemon took it. Look who may write there.`,
+  );
+}
+
+function lockOwn(spool: string, path: string): Lock {
+  shareDatabase(path, { make: true });
+  return taken(spool, path);
+}
+
+function lockBeside(spool: string): Lock {
+  const path = `${spool}.lock`;
+  shareDatabase(path, { make: true });
+  return taken(spool, path);
+}
+
+function taken(spool: string, path: string): Lock {
+  try {
+    return { path, db: lockedAnyway(path) };
+  } catch (error) {
+    if (!isBusy(error)) throw explain(error, path);
+    const message = `Another daemon owns the spool ${spool}.`;
+    throw new SpoolError('owned-by-another', message, { cause: error });
+  }
+}
+
+/* What is no database any more is no lock of anybody's: a lock that was ever committed to answers "busy". */
+function lockedAnyway(path: string): Database {
+  try {
+    return locked(path);
   } catch (error) {
     const code = error instanceof Sqlite.SqliteError ? error.code : '';
     if (code !== 'SQLITE_NOTADB' && !code.startsWith('SQLITE_CORRUPT')) throw error;
-    truncateSync(lockPath);
-    return locked(lockPath);
+    rmSync(path);
+    shareDatabase(path, { make: true });
+    return locked(path);
   }
 }
 
 /*
- * EXCLUSIVE: a commit keeps the lock. No journal file: one that another user's process leaves behind when it is
- * killed could not be opened, and what a kill half wrote is only forgotten.
+ * EXCLUSIVE: a commit keeps the lock, and after it nobody can even read the file: it answers "busy" also where
+ * somebody wrote over it. No journal file: one that another user's process leaves behind when it is killed could
+ * not be opened.
  */
-function locked(lockPath: string): Database {
-  const db = new Sqlite(lockPath, { timeout: 0 });
+function locked(path: string): Database {
+  const db = new Sqlite(path, { timeout: 0 });
   try {
     db.pragma('locking_mode = EXCLUSIVE');
     db.pragma('journal_mode = MEMORY');
@@ -116,4 +176,14 @@ function holdExclusively(db: Database): void {
     if (db.inTransaction) db.exec('ROLLBACK');
   }
   db.exec('BEGIN IMMEDIATE');
+}
+
+/* A table of older versions; where there is none, or another one, nothing is known. */
+function rememberedIn(db: Database): readonly Remembered[] {
+  try {
+    return db.prepare('SELECT identity, nonce, seq FROM states').all() as readonly Remembered[];
+  } catch (error) {
+    if (error instanceof Sqlite.SqliteError) return [];
+    throw error;
+  }
 }

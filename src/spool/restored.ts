@@ -29,7 +29,7 @@ export interface Mark {
   readonly at: number;
   /** The last message id it had given out. */
   readonly lastId: number;
-  /** It bore no mark: it is older than its lock database remembers. */
+  /** It bore no mark: it is older than the daemon remembers. */
   readonly isRolledBack?: true;
 }
 
@@ -81,7 +81,7 @@ export function restoredFrom(db: Database): Mark | null {
 /** What is known of a restored spool, continuing "this spool". */
 export function whyRestored({ isRolledBack }: Mark, when: string): string {
   if (isRolledBack !== true) return `was restored from a backup of ${when}`;
-  return `was put back to a state of about ${when} (its lock database remembers a later one)`;
+  return `was put back to a state of about ${when} (the daemon remembers a later one)`;
 }
 
 /** Makes a copy bear the mark of a backup; what operators had asked for then is not asked of it. */

@@ -1,54 +1,68 @@
 /**
- * A run of the daemon, as the spool and its lock database know it. At its start a word is drawn and written down
- * in both; while it lasts and when it ends, the lock database is told how far `events` have come. A spool that
+ * A run of the daemon, as the spool and the daemon's memory know it. At its start a word is drawn and written down
+ * in both; while it lasts and when it ends, the memory is told how far `events` have come. A spool that
  * contradicts what is remembered was put back to an older state, and becomes a restored one.
  *
- * Always holds: whatever moment the process ends at, the lock database remembers nothing that the spool has not
- * been, and what was put back is found out until it is marked.
+ * Always holds: whatever moment the process ends at, the memory holds nothing that the spool has not been, and
+ * what was put back is found out until it is marked. While the daemon runs, the memory is at most a second late.
  */
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { isRolledBack, type Remembered, type Run as RunRow, type Story } from '../core/rollback.ts';
 import { isNotOurs } from './errors.ts';
 import { drawWord, IDENTITY } from './identity.ts';
-import type { Ownership } from './ownership.ts';
+import type { Memory } from './memory.ts';
 import { adopt, markRolledBack } from './restored.ts';
 import { noteRunBegan, noteRunEnded } from './run-times.ts';
 
 const RUNS = 'runs';
-/** Runs that are kept: so often it may start elsewhere before it comes back to a lock database that knows it. */
+/** Runs that are kept: so often it may start elsewhere before it comes back to a daemon that knows it. */
 const RUNS_MAX = 500;
 /** A copy of the time between the last note and a kill contradicts nothing. */
-const NOTE_EVERY_MS = 10_000;
+const NOTE_EVERY_MS = 1_000;
+/** Notes between two that are on disk: these cost an fsync. */
+const NOTES_UNSAVED = 9;
 
 export class Run {
   readonly #db: Database;
-  readonly #ownership: Ownership;
+  readonly #memory: Memory;
   readonly #identity: string;
   readonly #nonce: string;
   readonly #last: Statement<[], number>;
   readonly #timer: NodeJS.Timeout;
   #noted: number;
+  #saved: number;
+  #unsaved = 0;
 
-  private constructor(db: Database, ownership: Ownership, begun: Begun) {
+  private constructor(db: Database, memory: Memory, begun: Begun) {
     this.#db = db;
-    this.#ownership = ownership;
+    this.#memory = memory;
     this.#identity = begun.identity;
     this.#nonce = begun.nonce;
-    this.#noted = begun.isNoted ? begun.seq : -1;
+    this.#saved = begun.isNoted ? begun.seq : -1;
+    this.#noted = this.#saved;
     this.#last = lastSeq(db);
     this.#timer = setInterval(() => this.#noteIfOpen(db), NOTE_EVERY_MS).unref();
   }
 
   /** `now` in Unix seconds. */
-  static begin(db: Database, ownership: Ownership, now: number): Run {
-    return new Run(db, ownership, begin(db, ownership, now));
+  static begin(db: Database, memory: Memory, now: number): Run {
+    return new Run(db, memory, begin(db, memory, now));
   }
 
   /** To be called while the database is open. */
   end(): void {
     clearInterval(this.#timer);
     this.#unlessBroken(() => noteRunEnded(this.#db, Date.now() / 1000));
-    this.#unlessBroken(() => this.#note());
+    this.#unlessBroken(() => this.#save(this.#last.get() ?? 0));
+  }
+
+  /** Notes how far it came, and stops. What was noted before stands where the spool cannot be read any more. */
+  noteLast(): void {
+    clearInterval(this.#timer);
+    this.#unlessBroken(() => {
+      const seq = this.#last.get() ?? 0;
+      if (seq > this.#noted) this.#save(seq);
+    });
   }
 
   #noteIfOpen(db: Database): void {
@@ -67,14 +81,28 @@ export class Run {
 
   #note(): void {
     const seq = this.#last.get() ?? 0;
-    if (seq === this.#noted) return;
-    const state = { identity: this.#identity, nonce: this.#nonce, seq };
-    if (this.#ownership.remember(state)) this.#noted = seq;
+    this.#unsaved += 1;
+    if (this.#unsaved > NOTES_UNSAVED) {
+      this.#unsaved = 0;
+      this.#save(seq);
+    } else if (seq !== this.#noted && this.#memory.note(this.#stateAt(seq))) {
+      this.#noted = seq;
+    }
+  }
+
+  #save(seq: number): void {
+    if (seq === this.#saved || !this.#memory.remember(this.#stateAt(seq))) return;
+    this.#saved = seq;
+    this.#noted = seq;
+  }
+
+  #stateAt(seq: number): Remembered {
+    return { identity: this.#identity, nonce: this.#nonce, seq };
   }
 }
 
 interface Begun extends Remembered {
-  /** Whether the lock database could be told; it is told later where not. */
+  /** Whether the memory could be told; it is told later where not. */
   readonly isNoted: boolean;
 }
 
@@ -82,12 +110,12 @@ interface Begun extends Remembered {
  * What goes on is in the spool first, and remembered then: the state before is still on its way. What was put
  * back is remembered first: what does not know the word is still to be marked.
  */
-function begin(db: Database, ownership: Ownership, now: number): Begun {
+function begin(db: Database, memory: Memory, now: number): Begun {
   const story = storyOf(db);
-  const isBack = isRolledBack(story, ownership.recall());
+  const isBack = isRolledBack(story, memory.recall());
   const identity = story.identity ?? drawWord();
   const state = { identity, nonce: drawWord(), seq: story.seq };
-  let isNoted = isBack && ownership.remember(state);
+  let isNoted = isBack && memory.remember(state);
   const write = db.transaction(() => {
     if (isBack) markRolledBack(db, now);
     adopt(db);
@@ -95,7 +123,7 @@ function begin(db: Database, ownership: Ownership, now: number): Begun {
     noteRunBegan(db, now);
   });
   write.immediate();
-  if (!isBack) isNoted = ownership.remember(state);
+  if (!isBack) isNoted = memory.remember(state);
   return { ...state, isNoted };
 }
 

@@ -16,6 +16,7 @@ import { Gates } from './gates.ts';
 import { Headcounts } from './headcount.ts';
 import { Ledgers } from './ledger.ts';
 import { Moves } from './moves.ts';
+import { FileWatch, type FileChange } from './file-watch.ts';
 import { explain, isBusy, openSpool } from './open.ts';
 import { Receipts } from './receipts.ts';
 import { Recent } from './recent.ts';
@@ -34,10 +35,7 @@ import { Unmatched } from './unmatched.ts';
 import { Waits } from './waits.ts';
 import { Wal } from './wal.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
-
-/** How often, and how many times, a lock is waited for where the spool is opened. */
-const WAIT_MS = 20;
-const WAITS_MAX = 250;
+import { whenFree } from './when-free.ts';
 
 export class Spool {
   readonly path: string;
@@ -66,11 +64,14 @@ export class Spool {
   readonly #immediate: (work: () => unknown) => unknown;
   #watcher: Watcher | null = null;
   readonly #run: Run | null;
+  readonly #ownership: Ownership | null;
+  #fileWatch: FileWatch | null = null;
   #headcounts: Headcounts | null = null;
 
-  private constructor(db: Database, path: string, run: Run | null) {
+  private constructor(db: Database, path: string, run: Run | null, ownership: Ownership | null) {
     this.#db = db;
     this.#run = run;
+    this.#ownership = ownership;
     this.path = path;
     this.caps = new Caps(db);
     this.claims = new Claims(db);
@@ -92,7 +93,7 @@ export class Spool {
     this.unlogged = new Unlogged(db);
     this.unmatched = new Unmatched(db);
     this.waits = new Waits(db);
-    this.wal = new Wal(db, path);
+    this.wal = new Wal(db, path, () => this.isGuarded());
     const transaction = db.transaction((work: () => unknown) => work());
     this.#immediate = (work): unknown => transaction.immediate(work);
   }
@@ -102,8 +103,8 @@ export class Spool {
     const db = openSpool(path, { create: true });
     try {
       if (ownership === null) adopt(db);
-      const run = ownership === null ? null : Run.begin(db, ownership, Date.now() / 1000);
-      return new Spool(db, path, run);
+      const run = ownership === null ? null : Run.begin(db, ownership.memory, Date.now() / 1000);
+      return new Spool(db, path, run, ownership);
     } catch (error) {
       db.close();
       throw error;
@@ -116,15 +117,15 @@ export class Spool {
     ownership: Ownership,
     signal: AbortSignal,
   ): Promise<Spool> {
-    for (let tries = 1; ; tries += 1) {
-      signal.throwIfAborted();
+    const open = (): Spool | 'busy' => {
       try {
         return Spool.open(path, ownership);
       } catch (error) {
-        if (!isBusy(error) || tries >= WAITS_MAX) throw error;
-        await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+        if (isBusy(error)) return 'busy';
+        throw error;
       }
-    }
+    };
+    return await whenFree(path, open, signal);
   }
 
   /**
@@ -171,7 +172,29 @@ export class Spool {
     return this.#watcher;
   }
 
+  /** Begins to look once a second whether the spool is still the one that was opened, and locked. */
+  guard(onChange: (change: FileChange) => void): void {
+    if (this.#ownership === null) return;
+    this.#fileWatch = new FileWatch(this.#db, this.path, this.#ownership, onChange);
+  }
+
+  /** Looks now: false = the files have changed, and `onChange` was called. */
+  isGuarded(): boolean {
+    return this.#fileWatch?.check() ?? true;
+  }
+
+  /**
+   * What is open is not the spool any more: puts our -wal and -shm out of the way, and returns their new names.
+   * The process must end now, and nothing may be closed: that would copy our pages into the new file.
+   */
+  abandon(now: Date): readonly string[] {
+    this.#run?.noteLast();
+    return this.#fileWatch?.setAside(now) ?? [];
+  }
+
+  /** Does nothing where what is open is not the spool any more: that would write our pages into the new file. */
   close(): void {
+    if (this.#fileWatch?.mayClose() === false) return;
     this.#run?.end();
     this.#headcounts?.close();
     this.#db.close();

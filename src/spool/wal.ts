@@ -19,10 +19,13 @@ export class Wal {
   readonly #path: string;
   /** Pages that the latest checkpoint found, or made, copied. */
   copied = 0;
+  readonly #isOurs: () => boolean;
 
-  constructor(db: Database, path: string) {
+  /** `isOurs`: whether the spool is still the file that was opened; else nothing is copied into it. */
+  constructor(db: Database, path: string, isOurs: () => boolean) {
     this.#db = db;
     this.#path = path;
+    this.#isOurs = isOurs;
   }
 
   /** Bytes. */
@@ -37,7 +40,7 @@ export class Wal {
 
   /** Copies as much as readers allow. Waits for nobody, and nobody waits for it. */
   copy(): void {
-    this.#checkpoint('PASSIVE');
+    if (this.#isOurs()) this.#checkpoint('PASSIVE');
   }
 
   /**
@@ -45,7 +48,7 @@ export class Wal {
    * Waits for nobody.
    */
   truncate(): boolean {
-    return this.#checkpoint('TRUNCATE').busy === 0;
+    return this.#isOurs() && this.#checkpoint('TRUNCATE').busy === 0;
   }
 
   #checkpoint(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): Checkpoint {

@@ -29,10 +29,10 @@ export class Pulse implements Disposable {
     this.#turns = parts.turns();
   }
 
-  /** Looks from now on; where nobody listens, never. */
+  /** Looks from now on, however often it is called; where nobody listens, never. */
   start(): void {
     const { isHeard, watchdogMs } = this.#parts.announcer;
-    if (!isHeard) return;
+    if (!isHeard || this.#timer !== null) return;
     const everyMs = watchdogMs === null ? UNWATCHED_MS : watchdogMs / LOOKS;
     this.#timer = setInterval(() => this.look(), everyMs).unref();
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Ownership } from '../../src/spool/ownership.ts';
 import { Program } from './program.ts';
+import { ownFolderOf } from '../support/spool.ts';
 
 interface Found {
   readonly verdict: string;
@@ -153,7 +154,7 @@ describe('I2: check', () => {
     const began = Date.now() / 1000 - 600;
     program.exec(`INSERT OR REPLACE INTO spool (name, value)
       VALUES ('run-times', json_object('began_at', ${began}, 'read_at', ${began + 60}))`);
-    const daemon = Ownership.take(program.spoolPath);
+    const daemon = Ownership.take(program.spoolPath, ownFolderOf(program.spoolPath));
     onTestFinished(() => daemon.release());
     const env = { CREDENTIALS_DIRECTORY: program.folder };
     for (const [secret, command] of [

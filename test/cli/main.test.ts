@@ -3,6 +3,7 @@ import { copyFileSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeProgram } from '../../src/cli.ts';
+import { ownFolderOf } from '../support/spool.ts';
 import { MAIN, Program, ended, widestLine } from './program.ts';
 
 const programs: Program[] = [];
@@ -178,7 +179,7 @@ describe('run', () => {
   it('leaves with 75 while another daemon owns the spool', async () => {
     const program = setup().init();
     const { Ownership } = await import('../../src/spool/ownership.ts');
-    const ownership = Ownership.take(program.spoolPath);
+    const ownership = Ownership.take(program.spoolPath, ownFolderOf(program.spoolPath));
     const { code, stderr } = await program.run(['run']);
     ownership.release();
     expect(code).toBe(75);

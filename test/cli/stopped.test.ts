@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ownership } from '../../src/spool/ownership.ts';
 import { Program } from './program.ts';
+import { ownFolderOf } from '../support/spool.ts';
 
 let program: Program;
 
@@ -61,7 +62,7 @@ describe('I1: with no daemon running', () => {
 
   it('check exits as it does with one', async () => {
     const without = await program.run(['check', '--offline']);
-    const daemon = Ownership.take(program.spoolPath);
+    const daemon = Ownership.take(program.spoolPath, ownFolderOf(program.spoolPath));
     const running = await program.run(['check', '--offline']);
     daemon.release();
     expect(running.code).toBe(without.code);
@@ -100,7 +101,7 @@ const STATES: readonly (readonly [string, string])[] = [
 describe('I9: the same is said by stats, why, check and top', () => {
   it.each(STATES)('after %s', async (sql, words) => {
     program.exec(sql);
-    const daemon = Ownership.take(program.spoolPath);
+    const daemon = Ownership.take(program.spoolPath, ownFolderOf(program.spoolPath));
     try {
       for (const text of await outputs()) expect(text).toContain(words);
       const stats = await program.run(['stats', '--json']);

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ownership } from '../../src/spool/ownership.ts';
 import { Program, widestLine } from './program.ts';
+import { ownFolderOf } from '../support/spool.ts';
 
 let program: Program;
 /* A daemon runs, as far as anybody can see. */
@@ -9,7 +10,7 @@ let daemon: Ownership;
 
 beforeEach(() => {
   program = new Program().init();
-  daemon = Ownership.take(program.spoolPath);
+  daemon = Ownership.take(program.spoolPath, ownFolderOf(program.spoolPath));
   program.exec(
     `INSERT INTO accounts (name, since, configured_rate) VALUES ('main', 1795425300, 30)`,
   );

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Ownership } from '../../src/spool/ownership.ts';
 import { Program } from './program.ts';
+import { ownFolderOf } from '../support/spool.ts';
 
 const ACCOUNTS = `
 [accounts.main]
@@ -24,7 +25,7 @@ let daemon: Ownership;
 /* Rows as the daemon writes them; of this day and the next, so that midnight may come meanwhile. */
 beforeEach(() => {
   program = new Program(ACCOUNTS).init();
-  daemon = Ownership.take(program.spoolPath);
+  daemon = Ownership.take(program.spoolPath, ownFolderOf(program.spoolPath));
   const now = Date.now() / 1000;
   const days = (now + 9 * 3_600) / DAY_S;
   const state = (used: number, day: number): string =>

@@ -162,7 +162,7 @@ export class Trial implements AsyncDisposable {
     return this.startWith({ preload: 'kill-at.ts', env: faultVariables(fault) });
   }
 
-  startWith(options: Omit<ProgramOptions, 'config'>): Program {
+  startWith(options: Partial<ProgramOptions>): Program {
     const { silenceMs, socket } = this.#place;
     const receiptsFd = socket?.fd ?? null;
     const program = new Program({ config: this.config, silenceMs, receiptsFd, ...options });

@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { setup } from '../support/daemon.ts';
+import { remedyOfSpool } from '../../src/core/stop-reasons.ts';
+import { RECIPIENT, setup } from '../support/daemon.ts';
 import { makeFolder } from '../support/spool.ts';
 
 function mount(folder: string): boolean {
@@ -74,16 +75,31 @@ describe('a full disk', () => {
     );
   });
 
-  it.skipIf(!mayMount)(`keeps the daemon from starting, with a word for it${title}`, async () => {
-    const folder = makeFolder();
-    expect(mount(folder)).toBe(true);
-    const bundle = await setup({ isStopped: true, spoolPath: join(folder, 'spool.db') });
-    const id = bundle.drop();
-    bundle.db.pragma('wal_checkpoint(TRUNCATE)');
-    const empty = fill(folder);
-    await expect(bundle.start()).rejects.toMatchObject({ code: 'SQLITE_FULL' });
-    empty();
-    await bundle.start();
-    await bundle.untilState(id, 'await-receipt');
-  });
+  it.skipIf(!mayMount)(
+    `G2: at the start is waited for, with one line, and receipts get 503${title}`,
+    async () => {
+      const folder = makeFolder();
+      expect(mount(folder)).toBe(true);
+      const bundle = await setup({ isStopped: true, spoolPath: join(folder, 'spool.db') });
+      const id = bundle.drop();
+      bundle.db.pragma('wal_checkpoint(TRUNCATE)');
+      const empty = fill(folder);
+      const starting = bundle.start();
+      await bundle.until(() => bundle.lines('daemon.waiting').length > 0);
+      expect(bundle.lines('daemon.waiting')).toMatchObject([
+        { reason: 'disk-full', remedy: remedyOfSpool('disk-full', bundle.path) },
+      ]);
+      const ready = await fetch(`${bundle.adminUrl()}/readyz`);
+      expect([ready.status, await ready.text()]).toEqual([
+        503,
+        expect.stringContaining('disk-full'),
+      ]);
+      const receipt = `${bundle.receiptsUrl()}?msisdn=${RECIPIENT}&status=delivered&messageId=a`;
+      expect((await fetch(receipt)).status).toBe(503);
+      empty();
+      await starting;
+      expect(bundle.lines('daemon.waiting')).toHaveLength(1);
+      await bundle.untilState(id, 'await-receipt');
+    },
+  );
 });

@@ -5,7 +5,7 @@ import { daemonOf, isOwned } from '../../src/spool/daemon-of.ts';
 import { openSpool } from '../../src/spool/open.ts';
 import { Ownership } from '../../src/spool/ownership.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import { makeFolder } from '../support/spool.ts';
+import { makeFolder, ownFolderOf } from '../support/spool.ts';
 
 const makePath = (): string => join(makeFolder(), 'spool.db');
 
@@ -21,7 +21,7 @@ function factOf(path: string): ReturnType<typeof daemonOf> {
 it('I1: a daemon is seen from the moment that it owns the spool until it lets go', () => {
   const path = makePath();
   expect(isOwned(path)).toBe(false);
-  const ownership = Ownership.take(path);
+  const ownership = Ownership.take(path, ownFolderOf(path));
   expect(isOwned(path)).toBe(true);
   ownership.release();
   expect(isOwned(path)).toBe(false);
@@ -29,10 +29,10 @@ it('I1: a daemon is seen from the moment that it owns the spool until it lets go
 
 it('I1: asking keeps no daemon from starting, and changes no file', () => {
   const path = makePath();
-  Ownership.take(path).release();
+  Ownership.take(path, ownFolderOf(path)).release();
   for (let times = 0; times < 50; times += 1) {
     expect(isOwned(path)).toBe(false);
-    const ownership = Ownership.take(path);
+    const ownership = Ownership.take(path, ownFolderOf(path));
     expect(isOwned(path)).toBe(true);
     ownership.release();
   }
@@ -43,7 +43,7 @@ it('I1: a spool that no daemon has opened says so; later it says when the last r
   openSpool(path, { create: true }).close();
   expect(factOf(path)).toEqual({ isRunning: false, hasRun: false, since: null });
   const before = Date.now() / 1000;
-  const ownership = Ownership.take(path);
+  const ownership = Ownership.take(path, ownFolderOf(path));
   const spool = Spool.open(path, ownership);
   const running = factOf(path);
   expect(running).toMatchObject({ isRunning: true, hasRun: true });

@@ -80,7 +80,7 @@ describe('a path that is no spool is refused and left untouched:', () => {
   it('a directory', () => {
     const { folder } = setup();
     mkdirSync(join(folder, 'spool'));
-    expectRefused(join(folder, 'spool'), 'not-a-spool', /is a directory/);
+    expectRefused(join(folder, 'spool'), 'unsafe-file', /is a directory/);
   });
 
   it('a device', () => {

@@ -71,13 +71,21 @@ describe('A4: the own folder', () => {
     },
   );
 
-  it('is beside the spool, with a warning, for a user without a home', () => {
+  it('is nowhere for a user without a home whose spool is in a folder of others: an error names [spool] own', () => {
     const { home, spoolFolder, open } = setup(0o2770);
     renameSync(home, `${home}-away`);
     writeFileSync(home, 'no folder');
-    const { path, warning } = open();
-    expect(path).toBe(join(spoolFolder, 'sms-spoold-own'));
-    expect(warning).toMatch(/can be replaced by whoever may write to .*name a folder elsewhere/);
+    expect(refusalOf(() => open())).toMatch(
+      /others may write to .*spool, and .*home.sms-spoold cannot be made.*own under \[spool\]/,
+    );
+    expect(readdirSync(spoolFolder)).toEqual([]);
+  });
+
+  it('warns where [spool] own is in a folder that others may write', () => {
+    const { spoolFolder, open } = setup(0o2770);
+    expect(open(join(spoolFolder, 'own')).warning).toMatch(
+      /can be replaced by whoever may write to .*name a folder elsewhere/,
+    );
   });
 
   it('is not taken when it is a link, a file, or writable for others', () => {

@@ -1,25 +1,37 @@
-/** What the lock database remembers, held against the spool: what was put back is found out, and nothing else. */
+/** What the daemon remembers, compared with the spool: a spool that was put back is found, and no other. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import fs, {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { backUp } from '../../src/spool/backup.ts';
+import type { Remembered } from '../../src/core/rollback.ts';
+import { Memory } from '../../src/spool/memory.ts';
 import { openSpool } from '../../src/spool/open.ts';
 import { Ownership } from '../../src/spool/ownership.ts';
 import { restoredFrom, type Mark } from '../../src/spool/restored.ts';
 import { Run } from '../../src/spool/runs.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import { makeFolder } from '../support/spool.ts';
+import { makeFolder, ownFolderOf } from '../support/spool.ts';
 
 const SRC = new URL('../../src/spool', import.meta.url).href;
 const KILL_AFTER = resolve(import.meta.dirname, '../crash/kill-after-statements.ts');
 /** One run: takes the spool, adds events, and leaves, or is killed as the environment says. */
 const RUN = `
 const { Ownership } = await import('${SRC}/ownership.ts');
+const { OwnFolder } = await import('${SRC}/own-folder.ts');
 const { Spool } = await import('${SRC}/spool.ts');
 const [path, events] = process.argv.slice(1);
-const ownership = Ownership.take(path);
+const ownership = Ownership.take(path, OwnFolder.open({ own: null, spool: path, env: {} }));
 const spool = Spool.open(path, ownership);
 const row = { at: 1, messageId: null, account: 'main', sender: null, event: 'account.limit' };
 const none = { from: null, to: null, reason: null, attempt: null };
@@ -87,7 +99,7 @@ describe('a spool that was put back', () => {
     copyTo(copy, path);
     expect(run(path)).toMatchObject({ lastId: 0, isRolledBack: true });
     const within = setup();
-    const ownership = Ownership.take(within.path);
+    const ownership = Ownership.take(within.path, ownFolderOf(within.path));
     const spool = Spool.open(within.path, ownership);
     exec(within.path, `VACUUM INTO '${within.copy}'`);
     exec(within.path, `INSERT INTO events (at, event) VALUES (1, 'account.limit')`);
@@ -157,24 +169,77 @@ describe('a spool that was put back', () => {
   });
 });
 
-it('a run is noted every ten seconds while it works, and no longer than it is open', () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
-  const { path } = setup();
-  const ownership = Ownership.take(path);
-  const db = openSpool(path);
-  Run.begin(db, ownership, 1);
-  expect(ownership.recall()).toMatchObject([{ seq: 0 }]);
-  db.exec(`INSERT INTO events (at, event) VALUES (1, 'account.limit')`);
-  vi.advanceTimersByTime(9_999);
-  expect(ownership.recall()).toMatchObject([{ seq: 0 }]);
-  vi.advanceTimersByTime(1);
-  expect(ownership.recall()).toMatchObject([{ seq: 1 }]);
-  db.close();
-  vi.advanceTimersByTime(20_000);
-  expect(vi.getTimerCount()).toBe(0);
-  ownership.release();
+describe('G7: how far a run came', () => {
+  it('is noted once a second without fsync, every ten seconds on disk, and no longer than the spool is open', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { path } = setup();
+    const { memory } = Ownership.take(path, ownFolderOf(path));
+    const db = openSpool(path);
+    Run.begin(db, memory, 1);
+    const seqs = (): readonly number[] => memory.recall().map(({ seq }) => seq);
+    expect(seqs()).toEqual([0]);
+    const syncs = vi.spyOn(fs, 'fsyncSync');
+    onTestFinished(() => syncs.mockRestore());
+    for (let second = 1; second < 10; second += 1) {
+      db.exec(`INSERT INTO events (at, event) VALUES (1, 'account.limit')`);
+      expect(seqs().at(-1)).toBe(second - 1);
+      vi.advanceTimersByTime(1_000);
+      expect(seqs()).toEqual([0, second]);
+    }
+    expect(syncs).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1_000);
+    expect(seqs()).toEqual([9]);
+    db.close();
+    vi.advanceTimersByTime(20_000);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is known when the process is killed: a -wal that was deleted then is found out', () => {
+    const { path } = setup();
+    run(path);
+    const ownership = Ownership.take(path, ownFolderOf(path));
+    const db = openSpool(path);
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    Run.begin(db, ownership.memory, 1);
+    const copy = join(dirname(path), 'without-wal.db');
+    copyFileSync(path, copy);
+    db.exec(`INSERT INTO events (at, event) VALUES (1, 'account.limit')`);
+    vi.advanceTimersByTime(1_000);
+    ownership.release();
+    db.close();
+    renameSync(copy, path);
+    expect(run(path)).toMatchObject({ isRolledBack: true });
+  });
 });
+
+it('A4: what older versions remember in the lock beside the spool is taken over once', () => {
+  const { path, copy } = setup();
+  run(path);
+  const before = join(dirname(path), 'before.db');
+  copyTo(path, before);
+  run(path);
+  copyTo(path, copy);
+  const [{ identity, nonce, seq } = NOTHING] = ownFolderMemory(path);
+  rmSync(ownFolderOf(path).path, { recursive: true });
+  exec(
+    `${path}.lock`,
+    `CREATE TABLE states (identity TEXT PRIMARY KEY NOT NULL, nonce TEXT NOT NULL, seq INTEGER NOT NULL);
+     INSERT INTO states VALUES ('${identity}', '${nonce}', ${seq})`,
+  );
+  copyTo(before, path);
+  expect(run(path)).toMatchObject({ isRolledBack: true });
+  exec(path, `DELETE FROM spool WHERE name = 'restored'`);
+  exec(`${path}.lock`, `UPDATE states SET seq = 1000000`);
+  expect(run(path)).toBeNull();
+});
+
+const NOTHING: Remembered = { identity: '', nonce: '', seq: 0 };
+
+function ownFolderMemory(path: string): readonly Remembered[] {
+  return new Memory(ownFolderOf(path)).recall();
+}
 
 describe('no spool is taken for one that was put back', { timeout: 180_000 }, () => {
   it('whatever moment its process was killed at, run after run', () => {
@@ -196,10 +261,13 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     const { path, copy } = setup();
     copyTo(path, copy);
     expect(run(path)).toBeNull();
-    copyFileSync(`${path}.lock`, `${copy}.lock`);
+    const own = ownFolderOf(path).path;
+    const ownCopy = `${own}.copy`;
+    cpSync(own, ownCopy, { recursive: true });
     for (let statements = 1; ; statements += 1) {
       copyTo(copy, path);
-      copyFileSync(`${copy}.lock`, `${path}.lock`);
+      rmSync(own, { recursive: true });
+      cpSync(ownCopy, own, { recursive: true });
       const killed = run(path, { killAfter: statements });
       const isMarked = markOf(path) !== null;
       exec(path, `INSERT INTO messages (recipient, text) VALUES ('447700900000', 'a new one')`);
@@ -208,23 +276,42 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     }
   });
 
-  it('where the lock database is gone, empty, no database, or of an older version', () => {
+  it('where what is remembered is gone, empty, cut short, or of another kind', () => {
     const { path, copy } = setup();
-    const lock = `${path}.lock`;
-    const spoils: readonly (() => void)[] = [
-      () => rmSync(lock),
-      () => writeFileSync(lock, ''),
-      () => writeFileSync(lock, 'no database, and long enough to be looked at as one'.repeat(9)),
-      () => exec(lock, 'DROP TABLE states; CREATE TABLE states (something)'),
+    const memories = (): readonly string[] =>
+      readdirSync(ownFolderOf(path).path, { withFileTypes: true })
+        .filter(({ name }) => name.includes('.memory'))
+        .map(({ name, parentPath }) => join(parentPath, name));
+    const spoils: readonly ((file: string) => void)[] = [
+      (file) => rmSync(file),
+      (file) => writeFileSync(file, ''),
+      (file) => writeFileSync(file, '[{"identity":"abc","non'),
+      (file) => writeFileSync(file, '[{"something": 1}, null, 5]'),
     ];
     for (const spoil of spoils) {
       run(path);
       copyTo(path, copy);
       run(path);
       copyTo(copy, path);
+      expect(memories()).not.toEqual([]);
+      memories().forEach(spoil);
+      expect(run(path)).toBeNull();
+    }
+  });
+
+  it('where the lock beside it is gone, empty, no database, or of an older version', () => {
+    const { path } = setup();
+    const lock = `${path}.lock`;
+    const spoils: readonly (() => void)[] = [
+      () => rmSync(lock),
+      () => writeFileSync(lock, ''),
+      () => writeFileSync(lock, 'no database, and long enough to be looked at as one'.repeat(9)),
+      () => exec(lock, 'CREATE TABLE states (something)'),
+    ];
+    for (const spoil of spoils) {
+      run(path);
       spoil();
       expect(run(path)).toBeNull();
-      rmSync(lock);
     }
   });
 

@@ -19,7 +19,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSpool } from '../../src/spool/open.ts';
 import { Ownership } from '../../src/spool/ownership.ts';
 import { findMisfits, shareDatabase } from '../../src/spool/sharing.ts';
-import { makeFolder } from '../support/spool.ts';
+import { makeFolder, ownFolderOf } from '../support/spool.ts';
 
 const ENDS = ['', '-wal', '-shm', '.lock'] as const;
 
@@ -44,7 +44,7 @@ describe('in a directory of a group', () => {
   it.each([0o022, 0o077, 0o000])('all files are 0660, with the umask %o, too', (umask) => {
     const { path } = setup(0o2770);
     setUmask(umask);
-    const ownership = Ownership.take(path);
+    const ownership = Ownership.take(path, ownFolderOf(path));
     onTestFinished(() => ownership.release());
     const db = openSpool(path, { create: true });
     onTestFinished(() => void db.close());
@@ -128,7 +128,7 @@ describe('what is wrong is found, with a command that mends it:', () => {
     const place = setup(0o2770);
     const db = openSpool(place.path, { create: true });
     onTestFinished(() => void db.close());
-    Ownership.take(place.path).release();
+    Ownership.take(place.path, ownFolderOf(place.path)).release();
     spoil(place);
     const misfits = findMisfits(place.path);
     for (const { command } of misfits) spawnSync('sh', ['-c', command]);

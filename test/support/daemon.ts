@@ -81,6 +81,8 @@ export interface Bundle extends Handle {
   /** As the service manager is told. */
   readonly vitals: () => Vitals;
   readonly turns: () => number;
+  /** Why the start waits; null = it does not. */
+  readonly waiting: () => string | null;
   /** Drains and lets go of the spool. */
   readonly stop: () => Promise<void>;
   /** Time passes for the daemon, and it notices. */
@@ -253,6 +255,7 @@ export async function setup(options: Options = {}): Promise<Bundle> {
     receiptsUrl,
     vitals: () => daemon?.vitals ?? NOT_AT_WORK,
     turns: () => daemon?.turns ?? 0,
+    waiting: () => daemon?.waiting ?? null,
     adminUrl,
     sendReceipts: (receipts = {}) =>
       sandbox.configure({ receipts: { delayMs: 0, ...receipts, url: receiptsUrl() } }),

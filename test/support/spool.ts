@@ -7,6 +7,7 @@ import type { Settlement } from '../../src/core/settle.ts';
 import { dropInto, type DropRow } from '../../src/spool/drop.ts';
 import { openSpool, type Database } from '../../src/spool/open.ts';
 import type { AttemptEnd, Ended } from '../../src/spool/settlements.ts';
+import { OwnFolder } from '../../src/spool/own-folder.ts';
 import { Spool } from '../../src/spool/spool.ts';
 
 export const NOW = 1_790_000_000;
@@ -15,6 +16,11 @@ export function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'sms-spoold-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** The own folder of a daemon on this spool: beside it, unless others may write there. */
+export function ownFolderOf(spool: string): OwnFolder {
+  return OwnFolder.open({ own: null, spool, env: process.env });
 }
 
 export type Row = Readonly<Record<string, unknown>>;

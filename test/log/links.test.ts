@@ -1,0 +1,39 @@
+// A link at log.file, planted by somebody who may write to its folder, leads the daemon to no other file.
+import { chmodSync, linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { StatusLog } from '../../src/status-log.ts';
+import { makeFolder } from '../support/spool.ts';
+
+function setup(mode: number) {
+  const root = makeFolder();
+  chmodSync(root, mode);
+  const victim = join(root, 'victim');
+  writeFileSync(victim, 'of somebody else');
+  const file = join(root, 'sms-spoold.log');
+  const open = (): StatusLog =>
+    new StatusLog({
+      level: 'info',
+      recipients: 'masked',
+      file,
+      output: { write: () => undefined },
+    });
+  return { victim, file, open };
+}
+
+it.each([
+  ['a symbolic link', symlinkSync],
+  ['a second name', linkSync],
+] as const)('A3: %s at log.file is refused where others may write to the folder', (_kind, link) => {
+  const { victim, file, open } = setup(0o2770);
+  link(victim, file);
+  expect(open).toThrow(/is a link in a folder that others may write to/);
+  expect(readFileSync(victim, 'utf8')).toBe('of somebody else');
+});
+
+it('A3: an operator may link log.file in a folder of their own', () => {
+  const { victim, file, open } = setup(0o755);
+  symlinkSync(victim, file);
+  open().say('info', 'daemon.ready');
+  expect(readFileSync(victim, 'utf8')).toMatch(/daemon\.ready/);
+});
