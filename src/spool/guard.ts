@@ -4,7 +4,8 @@
  * it read before the daemon moved the row.
  *
  * Always holds: each UPDATE of the daemon raises `revision` in the same statement, and so passes. What does not
- * raise it may change only what an application may change. Columns that are written back unchanged are no change.
+ * raise it may change only what an application may change. Columns that are written back unchanged are no change,
+ * also when the client rounds numbers to 14 digits, as PHP does.
  */
 import { NOW } from './triggers.ts';
 
@@ -49,7 +50,27 @@ export const BEFORE_THE_FIRST_ATTEMPT = [
   'account_ref',
 ] as const;
 
-const differs = (column: string): string => `new.${column} IS NOT old.${column}`;
+/* Columns whose numbers have more digits than some clients write back: 14 in PHP, 15 in Perl. */
+const FRACTIONS: ReadonlySet<string> = new Set([
+  'next_attempt_at',
+  'price',
+  'due_at',
+  'send_at',
+  'expires_at',
+]);
+
+const rounded = (column: string): string =>
+  `(new.${column} IS NULL) = (old.${column} IS NULL)
+      AND printf('%.14g', new.${column}) = printf('%.14g', old.${column})`;
+
+function differs(column: string): string {
+  const isOther = `new.${column} IS NOT old.${column}`;
+  return FRACTIONS.has(column) ? `(${isOther} AND NOT (${rounded(column)}))` : isOther;
+}
+
+/* What the spool itself set at the insert, and the writer did not read: it writes NULL back. */
+const AS_INSERTED = `new.due_at IS NULL AND old.state = 'queued' AND old.last_attempt = 0`;
+
 const raise = (condition: string, name: string): string =>
   `WHEN ${condition} THEN RAISE(ABORT, '${name}')`;
 
@@ -58,7 +79,11 @@ const CHANGES = [
     raise(differs(column), `${column}_is_changed_by_the_daemon_ask_in_control`),
   ),
   raise(
-    INTERNAL.map(differs).join(' OR '),
+    INTERNAL.filter((column) => column !== 'revision')
+      .map((column) =>
+        column === 'due_at' ? `(${differs(column)} AND NOT (${AS_INSERTED}))` : differs(column),
+      )
+      .join(' OR '),
     'internal_columns_are_changed_by_the_daemon_ask_in_control',
   ),
   raise(differs('recipient'), 'recipient_never_changes'),
@@ -70,7 +95,19 @@ const CHANGES = [
   ),
 ];
 
-/* AFTER, so that NULL in a column with a default is the default by now. */
+/* What an application writes into these columns is neither refused nor kept. A change of send_at moves due_at. */
+const KEPT: Readonly<Record<string, string>> = {
+  created_at: `CASE typeof(old.created_at) WHEN 'real' THEN old.created_at ELSE ${NOW} END`,
+  updated_at: `CASE typeof(old.updated_at) WHEN 'real' THEN old.updated_at ELSE ${NOW} END`,
+  next_attempt_at: 'old.next_attempt_at',
+  price: 'old.price',
+  due_at: `CASE WHEN ${differs('send_at')} THEN due_at ELSE old.due_at END`,
+  revision: 'max(revision, old.revision) + 1',
+};
+const isToKeep = Object.keys(KEPT).map((column) => `new.${column} IS NOT old.${column}`);
+
+/* AFTER, so that NULL in a column with a default is the default by now. The last UPDATE raises `revision`, so that
+ * it passes itself, and leaves it above what others have read. */
 export const GUARD = `
 CREATE TRIGGER messages_columns_of_the_daemon BEFORE INSERT ON messages
 WHEN new.id <> -1 OR new.state <> 'queued' OR new.reason IS NOT NULL OR new.status IS NOT NULL
@@ -108,6 +145,11 @@ BEGIN
   SELECT CASE
     ${CHANGES.join('\n    ')}
   END;
+  UPDATE messages SET ${Object.entries(KEPT)
+    .map(([column, value]) => `${column} = ${value}`)
+    .join(',\n    ')}
+  WHERE id = new.id AND (${isToKeep.join(' OR ')}
+    OR typeof(old.created_at) <> 'real' OR typeof(old.updated_at) <> 'real');
 END;
 
 CREATE TRIGGER messages_in_progress_stay BEFORE DELETE ON messages
@@ -117,22 +159,12 @@ BEGIN
 END;
 `;
 
-/** What an application writes into created_at and updated_at is neither refused nor kept. */
+/** What an application inserts into created_at and updated_at is neither refused nor kept. */
 export const DATES = `
 CREATE TRIGGER messages_are_dated_by_the_spool AFTER INSERT ON messages
 WHEN new.created_at IS NOT ${NOW} OR new.updated_at IS NOT ${NOW}
 BEGIN
   UPDATE messages SET created_at = ${NOW}, updated_at = ${NOW}, revision = revision + 1 WHERE id = new.id;
-END;
-
-CREATE TRIGGER messages_keep_their_dates AFTER UPDATE OF created_at, updated_at ON messages
-WHEN new.revision <= old.revision AND (new.created_at IS NOT old.created_at OR new.updated_at IS NOT old.updated_at
-  OR typeof(old.created_at) <> 'real' OR typeof(old.updated_at) <> 'real')
-BEGIN
-  UPDATE messages SET
-    created_at = CASE typeof(old.created_at) WHEN 'real' THEN old.created_at ELSE ${NOW} END,
-    updated_at = CASE typeof(old.updated_at) WHEN 'real' THEN old.updated_at ELSE ${NOW} END,
-    revision = revision + 1 WHERE id = new.id;
 END;
 `;
 

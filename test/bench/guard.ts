@@ -17,7 +17,7 @@ import { median, temporaryFolder } from './support.ts';
 
 const BAR_US = 2;
 const BATCH = 128;
-const GUARDS = ['messages_keep_what_is_the_daemons', 'messages_keep_their_dates'];
+const GUARDS = ['messages_keep_what_is_the_daemons'];
 
 const { values } = parseArgs({
   options: { rows: { type: 'string' }, rounds: { type: 'string' } },

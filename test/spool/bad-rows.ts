@@ -187,9 +187,9 @@ const OF_DAEMON: readonly Refusal[] = [
     `UPDATE messages SET ${column} = ${column === 'state' ? `'delivered'` : '7'}`,
     `${column}_is_changed_by_the_daemon_ask_in_control`,
   ]),
-  ...INTERNAL.map((column): Refusal => [
+  ...INTERNAL.filter((column) => column !== 'revision').map((column): Refusal => [
     `${column} by an update`,
-    `UPDATE messages SET ${column} = ${column === 'revision' ? '-1' : '7'}`,
+    `UPDATE messages SET ${column} = 7`,
     'internal_columns_are_changed_by_the_daemon_ask_in_control',
   ]),
   ...BEFORE_THE_FIRST_ATTEMPT.map((column): Refusal => [

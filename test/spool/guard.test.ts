@@ -55,11 +55,10 @@ describe('a save of a whole row', () => {
 
   it('E6: is refused whichever column of the daemon it changes, also by OR IGNORE and OR REPLACE', () => {
     const { other } = inState('delivered');
-    for (const column of [...PUBLIC, ...INTERNAL]) {
-      const value = column === 'revision' ? '0' : `'queued'`;
+    for (const column of [...PUBLIC, ...INTERNAL].filter((name) => name !== 'revision')) {
       for (const verb of ['UPDATE', 'UPDATE OR IGNORE', 'UPDATE OR REPLACE']) {
         expect(() => {
-          other.db.exec(`${verb} messages SET ${column} = ${value}`);
+          other.db.exec(`${verb} messages SET ${column} = 'queued'`);
         }).toThrow(/_ask_in_control$/);
       }
     }
@@ -74,6 +73,56 @@ describe('a save of a whole row', () => {
     );
     expect(other.message(fresh)).toMatchObject({ state: 'queued', type: 'auto', priority: 4 });
     expect(other.message(id)['state']).toBe('delivered');
+  });
+
+  it('E6: of what was just inserted, with NULL for what the spool set, changes nothing else', () => {
+    const { other } = setup();
+    other.drop({ send_at: 2_000_000_000 });
+    other.db.exec(`UPDATE messages SET created_at = 'today'`);
+    const before = other.message(1);
+    other.db.exec(
+      `UPDATE messages SET revision = 0, due_at = NULL, created_at = NULL, updated_at = NULL, reference = 'r'`,
+    );
+    const { revision, ...after } = other.message(1);
+    expect(after).toEqual({ ...before, reference: 'r', revision: undefined });
+    expect(revision).toBeGreaterThan(Number(before['revision']));
+    other.db.exec(`UPDATE messages SET due_at = NULL, send_at = 2000000001`);
+    expect(other.message(1)['due_at']).toBe(2_000_000_001);
+    expect(() => other.db.exec('UPDATE messages SET due_at = 5')).toThrow('_ask_in_control');
+  });
+
+  it('E6: with an old revision does not lower it, so that a copy with a later one does not pass for the daemon', () => {
+    const { other } = inState('delivered');
+    execAsDaemon(other.db, `UPDATE messages SET state = 'delivered'`);
+    const { revision } = other.message(1);
+    other.db.exec(`UPDATE messages SET revision = 0, reference = 'r'`);
+    expect(() =>
+      other.db.exec(`UPDATE messages SET state = 'queued', revision = ${String(revision)}`),
+    ).toThrow('state_is_changed_by_the_daemon_ask_in_control');
+  });
+
+  it.each([14, 15])('E6: by a client that writes %i digits of a number changes none', (digits) => {
+    for (const state of STATES) {
+      const { other } = inState(state);
+      execAsDaemon(
+        other.db,
+        `UPDATE messages SET next_attempt_at = 1790000000.1234567, due_at = 1790000000.1234567, price = 0.1 + 0.2,
+          send_at = 1790000000.1234567, expires_at = 1790000000.1234567`,
+      );
+      const before = other.message(1);
+      const fractions = ['next_attempt_at', 'due_at', 'price', 'send_at', 'expires_at'];
+      other.db.exec(
+        `UPDATE messages SET reference = 'r', ${fractions.map((c) => `${c} = printf('%.${digits}g', ${c})`).join()}`,
+      );
+      const { send_at, expires_at } = other.message(1);
+      expect(send_at).toBeCloseTo(1_790_000_000.1234567, 3);
+      const number = expect.any(Number) as number;
+      expect(other.message(1)).toEqual({
+        ...{ ...before, send_at, expires_at, reference: 'r', revision: number },
+        ...(state === 'queued' ? { due_at: number } : {}),
+      });
+      expect(() => other.db.exec('UPDATE messages SET price = price + 0.01')).toThrow('_ask_in');
+    }
   });
 
   it('E6: that raises revision is obeyed', () => {
