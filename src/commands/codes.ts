@@ -1,20 +1,33 @@
 /** `codes`: what a status or receipt code means and what the daemon does about it, as it is configured. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../config/errors.ts';
-import { explainCode, explainCodes, explainHttp, explainReceiptCode } from '../core/explain.ts';
-import { RECEIPT_CODES } from '../core/receipt-codes.ts';
+import {
+  explainCode,
+  explainCodes,
+  explainHttp,
+  explainHttpStatus,
+  explainReceiptCode,
+  explainReceiptCodes,
+} from '../core/explain.ts';
+import { languageNamed, languageOf, LANGUAGES, type Language } from '../core/language.ts';
 import type { Route } from '../core/verdict.ts';
 import { print, printJson, say } from '../terminal/print.ts';
-import { tableOf } from '../terminal/table.ts';
+import { tableOf, type Column } from '../terminal/table.ts';
+import { HEADS } from './codes-heads.ts';
 import { configFor } from './opened.ts';
 
 interface CodesOptions {
   readonly json?: true;
+  readonly lang?: Language;
 }
 
-type Overrides = ReadonlyMap<number, Route>;
+interface Asked {
+  readonly overrides: ReadonlyMap<number, Route>;
+  readonly language: Language;
+}
 
 export function codesCommand(): Command {
+  const lang = new Option('--lang <language>', 'language; left out: that of the locale');
   return new Command('codes')
     .summary('what a code means and what the daemon does')
     .description(
@@ -22,12 +35,19 @@ export function codesCommand(): Command {
         'codes of delivery receipts. With N, one code in full. [classify] of the configuration is heeded.',
     )
     .argument('[n]', 'a code', parseCode)
+    .addOption(Object.assign(lang.argParser(parseLanguage), { argChoices: [...LANGUAGES] }))
     .option('--json', 'one JSON document a line, each with its kind')
-    .addHelpText('after', '\nExamples:\n  $ sms-spoold codes\n  $ sms-spoold codes 29')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ sms-spoold codes\n  $ sms-spoold codes 29\n  $ sms-spoold codes 401 --lang zh',
+    )
     .action(async (code: number | undefined, options: CodesOptions, command: Command) => {
       const overrides = overridesFor(command);
-      if (options.json) return printDocuments(code, overrides);
-      return print(code === undefined ? tables(overrides) : oneCode(code, overrides));
+      /* Programs get the language of the locale only if they ask for it. */
+      const usual = options.json ? 'en' : languageOf(process.env);
+      const asked = { overrides, language: options.lang ?? usual };
+      if (options.json) return printDocuments(code, asked);
+      return print(code === undefined ? tables(asked) : oneCode(code, asked));
     });
 }
 
@@ -36,8 +56,14 @@ function parseCode(value: string): number {
   return Number(value);
 }
 
+function parseLanguage(value: string): Language {
+  const language = languageNamed(value);
+  if (language === null) throw new InvalidArgumentError(`Expected ${LANGUAGES.join(' or ')}.`);
+  return language;
+}
+
 /* A broken configuration is no reason not to explain a code. */
-function overridesFor(command: Command): Overrides {
+function overridesFor(command: Command): ReadonlyMap<number, Route> {
   try {
     return configFor(command, 'leave').classify;
   } catch (error) {
@@ -49,61 +75,113 @@ function overridesFor(command: Command): Overrides {
   }
 }
 
-async function printDocuments(code: number | undefined, overrides: Overrides): Promise<void> {
-  const answers = code === undefined ? explainCodes(overrides) : [explainCode(code, overrides)];
-  const receipts = code === undefined ? RECEIPT_CODES : [explainReceiptCode(code)];
+async function printDocuments(
+  code: number | undefined,
+  { overrides, language }: Asked,
+): Promise<void> {
+  const answers =
+    code === undefined
+      ? explainCodes(overrides, language)
+      : [explainCode(code, overrides, language)];
+  const http = code === undefined ? explainHttp(language) : [explainHttpStatus(code, language)];
+  const receipts =
+    code === undefined ? explainReceiptCodes(language) : [explainReceiptCode(code, language)];
   for (const row of answers) await printJson({ kind: 'answer', ...row });
-  if (code === undefined)
-    for (const row of explainHttp()) await printJson({ kind: 'http', ...row });
+  for (const row of http) if (row !== null) await printJson({ kind: 'http', ...row });
   for (const row of receipts) await printJson({ kind: 'receipt', ...row });
 }
 
-function tables(overrides: Overrides): string {
-  const answers = tableOf(
-    [
-      { head: 'STATUS', align: 'right' },
-      { head: 'NAME' },
-      { head: 'ROUTE' },
-      { head: 'WHAT THE DAEMON DOES', fit: 'wrap' },
-    ],
-    explainCodes(overrides).map((row) => [String(row.code), row.name, row.route, row.follows]),
-  );
-  const http = tableOf(
-    [
-      { head: 'HTTP', align: 'right' },
-      { head: 'ROUTE' },
-      { head: 'SCOPE' },
-      { head: 'WHAT THE DAEMON DOES', fit: 'wrap' },
-    ],
-    explainHttp().map((row) => [row.label, row.route, row.scope, row.follows]),
-  );
-  const receipts = tableOf(
-    [{ head: 'CODE', align: 'right' }, { head: 'NAME' }, { head: 'MEANING', fit: 'wrap' }],
-    RECEIPT_CODES.map((row) => [String(row.code), row.name, row.meaning]),
-  );
+function tables(asked: Asked): string {
+  const heads = HEADS[asked.language];
+  const parts = asked.language === 'zh' ? tablesOfMeanings(asked) : tablesOfRoutes(asked);
+  const [answers = '', http = '', receipts = ''] = parts;
   return (
-    `Status codes of an answer\n\n${answers}\n\n` +
-    `Answers without one, by HTTP status\n\n${http}\n\n` +
-    `Codes of a delivery receipt\n\n${receipts}\n`
+    `${heads.answers}\n\n${answers}\n\n` +
+    `${heads.http}\n\n${http}\n\n` +
+    `${heads.receipts}\n\n${receipts}\n`
   );
 }
 
-function oneCode(code: number, overrides: Overrides): string {
-  const answer = explainCode(code, overrides);
-  const receipt = explainReceiptCode(code);
-  return (
-    block(`Status ${code} of an answer: ${answer.name}`, [
-      ['meaning', answer.meaning],
-      ['remedy', answer.remedy],
-      ['route', `${answer.route}, of the ${answer.scope}`],
-      ['daemon', answer.follows],
-    ]) +
-    '\n' +
-    block(`Code ${code} of a delivery receipt: ${receipt.name}`, [
-      ['meaning', receipt.meaning],
-      ['remedy', receipt.remedy],
-    ])
-  );
+function tablesOfRoutes({ overrides }: Asked): readonly string[] {
+  const { daemon, meaning, name, route, scope, status, http, code } = COLUMNS;
+  return [
+    tableOf(
+      [status, name, route, daemon],
+      explainCodes(overrides).map((row) => [String(row.code), row.name, row.route, row.follows]),
+    ),
+    tableOf(
+      [http, route, scope, daemon],
+      explainHttp().map((row) => [row.label, row.route, row.scope, row.follows]),
+    ),
+    tableOf(
+      [code, name, meaning],
+      explainReceiptCodes().map((row) => [String(row.code), row.name, row.meaning]),
+    ),
+  ];
+}
+
+const COLUMNS = {
+  status: { head: 'STATUS', align: 'right' },
+  http: { head: 'HTTP', align: 'right' },
+  code: { head: 'CODE', align: 'right' },
+  name: { head: 'NAME' },
+  route: { head: 'ROUTE' },
+  scope: { head: 'SCOPE' },
+  meaning: { head: 'MEANING', fit: 'wrap' },
+  daemon: { head: 'WHAT THE DAEMON DOES', fit: 'wrap' },
+} as const satisfies Readonly<Record<string, Column>>;
+
+function tablesOfMeanings({ overrides, language }: Asked): readonly string[] {
+  const { code, name, meaning, remedy } = HEADS[language];
+  const words = [
+    { head: meaning, fit: 'wrap' },
+    { head: remedy, fit: 'wrap' },
+  ] as const;
+  const named = [{ head: code, align: 'right' }, { head: name }, ...words] as const;
+  return [
+    tableOf(
+      named,
+      explainCodes(overrides, language).map((row) => [
+        ...[String(row.code), row.name, row.meaning, row.remedy],
+      ]),
+    ),
+    tableOf(
+      [{ head: 'HTTP', align: 'right' }, ...words],
+      explainHttp(language).map((row) => [row.label, row.meaning, row.remedy]),
+    ),
+    tableOf(
+      named,
+      explainReceiptCodes(language).map((row) => [
+        ...[String(row.code), row.name, row.meaning, row.remedy],
+      ]),
+    ),
+  ];
+}
+
+function oneCode(code: number, { overrides, language }: Asked): string {
+  const heads = HEADS[language];
+  const answer = explainCode(code, overrides, language);
+  const http = explainHttpStatus(code, language);
+  const receipt = explainReceiptCode(code, language);
+  const words = (row: { readonly meaning: string; readonly remedy: string }): string[][] => [
+    [heads.meaning, row.meaning],
+    [heads.remedy, row.remedy],
+  ];
+  const ruled = (row: {
+    readonly route: Route;
+    readonly scope: string;
+    readonly follows: string;
+  }): string[][] => [
+    [heads.route, `${row.route}${heads.of(row.scope)}`],
+    [heads.daemon, row.follows],
+  ];
+  return [
+    ...(http === null
+      ? []
+      : [block(heads.ofHttp(code, http.label), [...words(http), ...ruled(http)])]),
+    block(`${heads.ofAnswer(code)}${answer.name}`, [...words(answer), ...ruled(answer)]),
+    block(`${heads.ofReceipt(code)}${receipt.name}`, words(receipt)),
+  ].join('\n');
 }
 
 function block(title: string, rows: readonly (readonly string[])[]): string {

@@ -6,6 +6,8 @@
  * so are 101 to 103, which only the US short code endpoints give. What the daemon does about a code is in
  * rules.ts; the codes of receipts, which count differently, are in receipt-codes.ts.
  */
+import { HTTP_CODES } from './http-codes.ts';
+
 export interface Code {
   readonly code: number;
   /** Kebab-case; the `reason` in states, events and the status log. */
@@ -195,13 +197,7 @@ export function reasonOf(status: number | null): string {
 
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ...STATUS_CODES.map((c): [string, string] => [c.name, c.remedy]),
-  [
-    'http-401',
-    'Correct api_key and api_secret, then: systemctl restart sms-spoold (for a secret in a file a reload is ' +
-      'enough); sms-spoold check shows whether they fit.',
-  ],
-  ['http-403', 'Ask whoever runs base_url why it forbids the request.'],
-  ['http-404', 'Correct base_url: nothing answers at its path.'],
+  ...HTTP_CODES.map(({ label, remedy }): [string, string] => [`http-${label}`, remedy]),
 ]);
 
 /** What an operator can do about a reason; null = nothing is known of it. */
