@@ -168,9 +168,9 @@ describe('suppressed', () => {
       ('447700900001', 'number-barred', 1795425300), ('+447700900002', NULL, 1795425400),
       ('447700900003', '${'a long reason '.repeat(9)}', 1795425200)`);
 
-  it('shows the newest first in 80 columns, without whole recipients', async () => {
+  it('shows the newest first within COLUMNS, without whole recipients', async () => {
     fill();
-    const { code, stdout } = await program.run(['suppressed']);
+    const { code, stdout } = await program.run(['suppressed'], { env: { COLUMNS: '80' } });
     expect(code).toBe(0);
     expect(widestLine(stdout)).toBeLessThanOrEqual(80);
     expect(stdout.split('\n').map((line) => line.slice(0, 40).trimEnd())).toEqual([
