@@ -3,6 +3,7 @@
  * monotonic for waits. A step of the wall clock never moves a wait.
  */
 import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 
 /** One boot of the machine: within it, two processes can compare their monotonic clocks. */
 export interface Boot {
@@ -18,12 +19,16 @@ export interface Clock {
   readonly monotonicMs: () => number;
   /** Null or none = not known: what another process wrote is aged by the wall clock alone. */
   readonly boot?: Boot | null;
+  /** How long the machine slept since its boot (ms): the monotonic clock stands still meanwhile. None = not known. */
+  readonly sleptMs?: () => number;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now() / 1000,
   monotonicMs: () => performance.now(),
   boot: bootOf('/proc/sys/kernel/random/boot_id'),
+  /* On Linux the uptime counts sleep, and the high-resolution clock does not. */
+  sleptMs: () => Math.max(0, uptime() * 1000 - Number(process.hrtime.bigint()) / 1e6),
 };
 
 /* Where the machine does not tell, nothing is known. */

@@ -49,7 +49,8 @@ export class Reception implements AsyncDisposable {
   #dispatcher: Dispatcher | null = null;
   #listener: ReceiptListener | null = null;
   #notifier: Notifier | null = null;
-  #since = Infinity;
+  /** When receipts began to be taken (monotonic ms); null = they are not. */
+  #sinceMs: number | null = null;
 
   constructor(parts: ReceptionParts) {
     this.#parts = parts;
@@ -58,7 +59,11 @@ export class Reception implements AsyncDisposable {
   }
 
   /** Since when receipts can reach us (Unix seconds); Infinity = they cannot. */
-  readonly since = (): number => this.#since;
+  readonly since = (): number => {
+    const { clock } = this.#parts;
+    if (this.#sinceMs === null) return Infinity;
+    return clock.now() - (clock.monotonicMs() - this.#sinceMs) / 1000;
+  };
 
   /** Where receipts are listened for; null = nowhere. */
   get address(): string | null {
@@ -77,7 +82,7 @@ export class Reception implements AsyncDisposable {
   async open(dispatcher: Dispatcher): Promise<void> {
     await this.listen();
     this.#dispatcher = dispatcher;
-    if (this.#listener !== null) this.#since = this.#parts.clock.now();
+    if (this.#listener !== null) this.#sinceMs = this.#parts.clock.monotonicMs();
   }
 
   /** Begins to listen; until it is opened, each receipt is answered 503 and comes again. Throws ListenerError. */

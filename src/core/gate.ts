@@ -77,7 +77,8 @@ export function judge(
     since,
     by: 'time',
     delayMs,
-    nextProbeAt: Math.max(now, from + delayMs / 1000),
+    /* A probe that began in the future began before the clock was set back. */
+    nextProbeAt: Math.max(now, Math.min(from, now) + delayMs / 1000),
     isHalfOpen: false,
     probeId: null,
     run,
@@ -107,6 +108,11 @@ export function halfOpen(gate: Suspended): Suspended {
 
 export function probeWith(gate: Suspended, messageId: number): Suspended {
   return { ...gate, probeId: messageId };
+}
+
+/** The same after the wall clock was set by so many seconds. */
+export function shifted(gate: Suspended, seconds: number): Suspended {
+  return { ...gate, since: gate.since + seconds, nextProbeAt: gate.nextProbeAt + seconds };
 }
 
 /** When the gate must be looked at; null = it waits for an answer or for an operator. */

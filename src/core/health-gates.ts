@@ -1,8 +1,9 @@
 /**
  * The gates of one account and its senders, and the changes of them that are to be written down. Decides nothing.
  */
-import { ACTIVE, halfOpen, mayPass, type GateState } from './gate.ts';
+import { ACTIVE, halfOpen, mayPass, shifted, type GateState } from './gate.ts';
 import type { GateChange } from './judged.ts';
+import { SPEND_LIMIT } from './safety.ts';
 
 export class HealthGates {
   #account: GateState = ACTIVE;
@@ -43,6 +44,15 @@ export class HealthGates {
     const change = { sender, gate, event, reason, detail };
     this.#changes.push(change);
     return change;
+  }
+
+  /** The wall clock was set by so many seconds. Midnight, which ends a spend limit, is an instant of that clock. */
+  shift(seconds: number): void {
+    for (const scope of [null, ...this.#senders.keys()]) {
+      const gate = this.of(scope);
+      if (gate.kind !== 'suspended' || gate.reason === SPEND_LIMIT) continue;
+      this.put(scope, shifted(gate, seconds));
+    }
   }
 
   /** The probe of this gate met trouble that is not the gate's: another message may go. */

@@ -162,6 +162,12 @@ export class AccountHealth {
     this.#gates.put(sender, isTried ? halfOpen(gate) : gate);
   }
 
+  /** The wall clock was set by so many seconds. */
+  shift(seconds: number): void {
+    this.#gates.shift(seconds);
+    this.#suspects.shift(seconds);
+  }
+
   /** The time of a probe has come; the caller has asked the balance where the gate says so. */
   look(sender: string | null, hasPassed: boolean, now: number): GateChange | null {
     const gate = this.gate(sender);
@@ -230,12 +236,9 @@ export class AccountHealth {
   /* The message may have been accepted, and the next one may be: sending on would leave nobody knowing of any. */
   #judgeUnreadable(
     claim: HealthClaim,
-    {
-      limit,
-      detail,
-      now,
-    }: { readonly limit: number; readonly detail: string | null; readonly now: number },
+    about: { readonly limit: number; readonly detail: string | null; readonly now: number },
   ): void {
+    const { limit, detail, now } = about;
     this.#unread.add(claim.recipient);
     const gate = this.#gates.of(null);
     const isProbe = gate.kind === 'suspended' && gate.probeId === claim.id;

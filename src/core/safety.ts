@@ -147,11 +147,13 @@ export class Budget {
     return minBalance !== null && this.#balance !== null && this.#balance < minBalance;
   }
 
-  /* A new day, or a clock that was put back to another one. */
+  /* A new day, or a clock that was set back to another one: what was spent counts for that day too. */
   #turn(now: number): void {
     if (now >= this.#beganAt && now < this.#endsAt) return;
+    const isNewDay = now >= this.#endsAt;
     this.#beganAt = this.dayOf(now);
     this.#endsAt = this.#zone.instantOf(this.#zone.dayAt(now) + 1, 0, 'first');
+    if (!isNewDay) return;
     this.#spent = 0;
     this.#spentAt = -Infinity;
   }

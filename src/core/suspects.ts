@@ -7,7 +7,7 @@
 const SUSPECTS_MAX = 64;
 
 interface Suspect {
-  readonly since: number;
+  since: number;
   hasBeenPassed: boolean;
 }
 
@@ -43,6 +43,11 @@ export class Suspects {
     for (const suspect of this.#suspects.values()) {
       if (claimedAt >= suspect.since) suspect.hasBeenPassed = true;
     }
+  }
+
+  /** The wall clock was set by so many seconds. */
+  shift(seconds: number): void {
+    for (const suspect of this.#suspects.values()) suspect.since += seconds;
   }
 
   /** Whether another message got through since this one suspended. */

@@ -14,6 +14,7 @@ import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
 import { Books } from './books.ts';
+import { ClockSteps } from './clock-steps.ts';
 import { Claimer } from './claimer.ts';
 import type { Claims } from './courier.ts';
 import type { Desk } from './desk.ts';
@@ -84,6 +85,7 @@ export class Step {
   readonly #reserve = new Reserve();
   readonly #nests: Nests;
   readonly #writer: Writer;
+  readonly #clockSteps: ClockSteps;
   readonly #takeNews: () => boolean;
   #hasNews = false;
   /** What a new configuration has to write; kept until it is on disk. */
@@ -100,6 +102,7 @@ export class Step {
     this.#desks = desks;
     this.#nests = new Nests(spool, desks, rules);
     this.#takeNews = hooks.takeNews;
+    this.#clockSteps = new ClockSteps({ spool, clock, log, desks });
     const reconciler = new Reconciler(spool, rules);
     this.intake = new Intake(spool, desks, rules);
     this.#claimer = new Claimer(spool, rules, {
@@ -203,7 +206,10 @@ export class Step {
 
   /** Settles what a crash left open, some at a time; returns how many, 0 when nothing is left. */
   rescue(): number | 'busy' {
-    const done = this.#writer.transact((work) => ({ rescued: this.janitor.rescue(work) }));
+    const done = this.#writer.transact((work) => {
+      this.#clockSteps.work();
+      return { rescued: this.janitor.rescue(work) };
+    });
     if (done === 'busy') return done;
     this.#committed();
     return done.rescued;
@@ -247,6 +253,7 @@ export class Step {
   }
 
   #work(work: Work, mayClaim: boolean): Claims {
+    if (this.#clockSteps.work()) this.janitor.lookAgain();
     for (const change of this.#changes) change(work);
     if (this.#cursor !== null) this.#spool.events.saveCursor(this.#cursor);
     this.intake.takeBack(this.#pending.ended, work);
@@ -280,6 +287,7 @@ export class Step {
   #committed(): void {
     this.#changes = [];
     this.#cursor = null;
+    this.#clockSteps.committed();
     this.#nests.committed();
     this.#operator.committed();
     this.#reconciler.committed();

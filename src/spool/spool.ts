@@ -8,6 +8,7 @@
 import type { Database } from 'better-sqlite3';
 import { Caps } from './caps.ts';
 import { Claims } from './claims.ts';
+import { ClockSteps } from './clock-steps.ts';
 import { Control } from './control.ts';
 import { Departures } from './departures.ts';
 import { Due } from './due.ts';
@@ -41,6 +42,7 @@ export class Spool {
   readonly path: string;
   readonly caps: Caps;
   readonly claims: Claims;
+  readonly clockSteps: ClockSteps;
   readonly control: Control;
   readonly departures: Departures;
   readonly due: Due;
@@ -75,6 +77,7 @@ export class Spool {
     this.path = path;
     this.caps = new Caps(db);
     this.claims = new Claims(db);
+    this.clockSteps = new ClockSteps(db);
     this.control = new Control(db);
     this.departures = new Departures(db);
     this.due = new Due(db);

@@ -2,10 +2,12 @@ import { expect, it } from 'vitest';
 import {
   ACTIVE,
   halfOpen,
+  judge,
   mayPass,
   nextLookAt,
   probeWith,
   REFUSED,
+  shifted,
   suspend,
   suspendAgain,
   UNREACHABLE,
@@ -58,4 +60,19 @@ it('names when it is looked at next only while it is shut by itself', () => {
   expect(nextLookAt(halfOpen(shut))).toBeNull();
   expect(nextLookAt({ kind: 'paused', since: NOW })).toBeNull();
   expect(nextLookAt(ACTIVE)).toBeNull();
+});
+
+it.each([0, 3_600, -3_600])(
+  'G5: looks as soon as it was to when the wall clock is set by %i seconds',
+  (seconds) => {
+    const shut = shifted(suspend('gateway-down', UNREACHABLE, NOW), seconds);
+    expect(shut).toMatchObject({ since: NOW + seconds, nextProbeAt: NOW + seconds + 1 });
+  },
+);
+
+it('G5: goes on with a run as soon as it was to when the clock is set back while a probe is out', () => {
+  const run = { id: 1, reason: 'non-whitelisted', refused: 1 };
+  const after = (setBy: number): number =>
+    judge(run, { since: NOW, from: NOW, now: NOW + setBy }).nextProbeAt - (NOW + setBy);
+  expect([after(0), after(-3_600), after(3_600)]).toEqual([1, 1, 0]);
 });

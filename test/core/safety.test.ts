@@ -82,6 +82,14 @@ describe('a budget', () => {
     expect(stops.indexOf(SPEND_LIMIT)).toBe(9);
   });
 
+  it('G5: forgets nothing when the clock is set back to another day, until the next midnight', () => {
+    const budget = new Budget({ ...OFF, spendPerDay: 1 });
+    expect(spend(budget, 0.9, NOON)).toBeNull();
+    expect(spend(budget, 0.1, NOON - 86_400)).toBe(SPEND_LIMIT);
+    expect(budget.stop(NOON - 86_400 / 2)).toBeNull();
+    expect(budget.spent).toBe(0);
+  });
+
   it('knows after a restart what it was told', () => {
     const budget = new Budget({ ...OFF, spendPerDay: 1 });
     budget.recall(0.95, NOON);
@@ -144,6 +152,13 @@ describe('an account', () => {
     expect(send(2, { price: 0.5 })).toEqual(['suspended spend-limit']);
     expect(late(3, { price: 0.5 })).toEqual([]);
     expect(health.mayPass('AcmeInc')).toBe('none');
+    expect(health.gate()).toMatchObject({ nextProbeAt: at('2026-06-11T00:00:00Z') });
+  });
+
+  it('G5: is looked at at midnight, also when the wall clock is set', () => {
+    const { health, send } = setup({ spendPerDay: 1 });
+    send(1, { price: 1 });
+    health.shift(-3_600);
     expect(health.gate()).toMatchObject({ nextProbeAt: at('2026-06-11T00:00:00Z') });
   });
 

@@ -50,14 +50,20 @@ export interface Options extends Over {
 
 export type Line = Readonly<Record<string, unknown>>;
 
-/** A wall clock and a monotonic clock that can be moved forward together. */
+/** A wall clock and a monotonic clock that can be moved forward together; the wall clock can also be set. */
 export class MovableClock {
   #aheadMs = 0;
-  readonly now = (): number => (Date.now() + this.#aheadMs) / 1000;
+  #setByMs = 0;
+  readonly now = (): number => (Date.now() + this.#aheadMs + this.#setByMs) / 1000;
   readonly monotonicMs = (): number => performance.now() + this.#aheadMs;
 
   get isAhead(): boolean {
-    return this.#aheadMs > 0;
+    return this.#aheadMs + this.#setByMs !== 0;
+  }
+
+  /** The wall clock is set forward, or back, and no time passes. */
+  set(seconds: number): void {
+    this.#setByMs += seconds * 1000;
   }
 
   advance(seconds: number): void {
