@@ -2,7 +2,6 @@
  * Says what happens next to a message that was sent or is final, and when, if nothing comes in between. Pure; the
  * decisions about an uncertain message are those of settle.ts.
  */
-import type { State } from './message.ts';
 import { lapse } from './settle.ts';
 
 export interface NextStep {
@@ -21,11 +20,12 @@ const SENT_AGAIN = 'it is sent again and may arrive twice';
 const UNANSWERED = 'without an answer it becomes uncertain';
 
 /** The next step; `dueAt` is when the daemon looks at it (null = not by itself). Null for what is yet to be sent. */
-export function nextStepOf(state: State, dueAt: number | null, facts: LapseFacts): NextStep | null {
+export function nextStepOf(
+  state: string,
+  dueAt: number | null,
+  facts: LapseFacts,
+): NextStep | null {
   switch (state) {
-    case 'queued':
-    case 'retry':
-      return null;
     case 'sending':
       return { at: null, what: UNANSWERED, isFinal: false };
     case 'await-receipt':
@@ -39,6 +39,8 @@ export function nextStepOf(state: State, dueAt: number | null, facts: LapseFacts
     case 'expired':
     case 'cancelled':
       return FINAL;
+    default:
+      return null;
   }
 }
 
