@@ -144,57 +144,79 @@ it(
   },
 );
 
-describe('A4: a second daemon leaves with exit code 75', () => {
-  const SECONDS: Readonly<Record<string, (path: string) => string>> = {
-    'when the lock beside the spool was deleted': (path) => {
-      rmSync(`${path}.lock`);
-      return path;
-    },
-    'when the lock beside the spool was replaced': (path) => {
-      writeFileSync(`${path}.other`, '');
-      renameSync(`${path}.other`, `${path}.lock`);
-      return path;
-    },
-    'when the lock beside the spool was written over': (path) => {
-      writeFileSync(`${path}.lock`, 'no database, and long enough for one'.repeat(99));
-      return path;
-    },
-    'by a hard link': (path) => {
-      linkSync(path, `${path}.hard`);
-      return `${path}.hard`;
-    },
-    'by a symbolic link': (path) => {
-      symlinkSync(path, `${path}.soft`);
-      return `${path}.soft`;
-    },
-    'by a symbolic link in another folder': (path) => {
-      const folder = mkdtempSync(join(dirname(path), 'other-'));
-      symlinkSync(path, join(folder, 'spool.db'));
-      return join(folder, 'spool.db');
-    },
-    'by a link to its folder': (path) => {
-      const link = `${dirname(path)}-link`;
-      symlinkSync(dirname(path), link);
-      onTestFinished(() => rmSync(link));
-      return join(link, basename(path));
-    },
-  };
+/** Each leads to the same file; returns the path that the second daemon is configured with. */
+const NAMES: Readonly<Record<string, (path: string) => string>> = {
+  'a hard link': (path) => {
+    linkSync(path, `${path}.hard`);
+    return `${path}.hard`;
+  },
+  'a symbolic link': (path) => {
+    symlinkSync(path, `${path}.soft`);
+    return `${path}.soft`;
+  },
+  'a symbolic link in another folder': (path) => {
+    const folder = mkdtempSync(join(dirname(path), 'other-'));
+    symlinkSync(path, join(folder, 'spool.db'));
+    return join(folder, 'spool.db');
+  },
+  'a link to its folder': (path) => {
+    const link = `${dirname(path)}-link`;
+    symlinkSync(dirname(path), link);
+    onTestFinished(() => rmSync(link));
+    return join(link, basename(path));
+  },
+};
 
-  it.for(Object.keys(SECONDS))('%s', { timeout: TIMEOUT_MS }, async (way) => {
-    await using trial = await Trial.begin({ latencyMs: 600_000 });
-    const first = trial.start();
-    await trial.accepted(4);
-    const name = SECONDS[way]?.(trial.path) ?? '';
-    const config = join(dirname(trial.path), 'second.toml');
-    const text = readFileSync(trial.config, 'utf8').replace('"spool.db"', JSON.stringify(name));
-    writeFileSync(config, text, { mode: 0o600 });
-    const second = trial.startWith({ config });
-    expect(await second.end()).toEqual({ code: EXIT_TRY_AGAIN, signal: null });
-    expect(trial.sandbox.ledger.counters.requests).toBe(4);
-    first.kill('SIGKILL');
-    await first.end();
-  });
-});
+const LOCKS: Readonly<Record<string, (lock: string) => void>> = {
+  deleted: (lock) => rmSync(lock),
+  replaced: (lock) => {
+    writeFileSync(`${lock}-other`, '');
+    renameSync(`${lock}-other`, lock);
+  },
+  'written over': (lock) => writeFileSync(lock, 'no database, and long enough for one'.repeat(99)),
+};
+
+/** A daemon with four requests open. */
+async function waitingForAnswers(): Promise<{ trial: Trial; program: Program }> {
+  const trial = await Trial.begin({ latencyMs: 600_000 });
+  onTestFinished(() => trial[Symbol.asyncDispose]());
+  const program = trial.start();
+  await trial.accepted(4);
+  return { trial, program };
+}
+
+/** Starts another daemon on the spool with this name; it must leave and send nothing. */
+async function expectOwned(trial: Trial, name: string): Promise<void> {
+  const config = join(dirname(trial.path), 'second.toml');
+  const text = readFileSync(trial.config, 'utf8').replace('"spool.db"', JSON.stringify(name));
+  writeFileSync(config, text, { mode: 0o600 });
+  const second = trial.startWith({ config });
+  expect([name, await second.end()]).toEqual([name, { code: EXIT_TRY_AGAIN, signal: null }]);
+  expect(trial.sandbox.ledger.counters.requests).toBe(4);
+}
+
+it(
+  'A4: a second daemon leaves with exit code 75 under every other name of the spool',
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const { trial, program } = await waitingForAnswers();
+    for (const make of Object.values(NAMES)) await expectOwned(trial, make(trial.path));
+    program.kill('SIGKILL');
+    await program.end();
+  },
+);
+
+it.for(Object.keys(LOCKS))(
+  'A4: a second daemon leaves with exit code 75 when the lock beside the spool was %s',
+  { timeout: TIMEOUT_MS },
+  async (way) => {
+    const { trial, program } = await waitingForAnswers();
+    LOCKS[way]?.(`${trial.path}.lock`);
+    await expectOwned(trial, trial.path);
+    program.kill('SIGKILL');
+    await program.end();
+  },
+);
 
 it(
   'A4: a lock that was deleted ends the daemon, which drains first',

@@ -9,11 +9,13 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Archive } from '../../src/spool/archive.ts';
 import { SpoolError } from '../../src/spool/errors.ts';
 import { openSpool, type OpenOptions } from '../../src/spool/open.ts';
 import { Ownership } from '../../src/spool/ownership.ts';
@@ -109,6 +111,22 @@ describe('A3: a spool is not opened', () => {
     expect(() => openSpool(path)).toThrow(/uid 1, but must .* uid 0.*chown --reference=/);
     chownSync(folder, 1, 1);
     openSpool(path, { create: true }).close();
+  });
+});
+
+describe('A3: an archive is not opened', () => {
+  it.each(['', '-wal', '-journal'])('where there is a link at archive.db%s', (end) => {
+    const { path, folder, victim, nowhere } = setup();
+    const db = openSpool(path, { create: true });
+    onTestFinished(() => void db.close());
+    const file = join(folder, 'archive.db');
+    for (const target of [victim, nowhere]) {
+      symlinkSync(target, file + end);
+      expect(codeOf(() => Archive.open(db, file))).toBe('unsafe-file');
+      unlinkSync(file + end);
+    }
+    expect(existsSync(nowhere)).toBe(false);
+    expect(readFileSync(victim, 'utf8')).toBe('of somebody else');
   });
 });
 
