@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
 import { placeOf } from './core/stop-reasons.ts';
 import { stopOfStart, type StartObstacle, type Stop } from './core/stops.ts';
+import { digestKeyOf } from './spool/digest-key.ts';
 import { SpoolError } from './spool/errors.ts';
 import { isBusy } from './spool/open.ts';
 import { OwnFolder } from './spool/own-folder.ts';
@@ -106,7 +107,9 @@ export class Opening {
     /* What was owned may have been exchanged while the start waited. */
     if (this.#ownership?.isIntact === false) this.giveUp();
     this.#ownership ??= Ownership.take(this.#path, own);
+    const digestKey = digestKeyOf(own);
     const spool = await Spool.openPatiently(this.#path, this.#ownership, signal);
+    spool.recent.useKey(digestKey);
     return { own, ownership: this.#ownership, spool };
   }
 

@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { backUp } from '../spool/backup.ts';
 import { print, printJson } from '../terminal/print.ts';
-import { startProgress } from '../terminal/progress.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { openToRead } from './opened.ts';
 
@@ -12,9 +11,9 @@ export function backupCommand(): Command {
     .summary('copy a live spool')
     .description(
       'Copies the spool, as it is at this moment, into a new file, and verifies it; the daemon goes on ' +
-        'meanwhile. The file bears a mark: a daemon that is started on it sends nothing until it is told ' +
-        'what to do with what waited (resume --restored), since that may have been sent after the backup ' +
-        'was made. A copy made with cp or sqlite3 bears none, and would send it all again.\n\n' +
+        'meanwhile. What was deleted or forgotten is not in it. The file bears a mark: a daemon that is started on ' +
+        'it sends nothing until it is told what to do with what waited (resume --restored), since that may have ' +
+        'been sent after the backup was made. A copy made with cp or sqlite3 bears none, and would send it all again.\n\n' +
         'To restore: stop the daemon, remove the -wal and the -shm beside the spool, put the file in the ' +
         'place of the spool, start the daemon.',
     )
@@ -24,10 +23,7 @@ export function backupCommand(): Command {
     .action(async (file: string, options: { readonly json?: true }, command: Command) => {
       using spool = openToRead(command);
       const path = resolve(file);
-      const progress = startProgress('backup', 100);
-      const { at, bytes, messages } = await backUp(spool.db, path, (share) =>
-        progress.update(Math.floor(share * 100)),
-      ).finally(() => progress.stop());
+      const { at, bytes, messages } = backUp(spool.db, path);
       if (options.json) {
         await printJson({ file: path, backup_at: isoTime(at), bytes, messages });
         return;

@@ -7,7 +7,8 @@ import { UsageError } from '../exit-codes.ts';
 import { notToldBy } from '../keeping.ts';
 import { Archive } from '../spool/archive.ts';
 import { countOver, Pruning } from '../spool/pruning.ts';
-import { print, printJson } from '../terminal/print.ts';
+import { vacuum, type NotVacuumed } from '../spool/vacuum.ts';
+import { print, printJson, printLine } from '../terminal/print.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { openToWrite, type OpenedSpool } from './opened.ts';
@@ -31,7 +32,8 @@ export function pruneCommand(): Command {
         'their attempts, parts, receipts and events. The daemon does this by itself; this is for doing it ' +
         'now, or for keeping them: --archive moves them to an SQLite file with the same tables. Messages ' +
         'that are not final, and those of which [notify] has still to tell, stay. Used idempotency keys ' +
-        'are remembered as long as spool.keys_for says. Works while the daemon runs.',
+        'are remembered as long as spool.keys_for says. Works while the daemon runs. At the end it vacuums ' +
+        'the spool, so that nothing of what was deleted or forgotten is left in it; if it cannot, it says why.',
     )
     .option('--archive <file>', 'move them there; made when it is missing, else added to')
     .option('--older-than <duration>', 'ended longer ago than this, such as 30d', parseAge)
@@ -62,14 +64,34 @@ async function prune(options: PruneCommandOptions, command: Command): Promise<vo
   const total = [...over.values()].reduce((sum, count) => sum + count, 0);
   const file = options.archive === undefined ? null : resolve(options.archive);
   const pruned = options.dryRun ? 0 : await run(spool, { before, total, file });
+  const notVacuumed = options.dryRun ? null : vacuum(spool.db, spool.config.spool.path);
   if (options.json) {
     const states = Object.fromEntries(over);
     const facts = { before: isoTime(before), found: total, pruned, archive: file, states };
-    await printJson({ ...facts, dry_run: options.dryRun ?? false });
+    const isVacuumed = options.dryRun !== true && notVacuumed === null;
+    await printJson({
+      ...{ ...facts, dry_run: options.dryRun ?? false, vacuumed: isVacuumed },
+      ...{ not_vacuumed: notVacuumed },
+    });
     return;
   }
   await print(`${sentenceOf(options, { over, total, pruned, file })}${localTime(before)}.\n`);
+  if (notVacuumed !== null) await printLine(`${NOT_VACUUMED[notVacuumed]}\n`);
 }
+
+const LEFT =
+  'The spool was not vacuumed: texts that were deleted or forgotten may be left in free pages of the file.';
+const STOPPED = 'systemctl stop sms-spoold && sms-spoold prune && systemctl start sms-spoold';
+const NOT_VACUUMED: Readonly<Record<NotVacuumed, string>> = {
+  'daemon-runs': `${LEFT} A daemon runs, and could not commit meanwhile. To do it: ${STOPPED}`,
+  'no-room':
+    `${LEFT} The disk of the spool needs twice the size of the spool free, and the folder for temporary files ` +
+    `once. Make room, then run sms-spoold prune again.`,
+  busy: `${LEFT} Another program held the write lock. Run sms-spoold prune again.`,
+  'wal-in-use':
+    'The spool was vacuumed, but another program still reads the old -wal next to it. ' +
+    'End that program, then run sms-spoold prune again.',
+};
 
 async function run(
   { config, db }: OpenedSpool,

@@ -105,6 +105,7 @@ export class Dispatcher {
     this.#longWal = new LongWal({
       ...{ wal: parts.spool.wal, clock, log: parts.log, spoolPath },
       onRelease: this.kick,
+      takeForgotten: () => sweeper.takeForgotten(),
       onFatal: (error) => this.#broke(error),
     });
     this.#probes = new Probes({

@@ -10,7 +10,7 @@ import { QuietHours } from '../core/quiet.ts';
 import { freeAt, type HoldRules } from '../core/safety.ts';
 import { comparedForm } from '../core/recipient.ts';
 import type { ReadyRow } from '../spool/claims.ts';
-import { digestOf, type Recent, type Sent } from '../spool/recent.ts';
+import type { Recent, Sent } from '../spool/recent.ts';
 import type { WaitReason } from '../spool/waits.ts';
 
 /** Until when (Unix seconds) and why a row waits. */
@@ -108,7 +108,7 @@ export class Holds {
   }
 
   #sentOf(row: SentRow): Sent {
-    const digest = this.#rules.collapseMs === null ? '' : digestOf(row);
+    const digest = this.#rules.collapseMs === null ? '' : this.#recent.digestOf(row);
     return { id: row.id, recipient: row.recipient, digest };
   }
 }

@@ -2,7 +2,8 @@
  * Keeps the spool's -wal short, whoever reads. While the loop has nothing to do, what is in it is copied, long
  * before SQLite has whoever commits do that: the program that drops a row does not pay for it. When it is long and readers come one after another, nothing is
  * written for a moment: those who read old data go, those who come read from the file itself, and the -wal is
- * begun anew. A reader that will not let go is spoken of.
+ * begun anew. A reader that will not let go is spoken of. Within a minute after a text was forgotten the file is
+ * truncated, since it holds the pages of before.
  *
  * Always holds: nobody is waited for in SQLite, so the loop goes on meanwhile; only commits wait, and not long.
  */
@@ -13,6 +14,9 @@ import { isOutOfRoom } from '../spool/room.ts';
 import type { Wal } from '../spool/wal.ts';
 import type { StatusLog } from '../status-log.ts';
 
+/** After texts were forgotten the file is truncated, at most so often; so soon again where a reader is in the way. */
+const CLEAR_EVERY_MS = 60_000;
+const CLEAR_AGAIN_MS = 5_000;
 /** Pages that are worth copying while there is nothing to do; at 1,000 SQLite does it in a commit. */
 const WORTH_COPYING = 250;
 /** How often they are counted. */
@@ -36,6 +40,8 @@ export interface LongWalParts {
   readonly spoolPath: string;
   /** Commits may go on. */
   readonly onRelease: () => void;
+  /** Whether texts were blanked or deleted since this was last asked. */
+  readonly takeForgotten: () => boolean;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -53,6 +59,8 @@ export class LongWal {
   #copiedBefore = 0;
   #blockedSinceMs: number | null = null;
   #saidAtMs = -Infinity;
+  #hasForgotten = false;
+  #clearAtMs = -Infinity;
 
   constructor(parts: LongWalParts) {
     this.#parts = parts;
@@ -68,6 +76,7 @@ export class LongWal {
     if (this.isHolding) return;
     const nowMs = this.#parts.clock.monotonicMs();
     if (isIdle) this.#copy(nowMs);
+    this.#clear(nowMs);
     if (nowMs < this.#lookAtMs) return;
     this.#lookAtMs = nowMs + LOOK_EVERY_MS;
     this.#guard(() => {
@@ -94,6 +103,17 @@ export class LongWal {
       if (fresh < WORTH_COPYING) return;
       this.#parts.wal.copy();
       this.#copied = pages;
+    });
+  }
+
+  /* The file still holds what was forgotten. */
+  #clear(nowMs: number): void {
+    this.#hasForgotten ||= this.#parts.takeForgotten();
+    if (!this.#hasForgotten || nowMs < this.#clearAtMs) return;
+    this.#guard(() => {
+      const isCleared = this.#parts.wal.truncate();
+      this.#hasForgotten = !isCleared;
+      this.#clearAtMs = nowMs + (isCleared ? CLEAR_EVERY_MS : CLEAR_AGAIN_MS);
     });
   }
 

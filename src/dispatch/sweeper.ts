@@ -48,6 +48,7 @@ export class Sweeper {
   readonly #rules: Pick<Rules, 'keep'>;
   readonly #noteLogged: () => void;
   readonly #tasks: readonly Task[];
+  #hasForgotten = false;
   /** The task that is next in turn. */
   #next = 0;
   #hasMore = false;
@@ -71,6 +72,13 @@ export class Sweeper {
   /** When a step is wanted for it (monotonic ms). */
   get wakeAtMs(): number {
     return this.#hasMore ? this.#sweptAtMs + BREATH_MS : this.#lookAtMs;
+  }
+
+  /** Whether texts were blanked or deleted since this was last asked: the -wal still has them. */
+  takeForgotten(): boolean {
+    const hasForgotten = this.#hasForgotten;
+    this.#hasForgotten = false;
+    return hasForgotten;
   }
 
   /** Does the next slice when it is time. The step has written the end of so many attempts, and has room where
@@ -106,13 +114,17 @@ export class Sweeper {
     const slice = { before, limit: MESSAGES, toldTo: this.#toldTo() };
     const { messages, hasMore } = this.#retention.prune(slice, ROWS_MAX);
     removed.push(...messages);
+    this.#hasForgotten ||= messages.length > 0;
     return hasMore;
   };
 
   readonly #texts: Task = ({ now }) => {
     const { forgetTextAfterMs } = this.#rules.keep;
     if (forgetTextAfterMs === null) return false;
-    return this.#retention.forget(now - forgetTextAfterMs / 1000 - FORGET_SLACK_S, ROWS);
+    const before = now - forgetTextAfterMs / 1000 - FORGET_SLACK_S;
+    const { count, hasMore } = this.#retention.forget(before, ROWS);
+    this.#hasForgotten ||= count > 0;
+    return hasMore;
   };
 
   readonly #events: Task = ({ now }) => {

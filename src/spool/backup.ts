@@ -19,11 +19,10 @@ import { basename, dirname, join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
 import { inspect, SCHEMA_VERSION } from './migrations.ts';
-import { refuseMissingFolder } from './open.ts';
+import { refuseMissingFolder, restrict } from './open.ts';
 import { markBackup } from './restored.ts';
+import { refuseForeignSchema } from './schema-guard.ts';
 
-/** Pages copied at once, between which progress is told. */
-const PAGES = 2_000;
 /** It holds every text: for its owner alone. */
 const MODE = 0o600;
 
@@ -35,18 +34,16 @@ export interface BackupFacts {
 }
 
 /** Backs `db` up as `file`. Throws SpoolError where that is there already, or the copy is not whole. */
-export async function backUp(
-  db: Database,
-  file: string,
-  onProgress: (share: number) => void,
-): Promise<BackupFacts> {
+export function backUp(db: Database, file: string): BackupFacts {
   refuseWhatIsThere(file);
   refuseMissingFolder(file);
   const name = `.${basename(file)}.${randomBytes(6).toString('hex')}`;
   const partial = join(dirname(file), name);
   closeSync(openSync(partial, 'wx', MODE));
   try {
-    const at = await copy(db, partial, onProgress);
+    const at = Date.now() / 1000;
+    /* Unlike a copy of the pages, this leaves out what was deleted or blanked. */
+    db.prepare('VACUUM INTO ?').run(partial);
     const messages = finish(partial, at);
     flush(partial);
     giveName(partial, file);
@@ -58,38 +55,20 @@ export async function backUp(
   }
 }
 
-/* What the transaction reads stays as it is, however others write: else each commit would begin it anew. */
-async function copy(
-  db: Database,
-  partial: string,
-  onProgress: (share: number) => void,
-): Promise<number> {
-  const at = Date.now() / 1000;
-  db.exec('BEGIN; SELECT 1 FROM sqlite_master');
-  try {
-    await db.backup(partial, {
-      progress: ({ totalPages, remainingPages }) => {
-        onProgress(totalPages === 0 ? 1 : 1 - remainingPages / totalPages);
-        return PAGES;
-      },
-    });
-  } finally {
-    db.exec('ROLLBACK');
-  }
-  return at;
-}
-
 /* Returns how many messages it holds. One file, without a -wal beside it. */
 function finish(partial: string, at: number): number {
   const made = new Sqlite(partial);
   try {
+    restrict(made);
     made.pragma('journal_mode = DELETE');
     made.pragma('synchronous = EXTRA');
+    const { version } = inspect(made, partial);
+    if (version !== SCHEMA_VERSION) throw new SpoolError('broken', 'The copy has another schema.');
+    /* What was copied may have changed since the spool was looked at. */
+    refuseForeignSchema(made, partial, version);
     markBackup(made, at);
     const found = made.pragma('integrity_check', { simple: true });
     if (found !== 'ok') throw new SpoolError('broken', `The copy is not whole: ${String(found)}`);
-    const { version } = inspect(made, partial);
-    if (version !== SCHEMA_VERSION) throw new SpoolError('broken', 'The copy has another schema.');
     return made.prepare<[], number>('SELECT count(*) FROM messages').pluck().get() ?? 0;
   } finally {
     made.close();

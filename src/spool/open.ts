@@ -1,6 +1,7 @@
 /**
  * Opens a spool: every connection of ours is WAL, synchronous=FULL, trusted_schema=OFF, and waits for nobody
- * (busy timeout 0; whoever can wait tries again asynchronously).
+ * (busy timeout 0; whoever can wait tries again asynchronously). Those that write have secure_delete=ON: what a row held
+ * before it was changed or deleted is overwritten with zeros.
  *
  * Always holds: once SQLite has the file open, nothing in the process opens and closes it, its -wal or its
  * -shm other than through SQLite, because closing such a descriptor drops SQLite's locks. What must be known
@@ -60,6 +61,7 @@ function prepare(db: Database, path: string, options: OpenOptions): Database {
   /* In a transaction, so that SQLite itself reads the schema that is compared. */
   const version = db.transaction(() => guard.verify())();
   refuseExchangedFiles(path);
+  if (options.readonly !== true) db.pragma('secure_delete = ON');
   if (options.create) {
     db.pragma(`page_size = ${PAGE_BYTES}`);
     db.pragma('journal_mode = WAL');

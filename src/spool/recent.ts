@@ -3,9 +3,10 @@
  * collapse of texts is on, and for how much, read from the ledgers that are there anyway.
  *
  * Always holds: a claim and its row here commit together, so that a crash forgets neither; a message counts
- * once however often it is tried, and no more once it has ended without being sent. Texts are kept as digests.
+ * once however often it is tried, and no more once it has ended without being sent. Texts are kept as digests under
+ * a key that the spool does not hold (see digest-key).
  */
-import { hash } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import { comparedForm } from '../core/recipient.ts';
 import { Bulk } from './bulk.ts';
@@ -23,7 +24,7 @@ export interface Sent {
   readonly id: number;
   /** As the row has it, with or without a plus sign. */
   readonly recipient: string;
-  /** By `digestOf`, or '' where texts are not compared. */
+  /** By `Recent.digestOf`, or '' where texts are not compared. */
   readonly digest: string;
 }
 
@@ -57,11 +58,6 @@ export const SENT_AT = `SELECT r.message_id AS id, max(r.at) AS at FROM ${RECENT
 /** Recipients looked through for rows that are too old, for each row that is written. */
 const SWEEP = 4;
 
-/** The same for messages that say the same. */
-export function digestOf({ text, body, udh }: Content): string {
-  return hash('sha256', JSON.stringify([text, body, udh]), 'base64url').slice(0, 22);
-}
-
 interface Table {
   readonly insert: Bulk;
   readonly hasText: Statement<[string, string, number, number], number>;
@@ -76,6 +72,8 @@ export class Recent {
   readonly #seqAt: (at: number) => number;
   readonly #spent: Statement<[number, string, number], number>;
   #table: Table | null = null;
+  /** Of digests. Until one is set, of this process alone. */
+  #key: Buffer = randomBytes(32);
   /** How far the table has been looked through. */
   #sweptTo = '';
 
@@ -90,6 +88,17 @@ export class Recent {
           AND e.event = 'message.await-receipt' AND e.from_state = 'sending' AND p.status = 0`,
       )
       .pluck();
+  }
+
+  /** Digests are made under this key from now on: those under another are not found. */
+  useKey(key: Buffer): void {
+    this.#key = key;
+  }
+
+  /** The same for messages that say the same. */
+  digestOf({ text, body, udh }: Content): string {
+    const said = JSON.stringify([text, body, udh]);
+    return createHmac('sha256', this.#key).update(said).digest('base64url').slice(0, 22);
   }
 
   /** Makes the table where there is none; to be called in each transaction that asks or writes here. */

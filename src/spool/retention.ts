@@ -12,6 +12,7 @@ import type { State } from '../core/message.ts';
 import type { Content } from '../core/parts.ts';
 import { CONTENT } from './bounded.ts';
 import { FINAL } from './final.ts';
+import { LOST } from './restored.ts';
 
 /** Final messages from before an instant, those first that ended first. */
 export const OVER = `SELECT id, account, sender, state FROM messages WHERE (${FINAL}) AND updated_at < ?
@@ -56,6 +57,13 @@ export interface Pruned {
   readonly hasMore: boolean;
 }
 
+/** Texts that were blanked. */
+export interface Forgotten {
+  readonly count: number;
+  /** Whether the limit was what ended it. */
+  readonly hasMore: boolean;
+}
+
 /** Deletes message by message. */
 export class MessagePruner {
   readonly #untold: Statement<[number, number], number>;
@@ -95,6 +103,7 @@ export class Retention {
     Content & { readonly id: number; readonly updatedAt: number }
   >;
   readonly #blank: Statement<[string | null, string | null, string | null, number]>;
+  readonly #blankAttempts: Statement<[number]>;
   readonly #events: Statement<[number, number, number]>;
   readonly #control: Statement<[number, number]>;
   readonly #nextKeys: Statement<[unknown, number], { last: unknown; count: number }>;
@@ -109,6 +118,10 @@ export class Retention {
     this.#unforgotten = db.prepare(UNFORGOTTEN);
     this.#blank = db.prepare(
       'UPDATE messages SET text = ?, body = ?, udh = ?, revision = revision + 1 WHERE id = ?',
+    );
+    /* The gateway's own words may repeat the text. */
+    this.#blankAttempts = db.prepare(
+      `UPDATE attempts SET error_text = NULL WHERE message_id = ? AND error_text <> '${LOST}'`,
     );
     this.#events = db.prepare(
       `DELETE FROM events WHERE seq IN (${LANE_EVENTS}) AND at < ? AND seq <= ?`,
@@ -149,18 +162,21 @@ export class Retention {
   }
 
   /** Blanks texts of messages that ended before an instant; goes on where the last call ended. */
-  forget(before: number, limit: number): boolean {
+  forget(before: number, limit: number): Forgotten {
     const [at = '0', id = '0'] = (this.#value.get(FORGOTTEN_TO) ?? '').split(' ');
     const from = { at: Number(at) || 0, id: Number(id) || 0 };
     const rows = this.#unforgotten.all({ ...from, before, limit });
+    let count = 0;
     for (const row of rows) {
       if (isForgotten(row)) continue;
+      count += 1;
       const { text, body, udh } = forget(row);
       this.#blank.run(text, body, udh, row.id);
+      this.#blankAttempts.run(row.id);
     }
     const last = rows.at(-1);
     if (last !== undefined) this.#save.run(FORGOTTEN_TO, `${last.updatedAt} ${last.id}`);
-    return rows.length === limit;
+    return { count, hasMore: rows.length === limit };
   }
 
   /** Deletes events that belong to no message; true = there may be more. */

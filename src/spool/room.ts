@@ -15,7 +15,7 @@ const NO_ROOM: ReadonlySet<unknown> = new Set([-constants.errno.ENOSPC, -constan
 
 /** Whether `error` of the spool at `path` says that there is no room: waiting helps. Writes to the disk. */
 export function isOutOfRoom(error: unknown, path: string): boolean {
-  if (isFull(error)) return true;
+  if (isFull(error) || NO_ROOM.has(errnoOf(error))) return true;
   return isIoError(error) && NO_ROOM.has(errorOfAWrite(path));
 }
 
@@ -37,8 +37,13 @@ function errorOfAWrite(path: string): unknown {
     fsyncSync(fd);
     return null;
   } catch (error) {
-    return error instanceof Error && 'errno' in error ? error.errno : null;
+    return errnoOf(error);
   } finally {
     if (fd !== null) closeSync(fd);
   }
+}
+
+/* Of the system; null = the error is none of it. */
+function errnoOf(error: unknown): unknown {
+  return error instanceof Error && 'errno' in error ? error.errno : null;
 }

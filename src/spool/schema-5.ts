@@ -156,8 +156,16 @@ export function toVersion5(db: Database): void {
   } finally {
     db.pragma('legacy_alter_table = OFF');
   }
+  forgetDigests(db);
   for (const part of PARTS) db.exec(part);
   for (const sql of indexes) db.exec(sql);
+}
+
+/* They were made without a key: a short text could be found by trying. When a recipient was sent to stays. */
+function forgetDigests(db: Database): void {
+  const sql = `SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'recent'`;
+  if (db.prepare(sql).get() === undefined) return;
+  db.exec(`UPDATE OR REPLACE recent SET digest = '' WHERE digest <> ''`);
 }
 
 /* What was given out of AUTOINCREMENT goes with the old table, and is written again. */

@@ -34,7 +34,7 @@ async function restored(
   const first = await setup({ isStopped: true });
   await before(first);
   const file = join(dirname(first.path), 'backup.db');
-  await backUp(first.db, file, () => undefined);
+  backUp(first.db, file);
   const second = await setup({ ...options, isStopped: true });
   second.db.close();
   for (const suffix of ['', '-wal', '-shm']) rmSync(second.path + suffix, { force: true });

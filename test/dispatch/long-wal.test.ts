@@ -18,11 +18,14 @@ function setup(size: number) {
     if (wal.isFree) wal.size = 0;
     return wal.isFree;
   };
+  /** One entry for each round that forgot something. */
+  const forgotten: true[] = [];
   let nowMs = 0;
   const said: Readonly<Record<string, unknown>>[] = [];
   const onRelease = vi.fn();
   const longWal = new LongWal({
     ...{ wal, onRelease, spoolPath: '/spool/spool.db' },
+    takeForgotten: () => forgotten.splice(0).length > 0,
     clock: { now: () => 0, monotonicMs: () => nowMs },
     log: {
       say: (_level: string, event: string, details?: object) =>
@@ -51,7 +54,7 @@ function setup(size: number) {
       while (longWal.isHolding) await new Promise((resolve) => setTimeout(resolve, 1));
     }
   };
-  return { wal, longWal, said, onRelease, look, idle, tick, passed: () => nowMs };
+  return { wal, longWal, said, onRelease, forgotten, look, idle, tick, passed: () => nowMs };
 }
 
 describe('while there is nothing to do, a -wal', () => {
@@ -179,6 +182,7 @@ describe('a -wal', () => {
       ...{ wal: spool.wal, spoolPath: path, log: { say: () => undefined } },
       clock: { now: () => 0, monotonicMs: () => nowMs },
       onRelease: () => undefined,
+      takeForgotten: () => false,
       onFatal: (error) => {
         throw error;
       },
@@ -212,5 +216,34 @@ describe('a -wal', () => {
     expect(spool.wal.size).toBe(0);
     old?.close();
     young?.close();
+  });
+});
+
+describe('H: after something was forgotten, a -wal', () => {
+  it('is cut at once, and then at most once a minute', () => {
+    const { wal, idle, forgotten } = setup(MIB);
+    wal.isFree = true;
+    idle(5_000);
+    expect(wal.tries).toBe(0);
+    forgotten.push(true);
+    idle(100);
+    expect(wal).toMatchObject({ tries: 1, size: 0 });
+    for (let count = 0; count < 50; count += 1) {
+      forgotten.push(true);
+      idle(1_000);
+    }
+    expect(wal.tries).toBe(1);
+    idle(11_000);
+    expect(wal.tries).toBe(2);
+  });
+
+  it('is tried again soon where a reader is in the way', () => {
+    const { wal, idle, forgotten } = setup(MIB);
+    forgotten.push(true);
+    idle(100);
+    expect(wal.tries).toBe(1);
+    wal.isFree = true;
+    idle(5_000);
+    expect(wal.size).toBe(0);
   });
 });

@@ -8,6 +8,7 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { migrate } from '../../src/spool/migrations.ts';
 import { openSpool, type Database } from '../../src/spool/open.ts';
+import { RECENT_TABLE } from '../../src/spool/recent.ts';
 import { makeFolder } from '../support/spool.ts';
 
 const FIXTURE = fileURLToPath(new URL('../fixtures/spool-8750d9a.db', import.meta.url));
@@ -53,6 +54,27 @@ describe('a spool of schema version 4', () => {
       }));
       expect(rowsOf(db, sql)).toEqual(expected);
     }
+  });
+
+  it('H: keeps when a recipient was sent to, and no digest of a text that was made without a key', () => {
+    const path = oldSpool();
+    const digests = ['q8mGJ4T0yZ1cV7wXb2nKsA', 'Zr5uPpE3xYh6tLd9oQfWmB'];
+    withOld(path, (old) => {
+      old.exec(RECENT_TABLE);
+      const insert = old.prepare('INSERT INTO recent VALUES (?, ?, ?, ?)');
+      insert.run('447700900000', digests[0], 1, 100);
+      insert.run('447700900000', digests[1], 2, 200);
+      insert.run('447700900001', '', 3, 300);
+    });
+    const db = migrated(path);
+    expect(rowsOf(db, 'SELECT * FROM recent ORDER BY message_id')).toEqual([
+      { recipient: '447700900000', digest: '', message_id: 1, at: 100 },
+      { recipient: '447700900000', digest: '', message_id: 2, at: 200 },
+      { recipient: '447700900001', digest: '', message_id: 3, at: 300 },
+    ]);
+    db.pragma('wal_checkpoint(TRUNCATE)');
+    const bytes = readFileSync(path, 'latin1');
+    expect(digests.filter((digest) => bytes.includes(digest))).toEqual([]);
   });
 
   it('D2: has its suppressions in one form, of two that become one the earlier, and others as written', () => {

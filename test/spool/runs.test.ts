@@ -158,7 +158,7 @@ describe('a spool that was put back', () => {
     const { path, copy } = setup();
     run(path);
     const db = openSpool(path);
-    await backUp(db, copy, () => undefined);
+    backUp(db, copy);
     db.close();
     run(path);
     copyTo(copy, path);
