@@ -393,6 +393,8 @@ export class Daemon implements AsyncDisposable {
   async #askBalance(name: string): Promise<BalanceAnswer> {
     const account = this.#accounts.get(name);
     if (account === undefined) return { kind: 'unknown' };
-    return askBalance(account, this.#started?.desks.get(name)?.health);
+    return askBalance(account, this.#started?.desks.get(name)?.health, (euros) =>
+      this.#started?.dispatcher.books.figures.balance(name, euros),
+    );
   }
 }

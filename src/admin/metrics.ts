@@ -173,6 +173,12 @@ export class Metrics {
       'How long the gateway asked to wait.',
       (one) => one.blocked_seconds,
     );
+    this.#gauge(
+      'account_balance_euros',
+      'What is left in the account, as the gateway said last.',
+      ({ figures }) =>
+        [...figures.balances].map(([account, euros]): Sample => [{ account }, euros]),
+    );
     this.#gauge('account_state', 'The state of the account is 1, the others 0.', ({ status }) =>
       status.accounts.flatMap(({ account, state }) =>
         ['active', 'suspended', 'paused'].map((one): Sample => [
@@ -196,6 +202,12 @@ export class Metrics {
       status.lanes.map(({ account, sender, state }): Sample => [
         { account, sender },
         state === 'active' ? 0 : 1,
+      ]),
+    );
+    this.#gauge('sender_suspended', 'Whether the sender is suspended (1).', ({ status }) =>
+      status.lanes.map(({ account, sender, state }): Sample => [
+        { account, sender },
+        state === 'suspended' ? 1 : 0,
       ]),
     );
   }

@@ -72,6 +72,7 @@ export class Figures {
   readonly #codes = new Map<string, Map<string, number>>();
   readonly #answered = new Map<string, Pulse>();
   readonly #accepted = new Pulse();
+  readonly #balances = new Map<string, number>();
   readonly #receipts = new Map<string, number>();
   readonly #ignored = new Map<string, number>();
   readonly #failures: Failure[] = [];
@@ -106,6 +107,11 @@ export class Figures {
   /** Requests that ended, by account and code. */
   get codes(): ReadonlyMap<string, ReadonlyMap<string, number>> {
     return this.#codes;
+  }
+
+  /** What is left in each account (EUR), as the gateway said last. An account that never heard it is absent. */
+  get balances(): ReadonlyMap<string, number> {
+    return this.#balances;
   }
 
   /** Receipts that were kept, by their status. */
@@ -149,6 +155,10 @@ export class Figures {
     this.gateway.note(answer.gatewayMs);
     this.#answered.get(answer.account)?.note(nowMs, 1);
     if (answer.isAccepted) this.#accepted.note(nowMs, 1);
+  }
+
+  balance(account: string, euros: number): void {
+    this.#balances.set(account, euros);
   }
 
   failed(failure: Failure): void {

@@ -27,6 +27,8 @@ export interface OutcomesParts {
   readonly pending: Pending;
   readonly limits: ReadonlyMap<string, AccountLimits>;
   readonly isCancelAsked: (messageId: number) => boolean;
+  /** An answer said what is left in the account (EUR). */
+  readonly onBalance: (account: string, euros: number) => void;
 }
 
 export class Outcomes {
@@ -72,6 +74,8 @@ export class Outcomes {
     const parts = observation.kind === 'answered' ? observation.parts : [];
     const price = parts[0]?.price ?? null;
     if (price !== null) this.#prices.set(desk.name, price);
+    const balance = parts.at(-1)?.balance ?? null;
+    if (balance !== null) this.#parts.onBalance(desk.name, balance);
     const end = endOf(observation, verdict, now);
     this.#push(claim, { settlement, end, parts, setAside, gatewayMs: nowMs - sentAtMs });
   }

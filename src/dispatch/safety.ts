@@ -74,9 +74,13 @@ function balanceAnswer(euros: number, health: AccountHealth | undefined): Balanc
 export async function askBalance(
   account: Parameters<typeof fetchBalance>[0],
   health: AccountHealth | undefined,
+  onBalance: (euros: number) => void,
 ): Promise<BalanceAnswer> {
   const balance = await fetchBalance(account);
-  if (balance.ok) return balanceAnswer(balance.balance, health);
+  if (balance.ok) {
+    onBalance(balance.balance);
+    return balanceAnswer(balance.balance, health);
+  }
   const isNo = balance.reason === 'wrong-credentials' || balance.reason === 'unreachable';
   return { kind: isNo ? 'refused' : 'unknown' };
 }

@@ -116,7 +116,10 @@ export class Step {
       onDecided: () => this.intake.distrust(),
     });
     const isCancelAsked = (id: number): boolean => this.#operator.isCancelAsked(id);
-    this.outcomes = new Outcomes({ ...parts, pending, isCancelAsked });
+    this.outcomes = new Outcomes({
+      ...{ ...parts, pending, isCancelAsked },
+      onBalance: (account, euros) => this.books.figures.balance(account, euros),
+    });
     this.#reconciler = reconciler;
     this.inbox = new Inbox({
       ...receipts,

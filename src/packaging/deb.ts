@@ -42,6 +42,7 @@ const FILES: Readonly<Record<string, string>> = {
   'systemd/sms-spoold.sysusers': 'usr/lib/sysusers.d/sms-spoold.conf',
   'systemd/sms-spoold.tmpfiles': 'usr/lib/tmpfiles.d/sms-spoold.conf',
   'systemd/sms-spoold.logrotate': 'etc/logrotate.d/sms-spoold',
+  'config/sms-spoold.lnav.json': 'etc/lnav/formats/sms-spoold/sms-spoold.json',
   'systemd/drop-in.conf': `${DOCUMENTS}/examples/drop-in.conf`,
   'config/sms-spoold.toml': `${DOCUMENTS}/examples/sms-spoold.toml`,
   'src/packaging/debian/sms-spoold.toml': 'etc/sms-spoold/sms-spoold.toml',
@@ -56,7 +57,11 @@ const COMPRESSED: Readonly<Record<string, string>> = {
   'README.md': `${DOCUMENTS}/README.md.gz`,
   'CHANGELOG.md': `${DOCUMENTS}/CHANGELOG.md.gz`,
 };
-const CONFFILES = ['etc/sms-spoold/sms-spoold.toml', 'etc/logrotate.d/sms-spoold'];
+const CONFFILES = [
+  'etc/sms-spoold/sms-spoold.toml',
+  'etc/logrotate.d/sms-spoold',
+  'etc/lnav/formats/sms-spoold/sms-spoold.json',
+];
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 /** Of what is neither a folder or a script (0755) nor a plain file (0644). */
 const MODES: Readonly<Record<string, number>> = {

@@ -145,6 +145,7 @@ export class SimulatedDaemon {
       pending: this.#pending,
       limits: new Map([['main', { configuredRate: configured, concurrency }]]),
       isCancelAsked: () => false,
+      onBalance: () => undefined,
     });
     this.#courier = new Courier({ clock: time, outcomes: this.#outcomes, kick: this.#kick });
   }

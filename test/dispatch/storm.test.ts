@@ -113,6 +113,7 @@ class Storm {
       pending: this.#pending,
       limits: new Map([['main', { configuredRate: RATE, concurrency: CONCURRENCY }]]),
       isCancelAsked: () => false,
+      onBalance: () => undefined,
     });
     this.#courier = new Courier({ clock, outcomes: this.#outcomes, kick: () => undefined });
   }

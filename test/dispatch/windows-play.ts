@@ -289,6 +289,7 @@ class Life {
       pending: this.#pending,
       limits: new Map([['main', { configuredRate: perSecond, concurrency: 4 }]]),
       isCancelAsked: () => false,
+      onBalance: () => undefined,
     });
     this.#courier = new Courier({ clock: time, outcomes, kick: this.kick });
   }

@@ -93,6 +93,7 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     expect(modeOf(SPOOL)).toBe('660 sms-spoold:sms-spool');
     expect(modeOf('/etc/sms-spoold/sms-spoold.toml')).toBe('640 root:sms-spool');
     expect(modeOf('/etc/sms-spoold/api-secret')).toBe('600 root:root');
+    expect(modeOf('/etc/lnav/formats/sms-spoold/sms-spoold.json')).toBe('644 root:root');
     expect(machine.say('systemctl is-enabled sms-spoold.service')).toBe('enabled');
     expect(property('ActiveState')).toBe('active');
     expect(machine.say('sms-spoold --version')).toBe(OLD);
