@@ -6,9 +6,13 @@ interface Package {
   readonly version: string;
 }
 
+/* Kept: a command that becomes another user may not be able to read the file again. */
+let version: string | null = null;
+
 export function readVersion(): string {
   const file = new URL('../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as Package).version;
+  version ??= (JSON.parse(readFileSync(file, 'utf8')) as Package).version;
+  return version;
 }
 
 /** The commented configuration with every key and its default; an absolute path. */

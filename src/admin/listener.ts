@@ -164,3 +164,9 @@ function why(cause: unknown): string {
   if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address';
   return cause instanceof Error ? cause.message : String(cause);
 }
+
+/** Loads what is otherwise read from its files when the first server is made, and when metrics are first asked for. */
+export async function loadListeners(): Promise<void> {
+  fastify();
+  await import('./metrics.ts');
+}

@@ -11,6 +11,7 @@ import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import type { Loaded } from '../config/load.ts';
 import { EXIT } from '../exit-codes.ts';
+import { becomeOwnerOf } from '../owner.ts';
 import { SpoolError } from '../spool/errors.ts';
 import { lastRunOf } from '../spool/run-times.ts';
 import { isBusy } from '../spool/open.ts';
@@ -55,14 +56,19 @@ async function* findings(command: Command, options: CheckOptions): AsyncGenerato
     return;
   }
   const { config, unreadSecrets } = loaded;
+  /* The caller reads the configuration and its secrets, the owner of the spool reads the spool. */
+  const ofConfig = [
+    ...checkProblems(unreadSecrets),
+    ...checkConfig(config),
+    ...checkSecrets(config),
+  ];
+  becomeOwnerOf(config.spool.path);
   /* Before anything opens the spool: that may change the modes of its files. */
   const spool = checkSpool(config.spool.path);
   const stopped = await checkStopped(config);
   yield* stopped.slice(0, 1);
   yield checkNode();
-  yield* checkProblems(unreadSecrets);
-  yield* checkConfig(config);
-  yield* checkSecrets(config);
+  yield* ofConfig;
   yield* spool;
   yield* stopped.slice(1);
   if (options.offline) return;

@@ -2,6 +2,7 @@
  * Checks every line of a CSV file before any is imported: cells, the spool's own constraints, keys that another
  * message has used, and texts that would not arrive as they are written.
  */
+import type { FileHandle } from 'node:fs/promises';
 import { INSTANTS } from '../csv/cells.ts';
 import { columnsOf, rowOf } from '../csv/columns.ts';
 import { CsvFileError, readCsvFile, type CsvRecord } from '../csv/csv-file.ts';
@@ -22,7 +23,9 @@ import { ImportReport } from './import-report.ts';
 import type { NameCheck } from './names-asked.ts';
 
 export interface Source {
+  /** For messages; `handle` is what is read. */
   readonly file: string;
+  readonly handle: FileHandle;
   readonly size: number;
   /** The instant that relative times count from, the same for every line. */
   readonly nowMs: number;
@@ -42,7 +45,7 @@ export async function checkFile(
   using judge = new LineJudge(parts, nowMs);
   const report = new ImportReport(file);
   let columns: readonly ApplicationColumn[] = [];
-  const hash = await read(file, startProgress('Checking', size), {
+  const hash = await read(source, startProgress('Checking', size), {
     onHeader: (names) => {
       columns = headerOf(file, names);
     },
@@ -151,12 +154,12 @@ type Callbacks = Parameters<typeof readCsvFile>[1];
 
 /** Reads the file with a progress bar. What cannot be read at all is thrown as CommandError. */
 export async function read(
-  file: string,
+  { file, handle }: Pick<Source, 'file' | 'handle'>,
   progress: Progress,
   callbacks: Callbacks,
 ): Promise<string> {
   try {
-    return await readCsvFile(file, {
+    return await readCsvFile(handle, {
       onHeader: callbacks.onHeader,
       onRecord: (record, reading) => {
         progress.update(reading.bytes);

@@ -4,7 +4,8 @@
  * Always holds: nothing is imported while one line is bad. Rows go in chunks under keys made of the file's
  * hash and the line, so the same command completes an import that broke off, and no other writer waits long.
  */
-import { statSync } from 'node:fs';
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { rowOf } from '../csv/columns.ts';
@@ -60,7 +61,9 @@ async function importCsv(
   options: { readonly dryRun?: true },
   command: Command,
 ): Promise<void> {
-  const source = { file, size: sizeOf(file), nowMs: Date.now() };
+  /* Opened before a command of root becomes the owner of the spool, who need not be allowed to read it. */
+  await using handle = await openFile(file);
+  const source = { file, handle, size: await sizeOf(file, handle), nowMs: Date.now() };
   using spool = openToWrite(command);
   const names = new NameCheck(spool, source.nowMs);
   const { hash, report } = await checkFile(source, { db: spool.db, names });
@@ -74,10 +77,19 @@ async function importCsv(
   await printLine(`${imported} imported${rest}.`);
 }
 
+async function openFile(file: string): Promise<FileHandle> {
+  try {
+    /* Non-blocking, so that a pipe is refused instead of waited for. */
+    return await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw isMissing ? new CommandError(`${file}: there is no such file`) : error;
+  }
+}
+
 /* Read twice, so it has to be a file that can be. */
-function sizeOf(file: string): number {
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (found === undefined) throw new CommandError(`${file}: there is no such file`);
+async function sizeOf(file: string, handle: FileHandle): Promise<number> {
+  const found = await handle.stat();
   if (!found.isFile()) throw new CommandError(`${file} is not a regular file; it is read twice`);
   return found.size;
 }
@@ -94,7 +106,7 @@ async function importFile(
   const { file, size, nowMs, hash } = source;
   const chunk = new Chunk(db, file);
   let columns: readonly ApplicationColumn[] = [];
-  const again = await read(file, startProgress('Importing', size), {
+  const again = await read(source, startProgress('Importing', size), {
     onHeader: (names) => {
       columns = headerOf(file, names);
     },

@@ -1,6 +1,7 @@
 /** `init`: makes the spool, or brings an older one up to date, and says which. */
 import { statSync } from 'node:fs';
 import { Command } from 'commander';
+import { becomeOwnerOf } from '../owner.ts';
 import { SpoolError } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
 import { openSpool } from '../spool/open.ts';
@@ -21,7 +22,9 @@ export function initCommand(): Command {
       '\nExample:\n  $ sms-spoold --config /etc/sms-spoold/sms-spoold.toml init',
     )
     .action(async (_options: unknown, command: Command) => {
-      await printLine(init(configFor(command, 'leave').spool.path));
+      const { path } = configFor(command, 'leave').spool;
+      becomeOwnerOf(path);
+      await printLine(init(path));
     });
 }
 

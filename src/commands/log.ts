@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseDurationMs } from '../config/durations.ts';
 import { STATES, type State } from '../core/message.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
+import { becomeOwnerOf } from '../owner.ts';
 import { isWanted, type LogFilter, type LogLine } from '../log/line.ts';
 import { Renderer } from '../log/render.ts';
 import { isRotated } from '../log/rotated.ts';
@@ -122,6 +123,7 @@ function sourceFor(options: LogOptions, command: Command, opened: Opened): LogSo
   if (options.journal === true) return journalSource();
   if (options.file !== undefined) return opening(options.file);
   const config = configFor(command, 'leave');
+  becomeOwnerOf(config.spool.path);
   const { file } = config.log;
   const isThere = file !== null && (existsSync(file) || isRotated(file));
   if (options.spool !== true && isThere) return opening(file);

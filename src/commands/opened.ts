@@ -1,12 +1,15 @@
 /**
- * What nearly every command begins with: the configuration that --config leads to, and the spool it names.
+ * What nearly every command begins with: the configuration that --config leads to, then the spool it names. In between
+ * a command of root becomes the owner of the spool's folder.
  */
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { loadAsFarAsReadable, loadConfig, type Loaded } from '../config/load.ts';
 import type { Secrets } from '../config/reading.ts';
+import { becomeOwnerOf } from '../owner.ts';
 import { openSpool, type Database } from '../spool/open.ts';
 import { SpoolError } from '../spool/errors.ts';
+import { typed } from '../spool/typed-rows.ts';
 import type { Defaults } from '../spool/queries.ts';
 
 /** How long a command waits for another writer before it gives up. */
@@ -35,6 +38,7 @@ export function configAsFarAsReadable(command: Command): Loaded {
 /** The spool, to write. Throws ConfigError and SpoolError. */
 export function openToWrite(command: Command): OpenedSpool {
   const config = configFor(command, 'leave');
+  becomeOwnerOf(config.spool.path);
   return opened(config, openSpool(config.spool.path, { busyTimeoutMs: BUSY_MS }));
 }
 
@@ -49,6 +53,7 @@ export function openToRead(command: Command): OpenedSpool {
 /** The spool of a configuration, to read. Throws SpoolError. */
 export function openConfigured(config: Config): OpenedSpool {
   const { path } = config.spool;
+  becomeOwnerOf(path);
   try {
     return opened(config, openSpool(path, { busyTimeoutMs: BUSY_MS }));
   } catch (error) {
@@ -66,5 +71,5 @@ export function defaultsOf(config: Config): Defaults {
 }
 
 function opened(config: Config, db: Database): OpenedSpool {
-  return { config, db, [Symbol.dispose]: () => void db.close() };
+  return { config, db: typed(db), [Symbol.dispose]: () => void db.close() };
 }

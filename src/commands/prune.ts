@@ -1,6 +1,5 @@
 /** `prune`: deletes old final messages, or moves them to an archive. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { parseDurationMs } from '../config/durations.ts';
 import { UsageError } from '../exit-codes.ts';
@@ -12,6 +11,7 @@ import { print, printJson, printLine } from '../terminal/print.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { openToWrite, type OpenedSpool } from './opened.ts';
+import { targetOf } from './target.ts';
 
 interface PruneCommandOptions {
   readonly archive?: string;
@@ -62,7 +62,7 @@ async function prune(options: PruneCommandOptions, command: Command): Promise<vo
   const before = Date.now() / 1000 - ageMs / 1000;
   const over = countOver(spool.db, before);
   const total = [...over.values()].reduce((sum, count) => sum + count, 0);
-  const file = options.archive === undefined ? null : resolve(options.archive);
+  const file = options.archive === undefined ? null : targetOf(options.archive);
   const pruned = options.dryRun ? 0 : await run(spool, { before, total, file });
   const notVacuumed = options.dryRun ? null : vacuum(spool.db, spool.config.spool.path);
   if (options.json) {

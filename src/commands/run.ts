@@ -8,9 +8,10 @@ import { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { Daemon } from '../daemon.ts';
+import { becomeOwnerOf, ownerToBecome } from '../owner.ts';
 import { administer } from '../overview.ts';
 import { sayRefused } from '../reload.ts';
-import type { AdminSource } from '../admin/listener.ts';
+import { loadListeners, type AdminSource } from '../admin/listener.ts';
 import { CommandError, EXIT } from '../exit-codes.ts';
 import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { StatusLog } from '../status-log.ts';
@@ -41,6 +42,8 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
   using announcer = new Announcer({ env: process.env, pid: process.pid, onTrouble: sayUnheard });
   const config = await configured(load, { signals, announcer });
   if (config === null) return;
+  if (ownerToBecome(config.spool.path) !== null) await loadListeners();
+  becomeOwnerOf(config.spool.path);
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject;

@@ -6,6 +6,7 @@
 import { isIP, isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
 import type { RecipientLimit } from '../core/safety.ts';
+import { isZone } from '../core/zone.ts';
 import { parseDurationMs } from './durations.ts';
 import { describe, describeConcealed } from './found.ts';
 import { plain, type Kind } from './tables.ts';
@@ -174,14 +175,6 @@ export function parseTimeOfDayMinutes(value: unknown): number | null {
   const form = /^([01]\d|2[0-3]):([0-5]\d)$/;
   const [, hours, minutes] = (typeof value === 'string' ? form.exec(value) : null) ?? [];
   return hours === undefined ? null : Number(hours) * 60 + Number(minutes);
-}
-
-function isZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
 }
 
 function isAddress(value: string): boolean {

@@ -91,6 +91,15 @@ export class Zone {
   }
 }
 
+/** Whether this machine knows a zone of that name. */
+export function isZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
 /** Gives zones by name, one and the same for one name. Throws RangeError where there is none such. */
 export function zones(): (name: string) => Zone {
   const known = new Map<string, Zone>();

@@ -7,7 +7,7 @@
  * end it.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { Transform } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
@@ -53,9 +53,9 @@ const ENDS_IT: ReadonlySet<string> = new Set([
   'CSV_MAX_RECORD_SIZE',
 ]);
 
-/** Reads the whole file; resolves to its SHA-256 in hex. Whatever the callbacks throw ends the reading. */
-export async function readCsvFile(path: string, file: CsvFile): Promise<string> {
-  const encoding = encodingProblem(path);
+/** Reads the whole file, and leaves it open; resolves to its SHA-256 in hex. Whatever the callbacks throw ends the reading. */
+export async function readCsvFile(handle: FileHandle, file: CsvFile): Promise<string> {
+  const encoding = await encodingProblem(handle);
   if (encoding !== null) throw new CsvFileError(`line 1: ${encoding}`);
   const hash = createHash('sha256');
   const parser = parse({
@@ -76,7 +76,8 @@ export async function readCsvFile(path: string, file: CsvFile): Promise<string> 
     },
   });
   try {
-    await pipeline(createReadStream(path), hashed, parser, (records: AsyncIterable<Parsed>) =>
+    const bytes = handle.createReadStream({ start: 0, autoClose: false });
+    await pipeline(bytes, hashed, parser, (records: AsyncIterable<Parsed>) =>
       readRecords(records, file),
     );
   } catch (error) {

@@ -2,7 +2,7 @@
  * Tells from the first bytes of a file that it is not UTF-8. Spreadsheets save "Unicode text" as UTF-16, and
  * older ones save CSV in the code page of the machine.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 
 const LOOKED_AT = 4_096;
 /** Of the bytes of a text that is mostly Latin letters, every second one is zero in UTF-16. */
@@ -11,8 +11,8 @@ const SHARE_OF_ZEROS = 0.2;
 type Encoding = 'UTF-16LE' | 'UTF-16BE' | 'UTF-32';
 
 /** Why the file cannot be read, with the command that converts it; null = it may be UTF-8, or is read as it is. */
-export function encodingProblem(path: string): string | null {
-  const found = encodingOf(firstBytes(path));
+export async function encodingProblem(handle: FileHandle): Promise<string | null> {
+  const found = encodingOf(await firstBytes(handle));
   if (found === null) return null;
   return (
     `the file is ${found}, expected UTF-8: save it as "CSV UTF-8", or convert it: ` +
@@ -20,14 +20,10 @@ export function encodingProblem(path: string): string | null {
   );
 }
 
-function firstBytes(path: string): Buffer {
-  const fd = openSync(path, 'r');
-  try {
-    const bytes = Buffer.alloc(LOOKED_AT);
-    return bytes.subarray(0, readSync(fd, bytes, 0, LOOKED_AT, 0));
-  } finally {
-    closeSync(fd);
-  }
+async function firstBytes(handle: FileHandle): Promise<Buffer> {
+  const bytes = Buffer.alloc(LOOKED_AT);
+  const { bytesRead } = await handle.read(bytes, 0, LOOKED_AT, 0);
+  return bytes.subarray(0, bytesRead);
 }
 
 /* UTF-16LE with a byte order mark is read as it is (csv-parse knows it). */

@@ -49,7 +49,7 @@ function fitting(events: readonly CommittedEvent[]): readonly string[] {
 function lineOf(event: CommittedEvent): Readonly<Record<string, string | number | null>> {
   return {
     seq: event.seq,
-    at: new Date(event.at * 1000).toISOString(),
+    at: dateOf(event.at),
     event: event.event,
     id: event.messageId,
     reference: event.reference,
@@ -61,4 +61,10 @@ function lineOf(event: CommittedEvent): Readonly<Record<string, string | number 
     reason: event.reason,
     attempt: event.attempt,
   };
+}
+
+/* Null = the spool holds no date there. */
+function dateOf(at: unknown): string | null {
+  const date = new Date(typeof at === 'number' ? at * 1000 : NaN);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }

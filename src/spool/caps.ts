@@ -7,9 +7,10 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { capOf, fits, type CapState, type Instant } from '../core/cap.ts';
-import type { Per, Span } from '../core/rate-rules.ts';
-import { zones, type Zone } from '../core/zone.ts';
+import { SPANS, type Per, type Span } from '../core/rate-rules.ts';
+import { isZone, zones, type Zone } from '../core/zone.ts';
 import { Bulk, type Value } from './bulk.ts';
+import { jsonIn } from './kept-json.ts';
 
 /** Of the schema. NULL in `allowed`: the rule is configured no more. `state` is the daemon's own. */
 export const CAPS = `
@@ -72,7 +73,7 @@ export class Caps {
 
   /** Every row, those of rules that are configured no more as well. */
   all(): readonly CapRow[] {
-    return this.#all.all().map(rowOf);
+    return rowsOf(this.#all.all());
   }
 
   write(rows: readonly CapRow[]): void {
@@ -106,7 +107,7 @@ export function capsOf(
     )
     .all(account);
   const zoneOf = zones();
-  return rows.map((row) => aged(rowOf(row), zoneOf(row.zone), { now, nowMs: 0 }));
+  return rowsOf(rows).map((row) => aged(row, zoneOf(row.zone), { now, nowMs: 0 }));
 }
 
 function aged(row: CapRow, zone: Zone, at: Instant): CapRow {
@@ -117,7 +118,43 @@ function aged(row: CapRow, zone: Zone, at: Instant): CapRow {
   return { ...row, used: cap.used(at), freesAt, state: cap.save(at) };
 }
 
-function rowOf(row: Stored): CapRow {
-  const state = JSON.parse(row.state) as CapState;
+/* Without the rows that no daemon writes: such a window counts as unused. */
+function rowsOf(stored: readonly Stored[]): readonly CapRow[] {
+  const known = new Map<string, boolean>();
+  const isKnown = (zone: string): boolean => {
+    const found = known.get(zone) ?? isZone(zone);
+    known.set(zone, found);
+    return found;
+  };
+  return stored.flatMap((row) => rowOf(row, isKnown) ?? []);
+}
+
+function rowOf(row: Stored, isKnownZone: (zone: string) => boolean): CapRow | null {
+  const texts: readonly unknown[] = [row.account, row.name, row.per, row.zone];
+  const isRead = texts.every((value) => typeof value === 'string') && isKnownZone(row.zone);
+  const isKnown = SCOPES.includes(row.scope) && SPANS.includes(row.span);
+  const isCounted = isAmount(row.used) && (row.allowed === null || isAmount(row.allowed));
+  const isDated = row.freesAt === null || isAmount(row.freesAt);
+  const state = stateIn(row.state);
+  if (!isRead || !isKnown || !isCounted || !isDated || state === null) return null;
   return { ...row, allowed: row.allowed ?? UNSET, state };
+}
+
+const SCOPES: readonly unknown[] = ['account', 'group', 'sender'];
+
+function isAmount(value: unknown): boolean {
+  return Number.isFinite(value);
+}
+
+function stateIn(text: unknown): CapState | null {
+  const state = jsonIn(text);
+  if (state === null || !isAmount(state['at'])) return null;
+  return arePairs(state['used']) && arePairs(state['open']) ? (state as unknown as CapState) : null;
+}
+
+function arePairs(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isAmount))
+  );
 }

@@ -55,6 +55,11 @@ export function openSpool(path: string, options: OpenOptions = {}): Database {
   }
 }
 
+/** Loads SQLite itself, which is otherwise read from its file when the first database is opened. */
+export function loadSqlite(): void {
+  new Sqlite(':memory:').close();
+}
+
 function prepare(db: Database, path: string, options: OpenOptions): Database {
   restrict(db);
   const guard = spoolGuard(db, path);

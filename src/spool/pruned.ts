@@ -7,6 +7,8 @@
  * whoever comes too late for one knows it.
  */
 import type { Database, Statement } from 'better-sqlite3';
+import { STATES } from '../core/message.ts';
+import { listIn } from './kept-json.ts';
 import type { Removed } from './retention.ts';
 
 /** Words that are kept: seconds of pruning, where a daemon looks at least every second. */
@@ -42,7 +44,7 @@ export class PrunedWriter {
       ...(JSON.parse(key) as string[]),
       ones.map(({ id }) => id),
     ]);
-    const number = Number(this.#read.get(LAST) ?? 0) + 1;
+    const number = numberIn(this.#read.get(LAST)) + 1;
     this.#write.run(nameOf(number), JSON.stringify(word));
     this.#write.run(LAST, String(number));
   }
@@ -66,19 +68,36 @@ export class PrunedReader {
 
   /** What was deleted since the word with this number; null = from now on. In one transaction. */
   since(seen: number | null): PrunedSince {
-    const last = Number(this.#read.get(LAST) ?? 0);
+    const last = numberIn(this.#read.get(LAST));
     if (seen === null || seen === last) return { last, messages: [] };
     if (seen > last || last - seen > KEPT) return { last, messages: null };
     const messages: Removed[] = [];
     for (let number = seen + 1; number <= last; number += 1) {
-      messages.push(...this.#messagesOf(this.#read.get(nameOf(number)) ?? '[]'));
+      messages.push(...messagesOf(this.#read.get(nameOf(number))));
     }
     return { last, messages };
   }
+}
 
-  #messagesOf(word: string): readonly Removed[] {
-    return (JSON.parse(word) as readonly Alike[]).flatMap(([account, sender, state, ids]) =>
-      ids.map((id) => ({ id, account, sender, state })),
-    );
-  }
+function messagesOf(word: unknown): readonly Removed[] {
+  return listIn(word, isAlike).flatMap(([account, sender, state, ids]) =>
+    ids.map((id) => ({ id, account, sender, state })),
+  );
+}
+
+function isAlike(value: unknown): value is Alike {
+  if (!Array.isArray(value)) return false;
+  const [account, sender, state, ids] = value as readonly unknown[];
+  const areNames = [account, sender].every((name) => name === null || typeof name === 'string');
+  return (
+    areNames &&
+    STATES.some((known) => known === state) &&
+    Array.isArray(ids) &&
+    ids.every(Number.isSafeInteger)
+  );
+}
+
+function numberIn(value: unknown): number {
+  const number = Number(value ?? 0);
+  return Number.isSafeInteger(number) ? number : 0;
 }

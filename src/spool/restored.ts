@@ -13,6 +13,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { State } from '../core/message.ts';
 import { Bulk } from './bulk.ts';
 import { refUnder } from './claims.ts';
+import { jsonIn, listIn } from './kept-json.ts';
 import { parseRef, type Match } from './receipts.ts';
 
 const BACKUP = 'backup';
@@ -75,7 +76,20 @@ function forget(db: Database, name: string): void {
 /** The mark of a spool that was restored and whose operator has not decided; null = it is an ordinary one. */
 export function restoredFrom(db: Database): Mark | null {
   const value = read(db, RESTORED) ?? read(db, BACKUP);
-  return value === null ? null : (JSON.parse(value) as Mark);
+  return value === null ? null : markIn(value);
+}
+
+/** Far beyond any date that a mark can have (Unix seconds). */
+const AT_MAX = 1e11;
+
+/* A mark that cannot be read counts as one of time 0: anything may have been sent since. */
+function markIn(value: unknown): Mark {
+  const { at, lastId, isRolledBack } = jsonIn(value) ?? {};
+  return {
+    at: typeof at === 'number' && at > 0 && at < AT_MAX ? at : 0,
+    lastId: Number.isSafeInteger(lastId) ? Number(lastId) : Number.MAX_SAFE_INTEGER,
+    ...(isRolledBack === true ? { isRolledBack } : {}),
+  };
 }
 
 /** What is known of a restored spool, continuing "this spool". */
@@ -119,7 +133,7 @@ export function adopt(db: Database): void {
     const mark = read(db, BACKUP);
     const key = read(db, 'tag-key');
     if (mark === null || key === null) return;
-    const { lastId } = JSON.parse(mark) as Mark;
+    const { lastId } = markIn(mark);
     const keys: readonly OldKey[] = [{ key, lastId }, ...oldKeys(db)].slice(0, OLD_KEYS_MAX);
     write(db, OLD_KEYS, JSON.stringify(keys));
     write(db, 'tag-key', randomBytes(32).toString('hex'));
@@ -129,7 +143,13 @@ export function adopt(db: Database): void {
 }
 
 function oldKeys(db: Database): readonly OldKey[] {
-  return JSON.parse(read(db, OLD_KEYS) ?? '[]') as OldKey[];
+  return listIn(read(db, OLD_KEYS), isOldKey);
+}
+
+function isOldKey(value: unknown): value is OldKey {
+  if (typeof value !== 'object' || value === null) return false;
+  const { key, lastId } = { ...value } as Readonly<Record<string, unknown>>;
+  return typeof key === 'string' && Number.isSafeInteger(lastId);
 }
 
 export class Restored {

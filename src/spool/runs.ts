@@ -10,6 +10,7 @@ import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { isRolledBack, type Remembered, type Run as RunRow, type Story } from '../core/rollback.ts';
 import { isNotOurs } from './errors.ts';
 import { drawWord, IDENTITY } from './identity.ts';
+import { listIn } from './kept-json.ts';
 import type { Memory } from './memory.ts';
 import { adopt, markRolledBack } from './restored.ts';
 import { noteRunBegan, noteRunEnded } from './run-times.ts';
@@ -137,9 +138,17 @@ function writeRun(db: Database, { runs }: Story, { identity, nonce, seq }: Remem
 
 function storyOf(db: Database): Story {
   const value = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
-  const rows = JSON.parse(value.get(RUNS) ?? '[]') as readonly [string, number][];
+  const rows = listIn(value.get(RUNS), isRun);
   const runs = rows.map(([nonce, from]): RunRow => ({ nonce, from }));
-  return { identity: value.get(IDENTITY) ?? null, runs, seq: lastSeq(db).get() ?? 0 };
+  return { identity: textOf(value.get(IDENTITY)), runs, seq: lastSeq(db).get() ?? 0 };
+}
+
+function isRun(value: unknown): value is readonly [string, number] {
+  return Array.isArray(value) && typeof value[0] === 'string' && Number.isSafeInteger(value[1]);
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 function lastSeq(db: Database): Statement<[], number> {

@@ -15,6 +15,8 @@ export interface Column {
   readonly align?: 'left' | 'right';
 }
 
+/** Characters of a cell. Anybody may have written a value of any length into the spool. */
+const LENGTH_MAX = { fixed: 100, wrap: 4_000 } as const;
 const GAP = 2;
 const SMALLEST = 6;
 const NO_LINES = Object.fromEntries(
@@ -35,7 +37,9 @@ export function tableOf(
 ): string {
   const used = columns.map((_, index) => rows.some((row) => (row[index] ?? '') !== ''));
   const kept = columns.filter((_, index) => used[index]);
-  const cells = rows.map((row) => row.filter((_, index) => used[index]).map(escapeText));
+  const cells = rows.map((row) =>
+    row.filter((_, index) => used[index]).map((cell, index) => bounded(cell, kept[index])),
+  );
   const widths = fit(kept, cells, width);
   const shapedRow = (row: readonly string[]): string[] =>
     row.map((cell, index) => shaped(cell, kept[index], widths[index] ?? 0));
@@ -57,6 +61,12 @@ export function tableOf(
 
 function shaped(cell: string, column: Column | undefined, width: number): string {
   return column?.fit === 'wrap' ? linesIn(cell, width - GAP).join('\n') : cell;
+}
+
+function bounded(cell: string, column: Column | undefined): string {
+  const most = column?.fit === 'wrap' ? LENGTH_MAX.wrap : LENGTH_MAX.fixed;
+  const text = escapeText(cell.length > most ? cell.slice(0, most) : cell);
+  return cell.length > most || text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 /* Natural widths; then the widest flexible column gives until the table fits. Wrapping loses nothing. */

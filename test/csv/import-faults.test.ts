@@ -1,5 +1,5 @@
 /** What is wrong with a CSV file: every kind is named with its line and a remedy before anything is imported. */
-import { statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkFile } from '../../src/commands/import-check.ts';
 import type { ImportReport } from '../../src/commands/import-report.ts';
@@ -26,7 +26,8 @@ async function check(content: string | Buffer): Promise<ImportReport> {
   const file = program.write('some.csv', content);
   const config = loadConfig({ file: null, env: {}, cwd: program.folder, secrets: 'leave' });
   const names = new NameCheck({ config, db }, NOW_MS);
-  const source = { file, size: statSync(file).size, nowMs: NOW_MS };
+  await using handle = await open(file);
+  const source = { file, handle, size: (await handle.stat()).size, nowMs: NOW_MS };
   return (await checkFile(source, { db, names })).report;
 }
 

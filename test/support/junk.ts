@@ -2,7 +2,7 @@
  * What a member of the spool's group can write into it to fool a reader: every column of every table holds
  * text with terminal escapes, numbers' columns too.
  */
-import type { Database } from '../../src/spool/open.ts';
+import type { Database } from 'better-sqlite3';
 
 /** Title and colour sequences, C1, direction marks, separators, a soft hyphen, a tag, a line of its own. */
 export const JUNK =
@@ -41,7 +41,7 @@ export function fillWith(db: Database, value: string, id: number): void {
 }
 
 /** What triggers refuse to a client is done all the same: a client could take them away, too. */
-function withoutTriggers(db: Database, work: () => void): void {
+export function withoutTriggers(db: Database, work: () => void): void {
   const triggers = db
     .prepare(`SELECT name, sql FROM sqlite_master WHERE type = 'trigger'`)
     .all() as readonly (Named & { readonly sql: string })[];
