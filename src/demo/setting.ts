@@ -92,7 +92,7 @@ export function configOf(spoolPath: string, gatewayUrl: string): Config {
     defaultAccount: 'main',
     receipts: {
       listen: '127.0.0.1:0',
-      path: '/receipts',
+      path: '/receipts-of-the-demo',
       expect: true,
       signatureSecrets: [],
       signatureMethod: 'sha256',
