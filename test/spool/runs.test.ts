@@ -154,7 +154,7 @@ describe('a spool that was put back', () => {
     expect(run(path)).toMatchObject({ isRolledBack: true });
   });
 
-  it('by a backup of ours is that backup', async () => {
+  it('by a backup of ours is that backup', () => {
     const { path, copy } = setup();
     run(path);
     const db = openSpool(path);
