@@ -2,9 +2,9 @@
  * Gives every value that a command reads the type that its column has, whatever is stored: constraints can be switched
  * off, and SQLite itself keeps a BLOB or an infinity in any column.
  *
- * Always holds, for a result column that is a column of a table: TEXT is a string, INTEGER and REAL are finite
- * numbers, and NULL is there only where the table allows it. A result that SQL computes has no declared type; of it
- * only BLOBs and infinities are replaced. The daemon does not read through this: it judges rows as they are.
+ * Always holds, for a result column that is a column of a table: TEXT is a string; INTEGER and REAL are finite numbers,
+ * or NaN for anything else; NULL is there only where the table allows it. A result that SQL computes has no declared
+ * type: only its BLOBs and infinities are replaced. The daemon does not read through this: it judges rows as they are.
  */
 import type { Database, Statement } from 'better-sqlite3';
 
@@ -58,7 +58,7 @@ function converted(row: unknown, converters: readonly (readonly [string, Convert
 function converterOf(type: string | null, isRequired: boolean): Convert {
   if (type === 'TEXT') return (value) => (value === null && !isRequired ? null : textOf(value));
   if (type === 'INTEGER' || type === 'REAL') {
-    const otherwise = isRequired ? 0 : null;
+    const otherwise = isRequired ? NaN : null;
     return (value) => (typeof value === 'number' && Number.isFinite(value) ? value : otherwise);
   }
   return (value) => {
