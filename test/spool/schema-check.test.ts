@@ -193,7 +193,7 @@ const REFUSED: readonly (readonly [string, (path: string) => void, RegExp])[] = 
   [
     'a trigger named like a command',
     run(`CREATE TRIGGER "x'; touch /tmp/y; '" AFTER INSERT ON keys BEGIN SELECT 1; END`),
-    /with the sqlite3 shell/,
+    /in the sqlite3 shell/,
   ],
 ];
 
