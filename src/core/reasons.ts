@@ -172,6 +172,10 @@ const OWN: Readonly<Record<string, ReasonWords>> = {
     meaning: 'No answer and no receipt came in time, and on_uncertain is hold.',
     remedy: 'Send it again if it may arrive twice: sms-spoold requeue ID.',
   },
+  'unreadable-name': {
+    meaning: 'The account, the sender or the campaign is not UTF-8, or longer than it may be.',
+    remedy: CORRECT,
+  },
   'unreadable-text': {
     meaning: 'The text holds bytes that are not UTF-8, or a NUL.',
     remedy: CORRECT,

@@ -5,11 +5,12 @@
 import { dateOf } from '../core/judge-row.ts';
 import { withRetry, type SourceKey, type Turn } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
-import { unknownAccount } from '../events.ts';
+import { messageMoved, unknownAccount } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
+import { isDoubtful } from '../spool/sources.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
-import type { Rules, Work } from './work.ts';
+import { namedOf, type Rules, type Work } from './work.ts';
 
 /** More new rows than this at once are found by a scan of their sources. */
 const NEW_ROWS_MAX = 1_000;
@@ -87,6 +88,7 @@ export class Intake {
       const isDated = createdAt === row.createdAt;
       if (!isDated) misdated.push(row.id);
       const isReady = (row.state === 'queued' || row.state === 'retry') && row.dueAt === null;
+      if (isDoubtful(row)) this.#mustScan = true;
       if (isReady) this.offer(row, isDated ? row : { ...row, createdAt }, work);
     }
     if (misdated.length > 0) this.#spool.moves.redate(misdated, work.now);
@@ -112,6 +114,29 @@ export class Intake {
       found += 1;
     }
     this.#isCut = found >= limit;
+    this.#endMisnamed(work);
+  }
+
+  /* Rows under a name that nobody can ask for: found by their ids, they end here. */
+  #endMisnamed(work: Work): void {
+    const ids = this.#spool.sources.takeMisnamed();
+    if (ids.length === 0 || this.#spool.restored.mark !== null) return;
+    const moves = ids.flatMap((id) => {
+      const row = this.#spool.due.message(id);
+      if (row === null || (row.state !== 'queued' && row.state !== 'retry')) return [];
+      const end = { to: 'permanent-failure', reason: 'unreadable-name' } as const;
+      work.entries.push(
+        messageMoved(namedOf(row, this.#rules), {
+          ...{ ...end, from: row.state, at: work.now, nextAttemptAt: null },
+          attempt: row.lastAttempt === 0 ? null : row.lastAttempt,
+        }),
+      );
+      return [{ ...end, id, from: row.state, dueAt: null, nextAttemptAt: null }];
+    });
+    if (moves.length === 0) return;
+    this.#spool.moves.write(moves, work.now);
+    /* There may be more of the same name. */
+    this.#mustScan = true;
   }
 
   /** Messages that wait for their lane again are ready. */

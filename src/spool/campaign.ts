@@ -45,6 +45,8 @@ export function campaignNames(db: Database, limit: number): readonly string[] {
     .pluck();
   const names: string[] = [];
   for (let name = next.get(''); typeof name === 'string'; name = next.get(name)) {
+    /* Bytes that are not UTF-8 are found again: SQLite gets others back. They sort last. */
+    if (names.at(-1) === name) break;
     names.push(name);
     if (names.length >= limit) break;
   }

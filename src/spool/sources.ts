@@ -4,6 +4,8 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { SourceKey, Turn } from '../core/turn.ts';
+import { bounded } from './bounded.ts';
+import { BYTES_MAX, SENDER_MAX } from './rules.ts';
 import { RANK, READY, TURN } from './schema.ts';
 
 export interface SourceHead extends SourceKey {
@@ -18,39 +20,85 @@ interface NewRow extends SourceKey, Turn {
 const TURN_COLUMNS = `id, ${RANK} AS rank, expires_at AS expiresAt, created_at AS createdAt,
   send_at AS sendAt`;
 
+const MOST = { account: BYTES_MAX.account, sender: SENDER_MAX, campaign: BYTES_MAX.campaign };
+const NAMES = (['account', 'sender', 'campaign'] as const)
+  .map((level) => `${bounded(level, MOST[level])} AS ${level}`)
+  .join(', ');
+
 type Level = 'account' | 'sender' | 'campaign';
 
-/** Names of one level under a fixed prefix: NULL first, then each in order, one seek a name. */
+/* Of one name, rows that no source can have, found at a time. */
+const MISNAMED_MAX = 500;
+
+interface Named {
+  /** Above 2^53 too. */
+  readonly id: bigint;
+  /** NULL = longer than its bound. */
+  readonly name: string | null;
+}
+
+/**
+ * Names of one level under a fixed prefix: NULL first, then each in order, one seek a name. SQLite compares each name
+ * with the one before: bytes that are not UTF-8 are other bytes when JavaScript gives them back.
+ */
 class Names {
   readonly #hasNull: Statement<unknown[], number>;
-  readonly #first: Statement<unknown[], string>;
-  readonly #next: Statement<unknown[], string>;
+  readonly #first: Statement<unknown[], Named>;
+  readonly #next: Statement<unknown[], Named>;
+  readonly #isSame: Statement<[bigint, string], number>;
+  readonly #ofSameName: Statement<unknown[], number>;
 
   constructor(db: Database, level: Level, under: readonly Level[]) {
     const where = [READY, ...under.map((name) => `${name} IS +?`)].join(' AND ');
+    const ofRow = `(SELECT ${level} FROM messages WHERE id = ?)`;
     this.#hasNull = db
       .prepare<unknown[], number>(
         `SELECT 1 FROM messages WHERE ${where} AND ${level} IS NULL LIMIT 1`,
       )
       .pluck();
-    const named = (condition: string): Statement<unknown[], string> =>
+    const named = (condition: string): Statement<unknown[], Named> =>
       db
-        .prepare<unknown[], string>(
-          `SELECT ${level} FROM messages WHERE ${where} AND ${level} ${condition} ORDER BY ${level} LIMIT 1`,
+        .prepare<unknown[], Named>(
+          `SELECT id, ${bounded(level, MOST[level])} AS name FROM messages
+            WHERE ${where} AND ${level} ${condition} ORDER BY ${level} LIMIT 1`,
         )
-        .pluck();
+        .safeIntegers();
     this.#first = named('IS NOT NULL');
-    this.#next = named('> ?');
+    this.#next = named(`> ${ofRow}`);
+    this.#isSame = db
+      .prepare<[bigint, string], number>(`SELECT 1 FROM messages WHERE id = ? AND ${level} IS +?`)
+      .pluck();
+    this.#ofSameName = db
+      .prepare<unknown[], number>(
+        `SELECT id FROM messages WHERE ${where} AND ${level} = ${ofRow} LIMIT ${MISNAMED_MAX}`,
+      )
+      .pluck();
   }
 
-  *list(under: readonly (string | null)[]): Generator<string | null> {
+  /** `misnamed` receives rows whose name cannot be asked for. */
+  *list(under: readonly (string | null)[], misnamed: number[]): Generator<string | null> {
     if (this.#hasNull.get(...under) !== undefined) yield null;
-    let name = this.#first.get(...under);
-    while (name !== undefined) {
-      yield name;
-      name = this.#next.get(...under, name);
+    let found = this.#first.get(...under);
+    while (found !== undefined) {
+      const { id, name } = found;
+      if (name !== null && this.#isReadable(id, name)) yield name;
+      else misnamed.push(...this.#ofSameName.all(...under, id));
+      found = this.#next.get(...under, id);
     }
   }
+
+  #isReadable(id: bigint, name: string): boolean {
+    if (typeof name !== 'string' || !name.includes(REPLACEMENT)) return true;
+    return this.#isSame.get(id, name) !== undefined;
+  }
+}
+
+/** Stands in a text of JavaScript for bytes that are not UTF-8. */
+const REPLACEMENT = '\ufffd';
+
+/** Whether a source may have another name in the spool than JavaScript has of it. */
+export function isDoubtful({ account, sender, campaign }: SourceKey): boolean {
+  return [account, sender, campaign].some((name) => name?.includes(REPLACEMENT) === true);
 }
 
 export class Sources {
@@ -61,6 +109,7 @@ export class Sources {
   readonly #newRows: Statement<[number, number], NewRow>;
   readonly #lastId: Statement<[], number>;
   readonly #ready: Statement<[number], number>;
+  readonly #misnamed: number[] = [];
 
   constructor(db: Database) {
     this.#accounts = new Names(db, 'account', []);
@@ -71,7 +120,7 @@ export class Sources {
         AND sender IS +? AND campaign IS +? ORDER BY ${TURN} LIMIT 1`,
     );
     this.#newRows = db.prepare(
-      `SELECT ${TURN_COLUMNS}, account, sender, campaign, due_at AS dueAt, state FROM messages
+      `SELECT ${TURN_COLUMNS}, ${NAMES}, due_at AS dueAt, state FROM messages
         WHERE id > ? ORDER BY id LIMIT +?`,
     );
     this.#lastId = db
@@ -103,19 +152,24 @@ export class Sources {
     }
   }
 
+  /** Rows that the scans since found under names that are not UTF-8 or too long: no source has them. */
+  takeMisnamed(): readonly number[] {
+    return this.#misnamed.splice(0);
+  }
+
   #keysOf(account: string | null, limit: number): Generator<SourceKey> {
-    const senders = first(this.#senders.list([account]), limit);
+    const senders = first(this.#senders.list([account], this.#misnamed), limit);
     return interleave([...senders].map((sender) => this.#keysOfSender(account, sender)));
   }
 
   *#keysOfSender(account: string | null, sender: string | null): Generator<SourceKey> {
-    for (const campaign of this.#campaigns.list([account, sender])) {
+    for (const campaign of this.#campaigns.list([account, sender], this.#misnamed)) {
       yield { account, sender, campaign };
     }
   }
 
   *#keysOfOthers(own: ReadonlySet<string | null>, limit: number): Generator<SourceKey> {
-    for (const account of this.#accounts.list([])) {
+    for (const account of this.#accounts.list([], this.#misnamed)) {
       if (!own.has(account)) yield* this.#keysOf(account, limit);
     }
   }

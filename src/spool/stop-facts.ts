@@ -61,6 +61,8 @@ function unknownAccounts(
     .pluck();
   for (let name = next.get(''); typeof name === 'string'; name = next.get(name)) {
     if (accounts.has(name)) continue;
+    /* Bytes that are not UTF-8 are found again: SQLite gets others back. They sort last. */
+    if (found.some(({ account }) => account === name)) break;
     found.push({ account: name, since: sinceOf(db, 'account = ?', [name]) });
     if (found.length >= UNKNOWN_MAX) break;
   }
