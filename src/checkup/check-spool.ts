@@ -129,7 +129,7 @@ const REMEDIES: Readonly<Record<SpoolErrorCode, string>> = {
   'foreign-schema': 'Undo what was changed; the daemon does not start on it.',
   'no-folder': 'Make it, or mount it.',
   'not-accessible': 'Let this user read and write the file and its folder.',
-  'lock-lost': 'Look who deletes files beside the spool; the daemon starts again.',
+  'lock-lost': 'Find the program that deletes files next to the spool; the daemon starts again.',
   locked: 'Find the program that holds it and end its transaction.',
   'owned-by-another': 'End the other daemon.',
   'no-room': 'Make room on the disk, then: sms-spoold init',

@@ -32,7 +32,7 @@ export function codesCommand(): Command {
     .summary('what a code means and what the daemon does')
     .description(
       'Explains the status codes of the gateway’s answers, HTTP statuses of answers without one, and the ' +
-        'codes of delivery receipts. With N, one code in full. [classify] of the configuration is heeded.',
+        'codes of delivery receipts. With N, one code in full. [classify] of the configuration is applied.',
     )
     .argument('[n]', 'a code', parseCode)
     .addOption(Object.assign(lang.argParser(parseLanguage), { argChoices: [...LANGUAGES] }))
@@ -69,7 +69,7 @@ function overridesFor(command: Command): ReadonlyMap<number, Route> {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     say(
-      'sms-spoold: the configuration has problems (see sms-spoold check); [classify] is not heeded',
+      'sms-spoold: the configuration has problems (see sms-spoold check); [classify] is not applied',
     );
     return new Map();
   }

@@ -46,7 +46,7 @@ export function logCommand(): Command {
     .description(
       'Shows what the daemon said last, and with -f what it says from now on. Reads log.file where it is ' +
         'there, else the events of the spool. As far as is needed it also reads what logrotate took away ' +
-        'from the file and left beside it: numbered (.1, .2.gz) or dated (-20261127), plain, .gz or .zst. ' +
+        'from the file and left next to it: numbered (.1, .2.gz) or dated (-20261127), plain, .gz or .zst. ' +
         'Conditions add up.',
     )
     .option('-f, --follow', 'go on with what is said from now on')

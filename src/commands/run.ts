@@ -1,6 +1,6 @@
 /**
  * `run`: the daemon, in the foreground. SIGTERM and SIGINT drain and leave; a second one leaves at once, and
- * what is out is then uncertain. SIGHUP opens the log file anew and reads the configuration again. With nothing
+ * what is out is then uncertain. SIGHUP opens the log file again and reads the configuration again. With nothing
  * configured it stays up, says what is missing and looks again at SIGHUP, so that a service manager does not
  * restart it for ever.
  */
@@ -27,7 +27,7 @@ export function runCommand(early: readonly NodeJS.Signals[]): Command {
     .summary('the daemon, in the foreground')
     .description(
       'Sends what is in the spool until SIGTERM or SIGINT, which drain: what has not left is given back, ' +
-        'what has is waited for. A second one leaves at once. SIGHUP opens the log file anew and reads the ' +
+        'what has is waited for. A second one leaves at once. SIGHUP opens the log file again and reads the ' +
         'configuration again; one that is wrong changes nothing, and the log says why.',
     )
     .addHelpText('after', '\nExample:\n  $ sms-spoold --config ./sms-spoold.toml run')

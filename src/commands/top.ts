@@ -28,7 +28,7 @@ export function topCommand(): Command {
     .summary('what waits, since when, and how fast it goes, live')
     .description(
       'Shows states, accounts, throughput against the limit, what waits by lane and age, and the latest ' +
-        'failures, anew every second; q leaves. Ages are upper bounds: under 1m are the messages that wait ' +
+        'failures, every second; q leaves. Ages are upper bounds: under 1m are the messages that wait ' +
         'less than a minute, under 5m those between one and five; LATER are not due yet.',
     )
     .option('--once', 'one frame, as when standard output is no terminal')

@@ -52,7 +52,7 @@ export const FILES: readonly Fact[] = [
   [SYSTEM_FILE, 'the configuration; TOML, every key is explained in the example that comes along'],
   [
     '/var/lib/sms-spoold/spool.db',
-    'the spool; SQLite keeps a -wal and a -shm beside it, the daemon a .lock',
+    'the spool; SQLite keeps a -wal and a -shm next to it, the daemon a .lock',
   ],
   ['/var/log/sms-spoold/status.log', 'the status log, where log.file asks for one'],
 ];
@@ -65,7 +65,7 @@ export const SIGNALS: readonly Fact[] = [
   ],
   [
     'SIGHUP',
-    'read the configuration again and open the log file anew. A wrong one changes nothing; the log says why',
+    'read the configuration again and open the log file again. A wrong one changes nothing; the log says why',
   ],
 ];
 

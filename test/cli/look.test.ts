@@ -320,6 +320,6 @@ describe('codes', () => {
     const broken = await program.run(['codes', '29']);
     expect(broken.code).toBe(0);
     expect(broken.stdout).toMatch(/^route +permanent-failure/m);
-    expect(broken.stderr).toContain('[classify] is not heeded');
+    expect(broken.stderr).toContain('[classify] is not applied');
   });
 });
