@@ -16,7 +16,7 @@ export interface Column {
 }
 
 /** Characters of a cell. Anybody may have written a value of any length into the spool. */
-const LENGTH_MAX = { fixed: 100, wrap: 4_000 } as const;
+const LENGTH_MAX = { fixed: 100, flexible: 4_000 } as const;
 const GAP = 2;
 const SMALLEST = 6;
 const NO_LINES = Object.fromEntries(
@@ -64,7 +64,7 @@ function shaped(cell: string, column: Column | undefined, width: number): string
 }
 
 function bounded(cell: string, column: Column | undefined): string {
-  const most = column?.fit === 'wrap' ? LENGTH_MAX.wrap : LENGTH_MAX.fixed;
+  const most = column?.fit === undefined ? LENGTH_MAX.fixed : LENGTH_MAX.flexible;
   const text = escapeText(cell.length > most ? cell.slice(0, most) : cell);
   return cell.length > most || text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
