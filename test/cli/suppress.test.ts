@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { setup } from '../support/daemon.ts';
 import { Program, widestLine } from './program.ts';
 
 let program: Program;
 beforeEach(() => {
   program = new Program().init();
+  /* After a daemon on its spool has ended, which an `afterEach` would not wait for. */
+  onTestFinished(() => program[Symbol.dispose]());
 });
-afterEach(() => program[Symbol.dispose]());
 
 const documents = (stdout: string): Record<string, unknown>[] =>
   stdout
