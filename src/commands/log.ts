@@ -95,7 +95,12 @@ async function log(options: LogOptions, command: Command): Promise<void> {
   using source = sourceFor(options, command, opened);
   const filter = filterOf(options, opened);
   const print = printer(options);
-  for await (const line of source.last({ filter, limit: limitOf(options) })) await print(line);
+  let found = 0;
+  for await (const line of source.last({ filter, limit: limitOf(options) })) {
+    found += 1;
+    await print(line);
+  }
+  if (found === 0) warnOfUnknown(options, opened);
   if (options.follow !== true) return;
   for await (const line of source.next()) if (isWanted(line, filter)) await print(line);
 }
@@ -140,6 +145,14 @@ function opening(path: string): LogSource {
   }
 }
 
+/* A log of its own may be of another spool. */
+function warnOfUnknown({ campaign, sender, file, journal }: LogOptions, opened: Opened): void {
+  if (file !== undefined || journal === true) return;
+  if (campaign !== undefined || sender !== undefined) {
+    warnOfNames({ campaign, sender }, opened.spool);
+  }
+}
+
 /* What could be read is shown all the same. */
 function sayUnread(path: string, error: unknown): void {
   const why = error instanceof Error ? error.message : String(error);
@@ -148,9 +161,7 @@ function sayUnread(path: string, error: unknown): void {
 }
 
 function filterOf(options: LogOptions, opened: Opened): LogFilter {
-  const { campaign, sender } = options;
-  if (campaign !== undefined || sender !== undefined)
-    warnOfNames({ campaign, sender }, opened.spool);
+  const { campaign } = options;
   return {
     message: options.message ?? null,
     reference: options.reference ?? null,
