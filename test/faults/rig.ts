@@ -23,6 +23,8 @@ export interface RigOptions {
   readonly sandbox?: SandboxOptions;
   /** Further keys of the account, a line each. */
   readonly account?: string;
+  /** Where receipts are listened for; default a free port. */
+  readonly receipts?: string;
   /** Where the daemon tells of itself. */
   readonly admin?: string;
   /** Further tables of the configuration. */
@@ -85,7 +87,7 @@ export async function rigUp(options: RigOptions = {}): Promise<Rig> {
 
 function configText(
   url: string,
-  { account = '', admin = '127.0.0.1:0', tables = '' }: RigOptions,
+  { account = '', receipts = '127.0.0.1:0', admin = '127.0.0.1:0', tables = '' }: RigOptions,
 ): string {
   return `
 [spool]
@@ -98,7 +100,7 @@ sender = "AcmeInc"
 rate = 10000
 ${account}
 [receipts]
-listen = "127.0.0.1:0"
+listen = "${receipts}"
 [admin]
 listen = "${admin}"
 ${tables}
