@@ -7,7 +7,7 @@
  * raise it may change only what an application may change. Columns that are written back unchanged are no change,
  * also when the client rounds numbers to 14 digits, as PHP does.
  */
-import { NOW } from './triggers.ts';
+import { NOT_RAISED, NOW } from './triggers.ts';
 
 /** Columns that the daemon alone changes, and that everybody may read. */
 export const PUBLIC = [
@@ -140,7 +140,7 @@ BEGIN
   SELECT RAISE(ABORT, 'id_and_idempotency_key_never_change');
 END;
 
-CREATE TRIGGER messages_keep_what_is_the_daemons AFTER UPDATE ON messages WHEN new.revision <= old.revision
+CREATE TRIGGER messages_keep_what_is_the_daemons AFTER UPDATE ON messages WHEN ${NOT_RAISED}
 BEGIN
   SELECT CASE
     ${CHANGES.join('\n    ')}

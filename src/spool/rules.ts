@@ -7,6 +7,7 @@
  * by what it changes, so that a row from before a rule can still be worked with.
  */
 import { INVISIBLE } from '../core/invisible.ts';
+import { NOT_RAISED } from './triggers.ts';
 
 /** Bytes that a text column may hold at most. */
 export const BYTES_MAX = {
@@ -272,7 +273,7 @@ BEGIN
 END;
 
 CREATE TRIGGER messages_stay_right BEFORE UPDATE OF ${guarded.join(', ')} ON messages
-WHEN coalesce(new.revision, 0) <= old.revision
+WHEN ${NOT_RAISED}
 BEGIN
   SELECT CASE
     ${RULES.map((rule) => `WHEN ${changed(rule)} AND (${rule.bad}) THEN ${nameOf(rule)}`).join('\n    ')}

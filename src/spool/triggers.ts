@@ -6,6 +6,13 @@
 /** Unix seconds, with fractions, in SQL of any age. */
 export const NOW = `((julianday('now') - 2440587.5) * 86400.0)`;
 
+/**
+ * SQL: an UPDATE of messages did not raise `revision`, so it is none of the daemon's. What cannot be raised by one (no
+ * whole number, or a huge one) guards nothing: else the daemon itself could not move the row.
+ */
+export const NOT_RAISED = `typeof(old.revision) = 'integer' AND old.revision < 9007199254740992
+  AND coalesce(new.revision, 0) <= old.revision`;
+
 /* NEW.id is -1 in a BEFORE INSERT trigger when the row brought no id (every SQLite since 3.0). */
 export const TRIGGERS = `
 CREATE TRIGGER messages_columns_of_the_daemon BEFORE INSERT ON messages

@@ -107,6 +107,9 @@ describe('a smuggled row', () => {
     ['a date that is a blob', { created_at: `x'00'` }],
     ['a campaign that is a blob', { campaign: `x'00'` }],
     ['a reference that is a blob', { reference: `x'00ff'` }],
+    ['the highest revision', { revision: '9223372036854775807' }],
+    ['an infinite revision', { revision: '9e999' }],
+    ['a revision that is a text', { revision: `'x'` }],
     ['an unknown wish for uncertainty', { on_uncertain: `'maybe'` }],
     ['a passed-on value that is a blob', { entity_id: `x'41'` }],
   ])('that has only %s is sent', async (_what, columns) => {

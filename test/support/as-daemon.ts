@@ -23,7 +23,8 @@ export function smuggle(db: Database, columns: Readonly<Record<string, string>>)
   const insert = `INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Your table is ready')`;
   return db.transaction(() => {
     const id = Number(db.prepare(insert).run().lastInsertRowid);
-    const sets = ['revision = revision + 1', ...set].join(', ');
+    const raised = 'revision' in columns ? [] : ['revision = revision + 1'];
+    const sets = [...raised, ...set].join(', ');
     db.exec(`UPDATE messages SET ${sets} WHERE id = ${id}`);
     return id;
   })();
