@@ -120,7 +120,10 @@ export class Claims {
     this.#attempts = new Bulk(
       db,
       5,
-      (values) => `INSERT INTO attempts (message_id, number, began_at, client_ref, follows)
+      /* OR REPLACE: a row that somebody else wrote under this number must not end the daemon. */
+      (
+        values,
+      ) => `INSERT OR REPLACE INTO attempts (message_id, number, began_at, client_ref, follows)
         VALUES ${values}`,
     );
     this.#tagKey = db

@@ -126,6 +126,19 @@ it('a row without a sender, where the account has none either, fails with a reas
   await bundle.untilState(bundle.drop({ sender: 'AcmeInc' }), 'await-receipt');
 });
 
+it('an attempt that another program wrote does not stop the daemon: its message is sent', async () => {
+  const bundle = await setup({ isStopped: true });
+  const id = bundle.drop();
+  bundle.db.exec(
+    `INSERT INTO attempts (message_id, number, began_at, client_ref) VALUES (${id}, 1, 1.79e9, 'q');
+     INSERT INTO parts (message_id, attempt, number, status) VALUES (${id}, 1, 1, 0)`,
+  );
+  await bundle.start();
+  await bundle.untilState(id, 'await-receipt');
+  await bundle.untilState(bundle.drop(), 'await-receipt');
+  expect(bundle.fatal).toEqual([]);
+});
+
 it('a thousand rows that cannot be sent do not hold up the one behind them', async () => {
   const bundle = await setup({ isStopped: true });
   bundle.db.exec(
