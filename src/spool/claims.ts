@@ -121,10 +121,8 @@ export class Claims {
       db,
       5,
       /* OR REPLACE: a row that somebody else wrote under this number must not end the daemon. */
-      (
-        values,
-      ) => `INSERT OR REPLACE INTO attempts (message_id, number, began_at, client_ref, follows)
-        VALUES ${values}`,
+      (values) => `INSERT OR REPLACE INTO attempts
+        (message_id, number, began_at, client_ref, follows) VALUES ${values}`,
     );
     this.#tagKey = db
       .prepare<[], string>(`SELECT value FROM spool WHERE name = 'tag-key'`)

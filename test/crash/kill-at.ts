@@ -68,7 +68,7 @@ const STEPS: readonly (readonly [RegExp, Step])[] = [
   [/^INSERT INTO receipts/, 'kept'],
   [/^UPDATE parts SET receipt_status|^INSERT INTO parts \(receipt_status/, 'heard'],
   [/^UPDATE messages SET state = 'sending'/, 'marked'],
-  [/^INSERT INTO attempts/, 'attempted'],
+  [/^INSERT OR REPLACE INTO attempts/, 'attempted'],
   [/^UPDATE messages SET state = v\.column3, reason = v\.column4, status/, 'messages'],
   [/^UPDATE attempts SET ended_at/, 'attempts'],
   [/^INSERT INTO parts/, 'parts'],
