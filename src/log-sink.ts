@@ -214,17 +214,26 @@ export class LogSink {
 }
 
 /**
- * Opens a file to append to. Throws errors of the system; ELOOP and EMLINK = a link, symbolic or hard, in a folder that
- * others may write to: it leads to a file that somebody else chose.
+ * Opens a file to append to. Throws errors of the system. In a folder that others may write to, these say that
+ * somebody else chose the file: ELOOP and EMLINK = a link, symbolic or hard; EOWNER = it belongs to another user.
  */
 export function openLogFile(path: string): number {
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_WRONLY } = constants;
   const isShared = (statSync(dirname(path)).mode & OTHERS_WRITE) !== 0;
   const flags = O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_WRONLY;
   const fd = openSync(path, isShared ? flags | O_NOFOLLOW : flags, 0o640);
-  if (!isShared || fstatSync(fd).nlink === 1) return fd;
+  const code = isShared ? chosenByOthers(fd) : null;
+  if (code === null) return fd;
   closeSync(fd);
-  throw Object.assign(new Error(`${path} has a second name`), { code: 'EMLINK', syscall: 'open' });
+  const message = `${path} ${code === 'EMLINK' ? 'has a second name' : 'belongs to another user'}`;
+  throw Object.assign(new Error(message), { code, syscall: 'open' });
+}
+
+/* The owner of a file can read, cut and forge what the daemon writes to it. */
+function chosenByOthers(fd: number): 'EMLINK' | 'EOWNER' | null {
+  const { nlink, uid } = fstatSync(fd);
+  if (nlink !== 1) return 'EMLINK';
+  return uid === 0 || uid === process.geteuid?.() ? null : 'EOWNER';
 }
 
 /**

@@ -36,6 +36,15 @@ export interface StatusLogOptions extends LogSettings {
 /** How often a place that cannot be written is reported. */
 const SAID_EVERY_MS = 60_000;
 
+const IN_SHARED =
+  'in a folder that others may write to; remove it, or name a file in another folder';
+/** Codes of `openLogFile` → what is wrong with the file. */
+const CHOSEN_BY_OTHERS: ReadonlyMap<unknown, string> = new Map([
+  ['ELOOP', `is a link ${IN_SHARED}`],
+  ['EMLINK', `is a link ${IN_SHARED}`],
+  ['EOWNER', `belongs to another user ${IN_SHARED}`],
+]);
+
 /** A file that was opened for `StatusLog.adopt`. */
 export type LogFile = LogSink | null;
 
@@ -124,10 +133,9 @@ export class StatusLog {
       return this.#sink(file, () => openLogFile(file), false);
     } catch (cause) {
       const code = cause instanceof Error && 'code' in cause ? cause.code : 'EIO';
-      const isLink = code === 'ELOOP' || code === 'EMLINK';
-      const why = isLink
-        ? `is a link in a folder that others may write to; remove it, or name a file in another folder`
-        : `cannot be opened to append to; its folder must exist and be writable`;
+      const why =
+        CHOSEN_BY_OTHERS.get(code) ??
+        'cannot be opened to append to; its folder must exist and be writable';
       const message = `log.file: ${file} ${why}`;
       throw Object.assign(new Error(message, { cause }), { code, syscall: 'open' });
     }

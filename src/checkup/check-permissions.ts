@@ -51,6 +51,9 @@ export function checkLogFile(file: string, recipients: 'masked' | 'full'): Findi
   if ((mode & 0o002) !== 0) {
     return fail(subject, `${file} may be written by every user`, `chmod o= ${quoted(file)}`);
   }
+  if ((mode & 0o020) !== 0) {
+    return fail(subject, `${file} may be written by its group`, `chmod g-w ${quoted(file)}`);
+  }
   if ((mode & 0o004) !== 0 && recipients === 'full') {
     const found = `${file} shows every user all recipients`;
     return warn(subject, found, `chmod o= ${quoted(file)}`);

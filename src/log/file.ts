@@ -4,7 +4,7 @@
  *
  * Always holds: only whole lines are given; no line is left out by a rotation that renames.
  */
-import { closeSync, fstatSync, openSync, statSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statSync, type Stats } from 'node:fs';
 import { endOfLastLine, LineReader, readAt } from './bytes.ts';
 
 export class LogFile implements Disposable {
@@ -20,7 +20,7 @@ export class LogFile implements Disposable {
    */
   constructor(path: string, opened = path) {
     this.#path = path;
-    this.#fd = openSync(opened, 'r');
+    this.#fd = openUnlessPipe(opened);
     this.#position = endOfLastLine(this.#fd);
   }
 
@@ -47,7 +47,7 @@ export class LogFile implements Disposable {
     /* Whoever writes has left the old file for good once there is something in the new one. */
     if ((found.ino !== ino || found.dev !== dev) && found.size > 0) {
       const last = this.#read();
-      this.#turnTo(openSync(this.#path, 'r'));
+      this.#turnTo(openUnlessPipe(this.#path));
       return [...lines, ...last, ...this.#read()];
     }
     if (found.ino === ino && found.size < this.#position) this.#rewind();
@@ -78,4 +78,12 @@ export class LogFile implements Disposable {
       lines.push(...this.#lines.take(bytes));
     }
   }
+}
+
+/* A named pipe would be waited for until somebody writes to it. */
+function openUnlessPipe(path: string): number {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (!fstatSync(fd).isFIFO()) return fd;
+  closeSync(fd);
+  throw new Error(`${path} is a named pipe, not a file`);
 }

@@ -1,5 +1,5 @@
-// A link at log.file, planted by somebody who may write to its folder, leads the daemon to no other file.
-import { chmodSync, linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+// A file or a link at log.file, planted by somebody who may write to its folder, gets no line of the daemon.
+import { chmodSync, chownSync, linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { StatusLog } from '../../src/status-log.ts';
@@ -37,3 +37,27 @@ it('A3: an operator may link log.file in a folder of their own', () => {
   open().say('info', 'daemon.ready');
   expect(readFileSync(victim, 'utf8')).toMatch(/daemon\.ready/);
 });
+
+const isRoot = process.getuid?.() === 0;
+
+it.skipIf(!isRoot)(
+  `A6: a log file of another user is refused where others may write to the folder${isRoot ? '' : ' (skipped: needs root)'}`,
+  () => {
+    const { file, open } = setup(0o2770);
+    writeFileSync(file, 'forged\n');
+    chownSync(file, 65_013, 65_012);
+    expect(open).toThrow(/belongs to another user in a folder that others may write to/);
+    expect(readFileSync(file, 'utf8')).toBe('forged\n');
+  },
+);
+
+it.skipIf(!isRoot)(
+  `A6: a log file of another user is used in a folder of the operator${isRoot ? '' : ' (skipped: needs root)'}`,
+  () => {
+    const { file, open } = setup(0o755);
+    writeFileSync(file, '');
+    chownSync(file, 65_013, 65_012);
+    open().say('info', 'daemon.ready');
+    expect(readFileSync(file, 'utf8')).toMatch(/daemon\.ready/);
+  },
+);
