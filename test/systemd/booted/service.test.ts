@@ -64,7 +64,8 @@ describe(`starting the service${skipped}`, options, () => {
   it('is done when it listens; it reads its credential, and its status says how it is', async () => {
     const service = await Installed.setup();
     expect(service.property('ActiveState')).toBe('active');
-    expect(service.events()).toEqual(['daemon.started', 'daemon.ready']);
+    /* The warning: receipts are unsigned, at the default path. */
+    expect(service.events()).toEqual(['daemon.started', 'daemon.warning', 'daemon.ready']);
     expect(service.property('StatusText')).toBe('0 queued, 0 in flight, 0.0/s');
     /* The gateway takes no other secret than that of the credential. */
     await service.untilState(service.drop(), 'await-receipt');
@@ -236,6 +237,7 @@ describe(`the journal${skipped}`, options, () => {
     await service.machine.until(isRefused, 'the last line');
     expect(all()).toEqual([
       ['daemon.started', '6'],
+      ['daemon.warning', '4'],
       ['daemon.ready', '6'],
       ['message.await-receipt', '6'],
       ['message.permanent-failure', '4'],
