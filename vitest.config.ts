@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** Tests that boot a systemd of their own: `npm run test:systemd`, and nowhere else. */
@@ -8,6 +9,8 @@ export default defineConfig({
   test: {
     include: [isBooted ? `${BOOTED}/*.test.ts` : 'test/**/*.test.ts'],
     exclude: isBooted ? configDefaults.exclude : [...configDefaults.exclude, BOOTED],
+    /* Most tests wait for processes that they started: one worker a core, not one less. */
+    maxWorkers: availableParallelism(),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     globalSetup: ['test/support/build.ts'],

@@ -204,17 +204,12 @@ export class Trial implements AsyncDisposable {
   }
 
   /** Resolves when each message is, or has come by, one of these states. */
-  async until(program: Program, states: readonly string[], of: string[] = []): Promise<void> {
-    const db = openSpool(this.path, { readonly: true });
-    const rows = db.prepare<[], [number, string]>('SELECT id, state FROM messages').raw().all();
-    db.close();
-    const isLeft = (state: string): boolean =>
-      !states.includes(state) && (of.length === 0 || of.includes(state));
-    const left = new Set(rows.filter(([, state]) => isLeft(state)).map(([id]) => id));
-    await program.line(({ id, to = '' }) => {
-      if (id !== undefined && states.includes(to)) left.delete(id);
-      return left.size === 0;
-    });
+  async until(program: Program, states: readonly string[]): Promise<void> {
+    await this.#reach(
+      program,
+      states,
+      this.#idsWhere((state) => !states.includes(state)),
+    );
   }
 
   /** Lets the daemon do what is left, drain and leave; then holds spool, log and ledger against each other. */
@@ -249,10 +244,25 @@ export class Trial implements AsyncDisposable {
   async #allDelivered(program: Program): Promise<void> {
     await this.until(program, ['await-receipt', 'uncertain', 'delivered']);
     await this.sandbox.receiptsSettled();
+    const uncertain = this.#idsWhere((state) => state === 'uncertain');
     program.kill('SIGUSR2');
     await program.line(({ event }) => event === 'test.time-moved');
-    await this.until(program, ['delivered'], ['uncertain']);
+    await this.#reach(program, ['delivered'], uncertain);
     await this.sandbox.receiptsSettled();
+  }
+
+  async #reach(program: Program, states: readonly string[], left: Set<number>): Promise<void> {
+    await program.line(({ id, to = '' }) => {
+      if (id !== undefined && states.includes(to)) left.delete(id);
+      return left.size === 0;
+    });
+  }
+
+  #idsWhere(isIt: (state: string) => boolean): Set<number> {
+    const db = openSpool(this.path, { readonly: true });
+    const rows = db.prepare<[], [number, string]>('SELECT id, state FROM messages').raw().all();
+    db.close();
+    return new Set(rows.filter(([, state]) => isIt(state)).map(([id]) => id));
   }
 
   #trace(): Trace {

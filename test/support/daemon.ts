@@ -242,7 +242,7 @@ export async function setup(options: Options = {}): Promise<Bundle> {
     return control(id);
   };
   /* A row is dated by the clock of the daemon, which may be ahead. */
-  const drop = db.transaction((row: DropRow = {}): number => {
+  const dropOne = db.transaction((row: DropRow): number => {
     const id = handle.drop(row);
     if (clock.isAhead)
       db.prepare('UPDATE messages SET revision = revision + 1, created_at = ? WHERE id = ?').run(
@@ -251,6 +251,7 @@ export async function setup(options: Options = {}): Promise<Bundle> {
       );
     return id;
   });
+  const drop = (row: DropRow = {}): number => dropOne.immediate(row);
   return {
     ...handle,
     drop,
