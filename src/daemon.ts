@@ -35,7 +35,7 @@ import { adviceOf } from './core/stop-words.ts';
 import { StartBrokenOff, takeDown, type Running } from './stop.ts';
 import { StatusLog, type Output } from './status-log.ts';
 
-/** How long a stop may take, and of it what is out to come back: TimeoutStopSec of the unit is longer. */
+/** The time limit of a stop, and the part of it for answers to open requests. TimeoutStopSec of the unit is longer. */
 const STOP_MS = 45_000;
 const ANSWERS_MS = 35_000;
 /** A place of the log that takes no lines is waited for so long at the end. */
@@ -218,7 +218,7 @@ export class Daemon implements AsyncDisposable {
     this.#options.onWaiting?.();
   }
 
-  /** Stops claiming, waits for what is out, gives back the rest, and lets go of the spool. */
+  /** Stops claiming, waits for open requests, releases the other claims, and closes the spool. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -256,7 +256,7 @@ export class Daemon implements AsyncDisposable {
     return unwritten;
   }
 
-  /* Any other error of the start is told to whoever started it. */
+  /* `start` rejects with any other error. */
   async #brokenOff(): Promise<boolean> {
     try {
       await this.#starting;

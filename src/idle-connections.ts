@@ -7,9 +7,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** The share of the limit that is kept free of idle connections: so many may come in one turn of the loop. */
+/** The share of the limit that is kept free of idle connections, for those that come in one turn of the loop. */
 const ROOM = 0.05;
-/** A client that has sent nothing for so long after it connected counts as idle. */
+/** A client that sends nothing for this time after it connected counts as idle. */
 const SILENT_MS = 1_000;
 
 /** Limits the connections of a server that has just begun to listen. */

@@ -9,6 +9,7 @@
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { codeOf } from './core/error-code.ts';
 
 /** Bytes that wait for one place. */
 const WAITING_MAX = 4 * 1024 * 1024;
@@ -258,8 +259,4 @@ export function openUnblocked(fd: number): number {
 /* Node makes the descriptor of a stream non-blocking; nothing is read or written through this one. */
 function unblock(fd: number): void {
   new Socket({ fd, readable: false, writable: true }).unref();
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : null;
 }

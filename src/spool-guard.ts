@@ -11,7 +11,7 @@ import type { FileChange } from './spool/file-watch.ts';
 import type { Spool } from './spool/spool.ts';
 import type { StatusLog } from './status-log.ts';
 
-/** A place of the log that takes no lines is waited for so long. */
+/** How long to wait for a place of the log that takes no lines. */
 const LOG_MS = 1_000;
 const REMEDY =
   'the daemon ends, and takes what is there now for a restored spool when it is started again: sms-spoold check';
@@ -53,7 +53,7 @@ export class SpoolGuard {
     }
   };
 
-  /* The outcomes of what is out are lost: they belong to a spool that is gone. */
+  /* The outcomes of open requests are lost: they belong to a spool that is gone. */
   async #end(found: string): Promise<void> {
     const { spool, dispatcher, log } = this.#parts;
     dispatcher.halt();

@@ -7,6 +7,7 @@
  * Lines to the journal say their priority; the file's are JSON and nothing else.
  */
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { codeOf } from './core/error-code.ts';
 import { escapeJson } from './core/escape.ts';
 import { maskRecipient } from './core/mask.ts';
 import type { Entry, Level } from './events.ts';
@@ -132,7 +133,7 @@ export class StatusLog {
     try {
       return this.#sink(file, () => openLogFile(file), false);
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? cause.code : 'EIO';
+      const code = codeOf(cause) ?? 'EIO';
       const why =
         CHOSEN_BY_OTHERS.get(code) ??
         'cannot be opened to append to; its folder must exist and be writable';

@@ -1,6 +1,6 @@
 /**
- * Takes a daemon that works down, within a limited time: what was brought is stored, what is out is waited for, what
- * came of it is written, and what could not be written is logged.
+ * Stops a running daemon within a time limit: stores the receipts that arrived, waits for the answers to open requests,
+ * writes the outcomes, and logs those that could not be written.
  */
 import type { Desk } from './dispatch/desk.ts';
 import type { Dispatcher, DrainLimits } from './dispatch/dispatcher.ts';

@@ -80,7 +80,7 @@ const LEAVES: Readonly<Record<string, readonly string[]>> = {
   'src/version.ts': [],
   'src/exit-codes.ts': [],
   'src/journal.ts': [],
-  'src/log-sink.ts': [],
+  'src/log-sink.ts': ['core'],
   'src/causes.ts': [],
   'src/idle-connections.ts': [],
   'src/signature.ts': [],

@@ -7,6 +7,7 @@
  * names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
  */
 import { fastify, type FastifyInstance } from 'fastify';
+import { codeOf } from '../core/error-code.ts';
 import { escapeJson } from '../core/escape.ts';
 import { isoOf } from '../events.ts';
 import type { Figures } from '../core/figures.ts';
@@ -158,7 +159,7 @@ function linesOf(stops: readonly Stop[]): readonly string[] {
 }
 
 function why(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+  const code = codeOf(cause);
   if (code === 'EADDRINUSE') return 'another program listens there; choose another port';
   if (code === 'EACCES' || code === 'EPERM') return 'not permitted; choose a port from 1024 up';
   if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address';

@@ -17,7 +17,7 @@ export function backupCommand(): Command {
     .description(
       'Copies the spool, as it is at this moment, into a new file, and verifies it; the daemon goes on ' +
         'meanwhile. What was deleted or forgotten is not in it. The file has a mark: a daemon that is started on ' +
-        'it sends nothing until it is told what to do with what waited (resume --restored), since that may have ' +
+        'it sends nothing until you decide what to do with what waited (resume --restored), since that may have ' +
         'been sent after the backup was made. A copy made with cp or sqlite3 has none: on another machine it would send everything again.\n\n' +
         'To restore: stop the daemon, remove the -wal and the -shm next to the spool, put the file in the ' +
         'place of the spool, start the daemon.',

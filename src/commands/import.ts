@@ -8,6 +8,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
+import { codeOf } from '../core/error-code.ts';
 import { rowOf } from '../csv/columns.ts';
 import { CommandError, TryAgainError } from '../exit-codes.ts';
 import { refusalOf } from '../spool/constraints.ts';
@@ -82,7 +83,7 @@ async function openFile(file: string): Promise<FileHandle> {
     /* Non-blocking, so that a pipe is refused instead of waited for. */
     return await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const isMissing = codeOf(error) === 'ENOENT';
     throw isMissing ? new CommandError(`${file}: there is no such file`) : error;
   }
 }

@@ -1,8 +1,8 @@
 /**
- * `run`: the daemon, in the foreground. SIGTERM and SIGINT drain and leave; a second one leaves at once, and
- * what is out is then uncertain. SIGHUP opens the log file again and reads the configuration again. With nothing
- * configured it stays up, says what is missing and looks again at SIGHUP, so that a service manager does not
- * restart it for ever.
+ * `run`: the daemon, in the foreground. SIGTERM and SIGINT drain it and end it. A second one ends it at once, and open
+ * requests are then uncertain. SIGHUP opens the log file again and reads the configuration again. Without an account it
+ * stays up, says what is missing and reads the configuration at SIGHUP, so that a service manager does not restart it
+ * in a loop.
  */
 import { Command } from 'commander';
 import { systemClock } from '../clock.ts';

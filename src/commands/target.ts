@@ -1,6 +1,7 @@
 /** Checks, before any work is done, that a command can write the file that an operator named. */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { codeOf } from '../core/error-code.ts';
 import { CommandError } from '../exit-codes.ts';
 import { workingAs } from '../owner.ts';
 import { quoted } from '../core/shell.ts';
@@ -35,7 +36,7 @@ function refuseForeignFile(path: string): void {
 function refused(path: string, cause: unknown): CommandError {
   const folder = dirname(path);
   const user = workingAs();
-  const isThere = !isMissing(cause);
+  const isThere = codeOf(cause) !== 'ENOENT';
   /* `install` would change the owner of a folder that exists. */
   const own = isThere ? join(folder, 'sms-spoold') : folder;
   const make = `install -d -o ${user} -g ${process.getegid?.() ?? 0} -m 0750 ${quoted(own)}`;
@@ -47,8 +48,4 @@ function refused(path: string, cause: unknown): CommandError {
       `Make a folder and name ${join(own, basename(path))}: ${make}`,
     { cause },
   );
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -97,7 +97,7 @@ export interface Config {
   };
   readonly admin: {
     readonly listen: string;
-    /** Names that it may be called by, beside `localhost` and IP addresses. */
+    /** Host names that requests may use, in addition to `localhost` and IP addresses. */
     readonly hosts: readonly string[];
   };
   readonly messages: {

@@ -8,6 +8,7 @@
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
+import { codeOf } from '../core/error-code.ts';
 import { ConfigError } from './errors.ts';
 import { quote } from './found.ts';
 import { readTextFile } from './text-file.ts';
@@ -109,7 +110,7 @@ function mayUse(path: string, caller: Caller): boolean {
     if (!statSync(path).isFile()) found = 'something that is not a regular file';
     else found = othersWhoMayWrite(path, caller);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = codeOf(error) ?? '';
     /* EACCES: the folder may not be entered by this user, so that the file cannot be meant for him. */
     if (['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP'].includes(code)) return false;
     throw error;

@@ -4,6 +4,7 @@
  * Always holds: what is said never holds any of the file's content.
  */
 import { readFileSync, statSync } from 'node:fs';
+import { codeOf } from '../core/error-code.ts';
 
 /** Far above any configuration or secret: whoever names a log or a device by mistake is told so. */
 const MOST_BYTES = 1024 * 1024;
@@ -32,7 +33,7 @@ export function readTextFile(path: string): TextFile {
 }
 
 function explain(error: unknown): TextFile {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : null;
+  const code = codeOf(error);
   if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'missing' };
   if (code === 'EISDIR') return { kind: 'unreadable', found: 'a directory', why: 'directory' };
   if (code === 'EACCES' || code === 'EPERM') {

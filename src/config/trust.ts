@@ -7,6 +7,7 @@
 import { realpathSync, statSync, type Stats } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
+import { codeOf } from '../core/error-code.ts';
 
 /** Who runs the program. */
 export interface Caller {
@@ -49,7 +50,7 @@ function primaryGroup(): number | null {
   try {
     return userInfo().gid;
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return null; // a uid without an account
+    if (codeOf(error) !== null) return null; // a uid without an account
     throw error;
   }
 }

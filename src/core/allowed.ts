@@ -13,7 +13,7 @@ export const NOT_ALLOWED = 'not-allowed-here';
 export interface AllowRules {
   /** Leading digits of international numbers; null = any. */
   readonly onlyPrefixes: readonly string[] | null;
-  /** As the gateway is told; null = any. */
+  /** As sent to the gateway; null = any. */
   readonly onlySenders: readonly string[] | null;
   /** Parts that a message is likely to become; null = any number. */
   readonly maxParts: number | null;

@@ -110,7 +110,7 @@ export function probeWith(gate: Suspended, messageId: number): Suspended {
   return { ...gate, probeId: messageId };
 }
 
-/** The same after the wall clock was set by so many seconds. */
+/** The same gate after the wall clock was set by `by` seconds (below 0: back). */
 export function shifted(gate: Suspended, seconds: number): Suspended {
   return { ...gate, since: gate.since + seconds, nextProbeAt: gate.nextProbeAt + seconds };
 }

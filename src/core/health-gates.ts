@@ -46,7 +46,7 @@ export class HealthGates {
     return change;
   }
 
-  /** The wall clock was set by so many seconds. Midnight, which ends a spend limit, is an instant of that clock. */
+  /** Moves every instant: the wall clock was set by `by` seconds. The end of a spend limit is midnight and stays. */
   shift(seconds: number): void {
     for (const scope of [null, ...this.#senders.keys()]) {
       const gate = this.of(scope);

@@ -162,7 +162,7 @@ export class AccountHealth {
     this.#gates.put(sender, isTried ? halfOpen(gate) : gate);
   }
 
-  /** The wall clock was set by so many seconds. */
+  /** Moves every instant: the wall clock was set by `by` seconds (below 0: back). */
   shift(seconds: number): void {
     this.#gates.shift(seconds);
     this.#suspects.shift(seconds);

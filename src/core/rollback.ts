@@ -1,7 +1,7 @@
 /**
- * Decides whether a spool is an older state of itself, put back by cp, rsync, .backup or a snapshot, from what the
- * daemon remembers of it and what the spool tells of its runs. A run is one start of the daemon; each draws a
- * nonce and notes which event came last before it.
+ * Decides whether a spool is an older state of itself, restored by cp, rsync, .backup or a snapshot. It compares what
+ * the daemon remembers of the spool with the runs that the spool lists. A run is one start of the daemon. Each run
+ * draws a nonce and notes which event came last before it.
  *
  * Always holds: a spool of which nothing is remembered (another spool, a memory that is new or gone) is
  * not rolled back, nor is one that went on elsewhere and came home.

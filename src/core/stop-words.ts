@@ -31,7 +31,7 @@ function whatOf(stop: Stop, since: string, shape: Shape): string {
     case 'restored':
       return `this spool was restored from a backup of ${shape(stop.since ?? 0)}; nobody has decided`;
     case 'rolled-back':
-      return `this spool was put back to a state of about ${shape(stop.since ?? 0)}; nobody has decided`;
+      return `this spool is an older state of itself, of about ${shape(stop.since ?? 0)}; nobody has decided`;
     case 'disk-full':
       return `the disk of the spool is full${since}`;
     case 'locked':

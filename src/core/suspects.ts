@@ -45,7 +45,7 @@ export class Suspects {
     }
   }
 
-  /** The wall clock was set by so many seconds. */
+  /** Moves every instant: the wall clock was set by `by` seconds (below 0: back). */
   shift(seconds: number): void {
     for (const suspect of this.#suspects.values()) suspect.since += seconds;
   }

@@ -35,7 +35,7 @@ const BUSY_WAIT_MS = 3;
 const LEAVES_MAX = 50;
 /** A step that found the disk full does so after this. */
 const FULL_WAIT_MS = 1_000;
-/** Where the spool is broken, what is out may take this long to come back. */
+/** How long to wait for open requests when the spool is broken. */
 const BROKEN_ANSWERS_MS = 2_000;
 
 export interface DispatcherParts extends StepParts {
@@ -54,7 +54,7 @@ export interface Progress {
 
 /** How long a stop may take. */
 export interface DrainLimits {
-  /** What is out may take so long to come back. */
+  /** Milliseconds to wait for the answers to open requests. */
   readonly answersMs: number;
   /** All of it, writing included. */
   readonly totalMs: number;
@@ -213,8 +213,10 @@ export class Dispatcher {
     setImmediate(this.#turn);
   };
 
-  /** Stops claiming, gives back what has not left, waits for what has, and writes what came of it: `unwritten` is
-   *  what could not be written within the limits. */
+  /**
+   * Stops claiming, releases claims whose request has not left, waits for open requests, and writes the outcomes.
+   * `unwritten` then has what could not be written within the limits.
+   */
   async drain({ answersMs, totalMs }: DrainLimits): Promise<void> {
     const endsAtMs = performance.now() + totalMs;
     this.#isDraining = true;

@@ -1,11 +1,12 @@
 /**
- * Keeps the spool's -wal short, whoever reads. While the loop has nothing to do, what is in it is copied, long
- * before SQLite has whoever commits do that: the program that drops a row does not pay for it. When it is long and readers come one after another, nothing is
- * written for a moment: those who read old data go, those who come read from the file itself, and the -wal is
- * begun anew. A reader that will not let go is spoken of. Within a minute after a text was forgotten the file is
- * truncated, since it holds the pages of before.
+ * Keeps the -wal of the spool short.
  *
- * Always holds: nobody is waited for in SQLite, so the loop goes on meanwhile; only commits wait, and not long.
+ * While the loop is idle, it checkpoints the -wal. So the commit of a program that inserts a row rarely has to. When
+ * the -wal is long and readers follow one another, it holds back commits for a moment: the old readers end, new ones
+ * read the file itself, and SQLite restarts the -wal. It reports a reader that does not end. Within a minute after a
+ * text was forgotten it truncates the -wal, which holds the old pages.
+ *
+ * Always holds: no call waits inside SQLite, so the loop goes on. Only commits wait, for half a second at most.
  */
 import type { Clock } from '../clock.ts';
 import { remedyOfSpool } from '../core/stop-reasons.ts';
@@ -14,22 +15,22 @@ import { isOutOfRoom } from '../spool/room.ts';
 import type { Wal } from '../spool/wal.ts';
 import type { StatusLog } from '../status-log.ts';
 
-/** After texts were forgotten the file is truncated, at most so often; so soon again where a reader is in the way. */
+/** Time between two truncations after texts were forgotten, and until the next try where a reader prevents one. */
 const CLEAR_EVERY_MS = 60_000;
 const CLEAR_AGAIN_MS = 5_000;
 /** Pages that are worth copying while there is nothing to do; at 1,000 SQLite does it in a commit. */
 const WORTH_COPYING = 250;
 /** How often they are counted. */
 const COUNT_EVERY_MS = 50;
-/** Bytes; SQLite itself begins to copy at 4 MiB. */
+/** Bytes; SQLite itself begins to copy at 1,000 pages. */
 const LONG = 32 * 1024 * 1024;
 const LOOK_EVERY_MS = 1_000;
-/** Where a reader does not let go, commits are held up for it less and less often. */
+/** The longest time between two holds of commits for one reader; it doubles from hold to hold. */
 const HOLD_EVERY_MAX_MS = 60_000;
 /** Commits wait for readers, who are looked at so often, and at most so many times: half a second. */
 const TRY_EVERY_MS = 10;
 const TRIES_MAX = 50;
-/** A reader that blocks so long is reported, and again so often. */
+/** A reader is reported after this time, and then again after each further time. */
 const SAY_AFTER_MS = 10_000;
 const SAID_EVERY_MS = 3_600_000;
 

@@ -17,7 +17,7 @@ import type { Books } from './books.ts';
 import { failRefused } from './run-ends.ts';
 import { drop, sizeOf, type Pending, type Rules, type Work } from './work.ts';
 
-/** Noting how far the log has come writes a page of the WAL: at most once in this time, or in so many lines. */
+/** Noting the position of the log writes a page of the WAL: once in this time, or after this number of lines. */
 const NOTE_EVERY_MS = 1_000;
 const NOTE_EVERY_LINES = 100;
 

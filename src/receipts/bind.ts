@@ -5,6 +5,7 @@
  */
 import type { Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
+import { codeOf } from '../core/error-code.ts';
 
 export type ListenerErrorCode =
   | 'address-in-use'
@@ -82,7 +83,7 @@ function explained({ listen, fd }: Place, cause: unknown): ListenerError {
     const message = `descriptor ${fd} from the service manager is no socket that listens (${detail}); check the socket unit`;
     return new ListenerError('bad-socket', message, { cause });
   }
-  const systemCode = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const systemCode = codeOf(cause) ?? '';
   const [code, advice] = BY_SYSTEM_CODE[systemCode] ?? ['cannot-listen', detail];
   return new ListenerError(code, `receipts.listen: ${listen}: ${advice}`, { cause });
 }

@@ -8,6 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { codeOf } from '../core/error-code.ts';
 import type { StrayReason } from '../core/ignored.ts';
 import type { Receipt } from '../core/receipt.ts';
 import { limitConnections } from '../idle-connections.ts';
@@ -241,7 +242,7 @@ export class ReceiptListener implements AsyncDisposable {
   #explain(error: unknown, { socket, url }: FastifyRequest['raw']): number {
     if (url === ELSEWHERE) return 404;
     if (this.#cut.has(socket)) return STATUS.unfinished;
-    const code = error instanceof Error && 'code' in error ? error.code : null;
+    const code = codeOf(error);
     if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return this.#refuse('too-large');
     const isHalf = code === 'ECONNRESET' || code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH';
     return isHalf ? this.#refuse('unfinished') : this.#refuse('failed', error);

@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { codeOf } from '../core/error-code.ts';
 import { SpoolError } from './errors.ts';
 import { inspect, SCHEMA_VERSION } from './migrations.ts';
 import { refuseMissingFolder, restrict } from './open.ts';
@@ -92,8 +93,7 @@ function giveName(partial: string, file: string): void {
     linkSync(partial, file);
   } catch (error) {
     refuseWhatIsThere(file);
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    if (error.code !== 'EPERM' && error.code !== 'ENOTSUP' && error.code !== 'EMLINK') throw error;
+    if (!['EPERM', 'ENOTSUP', 'EMLINK'].includes(codeOf(error) ?? '')) throw error;
     renameSync(partial, file);
   }
 }

@@ -6,6 +6,8 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Reading } from '../core/clock-step.ts';
 import { SPEND_LIMIT } from '../core/safety.ts';
+import { jsonIn } from './kept-json.ts';
+import { OwnValues } from './own-values.ts';
 
 /** What the clocks showed, and in which boot of the machine. */
 export interface KnownClocks extends Reading {
@@ -40,21 +42,16 @@ export class ClockSteps {
   readonly #db: Database;
   readonly #rows: readonly Statement<By>[];
   readonly #gates: readonly Statement<By>[];
-  readonly #known: Statement<[string], string>;
-  readonly #save: Statement<[string, string]>;
+  readonly #values: OwnValues;
 
   constructor(db: Database) {
     this.#db = db;
     this.#rows = [UNANSWERED, BACKING_OFF].map((sql) => db.prepare<By>(sql));
     this.#gates = GATES.map((sql) => db.prepare<By>(sql));
-    this.#known = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
-    this.#save = db.prepare(
-      `INSERT INTO spool (name, value) VALUES (?, ?)
-       ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
-    );
+    this.#values = new OwnValues(db);
   }
 
-  /** What waits is due so many seconds later (below 0: sooner). Returns how many messages were moved. */
+  /** Moves what waits by `by` seconds (below 0: sooner). Returns how many messages it moved. */
   shift(by: number): number {
     for (const statement of this.#gates) statement.run({ by });
     this.#shiftRecent(by);
@@ -63,12 +60,11 @@ export class ClockSteps {
 
   /** As they were saved last; null = never, or it cannot be read. */
   known(): KnownClocks | null {
-    const text = this.#known.get(NAME);
-    return text === undefined ? null : clocksOf(text);
+    return clocksIn(jsonIn(this.#values.read(NAME)) ?? {});
   }
 
   save(clocks: KnownClocks): void {
-    this.#save.run(NAME, JSON.stringify(clocks));
+    this.#values.write(NAME, JSON.stringify(clocks));
   }
 
   /* The table is made when it is first needed. */
@@ -79,14 +75,9 @@ export class ClockSteps {
   }
 }
 
-function clocksOf(text: string): KnownClocks | null {
-  try {
-    const value = JSON.parse(text) as Partial<KnownClocks> | null;
-    const { boot, now, monotonicMs, sleptMs } = value ?? {};
-    if (typeof boot !== 'string' || typeof now !== 'number') return null;
-    if (typeof monotonicMs !== 'number' || typeof sleptMs !== 'number') return null;
-    return { boot, now, monotonicMs, sleptMs };
-  } catch {
-    return null;
-  }
+function clocksIn(kept: Readonly<Record<string, unknown>>): KnownClocks | null {
+  const { boot, now, monotonicMs, sleptMs } = kept;
+  if (typeof boot !== 'string' || typeof now !== 'number') return null;
+  if (typeof monotonicMs !== 'number' || typeof sleptMs !== 'number') return null;
+  return { boot, now, monotonicMs, sleptMs };
 }

@@ -3,6 +3,7 @@
  * says what was expected, and what to do about it.
  */
 import Sqlite from 'better-sqlite3';
+import { codeOf } from '../core/error-code.ts';
 
 export type SpoolErrorCode =
   /** The path is no file of SQLite's, or a file that is not ours. The file is left untouched. */
@@ -43,7 +44,7 @@ export class SpoolError extends Error {
 /** Whether the disk is full: what waits to be written stays in memory and is tried again. */
 export function isFull(error: unknown): boolean {
   if (error instanceof Sqlite.SqliteError) return error.code === 'SQLITE_FULL';
-  const code = error instanceof Error && 'code' in error ? error.code : null;
+  const code = codeOf(error);
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 

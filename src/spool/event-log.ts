@@ -9,6 +9,7 @@
 import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import { Bulk, type Value } from './bulk.ts';
+import { numberIn, OwnValues } from './own-values.ts';
 
 export interface NewEvent {
   /** Unix seconds. */
@@ -56,8 +57,7 @@ export class EventLog {
   readonly #last: Statement<[], number>;
   readonly #after: Statement<[number, number], CommittedEvent>;
   readonly #lastSeq: Statement<[], number>;
-  readonly #cursor: Statement<[string], string>;
-  readonly #saveCursor: Statement<[string, string]>;
+  readonly #values: OwnValues;
 
   constructor(db: Database) {
     this.#insert = new Bulk(
@@ -71,11 +71,7 @@ export class EventLog {
     this.#lastSeq = db
       .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`)
       .pluck();
-    this.#cursor = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
-    this.#saveCursor = db.prepare(
-      `INSERT INTO spool (name, value) VALUES (?, ?)
-       ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
-    );
+    this.#values = new OwnValues(db);
   }
 
   /** Appends the rows of entries in order; returns the `seq` of the first. The rest follow without a gap. */
@@ -101,11 +97,10 @@ export class EventLog {
 
   /** The last `seq` that was taken by whoever is told; null = nobody was ever told. */
   cursor(): number | null {
-    const value = this.#cursor.get(NOTIFY_CURSOR);
-    return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
+    return numberIn(this.#values.read(NOTIFY_CURSOR));
   }
 
   saveCursor(seq: number): void {
-    this.#saveCursor.run(NOTIFY_CURSOR, String(seq));
+    this.#values.write(NOTIFY_CURSOR, String(seq));
   }
 }

@@ -7,6 +7,7 @@
  */
 import { fstatSync, renameSync } from 'node:fs';
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
+import { codeOf } from '../core/error-code.ts';
 import { overwritten, type RawLook } from '../core/overwritten.ts';
 import { SpoolError } from './errors.ts';
 import { isBusy } from './open.ts';
@@ -174,7 +175,7 @@ function isOpenAs(fd: number, id: FileId): boolean {
   try {
     return isSameFile(fstatSync(fd, { bigint: true }), id);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EBADF') return false;
+    if (codeOf(error) === 'EBADF') return false;
     throw error;
   }
 }

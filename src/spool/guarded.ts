@@ -38,12 +38,11 @@ export function guarded(db: Database, verify: () => void): Database {
     const begin = statement.readonly ? read : write;
     const native = Object.getPrototypeOf(statement) as Statement;
     const isInside = (): boolean => open > 0 || db.inTransaction;
-    const inGuard =
-      (name: 'run' | 'get' | 'all') =>
-      (...values: unknown[]): unknown => {
-        const call = (): unknown => native[name].apply(statement, values);
-        return isInside() ? call() : within(begin, call);
-      };
+    const inGuard = (name: 'run' | 'get' | 'all') => {
+      const call: (...values: unknown[]) => unknown = native[name].bind(statement);
+      return (...values: unknown[]): unknown =>
+        isInside() ? call(...values) : within(begin, () => call(...values));
+    };
     return Object.assign(statement, {
       run: inGuard('run'),
       get: inGuard('get'),

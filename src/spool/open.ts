@@ -10,10 +10,11 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { codeOf } from '../core/error-code.ts';
 import { SpoolError } from './errors.ts';
 import { guarded } from './guarded.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
-import { fileIdOf, refuseExchangedFiles, refuseUnsafeFiles } from './plain-files.ts';
+import { fileIdOf, missingFolder, refuseExchangedFiles, refuseUnsafeFiles } from './plain-files.ts';
 import { refuseForeignSchema, spoolGuard } from './schema-guard.ts';
 import { shareDatabase } from './sharing.ts';
 import { quoted } from '../core/shell.ts';
@@ -109,10 +110,7 @@ function refuseMissing(path: string, create: boolean): void {
 /** Throws SpoolError when there is no folder to hold a file at `path`. */
 export function refuseMissingFolder(path: string): void {
   if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true) return;
-  throw new SpoolError(
-    'no-folder',
-    `The folder ${dirname(path)} does not exist; make it, then run sms-spoold init.`,
-  );
+  throw missingFolder(path);
 }
 
 /* SQLite would open such a file for reading and say nothing until the first write. */
@@ -135,7 +133,7 @@ function notWritable(path: string, options: ErrorOptions): SpoolError {
 
 /* The system's own word, where the file is made. */
 function isForbidden(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : null;
+  const code = codeOf(error);
   return code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
 }
 

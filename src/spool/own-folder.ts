@@ -29,6 +29,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative } from 'node:path';
+import { codeOf } from '../core/error-code.ts';
 import { SpoolError } from './errors.ts';
 import { quoted } from '../core/shell.ts';
 import { realPathOf } from './plain-files.ts';
@@ -250,8 +251,4 @@ function syncFolder(path: string): void {
   } finally {
     closeSync(fd);
   }
-}
-
-function codeOf(error: unknown): string | null {
-  return error instanceof Error && 'code' in error ? String(error.code) : null;
 }

@@ -3,13 +3,14 @@
  * with the process, however it ends, and no file has to be cleaned up.
  *
  * The first is in the daemon's own folder and named by device and inode of the spool, so that links and second
- * names lead to the same one, and nobody else can remove it. The second is beside the spool, for daemons of older
+ * names lead to the same one, and nobody else can remove it. The second is next to the spool, for daemons of older
  * versions and of other users. Members may write there: it can keep a daemon out, and never lets one in.
  *
- * Always holds: the lock beside the spool is never truncated, and only opened when it is a plain file.
+ * Always holds: the lock next to the spool is never truncated, and only opened when it is a plain file.
  */
 import { rmSync, statSync } from 'node:fs';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { codeOf } from '../core/error-code.ts';
 import type { Remembered } from '../core/rollback.ts';
 import { SpoolError } from './errors.ts';
 import { Memory } from './memory.ts';
@@ -45,7 +46,7 @@ export class Ownership {
 
   /**
    * Takes the spool at `path`, making an empty file where there is none. Throws SpoolError: `owned-by-another` at
-   * once when somebody has it, `unsafe-file` when it or a file beside it is no plain file.
+   * once when somebody has it, `unsafe-file` when it or a file next to it is no plain file.
    */
   static take(path: string, own: OwnFolder): Ownership {
     const locks: Lock[] = [];
@@ -57,11 +58,11 @@ export class Ownership {
       const id = fileIdOf(path);
       if (first === null && id !== null) locks.push(lockOwn(path, own.lockOf(id)));
       if (id === null || (first !== null && !isSameFile(id, first))) throw exchanged(path);
-      const beside = lockBeside(path);
-      locks.push(beside);
+      const shared = sharedLock(path);
+      locks.push(shared);
       const ownership = new Ownership({ path, id, own, locks });
-      /* What daemons of older versions remembered is in the lock beside the spool: it is believed once. */
-      if (ownership.memory.isNew) ownership.memory.remember(...rememberedIn(beside.db));
+      /* Daemons of older versions kept their memory in the shared lock: it is taken over once. */
+      if (ownership.memory.isNew) ownership.memory.remember(...rememberedIn(shared.db));
       return ownership;
     } catch (error) {
       for (const { db } of locks) db.close();
@@ -100,7 +101,7 @@ function targetOf(path: string): FileId | null {
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ELOOP') return null;
+    if (codeOf(error) === 'ELOOP') return null;
     throw error;
   }
 }
@@ -117,7 +118,7 @@ function lockOwn(spool: string, path: string): Lock {
   return taken(spool, path);
 }
 
-function lockBeside(spool: string): Lock {
+function sharedLock(spool: string): Lock {
   const path = `${spool}.lock`;
   shareDatabase(path, { make: true });
   return taken(spool, path);

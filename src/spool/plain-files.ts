@@ -16,6 +16,7 @@ import {
   type BigIntStats,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { codeOf } from '../core/error-code.ts';
 import { SpoolError } from './errors.ts';
 import { quoted } from '../core/shell.ts';
 
@@ -25,12 +26,12 @@ export interface FileId {
   readonly ino: bigint;
 }
 
-/** What SQLite and the daemon keep beside the spool. */
-const BESIDE = ['-wal', '-shm', '-journal', '.lock'] as const;
+/** Endings of the files that SQLite and the daemon keep next to the spool. */
+const NEXT_TO_IT = ['-wal', '-shm', '-journal', '.lock'] as const;
 /** Of these, what SQLite keeps open. */
 const OPENED = ['', '-wal', '-shm'] as const;
 /** The same for a database that is not the spool. */
-const BESIDE_ANY = ['', '-wal', '-shm', '-journal'] as const;
+const DATABASE = ['', '-wal', '-shm', '-journal'] as const;
 const DESCRIPTORS = '/proc/self/fd';
 
 export function isSameFile(one: FileId, other: FileId): boolean {
@@ -47,15 +48,20 @@ export function realPathOf(path: string): string {
   try {
     return join(realpathSync(dirname(path)), basename(path));
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+    const code = codeOf(cause);
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
-    const message = `The folder ${dirname(path)} does not exist; make it, then run sms-spoold init.`;
-    throw new SpoolError('no-folder', message, { cause });
+    throw missingFolder(path, { cause });
   }
 }
 
+/** There is no folder to hold a file at `path`. */
+export function missingFolder(path: string, options?: ErrorOptions): SpoolError {
+  const message = `The folder ${dirname(path)} does not exist; make it, then run sms-spoold init.`;
+  return new SpoolError('no-folder', message, options);
+}
+
 /**
- * Throws SpoolError `unsafe-file` unless the spool at `path` and every file beside it is a plain file with one
+ * Throws SpoolError `unsafe-file` unless the spool at `path` and every file next to it is a plain file with one
  * name, or missing, and the spool belongs to the owner of its folder. -wal and -shm may belong to any member:
  * SQLite makes them for whoever opens the spool first.
  */
@@ -66,12 +72,12 @@ export function refuseUnsafeFiles(path: string): void {
     refuseSecondName(path, found);
     refuseOtherOwner(path, found);
   }
-  for (const end of BESIDE) refuseUnsafeFile(path + end);
+  for (const end of NEXT_TO_IT) refuseUnsafeFile(path + end);
 }
 
 /** The same for a database of which we are the only user, such as an archive. */
 export function refuseUnsafeDatabase(path: string): void {
-  for (const end of BESIDE_ANY) refuseUnsafeFile(path + end);
+  for (const end of DATABASE) refuseUnsafeFile(path + end);
 }
 
 /**
@@ -116,7 +122,7 @@ function descriptorNames(): readonly string[] | null {
   try {
     return readdirSync(DESCRIPTORS);
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return null;
+    if (codeOf(error) !== null) return null;
     throw error;
   }
 }
@@ -126,7 +132,7 @@ function targetOf(name: string): string | null {
   try {
     return readlinkSync(`${DESCRIPTORS}/${name}`);
   } catch (error) {
-    if (error instanceof Error && 'code' in error) return null;
+    if (codeOf(error) !== null) return null;
     throw error;
   }
 }

@@ -6,16 +6,16 @@
  * Always holds: there is a word exactly if there is a deletion; words have numbers without a gap, so that
  * whoever comes too late for one knows it.
  */
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import { STATES } from '../core/message.ts';
 import { listIn } from './kept-json.ts';
+import { numberIn, OwnValues } from './own-values.ts';
 import type { Removed } from './retention.ts';
 
 /** Words that are kept: seconds of pruning, where a daemon looks at least every second. */
 export const KEPT = 256;
 /** The number of the last word. */
 const LAST = 'pruned-to';
-const READ = 'SELECT value FROM spool WHERE name = ?';
 
 /** Messages that are alike. */
 type Alike = readonly [Removed['account'], Removed['sender'], Removed['state'], readonly number[]];
@@ -26,12 +26,10 @@ function nameOf(number: number): string {
 
 /** Leaves word. */
 export class PrunedWriter {
-  readonly #read: Statement<[string], string>;
-  readonly #write: Statement<[string, string]>;
+  readonly #values: OwnValues;
 
   constructor(db: Database) {
-    this.#read = db.prepare<[string], string>(READ).pluck();
-    this.#write = db.prepare('INSERT OR REPLACE INTO spool (name, value) VALUES (?, ?)');
+    this.#values = new OwnValues(db);
   }
 
   /** To be called in the transaction that deleted them. */
@@ -44,9 +42,9 @@ export class PrunedWriter {
       ...(JSON.parse(key) as string[]),
       ones.map(({ id }) => id),
     ]);
-    const number = numberIn(this.#read.get(LAST)) + 1;
-    this.#write.run(nameOf(number), JSON.stringify(word));
-    this.#write.run(LAST, String(number));
+    const number = (numberIn(this.#values.read(LAST)) ?? 0) + 1;
+    this.#values.write(nameOf(number), JSON.stringify(word));
+    this.#values.write(LAST, String(number));
   }
 }
 
@@ -60,26 +58,26 @@ export interface PrunedSince {
 
 /** Takes word. */
 export class PrunedReader {
-  readonly #read: Statement<[string], string>;
+  readonly #values: OwnValues;
 
   constructor(db: Database) {
-    this.#read = db.prepare<[string], string>(READ).pluck();
+    this.#values = new OwnValues(db);
   }
 
   /** What was deleted since the word with this number; null = from now on. In one transaction. */
   since(seen: number | null): PrunedSince {
-    const last = numberIn(this.#read.get(LAST));
+    const last = numberIn(this.#values.read(LAST)) ?? 0;
     if (seen === null || seen === last) return { last, messages: [] };
     if (seen > last || last - seen > KEPT) return { last, messages: null };
     const messages: Removed[] = [];
     for (let number = seen + 1; number <= last; number += 1) {
-      messages.push(...messagesOf(this.#read.get(nameOf(number))));
+      messages.push(...messagesOf(this.#values.read(nameOf(number))));
     }
     return { last, messages };
   }
 }
 
-function messagesOf(word: unknown): readonly Removed[] {
+function messagesOf(word: string | null): readonly Removed[] {
   return listIn(word, isAlike).flatMap(([account, sender, state, ids]) =>
     ids.map((id) => ({ id, account, sender, state })),
   );
@@ -95,9 +93,4 @@ function isAlike(value: unknown): value is Alike {
     Array.isArray(ids) &&
     ids.every(Number.isSafeInteger)
   );
-}
-
-function numberIn(value: unknown): number {
-  const number = Number(value ?? 0);
-  return Number.isSafeInteger(number) ? number : 0;
 }

@@ -29,7 +29,7 @@ export interface Kept {
   readonly isKnown: boolean;
 }
 
-/** Receipts that are kept about an attempt; of one with many parts, so many for each part. */
+/** The number of receipts that are kept about an attempt, or per part if that is more. */
 const PER_ATTEMPT_MAX = 16;
 const PER_PART_MAX = 4;
 

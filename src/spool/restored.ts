@@ -14,6 +14,7 @@ import type { State } from '../core/message.ts';
 import { Bulk } from './bulk.ts';
 import { refUnder } from './claims.ts';
 import { jsonIn, listIn } from './kept-json.ts';
+import { OwnValues } from './own-values.ts';
 import { parseRef, type Match } from './receipts.ts';
 
 const BACKUP = 'backup';
@@ -61,12 +62,11 @@ export interface OldMatch extends Omit<Match, 'attempt'> {
 }
 
 function read(db: Database, name: string): string | null {
-  const sql = 'SELECT value FROM spool WHERE name = ?';
-  return db.prepare<[string], string>(sql).pluck().get(name) ?? null;
+  return new OwnValues(db).read(name);
 }
 
 function write(db: Database, name: string, value: string): void {
-  db.prepare('INSERT OR REPLACE INTO spool (name, value) VALUES (?, ?)').run(name, value);
+  new OwnValues(db).write(name, value);
 }
 
 function forget(db: Database, name: string): void {
@@ -95,7 +95,7 @@ function markIn(value: unknown): Mark {
 /** What is known of a restored spool, continuing "this spool". */
 export function whyRestored({ isRolledBack }: Mark, when: string): string {
   if (isRolledBack !== true) return `was restored from a backup of ${when}`;
-  return `was put back to a state of about ${when} (the daemon remembers a later one)`;
+  return `is an older state of itself, of about ${when} (the daemon remembers a later one)`;
 }
 
 /** Makes a copy bear the mark of a backup; what operators had asked for then is not asked of it. */
@@ -188,7 +188,7 @@ export class Restored {
     this.#insert = new Bulk(
       db,
       7,
-      (values) => `INSERT INTO attempts
+      (values) => `INSERT OR REPLACE INTO attempts
         (message_id, number, began_at, ended_at, client_ref, route, scope, error_text)
         SELECT column1, column2, column3, column4, column5, column6, column7, '${LOST}'
         FROM (VALUES ${values})`,

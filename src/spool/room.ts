@@ -1,6 +1,6 @@
 /**
  * Tells a lack of room from a broken disk. SQLite has an error of its own for a full disk, but reports a full quota as
- * an I/O error without its number; so a file of our own is written beside the spool, and its error is read.
+ * an I/O error without its number; so this module writes a file of its own next to the spool and reads the error.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants as open, fsyncSync, openSync, unlinkSync, writeSync } from 'node:fs';
@@ -24,7 +24,7 @@ function isIoError(error: unknown): boolean {
   return root instanceof Sqlite.SqliteError && root.code.startsWith('SQLITE_IOERR');
 }
 
-/* The number of the error that a write beside the spool ends with; null = it succeeds. */
+/* The error number of a write next to the spool; null = the write succeeds. */
 function errorOfAWrite(path: string): unknown {
   const file = `${path}.room-${randomBytes(8).toString('hex')}`;
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = open;

@@ -5,6 +5,8 @@
  * A run that was killed notes no end: the last that is known of it is its latest event.
  */
 import type { Database } from 'better-sqlite3';
+import { jsonIn } from './kept-json.ts';
+import { OwnValues } from './own-values.ts';
 
 const RUN_TIMES = 'run-times';
 
@@ -37,33 +39,19 @@ export function noteRunEnded(db: Database, now: number): void {
 }
 
 function write(db: Database, times: Readonly<Record<string, number>>): void {
-  const sql = 'INSERT OR REPLACE INTO spool (name, value) VALUES (?, ?)';
-  db.prepare(sql).run(RUN_TIMES, JSON.stringify(times));
+  new OwnValues(db).write(RUN_TIMES, JSON.stringify(times));
 }
 
 /** What the spool notes of its last run. */
 export function lastRunOf(db: Database): LastRun {
-  const noted = timesIn(valueOf(db, RUN_TIMES));
-  const hasRun = noted !== null || valueOf(db, 'runs') !== null;
-  const beganAt = instantIn(noted?.['began_at']);
-  const endedAt = instantIn(noted?.['ended_at']) ?? (hasRun ? lastSeenAt(db, beganAt) : null);
-  const readAt = instantIn(noted?.['read_at']) ?? beganAt;
+  const values = new OwnValues(db);
+  const noted = values.read(RUN_TIMES);
+  const times = jsonIn(noted);
+  const hasRun = noted !== null || values.read('runs') !== null;
+  const beganAt = instantIn(times?.['began_at']);
+  const endedAt = instantIn(times?.['ended_at']) ?? (hasRun ? lastSeenAt(db, beganAt) : null);
+  const readAt = instantIn(times?.['read_at']) ?? beganAt;
   return { hasRun, beganAt, endedAt, readAt };
-}
-
-function valueOf(db: Database, name: string): unknown {
-  return db.prepare('SELECT value FROM spool WHERE name = ?').pluck().get(name) ?? null;
-}
-
-/* Whoever may write to the spool may have written anything. */
-function timesIn(value: unknown): Readonly<Record<string, unknown>> | null {
-  if (typeof value !== 'string') return null;
-  try {
-    const read: unknown = JSON.parse(value);
-    return typeof read === 'object' && read !== null ? { ...read } : {};
-  } catch {
-    return {}; // not JSON: a run was noted, and its times are not known
-  }
 }
 
 function instantIn(value: unknown): number | null {

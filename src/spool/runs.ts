@@ -1,10 +1,10 @@
 /**
- * A run of the daemon, as the spool and the daemon's memory know it. At its start a word is drawn and written down
- * in both; while it lasts and when it ends, the memory is told how far `events` have come. A spool that
- * contradicts what is remembered was put back to an older state, and becomes a restored one.
+ * Records a run of the daemon in the spool and in the daemon's memory. At the start it draws a nonce and writes it to
+ * both. During the run and at its end it notes the last `seq` of `events` in the memory. A spool that contradicts the
+ * memory is an older state of itself and is marked as restored.
  *
- * Always holds: whatever moment the process ends at, the memory holds nothing that the spool has not been, and
- * what was put back is found out until it is marked. While the daemon runs, the memory is at most a second late.
+ * Always holds, at whatever moment the process ends: the memory holds no state that the spool never had, and an older
+ * state is detected until it is marked. While the daemon runs, the memory is at most a second behind.
  */
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { isRolledBack, type Remembered, type Run as RunRow, type Story } from '../core/rollback.ts';
@@ -12,11 +12,12 @@ import { isNotOurs } from './errors.ts';
 import { drawWord, IDENTITY } from './identity.ts';
 import { listIn } from './kept-json.ts';
 import type { Memory } from './memory.ts';
+import { OwnValues } from './own-values.ts';
 import { adopt, markRolledBack } from './restored.ts';
 import { noteRunBegan, noteRunEnded } from './run-times.ts';
 
 const RUNS = 'runs';
-/** Runs that are kept: so often it may start elsewhere before it comes back to a daemon that knows it. */
+/** Runs that the spool lists: starts on other machines before it comes back to a daemon that remembers it. */
 const RUNS_MAX = 500;
 /** A copy of the time between the last note and a kill contradicts nothing. */
 const NOTE_EVERY_MS = 1_000;
@@ -103,7 +104,7 @@ export class Run {
 }
 
 interface Begun extends Remembered {
-  /** Whether the memory could be told; it is told later where not. */
+  /** Whether the memory was written; if not, it is written later. */
   readonly isNoted: boolean;
 }
 
@@ -131,24 +132,20 @@ function begin(db: Database, memory: Memory, now: number): Begun {
 function writeRun(db: Database, { runs }: Story, { identity, nonce, seq }: Remembered): void {
   const all = [...runs, { nonce, from: seq }].slice(-RUNS_MAX);
   const rows = all.map((run) => [run.nonce, run.from]);
-  const write = db.prepare('INSERT OR REPLACE INTO spool (name, value) VALUES (?, ?)');
-  write.run(IDENTITY, identity);
-  write.run(RUNS, JSON.stringify(rows));
+  const values = new OwnValues(db);
+  values.write(IDENTITY, identity);
+  values.write(RUNS, JSON.stringify(rows));
 }
 
 function storyOf(db: Database): Story {
-  const value = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
-  const rows = listIn(value.get(RUNS), isRun);
+  const values = new OwnValues(db);
+  const rows = listIn(values.read(RUNS), isRun);
   const runs = rows.map(([nonce, from]): RunRow => ({ nonce, from }));
-  return { identity: textOf(value.get(IDENTITY)), runs, seq: lastSeq(db).get() ?? 0 };
+  return { identity: values.read(IDENTITY), runs, seq: lastSeq(db).get() ?? 0 };
 }
 
 function isRun(value: unknown): value is readonly [string, number] {
   return Array.isArray(value) && typeof value[0] === 'string' && Number.isSafeInteger(value[1]);
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === 'string' ? value : null;
 }
 
 function lastSeq(db: Database): Statement<[], number> {

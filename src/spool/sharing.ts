@@ -17,6 +17,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { codeOf } from '../core/error-code.ts';
 import { quoted } from '../core/shell.ts';
 
 const GROUP_MODE = 0o660;
@@ -144,10 +145,6 @@ function openPath(path: string): number | null {
     if (codeOf(error) === null) throw error;
     return null;
   }
-}
-
-function codeOf(error: unknown): string | null {
-  return error instanceof Error && 'code' in error ? String(error.code) : null;
 }
 
 function folderMisfits(folder: string, { mode }: Stats): readonly Misfit[] {

@@ -10,8 +10,8 @@ export const NOW = `((julianday('now') - 2440587.5) * 86400.0)`;
  * SQL: an UPDATE of messages did not raise `revision`, so it is none of the daemon's. What cannot be raised by one (no
  * whole number, or a huge one) guards nothing: else the daemon itself could not move the row.
  */
-export const NOT_RAISED = `typeof(old.revision) = 'integer' AND old.revision < 9007199254740992
-  AND coalesce(new.revision, 0) <= old.revision`;
+export const NOT_RAISED = `coalesce(new.revision, 0) <= old.revision
+  AND typeof(old.revision) = 'integer' AND old.revision < 9007199254740992`;
 
 /* NEW.id is -1 in a BEFORE INSERT trigger when the row brought no id (every SQLite since 3.0). */
 export const TRIGGERS = `

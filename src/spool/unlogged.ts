@@ -8,6 +8,7 @@
 import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { CommittedEvent } from './event-log.ts';
+import { numberIn, OwnValues } from './own-values.ts';
 
 /** An event, and what its message and its attempt still say of it. */
 export interface UnloggedEvent extends CommittedEvent {
@@ -37,26 +38,20 @@ export const EVENT_ROWS = `SELECT e.seq, e.at, e.message_id AS messageId, ${text
 
 export class Unlogged {
   readonly #after: Statement<[number, number], UnloggedEvent>;
-  readonly #cursor: Statement<[string], string>;
-  readonly #save: Statement<[string, string]>;
+  readonly #values: OwnValues;
 
   constructor(db: Database) {
     this.#after = db.prepare(`${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT +?`);
-    this.#cursor = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
-    this.#save = db.prepare(
-      `INSERT INTO spool (name, value) VALUES (?, ?)
-       ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
-    );
+    this.#values = new OwnValues(db);
   }
 
   /** The last `seq` that is known to be in the log; null = it was never noted. */
   cursor(): number | null {
-    const value = this.#cursor.get(CURSOR);
-    return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
+    return numberIn(this.#values.read(CURSOR));
   }
 
   save(seq: number): void {
-    this.#save.run(CURSOR, String(seq));
+    this.#values.write(CURSOR, String(seq));
   }
 
   /** Events with a `seq` above `seq`, oldest first, at most `limit`. */

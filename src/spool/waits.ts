@@ -6,6 +6,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { Bulk } from './bulk.ts';
+import { OwnValues } from './own-values.ts';
 
 /** Why a row waits, as in `messages.reason`. */
 export type WaitReason = 'quiet-hours' | 'recipient-limit';
@@ -28,8 +29,7 @@ export const HELD_BACK = `SELECT id FROM messages WHERE due_at > ? AND state IN 
 export class Waits {
   readonly #waits: Bulk;
   readonly #release: Statement<[number, number]>;
-  readonly #rules: Statement<[string], string>;
-  readonly #saveRules: Statement<[string, string]>;
+  readonly #values: OwnValues;
 
   constructor(db: Database) {
     this.#waits = new Bulk(
@@ -43,11 +43,7 @@ export class Waits {
     this.#release = db.prepare(
       `UPDATE messages SET due_at = NULL, next_attempt_at = NULL, revision = revision + 1 WHERE id IN (${HELD_BACK})`,
     );
-    this.#rules = db.prepare<[string], string>('SELECT value FROM spool WHERE name = ?').pluck();
-    this.#saveRules = db.prepare(
-      `INSERT INTO spool (name, value) VALUES (?, ?)
-       ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
-    );
+    this.#values = new OwnValues(db);
   }
 
   /** Sets rows aside that were ready in this transaction. */
@@ -62,10 +58,10 @@ export class Waits {
 
   /** The rules that rows wait by, as they were saved; '' = none do. */
   get rules(): string {
-    return this.#rules.get(RULES) ?? '';
+    return this.#values.read(RULES) ?? '';
   }
 
   saveRules(rules: string): void {
-    this.#saveRules.run(RULES, rules);
+    this.#values.write(RULES, rules);
   }
 }

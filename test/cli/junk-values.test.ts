@@ -73,7 +73,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/* ROWS rows of each table, beside those of the fixture. */
+/* ROWS rows of each table, in addition to those of the fixture. */
 function fill(db: Database): void {
   const each = `WITH RECURSIVE n(n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM n WHERE n < ${999 + ROWS})`;
   db.pragma('foreign_keys = OFF');

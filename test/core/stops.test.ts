@@ -51,7 +51,7 @@ const TABLE: readonly (readonly [Partial<StopFacts>, string, string])[] = [
   ],
   [
     { restored: { at: NOW - 5, isRolledBack: true } },
-    'this spool was put back to a state of about T-5; nobody has decided',
+    'this spool is an older state of itself, of about T-5; nobody has decided',
     'sms-spoold resume --restored=resend',
   ],
   [

@@ -1,4 +1,4 @@
-// A spool that no restart can mend: the daemon says which file and what to do, and leaves with exit code 78.
+// A spool that no restart can repair: the daemon says which file and what to do, and leaves with exit code 78.
 import {
   closeSync,
   openSync,

@@ -1,5 +1,5 @@
 /**
- * The spool, or what SQLite keeps beside it, is deleted, replaced or written over while the daemon sends: it
+ * The spool, or a file that SQLite keeps next to it, is deleted, replaced or written over while the daemon sends: it
  * stops within a second, says so in one line, and leaves what is there now untouched. The next start takes that
  * for a restored spool, and by the sandbox's own ledger nothing is sent twice.
  */
@@ -207,7 +207,7 @@ it(
 );
 
 it.for(Object.keys(LOCKS))(
-  'A4: a second daemon leaves with exit code 75 when the lock beside the spool was %s',
+  'A4: a second daemon leaves with exit code 75 when the lock next to the spool was %s',
   { timeout: TIMEOUT_MS },
   async (way) => {
     const { trial, program } = await waitingForAnswers();

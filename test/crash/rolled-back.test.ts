@@ -90,11 +90,11 @@ it.for(Object.keys(WAYS) as Way[])(
     expect(said).toHaveProperty(
       'detail',
       expect.stringMatching(
-        /^the spool was put back to a state of about 20\d\d-.* remembers a later/,
+        /^the spool is an older state of itself, of about 20\d\d-.* remembers a later/,
       ),
     );
     const { stdout } = await command(trial, 'check', '--offline');
-    expect(stdout).toMatch(/warn {2}stopped: this spool was put back to a state of about\s/);
+    expect(stdout).toMatch(/warn {2}stopped: this spool is an older state of itself, of about\s/);
     expect(trial.sandbox.ledger.counters.accepted).toBe(MESSAGES);
     const hold = await command(trial, 'resume', '--restored=hold', '--wait', '100s');
     expect(hold).toMatchObject({ code: 0 });

@@ -87,6 +87,15 @@ describe('a restored spool', () => {
     expect(bundle.message(2)).toMatchObject({ state: 'uncertain', reason: 'restored' });
   });
 
+  it('takes a decision also where another program wrote the attempt that may have gone', async () => {
+    const { bundle } = await restored((first) => void first.drop());
+    bundle.db.exec(
+      `INSERT INTO attempts (message_id, number, began_at, client_ref) VALUES (1, 1, 1.79e9, 'planted')`,
+    );
+    expect(await bundle.ask({ verb: 'restored-hold' })).toMatchObject({ affected: 1 });
+    expect(bundle.message(1)).toMatchObject({ state: 'uncertain', reason: 'restored' });
+  });
+
   it('answers what was asked before the backup, and does not do it', async () => {
     const { bundle } = await restored(({ db }) => {
       db.exec(`INSERT INTO control (verb, account) VALUES ('pause', 'main')`);

@@ -1,7 +1,7 @@
 /*
  * Makes writes and fsync of the spool fail: the file named by FAULT_FILE holds EIO-WRITE, EIO-FSYNC or EDQUOT, or is not
  * there. Loaded into the daemon by LD_PRELOAD. Only files whose name begins with "spool.db" in a folder of these
- * tests are touched, the lock apart; with EDQUOT those that a program makes beside it too.
+ * tests are touched, the lock apart; with EDQUOT those that a program makes next to it too.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

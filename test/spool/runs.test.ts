@@ -1,4 +1,4 @@
-/** What the daemon remembers, compared with the spool: a spool that was put back is found, and no other. */
+/** What the daemon remembers, compared with the spool: an older state of a spool is detected, and nothing else. */
 import { spawnSync } from 'node:child_process';
 import fs, {
   copyFileSync,
@@ -214,7 +214,7 @@ describe('G7: how far a run came', () => {
   });
 });
 
-it('A4: what older versions remember in the lock beside the spool is taken over once', () => {
+it('A4: what older versions remember in the lock next to the spool is taken over once', () => {
   const { path, copy } = setup();
   run(path);
   const before = join(dirname(path), 'before.db');
@@ -299,7 +299,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     }
   });
 
-  it('where the lock beside it is gone, empty, no database, or of an older version', () => {
+  it('where the lock next to it is gone, empty, no database, or of an older version', () => {
     const { path } = setup();
     const lock = `${path}.lock`;
     const spoils: readonly (() => void)[] = [

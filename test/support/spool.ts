@@ -18,7 +18,7 @@ export function makeFolder(): string {
   return folder;
 }
 
-/** The own folder of a daemon on this spool: beside it, unless others may write there. */
+/** The own folder of a daemon on this spool: next to it, unless others may write there. */
 export function ownFolderOf(spool: string): OwnFolder {
   return OwnFolder.open({ own: null, spool, env: process.env });
 }

@@ -7,6 +7,7 @@
  */
 import type { Dispatcher } from 'undici';
 import { Agent, request } from 'undici';
+import { codeOf } from '../../core/error-code.ts';
 import { Agenda } from './agenda.ts';
 import type { Countable, Ledger } from './ledger.ts';
 import type { News, Push } from './receipt.ts';
@@ -51,10 +52,6 @@ function comesAgain(httpStatus: number | null): boolean {
   return httpStatus === null || httpStatus === 429 || httpStatus >= 500;
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'ERR_NONE';
-}
-
 /** The HTTP status; null = no whole answer. */
 async function post(dispatcher: Dispatcher, url: string, push: Push): Promise<number | null> {
   const { method, headers, body } = push;
@@ -64,7 +61,8 @@ async function post(dispatcher: Dispatcher, url: string, push: Push): Promise<nu
     return response.statusCode;
   } catch (error) {
     // What begins with ERR_ is a mistake of ours; the rest is the network's, or the receiver's.
-    if (codeOf(error).startsWith('ERR_')) throw error;
+    const code = codeOf(error);
+    if (code === null || code.startsWith('ERR_')) throw error;
     return null;
   }
 }
