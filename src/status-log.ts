@@ -243,15 +243,13 @@ class Lines {
 
   /** What has gathered; nothing is left. */
   take(): { readonly text: string; readonly marked: string; readonly count: number } {
-    const taken = {
-      text: this.#text,
-      marked: this.isMarked ? this.#marked : this.#text,
-      count: this.#count,
-    };
+    const text = escapeJson(this.#text);
+    const marked = this.isMarked ? escapeJson(this.#marked) : text;
+    const count = this.#count;
     this.#text = '';
     this.#marked = '';
     this.#count = 0;
-    return taken;
+    return { text, marked, count };
   }
 
   /** The line that stands in a place for those it did not take. */
@@ -267,17 +265,17 @@ class Lines {
   }
 
   #gathering(): DestinationStream {
-    const add = (written: string, level: number): void => {
-      const line = escapeJson(written);
-      this.#text += line;
-      this.#count += 1;
-      if (this.isMarked) this.#marked += priorityMark(level) + line;
+    /* pino tells the level of a line to a stream with this symbol. */
+    const stream = {
+      [Symbol.for('pino.metadata')]: this.isMarked,
+      lastLevel: 30,
+      write: (line: string): void => {
+        this.#text += line;
+        this.#count += 1;
+        if (this.isMarked) this.#marked += priorityMark(stream.lastLevel) + line;
+      },
     };
-    /* pino tells the level of a line to whoever bears this mark. */
-    const marked = { [Symbol.for('pino.metadata')]: true, lastLevel: 30 };
-    return Object.assign(marked, {
-      write: (line: string): void => add(line, marked.lastLevel),
-    });
+    return stream;
   }
 }
 

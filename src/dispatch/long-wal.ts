@@ -18,11 +18,11 @@ import type { StatusLog } from '../status-log.ts';
 /** Time between two truncations after texts were forgotten, and until the next try where a reader prevents one. */
 const CLEAR_EVERY_MS = 60_000;
 const CLEAR_AGAIN_MS = 5_000;
-/** Pages that are worth copying while there is nothing to do; at 1,000 SQLite does it in a commit. */
+/** Pages that are worth copying while there is nothing to do; at 1,000 a commit of another program does it. */
 const WORTH_COPYING = 250;
 /** How often they are counted. */
 const COUNT_EVERY_MS = 50;
-/** Bytes; SQLite itself begins to copy at 1,000 pages. */
+/** Bytes; far more than what makes a commit copy them. */
 const LONG = 32 * 1024 * 1024;
 const LOOK_EVERY_MS = 1_000;
 /** The longest time between two holds of commits for one reader; it doubles from hold to hold. */

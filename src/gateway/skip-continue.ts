@@ -10,6 +10,9 @@ import { buildConnector } from 'undici';
 
 const CONTINUE = /^HTTP\/1\.[01] 100(?: [^\r\n]*)?\r?\n/;
 const START = 'HTTP/1.1 100';
+/* Where the first digit of the status stands: nearly every answer is told by it. */
+const DIGIT_AT = 'HTTP/1.1 '.length;
+const ONE = 0x31;
 const END = /\r?\n\r?\n/;
 /** The longest head of such an answer that is waited for (bytes). */
 const HEAD_MAX = 4_096;
@@ -56,6 +59,7 @@ export function withoutContinue(bytes: Buffer): {
 } {
   let rest = bytes;
   for (;;) {
+    if (rest.length > DIGIT_AT && rest[DIGIT_AT] !== ONE) return { rest, isWhole: true };
     const head = rest.subarray(0, HEAD_MAX).toString('latin1');
     const isContinue = CONTINUE.test(head);
     const end = isContinue ? END.exec(head) : null;

@@ -1,6 +1,6 @@
 /**
  * The -wal beside the spool: how long it is, and how to make it short again. SQLite copies it into the spool by
- * itself (every 1,000 pages), but begins it anew only when no reader needs it any more.
+ * itself (see open.ts), but begins it anew only when no reader needs it any more.
  */
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';

@@ -258,6 +258,20 @@ describe('a spool', () => {
     expect(db.pragma('page_size', { simple: true })).toBe(2_048);
   });
 
+  it.for([2_048, 4_096])(
+    'with pages of %i bytes, copies the WAL to the file after 4 MiB',
+    (size) => {
+      const { path } = setup();
+      const maker = new Sqlite(path);
+      maker.pragma(`page_size = ${size}`);
+      maker.exec('VACUUM');
+      maker.close();
+      const db = open(path, { create: true });
+      expect(db.pragma('page_size', { simple: true })).toBe(size);
+      expect(db.pragma('wal_autocheckpoint', { simple: true })).toBe((4 * 1024 * 1024) / size);
+    },
+  );
+
   it('opened for reading, refuses to write', () => {
     const { path } = setup();
     open(path, { create: true });
