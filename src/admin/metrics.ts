@@ -8,7 +8,8 @@ import { statSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import client from 'prom-client';
 import type { DurationCounts } from '../core/durations.ts';
-import { STATES } from '../core/message.ts';
+import type { LaneName } from '../core/lane-names.ts';
+import { STATES, type State } from '../core/message.ts';
 import type { AdminView } from './listener.ts';
 
 const PREFIX = 'sms_spoold_';
@@ -21,8 +22,15 @@ type Sample = readonly [labels: Labels, value: number];
 /** A line of the text: a value under its labels; `metricName` where it is not the metric's own. */
 interface Value {
   readonly metricName?: string;
-  readonly labels: Labels;
+  /** The library keeps the text of each such object: one that is used again costs a tenth. */
+  readonly sharedLabels: Labels;
   readonly value: number;
+}
+
+/** The labels of one lane, made once. */
+interface LaneLabels {
+  readonly own: Labels;
+  readonly states: ReadonlyMap<State, Labels>;
 }
 
 interface Described {
@@ -46,19 +54,20 @@ function bucketsOf(
   let below = 0;
   const buckets = bounds.map((le, index) => {
     below += counts[index] ?? 0;
-    return { metricName: `${name}_bucket`, labels: { le: String(le) }, value: below };
+    return { metricName: `${name}_bucket`, sharedLabels: { le: String(le) }, value: below };
   });
   return [
     ...buckets,
-    { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: total },
-    { metricName: `${name}_sum`, labels: {}, value: sumSeconds },
-    { metricName: `${name}_count`, labels: {}, value: total },
+    { metricName: `${name}_bucket`, sharedLabels: { le: '+Inf' }, value: total },
+    { metricName: `${name}_sum`, sharedLabels: {}, value: sumSeconds },
+    { metricName: `${name}_count`, sharedLabels: {}, value: total },
   ];
 }
 
 export class Metrics {
   readonly #registry = new client.Registry();
   readonly #delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
+  readonly #laneLabels = new WeakMap<LaneName, LaneLabels>();
   #view: AdminView | null = null;
 
   constructor() {
@@ -81,18 +90,21 @@ export class Metrics {
   }
 
   #messages(): void {
-    this.#gauge('messages', 'Messages in the spool by state.', (view) =>
-      view.status.lanes.flatMap(({ account, sender, states }) =>
-        STATES.map((state): Sample => [{ account, sender, state }, states[state]]),
-      ),
+    this.#gauge('messages', 'Messages in the spool by state.', ({ figures, status }) =>
+      status.lanes.flatMap(({ account, sender, states }) => {
+        const labels = this.#labelsOf(figures.names.of(account, sender)).states;
+        return [...labels].map(([state, one]): Sample => [one, states[state]]);
+      }),
     );
     this.#counter(
       'transitions_total',
       'Moves of messages into a state since the daemon started.',
       ({ figures, status }) =>
         status.lanes.flatMap(({ account, sender }) => {
-          const states = figures.entered.get(figures.names.of(account, sender));
-          return STATES.map((state): Sample => [{ account, sender, state }, states?.[state] ?? 0]);
+          const name = figures.names.of(account, sender);
+          const states = figures.entered.get(name);
+          const labels = this.#labelsOf(name).states;
+          return [...labels].map(([state, one]): Sample => [one, states?.[state] ?? 0]);
         }),
     );
     this.#gauge(
@@ -193,23 +205,42 @@ export class Metrics {
     this.#gauge(
       'sender_available_messages_per_second',
       'Of a sender with a limit of its own.',
-      ({ status }) =>
+      ({ figures, status }) =>
         status.lanes.flatMap(({ account, sender, available }): readonly Sample[] =>
-          available === null ? [] : [[{ account, sender }, available]],
+          available === null
+            ? []
+            : [[this.#labelsOf(figures.names.of(account, sender)).own, available]],
         ),
     );
-    this.#gauge('sender_stopped', 'Whether the sender is suspended or paused (1).', ({ status }) =>
-      status.lanes.map(({ account, sender, state }): Sample => [
-        { account, sender },
-        state === 'active' ? 0 : 1,
-      ]),
+    const each = (name: string, help: string, isIt: (state: string) => boolean): void => {
+      this.#gauge(name, help, ({ figures, status }) =>
+        status.lanes.map(({ account, sender, state }): Sample => [
+          this.#labelsOf(figures.names.of(account, sender)).own,
+          isIt(state) ? 1 : 0,
+        ]),
+      );
+    };
+    each(
+      'sender_stopped',
+      'Whether the sender is suspended or paused (1).',
+      (state) => state !== 'active',
     );
-    this.#gauge('sender_suspended', 'Whether the sender is suspended (1).', ({ status }) =>
-      status.lanes.map(({ account, sender, state }): Sample => [
-        { account, sender },
-        state === 'suspended' ? 1 : 0,
-      ]),
+    each(
+      'sender_suspended',
+      'Whether the sender is suspended (1).',
+      (state) => state === 'suspended',
     );
+  }
+
+  #labelsOf(name: LaneName): LaneLabels {
+    const known = this.#laneLabels.get(name);
+    if (known !== undefined) return known;
+    const { account, sender } = name;
+    const own = { account, sender };
+    const states = new Map(STATES.map((state) => [state, { ...own, state }]));
+    const made = { own, states };
+    this.#laneLabels.set(name, made);
+    return made;
   }
 
   #process(): void {
@@ -273,7 +304,7 @@ export class Metrics {
   #register({ name, ...rest }: Described, read: Read): void {
     const described = { name: name.startsWith('process_') ? name : PREFIX + name, ...rest };
     const values = (): readonly Value[] =>
-      read(this.#seen).map(([labels, value]) => ({ labels, value }));
+      read(this.#seen).map(([labels, value]) => ({ sharedLabels: labels, value }));
     this.#registry.registerMetric(metricOf(described, values));
   }
 }

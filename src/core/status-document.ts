@@ -43,6 +43,7 @@ export function statusOf(parts: StatusParts): Status {
   );
   const states = noStates();
   for (const one of lanes) for (const state of STATES) states[state] += one.states[state];
+  const oldest = oldestByAccount(lanes);
   return {
     ...passed,
     states,
@@ -52,7 +53,7 @@ export function statusOf(parts: StatusParts): Status {
       available: one.available === null ? null : rounded(one.available),
       used: rounded(one.used),
       blocked_seconds: rounded(one.blocked_seconds),
-      oldest_due_seconds: oldestOf(lanes, one.account),
+      oldest_due_seconds: oldest.get(one.account) ?? null,
     })),
     lanes,
     answered,
@@ -74,11 +75,13 @@ function laneStatus({ name, states, ages }: LaneCount, facts: LaneFacts, now: nu
   };
 }
 
-function oldestOf(lanes: readonly LaneStatus[], account: string): number | null {
-  const ages = lanes.flatMap((lane) =>
-    lane.account === account ? (lane.oldest_due_seconds ?? []) : [],
-  );
-  return ages.length === 0 ? null : Math.max(...ages);
+/* In seconds; an account of which nothing waits is not there. */
+function oldestByAccount(lanes: readonly LaneStatus[]): ReadonlyMap<string, number> {
+  const oldest = new Map<string, number>();
+  for (const { account, oldest_due_seconds: seconds } of lanes) {
+    if (seconds !== null) oldest.set(account, Math.max(seconds, oldest.get(account) ?? 0));
+  }
+  return oldest;
 }
 
 function shown({ recipient, ...rest }: FailureStatus, isMasked: boolean): FailureStatus {
