@@ -88,6 +88,24 @@ describe('README', () => {
     expect(said.length).toBe(truth.size);
   });
 
+  it('I11: tells a newcomer what no second source needs to tell', () => {
+    const told = {
+      'how to read a state': /v_messages/,
+      'the columns of events': /\| `seq`/,
+      upgrade: /upgrade/i,
+      'reverse proxy': /reverse proxy/i,
+      journalctl: /journalctl/,
+      'the dashboard': /dashboard/i,
+      'Node for npm i -g': /Node 22\.19/,
+      'a new group needs a new PHP process': /php\S*-fpm/,
+      'form of the notify secret': /whsec_/,
+    };
+    expect(
+      Object.keys(told).filter((what) => !told[what as keyof typeof told].test(README)),
+    ).toEqual([]);
+    expect(README).not.toMatch(/ · /);
+  });
+
   it('shows npm scripts that exist', () => {
     const scripts = [...README.matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] ?? '');
     expect(scripts.length).toBeGreaterThan(0);

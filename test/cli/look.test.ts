@@ -165,6 +165,15 @@ function dropAndSend(): void {
 }
 
 describe('show', () => {
+  it('I6: says added of a message, and never dropped', async () => {
+    dropAndSend();
+    for (const args of [['show', '1'], ['list'], ['show', '--help'], ['list', '--help']]) {
+      const { stdout } = await program.run(args);
+      expect({ args, said: /dropped/i.exec(stdout) }).toEqual({ args, said: null });
+    }
+    expect((await program.run(['show', '1'])).stdout).toMatch(/^.*\badded\b/m);
+  });
+
   it('tells the whole story in time order, with the time between each step', async () => {
     dropAndSend();
     const { code, stdout } = await program.run(['show', '1']);

@@ -102,6 +102,24 @@ describe('the list of refusals', () => {
   });
 });
 
+describe('J3: a number that a program gave as a number', () => {
+  /* better-sqlite3 and node:sqlite bind a number as REAL. */
+  it.for(['recipient', 'sender'])('is refused as %s by a name that says to quote it', (column) => {
+    const { db } = setup();
+    const row = { recipient: '447700900311', sender: 'AcmeInc', [column]: 447_700_900_311 };
+    const add = db.prepare(
+      `INSERT INTO messages (recipient, sender, text) VALUES (@recipient, @sender, 'x')`,
+    );
+    expect(() => add.run(row)).toThrow(`${column}_is_text_not_a_number_quote_it`);
+  });
+
+  it('is taken as a whole number, of which SQLite makes the same text', () => {
+    const { db } = setup();
+    db.exec(`INSERT INTO messages (recipient, text) VALUES (447700900311, 'x')`);
+    expect(one(db, 'SELECT recipient FROM messages')).toBe('447700900311');
+  });
+});
+
 describe('ids and keys', () => {
   it('never gives an id again, even after the last row was deleted', () => {
     const { db } = setup();

@@ -49,6 +49,13 @@ describe.skipIf(!isThere)(`systemd${skipped}`, () => {
 });
 
 describe('the unit', () => {
+  it('A10: lets no signal open a debugger and no core hold the secret, and so does the wrapper', () => {
+    expect(text('sms-spoold.service')).toMatch(/^ExecStart=\S+ --disable-sigusr1 /m);
+    expect(text('sms-spoold.service')).toMatch(/^LimitCORE=0$/m);
+    const wrapper = readFileSync(resolve(UNITS, '../src/packaging/debian/sms-spoold'), 'utf8');
+    expect(wrapper).toMatch(/^exec \S+\/node --disable-sigusr1 /m);
+  });
+
   it('runs Node with the limits that npm start has', () => {
     const [, start = ''] = /^ExecStart=(.*)$/m.exec(text('sms-spoold.service')) ?? [];
     const { scripts } = JSON.parse(

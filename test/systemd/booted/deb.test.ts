@@ -168,8 +168,27 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     machine.say('systemctl enable --quiet sms-spoold.service');
   });
 
-  it('keeps spool, configuration and secrets when it is removed, and finds them again', () => {
+  it('A12: reloads without procps, and is installed again over a link that a member put in the place of the spool', async () => {
+    expect(machine.run('command -v pkill || test -e /bin/kill').code).not.toBe(0);
+    const before = property('MainPID');
+    machine.say('systemctl reload sms-spoold.service');
+    expect(property('MainPID')).toBe(before);
+    machine.say('systemctl stop sms-spoold.service');
+    const shadow = modeOf('/etc/shadow');
+    machine.say(`mv ${SPOOL} ${SPOOL}.aside && ln -s /etc/shadow ${SPOOL}`, { user: 'app' });
+    apt(`install --reinstall /opt/${NEW}.deb`);
+    expect(modeOf('/etc/shadow')).toBe(shadow);
+    expect(machine.say("dpkg-query --show --showformat='${db:Status-Status}' sms-spoold")).toBe(
+      'installed',
+    );
+    machine.say(`rm ${SPOOL} && mv ${SPOOL}.aside ${SPOOL}`, { user: 'app' });
+    machine.say('systemctl restart sms-spoold.service');
+    await untilState(send('after the link'), 'await-receipt');
+  });
+
+  it('A12: keeps spool, configuration and secrets when it is removed, leaves no dangling link, and finds them again', () => {
     apt('remove sms-spoold');
+    expect(machine.say('find /etc/systemd -xtype l -name "*sms-spool*"')).toBe('');
     expect(machine.run('systemctl is-active sms-spoold.service').stdout.trim()).toBe('inactive');
     expect(machine.run('command -v sms-spoold').code).not.toBe(0);
     expect(machine.say('find /usr -name "*sms-spool*"')).toBe('');
@@ -177,7 +196,7 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     expect(machine.say('cat /etc/sms-spoold/api-secret')).toBe('sandbox-secret');
     install(NEW);
     expect(property('ActiveState')).toBe('active');
-    expect(send('after the removal')).toBe(3);
+    expect(send('after the removal')).toBe(4);
   });
 
   it('leaves nothing behind when it is purged, but the user and the groups', () => {
