@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { UncertainPolicy } from '../core/message.ts';
 import type { SourceKey } from '../core/turn.ts';
-import { bounded } from './bounded.ts';
+import { bounded, smalls } from './bounded.ts';
 import { BYTES_MAX, RECIPIENT_MAX, TYPE_MAX } from './rules.ts';
 import { RANK, READY, TURN } from './schema.ts';
 import { Bulk, type Value } from './bulk.ts';
@@ -62,13 +62,15 @@ const IS_TOO_LONG = Object.entries(BOUNDS)
   .join(' OR ');
 const read = (column: keyof typeof BOUNDS): string => bounded(column, BOUNDS[column]);
 
+const SMALL = [
+  ...['message_class', 'priority', 'send_at', 'expires_at', 'on_uncertain', 'created_at'],
+  ...['attempts', 'throttles', 'price', 'last_attempt', 'follows', 'next_attempt_at'],
+];
+
 const COLUMNS = `id, ${read('recipient')} AS recipient, ${read('text')} AS text, sender, account, campaign,
-  ${read('type')} AS type, ${read('body')} AS body, ${read('udh')} AS udh, message_class AS messageClass,
-  priority, ${RANK} AS rank, send_at AS sendAt, expires_at AS expiresAt, on_uncertain AS onUncertain,
+  ${read('type')} AS type, ${read('body')} AS body, ${read('udh')} AS udh, ${RANK} AS rank,
   ${read('reference')} AS reference, ${read('entity_id')} AS entityId, ${read('content_id')} AS contentId,
-  ${read('account_ref')} AS accountRef, coalesce(${IS_TOO_LONG}, 0) AS isTooLong,
-  created_at AS createdAt, state, attempts, throttles, price, last_attempt AS lastAttempt, follows,
-  next_attempt_at AS nextAttemptAt`;
+  ${read('account_ref')} AS accountRef, coalesce(${IS_TOO_LONG}, 0) AS isTooLong, state, ${smalls(SMALL)}`;
 
 /** An attempt about to be written: a claim as far as the spool is concerned. */
 export interface NewAttempt {

@@ -5,8 +5,8 @@
 import { isUndatedRank, type SourceKey } from '../core/turn.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { State, UncertainPolicy } from '../core/message.ts';
-import { bounded } from './bounded.ts';
-import { RECIPIENT_MAX } from './rules.ts';
+import { bounded, shown, small, smalls } from './bounded.ts';
+import { BYTES_MAX, RECIPIENT_MAX, SENDER_MAX } from './rules.ts';
 import { RANK, READY } from './schema.ts';
 
 /** Bytes of a reference of before the bounds that are read. */
@@ -35,12 +35,15 @@ export interface DueRow extends SourceKey {
 }
 
 /* The columns of a DueRow. A client that switched the constraints off may have put a blob where a text belongs. */
-export const DUE_COLUMNS = `id, state, account, sender, campaign, priority, ${RANK} AS rank,
+export const DUE_COLUMNS = `id, ${small('state')} AS state, ${shown('account', BYTES_MAX.account)} AS account,
+  ${shown('sender', SENDER_MAX)} AS sender, ${shown('campaign', BYTES_MAX.campaign)} AS campaign, ${RANK} AS rank,
   CAST(${bounded('recipient', RECIPIENT_MAX)} AS TEXT) AS recipient,
   CAST(${bounded('reference', REFERENCE_READ)} AS TEXT) AS reference,
-  send_at AS sendAt, expires_at AS expiresAt, created_at AS createdAt, updated_at AS updatedAt,
-  attempts, throttles, last_attempt AS lastAttempt, price, on_uncertain AS onUncertain,
-  cancel_asked AS cancelAsked, follows, due_at AS dueAt, next_attempt_at AS nextAttemptAt`;
+  ${smalls([
+    ...['priority', 'send_at', 'expires_at', 'created_at', 'updated_at', 'attempts', 'throttles'],
+    ...['last_attempt', 'price', 'on_uncertain', 'cancel_asked', 'follows', 'due_at'],
+    'next_attempt_at',
+  ])}`;
 
 type SourceAt = [string | null, string | null, string | null, number];
 

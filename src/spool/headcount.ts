@@ -4,8 +4,10 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Alike } from '../core/census.ts';
+import { shown, small } from './bounded.ts';
 import { openSpool } from './open.ts';
 import { PrunedReader, type PrunedSince } from './pruned.ts';
+import { BYTES_MAX, SENDER_MAX } from './rules.ts';
 
 interface Group extends Alike {
   readonly upTo: number;
@@ -31,6 +33,10 @@ export interface Look {
   readonly found: Headcount | null;
 }
 
+const DATES = ['created_at', 'send_at', 'next_attempt_at']
+  .map((column) => `${small(column)} AS ${column}`)
+  .join(', ');
+
 export class Headcounts {
   readonly #db: Database;
   readonly #pruned: PrunedReader;
@@ -45,7 +51,8 @@ export class Headcounts {
           max(created_at, coalesce(send_at, 0), coalesce(next_attempt_at, 0)) / ${SLOT_S} AS INTEGER)
           ELSE 0 END AS since,
         count(*) AS count, max(id) AS upTo
-        FROM (SELECT id, account, sender, state, created_at, send_at, next_attempt_at FROM messages
+        FROM (SELECT id, ${shown('account', BYTES_MAX.account)} AS account, ${shown('sender', SENDER_MAX)} AS sender,
+            ${small('state')} AS state, ${DATES} FROM messages
           WHERE id > ? ORDER BY id LIMIT +?) GROUP BY 1, 2, 3, 4`,
     );
   }

@@ -4,6 +4,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { State, Target } from '../core/message.ts';
+import { LIMITS, shown, small } from './bounded.ts';
 import { Bulk } from './bulk.ts';
 
 /** One move that NEXT allows. */
@@ -19,12 +20,36 @@ export type Move = {
   };
 }[State];
 
+/* A key never changes, and a reason is written by the move. */
+const TEXTS = Object.entries(LIMITS).filter(
+  ([column]) => column !== 'idempotency_key' && column !== 'reason',
+);
+const OTHERS = [
+  ...['message_class', 'priority', 'send_at', 'expires_at', 'on_uncertain', 'created_at'],
+  ...['updated_at', 'attempts', 'throttles', 'price', 'last_attempt', 'follows', 'status', 'parts'],
+];
+const SHORT = [
+  ...TEXTS.map(([column, most]) => `${column} = ${shown(column, most)}`),
+  ...OTHERS.map((column) => `${column} = ${small(column)}`),
+].join(', ');
+const IS_HUGE = [
+  ...TEXTS.map(([column, most]) => `octet_length(${column}) > ${most}`),
+  ...OTHERS.map((column) => `(${small(column)}) IS '?'`),
+].join(' OR ');
+
 export class Moves {
+  readonly #shorten: Bulk;
   readonly #moves: Bulk;
   readonly #due: Bulk;
   readonly #date: Bulk;
 
   constructor(db: Database) {
+    this.#shorten = new Bulk(
+      db,
+      1,
+      (values) => `UPDATE messages SET ${SHORT}, revision = revision + 1 FROM (VALUES ${values}) v
+        WHERE messages.id = v.column1 AND (${IS_HUGE})`,
+    );
     this.#moves = new Bulk(
       db,
       7,
@@ -46,8 +71,12 @@ export class Moves {
     );
   }
 
-  /** Returns how many rows were still in the state they were to leave. */
+  /**
+   * Values that no program means are replaced first: a row is written whole. Returns how many rows were still in the
+   * state they were to leave.
+   */
   write(moves: readonly Move[], now: number): number {
+    this.#shorten.run(moves.map(({ id }) => id));
     return this.#moves.run(
       moves.flatMap((one) => [
         one.id,

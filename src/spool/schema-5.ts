@@ -7,13 +7,13 @@
  * version 5 adds it to `PARTS`.
  */
 import type { Database } from 'better-sqlite3';
-import { bounded, shown } from './bounded.ts';
+import { bounded, HUGE, LIMITS, shown } from './bounded.ts';
 import { SpoolError } from './errors.ts';
 import { FINAL_APART } from './final.ts';
 import { DATES, FOLLOWING, GUARD } from './guard.ts';
 import { CONTROL, LISTS, SUPPRESSIONS, type Rebuilt } from './lists-5.ts';
 import { RECEIPT_INDEXES } from './receipts-5.ts';
-import { BYTES_MAX, RULE_TRIGGERS, SENDER_MAX } from './rules.ts';
+import { RULE_TRIGGERS } from './rules.ts';
 import { READY, TURN } from './schema.ts';
 import { SET_ASIDE } from './set-aside.ts';
 import { NOW } from './triggers.ts';
@@ -58,16 +58,7 @@ CREATE TABLE % (
   revision        INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0
 )`;
 
-/* A row is written whole whenever it changes, so that one value of 150 MB costs that much memory each time. What no
- * program means is replaced by its length, and what waited with it is not sent. Names are read and compared
- * everywhere: those that hide their length behind a NUL are replaced from their bound on. */
-const HUGE = 100_000;
-const LIMITS = {
-  ...{ recipient: HUGE, text: HUGE, type: HUGE, body: HUGE, udh: HUGE, reference: HUGE },
-  ...{ entity_id: HUGE, content_id: HUGE, account_ref: HUGE, idempotency_key: HUGE, reason: HUGE },
-  ...{ account: BYTES_MAX.account, sender: SENDER_MAX, campaign: BYTES_MAX.campaign },
-} as const;
-
+/* What no program means is replaced by its length, and what waited with it is not sent. */
 const WAITS = `state IN ('queued','retry')`;
 const CUT = `
 CREATE TEMP TABLE cut AS SELECT id, state FROM messages WHERE ${WAITS} AND (${Object.entries(LIMITS)

@@ -4,7 +4,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { SourceKey, Turn } from '../core/turn.ts';
-import { bounded } from './bounded.ts';
+import { bounded, smalls } from './bounded.ts';
 import { BYTES_MAX, SENDER_MAX } from './rules.ts';
 import { RANK, READY, TURN } from './schema.ts';
 
@@ -17,8 +17,7 @@ interface NewRow extends SourceKey, Turn {
   readonly state: string;
 }
 
-const TURN_COLUMNS = `id, ${RANK} AS rank, expires_at AS expiresAt, created_at AS createdAt,
-  send_at AS sendAt`;
+const TURN_COLUMNS = `id, ${RANK} AS rank, ${smalls(['expires_at', 'created_at', 'send_at'])}`;
 
 const MOST = { account: BYTES_MAX.account, sender: SENDER_MAX, campaign: BYTES_MAX.campaign };
 const NAMES = (['account', 'sender', 'campaign'] as const)
@@ -120,7 +119,7 @@ export class Sources {
         AND sender IS +? AND campaign IS +? ORDER BY ${TURN} LIMIT 1`,
     );
     this.#newRows = db.prepare(
-      `SELECT ${TURN_COLUMNS}, ${NAMES}, due_at AS dueAt, state FROM messages
+      `SELECT ${TURN_COLUMNS}, ${NAMES}, ${smalls(['due_at', 'state'])} FROM messages
         WHERE id > ? ORDER BY id LIMIT +?`,
     );
     this.#lastId = db

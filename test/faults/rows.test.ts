@@ -1,7 +1,7 @@
 /**
  * Rows: every column of `messages` × every odd value, with the rules of the schema on and off, next to an honest
  * message. One daemon as a process with the V8 limits of its unit, a gateway that sends receipts, and the commands
- * as processes. What a value of 150 MB does is tried with the rules on only: SQLite itself needs the memory of it.
+ * as processes. What a value of 150 MB needs with the rules off is not held to a bound: SQLite itself needs the memory.
  */
 import Sqlite from 'better-sqlite3';
 import { spawn } from 'node:child_process';
@@ -173,3 +173,32 @@ it('Rows: a value of 150 MB is refused by name in each column of text', async ()
     expect([column, insert(db, column, HUGE)]).toEqual([column, expect.stringMatching(NAMED)]);
   }
 }, 120_000);
+
+it('Rows: a value of 150 MB with the rules off ends no daemon and no command; an honest message is delivered', async () => {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/receipts`;
+  const rig = await rigUp({
+    receipts: `127.0.0.1:${port}`,
+    sandbox: { receipts: { url, delayMs: 0 } },
+  });
+  const { db } = rig;
+  const other = new Sqlite(rig.path);
+  withoutTriggers(other, () => {
+    for (const column of ['priority', 'on_uncertain', 'text']) insert(other, column, HUGE);
+  });
+  other.close();
+  rig.drop(1);
+  const program = rig.start();
+  const honest = db.prepare('SELECT state FROM messages ORDER BY id DESC LIMIT 1').pluck();
+  const ended = db
+    .prepare(`SELECT count(*) FROM messages WHERE state = 'permanent-failure'`)
+    .pluck();
+  const isDone = (): boolean => honest.get() === 'delivered' && ended.get() === 2;
+  await Promise.race([rig.until(isDone), program.end()]);
+  expect({ honest: honest.get(), ended: ended.get() }).toEqual({ honest: 'delivered', ended: 2 });
+  for (const args of [['list'], ['show', '1'], ['why', '2'], ['stats'], ['top', '--once']]) {
+    expect({ args, code: (await command(rig, args)).code }).toEqual({ args, code: 0 });
+  }
+  program.kill('SIGTERM');
+  expect(await program.end()).toMatchObject({ code: 0 });
+}, 240_000);
