@@ -227,5 +227,5 @@ describe('prune --archive', () => {
     }
     expect(contentOf(old)).toEqual(before);
     expect(kills).toBeGreaterThan(20);
-  });
+  }, 300_000);
 });
