@@ -22,7 +22,7 @@ type Sample = readonly [labels: Labels, value: number];
 /** A line of the text: a value under its labels; `metricName` where it is not the metric's own. */
 interface Value {
   readonly metricName?: string;
-  /** The library keeps the text of each such object: one that is used again costs a tenth. */
+  /** The library keeps the text of each such object, so an object that is used again is not formatted again. */
   readonly sharedLabels: Labels;
   readonly value: number;
 }
@@ -90,21 +90,24 @@ export class Metrics {
   }
 
   #messages(): void {
-    this.#gauge('messages', 'Messages in the spool by state.', ({ figures, status }) =>
-      status.lanes.flatMap(({ account, sender, states }) => {
-        const labels = this.#labelsOf(figures.names.of(account, sender)).states;
-        return [...labels].map(([state, one]): Sample => [one, states[state]]);
-      }),
+    this.#gauge('messages', 'Messages in the spool by state.', ({ status }) =>
+      status.lanes.flatMap((lane) =>
+        [...this.#labelsOf(lane).states].map(([state, labels]): Sample => [
+          labels,
+          lane.states[state],
+        ]),
+      ),
     );
     this.#counter(
       'transitions_total',
       'Moves of messages into a state since the daemon started.',
       ({ figures, status }) =>
-        status.lanes.flatMap(({ account, sender }) => {
-          const name = figures.names.of(account, sender);
-          const states = figures.entered.get(name);
-          const labels = this.#labelsOf(name).states;
-          return [...labels].map(([state, one]): Sample => [one, states?.[state] ?? 0]);
+        status.lanes.flatMap((lane) => {
+          const states = figures.entered.get(figures.names.of(lane.account, lane.sender));
+          return [...this.#labelsOf(lane).states].map(([state, labels]): Sample => [
+            labels,
+            states?.[state] ?? 0,
+          ]);
         }),
     );
     this.#gauge(
@@ -205,37 +208,28 @@ export class Metrics {
     this.#gauge(
       'sender_available_messages_per_second',
       'Of a sender with a limit of its own.',
-      ({ figures, status }) =>
-        status.lanes.flatMap(({ account, sender, available }): readonly Sample[] =>
-          available === null
-            ? []
-            : [[this.#labelsOf(figures.names.of(account, sender)).own, available]],
+      ({ status }) =>
+        status.lanes.flatMap((lane): readonly Sample[] =>
+          lane.available === null ? [] : [[this.#labelsOf(lane).own, lane.available]],
         ),
     );
-    const each = (name: string, help: string, isIt: (state: string) => boolean): void => {
-      this.#gauge(name, help, ({ figures, status }) =>
-        status.lanes.map(({ account, sender, state }): Sample => [
-          this.#labelsOf(figures.names.of(account, sender)).own,
-          isIt(state) ? 1 : 0,
+    const each = (name: string, help: string, states: readonly string[]): void => {
+      this.#gauge(name, help, ({ status }) =>
+        status.lanes.map((lane): Sample => [
+          this.#labelsOf(lane).own,
+          states.includes(lane.state) ? 1 : 0,
         ]),
       );
     };
-    each(
-      'sender_stopped',
-      'Whether the sender is suspended or paused (1).',
-      (state) => state !== 'active',
-    );
-    each(
-      'sender_suspended',
-      'Whether the sender is suspended (1).',
-      (state) => state === 'suspended',
-    );
+    const stopped = ['suspended', 'paused'];
+    each('sender_stopped', 'Whether the sender is suspended or paused (1).', stopped);
+    each('sender_suspended', 'Whether the sender is suspended (1).', ['suspended']);
   }
 
-  #labelsOf(name: LaneName): LaneLabels {
+  #labelsOf({ account, sender }: LaneName): LaneLabels {
+    const name = this.#seen.figures.names.of(account, sender);
     const known = this.#laneLabels.get(name);
     if (known !== undefined) return known;
-    const { account, sender } = name;
     const own = { account, sender };
     const states = new Map(STATES.map((state) => [state, { ...own, state }]));
     const made = { own, states };

@@ -1,6 +1,6 @@
 /**
- * The -wal beside the spool: how long it is, and how to make it short again. SQLite copies it into the spool by
- * itself (see open.ts), but begins it anew only when no reader needs it any more.
+ * Reads the length of the -wal next to the spool and copies it into the spool. A commit copies it as well, after as many
+ * bytes as open.ts says. SQLite restarts the -wal only when no reader needs it.
  */
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';

@@ -93,6 +93,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+async function rigWithReceipts(): Promise<Rig> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/receipts`;
+  return rigUp({ receipts: `127.0.0.1:${port}`, sandbox: { receipts: { url, delayMs: 0 } } });
+}
+
 function peakMb(pid: number): number {
   const [, kb = ''] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kb) / 1024;
@@ -132,12 +138,7 @@ const IS_NO_STATE = `state NOT IN ('queued', 'retry', 'sending', 'uncertain', 'a
 const OPEN = `NOT (${FINAL}) AND NOT (${WAITS_FOR_ITS_ACCOUNT}) AND NOT (${IS_NO_STATE})`;
 
 it('Rows: an odd value in any column is refused by name or ends its message; an honest one is delivered', async () => {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}/receipts`;
-  const rig = await rigUp({
-    receipts: `127.0.0.1:${port}`,
-    sandbox: { receipts: { url, delayMs: 0 } },
-  });
+  const rig = await rigWithReceipts();
   const { db } = rig;
   const kept = tryAll(db);
   expect([...kept.refusals].filter((name) => !NAMED.test(name))).toEqual([]);
@@ -177,12 +178,7 @@ it('Rows: a value of 150 MB is refused by name in each column of text', async ()
 }, 600_000);
 
 it('Rows: a value of 150 MB with the rules off ends no daemon and no command; an honest message is delivered', async () => {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}/receipts`;
-  const rig = await rigUp({
-    receipts: `127.0.0.1:${port}`,
-    sandbox: { receipts: { url, delayMs: 0 } },
-  });
+  const rig = await rigWithReceipts();
   const { db } = rig;
   const other = new Sqlite(rig.path);
   withoutTriggers(other, () => {
