@@ -2,8 +2,9 @@
  * Permits at a rate: one pacer per account. Senders and groups go by a meter alone.
  *
  * Bottleneck owns the rate: a job of it grants `k` permits every k intervals, because it passes about 440
- * jobs a second however it is set. The meter spreads them: a permit may be used when its slot has come, so
- * that requests leave evenly (or within the gateway's own windows), and what was not used dies but for a few.
+ * jobs a second however it is set, and each wakes the process. The meter spreads them: a permit may be used
+ * when its slot has come, so that requests leave evenly (or within the gateway's own windows), and what was
+ * not used dies but for a few.
  *
  * Invariant: over any stretch, permits spent ≤ rate × time + burst. A waiting pacer costs nothing: no timer
  * runs when the stock is full.
@@ -11,10 +12,8 @@
 import Bottleneck from 'bottleneck';
 import { Meter, type Beat } from './meter.ts';
 
-/** Above this rate one Bottleneck job grants several permits. */
-const SINGLE_GRANTS_UP_TO = 200;
-/** A job that grants several comes this often. */
-const GRANTS_PER_SECOND = 50;
+/** Above this rate one Bottleneck job grants several permits, so that no more jobs than this come in a second. */
+const JOBS_PER_SECOND = 10;
 /** Jobs that may wait in Bottleneck: enough to hide its timers, few enough to change the rate at once. */
 const JOBS_AHEAD = 3;
 /** With a beat the meter alone is exact; Bottleneck, whose timers come late, stays out of its way. */
@@ -139,8 +138,7 @@ export class Pacer {
 
   #adopt(): void {
     const intervalMs = this.intervalMs / (this.beat === null ? 1 : BEAT_SLACK);
-    const rate = 1000 / intervalMs;
-    this.#grant = rate <= SINGLE_GRANTS_UP_TO ? 1 : Math.ceil(rate / GRANTS_PER_SECOND);
+    this.#grant = Math.ceil(1000 / intervalMs / JOBS_PER_SECOND);
     this.#limiter.updateSettings({ minTime: this.#grant * intervalMs });
   }
 

@@ -51,8 +51,8 @@ describe('the next claim', () => {
   });
 
   it('is expected soon where the permit is late', async () => {
-    const { desk, take, at } = await setup(10);
-    for (let permit = 0; permit < 5; permit += 1) {
+    const { desk, take, at } = await setup(100);
+    for (let permit = 0; permit < 50; permit += 1) {
       vi.setSystemTime(Date.now() + 10);
       take();
     }
