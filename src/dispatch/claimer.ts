@@ -16,12 +16,15 @@ import type { ReadyRow } from '../spool/claims.ts';
 import type { Move } from '../spool/moves.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Wait } from '../spool/waits.ts';
+import type { Claims } from './courier.ts';
 import type { Desk, Taken } from './desk.ts';
 import type { Operator } from './operator.ts';
 import { Holds } from './holds.ts';
 import { findUnlike } from './unlike.ts';
 import type { Held, Rules, Work } from './work.ts';
 
+/** Desks that were not asked when a step has claimed so many are asked by the next: the loop reads what came meanwhile. */
+const CLAIMS_MAX = 64;
 /** Rows that one step moves out of the way for a desk; the rest is for the next ones. */
 const MOVED_MAX = 1_000;
 /** Rows that are looked at at once where one of the first had to be moved. */
@@ -70,9 +73,11 @@ export class Claimer {
   #heldBy: Rules['holds'] = null;
   #holdRules = '';
   #areRulesKept = false;
-  /** Strands with more stale rows than this step moves. */
-  readonly #unfinished = new Set<StrandKey>();
+  /** Strands with more stale rows than this step moves, each with its desk. */
+  readonly #unfinished = new Map<StrandKey, Desk>();
   #mayMove = 0;
+  /** The first desk that the last step did not ask; null = it asked all. */
+  #next: Desk | null = null;
 
   constructor(spool: Spool, rules: Rules, { onReleased, cancels }: ClaimerHooks) {
     this.#spool = spool;
@@ -81,18 +86,44 @@ export class Claimer {
     this.#cancels = cancels;
   }
 
-  /** Claims at most `limit` rows for a desk; the claims are in its hand when the transaction commits. */
-  claim(desk: Desk, limit: number, work: Work): readonly Claim[] {
-    this.#mayMove = MOVED_MAX;
+  /** Claims at most so many rows for each desk; they are in its hand when the transaction commits. */
+  claim(wanted: ReadonlyMap<Desk, number>, work: Work): Claims {
     this.#unfinished.clear();
     this.#heed(this.#rules.holds);
     if (!this.#areRulesKept) this.#release(work.now);
-    this.#holds?.begin();
-    const claims = this.#take(desk, limit, work);
-    for (const strand of this.#unfinished) {
+    const claims = new Map<Desk, readonly Claim[]>();
+    let count = 0;
+    const inTurn = this.#inTurn(wanted);
+    this.#next = null;
+    for (const [desk, limit] of inTurn) {
+      if (limit > 0 && count >= CLAIMS_MAX) this.#next ??= desk;
+      const isAsked = limit > 0 && this.#next === null;
+      const taken = isAsked ? this.#claimFor(desk, limit, work) : [];
+      claims.set(desk, taken);
+      count += taken.length;
+    }
+    /* Those of all desks at once: written one by one they cost twice as much. */
+    this.#spool.claims.write([...claims.values()].flat(), work.now);
+    for (const [strand, desk] of this.#unfinished) {
       for (const row of this.#spool.claims.peek(strand, 1, 0)) desk.offer(row, row);
     }
     return claims;
+  }
+
+  #inTurn(wanted: ReadonlyMap<Desk, number>): Iterable<readonly [Desk, number]> {
+    if (this.#next === null) return wanted;
+    const desks = [...wanted];
+    const first = Math.max(
+      0,
+      desks.findIndex(([desk]) => desk === this.#next),
+    );
+    return [...desks.slice(first), ...desks.slice(0, first)];
+  }
+
+  #claimFor(desk: Desk, limit: number, work: Work): readonly Claim[] {
+    this.#mayMove = MOVED_MAX;
+    this.#holds?.begin();
+    return this.#take(desk, limit, work);
   }
 
   #heed(holds: Rules['holds']): void {
@@ -125,7 +156,6 @@ export class Claimer {
         work.now,
       );
     }
-    this.#spool.claims.write(claims, work.now);
     this.#holds?.claimed(claims, work.now);
     return claims;
   }
@@ -149,7 +179,7 @@ export class Claimer {
       this.#write(stale, work);
       count = Math.max(range.count, SWEEP);
     }
-    this.#unfinished.add(strand);
+    this.#unfinished.set(strand, seen.desk);
     return [];
   }
 

@@ -332,7 +332,6 @@ export class Dispatcher {
       this.#failed(error);
       return;
     }
-    this.#step.janitor.lookAgain();
     setImmediate(this.#sleepUntilNext);
     this.#settling.look();
   }

@@ -109,11 +109,12 @@ export class Intake {
       ...this.#desks.keys(),
     ];
     let found = 0;
-    for (const { head, ...key } of this.#spool.sources.scan(limit, accounts)) {
+    /* One more than may be in memory tells whether there are more. */
+    for (const { head, ...key } of this.#spool.sources.scan(limit + 1, accounts)) {
       this.offer(key, head, work);
       found += 1;
     }
-    this.#isCut = found >= limit;
+    this.#isCut ||= found > limit;
     this.#endMisnamed(work);
   }
 

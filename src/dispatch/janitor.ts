@@ -6,7 +6,7 @@ import { withRetry, type SourceKey } from '../core/turn.ts';
 import { dateOf, deadlineOf } from '../core/judge-row.ts';
 import { heldDueAt, interrupted, lapse } from '../core/settle.ts';
 import { messageMoved, type Entry } from '../events.ts';
-import type { DueRow } from '../spool/due.ts';
+import type { DueRow, Instants } from '../spool/due.ts';
 import type { Move } from '../spool/moves.ts';
 import type { AttemptEnd } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -42,9 +42,8 @@ export class Janitor {
   readonly #parts: JanitorParts;
   readonly #spool: Spool;
   readonly #rules: Rules;
-  #nextDueAt: number | null = null;
-  #nextExpiryAt: number | null = null;
-  #isDueKnown = false;
+  /** As they were when the last step ended; null = not known. */
+  #instants: Instants | null = null;
   #hasNews = true;
   #hasStrays = false;
   #expiryAtMs = 0;
@@ -56,22 +55,30 @@ export class Janitor {
     this.#rules = parts.rules;
   }
 
-  /** Instants may have changed: a row was given one. They are read again when they are asked for. */
+  /** Instants have changed, or the step that read them was rolled back. */
   lookAgain(): void {
-    this.#isDueKnown = false;
+    this.#instants = null;
   }
 
-  /** Somebody committed: there may be rows whose instant is none. Found when instants are read next. */
+  /** Reads what time will bring next, when all else of a step is written. */
+  lookAhead(): void {
+    this.#instants = this.#spool.due.instants();
+    if (!this.#hasNews) return;
+    this.#hasNews = false;
+    this.#hasStrays = this.#spool.due.beyond(1).length > 0;
+  }
+
+  /** Somebody committed: there may be rows whose instant is none. Found when this step ends. */
   noticeNews(): void {
     this.#hasNews = true;
   }
 
-  /** Seconds (Unix) of the next instant a row waits for, its own deadline included; null = none. */
+  /** Seconds (Unix) of the next instant a row waits for, its own deadline included; null = none, 0 = not known. */
   get nextDueAt(): number | null {
     if (this.#isHeld) return null;
-    this.#learnInstants();
-    if (this.#hasStrays) return 0;
-    const instants = [this.#nextDueAt, this.#nextExpiryAt].filter((at) => at !== null);
+    if (this.#instants === null || this.#hasStrays) return 0;
+    const { nextDueAt, nextExpiryAt } = this.#instants;
+    const instants = [nextDueAt, nextExpiryAt].filter((at) => at !== null);
     return instants.length === 0 ? null : Math.min(...instants);
   }
 
@@ -109,9 +116,9 @@ export class Janitor {
   /** Rows whose instant has come. `offer` receives those that are ready now. */
   due(work: Work, offer: (row: DueRow) => void): void {
     if (this.#isHeld) return;
-    this.#learnInstants();
     if (this.#hasStrays) this.#release(offer);
-    if (this.#nextDueAt === null || this.#nextDueAt > work.now) return;
+    const { nextDueAt } = this.#known;
+    if (nextDueAt === null || nextDueAt > work.now) return;
     const rows = this.#spool.due.due(work.now, BATCH);
     const moves: Move[] = [];
     const waits: { id: number; dueAt: number | null }[] = [];
@@ -129,14 +136,13 @@ export class Janitor {
     }
     if (moves.length > 0) this.#spool.moves.write(moves, work.now);
     if (waits.length > 0) this.#spool.moves.setDue(waits);
-    this.lookAgain();
   }
 
   /** Moves waiting rows past their deadline to `expired`; `sources` names where rows wait. */
   expire(work: Work, sources: () => SourceKey[]): void {
     if (this.#isHeld) return;
-    this.#learnInstants();
-    const isOwn = this.#nextExpiryAt !== null && this.#nextExpiryAt <= work.now;
+    const { nextExpiryAt } = this.#known;
+    const isOwn = nextExpiryAt !== null && nextExpiryAt <= work.now;
     if (isOwn) this.#expireRows(this.#spool.due.expiring(work.now, BATCH), work);
     if (work.nowMs < this.#expiryAtMs) return;
     if (this.#sources.length === 0) this.#sources = sources();
@@ -178,17 +184,10 @@ export class Janitor {
       return move ?? [];
     });
     if (moves.length > 0) this.#spool.moves.write(moves, work.now);
-    this.lookAgain();
   }
 
-  #learnInstants(): void {
-    if (this.#isDueKnown) return;
-    this.#nextDueAt = this.#spool.due.nextDueAt();
-    this.#nextExpiryAt = this.#spool.due.nextExpiryAt();
-    this.#isDueKnown = true;
-    if (!this.#hasNews) return;
-    this.#hasNews = false;
-    this.#hasStrays = this.#spool.due.beyond(1).length > 0;
+  get #known(): Instants {
+    return (this.#instants ??= this.#spool.due.instants());
   }
 
   #moved(row: DueRow, to: Move['to'], reason: string, at: number): Entry {

@@ -7,7 +7,6 @@
  * everything that was read in it is read again.
  */
 import type { Clock } from '../clock.ts';
-import type { Claim } from '../core/claim.ts';
 import { ANSWER_UNREADABLE } from '../core/health.ts';
 import type { Entry } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
@@ -239,6 +238,7 @@ export class Step {
 
   /** The step was rolled back: whatever was read in it is read again. */
   distrust(): void {
+    this.janitor.lookAgain();
     this.#nests.rolledBack();
     this.#spool.restored.distrust();
     this.books.rolledBack();
@@ -274,17 +274,17 @@ export class Step {
     const claims = this.#claim(work, mayClaim && !this.isHeld);
     const ended = this.#pending.ended.length;
     this.sweeper.sweep(work, { ended, hasRoom: ended === 0 && !hasClaims(claims) });
+    this.janitor.lookAhead();
     return claims;
   }
 
   #claim(work: Work, mayClaim: boolean): Claims {
-    const claims = new Map<Desk, readonly Claim[]>();
-    if (!mayClaim) return claims;
+    if (!mayClaim) return new Map();
+    const wanted = new Map<Desk, number>();
     for (const desk of this.#desks.values()) {
-      const wanted = desk.slots.free + this.#reserve.size - desk.hand.length;
-      claims.set(desk, wanted > 0 ? this.#claimer.claim(desk, wanted, work) : []);
+      wanted.set(desk, desk.slots.free + this.#reserve.size - desk.hand.length);
     }
-    return claims;
+    return this.#claimer.claim(wanted, work);
   }
 
   #committed(): void {

@@ -3,7 +3,7 @@
  * half a microsecond a call, and SQLite's own work per statement more, so that rows written one by one
  * cost a third again.
  */
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database, RunResult, Statement } from 'better-sqlite3';
 
 const SIZES = [64, 16, 4, 1] as const;
 
@@ -21,21 +21,22 @@ export class Bulk {
     this.#prepare = (size) => db.prepare(sql(Array<string>(size).fill(row).join(',')));
   }
 
-  /** Writes rows given as one flat list; returns how many rows changed. */
-  run(values: readonly Value[]): number {
+  /** Writes rows given as one flat list; returns how many changed, and the id of the last one that was inserted. */
+  run(values: readonly Value[]): RunResult {
     let from = 0;
     let changes = 0;
+    let lastInsertRowid: RunResult['lastInsertRowid'] = 0;
     for (const size of SIZES) {
       const step = size * this.#width;
       while (values.length - from >= step) {
         const whole = from === 0 && values.length === step;
-        changes += this.#statement(size).run(
-          whole ? values : values.slice(from, from + step),
-        ).changes;
+        const done = this.#statement(size).run(whole ? values : values.slice(from, from + step));
+        changes += done.changes;
+        lastInsertRowid = done.lastInsertRowid;
         from += step;
       }
     }
-    return changes;
+    return { changes, lastInsertRowid };
   }
 
   /* Prepared when it is first needed: an update of messages has its triggers compiled into it. */

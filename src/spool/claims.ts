@@ -159,9 +159,9 @@ export class Claims {
       marks.push(one.id, one.number, now);
       rows.push(one.id, one.number, now, one.clientRef, one.follows);
     }
-    const changed = this.#mark.run(marks);
-    if (changed !== attempts.length) {
-      throw new Error(`claimed ${changed} of ${attempts.length} rows inside one transaction`);
+    const { changes } = this.#mark.run(marks);
+    if (changes !== attempts.length) {
+      throw new Error(`claimed ${changes} of ${attempts.length} rows inside one transaction`);
     }
     this.#attempts.run(rows);
   }

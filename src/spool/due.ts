@@ -12,6 +12,17 @@ import { RANK, READY } from './schema.ts';
 /** Bytes of a reference of before the bounds that are read. */
 const REFERENCE_READ = 10_000;
 
+/** Unix seconds; null = none. */
+export interface Instants {
+  /** The earliest that any row waits for. */
+  readonly nextDueAt: number | null;
+  /** The earliest deadline of its own that any waiting row has. */
+  readonly nextExpiryAt: number | null;
+}
+
+/** Nothing waits. */
+export const NEVER: Instants = { nextDueAt: null, nextExpiryAt: null };
+
 export interface DueRow extends SourceKey {
   readonly id: number;
   readonly state: State;
@@ -49,9 +60,8 @@ type SourceAt = [string | null, string | null, string | null, number];
 
 export class Due {
   readonly #due: Statement<[number, number], DueRow>;
-  readonly #nextDue: Statement<[], number>;
+  readonly #instants: Statement<[], Instants>;
   readonly #expiring: Statement<[number, number], DueRow>;
-  readonly #nextExpiry: Statement<[], number>;
   readonly #nextRank: Statement<SourceAt, number>;
   readonly #oldest: Statement<[...SourceAt, number], DueRow>;
   readonly #sending: Statement<[number], DueRow>;
@@ -66,19 +76,15 @@ export class Due {
     this.#due = db.prepare(
       `${from} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT +?`,
     );
-    this.#nextDue = db
-      .prepare<[], number>('SELECT min(due_at) FROM messages WHERE due_at < 1e10')
-      .pluck();
+    this.#instants = db.prepare(
+      `SELECT (SELECT min(due_at) FROM messages WHERE due_at < 1e10) AS nextDueAt,
+        (SELECT min(expires_at) FROM messages WHERE state IN ('queued','retry')
+          AND expires_at IS NOT NULL AND expires_at < 1e10) AS nextExpiryAt`,
+    );
     this.#expiring = db.prepare(
       `${from} WHERE state IN ('queued','retry') AND expires_at IS NOT NULL AND expires_at <= ?
         ORDER BY expires_at LIMIT +?`,
     );
-    this.#nextExpiry = db
-      .prepare<[], number>(
-        `SELECT min(expires_at) FROM messages
-          WHERE state IN ('queued','retry') AND expires_at IS NOT NULL AND expires_at < 1e10`,
-      )
-      .pluck();
     this.#nextRank = db
       .prepare<SourceAt, number>(
         `SELECT ${RANK} FROM messages WHERE ${source} AND ${RANK} > ? ORDER BY ${RANK} LIMIT 1`,
@@ -109,14 +115,9 @@ export class Due {
     return this.#due.all(now, limit);
   }
 
-  /** The earliest instant any row waits for; null = none. What is no instant is found by `beyond`. */
-  nextDueAt(): number | null {
-    return this.#nextDue.get() ?? null;
-  }
-
-  /** The earliest deadline of its own that any waiting row has; null = none. */
-  nextExpiryAt(): number | null {
-    return this.#nextExpiry.get() ?? null;
+  /** What time will bring next. What is no instant is found by `beyond`. */
+  instants(): Instants {
+    return this.#instants.get() ?? NEVER;
   }
 
   /** Waiting rows whose own `expires_at` has passed, earliest first. */

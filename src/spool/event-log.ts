@@ -54,7 +54,6 @@ export const EVENTS_AFTER = `SELECT e.seq, e.at, e.message_id AS messageId, ${te
 
 export class EventLog {
   readonly #insert: Bulk;
-  readonly #last: Statement<[], number>;
   readonly #after: Statement<[number, number], CommittedEvent>;
   readonly #lastSeq: Statement<[], number>;
   readonly #values: OwnValues;
@@ -66,7 +65,6 @@ export class EventLog {
       (values) => `INSERT INTO events
         (at, message_id, account, sender, event, from_state, to_state, reason, attempt) VALUES ${values}`,
     );
-    this.#last = db.prepare<[], number>('SELECT last_insert_rowid()').pluck();
     this.#after = db.prepare(EVENTS_AFTER);
     this.#lastSeq = db
       .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`)
@@ -81,8 +79,7 @@ export class EventLog {
       values.push(row.at, row.messageId, row.account, row.sender, row.event);
       values.push(row.from, row.to, row.reason, row.attempt);
     }
-    this.#insert.run(values);
-    return (this.#last.get() ?? 0) - entries.length + 1;
+    return Number(this.#insert.run(values).lastInsertRowid) - entries.length + 1;
   }
 
   /** Rows with a `seq` above `seq`, oldest first, at most `limit`; to be asked outside a transaction. */

@@ -77,7 +77,7 @@ export class Moves {
    */
   write(moves: readonly Move[], now: number): number {
     this.#shorten.run(moves.map(({ id }) => id));
-    return this.#moves.run(
+    const { changes } = this.#moves.run(
       moves.flatMap((one) => [
         one.id,
         one.from,
@@ -88,6 +88,7 @@ export class Moves {
         now,
       ]),
     );
+    return changes;
   }
 
   /** Changes only when the daemon looks at the rows again; null = ready now. */

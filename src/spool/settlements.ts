@@ -92,7 +92,7 @@ export class Settlements {
   #writeMessages(batch: readonly Ended[]): readonly Ended[] {
     const values: Value[] = [];
     for (const ended of batch) pushMessageValues(values, ended);
-    const changes = this.#messages.run(values);
+    const { changes } = this.#messages.run(values);
     if (changes === batch.length) return [];
     /* The guard kept what was not ours; find out which. */
     return batch.filter((ended) => !this.#isWritten(ended));

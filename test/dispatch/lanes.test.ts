@@ -1,6 +1,7 @@
 /** B2: however many senders and campaigns applications name, the lanes in memory are bounded and nobody starves. */
-import { describe, expect, it } from 'vitest';
-import { RECIPIENT, setup } from '../support/daemon.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { Sources } from '../../src/spool/sources.ts';
+import { accountOf, RECIPIENT, setup } from '../support/daemon.ts';
 
 const ROWS = 600;
 
@@ -24,6 +25,42 @@ describe('B2: many lanes', () => {
       for (let index = 0; index < ROWS; index += 1) drop.run(RECIPIENT, 'x', `S${index}`);
     })();
     await bundle.until(() => bundle.count('await-receipt') === ROWS, 'acceptance of every row');
+  });
+
+  it('B2: exactly limits.lanes of them are read once, and not every two seconds', async () => {
+    const scan = vi.spyOn(Sources.prototype, 'scan');
+    const bundle = await setup({ isStopped: true, limits: { lanes: 100 } });
+    const drop = bundle.db.prepare(
+      'INSERT INTO messages (recipient, text, sender) VALUES (?, ?, ?)',
+    );
+    for (let index = 0; index < 100; index += 1) drop.run(RECIPIENT, 'x', `S${index}`);
+    bundle.db.prepare(`INSERT INTO control (verb, account) VALUES ('pause', 'main')`).run();
+    await bundle.start();
+    await bundle.until(() => scan.mock.calls.length > 0, 'a scan');
+    const before = scan.mock.calls.length;
+    const turns = bundle.turns();
+    bundle.advance(5);
+    await bundle.until(() => bundle.turns() >= turns + 3, 'three steps');
+    expect(scan.mock.calls.length).toBe(before);
+    expect(bundle.count('queued')).toBe(100);
+    scan.mockRestore();
+  });
+
+  it('B2: a step does not claim for all of many accounts, and none of them is left out', async () => {
+    const bundle = await setup({ isStopped: true });
+    const names = Array.from({ length: 20 }, (_, index) => `account${index}`);
+    const drop = bundle.db.prepare(
+      'INSERT INTO messages (recipient, text, account) VALUES (?, ?, ?)',
+    );
+    for (let row = 0; row < 10; row += 1) for (const name of names) drop.run(RECIPIENT, 'x', name);
+    const accounts = names.map((name) => accountOf(bundle.sandbox.url, { name, rate: 1_000 }));
+    await bundle.start({ accounts });
+    await bundle.until(() => bundle.count('await-receipt') === 200, 'acceptance of every row');
+    const most = bundle.db
+      .prepare('SELECT max(n) FROM (SELECT count(*) AS n FROM attempts GROUP BY began_at)')
+      .pluck()
+      .get();
+    expect(most).toBeLessThan(80);
   });
 
   it('B2: a thousand campaigns of a paused sender do not hold up another sender', async () => {

@@ -227,7 +227,6 @@ export class Bench {
   /** One step of the dispatcher that claims nothing; whoever was told of it has been told. */
   async step(): Promise<'done' | 'busy'> {
     const done = this.#step.run(false);
-    this.#step.janitor.lookAgain();
     await told();
     return done === 'busy' ? 'busy' : 'done';
   }
