@@ -18,6 +18,8 @@ const NAPS = 8;
 const NAPS_EVERY_MS = 10;
 /** Events of our own commits come within this time of them, and deserve no such effort. */
 const OWN_MS = 1;
+/** Each further look comes after so many times the wait of the one before. */
+const LOOKS_APART = 4;
 const LOOKS_END_AFTER_MS = 512;
 const SLOW_POLL_MS = 1000;
 const QUICK_POLL_MS = 50;
@@ -125,7 +127,7 @@ export class Watcher {
     this.#look = setTimeout(() => {
       this.#look = null;
       if (this.#hasNews()) return;
-      this.#waitMs *= 2;
+      this.#waitMs *= LOOKS_APART;
       if (this.#waitMs <= LOOKS_END_AFTER_MS) this.#arm();
     }, this.#waitMs);
   }
