@@ -133,7 +133,8 @@ function copyToDisk(from: string, to: string): void {
   closeSync(descriptor);
 }
 
-async function waitForReady(child: Child, log: string): Promise<void> {
+/** Resolves when the log says that the daemon is ready; rejects when it ends first. */
+export async function waitForReady(child: Child, log: string): Promise<void> {
   const until = performance.now() + READY_TIMEOUT_MS;
   const read = reader(log);
   while (!read().includes('"event":"daemon.ready"')) {
