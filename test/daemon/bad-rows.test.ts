@@ -51,7 +51,7 @@ const CASES: readonly (readonly [string, Smuggled])[] = [
   ['invalid-expires-at', { expires_at: `'tomorrow'` }],
 ];
 
-describe('a smuggled row', () => {
+describe('E3: a row that no rule would take', () => {
   it.each(CASES)('becomes permanent-failure: %s %j', async (reason, columns) => {
     const bundle = await setup();
     const id = smuggle(bundle, columns);
