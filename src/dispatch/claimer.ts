@@ -23,7 +23,8 @@ import { Holds } from './holds.ts';
 import { findUnlike } from './unlike.ts';
 import type { Held, Rules, Work } from './work.ts';
 
-/** Desks that were not asked when a step has claimed so many are asked by the next: the loop reads what came meanwhile. */
+/** A step stops after the account with which it has claimed this number of rows. The event loop reads its sockets
+ *  before the next step, which begins with the account after it. */
 const CLAIMS_MAX = 64;
 /** Rows that one step moves out of the way for a desk; the rest is for the next ones. */
 const MOVED_MAX = 1_000;
@@ -73,10 +74,10 @@ export class Claimer {
   #heldBy: Rules['holds'] = null;
   #holdRules = '';
   #areRulesKept = false;
-  /** Strands with more stale rows than this step moves, each with its desk. */
+  /** Strands with more stale rows than this step moves, each with its account. */
   readonly #unfinished = new Map<StrandKey, Desk>();
   #mayMove = 0;
-  /** The first desk that the last step did not ask; null = it asked all. */
+  /** The first account that the last step left out; null = it left out none. */
   #next: Desk | null = null;
 
   constructor(spool: Spool, rules: Rules, { onReleased, cancels }: ClaimerHooks) {
@@ -86,7 +87,7 @@ export class Claimer {
     this.#cancels = cancels;
   }
 
-  /** Claims at most so many rows for each desk; they are in its hand when the transaction commits. */
+  /** Claims rows for each account, at most the number given for it. The caller hands them out after the commit. */
   claim(wanted: ReadonlyMap<Desk, number>, work: Work): Claims {
     this.#unfinished.clear();
     this.#heed(this.#rules.holds);
@@ -97,12 +98,12 @@ export class Claimer {
     this.#next = null;
     for (const [desk, limit] of inTurn) {
       if (limit > 0 && count >= CLAIMS_MAX) this.#next ??= desk;
-      const isAsked = limit > 0 && this.#next === null;
-      const taken = isAsked ? this.#claimFor(desk, limit, work) : [];
+      const mayTake = limit > 0 && this.#next === null;
+      const taken = mayTake ? this.#claimFor(desk, limit, work) : [];
       claims.set(desk, taken);
       count += taken.length;
     }
-    /* Those of all desks at once: written one by one they cost twice as much. */
+    /* Of all accounts at once: a statement for many rows costs less than one for each account. */
     this.#spool.claims.write([...claims.values()].flat(), work.now);
     for (const [strand, desk] of this.#unfinished) {
       for (const row of this.#spool.claims.peek(strand, 1, 0)) desk.offer(row, row);

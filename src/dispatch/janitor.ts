@@ -58,6 +58,7 @@ export class Janitor {
   /** Instants have changed, or the step that read them was rolled back. */
   lookAgain(): void {
     this.#instants = null;
+    this.#hasNews = true;
   }
 
   /** Reads what time will bring next, when all else of a step is written. */

@@ -18,7 +18,7 @@ const NAPS = 8;
 const NAPS_EVERY_MS = 10;
 /** Events of our own commits come within this time of them, and deserve no such effort. */
 const OWN_MS = 1;
-/** Each further look comes after so many times the wait of the one before. */
+/** The wait before a look is the wait before the last look times this. */
 const LOOKS_APART = 4;
 const LOOKS_END_AFTER_MS = 512;
 const SLOW_POLL_MS = 1000;

@@ -5,8 +5,8 @@
  *   node test/bench/pace.ts [--rate 30] [--seconds 20] [--rounds 5] [--receipts] [--against FOLDER]
  *
  * Prints CPU of the whole process, SQL statements, fsyncs and system calls for each message. `--against` names another
- * checkout that is built: the two run in turn, and the ratio of each figure is printed. Statements and system calls are
- * counted in a run of their own, because counting costs time; they need strace. With `--receipts` each message has one
+ * checkout that is built: the two run in turn, and the ratio of each figure is printed. Statements, fsyncs and
+ * system calls are counted in a run of their own, because counting costs time; the last two need strace. With `--receipts` each message has one
  * 50 ms after its answer. Reports only: the exit code is 0 whatever it finds.
  */
 import { spawnSync } from 'node:child_process';

@@ -1,5 +1,6 @@
 /** What a step takes up: commits that nobody was told of yet, and whether it could wait for claims. */
 import { expect, it } from 'vitest';
+import { smuggle } from '../support/as-daemon.ts';
 import { Bench } from './setup.ts';
 
 it('claims what was committed just before it, ahead of bulk, though nobody was told of it', async () => {
@@ -26,4 +27,14 @@ it('may wait where outcomes are all that it would write', async () => {
   expect(bench.hasOutcomesAlone).toBe(false);
   await bench.step();
   expect(bench.hasOutcomesAlone).toBe(false);
+});
+
+it('a row whose instant is none is released although the step that did so was rolled back', async () => {
+  const bench = new Bench({ takeNews: () => false });
+  const id = smuggle(bench.other.db, { send_at: `'tomorrow'` });
+  await bench.step();
+  await bench.brokenStep();
+  await bench.step();
+  await bench.step();
+  expect(bench.other.message(id)).toMatchObject({ state: 'queued', due_at: null });
 });
