@@ -5,6 +5,7 @@
  * Always holds: only whole lines are given; no line is left out by a rotation that renames.
  */
 import { closeSync, constants, fstatSync, openSync, statSync, type Stats } from 'node:fs';
+import { codeOf } from '../core/error-code.ts';
 import { endOfLastLine, LineReader, readAt } from './bytes.ts';
 
 export class LogFile implements Disposable {
@@ -46,8 +47,10 @@ export class LogFile implements Disposable {
     const { ino, dev } = this.stats;
     /* Whoever writes has left the old file for good once there is something in the new one. */
     if ((found.ino !== ino || found.dev !== dev) && found.size > 0) {
+      const fd = openIfThere(this.#path);
+      if (fd === null) return lines;
       const last = this.#read();
-      this.#turnTo(openUnlessPipe(this.#path));
+      this.#turnTo(fd);
       return [...lines, ...last, ...this.#read()];
     }
     if (found.ino === ino && found.size < this.#position) this.#rewind();
@@ -77,6 +80,16 @@ export class LogFile implements Disposable {
       this.#position += bytes.length;
       lines.push(...this.#lines.take(bytes));
     }
+  }
+}
+
+/* Null = it was renamed or removed after it was found. */
+function openIfThere(path: string): number | null {
+  try {
+    return openUnlessPipe(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
   }
 }
 

@@ -9,6 +9,7 @@
 import { fstatSync, openSync, readdirSync, statSync, type Stats } from 'node:fs';
 import { devNull } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { codeOf } from '../core/error-code.ts';
 import { endOfLastLine, readAt } from './bytes.ts';
 import { LogFile } from './file.ts';
 import {
@@ -57,7 +58,8 @@ export function isRotated(path: string): boolean {
 export function openLog(path: string, onTrouble: OnTrouble): OpenedLog {
   for (let looks = 1; ; looks += 1) {
     const before = rotatedFrom(path);
-    const file = openFile(path, before);
+    const file = openFile(path, before, looks < LOOKS_MAX);
+    if (file === null) continue;
     const { fd, end } = file.place;
     const live = new PlainPiece({ name: path, fd }, end, onTrouble);
     const rotated = piecesOf(before, file, onTrouble);
@@ -69,12 +71,18 @@ export function openLog(path: string, onTrouble: OnTrouble): OpenedLog {
 
 /*
  * Without a line under this name, whoever writes may still write to the file that had it. `devNull`: there is
- * nothing to follow yet.
+ * nothing to follow yet. Null = `mayBeGone`, and it is: a rotation has renamed or compressed it after it was found.
  */
-function openFile(path: string, [newest]: readonly Rotated[]): LogFile {
+function openFile(path: string, [newest]: readonly Rotated[], mayBeGone: boolean): LogFile | null {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (newest === undefined || (found !== undefined && found.size > 0)) return new LogFile(path);
-  return new LogFile(path, newest.packing === '' ? newest.path : devNull);
+  const isHere = newest === undefined || (found !== undefined && found.size > 0);
+  const rotated = newest?.packing === '' ? newest.path : devNull;
+  try {
+    return new LogFile(path, isHere ? path : rotated);
+  } catch (error) {
+    if (mayBeGone && codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 function isStillThere(path: string, file: LogFile): boolean {

@@ -8,6 +8,7 @@ import {
   appendFileSync,
   closeSync,
   copyFileSync,
+  existsSync,
   openSync,
   readFileSync,
   renameSync,
@@ -20,7 +21,7 @@ import {
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { zstdCompressSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { LogFilter } from '../../src/log/line.ts';
 import { fileSource, type LogSource } from '../../src/log/source.ts';
 import { makeFolder } from '../support/spool.ts';
@@ -291,4 +292,23 @@ describe('logrotate, with the directives that we ship,', () => {
       expect(await read()).toEqual(range(1, seq));
     },
   );
+
+  it('is read while its newest file is renamed again and again', async () => {
+    const { read, path, troubles } = setup();
+    writeFileSync(`${path}.1`, linesOf(1, 10));
+    const renames = `
+      const { renameSync } = require('node:fs');
+      const [from, to] = process.argv.slice(1);
+      const nap = new Int32Array(new SharedArrayBuffer(4));
+      for (;;) for (const [a, b] of [[from, to], [to, from]]) {
+        renameSync(a, b);
+        Atomics.wait(nap, 0, 0, 0.2);
+      }`;
+    const child = spawn(process.execPath, ['-e', renames, `${path}.1`, `${path}.2`]);
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(child, 'spawn');
+    while (existsSync(`${path}.1`)) await turn();
+    for (let times = 0; times < 3_000; times += 1) expect(await read()).toEqual(range(1, 10));
+    expect(troubles).toEqual([]);
+  });
 });
