@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { Skipped } from './test/support/skipped.ts';
 
 /** Tests that boot a systemd of their own: `npm run test:systemd`, and nowhere else. */
 const BOOTED = 'test/systemd/booted/**';
@@ -14,5 +15,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     globalSetup: ['test/support/build.ts'],
+    reporters: ['default', new Skipped()],
   },
 });
