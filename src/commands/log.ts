@@ -1,20 +1,24 @@
 /**
- * `log`: the status log for people, from its file, systemd's journal or the spool; what was said last, and with
- * -f what is said from now on.
+ * `log`: shows the status log to people, from its file, standard input, systemd's journal or the spool: the last lines,
+ * and with -f those that follow.
  */
-import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { parseDurationMs } from '../config/durations.ts';
+import { codeOf } from '../core/error-code.ts';
 import { STATES, type State } from '../core/message.ts';
-import { EXIT, UsageError } from '../exit-codes.ts';
+import { UsageError } from '../exit-codes.ts';
 import { becomeOwnerOf } from '../owner.ts';
 import { isWanted, type LogFilter, type LogLine } from '../log/line.ts';
 import { Renderer } from '../log/render.ts';
-import { isRotated } from '../log/rotated.ts';
-import { fileSource, journalSource, spoolSource, type LogSource } from '../log/source.ts';
+import {
+  fileSource,
+  inputSource,
+  journalSource,
+  spoolSource,
+  type LogSource,
+} from '../log/source.ts';
 import { campaignOf } from '../spool/history.ts';
-import { printJson, printSafe, say } from '../terminal/print.ts';
+import { printJson, printSafe } from '../terminal/print.ts';
 import { joined, safeLines } from '../terminal/safe.ts';
 import { terminalWidth } from '../terminal/width.ts';
 import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
@@ -40,14 +44,21 @@ interface LogOptions {
   readonly json?: true;
 }
 
+interface LogAsked extends LogOptions {
+  /** Whether standard input is read. */
+  readonly isInput: boolean;
+}
+
 export function logCommand(): Command {
   return new Command('log')
     .summary('the status log in a form for people')
     .description(
-      'Shows what the daemon said last, and with -f what it says from now on. Reads log.file where it is ' +
-        'there, else the events of the spool. As far as is needed it also reads what logrotate took away ' +
-        'from the file and left next to it: numbered (.1, .2.gz) or dated (-20261127), plain, .gz or .zst. ' +
+      'Shows the last lines of the status log, and with -f the lines that follow. Reads log.file if it is there, ' +
+        'else the events of the spool. Files that logrotate took away are read through standard input. ' +
         'Conditions add up.',
+    )
+    .addArgument(
+      new Argument('[-]', 'read standard input, all of it unless -n is given').choices(['-']),
     )
     .option('-f, --follow', 'go on with what is said from now on')
     .option(
@@ -64,18 +75,20 @@ export function logCommand(): Command {
     )
     .option('--since <time>', 'not earlier than this, or 10m for ten minutes ago', parseTime)
     .option('--until <time>', 'not later than this', parseTime)
-    .addOption(
-      new Option('--file <path>', 'read this file, and what was rotated away from it').conflicts([
-        'journal',
-        'spool',
-      ]),
-    )
+    .addOption(new Option('--file <path>', 'read this file').conflicts(['journal', 'spool']))
     .addOption(new Option('--journal', "read systemd's journal").conflicts(['file', 'spool']))
     .option('--spool', 'read the events of the spool')
     .option('--json', 'one JSON document per line')
-    .addHelpText('after', '\nExample:\n  $ sms-spoold log -f --state permanent-failure')
-    .action(log);
+    .addHelpText('after', EXAMPLES)
+    .action((input: string | undefined, options: LogOptions, command: Command) =>
+      log({ ...options, isInput: input !== undefined }, command),
+    );
 }
+
+const EXAMPLES = `
+Examples:
+  $ sms-spoold log -f --state permanent-failure
+  $ zcat -f $(ls -tr status.log*) | sms-spoold log - --message 41`;
 
 function parseCount(value: string): number {
   if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('Expected a whole number.');
@@ -90,7 +103,7 @@ function parseTime(value: string): number {
   return at;
 }
 
-async function log(options: LogOptions, command: Command): Promise<void> {
+async function log(options: LogAsked, command: Command): Promise<void> {
   using opened = new Opened(command);
   using source = sourceFor(options, command, opened);
   const filter = filterOf(options, opened);
@@ -124,40 +137,47 @@ class Opened implements Disposable {
   }
 }
 
-function sourceFor(options: LogOptions, command: Command, opened: Opened): LogSource {
-  if (options.journal === true) return journalSource();
-  if (options.file !== undefined) return opening(options.file);
+function sourceFor(options: LogAsked, command: Command, opened: Opened): LogSource {
+  const { isInput, journal, file, spool, message } = options;
+  if (isInput && [journal, file, spool].some((other) => other !== undefined)) {
+    throw new UsageError('- cannot be used with --file, --journal or --spool: use one');
+  }
+  if (isInput) return inputSource();
+  if (journal === true) return journalSource();
+  if (file !== undefined) {
+    const found = fileIfThere(file);
+    if (found === null) throw unreadable(`there is no ${file}`);
+    return found;
+  }
   const config = configFor(command, 'leave');
   becomeOwnerOf(config.spool.path);
-  const { file } = config.log;
-  const isThere = file !== null && (existsSync(file) || isRotated(file));
-  if (options.spool !== true && isThere) return opening(file);
+  const found = spool === true || config.log.file === null ? null : fileIfThere(config.log.file);
+  if (found !== null) return found;
   const isMasked = config.log.recipients === 'masked';
-  return spoolSource(opened.spool.db, { message: options.message ?? null, isMasked });
+  return spoolSource(opened.spool.db, { message: message ?? null, isMasked });
 }
 
-function opening(path: string): LogSource {
+/* Null = there is no such file. */
+function fileIfThere(path: string): LogSource | null {
   try {
-    return fileSource(path, sayUnread);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`the log file cannot be read: ${why}`);
+    return fileSource(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw unreadable(error instanceof Error ? error.message : String(error));
   }
+}
+
+function unreadable(why: string): UsageError {
+  return new UsageError(`the log file cannot be read: ${why}`);
 }
 
 /* A log of its own may be of another spool. */
-function warnOfUnknown({ campaign, sender, file, journal }: LogOptions, opened: Opened): void {
-  if (file !== undefined || journal === true) return;
+function warnOfUnknown(asked: LogAsked, opened: Opened): void {
+  const { campaign, sender, file, journal, isInput } = asked;
+  if (file !== undefined || journal === true || isInput) return;
   if (campaign !== undefined || sender !== undefined) {
     warnOfNames({ campaign, sender }, opened.spool);
   }
-}
-
-/* What could be read is shown all the same. */
-function sayUnread(path: string, error: unknown): void {
-  const why = error instanceof Error ? error.message : String(error);
-  say(`sms-spoold: lines of ${basename(path)} are missing here: ${why}`);
-  process.exitCode = EXIT.failed;
 }
 
 function filterOf(options: LogOptions, opened: Opened): LogFilter {
@@ -174,8 +194,9 @@ function filterOf(options: LogOptions, opened: Opened): LogFilter {
   };
 }
 
-function limitOf({ lines, since, until, message, reference }: LogOptions): number {
+function limitOf({ lines, since, until, message, reference, isInput }: LogAsked): number {
   if (lines !== undefined) return lines;
+  if (isInput) return Infinity;
   const isAsked = [since, until, message, reference].some((value) => value !== undefined);
   return isAsked ? Infinity : LINES;
 }

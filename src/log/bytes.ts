@@ -1,6 +1,6 @@
 /**
- * Whole lines of an open file, from a place on or back from one, a chunk at a time: memory holds a chunk and
- * one line, however long the file is. Half a line at the end is none.
+ * Reads the whole lines of an open file, from a place on or back from one. Memory holds a chunk and one line, however
+ * long the file is. Half a line at the end is left out.
  */
 import { fstatSync, readSync } from 'node:fs';
 
@@ -55,7 +55,7 @@ function* linesBack(bytes: Buffer, first: number, from: number): Generator<Place
   }
 }
 
-/** The lines from `start` on, up to `end`. Throws when the file was cut short meanwhile. */
+/** The lines from `start` on, up to `end`, or to where the file was cut short meanwhile. */
 export function* forwards(
   fd: number,
   start: number,
@@ -64,19 +64,9 @@ export function* forwards(
   const lines = new LineReader();
   for (let at = start; at < end;) {
     const bytes = readAt(fd, at, Math.min(CHUNK, end - at));
-    if (bytes.length === 0) throw new Error('it was cut short while it was read');
-    at += bytes.length;
-    yield* lines.take(bytes);
-  }
-}
-
-/** All of a file as it comes. */
-export function* chunksOf(fd: number): Generator<Buffer, void, undefined> {
-  for (let at = 0; ;) {
-    const bytes = readAt(fd, at);
     if (bytes.length === 0) return;
     at += bytes.length;
-    yield bytes;
+    yield* lines.take(bytes);
   }
 }
 
@@ -91,5 +81,10 @@ export class LineReader {
     this.#rest = all.subarray(end);
     const lines = all.toString('utf8', 0, end).split('\n');
     return lines.filter((line) => line !== '');
+  }
+
+  /** What came after the last line break; '' = nothing. */
+  get rest(): string {
+    return this.#rest.toString('utf8');
   }
 }

@@ -1,12 +1,13 @@
 /**
- * The log file as it is followed, by its name: a file that was renamed is read to its end, and then the one
- * that has its name; one that was cut short is read from its beginning.
+ * Reads a log file from its end and follows it by its name. A file that was renamed is read to its end, and then the
+ * new file of that name. A file that was cut short is read from its beginning.
  *
- * Always holds: only whole lines are given; no line is left out by a rotation that renames.
+ * Always holds: only whole lines are given; a rotation that renames loses no line; memory holds a chunk and one line.
  */
-import { closeSync, constants, fstatSync, openSync, statSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
 import { codeOf } from '../core/error-code.ts';
-import { endOfLastLine, LineReader, readAt } from './bytes.ts';
+import { backwards, endOfLastLine, forwards, LineReader, readAt } from './bytes.ts';
+import { isTooOld, isWanted, readLine, type LogLine, type Search } from './line.ts';
 
 export class LogFile implements Disposable {
   readonly #path: string;
@@ -15,28 +16,20 @@ export class LogFile implements Disposable {
   #position: number;
   #lines = new LineReader();
 
-  /**
-   * Throws when it cannot be opened. `opened`: the file that had the name, where none has it now. What is there
-   * is for others to read, what comes later for `next`.
-   */
-  constructor(path: string, opened = path) {
+  /** Throws when it cannot be opened. `last` reads up to its end of now, `next` from there on. */
+  constructor(path: string) {
     this.#path = path;
-    this.#fd = openUnlessPipe(opened);
+    this.#fd = openUnlessPipe(path);
     this.#position = endOfLastLine(this.#fd);
   }
 
-  /** The open file, and where its last whole line ends or it was read to. */
-  get place(): { readonly fd: number; readonly end: number } {
-    return { fd: this.#fd, end: this.#position };
-  }
-
-  get stats(): Stats {
-    return fstatSync(this.#fd);
-  }
-
-  /** Whether less is there than was. */
-  get isCut(): boolean {
-    return this.stats.size < this.#position;
+  /** The wanted lines that were there when it was opened, in order; to be read before the first `next`. */
+  *last(search: Search): Generator<LogLine, void, undefined> {
+    const end = this.#position;
+    for (const text of forwards(this.#fd, this.#startOf(search), end)) {
+      const line = readLine(text);
+      if (isWanted(line, search.filter)) yield line;
+    }
   }
 
   /** Whole lines that were written since the last call, in their order. */
@@ -44,8 +37,8 @@ export class LogFile implements Disposable {
     const lines = this.#read();
     const found = statSync(this.#path, { throwIfNoEntry: false });
     if (found === undefined) return lines;
-    const { ino, dev } = this.stats;
-    /* Whoever writes has left the old file for good once there is something in the new one. */
+    const { ino, dev } = fstatSync(this.#fd);
+    /* Once there is something in the new file, nobody writes to the old one any more. */
     if ((found.ino !== ino || found.dev !== dev) && found.size > 0) {
       const fd = openIfThere(this.#path);
       if (fd === null) return lines;
@@ -59,6 +52,20 @@ export class LogFile implements Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#fd);
+  }
+
+  /* Where the first line begins that is wanted, found from the end. */
+  #startOf({ filter, limit }: Search): number {
+    if (limit === Infinity && filter.since === null) return 0;
+    let start = this.#position;
+    let count = 0;
+    for (const { text, at } of backwards(this.#fd, start)) {
+      const line = readLine(text);
+      if (count >= limit || isTooOld(line, filter)) break;
+      start = at;
+      if (isWanted(line, filter)) count += 1;
+    }
+    return start;
   }
 
   #turnTo(fd: number): void {
@@ -98,5 +105,5 @@ function openUnlessPipe(path: string): number {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   if (!fstatSync(fd).isFIFO()) return fd;
   closeSync(fd);
-  throw new Error(`${path} is a named pipe, not a file`);
+  throw new Error(`${path} is a named pipe, not a file: cat ${path} | sms-spoold log -`);
 }

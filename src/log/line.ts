@@ -23,6 +23,12 @@ export interface LogFilter {
   readonly isInCampaign: ((messageId: number) => boolean) | null;
 }
 
+/** So many of the last lines that are wanted; Infinity = all. */
+export interface Search {
+  readonly filter: LogFilter;
+  readonly limit: number;
+}
+
 /** A clock that was put back ends nothing within so long (seconds). */
 const SLACK_S = 3_600;
 /** The log cuts longer references (see events.ts). */

@@ -1,14 +1,14 @@
 /**
- * Where lines are read from: what is there, and what comes after it. Polled where nobody tells that there is
- * news.
+ * Reads lines of the status log from a file, standard input, the journal or the spool: first those that are there, then
+ * those that come later. Files and the spool are polled.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventsAfter, eventsBefore, lastSeqOf } from '../spool/history.ts';
 import type { Database } from '../spool/open.ts';
+import { LineReader } from './bytes.ts';
+import { LogFile } from './file.ts';
 import { Journal } from './journal.ts';
-import { isTooOld, isWanted, readLine, type LogLine } from './line.ts';
-import type { OnTrouble, Piece, Search } from './piece.ts';
-import { openLog } from './rotated.ts';
+import { isTooOld, isWanted, readLine, type LogLine, type Search } from './line.ts';
 import { lineOf } from './spool.ts';
 
 /** How late a line may be seen. */
@@ -16,39 +16,45 @@ const POLL_MS = 200;
 
 export interface LogSource extends Disposable {
   /** What was there and is wanted, in its order; to be asked once, before `next`. */
-  readonly last: (search: Search) => AsyncIterable<LogLine>;
-  /** What comes after that, for ever. */
-  readonly next: () => AsyncIterable<LogLine>;
+  readonly last: (search: Search) => AsyncIterable<LogLine> | Iterable<LogLine>;
+  /** What comes after that, without an end where more can come. */
+  readonly next: () => AsyncIterable<LogLine> | Iterable<LogLine>;
 }
 
-/** A file and what was rotated away from it, followed by its name. Throws when it cannot be opened. */
-export function fileSource(path: string, onTrouble: OnTrouble): LogSource {
-  const { file, live, rotated } = openLog(path, onTrouble);
+/** A file, followed by its name. Throws when it cannot be opened. */
+export function fileSource(path: string): LogSource {
+  const file = new LogFile(path);
   return {
-    last: async function* (search) {
-      yield* lastOfPieces([live, ...rotated], search);
-      /* What was deleted meanwhile takes room on the disk for as long as it is open. */
-      for (const piece of rotated) piece[Symbol.dispose]();
-    },
+    last: (search) => file.last(search),
     next: () => polled(() => file.next().map(readLine)),
     [Symbol.dispose]: () => file[Symbol.dispose](),
   };
 }
 
-/* The newest comes first. */
-async function* lastOfPieces(
-  pieces: readonly Piece[],
-  { filter, limit }: Search,
-): AsyncGenerator<LogLine, void, undefined> {
-  const needed: Piece[] = [];
-  let left = limit;
-  for (const piece of left > 0 ? pieces : []) {
-    needed.unshift(piece);
-    const { count, isEnough } = await piece.seek({ filter, limit: left });
-    left -= count;
-    if (isEnough) break;
+/** Standard input, read once to its end; nothing comes after it. */
+export function inputSource(): LogSource {
+  return {
+    last: lastOfInput,
+    next: () => [],
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+async function* lastOfInput({ filter, limit }: Search): AsyncGenerator<LogLine, void, undefined> {
+  const found: LogLine[] = [];
+  for await (const text of linesOfInput()) {
+    const line = readLine(text);
+    if (!isWanted(line, filter)) continue;
+    if (limit === Infinity) yield line;
+    else if (found.push(line) > limit) found.shift();
   }
-  for (const piece of needed) yield* piece.lines(filter);
+  yield* found;
+}
+
+async function* linesOfInput(): AsyncGenerator<string, void, undefined> {
+  const lines = new LineReader();
+  for await (const bytes of process.stdin as AsyncIterable<Buffer>) yield* lines.take(bytes);
+  if (lines.rest !== '') yield lines.rest;
 }
 
 export function journalSource(): LogSource {

@@ -1,7 +1,7 @@
 /** `log` as its users run it: where it reads, what it leaves out, and what it follows. */
 import { appendFileSync, chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ChildProcess } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LOG, SAMPLE } from '../log/sample.ts';
@@ -108,24 +108,35 @@ describe('log', () => {
     child.kill();
   });
 
-  it('reads what was rotated away, as far as is needed and in little memory', async () => {
+  it('reads what was rotated away through standard input, compressed or not, in little memory', async () => {
     const program = setup();
     const line = JSON.stringify({ ...SAMPLE[1], id: 7, reference: 'x'.repeat(200) });
     program.write('status.log.2.gz', gzipSync(`${line}\n`.repeat(100_000)));
     program.write('status.log.1', `${JSON.stringify({ ...SAMPLE[1], seq: 0 })}\n`);
-    const env = { NODE_OPTIONS: '--max-old-space-size=24' };
-    const { stdout, stderr, code } = await program.run(['log', '--json', '--message', '7'], {
-      env,
+    program.write('status.log', LOG);
+    const help = await program.run(['log', '--help']);
+    const [, shown = ''] = /\$ (zcat -f .*) \|/.exec(help.stdout) ?? [];
+    const input = execFileSync('sh', ['-c', shown], {
+      cwd: program.folder,
+      maxBuffer: 100_000_000,
     });
-    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
-    expect(stdout.split('\n').length).toBe(100_001);
-    expect(await seqs(program, '-n', '7')).toEqual([0, null, 1, 2, 3, 4, 5]);
-    program.write('status.log.2.gz', 'no gzip');
-    const broken = await program.run(['log', '--json', '-n', '8']);
-    expect(linesIn(broken.stdout)).toHaveLength(7);
-    expect(broken).toMatchObject({ code: 1 });
-    expect(broken.stderr).toMatch(/^sms-spoold: lines of status\.log\.2\.gz are missing here: /);
-    expect((await program.run(['log', '--help'])).stdout).toMatch(/logrotate took away/);
+    const read = async (...args: readonly string[]) => {
+      const env = { NODE_OPTIONS: '--max-old-space-size=24' };
+      const all = ['log', '-', '--json', ...args];
+      const { stdout, stderr, code } = await program.run(all, { env, input });
+      expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+      return linesIn(stdout).map(({ seq }) => seq ?? null);
+    };
+    expect((await read('--message', '7')).length).toBe(100_000);
+    expect((await read()).length).toBe(100_007);
+    expect((await read('-n', '7')).slice(-7)).toEqual([0, null, 1, 2, 3, 4, 5]);
+    expect(await read('-f', '--since', '2026-11-23T09:15:04Z')).toEqual([3, 4, 5]);
+  });
+
+  it('reads standard input to its last line, which may have no line break', async () => {
+    const input = `${JSON.stringify(SAMPLE[1])}\n${JSON.stringify(SAMPLE[2])}`;
+    const { stdout } = await setup().run(['log', '-', '--json'], { input });
+    expect(linesIn(stdout).map(({ seq }) => seq)).toEqual([1, 2]);
   });
 
   it('follows the spool', async () => {
@@ -177,6 +188,9 @@ esac
     expect(missing).toMatchObject({ code: 64, stdout: '' });
     expect(missing.stderr).toMatch(/^sms-spoold: the log file cannot be read: .*nowhere\.log/);
     expect((await program.run(['log', '--since', 'yesterday'])).code).toBe(64);
+    const two = await program.run(['log', '-', '--journal']);
+    expect(two).toMatchObject({ code: 64, stdout: '' });
+    expect(two.stderr).toMatch(/- cannot be used with --file, --journal or --spool/);
     const none = await program.run(['log', '--journal'], { env: { PATH: program.folder } });
     expect(none).toMatchObject({ code: 1 });
     expect(none.stderr).toMatch(/^sms-spoold: journalctl cannot be run/);
