@@ -8,7 +8,6 @@
  */
 import type { Clock } from '../clock.ts';
 import { Census, sinceOf } from '../core/census.ts';
-import type { Claim } from '../core/claim.ts';
 import { Figures, isFailure } from '../core/figures.ts';
 import { LaneNames, type NameDefaults } from '../core/lane-names.ts';
 import type { State } from '../core/message.ts';
@@ -17,7 +16,7 @@ import type { Look } from '../spool/headcount.ts';
 import { isBusy } from '../spool/open.ts';
 import type { Removed } from '../spool/retention.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { Rules, Work } from './work.ts';
+import type { Participant, Rules, Work } from './work.ts';
 
 /** Rows counted at once (about a millisecond), and the wait before the next ones. */
 const SLICE = 1_000;
@@ -35,7 +34,7 @@ export interface BooksParts {
   readonly senders: ReadonlyMap<string, readonly string[]>;
 }
 
-export class Books {
+export class Books implements Participant {
   readonly figures: Figures;
   readonly #spool: Spool;
   readonly #clock: Clock;
@@ -47,7 +46,6 @@ export class Books {
   #countedAtMs = -Infinity;
   /** The last word of `prune` that was taken; null = none is known yet. */
   #prunedTo: number | null = null;
-  #kept: (string | null)[] = [];
   #timer: NodeJS.Timeout | null = null;
   #onFatal: (error: unknown) => void = () => undefined;
 
@@ -93,19 +91,14 @@ export class Books {
   }
 
   /** What a transaction decided is on disk. */
-  committed({ entries, held, removed, now, nowMs }: Work): void {
+  committed({ entries, held, removed, claims, kept, now, nowMs }: Work): void {
     for (const entry of entries) this.#entry(entry, now, nowMs);
     for (const { row, until } of held) {
       const since = sinceOf({ ...row, nextAttemptAt: until });
       this.#moved({ ...row, from: row.state, to: row.state, wasSince: sinceOf(row), since }, now);
     }
     this.#removed(removed, now);
-    for (const status of this.#kept.splice(0)) this.figures.receipt(status);
-  }
-
-  /** Claims that are on disk. */
-  claimed(claims: readonly Claim[]): void {
-    const now = this.#clock.now();
+    for (const status of kept) this.figures.receipt(status);
     for (const { id, account, sender, from, waitedSinceAt } of claims) {
       this.figures.moved(account, sender, 'sending');
       const since = waitedSinceAt;
@@ -113,18 +106,13 @@ export class Books {
     }
   }
 
-  /** A receipt is kept, once the transaction is on disk. */
-  kept(status: string | null): void {
-    this.#kept.push(status);
+  rolledBack(): void {
+    /* Nothing was counted. */
   }
 
   /** A receipt changed nothing, or was refused. */
   ignored(reason: string): void {
     this.figures.ignore(reason);
-  }
-
-  rolledBack(): void {
-    this.#kept = [];
   }
 
   #entry({ row, details, timing }: Entry, now: number, nowMs: number): void {

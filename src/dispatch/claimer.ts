@@ -104,7 +104,9 @@ export class Claimer {
       count += taken.length;
     }
     /* Of all accounts at once: a statement for many rows costs less than one for each account. */
-    this.#spool.claims.write([...claims.values()].flat(), work.now);
+    const all = [...claims.values()].flat();
+    this.#spool.claims.write(all, work.now);
+    work.claims.push(...all);
     for (const [strand, desk] of this.#unfinished) {
       for (const row of this.#spool.claims.peek(strand, 1, 0)) desk.offer(row, row);
     }

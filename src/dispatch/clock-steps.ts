@@ -7,6 +7,7 @@ import { hasDrifted, stepBetween, type Reading } from '../core/clock-step.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
 import type { Desk } from './desk.ts';
+import type { Participant } from './work.ts';
 
 export interface ClockStepsParts {
   readonly spool: Spool;
@@ -21,7 +22,7 @@ interface Seen {
   readonly waiting: number;
 }
 
-export class ClockSteps {
+export class ClockSteps implements Participant {
   readonly #parts: ClockStepsParts;
   /** Null = nothing was read since the start. */
   #before: Reading | null = null;
@@ -50,7 +51,10 @@ export class ClockSteps {
     return step !== 0;
   }
 
-  /** The transaction is on disk. */
+  rolledBack(): void {
+    this.#seen = null;
+  }
+
   committed(): void {
     if (this.#seen === null) return;
     const { reading, step, waiting } = this.#seen;

@@ -10,6 +10,11 @@ import type { Claim } from '../core/claim.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Desk } from './desk.ts';
 import type { Outcomes } from './outcomes.ts';
+import type { Participant } from './work.ts';
+
+/** Claims in hand beyond the free slots: as many as end within so many steps, and at most so many. */
+const RESERVE_STEPS = 4;
+const RESERVE_MAX = 128;
 
 /** Claims that have just been committed, by the desk they were made for. */
 export type Claims = ReadonlyMap<Desk, readonly Claim[]>;
@@ -99,5 +104,34 @@ export class Courier {
     ) {
       this.takeBack(desk, sender);
     }
+  }
+}
+
+/** Says how many claims are kept in hand beyond the free slots, so that no slot runs dry while a step is written. */
+export class Reserve implements Participant {
+  /** Attempts that end per step, smoothed; and with those of the step that runs. */
+  #perStep = 0;
+  #perStepNow = 0;
+
+  get size(): number {
+    return Math.min(RESERVE_MAX, Math.floor(this.#perStepNow * RESERVE_STEPS));
+  }
+
+  /** A step begins, and so many attempts ended since the last one. */
+  begin(ended: number): void {
+    this.#perStepNow = this.#perStep + (ended - this.#perStep) / 4;
+  }
+
+  committed(): void {
+    this.#perStep = this.#perStepNow;
+  }
+
+  rolledBack(): void {
+    this.#perStepNow = this.#perStep;
+  }
+
+  /** Whether a hand of so many is about to run dry. */
+  isLow(inHand: number): boolean {
+    return inHand * 4 <= this.size;
   }
 }

@@ -10,7 +10,6 @@
  */
 import type { GateChange } from '../core/health.ts';
 import type { TroubleFact } from '../core/stops.ts';
-import { isNotOurs } from '../spool/errors.ts';
 import { isOutOfRoom } from '../spool/room.ts';
 import { whenFree } from '../spool/when-free.ts';
 import type { Ended } from '../spool/settlements.ts';
@@ -235,15 +234,9 @@ export class Dispatcher {
   #lastTry(): void {
     try {
       this.#step.run(false);
-    } catch (error) {
+    } catch {
       /* What is lost by it is in `unwritten`, and the error was reported. */
-      this.#distrust(error);
     }
-  }
-
-  /* A spool that is not ours any more was found before anything was read, and nothing may be read again. */
-  #distrust(error: unknown): void {
-    if (!isNotOurs(error)) this.#step.distrust();
   }
 
   /* What cannot be noted is no loss: the next start writes a few lines again. */
@@ -279,16 +272,7 @@ export class Dispatcher {
 
   async #rescue(signal: AbortSignal): Promise<void> {
     const { path } = this.#parts.spool;
-    while ((await whenFree(path, () => this.#rescueSome(), signal)) > 0);
-  }
-
-  #rescueSome(): number | 'busy' {
-    try {
-      return this.#step.rescue();
-    } catch (error) {
-      this.#distrust(error);
-      throw error;
-    }
+    while ((await whenFree(path, () => this.#step.rescue(), signal)) > 0);
   }
 
   #notice(): void {
@@ -337,7 +321,6 @@ export class Dispatcher {
   }
 
   #failed(error: unknown): void {
-    this.#distrust(error);
     if (!isOutOfRoom(error, this.#parts.spool.path)) {
       this.#broke(error);
       return;

@@ -14,7 +14,7 @@ import type { OldMatch } from '../spool/restored.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Reconciler } from './reconciler.ts';
 import { UnmatchedReceipts } from './unmatched.ts';
-import type { Rules, Work } from './work.ts';
+import type { Participant, Rules, Work } from './work.ts';
 
 /** Receipts written in one step. */
 const BATCH = 128;
@@ -42,14 +42,13 @@ export interface InboxParts {
   readonly reconciler: Reconciler;
   readonly clock: Clock;
   readonly rules: Pick<Rules, 'receipts' | 'defaultAccount'>;
+  /** A receipt changed nothing, and whatever was written about it is on disk. */
   readonly onIgnored: (reason: IgnoredReason) => void;
-  /** A receipt is about a message of ours and new. */
-  readonly onKept: (receipt: Receipt) => void;
   /** There is something to write. */
   readonly kick: () => void;
 }
 
-export class Inbox {
+export class Inbox implements Participant {
   readonly #parts: InboxParts;
   #waiting: Waiting[] = [];
   /** What the gateway's reports said; nobody would bring it again. */
@@ -101,7 +100,7 @@ export class Inbox {
     this.#parts.kick();
   }
 
-  /** Writes the next receipts; call `committed` when the transaction is. */
+  /** Writes the next receipts. */
   work(work: Work): void {
     this.#results = [];
     this.#unmatched.prune(work);
@@ -114,8 +113,10 @@ export class Inbox {
     for (const id of touched) this.#parts.reconciler.look(id, work);
   }
 
-  /** What was written is on disk. */
-  committed(): void {
+  /** What was written is on disk: whoever brought it hears of it. */
+  committed({ ignored }: Work): void {
+    this.#unmatched.committed();
+    for (const reason of ignored) this.#parts.onIgnored(reason);
     const done = this.#waiting.splice(0, this.#results.length);
     const results = this.#results.splice(0);
     for (const [index, one] of done.entries()) one.done(results[index] ?? false);
@@ -125,11 +126,10 @@ export class Inbox {
   }
 
   /** The step was rolled back: nothing of it is on disk. */
-  distrust(): void {
+  rolledBack(): void {
     this.#results = [];
     this.#reportsTaken = 0;
-    this.#parts.spool.receipts.distrust();
-    this.#unmatched.distrust();
+    this.#unmatched.rolledBack();
   }
 
   /** Gives back what waited too long, because the spool is locked or its disk full. */
@@ -155,20 +155,20 @@ export class Inbox {
   }
 
   #keep(receipt: Receipt, found: Match | OldMatch, { touched, work }: Seen): void {
-    const { spool, reconciler, onIgnored } = this.#parts;
+    const { spool, reconciler } = this.#parts;
     const match = 'clientRef' in found ? spool.restored.matched(found, work.now) : found;
     const kept = spool.receipts.kept(match, receipt.digest);
     if (kept.isKnown) {
-      onIgnored('repeat');
+      work.ignored.push('repeat');
       return;
     }
     if (spool.receipts.isFull(match, kept.count, () => this.#predictedParts(match.messageId))) {
-      onIgnored('too-many');
+      work.ignored.push('too-many');
       return;
     }
     reconciler.hear(match, receipt, work.now);
     spool.receipts.keep(receipt, match);
-    this.#parts.onKept(receipt);
+    work.kept.push(receipt.status);
     touched.add(match.messageId);
   }
 
@@ -181,7 +181,7 @@ export class Inbox {
     const isNamed = this.#isSigned || receipt.recipient !== null;
     const mayJoin = reason === 'unmatched' && isNamed && this.#mayLookUp(receipt, false);
     const isStored = this.#unmatched.keep(receipt, mayJoin, work);
-    this.#parts.onIgnored(isStored ? reason : 'unmatched-too-fast');
+    work.ignored.push(isStored ? reason : 'unmatched-too-fast');
     return isStored;
   }
 

@@ -10,7 +10,7 @@ import type { Ended } from '../spool/settlements.ts';
 import { isDoubtful } from '../spool/sources.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
-import { namedOf, type Rules, type Work } from './work.ts';
+import { namedOf, type Participant, type Rules, type Work } from './work.ts';
 
 /** More new rows than this at once are found by a scan of their sources. */
 const NEW_ROWS_MAX = 1_000;
@@ -23,13 +23,15 @@ const SCAN_CUT_MS = 2_000;
 /** Sources of accounts that are not configured that are looked through for what expires. */
 const STRANGERS_MAX = 1_000;
 
-export class Intake {
+export class Intake implements Participant {
   readonly #spool: Spool;
   readonly #desks: ReadonlyMap<string, Desk>;
   readonly #rules: Rules;
   /** Sources of accounts that are not configured; they are looked through for what expires. */
   readonly #strangers = new Map<string, SourceKey>();
   readonly #warned = new Set<string>();
+  /** Those of the transaction that runs. */
+  #warning: string[] = [];
   #lastId = 0;
   #scannedAt = -Infinity;
   #mustScan = true;
@@ -61,9 +63,19 @@ export class Intake {
     return this.#scannedAt + (this.#isCut ? SCAN_CUT_MS : SCAN_ANYWAY_MS);
   }
 
-  /** What is known of heads may be wrong: look at everything again. */
-  distrust(): void {
+  /** What is known of heads may be wrong: all sources are looked through again. */
+  mustScan(): void {
     this.#mustScan = true;
+  }
+
+  committed(): void {
+    if (this.#warning.length > 0) this.#warning = [];
+  }
+
+  /** Heads are read again, and accounts whose warning is not on disk are named again. */
+  rolledBack(): void {
+    this.#mustScan = true;
+    for (const name of this.#warning.splice(0)) this.#warned.delete(name);
   }
 
   /** Accounts came or went: whoever is unknown from now on is spoken of again. */
@@ -164,6 +176,7 @@ export class Intake {
     const shown = name ?? '(default)';
     if (this.#warned.has(shown)) return;
     this.#warned.add(shown);
+    this.#warning.push(shown);
     work.entries.push(unknownAccount(shown, work.now));
   }
 

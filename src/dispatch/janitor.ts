@@ -12,7 +12,7 @@ import type { AttemptEnd } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Lookups } from './lookups.ts';
 import type { Reconciler } from './reconciler.ts';
-import { namedOf, type Rules, type Work } from './work.ts';
+import { namedOf, type Participant, type Rules, type Work } from './work.ts';
 
 /** Rows handled in one step. */
 const BATCH = 500;
@@ -38,7 +38,7 @@ export interface JanitorParts {
   readonly receiptsSince: () => number;
 }
 
-export class Janitor {
+export class Janitor implements Participant {
   readonly #parts: JanitorParts;
   readonly #spool: Spool;
   readonly #rules: Rules;
@@ -55,7 +55,18 @@ export class Janitor {
     this.#rules = parts.rules;
   }
 
-  /** Instants have changed, or the step that read them was rolled back. */
+  committed(): void {
+    /* What was read at the end of the step is true. */
+  }
+
+  /** Instants are read again, and all sources are looked through again. */
+  rolledBack(): void {
+    this.lookAgain();
+    this.#sources = [];
+    this.#expiryAtMs = 0;
+  }
+
+  /** Instants have changed. */
   lookAgain(): void {
     this.#instants = null;
     this.#hasNews = true;

@@ -11,9 +11,9 @@ import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
 import { SpoolHistory } from './history.ts';
 import type { Nest } from './nest.ts';
-import type { Rules } from './work.ts';
+import type { Participant, Rules } from './work.ts';
 
-export class Nests {
+export class Nests implements Participant {
   readonly #spool: Spool;
   readonly #desks: ReadonlyMap<string, Desk>;
   readonly #rules: Rules;

@@ -21,7 +21,7 @@ import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
 import { Pauses } from './pauses.ts';
 import { hold, resend } from './restoration.ts';
-import { namedOf, type Rules, type Work } from './work.ts';
+import { namedOf, type Participant, type Rules, type Work } from './work.ts';
 
 const REQUESTS_PER_STEP = 100;
 const IDS_PER_STEP = 2_000;
@@ -57,7 +57,7 @@ export interface OperatorParts {
   readonly onDecided: () => void;
 }
 
-export class Operator {
+export class Operator implements Participant {
   readonly #parts: OperatorParts;
   readonly #open = new Map<number, Progress>();
   /** Messages whose open attempt must settle first → the requests that wait for it. */
@@ -146,12 +146,12 @@ export class Operator {
   }
 
   /** Forgets requests in hand after a roll-back: they are read again. */
-  distrust(): void {
+  rolledBack(): void {
     this.#done.length = 0;
     this.#open.clear();
     this.#marked.clear();
     this.#lastId = 0;
-    this.#pauses.distrust();
+    this.#pauses.rolledBack();
   }
 
   #read(): void {

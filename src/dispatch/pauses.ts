@@ -50,7 +50,7 @@ export class Pauses {
   }
 
   /** The step was rolled back. */
-  distrust(): void {
+  rolledBack(): void {
     this.#isAllPaused = isAllPaused(this.#parts.spool);
   }
 

@@ -26,7 +26,7 @@ import type { Match } from '../spool/receipts.ts';
 import type { Move } from '../spool/moves.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
-import { namedOf, type Rules, type Work } from './work.ts';
+import { namedOf, type Participant, type Rules, type Work } from './work.ts';
 
 /** The reason of a move to await-receipt without an answer. */
 const PROVED = 'proved-accepted';
@@ -54,7 +54,7 @@ interface Expected {
   readonly recipient: string | null;
 }
 
-export class Reconciler {
+export class Reconciler implements Participant {
   readonly #spool: Spool;
   readonly #rules: Rules;
   /** Messages that something was heard of while their attempt was open. */
@@ -91,14 +91,13 @@ export class Reconciler {
     for (const one of this.#spool.unmatched.joinable()) this.expect(one.gatewayId, one);
   }
 
-  /** The transaction is on disk. */
   committed(): void {
     for (const id of this.#looked.splice(0)) this.#early.delete(id);
     for (const gatewayId of this.#joined.splice(0)) this.#waiting.delete(gatewayId);
   }
 
-  /** The transaction was rolled back: what is kept is learned again. */
-  distrust(): void {
+  /** What is kept is learned again. */
+  rolledBack(): void {
     this.#looked = [];
     this.#joined = [];
     this.forgetUnmatched();

@@ -3,8 +3,9 @@
  * news of other programs, what operators asked, receipts, what time brought, and the next claims, in this
  * order: whatever keeps a message from being sent comes before it is claimed.
  *
- * Always holds: what is in memory is forgotten only when the transaction is on disk; after a roll-back
- * everything that was read in it is read again.
+ * Always holds: what is in memory is forgotten only when the transaction is on disk; nothing is counted or logged
+ * before that; after a roll-back everything that was read in it is read again. Each part sees to its own share of
+ * this (`Participant`).
  */
 import type { Clock } from '../clock.ts';
 import { ANSWER_UNREADABLE } from '../core/health.ts';
@@ -15,7 +16,7 @@ import type { StatusLog } from '../status-log.ts';
 import { Books } from './books.ts';
 import { ClockSteps } from './clock-steps.ts';
 import { Claimer } from './claimer.ts';
-import type { Claims } from './courier.ts';
+import { Reserve, type Claims } from './courier.ts';
 import type { Desk } from './desk.ts';
 import { Inbox, type InboxParts } from './inbox.ts';
 import { Intake } from './intake.ts';
@@ -25,9 +26,8 @@ import { Nests } from './nests.ts';
 import { Operator } from './operator.ts';
 import { Outcomes, type AccountLimits } from './outcomes.ts';
 import { Reconciler } from './reconciler.ts';
-import { Reserve } from './reserve.ts';
 import { Sweeper } from './sweeper.ts';
-import { isEmpty, nothingPending, type Rules, type Work } from './work.ts';
+import { isEmpty, nothingPending, type Participant, type Rules, type Work } from './work.ts';
 import { Writer } from './writer.ts';
 
 export interface StepParts {
@@ -54,6 +54,7 @@ export interface StepParts {
 
 /** Writes what a new configuration brings; runs again after a roll-back. */
 export type Change = (work: Work) => void;
+
 const NO_SENDERS: ReadonlyMap<string, readonly string[]> = new Map();
 
 /** What a step cannot do by itself. */
@@ -66,7 +67,7 @@ export interface StepHooks {
   readonly takeNews: () => boolean;
 }
 
-export class Step {
+export class Step implements Participant {
   readonly outcomes: Outcomes;
   readonly intake: Intake;
   readonly janitor: Janitor;
@@ -80,7 +81,6 @@ export class Step {
   readonly #pending = nothingPending();
   readonly #claimer: Claimer;
   readonly #operator: Operator;
-  readonly #reconciler: Reconciler;
   readonly #reserve = new Reserve();
   readonly #nests: Nests;
   readonly #writer: Writer;
@@ -105,21 +105,20 @@ export class Step {
     const reconciler = new Reconciler(spool, rules);
     this.intake = new Intake(spool, desks, rules);
     this.#claimer = new Claimer(spool, rules, {
-      onReleased: () => this.intake.distrust(),
+      onReleased: () => this.intake.mustScan(),
       cancels: () => this.#operator,
     });
     this.#operator = new Operator({
       ...{ spool, desks, rules },
       offer: (row, work) => this.intake.offer(row, row, work),
       onGate: hooks.onGate,
-      onDecided: () => this.intake.distrust(),
+      onDecided: () => this.intake.mustScan(),
     });
     const isCancelAsked = (id: number): boolean => this.#operator.isCancelAsked(id);
     this.outcomes = new Outcomes({
       ...{ ...parts, pending, isCancelAsked },
       onBalance: (account, euros) => this.books.figures.balance(account, euros),
     });
-    this.#reconciler = reconciler;
     this.inbox = new Inbox({
       ...receipts,
       ...{ spool, clock, reconciler, rules },
@@ -127,7 +126,6 @@ export class Step {
         this.books.ignored(reason);
         receipts.onIgnored(reason);
       },
-      onKept: ({ status }) => this.books.kept(status),
       kick: hooks.kick,
     });
     const { lookups, since: receiptsSince } = receipts;
@@ -141,8 +139,12 @@ export class Step {
     });
     this.sweeper = new Sweeper(spool.retention, rules, () => this.#writer.noteLogged());
     this.#writer = new Writer({
-      ...{ spool, rules, clock, log, pending, books: this.books },
+      ...{ spool, rules, clock, log, pending },
       onEvents: parts.onEvents,
+      participants: [
+        ...[this, this.books, this.#reserve, this.#clockSteps, this.#nests, this.#operator],
+        ...[reconciler, this.inbox, this.intake, this.janitor, this.sweeper],
+      ],
       onSettled: (ended, work) => {
         this.#operator.settled(ended.claim.id, ended.settlement.to, work);
         reconciler.settled(ended, work);
@@ -212,23 +214,15 @@ export class Step {
       this.#clockSteps.work();
       return { rescued: this.janitor.rescue(work) };
     });
-    if (done === 'busy') return done;
-    this.#committed();
-    return done.rescued;
+    return done === 'busy' ? done : done.rescued;
   }
 
-  /**
-   * 'busy' = another program holds the lock, and nothing happened. Throws what made it roll back: call
-   * `distrust` then.
-   */
+  /** 'busy' = another program holds the lock, and nothing happened. Throws what made it roll back. */
   run(mayClaim: boolean): Claims | 'busy' {
-    this.#reserve.note(this.#pending.ended.length);
+    this.#reserve.begin(this.#pending.ended.length);
     this.inbox.giveUp();
     const done = this.#writer.transact((work) => this.#counted(work, mayClaim));
-    if (done === 'busy') return done;
-    this.#committed();
-    for (const claimed of done.claims.values()) this.books.claimed(claimed);
-    return done.claims;
+    return done === 'busy' ? done : done.claims;
   }
 
   /** Notes how far the log has come; 'busy' = another program holds the lock. */
@@ -236,16 +230,15 @@ export class Step {
     return this.#writer.leave();
   }
 
-  /** The step was rolled back: whatever was read in it is read again. */
-  distrust(): void {
-    this.janitor.lookAgain();
-    this.#nests.rolledBack();
-    this.#spool.restored.distrust();
-    this.books.rolledBack();
-    this.#operator.distrust();
-    this.#reconciler.distrust();
-    this.inbox.distrust();
-    this.intake.distrust();
+  /** What a new configuration brings, and how far the application was told, are on disk. */
+  committed(): void {
+    this.#changes = [];
+    this.#cursor = null;
+  }
+
+  /** Both stay until they are on disk. */
+  rolledBack(): void {
+    this.#hasNews = true;
   }
 
   #counted(work: Work, mayClaim: boolean): { readonly claims: Claims } {
@@ -285,16 +278,6 @@ export class Step {
       wanted.set(desk, desk.slots.free + this.#reserve.size - desk.hand.length);
     }
     return this.#claimer.claim(wanted, work);
-  }
-
-  #committed(): void {
-    this.#changes = [];
-    this.#cursor = null;
-    this.#clockSteps.committed();
-    this.#nests.committed();
-    this.#operator.committed();
-    this.#reconciler.committed();
-    this.inbox.committed();
   }
 }
 

@@ -7,7 +7,7 @@
  * is, and sending does not wait for it.
  */
 import type { Retention } from '../spool/retention.ts';
-import type { Rules, Work } from './work.ts';
+import type { Participant, Rules, Work } from './work.ts';
 
 /** Messages of one slice, and the rows (theirs and those that hang on them) after which it ends. */
 const MESSAGES = 50;
@@ -43,12 +43,14 @@ export interface KeepRules {
 /** Does a slice; true = there is more. */
 type Task = (work: Work) => boolean;
 
-export class Sweeper {
+export class Sweeper implements Participant {
   readonly #retention: Retention;
   readonly #rules: Pick<Rules, 'keep'>;
   readonly #noteLogged: () => void;
   readonly #tasks: readonly Task[];
   #hasForgotten = false;
+  /** The same in the transaction that runs. */
+  #hasBlanked = false;
   /** The task that is next in turn. */
   #next = 0;
   #hasMore = false;
@@ -72,6 +74,20 @@ export class Sweeper {
   /** When a step is wanted for it (monotonic ms). */
   get wakeAtMs(): number {
     return this.#hasMore ? this.#sweptAtMs + BREATH_MS : this.#lookAtMs;
+  }
+
+  committed(): void {
+    if (!this.#hasBlanked) return;
+    this.#hasForgotten = true;
+    this.#hasBlanked = false;
+  }
+
+  /** Nothing was taken away: the round of keys begins again. */
+  rolledBack(): void {
+    this.#hasBlanked = false;
+    this.#hasMore = true;
+    this.#key = '';
+    this.#keysAt = -Infinity;
   }
 
   /** Whether texts were blanked or deleted since this was last asked: the -wal still has them. */
@@ -114,7 +130,7 @@ export class Sweeper {
     const slice = { before, limit: MESSAGES, toldTo: this.#toldTo() };
     const { messages, hasMore } = this.#retention.prune(slice, ROWS_MAX);
     removed.push(...messages);
-    this.#hasForgotten ||= messages.length > 0;
+    this.#hasBlanked ||= messages.length > 0;
     return hasMore;
   };
 
@@ -123,7 +139,7 @@ export class Sweeper {
     if (forgetTextAfterMs === null) return false;
     const before = now - forgetTextAfterMs / 1000 - FORGET_SLACK_S;
     const { count, hasMore } = this.#retention.forget(before, ROWS);
-    this.#hasForgotten ||= count > 0;
+    this.#hasBlanked ||= count > 0;
     return hasMore;
   };
 

@@ -27,18 +27,27 @@ export interface UnmatchedParts {
   readonly reconciler: Pick<Reconciler, 'expect' | 'expectNoMore' | 'forgetUnmatched'>;
 }
 
+/** How much is kept, and how much more may be written. */
+interface Budget extends Stock {
+  readonly permits: number;
+  readonly filledAtMs: number;
+  readonly prunedAtMs: number;
+  /** Some were pruned in this round, which takes several steps. */
+  readonly hasPruned: boolean;
+}
+
+const FULL = { permits: BURST, filledAtMs: -Infinity, prunedAtMs: -Infinity, hasPruned: false };
+
 export class UnmatchedReceipts {
   readonly #parts: UnmatchedParts;
-  #stock: Stock;
-  #permits = BURST;
-  #filledAtMs = -Infinity;
-  #prunedAtMs = -Infinity;
-  /** Some were pruned in this round, which takes several steps. */
-  #hasPruned = false;
+  #budget: Budget;
+  /** As the last commit left it. */
+  #committed: Budget;
 
   constructor(parts: UnmatchedParts) {
     this.#parts = parts;
-    this.#stock = parts.spool.unmatched.stock();
+    this.#budget = { ...FULL, ...parts.spool.unmatched.stock() };
+    this.#committed = this.#budget;
   }
 
   /** Keeps a receipt; `mayJoin`: an answer may tell whose it is. False = it cannot be kept now. */
@@ -47,47 +56,54 @@ export class UnmatchedReceipts {
     if (spool.unmatched.isKnown(receipt.digest)) return true;
     if (!this.#takePermit(nowMs)) return false;
     const id = spool.receipts.keep(receipt, null, mayJoin);
-    const { rows, bytes } = this.#stock;
-    this.#stock = { rows: rows + 1, bytes: bytes + bytesOf(receipt) };
+    this.#add(1, bytesOf(receipt));
     if (mayJoin && receipt.gatewayId !== null)
       reconciler.expect(receipt.gatewayId, { id, ...receipt });
-    if (this.#stock.rows > UNMATCHED_MAX.rows || this.#stock.bytes > UNMATCHED_MAX.bytes)
+    if (this.#budget.rows > UNMATCHED_MAX.rows || this.#budget.bytes > UNMATCHED_MAX.bytes)
       this.#evict();
     return true;
   }
 
   /** Deletes those whose time is over. */
   prune({ now, nowMs }: Pick<Work, 'now' | 'nowMs'>): void {
-    if (nowMs < this.#prunedAtMs + PRUNE_EVERY_MS) return;
+    if (nowMs < this.#budget.prunedAtMs + PRUNE_EVERY_MS) return;
     const { spool, reconciler } = this.#parts;
     const pruned = spool.unmatched.prune(now - KEPT_S, PRUNE_BATCH);
-    this.#hasPruned ||= pruned > 0;
+    const hasPruned = this.#budget.hasPruned || pruned > 0;
+    this.#budget = { ...this.#budget, hasPruned };
     if (pruned === PRUNE_BATCH) return;
-    this.#prunedAtMs = nowMs;
     /* Some were joined since. */
-    this.#stock = spool.unmatched.stock();
-    if (this.#hasPruned) reconciler.forgetUnmatched();
-    this.#hasPruned = false;
+    const stock = spool.unmatched.stock();
+    this.#budget = { ...this.#budget, ...stock, prunedAtMs: nowMs, hasPruned: false };
+    if (hasPruned) reconciler.forgetUnmatched();
   }
 
-  /** The transaction was rolled back. */
-  distrust(): void {
-    this.#stock = this.#parts.spool.unmatched.stock();
+  committed(): void {
+    this.#committed = this.#budget;
+  }
+
+  rolledBack(): void {
+    this.#budget = this.#committed;
   }
 
   #takePermit(nowMs: number): boolean {
-    const passedMs = Math.max(0, nowMs - this.#filledAtMs);
-    this.#permits = Math.min(BURST, this.#permits + (passedMs * PER_SECOND) / 1_000);
-    this.#filledAtMs = nowMs;
-    if (this.#permits < 1) return false;
-    this.#permits -= 1;
-    return true;
+    const { permits, filledAtMs } = this.#budget;
+    const passedMs = Math.max(0, nowMs - filledAtMs);
+    const filled = Math.min(BURST, permits + (passedMs * PER_SECOND) / 1_000);
+    const left = filled < 1 ? filled : filled - 1;
+    this.#budget = { ...this.#budget, permits: left, filledAtMs: nowMs };
+    return left !== filled;
+  }
+
+  #add(rows: number, bytes: number): void {
+    const { rows: had, bytes: size } = this.#budget;
+    this.#budget = { ...this.#budget, rows: had + rows, bytes: size + bytes };
   }
 
   #evict(): void {
     const { spool, reconciler } = this.#parts;
     for (const { id, gatewayId, bytes } of spool.unmatched.dropOldest(EVICTED)) {
-      this.#stock = { rows: this.#stock.rows - 1, bytes: this.#stock.bytes - bytes };
+      this.#add(-1, -bytes);
       if (gatewayId !== null) reconciler.expectNoMore(gatewayId, id);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * What one write transaction is about: the instant it runs at, and the events it appends. Parts of the
- * dispatcher add to it; only the dispatcher commits.
+ * Describes one write transaction: the instant it runs at, the events that it appends, and what is counted or logged
+ * once it is on disk. The parts of the dispatcher add to it; only the writer commits.
  */
 import type { Claim } from '../core/claim.ts';
 import type { Entry, Subject } from '../events.ts';
@@ -10,6 +10,7 @@ import type { RunScope } from '../spool/set-aside.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { BlockRow, GateRow, RateRow, WidthRow } from '../spool/gates.ts';
 import type { AllowRules } from '../core/allowed.ts';
+import type { IgnoredReason } from '../core/ignored.ts';
 import type { HoldRules } from '../core/safety.ts';
 import type { SettlePolicy } from '../core/settle.ts';
 import type { ReceiptRules } from './reconciler.ts';
@@ -26,6 +27,37 @@ export interface Work {
   readonly held: Held[];
   /** Messages that were deleted. */
   readonly removed: Removed[];
+  /** Claims that were written. */
+  readonly claims: Claim[];
+  /** Claims whose message somebody else settled: their outcome was dropped. */
+  readonly lost: Pick<Claim, 'id' | 'number'>[];
+  /** The statuses of receipts that were kept. */
+  readonly kept: (string | null)[];
+  /** Receipts that changed nothing, each by its reason. */
+  readonly ignored: IgnoredReason[];
+}
+
+/** A part that changes memory, counts or logs because of a transaction. Each transaction ends with one of the two. */
+export interface Participant {
+  /** The transaction is on disk. Only now may anything of it be counted, logged or told. */
+  committed(work: Work): void;
+  /** Nothing of it is on disk: memory becomes as it was, or is read again. */
+  rolledBack(): void;
+}
+
+/** The work of a transaction that begins; `entries` were decided before. */
+export function workAt(now: number, nowMs: number, entries: Entry[]): Work {
+  return {
+    now,
+    nowMs,
+    entries,
+    held: [],
+    removed: [],
+    claims: [],
+    lost: [],
+    kept: [],
+    ignored: [],
+  };
 }
 
 /** A row that may not go before an instant (Unix seconds). */

@@ -1,21 +1,29 @@
 /**
- * One write transaction after another: what was decided since the last one, what the caller does in it, the
- * events of both, the commit, and then the log.
+ * Runs one write transaction after another: what was decided since the last one, what the caller does in it, the
+ * events of both, the commit, and then the log. Tells every participant how each transaction ended.
  *
  * Always holds: what was decided stays in memory until it is on disk; what is decided while a transaction
- * runs belongs to the next one; no line is logged before its event is committed. How far the log has come is
+ * runs belongs to the next one; nothing is counted or logged before it is committed. How far the log has come is
  * committed with a later step: what a kill cuts off is written at the next start, and some lines a second time.
  */
 import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
 import { suppressionOf } from '../core/suppression.ts';
+import { isNotOurs } from '../spool/errors.ts';
 import type { SetAsideRow } from '../spool/set-aside.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
-import type { Books } from './books.ts';
 import { failRefused } from './run-ends.ts';
-import { drop, sizeOf, type Pending, type Rules, type Work } from './work.ts';
+import {
+  drop,
+  sizeOf,
+  workAt,
+  type Participant,
+  type Pending,
+  type Rules,
+  type Work,
+} from './work.ts';
 
 /** Noting the position of the log writes a page of the WAL: once in this time, or after this number of lines. */
 const NOTE_EVERY_MS = 1_000;
@@ -29,7 +37,8 @@ export interface WriterParts {
   readonly pending: Pending;
   /** Events are on disk. */
   readonly onEvents: () => void;
-  readonly books: Books;
+  /** Everyone who hears how a transaction ended, in this order. */
+  readonly participants: readonly Participant[];
   /** An attempt's outcome is in the transaction. */
   readonly onSettled: (ended: Ended<Claim>, work: Work) => void;
 }
@@ -47,16 +56,15 @@ export class Writer {
     this.#parts = parts;
   }
 
-  /** 'busy' = another program holds the lock, and nothing happened. Throws what makes it roll back. */
+  /** 'busy' = another program holds the lock, and nothing happened. Throws what made it roll back. */
   transact<T extends object>(body: (work: Work) => T): T | 'busy' {
-    const { clock, spool, log, pending, onEvents, books } = this.#parts;
+    const { clock, spool, pending } = this.#parts;
     const size = sizeOf(pending);
-    const entries = pending.entries.slice();
-    const [now, nowMs] = [clock.now(), clock.monotonicMs()];
-    const work: Work = { now, nowMs, entries, held: [], removed: [] };
+    const work = workAt(clock.now(), clock.monotonicMs(), pending.entries.slice());
+    const { entries, nowMs } = work;
     let firstSeq = 0;
     this.#notingSeq = this.#notedSeq;
-    const result = spool.transaction(() => {
+    const run = (): T => {
       this.#writeDecided(work);
       const done = body(work);
       if (entries.length > 0) {
@@ -64,18 +72,41 @@ export class Writer {
         if (this.#isNoteDue(nowMs)) this.noteLogged();
       }
       return done;
-    });
+    };
+    const result = this.#attempt(run);
     if (result === 'busy') return result;
     drop(pending, size);
+    this.#committed(work, firstSeq);
+    return result;
+  }
+
+  #attempt<T>(run: () => T): T | 'busy' {
+    const { spool, participants } = this.#parts;
+    try {
+      return spool.transaction(run);
+    } catch (error) {
+      /* A spool that is not ours any more is found before anything is read, and nothing of it may be read. */
+      if (isNotOurs(error)) throw error;
+      spool.rolledBack();
+      for (const one of participants) one.rolledBack();
+      throw error;
+    }
+  }
+
+  #committed(work: Work, firstSeq: number): void {
+    const { log, onEvents, participants } = this.#parts;
+    const { entries, lost, nowMs } = work;
     if (this.#notingSeq !== this.#notedSeq) this.#notedAtMs = nowMs;
     this.#notedSeq = this.#notingSeq;
-    books.committed(work);
+    for (const { id, number } of lost) {
+      log.say('warn', 'message.claim-lost', { id, attempt: number });
+    }
     if (entries.length > 0) {
       log.committed(entries, firstSeq);
       this.#loggedSeq = log.isWritten ? firstSeq + entries.length - 1 : null;
-      onEvents();
     }
-    return result;
+    for (const one of participants) one.committed(work);
+    if (entries.length > 0) onEvents();
   }
 
   /** The last transaction: the next start then has no line to write again. */
@@ -126,7 +157,7 @@ export class Writer {
   /* Somebody else settled the message: what we had to say of it did not happen. */
   #drop(lost: readonly Ended[], work: Work): void {
     for (const { claim } of lost) {
-      this.#parts.log.say('warn', 'message.claim-lost', { id: claim.id, attempt: claim.number });
+      work.lost.push(claim);
       const index = work.entries.findIndex(
         ({ row }) => row.messageId === claim.id && row.attempt === claim.number,
       );

@@ -164,8 +164,8 @@ export class Receipts {
     return this.#hasAny.get(messageId) !== undefined;
   }
 
-  /** The step was rolled back: an index that it made is gone. */
-  distrust(): void {
+  /** An index that the transaction made is gone. */
+  rolledBack(): void {
     this.#part = null;
   }
 

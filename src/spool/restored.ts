@@ -229,8 +229,8 @@ export class Restored {
     this.#mark = null;
   }
 
-  /** The step was rolled back. */
-  distrust(): void {
+  /** The transaction was rolled back: the mark is as it was before it. */
+  rolledBack(): void {
     this.#mark = restoredFrom(this.#db);
   }
 

@@ -153,6 +153,12 @@ export class Spool {
     }
   }
 
+  /** The transaction was rolled back: forgets what was learned or made in it. Reads the spool. */
+  rolledBack(): void {
+    this.restored.rolledBack();
+    this.receipts.rolledBack();
+  }
+
   /** Over a second connection, opened at the first use. Throws SpoolError, and what `isBusy` knows. */
   get headcounts(): Headcounts {
     this.#headcounts ??= Headcounts.beside(this.path);

@@ -2,45 +2,15 @@
  * A full disk: a small file system in memory, filled by somebody else. Needs the right to mount one; skipped
  * elsewhere.
  */
-import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { remedyOfSpool } from '../../src/core/stop-reasons.ts';
 import { RECIPIENT, setup } from '../support/daemon.ts';
+import { fill, mayMount, mount, skipped } from '../support/full-disk.ts';
 import { makeFolder } from '../support/spool.ts';
 
-function mount(folder: string): boolean {
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
-  if (status === 0) onTestFinished(() => void spawnSync('umount', [folder]));
-  return status === 0;
-}
-
-const mayMount = ((): boolean => {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  return spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
-})();
-const title = mayMount ? '' : ' (skipped: no file system may be mounted here)';
-
-/** Takes all the room that is left; the function it returns gives it back. */
-function fill(folder: string): () => void {
-  const file = join(folder, 'filler');
-  const descriptor = openSync(file, 'w');
-  let size = 1 << 20;
-  while (size >= 1) {
-    try {
-      writeSync(descriptor, Buffer.alloc(size, 1));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      size = Math.floor(size / 4);
-    }
-  }
-  closeSync(descriptor);
-  return () => rmSync(file);
-}
-
 describe('a full disk', () => {
-  it.skipIf(!mayMount)(`loses nothing, and is said once${title}`, async () => {
+  it.skipIf(!mayMount)(`loses nothing, and is said once${skipped}`, async () => {
     const folder = makeFolder();
     expect(mount(folder)).toBe(true);
     const rows = 60;
@@ -76,7 +46,7 @@ describe('a full disk', () => {
   });
 
   it.skipIf(!mayMount)(
-    `G2: at the start is waited for, with one line, and receipts get 503${title}`,
+    `G2: at the start is waited for, with one line, and receipts get 503${skipped}`,
     async () => {
       const folder = makeFolder();
       expect(mount(folder)).toBe(true);

@@ -36,6 +36,8 @@ export interface BenchOptions {
   /** Account → its API key. */
   readonly apiKeys?: ReadonlyMap<string, string>;
   readonly isSigned?: boolean;
+  /** Where the spool is; left out = in a folder of its own. */
+  readonly folder?: string;
   /** Whether somebody else has committed since this was last asked; left out = nobody ever. */
   readonly takeNews?: () => boolean;
 }
@@ -81,11 +83,13 @@ export function receiptOf(over: Partial<Receipt> = {}): Receipt {
 }
 
 export class Bench {
-  readonly path = join(makeFolder(), 'spool.db');
-  readonly other: Handle = openHandle(this.path);
+  readonly path: string;
+  readonly other: Handle;
   readonly ignored: IgnoredReason[] = [];
   /** Lines of the status log that stand for no row of `events`: something went wrong. */
   readonly warnings: string[] = [];
+  /** Lines that stand for a row of `events`, at the levels that are logged. */
+  readonly lines: string[] = [];
   readonly #options: BenchOptions;
   readonly #pacer: Pacer;
   #at = NOW;
@@ -97,6 +101,8 @@ export class Bench {
 
   constructor(options: BenchOptions = {}) {
     this.#options = options;
+    this.path = join(options.folder ?? makeFolder(), 'spool.db');
+    this.other = openHandle(this.path);
     const monotonicMs = this.#clock.monotonicMs;
     this.#pacer = new Pacer({ rate: 1_000, monotonicMs, onGrant: () => undefined });
     this.#spool = this.#open();
@@ -114,6 +120,11 @@ export class Bench {
 
   get spool(): Spool {
     return this.#spool;
+  }
+
+  /** What the daemon has counted since it started. */
+  get figures(): Step['books']['figures'] {
+    return this.#step.books.figures;
   }
 
   get inbox(): Step['inbox'] {
@@ -245,14 +256,13 @@ export class Bench {
     return this.#step.hasOutcomesAlone;
   }
 
-  /** A step in which something throws after the work: it is rolled back, and what was read is distrusted. */
+  /** A step in which something throws after the work: it is rolled back. */
   async brokenStep(): Promise<void> {
     this.#fault = 'roll-back';
     try {
       this.#step.run(false);
     } catch (error) {
       if (!(error instanceof Broken)) throw error;
-      this.#step.distrust();
     } finally {
       this.#fault = null;
     }
@@ -382,8 +392,10 @@ export class Bench {
   }
 
   #note(lines: string): number {
-    const said = lines.split('\n').filter((line) => line !== '' && !line.includes('"seq":'));
-    return this.warnings.push(...said);
+    for (const line of lines.split('\n').filter((one) => one !== '')) {
+      (line.includes('"seq":') ? this.lines : this.warnings).push(line);
+    }
+    return lines.length;
   }
 
   #rules(): Rules {

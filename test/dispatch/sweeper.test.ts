@@ -1,6 +1,7 @@
 /** What is over goes in slices, whether the daemon has time or not. */
 import { describe, expect, it } from 'vitest';
 import { Sweeper, type KeepRules } from '../../src/dispatch/sweeper.ts';
+import { workAt } from '../../src/dispatch/work.ts';
 import { NOW, setup as spoolSetup } from '../support/spool.ts';
 
 const DAY_S = 86_400;
@@ -18,12 +19,8 @@ function setup(rules: KeepRules) {
   let nowMs = 0;
   const step = (hasRoom: boolean, afterMs: number, sent = 0): void => {
     nowMs += afterMs;
-    commit(() =>
-      sweeper.sweep(
-        { now: NOW, nowMs, entries: [], held: [], removed: [] },
-        { ended: sent, hasRoom },
-      ),
-    );
+    commit(() => sweeper.sweep(workAt(NOW, nowMs, []), { ended: sent, hasRoom }));
+    sweeper.committed();
   };
   /** Messages that ended so many days ago, each with all that can hang on one. */
   const ended = (count: number, daysAgo: number, state = 'delivered'): void => {
