@@ -1,6 +1,6 @@
 /**
  * The command line as a whole: which commands there are, how help and mistakes look, and which exit code an
- * error leads to (contract §4).
+ * error leads to (CONTRACT.md §18).
  *
  * Always holds: an error of a known kind is words on standard error, without a stack. What is thrown beside
  * those is a bug, and shows its stack.

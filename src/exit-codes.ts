@@ -1,5 +1,5 @@
 /**
- * How a command ends: the exit codes of contract §4 (after sysexits.h), and the errors that carry one.
+ * How a command ends: the exit codes of CONTRACT.md §18 (after sysexits.h), and the errors that carry one.
  *
  * A command that cannot do what was asked throws; cli.ts prints the message as one line and leaves with the
  * code. SpoolError and ConfigError have codes of their own there.

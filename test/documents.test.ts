@@ -1,22 +1,34 @@
 /** The documents say what the code does: their tables are held against it. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import ts from 'typescript';
+import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { makeProgram } from '../src/cli.ts';
 import { KEY_NAMES } from '../src/config/keys.ts';
-import { explainCode, explainCodes, explainHttp } from '../src/core/explain.ts';
-import { ACTIVE } from '../src/core/gate.ts';
+import {
+  explainCode,
+  explainCodes,
+  explainHttp,
+  explainReceiptCodes,
+} from '../src/core/explain.ts';
+import { IGNORED_REASONS } from '../src/core/ignored.ts';
 import { NEXT, STATES } from '../src/core/message.ts';
-import { gateMoved, limitLearned, messageDoubled, throttled } from '../src/events.ts';
+import { REASONS } from '../src/core/reasons.ts';
+import { RECEIPT_STATUSES } from '../src/core/receipt.ts';
+import { EXIT } from '../src/exit-codes.ts';
+import { CONSTRAINTS } from '../src/spool/constraints.ts';
+import { VERBS } from '../src/spool/control.ts';
 import { APPLICATION_COLUMNS } from '../src/spool/drop.ts';
-import { sectionOf, tableIn, tickedIn } from './support/markdown.ts';
-import { filesUnder, nodesOf, ROOT, sourcesUnder, textOf } from './support/sources.ts';
+import { bringUp } from '../src/spool/migrations.ts';
+import { setup } from './support/daemon.ts';
+import { eventsOfTheCode, fieldsOfALine, variablesRead } from './support/documented.ts';
+import { sectionOf, tableIn, tablesIn, tickedIn } from './support/markdown.ts';
+import { filesUnder, ROOT, textOf } from './support/sources.ts';
 
 const README = textOf('README.md');
 const ARCHITECTURE = textOf('ARCHITECTURE.md');
 const CHANGELOG = textOf('CHANGELOG.md');
-const SRC = sourcesUnder('src');
+const CONTRACT = textOf('CONTRACT.md');
 
 /** The words in backticks in the first cells of a table. */
 function firstColumn(section: string, head: string): readonly string[] {
@@ -63,31 +75,6 @@ describe('README', () => {
     expect(firstColumn(sectionOf(README, '## States'), 'state')).toEqual(STATES);
   });
 
-  it('lists every event of the status log', () => {
-    const listed = firstColumn(sectionOf(README, '## Status log'), 'event');
-    expect(listed.toSorted()).toEqual(eventsOfTheCode().toSorted());
-  });
-
-  it('lists every field of a line', () => {
-    const listed = firstColumn(sectionOf(README, '## Status log'), 'field');
-    expect(listed.toSorted()).toEqual(['level', 'time', ...fieldsOfALine()].toSorted());
-  });
-
-  it('says of each code what the classifier does', () => {
-    const none = new Map<number, never>();
-    const byCode = [...explainCodes(none), { ...explainCode(999, none), code: 'any other' }];
-    const byHttp = explainHttp().map((row) => ({ ...row, code: `HTTP ${row.label}` }));
-    const truth = new Map(
-      [...byCode, ...byHttp].map((row) => [String(row.code), [row.route, row.scope, row.follows]]),
-    );
-    const rows = tableIn(sectionOf(README, '## Codes'), 'answer');
-    const said = rows.flatMap(([codes = '', ...rest]) =>
-      codes.split(', ').map((code): [string, readonly string[]] => [code, rest]),
-    );
-    expect(Object.fromEntries(said)).toEqual(Object.fromEntries(truth));
-    expect(said.length).toBe(truth.size);
-  });
-
   it('I11: tells a newcomer what no second source needs to tell', () => {
     const told = {
       'how to read a state': /v_messages/,
@@ -113,61 +100,195 @@ describe('README', () => {
   });
 });
 
-/** The state that has no event: `attempts` tells of it. */
-const WITHOUT_EVENT: readonly string[] = ['sending'];
-
-const WHEN = { createdAt: 0, sendAt: null, nextAttemptAt: null };
-const NOBODY = { id: 1, account: null, sender: null, recipient: '', reference: null, ...WHEN };
-
-function eventsOfTheCode(): readonly string[] {
-  const lanes = [null, 'AcmeInc'].flatMap((sender) => [
-    throttled('main', sender, { at: 0, waitMs: 0, reason: 'throttled' }),
-    ...(['suspended', 'resumed', 'paused'] as const).map((event) =>
-      gateMoved('main', { sender, gate: ACTIVE, event, reason: null, detail: null }, 0),
-    ),
-  ]);
-  const limit = limitLearned('main', { at: 0, configured: null, limit: 30 });
-  const moved = STATES.filter((state) => !WITHOUT_EVENT.includes(state));
-  return [
-    ...new Set([
-      ...moved.map((state) => `message.${state}`),
-      messageDoubled(NOBODY, { state: 'delivered', at: 0 }).row.event,
-      ...[...lanes, limit].map(({ row }) => row.event),
-      ...eventsSaid(),
-    ]),
-  ];
-}
-
-/** The second argument of each `log.say(level, event)`. */
-function eventsSaid(): readonly string[] {
-  return SRC.flatMap(({ tree }) => [...nodesOf(tree)]).flatMap((node) => {
-    if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return [];
-    const event = node.arguments[1];
-    const isSaid = node.expression.name.text === 'say' && event !== undefined;
-    return isSaid && ts.isStringLiteral(event) ? [event.text] : [];
+describe('CONTRACT', () => {
+  it('lists the columns that an application may set, in the order of the schema', () => {
+    expect(firstColumn(sectionOf(CONTRACT, chapter(3)), 'column')).toEqual(APPLICATION_COLUMNS);
   });
+
+  it('lists every refusal of the spool', () => {
+    const rows = [3, 9].flatMap((number) =>
+      tablesIn(sectionOf(CONTRACT, chapter(number)))
+        .filter(({ heads: [head = ''] }) => head.startsWith('refusal'))
+        .flatMap((table) => table.rows),
+    );
+    const named = rows.flatMap(([name = '']) => tickedIn(name));
+    const forms = named.filter((name) => name.startsWith('COLUMN')).map((name) => name.slice(6));
+    expect(forms.length).toBe(2);
+    const names = Object.keys(CONSTRAINTS).filter(
+      (name) =>
+        name !== 'state_is_known' &&
+        (name.startsWith('internal_columns') || !forms.some((form) => name.endsWith(form))),
+    );
+    expect(named.filter((name) => !name.startsWith('COLUMN')).toSorted()).toEqual(names.toSorted());
+  });
+
+  it('lists every column of every table that everybody may read, with its type', () => {
+    const db = new Sqlite(':memory:');
+    bringUp(db, 0);
+    const section = sectionOf(CONTRACT, chapter(15));
+    const tables = [...section.matchAll(/^### (\w+)$/gm)].map(([, name = '']) => name);
+    const all = db.prepare(`SELECT name FROM sqlite_master WHERE type = 'table'`).pluck().all();
+    const internal = tickedIn(/Internal tables: .*/.exec(section)?.[0] ?? '');
+    expect([...tables, ...internal, 'sqlite_sequence'].toSorted()).toEqual(
+      [...all, 'recent'].toSorted(),
+    );
+    for (const name of tables) {
+      const told = sectionOf(section, `### ${name}`);
+      const documented = tableIn(told, 'column').map(([column = '', type = '']) => [
+        tickedIn(column)[0],
+        type,
+      ]);
+      const hidden = tickedIn(/Internal: [^.]*\./s.exec(told)?.[0] ?? '');
+      const ofApplications = name === 'messages' ? APPLICATION_COLUMNS : [];
+      const columns = db.prepare<[], { name: string; type: string }>(
+        `SELECT name, type FROM pragma_table_info('${name}')`,
+      );
+      const rest = columns
+        .all()
+        .filter((one) => !hidden.includes(one.name) && !ofApplications.includes(one.name as never));
+      expect(documented.toSorted(), name).toEqual(
+        rest.map((one) => [one.name, one.type]).toSorted(),
+      );
+    }
+    const view = db.prepare(`SELECT name FROM pragma_table_info('v_messages')`).pluck().all();
+    const own = sectionOf(section, '### messages');
+    expect(view.toSorted()).toEqual(
+      [...APPLICATION_COLUMNS, ...firstColumn(own, 'column')].toSorted(),
+    );
+    db.close();
+  });
+
+  it('has the table of states that the code has', () => {
+    const rows = tableIn(sectionOf(CONTRACT, chapter(14)), 'state').map(
+      ([state = '', next = '']) => [tickedIn(state)[0], next === '–' ? [] : next.split(', ')],
+    );
+    expect(rows).toEqual(STATES.map((state) => [state, NEXT[state]]));
+  });
+
+  it('says of each answer of the gateway what the classifier does', () => {
+    const none = new Map<number, never>();
+    const codes = [...explainCodes(none), { ...explainCode(999, none), code: 'any other' }];
+    const truth = [
+      ...codes.map((row) => [String(row.code), row.route, row.scope, row.follows]),
+      ...explainHttp().map((row) => [`HTTP ${row.label}`, row.route, row.scope, row.follows]),
+    ];
+    const section = sectionOf(CONTRACT, chapter(5));
+    const [ofMessages = [], ofLanes = []] = tablesIn(section)
+      .filter(({ heads: [head] }) => head === 'rule')
+      .map((table) => table.rows);
+    const lanes = new Map(ofLanes.map(([rule, follows]) => [rule, follows]));
+    const said = tableIn(section, 'answer').map(([answer, , rule]) => {
+      const [, route, scope, follows = ''] = ofMessages.find(([name]) => name === rule) ?? [];
+      const parts = [follows, lanes.get(rule)].filter((part) => part !== undefined);
+      return [answer, route, scope, `${parts.join('; ')}.`];
+    });
+    expect(said).toEqual(truth);
+    const names = tableIn(section, 'answer').map(([answer, name = '']) => [
+      answer,
+      ...tickedIn(name),
+    ]);
+    const known = explainCodes(none).map(({ code, name }) => [String(code), name]);
+    expect(names.slice(0, known.length)).toEqual(known);
+  });
+
+  it('lists every status and every code of a receipt, and why receipts are ignored', () => {
+    const section = sectionOf(CONTRACT, chapter(6));
+    expect(firstColumn(section, 'status').toSorted()).toEqual(RECEIPT_STATUSES.toSorted());
+    expect(tableIn(section, 'code').map(([code, name = '']) => [code, ...tickedIn(name)])).toEqual(
+      explainReceiptCodes().map(({ code, name }) => [String(code), name]),
+    );
+    expect(firstColumn(section, 'reason')).toEqual(IGNORED_REASONS);
+  });
+
+  it('lists every reason of a message', () => {
+    const ofCodes = [...explainCodes(new Map()), ...explainReceiptCodes()].map(({ name }) => name);
+    const own = firstColumn(sectionOf(CONTRACT, chapter(16)), 'reason');
+    expect([...new Set([...own, ...ofCodes])].toSorted()).toEqual(REASONS.toSorted());
+    const states = tableIn(sectionOf(CONTRACT, chapter(16)), 'reason').flatMap(([, cell = '']) =>
+      tickedIn(cell),
+    );
+    expect(states.filter((state) => !(STATES as readonly string[]).includes(state))).toEqual([]);
+  });
+
+  it('lists every verb of a control row', () => {
+    expect(firstColumn(sectionOf(CONTRACT, chapter(9)), 'verb')).toEqual(VERBS);
+  });
+
+  it('lists every exit code', () => {
+    const rows = tableIn(sectionOf(CONTRACT, chapter(18)), 'code').map(([code, name = '']) => [
+      ...tickedIn(name),
+      Number(code),
+    ]);
+    expect(Object.fromEntries(rows)).toEqual(EXIT);
+  });
+
+  it('lists every environment variable that is read by its name', () => {
+    const listed = firstColumn(sectionOf(CONTRACT, chapter(17)), 'variable');
+    expect(listed.toSorted()).toEqual(variablesRead());
+  });
+
+  it('lists every event of the status log with its levels', () => {
+    const rows = tableIn(sectionOf(CONTRACT, chapter(20)), 'event').map(
+      ([event = '', level = '']) => [tickedIn(event)[0], level.split(', ').toSorted()],
+    );
+    const truth = [...eventsOfTheCode()].map(([event, levels]) => [event, [...levels].toSorted()]);
+    expect(rows.toSorted()).toEqual(truth.toSorted());
+  });
+
+  it('lists every field of a line', () => {
+    const listed = firstColumn(sectionOf(CONTRACT, chapter(20)), 'field');
+    expect(listed.toSorted()).toEqual(['level', 'time', ...fieldsOfALine()].toSorted());
+  });
+
+  it('lists every metric with its labels, and every key of the status document', async () => {
+    const limited = { senders: new Map([['12015550123', { rate: 1 }]]) };
+    const daemon = await setup({ account: limited });
+    await daemon.untilState(daemon.drop({ sender: '12015550123' }), 'await-receipt');
+    const get = async (path: string) => (await fetch(`${daemon.adminUrl()}${path}`)).text();
+    const section = sectionOf(CONTRACT, chapter(19));
+    const told = tableIn(section, 'metric').map(([name = '', labels = '']) => [
+      tickedIn(name)[0] ?? '',
+      tickedIn(labels).toSorted(),
+    ]);
+    expect(told.toSorted()).toEqual(metricsIn(await get('/metrics')).toSorted());
+    const status = JSON.parse(await get('/status')) as object;
+    expect(firstColumn(section, 'key of `/status`')).toEqual(Object.keys(status));
+  });
+
+  it('is cited by numbers of sections that are there', () => {
+    const numbers = new Set([...CONTRACT.matchAll(/^## (\d+)\. /gm)].map(([, number]) => number));
+    const files = [...filesUnder('src'), ...filesUnder('test')].filter((path) =>
+      path.endsWith('.ts'),
+    );
+    const cited = [...files, 'README.md', 'ARCHITECTURE.md', 'src/gateway/README.md'].flatMap(
+      (path) =>
+        [...textOf(path).matchAll(/CONTRACT\.md §(\d+)/g)].map(([, number]) => ({ path, number })),
+    );
+    expect(cited.length).toBeGreaterThan(0);
+    expect(cited.filter(({ number }) => !numbers.has(number))).toEqual([]);
+    const own = [...CONTRACT.matchAll(/§(\d+)/g)].map(([, number]) => number);
+    expect(own.filter((number) => !numbers.has(number))).toEqual([]);
+  });
+});
+
+/** The heading of a section of CONTRACT.md. */
+function chapter(number: number): string {
+  return new RegExp(`^## ${number}\\. .*$`, 'm').exec(CONTRACT)?.[0] ?? '';
 }
 
-/** The properties of what `StatusLog.#line` hands to pino. */
-function fieldsOfALine(): readonly string[] {
-  const source = SRC.find(({ path }) => path === 'src/status-log.ts');
-  const line = [...nodesOf(source!.tree)].find(
-    (node) => ts.isMethodDeclaration(node) && node.name.getText() === '#line',
-  );
-  const written = [...nodesOf(line!)].find((node) => ts.isObjectLiteralExpression(node));
-  return written!.properties.map((property) => property.name?.getText() ?? '');
+/** Each metric of a scrape with the labels of its samples. */
+function metricsIn(text: string): readonly (readonly [string, readonly string[]])[] {
+  const names = [...text.matchAll(/^# HELP (\w+)/gm)].map(([, name = '']) => name);
+  return names.map((name) => {
+    const samples = text.matchAll(new RegExp(`^${name}(?:_bucket)?\\{([^}]*)\\}`, 'gm'));
+    const labels = [...samples].flatMap(([, inside = '']) =>
+      [...inside.matchAll(/(\w+)="/g)].map(([, label = '']) => label),
+    );
+    return [name, [...new Set(labels)].toSorted()] as const;
+  });
 }
 
 describe('ARCHITECTURE', () => {
-  it('has the table of states that the code has', () => {
-    const rows = tableIn(sectionOf(ARCHITECTURE, '## The states'), 'state');
-    const table = rows.map(([state = '', next = '']) => [
-      tickedIn(state)[0],
-      next === '–' ? [] : next.split(', '),
-    ]);
-    expect(table).toEqual(STATES.map((state) => [state, NEXT[state]]));
-  });
-
   it('has every folder and file at the top of src/ in its map, and nothing else', () => {
     const listed = firstColumn(sectionOf(ARCHITECTURE, '## Code map'), 'place');
     const there = new Set(
@@ -192,7 +313,7 @@ describe('ARCHITECTURE', () => {
 
 describe('the documents', () => {
   it('name files and folders that are there', () => {
-    const documents = { README, ARCHITECTURE, CHANGELOG };
+    const documents = { README, ARCHITECTURE, CHANGELOG, CONTRACT };
     const gone = Object.entries(documents).flatMap(([name, text]) =>
       [
         ...tickedIn(text),

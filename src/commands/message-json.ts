@@ -1,5 +1,5 @@
 /**
- * A message as `list --json` and `show --json` print it: the columns of the contract, times in ISO-8601 UTC.
+ * A message as `list --json` and `show --json` print it: the columns of CONTRACT.md §15, times in ISO-8601 UTC.
  * Recipient and text are as guarded as in the tables.
  */
 import { maskRecipient } from '../core/mask.ts';

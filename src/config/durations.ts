@@ -1,5 +1,5 @@
 /**
- * Durations as the contract writes them: a whole number and one unit, `250ms 30s 5m 72h 30d`.
+ * Durations: a whole number and one unit, `250ms 30s 5m 72h 30d`.
  *
  * A number without a unit is refused: nobody knows whether 30 means seconds or minutes.
  */
@@ -12,7 +12,7 @@ const FORM = /^\d{1,12}(ms|s|m|h|d)$/;
 const EXAMPLES = 'such as "30s", "5m" or "72h"';
 const LONGEST = '3650d';
 
-/** Milliseconds; null = no duration of the contract's form. */
+/** Milliseconds; null = no duration of this form. */
 export function parseDurationMs(value: unknown): number | null {
   return typeof value === 'string' && FORM.test(value) ? parseDuration(value) : null;
 }

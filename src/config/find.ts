@@ -44,7 +44,7 @@ export interface Document {
   readonly raw: RawTable;
 }
 
-/** Where to look, in order; the first that is there is taken (contract §3). */
+/** Where to look, in order; the first that is there is taken (CONTRACT.md §17). */
 export function listCandidates(where: Where): readonly Candidate[] {
   const named = where.env['SMS_SPOOLD_CONFIG'] ?? '';
   if (where.file !== null) {

@@ -18,7 +18,7 @@ export interface LoadOptions extends Where {
 }
 
 /**
- * The configuration by the search order of contract §3: `file` (--config), $SMS_SPOOLD_CONFIG, the
+ * The configuration by the search order of CONTRACT.md §17: `file` (--config), $SMS_SPOOLD_CONFIG, the
  * working folder, /etc. With none of them the environment's account, or none at all. Throws
  * ConfigError.
  */

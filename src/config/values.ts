@@ -55,7 +55,7 @@ export const path: Kind<string> = {
 
 const pathName = matching('the path of a file', /^[^\0]+$/);
 
-/** A sender as the gateway takes it (contract §2). */
+/** A sender as the gateway takes it (CONTRACT.md §3). */
 export const sender = matching(
   'a sender in quotes, at most 15 digits (no +) or at most 11 letters and digits',
   /^(\d{1,15}|[0-9A-Za-z]{1,11})$/,

@@ -1,5 +1,5 @@
 /**
- * The classifier's table as rows for people, in each language: what `codes` prints and README's tables are compared
+ * The classifier's table as rows for people, in each language: what `codes` prints and the tables of CONTRACT.md §5 and §6 are compared
  * with.
  *
  * Nothing is said twice: names and meanings come from the code tables, routes and scopes from the rules.

@@ -1,6 +1,6 @@
 /**
  * The trouble of one account and its senders: which verdicts are the message's own fault and which are not,
- * and what its gates do about it (contract §7, Suspension). It changes verdicts before settle sees them.
+ * and what its gates do about it (CONTRACT.md §5). It changes verdicts before settle sees them.
  *
  * Always holds: a mistake in the configuration or an outage burns no backlog (attempts are given back), and
  * one poison message fails alone. No I/O, no clock: instants are Unix seconds and come in as arguments.

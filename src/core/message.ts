@@ -1,8 +1,8 @@
 /**
- * The states of a message and the moves between them: the table of contract §2, as a type and as data.
+ * The states of a message and the moves between them: the table of CONTRACT.md §14, as a type and as data.
  *
- * A move that NEXT forbids does not compile (see `Target`), and ARCHITECTURE.md's table is compared with
- * NEXT by a test. A receipt beats every state that says "not sent" (★ in the contract), which is why
+ * A move that NEXT forbids does not compile (see `Target`), and that table is compared with
+ * NEXT by a test. A receipt beats every state that says "not sent" (CONTRACT.md §14), which is why
  * `expired` and its kin have ways out.
  */
 export const STATES = [

@@ -1,5 +1,5 @@
 /**
- * What each answer leads to: the table of contract §7 as data, read top to bottom.
+ * What each answer leads to: the table of CONTRACT.md §5 as data, read top to bottom.
  *
  * One rule per gateway code, one for the codes nobody has listed, and a list for answers without parts,
  * where the first row that matches the HTTP status holds. classify.ts reads it, explain.ts prints it, and a

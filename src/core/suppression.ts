@@ -1,5 +1,5 @@
 /**
- * Which words of the gateway mean that a recipient is not to be sent to again (contract §7; Vonage, "Delivery
+ * Which words of the gateway mean that a recipient is not to be sent to again (CONTRACT.md §6; Vonage, "Delivery
  * receipts", error codes). Pure. Anything else may pass, or is not about the recipient.
  */
 import { RECEIPT_CODES } from './receipt-codes.ts';

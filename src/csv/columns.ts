@@ -1,6 +1,6 @@
 /**
  * What the columns of a CSV file mean: each is headed by the name of a column that an application may set
- * (contract §2), or by a usual name for the recipient, the text or the sender. An empty cell is a value left out.
+ * (CONTRACT.md §3), or by a usual name for the recipient, the text or the sender. An empty cell is a value left out.
  */
 import { describeCharacters, oddCharacters } from '../core/characters.ts';
 import { hasInvisible } from '../core/escape.ts';

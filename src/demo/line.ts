@@ -13,7 +13,7 @@ import {
 } from '../terminal/safe.ts';
 import { wrap } from '../terminal/wrap.ts';
 
-/** What is used of a line of the status log (contract §6). */
+/** What is used of a line of the status log (CONTRACT.md §20). */
 export interface LogEntry {
   readonly event: string;
   readonly id?: number;

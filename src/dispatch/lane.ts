@@ -16,7 +16,7 @@ import { Turns } from './turns.ts';
 /** Strands of a lane that stand in the line again at once after it could not go; the rest follow. */
 const BACK_AT_ONCE = 64;
 
-/** How long rows without a deadline of their own may be sent: the contract's default. */
+/** How long rows without a deadline of their own may be sent: the default of messages.validity. */
 const VALIDITY_MS = 86_400_000;
 
 /** A strand of a lane, as it waits for its turn. */

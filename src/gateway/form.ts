@@ -1,5 +1,5 @@
 /**
- * The form that `POST /sms/json` takes for one message (vonage-sms-api.md §1.3): one recipient without its
+ * The form that `POST /sms/json` takes for one message (src/gateway/README.md): one recipient without its
  * plus sign, `type` decided here because the API upgrades nothing, empty fields left out because they break
  * signatures.
  */
@@ -8,7 +8,7 @@ import { comparedForm } from '../core/recipient.ts';
 import { encodingOf } from '../core/parts.ts';
 import { sign, type SignatureMethod } from '../signature.ts';
 
-/** Bounds of `ttl`, in milliseconds (SPEC26). */
+/** Bounds of `ttl`, in milliseconds (src/gateway/README.md). */
 const TTL_MIN_MS = 20_000;
 const TTL_MAX_MS = 604_800_000;
 

@@ -1,10 +1,10 @@
 /**
  * Inserts of the command line: messages and control rows, the same statements any other program would use
- * (contract §2). What is wrong with a value is for the schema's constraints to say.
+ * (CONTRACT.md §3). What is wrong with a value is for the schema's constraints to say.
  */
 import type { Database, Statement } from 'better-sqlite3';
 
-/** The columns an application may set, in the contract's order. */
+/** The columns an application may set, in the order of CONTRACT.md §3. */
 export const APPLICATION_COLUMNS = [
   'recipient',
   'text',

@@ -72,7 +72,7 @@ export interface MessageFilter {
   readonly until: number | null;
 }
 
-/** What a NULL account or sender stands for: they are one with the default (contract §1). */
+/** What a NULL account or sender stands for: they are one with the default (CONTRACT.md §3). */
 export interface Defaults {
   readonly account: string | null;
   /** Account name → its default sender; accounts without one are left out. */

@@ -1,11 +1,11 @@
 /**
- * The schema of the spool, version 1: what applications in any language build on (contract §2).
+ * The schema of the spool, version 1: what applications in any language build on (CONTRACT.md §15).
  *
  * Always holds: a bad value is refused by the database itself with a constraint whose name says what is
  * wrong, in every client, with no daemon running. CHECKs and triggers therefore use only what SQLite 3.31
  * knows; what a CHECK cannot express is in triggers.ts.
  *
- * The daemon's own, and no part of the contract (see `internal columns` below): messages from `due_at` on,
+ * The daemon's own, and no part of CONTRACT.md (see `internal columns` below): messages from `due_at` on,
  * attempts.closed, receipts from `attempt` on.
  */
 import { CAPS } from './caps.ts';

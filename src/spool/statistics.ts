@@ -31,7 +31,7 @@ export interface LaneRow {
 }
 
 export interface Statistics {
-  /** States that hold messages, in the order of the contract. */
+  /** States that hold messages, in the order of CONTRACT.md §14. */
   readonly states: readonly StateCount[];
   /** Queued messages whose send_at is still to come (part of `queued`). */
   readonly scheduled: number;

@@ -1,5 +1,5 @@
 /**
- * The recipients that are not to be sent to (contract §2, `suppressions`): the daemon's own additions and what
+ * The recipients that are not to be sent to (CONTRACT.md §15, `suppressions`): the daemon's own additions and what
  * operators wrote, by command or by SQL.
  *
  * Always holds: a recipient is stored in its international form, by a trigger where somebody else writes it, and

@@ -1,6 +1,6 @@
 /**
- * What became of a message, rule by rule (contract §2, "Parts belong to attempts"), and for any attempts and
- * anything that was heard: the same in every order, however often, and as a second reading of the contract
+ * What became of a message, rule by rule (CONTRACT.md §14, "Parts"), and for any attempts and
+ * anything that was heard: the same in every order, however often, and as a second reading of CONTRACT.md
  * has it.
  */
 import * as fc from 'fast-check';
@@ -404,7 +404,7 @@ function gistOf(attempts: readonly Attempt[], policy: Policy): Gist {
 
 const BAD = ['expired', 'deleted', 'undelivered', 'failed', 'rejected'];
 
-/** What was said of a part, as a set; the contract's rules read it without any notion of a latest word. */
+/** What was said of a part, as a set; the rules of CONTRACT.md §14 read it without any notion of a latest word. */
 function partOutcome(own: readonly Heard[], isEnough: boolean): string {
   const said = new Set(own.map(({ status }) => status));
   if (said.has('delivered') || (isEnough && said.has('accepted'))) return 'delivered';
@@ -578,7 +578,7 @@ const anyMessage = fc
 const RUNS = { numRuns: 2_000 };
 
 describe('for any attempts, and whatever was heard of them', () => {
-  it('the outcome is the contract’s', () => {
+  it('the outcome is that of CONTRACT.md §14', () => {
     fc.assert(
       fc.property(anyMessage, ({ facts, once, policy }) => {
         const gist = gistOf(hear(facts, once, policy.isEnough), policy);

@@ -1,5 +1,5 @@
 /**
- * What follows from a verdict: every result is a move that the table allows, and the promises of contract §2
+ * What follows from a verdict: every result is a move that the table allows, and the promises of CONTRACT.md §13
  * hold for any message and any answer.
  */
 import * as fc from 'fast-check';

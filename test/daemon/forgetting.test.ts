@@ -1,4 +1,4 @@
-/** H: of a text that was forgotten nothing is left, where the contract says so: held by a search for its bytes. */
+/** H: of a text that was forgotten nothing is left, where CONTRACT.md §8 says so: held by a search for its bytes. */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Archive } from '../../src/spool/archive.ts';

@@ -77,7 +77,7 @@ describe('every line about a message or a lane', () => {
 });
 
 describe('a line', () => {
-  it('of an accepted message holds what the contract names', async () => {
+  it('of an accepted message holds the fields of CONTRACT.md §20', async () => {
     const bundle = await setup();
     const id = bundle.drop({ reference: 'order-9' });
     await bundle.untilState(id, 'await-receipt');

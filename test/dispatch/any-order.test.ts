@@ -195,7 +195,7 @@ class Life {
     await this.#step();
   }
 
-  /** What must have become of it, by the contract, and by what was said alone. */
+  /** What must have become of it, by CONTRACT.md §14, and by what was said alone. */
   get expected(): object {
     const all = this.#claims.map((claim, index) => this.#judge(claim, index));
     const accepted = all.filter((one) => one.isAccepted);

@@ -1,12 +1,12 @@
 /**
- * What the status log really writes is what the contract says: the fields of its lines, and that each is the
+ * What the status log really writes is what CONTRACT.md §20 says: the fields of its lines, and that each is the
  * image of a row in `events`.
  */
 import { describe, expect, it } from 'vitest';
 import { STATES } from '../../src/core/message.ts';
 import { KEY, setup, type Line } from '../support/daemon.ts';
 
-/** Field → what it holds; those of the contract's example first. */
+/** Field → what it holds; those of a settled message first. */
 const FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   level: (value) => ['debug', 'info', 'warn', 'error'].includes(String(value)),
   time: isIso,
@@ -64,7 +64,7 @@ function wrong(line: Line): readonly string[] {
 }
 
 describe('the status log', () => {
-  it('writes the fields of the contract, each of its kind, and the rows of events', async () => {
+  it('writes the fields of CONTRACT.md §20, each of its kind, and the rows of events', async () => {
     const bundle = await setup({ sandbox: { accounts: { [KEY]: { rate: null } } } });
     const ok = bundle.drop({ reference: 'order-9', text: 'secret words' });
     await bundle.untilState(ok, 'await-receipt');

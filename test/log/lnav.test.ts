@@ -92,8 +92,10 @@ describe.skipIf(!hasLnav)('lnav (needs lnav)', () => {
 
 describe('the format for lnav', () => {
   it('I13: knows each field of a line, but those whose name is a word of SQL', () => {
-    const [, table = ''] = textOf('README.md').split('| field | holds |');
-    const fields = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+    const [, table = ''] = textOf('CONTRACT.md').split('| field | holds |');
+    const fields = [...(table.split('\n\n')[0] ?? '').matchAll(/^\| `(\w+)` \|/gm)].map(
+      ([, name]) => name,
+    );
     const { sms_spoold: format } = JSON.parse(readFileSync(FORMAT, 'utf8')) as {
       readonly sms_spoold: { readonly value: object };
     };

@@ -216,7 +216,7 @@ describe('v_messages', () => {
     });
   });
 
-  it("has every column of messages that the contract names, and none of the daemon's own", () => {
+  it("has every column of messages that CONTRACT.md §15 names, and none of the daemon's own", () => {
     const { db } = setup();
     const columns = (table: string): readonly unknown[] =>
       db.prepare(`SELECT name FROM pragma_table_info('${table}')`).pluck().all();

@@ -11,19 +11,33 @@ export function sectionOf(document: string, heading: string): string {
   return (end === -1 ? rest : rest.slice(0, end)).join('\n');
 }
 
-/** The rows, without head, of the table whose first head is `head`: cells as they stand. */
+export interface Table {
+  readonly heads: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** Every table: its heads, and its rows as cells as they stand. */
+export function tablesIn(section: string): readonly Table[] {
+  const blocks = section.match(/(?:^\|.*\|$\n?)+/gm) ?? [];
+  return blocks.map((block) => {
+    const [heads = [], , ...rows] = block
+      .trim()
+      .split('\n')
+      .map((row) =>
+        row
+          .replace(/^\||\|$/g, '')
+          .split('|')
+          .map((cell) => cell.trim()),
+      );
+    return { heads, rows };
+  });
+}
+
+/** The rows of the first table whose first head is `head`. Throws when there is none. */
 export function tableIn(section: string, head: string): readonly (readonly string[])[] {
-  const lines = section.split('\n');
-  const start = lines.findIndex((line) => line.startsWith(`| ${head} |`));
-  if (start === -1) throw new Error(`there is no table with the head "${head}"`);
-  const rows = lines.slice(start + 2);
-  const end = rows.findIndex((line) => !line.startsWith('|'));
-  return (end === -1 ? rows : rows.slice(0, end)).map((row) =>
-    row
-      .replace(/^\||\|$/g, '')
-      .split('|')
-      .map((cell) => cell.trim()),
-  );
+  const table = tablesIn(section).find(({ heads }) => heads[0] === head);
+  if (table === undefined) throw new Error(`there is no table with the head "${head}"`);
+  return table.rows;
 }
 
 /** Every word in backticks, in order. */
