@@ -15,6 +15,7 @@ import {
   textOf,
 } from './support/sources.ts';
 import type { Source } from './support/sources.ts';
+import { againstDirection, LAYERS, upwardRows } from './house/direction.ts';
 
 const SRC = sourcesUnder('src');
 const TESTS = sourcesUnder('test');
@@ -32,62 +33,8 @@ const FILE_MAX = 400;
 const FUNCTION_MAX = 60;
 const HEAD_MAX = 14;
 
-/** Folder of src/ → the folders it may import beside itself. `leaf` is the files in LEAVES. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  core: [],
-  throttle: [],
-  spool: ['core'],
-  gateway: ['core', 'leaf'],
-  config: ['core', 'leaf'],
-  terminal: ['config', 'core', 'leaf'],
-  manual: ['config', 'leaf', 'terminal'],
-  top: ['core', 'leaf', 'spool', 'terminal'],
-  csv: ['core', 'spool', 'terminal', 'leaf'],
-  checkup: ['config', 'core', 'gateway', 'leaf', 'spool'],
-  admin: ['core', 'leaf'],
-  receipts: ['core', 'leaf'],
-  log: ['core', 'leaf', 'spool', 'terminal'],
-  notify: ['core', 'leaf', 'spool'],
-  systemd: ['core'],
-  dispatch: ['core', 'gateway', 'leaf', 'spool', 'throttle'],
-  packaging: ['commands', 'leaf', 'manual', 'root'],
-  demo: ['config', 'core', 'gateway', 'leaf', 'root', 'spool', 'terminal'],
-  commands: [
-    'admin',
-    'checkup',
-    'config',
-    'core',
-    'csv',
-    'demo',
-    'gateway',
-    'leaf',
-    'log',
-    'manual',
-    'root',
-    'spool',
-    'systemd',
-    'terminal',
-    'throttle',
-    'top',
-  ],
-};
-
-/** Files of src/ itself that everybody may use, and what they may import. The others are the root: they put
- *  the parts together and may import everything. */
-const LEAVES: Readonly<Record<string, readonly string[]>> = {
-  'src/clock.ts': [],
-  'src/nearest.ts': [],
-  'src/version.ts': [],
-  'src/exit-codes.ts': [],
-  'src/journal.ts': [],
-  'src/log-sink.ts': ['core'],
-  'src/causes.ts': [],
-  'src/idle-connections.ts': [],
-  'src/signature.ts': [],
-  'src/events.ts': ['core', 'spool'],
-  'src/late-events.ts': ['core', 'leaf', 'spool'],
-  'src/status-log.ts': ['core', 'leaf'],
-};
+/** Imports that the table of layers does not allow. Nothing may be added. */
+const STILL_UPWARD: readonly string[] = ['src/commands/completion.ts imports src/cli.ts'];
 
 /** Package → the one file or folder that knows it. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
@@ -109,16 +56,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   undici: ['src/gateway/'],
 };
 
-function groupOf(path: string): string {
-  const [, folder = ''] = /^src\/([^/]+)\//.exec(path) ?? [];
-  if (folder !== '') return folder;
-  return path in LEAVES ? 'leaf' : 'root';
-}
-
-function allowedFor(path: string): readonly string[] | null {
-  return LEAVES[path] ?? MAY_IMPORT[groupOf(path)] ?? null;
-}
-
 /** What a rule finds, by file: nothing, or a list that names each place. */
 function findAll(
   sources: readonly Source[],
@@ -128,27 +65,19 @@ function findAll(
 }
 
 describe('imports', () => {
-  it('point inward: core imports only core, and siblings never import each other', () => {
-    const wrong = findAll(SRC, (source) => {
-      const allowed = allowedFor(source.path);
-      if (allowed === null) return [];
-      return importsOf(source)
-        .filter(({ isOurs, target }) => {
-          const group = groupOf(target);
-          const isOwn = group === groupOf(source.path) && group !== 'leaf';
-          return isOurs && !isOwn && !allowed.includes(group);
-        })
-        .map(({ target }) => `${source.path} imports ${target}`);
-    });
-    expect(wrong).toEqual([]);
+  it('point inward, as the table of layers says', () => {
+    const files = SRC.map((source) => ({ path: source.path, imports: importsOf(source) }));
+    const wrong = againstDirection(files).map((place) => place.replace(/:\d+ /, ' '));
+    expect(wrong).toEqual(STILL_UPWARD);
   });
 
-  it('know every folder of src/', () => {
-    const folders = new Set(SRC.map(({ path }) => groupOf(path)));
-    folders.delete('leaf');
-    folders.delete('root');
-    expect([...folders].toSorted()).toEqual(Object.keys(MAY_IMPORT).toSorted());
-    expect(SRC.map(({ path }) => path)).toEqual(expect.arrayContaining(Object.keys(LEAVES)));
+  it('have a table of layers that points downward and names only what is there', () => {
+    expect(upwardRows()).toEqual([]);
+    const places = LAYERS.flatMap((layer) => layer.places).filter((place) => place !== '*.ts');
+    const missing = places.filter(
+      (place) => !SRC.some(({ path }) => path.startsWith(`src/${place}`)),
+    );
+    expect(missing).toEqual([]);
   });
 
   it('leave core without packages, files, clocks and chance', () => {

@@ -15,8 +15,9 @@ export interface Source {
   readonly tree: ts.SourceFile;
 }
 
-/** An import or re-export, static or dynamic. */
+/** An import or re-export: static, dynamic, or of a type (`import('./a.ts').A`). */
 export interface Import {
+  readonly line: number;
   /** A file of ours (`src/core/message.ts`), a package (`undici`), or `node:fs`. */
   readonly target: string;
   readonly isOurs: boolean;
@@ -24,26 +25,28 @@ export interface Import {
   readonly written: string;
 }
 
-/** Paths of all files under a folder of the repository, sorted. */
-export function filesUnder(folder: string): readonly string[] {
-  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+/** Paths of all files under a folder of the repository, sorted. `root` is another checkout. */
+export function filesUnder(folder: string, root = ROOT): readonly string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .toSorted();
 }
 
-export function textOf(path: string): string {
-  return readFileSync(join(ROOT, path), 'utf8');
+export function textOf(path: string, root = ROOT): string {
+  return readFileSync(join(root, path), 'utf8');
 }
 
 /** Every TypeScript file under a folder. */
-export function sourcesUnder(folder: string): readonly Source[] {
-  return filesUnder(folder)
+export function sourcesUnder(folder: string, root = ROOT): readonly Source[] {
+  return filesUnder(folder, root)
     .filter((path) => path.endsWith('.ts'))
-    .map((path) => {
-      const text = textOf(path);
-      return { path, text, tree: ts.createSourceFile(path, text, ts.ScriptTarget.ES2023, true) };
-    });
+    .map((path) => sourceOf(path, textOf(path, root)));
+}
+
+/** A file with its syntax tree, also one that exists only in a test. */
+export function sourceOf(path: string, text: string): Source {
+  return { path, text, tree: ts.createSourceFile(path, text, ts.ScriptTarget.ES2023, true) };
 }
 
 /** Every node of a file, parents first. */
@@ -75,7 +78,8 @@ export function importsOf({ path, tree }: Source): readonly Import[] {
       : written.startsWith('node:')
         ? written
         : packageOf(written);
-    found.push({ target, isOurs, written });
+    const line = tree.getLineAndCharacterOfPosition(node.getStart()).line + 1;
+    found.push({ target, isOurs, written, line });
   }
   return found;
 }
@@ -84,6 +88,11 @@ function specifierOf(node: ts.Node): string | null {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
     const from = node.moduleSpecifier;
     return from !== undefined && ts.isStringLiteral(from) ? from.text : null;
+  }
+  if (ts.isImportTypeNode(node)) {
+    const { argument } = node;
+    const isText = ts.isLiteralTypeNode(argument) && ts.isStringLiteral(argument.literal);
+    return isText ? argument.literal.text : null;
   }
   if (!ts.isCallExpression(node) || node.expression.kind !== ts.SyntaxKind.ImportKeyword)
     return null;

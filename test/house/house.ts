@@ -1,0 +1,19 @@
+/**
+ * Prints the figures that the house is kept by, each with its bar: `npm run house`, `npm run house -- --list`
+ * with all places, `npm run house -- old-words` with the places of one. Ends with 1 when a bar is missed.
+ */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from '../support/sources.ts';
+import { figuresOf } from './figures.ts';
+import { reportOf } from './report.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { list: { type: 'boolean', default: false }, root: { type: 'string', default: ROOT } },
+});
+
+const figures = figuresOf(resolve(values.root));
+const { lines, isMet } = reportOf(figures, { names: positionals, isListed: values.list });
+console.log(lines.join('\n'));
+process.exitCode = isMet ? 0 : 1;
