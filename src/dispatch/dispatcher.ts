@@ -1,7 +1,7 @@
 /**
- * The heart: permit → claim with attempt on disk → send → classify → settle → apply.
+ * Runs the loop: permit → claim with attempt on disk → send → classify → settle → apply.
  *
- * Owns the loop. No timer decides when a step is due: what is ready when the last one ends is the next one,
+ * No timer decides when a step is due: what is ready when the last one ends is the next one,
  * but for outcomes just before a permit comes.
  *
  * Always holds: a request leaves only after its attempt is on disk; an outcome stays in memory until it is on
@@ -9,24 +9,21 @@
  * across an await.
  */
 import type { GateChange } from '../core/health.ts';
-import type { TroubleFact } from '../core/stops.ts';
 import { isOutOfRoom } from '../spool/room.ts';
 import { whenFree } from '../spool/when-free.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Watcher } from '../spool/watcher.ts';
-import { Alarm } from './alarm.ts';
 import type { Books } from './books.ts';
 import { Courier } from './courier.ts';
 import type { Desk } from './desk.ts';
-import { FullDisk } from './full-disk.ts';
-import { Gathering } from './gathering.ts';
-import { LockHeld } from './lock-held.ts';
 import { LongWal } from './long-wal.ts';
 import type { Inbox } from './inbox.ts';
+import { LoopMode } from './mode.ts';
 import type { AccountLimits } from './outcomes.ts';
 import { Probes, type AskBalance } from './probes.ts';
-import { Settling } from './settling.ts';
+import { SpoolTrouble, type Progress } from './spool-trouble.ts';
 import { Step, type Change, type StepParts } from './step.ts';
+import { WakeUp } from './wake-up.ts';
 
 /** A step that found the spool locked tries again after this long. */
 const BUSY_WAIT_MS = 3;
@@ -43,14 +40,6 @@ export interface DispatcherParts extends StepParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** How the loop gets on. */
-export interface Progress {
-  /** When a step was last committed (monotonic ms). */
-  readonly steppedAtMs: number;
-  /** Why the latest one was not; null = it was. */
-  readonly trouble: TroubleFact['kind'] | null;
-}
-
 /** How long a stop may take. */
 export interface DrainLimits {
   /** Milliseconds to wait for the answers to open requests. */
@@ -64,45 +53,34 @@ export class Dispatcher {
   readonly #step: Step;
   readonly #courier: Courier;
   readonly #probes: Probes;
-  readonly #alarm: Alarm;
-  readonly #fullDisk: FullDisk;
-  readonly #lockHeld: LockHeld;
+  readonly #wakeUp: WakeUp;
+  readonly #trouble: SpoolTrouble;
+  readonly #mode = new LoopMode();
   /** Desks that are not asked any more, until what they have out is answered. */
   readonly #retiring = new Set<Desk>();
   readonly #longWal: LongWal;
-  readonly #gathering: Gathering;
-  readonly #settling: Settling;
   #watcher: Watcher | null = null;
+  /** A turn follows. */
   #isScheduled = false;
-  #isDraining = false;
-  #isStopped = false;
-  /** The spool cannot be written, and waiting does not help. */
-  #isBroken = false;
-  #isRescued = false;
   #seenEnded = 0;
   #turns = 0;
-  #progress: Progress;
+  /** Ends the wait of a drain; null = none waits. */
+  #onSettled: (() => void) | null = null;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
-    this.#progress = { steppedAtMs: parts.clock.monotonicMs(), trouble: null };
-    const { desks, clock } = parts;
+    const { desks, clock, log } = parts;
     const onGate: (desk: Parameters<Courier['takeBack']>[0]) => void = (desk) =>
       this.#courier.takeBack(desk, null);
     const takeNews = (): boolean => this.#watcher?.takeNews() === true;
     this.#step = new Step(parts, { onGate, kick: () => this.kick(), takeNews });
     const { outcomes, intake, janitor, sweeper } = this.#step;
     this.#courier = new Courier({ clock, outcomes, kick: this.kick });
-    this.#alarm = new Alarm({ clock, desks, intake, janitor, sweeper, ring: this.kick });
-    this.#gathering = new Gathering(clock, this.#alarm);
-    this.#settling = new Settling(
-      () => this.inFlight === 0 && (this.#isBroken || this.#step.isClean),
-    );
+    this.#wakeUp = new WakeUp({ clock, desks, intake, janitor, sweeper, wake: this.kick });
     const spoolPath = parts.spool.path;
-    this.#fullDisk = new FullDisk(clock, parts.log, spoolPath);
-    this.#lockHeld = new LockHeld({ clock, log: parts.log, spoolPath });
+    this.#trouble = new SpoolTrouble({ clock, log, spoolPath });
     this.#longWal = new LongWal({
-      ...{ wal: parts.spool.wal, clock, log: parts.log, spoolPath },
+      ...{ wal: parts.spool.wal, clock, log, spoolPath },
       onRelease: this.kick,
       takeForgotten: () => sweeper.takeForgotten(),
       onFatal: (error) => this.#broke(error),
@@ -166,7 +144,7 @@ export class Dispatcher {
   }
 
   get progress(): Progress {
-    return this.#progress;
+    return this.#trouble.progress;
   }
 
   /** Requests that are out. */
@@ -194,8 +172,9 @@ export class Dispatcher {
 
   /** Settles what a crash left open, then begins. Throws SpoolError, and the reason of `signal` when it is aborted. */
   async start(signal: AbortSignal): Promise<void> {
-    await this.#rescue(signal);
-    this.#isRescued = true;
+    const { path } = this.#parts.spool;
+    while ((await whenFree(path, () => this.#step.rescue(), signal)) > 0);
+    if (!this.#mode.move('running')) return;
     this.#watcher = this.#parts.spool.watch({
       onCommit: () => this.#notice(),
       isIdle: () => this.inFlight === 0 && !this.#isScheduled && !this.#step.intake.hasWork,
@@ -207,7 +186,7 @@ export class Dispatcher {
 
   /** Something may be possible now that was not before: a step follows this turn of the event loop. */
   readonly kick = (): void => {
-    if (this.#isScheduled || this.#isStopped || !this.#isRescued) return;
+    if (this.#isScheduled || !this.#mode.mayTurn) return;
     this.#isScheduled = true;
     setImmediate(this.#turn);
   };
@@ -218,16 +197,38 @@ export class Dispatcher {
    */
   async drain({ answersMs, totalMs }: DrainLimits): Promise<void> {
     const endsAtMs = performance.now() + totalMs;
-    this.#isDraining = true;
+    this.#mode.move('draining');
     for (const desk of this.#parts.desks.values()) this.#courier.takeBack(desk, null);
     this.kick();
-    await this.#settling.wait(answersMs);
+    await this.#settled(answersMs);
     this.#courier.abandon();
-    await this.#settling.wait(Math.max(0, endsAtMs - performance.now()));
+    await this.#settled(Math.max(0, endsAtMs - performance.now()));
+    const isBroken = this.#mode.name === 'broken';
     this.#stop();
-    if (this.#isBroken) this.#lastTry();
-    await this.#leave();
+    if (isBroken) this.#lastTry();
+    await this.#leave(isBroken);
     for (const desk of this.#retiring) await desk.stop();
+  }
+
+  /* Nothing is out, and everything that was decided is on disk, as far as it can be. */
+  get #isSettled(): boolean {
+    return this.inFlight === 0 && (!this.#mode.mayStep || this.#step.isClean);
+  }
+
+  /* Resolves when it is so, or when the time is up. */
+  #settled(limitMs: number): Promise<void> {
+    if (this.#isSettled) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.#onSettled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #lookSettled(): void {
+    if (this.#onSettled !== null && this.#isSettled) this.#onSettled();
   }
 
   /* The disk may have come back, or only some of its pages are bad. */
@@ -240,13 +241,13 @@ export class Dispatcher {
   }
 
   /* What cannot be noted is no loss: the next start writes a few lines again. */
-  async #leave(): Promise<void> {
+  async #leave(isBroken: boolean): Promise<void> {
     try {
       for (let tries = 1; tries <= LEAVES_MAX && this.#step.leave() === 'busy'; tries += 1) {
         await pause(BUSY_WAIT_MS);
       }
     } catch (error) {
-      if (!this.#isBroken && !isOutOfRoom(error, this.#parts.spool.path)) throw error;
+      if (!isBroken && !isOutOfRoom(error, this.#parts.spool.path)) throw error;
     }
   }
 
@@ -258,32 +259,27 @@ export class Dispatcher {
 
   /** Whether what a crash left is settled: receipts can be stored from here on. */
   get isStarted(): boolean {
-    return this.#isRescued;
+    return this.#mode.mayStep;
   }
 
   #stop(): void {
-    this.#isStopped = true;
+    this.#mode.move('stopped');
     this.#watcher?.stop();
     this.books.stop();
     this.#probes.stop();
     this.#longWal.stop();
-    this.#alarm.clear();
-  }
-
-  async #rescue(signal: AbortSignal): Promise<void> {
-    const { path } = this.#parts.spool;
-    while ((await whenFree(path, () => this.#step.rescue(), signal)) > 0);
+    this.#wakeUp.clear();
   }
 
   #notice(): void {
     this.#step.noticeNews();
-    if (!this.#isScheduled && !this.#isStopped) this.#run();
+    if (!this.#isScheduled && this.#mode.mayTurn) this.#run();
   }
 
   /* A step when the turn brought nothing new, or most of the reserve is used; else another turn. */
   readonly #turn = (): void => {
     this.#isScheduled = false;
-    if (this.#isStopped) return;
+    if (!this.#mode.mayTurn) return;
     const brought = this.#step.ended - this.#seenEnded;
     this.#seenEnded = this.#step.ended;
     if (brought > 0 && !this.#step.isReserveLow) this.kick();
@@ -291,25 +287,23 @@ export class Dispatcher {
   };
 
   #isGathering(): boolean {
-    return !this.#isDraining && this.#step.hasOutcomesAlone && this.#gathering.begin();
+    return this.#mode.mayClaim && this.#step.hasOutcomesAlone && this.#wakeUp.gather();
   }
 
   #run(): void {
     this.#turns += 1;
-    if (this.#isBroken) this.#settling.look();
-    if (this.#longWal.isHolding || this.#isBroken) return;
+    if (!this.#mode.mayStep) this.#lookSettled();
+    if (this.#longWal.isHolding || !this.#mode.mayStep) return;
     this.#seenEnded = 0;
-    this.#gathering.end();
+    this.#wakeUp.endGathering();
     try {
-      const claims = this.#step.run(!this.#isDraining);
+      const claims = this.#step.run(this.#mode.mayClaim);
       if (claims === 'busy') {
-        this.#progress = { ...this.#progress, trouble: 'locked' };
-        this.#lockHeld.busy();
-        this.#alarm.set(BUSY_WAIT_MS);
+        this.#trouble.locked();
+        this.#wakeUp.after(BUSY_WAIT_MS);
         return;
       }
-      this.#progress = { steppedAtMs: this.#parts.clock.monotonicMs(), trouble: null };
-      this.#lockHeld.free();
+      this.#trouble.stepped();
       if (this.#step.ended > 0) this.kick();
       this.#courier.handOut(claims);
     } catch (error) {
@@ -317,7 +311,7 @@ export class Dispatcher {
       return;
     }
     setImmediate(this.#sleepUntilNext);
-    this.#settling.look();
+    this.#lookSettled();
   }
 
   #failed(error: unknown): void {
@@ -325,27 +319,25 @@ export class Dispatcher {
       this.#broke(error);
       return;
     }
-    this.#progress = { ...this.#progress, trouble: 'disk-full' };
-    this.#fullDisk.say(this.#step.ended);
-    this.#alarm.set(FULL_WAIT_MS);
+    this.#trouble.full(this.#step.ended);
+    this.#wakeUp.after(FULL_WAIT_MS);
   }
 
   /* Nothing is claimed any more; whoever hears of it stops the daemon. */
   #broke(error: unknown): void {
-    if (this.#isBroken) return;
-    this.#isBroken = true;
-    this.#progress = { ...this.#progress, trouble: 'io-error' };
-    this.#alarm.clear();
-    setTimeout(() => this.#settling.end(), BROKEN_ANSWERS_MS).unref();
+    if (!this.#mode.move('broken')) return;
+    this.#trouble.broken();
+    this.#wakeUp.clear();
+    setTimeout(() => this.#onSettled?.(), BROKEN_ANSWERS_MS).unref();
     this.#parts.onFatal(error);
   }
 
   /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
   readonly #sleepUntilNext = (): void => {
-    if (this.#isStopped || this.#isBroken) return;
-    const isIdle = !this.#isScheduled && !this.#gathering.isOn && !this.#step.isBusy;
+    if (!this.#mode.mayStep) return;
+    const isIdle = !this.#isScheduled && !this.#wakeUp.isGathering && !this.#step.isBusy;
     try {
-      if (isIdle) this.#alarm.setForNext(!this.#isDraining && !this.#step.isHeld);
+      if (isIdle) this.#wakeUp.whenDue(this.#mode.mayClaim && !this.#step.isHeld);
       else if (this.#step.isBusy) this.kick();
     } catch (error) {
       this.#failed(error);

@@ -1,7 +1,7 @@
 /** When the next row is likely to be claimed: what outcomes may wait for. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AccountHealth } from '../../src/core/health.ts';
-import { claimAt } from '../../src/dispatch/alarm.ts';
+import { claimAt } from '../../src/dispatch/wake-up.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
 import { Meter } from '../../src/throttle/meter.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
