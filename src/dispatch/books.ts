@@ -1,10 +1,11 @@
 /**
- * The daemon's books: how many messages are in which state, lane by lane and by age, and what was done since
- * the start. A count goes through the spool a slice at a time, so that nothing waits for it; from then on
- * each step tells what it has committed, `prune` leaves word, and new rows are counted as they are seen.
+ * Counts for the daemon: how many messages are in which state, lane by lane and by age, and what was done since
+ * the start. A count goes through the spool a slice at a time, so that nothing waits for it; from then on each
+ * committed step is added, and new rows are counted as they are seen. After a `prune` all is counted again, and
+ * the old numbers are shown until that is done.
  *
- * Always holds: a step that was rolled back leaves no trace; a count that goes wrong in a way nobody can tell
- * (a row changed by hand) is put right by the next one.
+ * Always holds: a step that was rolled back leaves no trace; what nobody can tell (a row changed by hand) is put
+ * right by the next count.
  */
 import type { Clock } from '../clock.ts';
 import { Census, sinceOf } from '../core/census.ts';
@@ -44,8 +45,8 @@ export class Books implements Participant {
   /** On its way; null = none is. */
   #counting: Census | null;
   #countedAtMs = -Infinity;
-  /** The last word of `prune` that was taken; null = none is known yet. */
-  #prunedTo: number | null = null;
+  /** The deletions by `prune` that the counts know of; null = nothing was counted yet. */
+  #deletions: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #onFatal: (error: unknown) => void = () => undefined;
 
@@ -182,27 +183,23 @@ export class Books implements Participant {
   /* Whether there may be more. */
   #slice(census: Census): boolean {
     const look = this.#read(census.upTo);
-    if (look === 'busy' || !this.#takeWord(look)) return true;
-    const { found } = look;
+    if (look === 'busy') return true;
+    const { deletions, found } = look;
+    /* What was counted may be gone. */
+    const isPruned = this.#deletions !== null && this.#deletions !== deletions;
+    this.#deletions = deletions;
+    if (isPruned) {
+      this.#counting = new Census(this.#names);
+      return true;
+    }
     if (found === null) return false;
     census.count(found.rows, found.upTo, this.#clock.now());
     return found.read === SLICE;
   }
 
-  /*
-   * What others pruned before this moment is taken off what was counted before it, and is not among the rows
-   * of it. False: too much was pruned to know; all is counted anew.
-   */
-  #takeWord({ pruned: { last, messages } }: Look): boolean {
-    this.#prunedTo = last;
-    if (messages === null) this.#counting = new Census(this.#names);
-    else this.#removed(messages, this.#clock.now());
-    return messages !== null;
-  }
-
   #read(after: number): Look | 'busy' {
     try {
-      return this.#spool.headcounts.look(after, SLICE, this.#prunedTo);
+      return this.#spool.headcounts.look(after, SLICE);
     } catch (error) {
       /* Another program holds the whole file for a moment. */
       if (!isBusy(error)) this.#onFatal(error);

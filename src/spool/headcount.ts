@@ -6,7 +6,8 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Alike } from '../core/census.ts';
 import { shown, small } from './bounded.ts';
 import { openSpool } from './open.ts';
-import { PrunedReader, type PrunedSince } from './pruned.ts';
+import { OwnValues } from './own-values.ts';
+import { deletionsIn } from './pruning.ts';
 import { BYTES_MAX, SENDER_MAX } from './rules.ts';
 
 interface Group extends Alike {
@@ -26,9 +27,10 @@ export interface Headcount {
   readonly read: number;
 }
 
-/** The next rows, and what was pruned before them, as of one moment. */
+/** The next rows, as of one moment. */
 export interface Look {
-  readonly pruned: PrunedSince;
+  /** How often `prune` has deleted messages: what was counted at another number may be gone. */
+  readonly deletions: number;
   /** Null = there are no more rows. */
   readonly found: Headcount | null;
 }
@@ -39,12 +41,12 @@ const DATES = ['created_at', 'send_at', 'next_attempt_at']
 
 export class Headcounts {
   readonly #db: Database;
-  readonly #pruned: PrunedReader;
+  readonly #values: OwnValues;
   readonly #slice: Statement<[number, number], Group>;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#pruned = new PrunedReader(db);
+    this.#values = new OwnValues(db);
     /* The daemon's own idea of "since", see `sinceOf`; only what waits to be sent is told apart by it. */
     this.#slice = db.prepare(
       `SELECT account, sender, state, CASE WHEN state IN ('queued','retry') THEN ${SLOT_S} * CAST(
@@ -80,9 +82,12 @@ export class Headcounts {
     return { rows, upTo, read };
   }
 
-  /** The next `limit` rows after an id, and what `prune` deleted since a word of it (null = from now on). */
-  look(id: number, limit: number, seen: number | null): Look {
-    const look = (): Look => ({ pruned: this.#pruned.since(seen), found: this.after(id, limit) });
+  /** The next `limit` rows after an id, and how often was pruned before. */
+  look(id: number, limit: number): Look {
+    const look = (): Look => ({
+      deletions: deletionsIn(this.#values),
+      found: this.after(id, limit),
+    });
     return this.#db.transaction(look)();
   }
 }

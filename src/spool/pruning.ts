@@ -2,19 +2,27 @@
  * Prunes on an operator's word: final messages from before an instant, deleted or moved to an archive, batch by
  * batch, each a short transaction, so that the daemon and other programs work on between them.
  *
- * Always holds: only what is final when its deletion commits is deleted, and word of it is left for a daemon
- * that counted it; what is still to be told stays.
+ * Always holds: only what is final when its deletion commits is deleted, and each deletion counts up a number in the
+ * spool, by which a daemon knows that its counts are out of date; what is still to be told stays.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Archive } from './archive.ts';
 import { FINAL } from './final.ts';
-import { PrunedWriter } from './pruned.ts';
-import { MessagePruner, OVER, toldToIn, type Removed } from './retention.ts';
+import { numberIn, OwnValues } from './own-values.ts';
+import { MessagePruner, OVER, toldToIn } from './retention.ts';
 
 /** Messages of one transaction. */
 const BATCH = 200;
 /** A batch whose messages change just then is copied anew, at most so often. */
 const TRIES_MAX = 20;
+
+/** In table `spool`: how many deletions there were. */
+const DELETIONS = 'pruned-to';
+
+/** How many deletions of this kind the spool has seen. */
+export function deletionsIn(values: OwnValues): number {
+  return numberIn(values.read(DELETIONS)) ?? 0;
+}
 
 export interface PruneOptions {
   /** Unix seconds: what ended earlier. */
@@ -40,18 +48,19 @@ export class Pruning {
   readonly #db: Database;
   readonly #options: PruneOptions;
   readonly #pruner: MessagePruner;
-  readonly #word: PrunedWriter;
-  readonly #final: Statement<[string], Removed>;
+  readonly #values: OwnValues;
+  readonly #final: Statement<[string], number>;
 
   constructor(db: Database, options: PruneOptions) {
     this.#db = db;
     this.#options = options;
     this.#pruner = new MessagePruner(db);
-    this.#word = new PrunedWriter(db);
-    this.#final = db.prepare(
-      `SELECT id, account, sender, state FROM messages
-        WHERE (${FINAL}) AND id IN (SELECT value FROM json_each(?))`,
-    );
+    this.#values = new OwnValues(db);
+    this.#final = db
+      .prepare<[string], number>(
+        `SELECT id FROM messages WHERE (${FINAL}) AND id IN (SELECT value FROM json_each(?))`,
+      )
+      .pluck();
   }
 
   /** How many messages went; 0 = there are no more that may. */
@@ -82,8 +91,8 @@ export class Pruning {
     const run = this.#db.transaction((): number | null => {
       if (archive !== null && !archive.holds(ids)) return null;
       const gone = this.#final.all(JSON.stringify(ids));
-      for (const { id } of gone) this.#pruner.prune(id);
-      this.#word.note(gone);
+      for (const id of gone) this.#pruner.prune(id);
+      if (gone.length > 0) this.#values.write(DELETIONS, String(deletionsIn(this.#values) + 1));
       return gone.length;
     });
     return run.immediate();
