@@ -383,7 +383,7 @@ export class Daemon implements AsyncDisposable {
         this.#config = config;
         this.#accounts = byName(config);
         this.#rules.replace(rulesOf(config));
-        dispatcher.books.configure(this.#rules, sendersOf(config));
+        dispatcher.stats.configure(this.#rules, sendersOf(config));
         reception.adopt(config, spool, dispatcher).catch(this.fail);
       },
       writeRows: () => this.#writeRows(spool, desks),
@@ -394,7 +394,7 @@ export class Daemon implements AsyncDisposable {
     const account = this.#accounts.get(name);
     if (account === undefined) return { kind: 'unknown' };
     return askBalance(account, this.#started?.desks.get(name)?.health, (euros) =>
-      this.#started?.dispatcher.books.figures.balance(name, euros),
+      this.#started?.dispatcher.stats.counters.balance(name, euros),
     );
   }
 }

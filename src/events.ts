@@ -5,7 +5,7 @@
  *
  * Never in a line: a text, a secret, or a recipient in full unless `[log] recipients = "full"`.
  */
-import { sinceOf } from './core/census.ts';
+import { sinceOf } from './core/message-counts.ts';
 import type { Claim } from './core/claim.ts';
 import type { GateChange } from './core/health.ts';
 import type { State } from './core/message.ts';
@@ -38,7 +38,7 @@ export interface Details {
   readonly at?: string | undefined;
 }
 
-/** What only figures are made of; instants are Unix seconds. Never in a line. */
+/** Facts for the counters alone; instants are Unix seconds. Never in a line. */
 export interface Timing {
   /** Since when the message could go before, and can go now. */
   readonly wasSince: number;

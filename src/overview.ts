@@ -105,18 +105,18 @@ export class Overview implements AsyncDisposable, AdminSource {
   /** Null = there is nothing to tell yet. */
   readonly view = (): AdminView | null => {
     if (this.#working === null) return null;
-    const { figures } = this.#working.dispatcher.books;
+    const { counters } = this.#working.dispatcher.stats;
     const { spoolPath } = this.#parts;
-    return { figures, spoolPath, status: this.#status(this.#working) };
+    return { counters, spoolPath, status: this.#status(this.#working) };
   };
 
   #status(working: Working): Status {
     const { clock, version, spoolPath } = this.#parts;
-    const { books } = working.dispatcher;
-    books.catchUp();
+    const { stats } = working.dispatcher;
+    stats.catchUp();
     const at = { now: clock.now(), nowMs: clock.monotonicMs() };
-    const { figures, census } = books;
-    const answered = [...figures.answered.values()].map((pulse) => pulse.seconds(at.nowMs));
+    const { counters, counts } = stats;
+    const answered = [...counters.answered.values()].map((ring) => ring.seconds(at.nowMs));
     return statusOf({
       at: at.now,
       version,
@@ -125,13 +125,13 @@ export class Overview implements AsyncDisposable, AdminSource {
       started_at: this.#startedAt,
       unready: this.unready(),
       stops: this.stops(),
-      is_counted: books.isComplete,
-      census,
+      is_counted: stats.isComplete,
+      counts,
       accounts: [...working.desks.values()].map((desk) => accountFacts(desk, working, at)),
       lane: laneFacts(working, at),
       answered: sumOf(answered),
-      accepted: figures.accepted.seconds(at.nowMs),
-      failures: figures.failures,
+      accepted: counters.accepted.seconds(at.nowMs),
+      failures: counters.failures,
       isMasked: this.#parts.recipients === 'masked',
     });
   }
@@ -143,13 +143,13 @@ interface Instant {
 }
 
 function accountFacts(desk: Desk, { limits, dispatcher }: Working, at: Instant): AccountFacts {
-  const { figures } = dispatcher.books;
+  const { counters } = dispatcher.stats;
   return {
     account: desk.name,
     ...gateStatus(desk.health.gate()),
     limit: limits.get(desk.name)?.ceiling ?? null,
     available: desk.availableRate,
-    used: figures.answered.get(desk.name)?.rate(at.nowMs) ?? 0,
+    used: counters.answered.get(desk.name)?.rate(at.nowMs) ?? 0,
     in_flight: desk.slots.busy,
     concurrency: desk.slots.concurrency,
     blocked_seconds: blockedSeconds(desk.blockedUntil, at),

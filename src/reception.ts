@@ -96,7 +96,7 @@ export class Reception implements AsyncDisposable {
       now: this.#parts.clock.now,
       take: (receipt, stray) => this.#take(receipt, stray),
       onRefused: (reason) => {
-        this.#dispatcher?.books.ignored(reason);
+        this.#dispatcher?.stats.ignored(reason);
         this.#ignored(reason);
       },
     });

@@ -10,7 +10,7 @@ import { fastify, type FastifyInstance } from 'fastify';
 import { codeOf } from '../core/error-code.ts';
 import { escapeJson } from '../core/escape.ts';
 import { isoOf } from '../events.ts';
-import type { Figures } from '../core/figures.ts';
+import type { Counters } from '../core/counters.ts';
 import type { Status } from '../core/status.ts';
 import { adviceOf } from '../core/stop-words.ts';
 import type { Stop } from '../core/stops.ts';
@@ -30,7 +30,7 @@ export interface AdminSource {
 
 export interface AdminView {
   readonly status: Status;
-  readonly figures: Figures;
+  readonly counters: Counters;
   readonly spoolPath: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The daemon's figures in Prometheus' form. Nothing is counted here: a scrape copies what is kept anyway.
+ * The daemon's counters in Prometheus' form. Nothing is counted here: a scrape copies what is kept anyway.
  *
  * Always holds: names and units follow Prometheus' conventions (`promtool check metrics` is silent), and
  * labels take values from bounded lists alone.
@@ -101,9 +101,9 @@ export class Metrics {
     this.#counter(
       'transitions_total',
       'Moves of messages into a state since the daemon started.',
-      ({ figures, status }) =>
+      ({ counters, status }) =>
         status.lanes.flatMap((lane) => {
-          const states = figures.entered.get(figures.names.of(lane.account, lane.sender));
+          const states = counters.entered.get(counters.names.of(lane.account, lane.sender));
           return [...this.#labelsOf(lane).states].map(([state, labels]): Sample => [
             labels,
             states?.[state] ?? 0,
@@ -124,8 +124,8 @@ export class Metrics {
           one.oldest_due_seconds ?? 0,
         ]),
     );
-    this.#counter('duplicates_total', 'Messages that were accepted twice.', ({ figures }) => [
-      [{}, figures.duplicates],
+    this.#counter('duplicates_total', 'Messages that were accepted twice.', ({ counters }) => [
+      [{}, counters.duplicates],
     ]);
   }
 
@@ -133,18 +133,18 @@ export class Metrics {
     this.#counter(
       'answers_total',
       "Requests that ended, by the gateway's code; none = no answer, or no code in it.",
-      ({ figures }) =>
-        [...figures.codes].flatMap(([account, codes]) =>
+      ({ counters }) =>
+        [...counters.codes].flatMap(([account, codes]) =>
           [...codes].map(([code, count]): Sample => [{ account, code }, count]),
         ),
     );
-    this.#counter('receipts_total', 'Receipts kept, by their status.', ({ figures }) =>
-      [...figures.receipts].map(([status, count]): Sample => [{ status }, count]),
+    this.#counter('receipts_total', 'Receipts kept, by their status.', ({ counters }) =>
+      [...counters.receipts].map(([status, count]): Sample => [{ status }, count]),
     );
     this.#counter(
       'receipts_ignored_total',
       'Receipts that were refused or changed nothing, by reason.',
-      ({ figures }) => [...figures.ignored].map(([reason, count]): Sample => [{ reason }, count]),
+      ({ counters }) => [...counters.ignored].map(([reason, count]): Sample => [{ reason }, count]),
     );
     const stages = [
       ['queued_seconds', 'From when a message could go to its claim.', 'queued'],
@@ -155,7 +155,7 @@ export class Metrics {
     for (const [name, help, stage] of stages) {
       const described = { name: PREFIX + name, help, type: 'histogram' } as const;
       const read = (): readonly Value[] =>
-        bucketsOf(described.name, this.#seen.figures[stage].counts());
+        bucketsOf(described.name, this.#seen.counters[stage].counts());
       this.#registry.registerMetric(metricOf(described, read));
     }
   }
@@ -191,8 +191,8 @@ export class Metrics {
     this.#gauge(
       'account_balance_euros',
       'What is left in the account, as the gateway said last.',
-      ({ figures }) =>
-        [...figures.balances].map(([account, euros]): Sample => [{ account }, euros]),
+      ({ counters }) =>
+        [...counters.balances].map(([account, euros]): Sample => [{ account }, euros]),
     );
     this.#gauge('account_state', 'The state of the account is 1, the others 0.', ({ status }) =>
       status.accounts.flatMap(({ account, state }) =>
@@ -227,7 +227,7 @@ export class Metrics {
   }
 
   #labelsOf({ account, sender }: LaneName): LaneLabels {
-    const name = this.#seen.figures.names.of(account, sender);
+    const name = this.#seen.counters.names.of(account, sender);
     const known = this.#laneLabels.get(name);
     if (known !== undefined) return known;
     const own = { account, sender };

@@ -10,7 +10,7 @@ import { print, printJson } from '../terminal/print.ts';
 import { terminalWidth } from '../terminal/width.ts';
 import { readView, type FeedOptions } from '../top/feed.ts';
 import { frameOf, type View } from '../top/frame.ts';
-import { OwnCount } from '../top/own-count.ts';
+import { SpoolStatus } from '../top/spool-status.ts';
 import { Screen } from '../top/screen.ts';
 import { readVersion } from '../version.ts';
 import { openToRead } from './opened.ts';
@@ -43,7 +43,7 @@ async function top(options: TopOptions, command: Command): Promise<void> {
   const { path } = config.spool;
   const now = (): number => Date.now() / 1000;
   const stops = async (): Promise<readonly Stop[]> => (await stoppedNow(spool, now())).stops;
-  const own = new OwnCount({ db, path, names: namesOf(config), version: readVersion(), stops });
+  const own = new SpoolStatus({ db, path, names: namesOf(config), version: readVersion(), stops });
   const feed: FeedOptions = { listen: config.admin.listen, path, own, now };
   if (options.json) {
     const { status, source, note } = await readView(feed);

@@ -1,5 +1,5 @@
 /**
- * The names that figures are kept under: an account and a sender. Senders are free text of applications, so
+ * The names that counters are kept under: an account and a sender. Senders are free text of applications, so
  * only so many get a name of their own; the rest of an account, and whatever is no name, is `other`. The same
  * holds for senders that the configuration lists.
  *

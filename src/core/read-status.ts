@@ -3,7 +3,7 @@
  * of this machine may answer anything. Pure. Text in it is foreign all the same, and is escaped when printed.
  */
 import { STATES } from './message.ts';
-import { PULSE_S } from './pulse.ts';
+import { SECONDS_KEPT } from './per-second.ts';
 import {
   AGE_BOUNDS_S,
   type AccountStatus,
@@ -108,8 +108,8 @@ const STATUS: Shape<Status> = {
   age_bounds_seconds: listOf(isNumber, AGE_BOUNDS_S.length),
   accounts: listOf(fieldsOf(ACCOUNT)),
   lanes: listOf(fieldsOf(LANE)),
-  answered: listOf(isNumber, PULSE_S),
-  accepted: listOf(isNumber, PULSE_S),
+  answered: listOf(isNumber, SECONDS_KEPT),
+  accepted: listOf(isNumber, SECONDS_KEPT),
   failures: listOf(fieldsOf(FAILURE)),
 };
 

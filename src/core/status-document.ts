@@ -2,7 +2,7 @@
  * Builds the status document from counts and from what its maker knows of accounts and lanes: the daemon from
  * its memory, `top` from the spool where no daemon answers. Nothing else builds one.
  */
-import { noStates, type Census, type LaneCount } from './census.ts';
+import { noStates, type MessageCounts, type LaneCount } from './message-counts.ts';
 import { maskRecipient } from './mask.ts';
 import { STATES } from './message.ts';
 import {
@@ -25,7 +25,7 @@ type Passed = Pick<
 >;
 
 export interface StatusParts extends Passed {
-  readonly census: Census;
+  readonly counts: MessageCounts;
   readonly accounts: readonly AccountFacts[];
   readonly lane: (account: string, sender: string) => LaneFacts;
   /** Requests that ended in each of the last seconds, and those accepted. */
@@ -37,8 +37,8 @@ export interface StatusParts extends Passed {
 }
 
 export function statusOf(parts: StatusParts): Status {
-  const { census, accounts, lane, failures, isMasked, answered, accepted, ...passed } = parts;
-  const lanes = [...census.lanes].map((count) =>
+  const { counts, accounts, lane, failures, isMasked, answered, accepted, ...passed } = parts;
+  const lanes = [...counts.lanes].map((count) =>
     laneStatus(count, lane(count.name.account, count.name.sender), passed.at),
   );
   const states = noStates();

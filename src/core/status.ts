@@ -4,7 +4,7 @@
  *
  * Always holds: it is made from numbers that are kept anyway, and no longer than lanes have names.
  */
-import type { Failure } from './figures.ts';
+import type { Failure } from './counters.ts';
 import type { State } from './message.ts';
 import type { Stop } from './stops.ts';
 

@@ -13,7 +13,7 @@ import { isOutOfRoom } from '../spool/room.ts';
 import { whenFree } from '../spool/when-free.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Watcher } from '../spool/watcher.ts';
-import type { Books } from './books.ts';
+import type { Stats } from './stats.ts';
 import { Courier } from './courier.ts';
 import type { Desk } from './desk.ts';
 import { LongWal } from './long-wal.ts';
@@ -139,8 +139,8 @@ export class Dispatcher {
   }
 
   /** How many messages there are, and what was done. */
-  get books(): Books {
-    return this.#step.books;
+  get stats(): Stats {
+    return this.#step.stats;
   }
 
   get progress(): Progress {
@@ -180,7 +180,7 @@ export class Dispatcher {
       isIdle: () => this.inFlight === 0 && !this.#isScheduled && !this.#step.intake.hasWork,
       onBlind: (error) => this.#parts.log.say('warn', 'daemon.blind', { error: String(error) }),
     });
-    this.books.start(this.#parts.onFatal);
+    this.stats.start(this.#parts.onFatal);
     this.kick();
   }
 
@@ -265,7 +265,7 @@ export class Dispatcher {
   #stop(): void {
     this.#mode.move('stopped');
     this.#watcher?.stop();
-    this.books.stop();
+    this.stats.stop();
     this.#probes.stop();
     this.#longWal.stop();
     this.#wakeUp.clear();

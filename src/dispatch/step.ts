@@ -13,7 +13,7 @@ import type { Entry } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
-import { Books } from './books.ts';
+import { Stats } from './stats.ts';
 import { ClockSteps } from './clock-steps.ts';
 import { Claimer } from './claimer.ts';
 import { Reserve, type Claims } from './courier.ts';
@@ -46,7 +46,7 @@ export interface StepParts {
   };
   /** Events were committed. */
   readonly onEvents: () => void;
-  /** Account → senders that the configuration lists; left out = none. They have figures of their own. */
+  /** Account → senders that the configuration lists; left out = none. They have counters of their own. */
   readonly senders?: ReadonlyMap<string, readonly string[]>;
   /** What the start found out: written with the first step. */
   readonly opening: readonly Entry[];
@@ -73,7 +73,7 @@ export class Step implements Participant {
   readonly janitor: Janitor;
   readonly sweeper: Sweeper;
   /** How many messages there are, and what was done. */
-  readonly books: Books;
+  readonly stats: Stats;
   /** Where receipts and reports are brought to. */
   readonly inbox: Inbox;
   readonly #spool: Spool;
@@ -96,7 +96,7 @@ export class Step implements Participant {
     const { spool, desks, rules, clock, log, receipts } = parts;
     const pending = this.#pending;
     pending.entries.push(...parts.opening);
-    this.books = new Books({ spool, rules, clock, senders: parts.senders ?? NO_SENDERS });
+    this.stats = new Stats({ spool, rules, clock, senders: parts.senders ?? NO_SENDERS });
     this.#spool = spool;
     this.#desks = desks;
     this.#nests = new Nests(spool, desks, rules);
@@ -117,13 +117,13 @@ export class Step implements Participant {
     const isCancelAsked = (id: number): boolean => this.#operator.isCancelAsked(id);
     this.outcomes = new Outcomes({
       ...{ ...parts, pending, isCancelAsked },
-      onBalance: (account, euros) => this.books.figures.balance(account, euros),
+      onBalance: (account, euros) => this.stats.counters.balance(account, euros),
     });
     this.inbox = new Inbox({
       ...receipts,
       ...{ spool, clock, reconciler, rules },
       onIgnored: (reason) => {
-        this.books.ignored(reason);
+        this.stats.ignored(reason);
         receipts.onIgnored(reason);
       },
       kick: hooks.kick,
@@ -142,7 +142,7 @@ export class Step implements Participant {
       ...{ spool, rules, clock, log, pending },
       onEvents: parts.onEvents,
       participants: [
-        ...[this, this.books, this.#reserve, this.#clockSteps, this.#nests, this.#operator],
+        ...[this, this.stats, this.#reserve, this.#clockSteps, this.#nests, this.#operator],
         ...[reconciler, this.inbox, this.intake, this.janitor, this.sweeper],
       ],
       onSettled: (ended, work) => {

@@ -14,7 +14,7 @@ import { Departures } from './departures.ts';
 import { Due } from './due.ts';
 import { EventLog } from './event-log.ts';
 import { Gates } from './gates.ts';
-import { Headcounts } from './headcount.ts';
+import { MessageGroups } from './message-groups.ts';
 import { Ledgers } from './ledger.ts';
 import { Moves } from './moves.ts';
 import { FileWatch, type FileChange } from './file-watch.ts';
@@ -68,7 +68,7 @@ export class Spool {
   readonly #run: Run | null;
   readonly #ownership: Ownership | null;
   #fileWatch: FileWatch | null = null;
-  #headcounts: Headcounts | null = null;
+  #messageGroups: MessageGroups | null = null;
 
   private constructor(db: Database, path: string, run: Run | null, ownership: Ownership | null) {
     this.#db = db;
@@ -160,9 +160,9 @@ export class Spool {
   }
 
   /** Over a second connection, opened at the first use. Throws SpoolError, and what `isBusy` knows. */
-  get headcounts(): Headcounts {
-    this.#headcounts ??= Headcounts.beside(this.path);
-    return this.#headcounts;
+  get messageGroups(): MessageGroups {
+    this.#messageGroups ??= MessageGroups.beside(this.path);
+    return this.#messageGroups;
   }
 
   /** The configuration was read, and is in force. In a transaction. */
@@ -205,7 +205,7 @@ export class Spool {
   close(): void {
     if (this.#fileWatch?.mayClose() === false) return;
     this.#run?.end();
-    this.#headcounts?.close();
+    this.#messageGroups?.close();
     this.#db.close();
   }
 }

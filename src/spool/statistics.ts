@@ -19,7 +19,7 @@ export interface StateCount {
 export interface LaneRow {
   readonly account: string;
   readonly sender: string | null;
-  readonly state: string;
+  readonly state: 'active' | 'suspended' | 'paused';
   readonly reason: string | null;
   readonly since: number;
   readonly next_probe_at: number | null;
@@ -28,6 +28,19 @@ export interface LaneRow {
   /** Requests that may be open at a time, and what is available of them (null = all); null for a sender. */
   readonly configured_concurrency: number | null;
   readonly learned_concurrency: number | null;
+}
+
+/** The latest event of a message; `recipient` in full, null where the message is gone. */
+export interface MoveRow {
+  readonly at: number;
+  readonly id: number;
+  readonly account: string | null;
+  readonly sender: string | null;
+  readonly recipient: string | null;
+  readonly from: State | null;
+  readonly to: State | null;
+  readonly reason: string | null;
+  readonly code: number | null;
 }
 
 export interface Statistics {
@@ -47,6 +60,13 @@ export interface Statistics {
 
 const LANE_COLUMNS = 'state, reason, since, next_probe_at, configured_rate, learned_rate';
 
+const LATEST_MOVES = `SELECT e.at, e.message_id AS id, e.account, e.sender, m.recipient, e.from_state AS "from",
+  e.to_state AS "to", e.reason, a.status AS code
+  FROM (SELECT * FROM events ORDER BY seq DESC LIMIT +?) e
+  LEFT JOIN messages m ON m.id = e.message_id
+  LEFT JOIN attempts a ON a.message_id = e.message_id AND a.number = e.attempt
+  WHERE e.message_id IS NOT NULL ORDER BY e.seq DESC`;
+
 /** The statistics of one moment. `now` is in Unix seconds. */
 export function statisticsOf(db: Database, now: number): Statistics {
   const read = db.transaction((): Statistics => {
@@ -62,19 +82,29 @@ export function statisticsOf(db: Database, now: number): Statistics {
         .pluck()
         .get(now) as number,
       late: countLate(db, now),
-      lanes: db
-        .prepare(
-          `SELECT name AS account, NULL AS sender, ${LANE_COLUMNS}, configured_concurrency,
-             learned_concurrency FROM accounts
-           UNION ALL SELECT account, sender, ${LANE_COLUMNS}, NULL, NULL FROM senders ORDER BY account, sender`,
-        )
-        .all() as LaneRow[],
+      lanes: laneRows(db),
       control: openControlRows(db),
       unmatched: countUnmatched(db),
       lastReceiptAt: lastReceiptAt(db),
     };
   });
   return read();
+}
+
+/** The rows of accounts and senders; an account comes before its senders. */
+export function laneRows(db: Database): readonly LaneRow[] {
+  return db
+    .prepare<[], LaneRow>(
+      `SELECT name AS account, NULL AS sender, ${LANE_COLUMNS}, configured_concurrency,
+         learned_concurrency FROM accounts
+       UNION ALL SELECT account, sender, ${LANE_COLUMNS}, NULL, NULL FROM senders ORDER BY account, sender`,
+    )
+    .all();
+}
+
+/** The latest moves of messages, the newest first. */
+export function latestMoves(db: Database, limit: number): readonly MoveRow[] {
+  return db.prepare<[number], MoveRow>(LATEST_MOVES).all(limit);
 }
 
 function lastReceiptAt(db: Database): number | null {

@@ -7,7 +7,7 @@
 import { localTime } from '../terminal/times.ts';
 import { askDaemon } from './ask-daemon.ts';
 import type { View } from './frame.ts';
-import type { OwnCount } from './own-count.ts';
+import type { SpoolStatus } from './spool-status.ts';
 
 const PATIENCE_MS = 1_500;
 
@@ -16,7 +16,7 @@ export interface FeedOptions {
   readonly listen: string;
   /** Path of the spool. */
   readonly path: string;
-  readonly own: OwnCount;
+  readonly own: SpoolStatus;
   /** Unix seconds. */
   readonly now: () => number;
 }

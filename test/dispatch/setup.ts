@@ -123,8 +123,8 @@ export class Bench {
   }
 
   /** What the daemon has counted since it started. */
-  get figures(): Step['books']['figures'] {
-    return this.#step.books.figures;
+  get counters(): Step['stats']['counters'] {
+    return this.#step.stats.counters;
   }
 
   get inbox(): Step['inbox'] {

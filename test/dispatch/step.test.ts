@@ -10,12 +10,12 @@ import { Bench, receiptOf } from './setup.ts';
 const UNMATCHED = receiptOf({ clientRef: `1.1.${'0'.repeat(20)}`, gatewayId: 'nobody-knows' });
 
 /** All that was counted, logged or told, and is not on disk itself. */
-function tracesOf({ figures, ignored, warnings, lines }: Bench): object {
-  const entered = [...figures.entered].map(([{ sender }, states]) => [sender, { ...states }]);
-  const { duplicates, failures, receipts } = figures;
+function tracesOf({ counters, ignored, warnings, lines }: Bench): object {
+  const entered = [...counters.entered].map(([{ sender }, states]) => [sender, { ...states }]);
+  const { duplicates, failures, receipts } = counters;
   return {
     ...{ entered, duplicates, failures: failures.length, receipts: Object.fromEntries(receipts) },
-    ...{ counted: Object.fromEntries(figures.ignored), codes: [...figures.codes].flat() },
+    ...{ counted: Object.fromEntries(counters.ignored), codes: [...counters.codes].flat() },
     ...{ ignored: [...ignored], warnings: [...warnings], lines: [...lines] },
   };
 }
@@ -78,9 +78,9 @@ describe('a step that is rolled back', () => {
     await bench.step();
     expect(waiting.map(({ isStored }) => isStored)).toEqual([true, true, true]);
     expect(bench.ignored).toEqual(['repeat', 'unmatched']);
-    expect(bench.figures.ignored.get('repeat')).toBe(1);
-    expect(bench.figures.ignored.get('unmatched')).toBe(1);
-    expect(bench.figures.receipts.get('delivered')).toBe(1);
+    expect(bench.counters.ignored.get('repeat')).toBe(1);
+    expect(bench.counters.ignored.get('unmatched')).toBe(1);
+    expect(bench.counters.receipts.get('delivered')).toBe(1);
     expect(bench.warnings.map((line) => JSON.parse(line) as object)).toMatchObject([
       { event: 'message.claim-lost', id: lost.id, attempt: 1 },
     ]);
@@ -103,12 +103,12 @@ describe('a step that is rolled back', () => {
           (thrown: unknown) => thrown,
         );
         expect(isFull(error)).toBe(true);
-        expect([bench.ignored, bench.figures.ignored.get('unmatched')]).toEqual([[], 0]);
+        expect([bench.ignored, bench.counters.ignored.get('unmatched')]).toEqual([[], 0]);
       }
       empty();
       await bench.step();
       expect(brought.isStored).toBe(true);
-      expect([bench.ignored, bench.figures.ignored.get('unmatched')]).toEqual([['unmatched'], 1]);
+      expect([bench.ignored, bench.counters.ignored.get('unmatched')]).toEqual([['unmatched'], 1]);
       expect(bench.receipts()).toHaveLength(1);
     },
   );

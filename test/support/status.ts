@@ -1,5 +1,5 @@
 /** The status document of a daemon with one account, one lane and one failure. */
-import { noStates } from '../../src/core/census.ts';
+import { noStates } from '../../src/core/message-counts.ts';
 import { AGE_BOUNDS_S, type Status } from '../../src/core/status.ts';
 
 /** `text` stands wherever a daemon may write text. */

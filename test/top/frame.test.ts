@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { noStates } from '../../src/core/census.ts';
+import { noStates } from '../../src/core/message-counts.ts';
 import { AGE_BOUNDS_S, type LaneStatus, type Status } from '../../src/core/status.ts';
 import { frameOf, type View } from '../../src/top/frame.ts';
 

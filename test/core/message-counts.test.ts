@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Ages } from '../../src/core/ages.ts';
-import { Census, noStates, type Alike } from '../../src/core/census.ts';
+import { MessageCounts, noStates, type Alike } from '../../src/core/message-counts.ts';
 import { CONFIGURED_NAMED_MAX, LaneNames, NAMED_MAX } from '../../src/core/lane-names.ts';
 import { STATES, type State } from '../../src/core/message.ts';
-import { Pulse, PULSE_S } from '../../src/core/pulse.ts';
+import { PerSecond, SECONDS_KEPT } from '../../src/core/per-second.ts';
 
 const NOW = 1_790_000_000;
 
@@ -39,30 +39,30 @@ function alike(rows: readonly Row[]): readonly Alike[] {
   return rows.map((row) => ({ ...row, account: null, count: 1 }));
 }
 
-describe('a census', () => {
+describe('the counts of messages', () => {
   it('comes to what the spool holds, however counting and moves interleave', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const census = new Census(names());
+        const counts = new MessageCounts(names());
         const rows: Row[] = [];
         for (const one of steps) {
           if (one.kind === 'drop') rows.push({ state: 'queued', sender: one.sender, since: NOW });
           if (one.kind === 'slice') {
-            const next = rows.slice(census.upTo, census.upTo + one.rows);
-            census.count(alike(next), census.upTo + next.length, NOW);
+            const next = rows.slice(counts.upTo, counts.upTo + one.rows);
+            counts.count(alike(next), counts.upTo + next.length, NOW);
           }
           const row = one.kind === 'move' ? rows[one.row % Math.max(1, rows.length)] : undefined;
           if (one.kind !== 'move' || row === undefined) continue;
           const { since } = one;
           const id = rows.indexOf(row) + 1;
           const move = { id, account: null, sender: row.sender, from: row.state, to: one.to };
-          census.moved({ ...move, wasSince: row.since, since }, NOW);
+          counts.moved({ ...move, wasSince: row.since, since }, NOW);
           row.state = one.to;
           row.since = since;
         }
-        census.count(alike(rows.slice(census.upTo)), rows.length, NOW);
+        counts.count(alike(rows.slice(counts.upTo)), rows.length, NOW);
         const waiting = (row: Row): boolean => row.state === 'queued' || row.state === 'retry';
-        for (const { name, states, ages } of census.lanes) {
+        for (const { name, states, ages } of counts.lanes) {
           const own = rows.filter(({ sender }) => (sender ?? 'AcmeInc') === name.sender);
           const expected = noStates();
           for (const { state } of own) expected[state] += 1;
@@ -143,14 +143,14 @@ describe('a pulse', () => {
   it('remembers each of the last seconds, and nothing older', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(900_000)), (instants) => {
-        const pulse = new Pulse();
+        const pulse = new PerSecond();
         const sorted = instants.toSorted((a, b) => a - b);
         for (const at of sorted) pulse.note(at, 1);
         const now = 900_000;
-        const expected = new Array<number>(PULSE_S).fill(0);
+        const expected = new Array<number>(SECONDS_KEPT).fill(0);
         for (const at of sorted) {
-          const index = Math.floor(at / 1000) - (900 - PULSE_S);
-          if (index >= 0 && index < PULSE_S) expected[index] = (expected[index] ?? 0) + 1;
+          const index = Math.floor(at / 1000) - (900 - SECONDS_KEPT);
+          if (index >= 0 && index < SECONDS_KEPT) expected[index] = (expected[index] ?? 0) + 1;
         }
         expect(pulse.seconds(now)).toEqual(expected);
       }),

@@ -1,5 +1,5 @@
 /**
- * How many messages are in which state, by lane, and since when those wait that are to be sent. It is made by
+ * Counts how many messages are in which state, by lane, and since when those wait that are to be sent. It is made by
  * counting rows in the order of their ids; of a row that was counted, every move is told, and of one that was
  * not, none: it is counted as it is then. So a count that takes a while is exact when it ends.
  *
@@ -43,7 +43,7 @@ interface Counted extends LaneCount {
   readonly states: Record<State, number>;
 }
 
-export class Census {
+export class MessageCounts {
   readonly #names: LaneNames;
   readonly #lanes = new Map<LaneName, Counted>();
   #upTo = 0;

@@ -1,9 +1,9 @@
 /**
- * Reads how many messages are alike, a few rows at a time in the order of their ids: so that a million rows
+ * Reads how many messages are alike, a slice at a time in the order of their ids: so that a million rows
  * are counted without a long read, and what is new later is found from the last id on.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Alike } from '../core/census.ts';
+import type { Alike } from '../core/message-counts.ts';
 import { shown, small } from './bounded.ts';
 import { openSpool } from './open.ts';
 import { OwnValues } from './own-values.ts';
@@ -19,7 +19,7 @@ const SLOT_S = 10;
 /** Pages of the file that counting keeps in memory; negative = KiB. */
 const CACHE_SIZE = -512;
 
-export interface Headcount {
+export interface GroupSlice {
   readonly rows: readonly Alike[];
   /** The last id that was looked at. */
   readonly upTo: number;
@@ -32,14 +32,14 @@ export interface Look {
   /** How often `prune` has deleted messages: what was counted at another number may be gone. */
   readonly deletions: number;
   /** Null = there are no more rows. */
-  readonly found: Headcount | null;
+  readonly found: GroupSlice | null;
 }
 
 const DATES = ['created_at', 'send_at', 'next_attempt_at']
   .map((column) => `${small(column)} AS ${column}`)
   .join(', ');
 
-export class Headcounts {
+export class MessageGroups {
   readonly #db: Database;
   readonly #values: OwnValues;
   readonly #slice: Statement<[number, number], Group>;
@@ -63,10 +63,10 @@ export class Headcounts {
    * Over a connection of its own: going through a million rows would push everything else out of the page
    * cache of the one that works, and fill it. Throws SpoolError, and what `isBusy` knows.
    */
-  static beside(path: string): Headcounts {
+  static beside(path: string): MessageGroups {
     const db = openSpool(path, { readonly: true });
     db.pragma(`cache_size = ${CACHE_SIZE}`);
-    return new Headcounts(db);
+    return new MessageGroups(db);
   }
 
   close(): void {
@@ -74,7 +74,7 @@ export class Headcounts {
   }
 
   /** The next `limit` rows after an id; null = there are none. */
-  after(id: number, limit: number): Headcount | null {
+  after(id: number, limit: number): GroupSlice | null {
     const rows = this.#slice.all(id, limit);
     if (rows.length === 0) return null;
     const upTo = rows.reduce((most, row) => Math.max(most, row.upTo), 0);

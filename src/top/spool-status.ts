@@ -1,29 +1,29 @@
 /**
- * The status as a program can make it that has only the spool, where no daemon answers: messages are counted
+ * Makes the status document from the spool alone, where no daemon answers: messages are counted
  * here, a slice at a time; the rest is what was written down.
  *
  * Always holds: counting anew is paced by what it costs, so that watching an unwatched spool stays cheap.
  */
-import { Census } from '../core/census.ts';
-import { FAILURES_MAX, isFailure } from '../core/figures.ts';
+import { MessageCounts } from '../core/message-counts.ts';
+import { FAILURES_MAX, isFailure } from '../core/counters.ts';
 import { LaneNames, type NameDefaults } from '../core/lane-names.ts';
-import { PULSE_S } from '../core/pulse.ts';
+import { SECONDS_KEPT } from '../core/per-second.ts';
 import { statusOf, type AccountFacts } from '../core/status-document.ts';
 import type { Status } from '../core/status.ts';
 import type { Stop } from '../core/stops.ts';
-import { Glances, type EventGlance } from '../spool/glance.ts';
-import { Headcounts } from '../spool/headcount.ts';
+import { MessageGroups } from '../spool/message-groups.ts';
 import type { Database } from '../spool/open.ts';
+import { laneRows, latestMoves, type MoveRow } from '../spool/statistics.ts';
 
 const SLICE = 5_000;
 /** Counting may take this share of the time. */
 const SHARE = 0.02;
 const RECOUNT_LEAST_S = 10;
-/** Events that are looked at for throughput and failures. */
-const EVENTS = 5_000;
+/** Moves that are looked at for throughput and failures. */
+const MOVES = 5_000;
 const PRESENT_S = 5;
 
-export interface OwnCountOptions {
+export interface SpoolStatusOptions {
   readonly db: Database;
   readonly path: string;
   readonly names: NameDefaults;
@@ -32,20 +32,18 @@ export interface OwnCountOptions {
   readonly stops: () => Promise<readonly Stop[]>;
 }
 
-export class OwnCount {
-  readonly #options: OwnCountOptions;
+export class SpoolStatus {
+  readonly #options: SpoolStatusOptions;
   readonly #names: LaneNames;
-  readonly #headcounts: Headcounts;
-  readonly #glances: Glances;
-  #census: Census | null = null;
+  readonly #messageGroups: MessageGroups;
+  #counts: MessageCounts | null = null;
   #countedAt = -Infinity;
   #tookS = 0;
 
-  constructor(options: OwnCountOptions) {
+  constructor(options: SpoolStatusOptions) {
     this.#options = options;
     this.#names = new LaneNames(options.names);
-    this.#headcounts = new Headcounts(options.db);
-    this.#glances = new Glances(options.db);
+    this.#messageGroups = new MessageGroups(options.db);
   }
 
   /** When everything was last counted (Unix seconds). */
@@ -55,10 +53,10 @@ export class OwnCount {
 
   /** The status of this moment; takes as long as counting does where that is due. */
   async status(now: number): Promise<Status> {
-    const census = await this.#counted(now);
-    const events = this.#glances.events(EVENTS);
-    const ends = events.filter(({ from }) => from === 'sending');
-    const { path, version, stops } = this.#options;
+    const counts = await this.#counted(now);
+    const { db, path, version, stops } = this.#options;
+    const moves = latestMoves(db, MOVES);
+    const ends = moves.filter(({ from }) => from === 'sending');
     return statusOf({
       at: now,
       version,
@@ -68,7 +66,7 @@ export class OwnCount {
       unready: 'no-daemon',
       stops: await stops(),
       is_counted: true,
-      census,
+      counts,
       accounts: this.#accounts(ends, now),
       lane: () => ({ state: 'active', available: null, blocked_seconds: 0 }),
       answered: perSecond(ends, now),
@@ -76,38 +74,38 @@ export class OwnCount {
         ends.filter(({ to }) => to === 'await-receipt'),
         now,
       ),
-      failures: failuresIn(events),
+      failures: failuresIn(moves),
       isMasked: true,
     });
   }
 
-  async #counted(now: number): Promise<Census> {
+  async #counted(now: number): Promise<MessageCounts> {
     const waitS = Math.max(RECOUNT_LEAST_S, this.#tookS / SHARE);
-    const isDue = this.#census === null || now - this.#countedAt >= waitS;
-    const census = isDue ? new Census(this.#names) : (this.#census ?? new Census(this.#names));
+    const isDue = this.#counts === null || now - this.#countedAt >= waitS;
+    const counts = (isDue ? null : this.#counts) ?? new MessageCounts(this.#names);
     const startedMs = performance.now();
     for (;;) {
-      const found = this.#headcounts.after(census.upTo, SLICE);
+      const found = this.#messageGroups.after(counts.upTo, SLICE);
       if (found === null) break;
-      census.count(found.rows, found.upTo, now);
+      counts.count(found.rows, found.upTo, now);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    this.#census = census;
+    this.#counts = counts;
     if (isDue) {
       this.#tookS = (performance.now() - startedMs) / 1000;
       this.#countedAt = now;
     }
-    return census;
+    return counts;
   }
 
-  #accounts(ends: readonly EventGlance[], now: number): readonly AccountFacts[] {
-    return this.#glances.accounts().map(({ configured_rate, learned_rate, ...rest }) => {
-      const { account } = rest;
+  #accounts(ends: readonly MoveRow[], now: number): readonly AccountFacts[] {
+    const rows = laneRows(this.#options.db).filter(({ sender }) => sender === null);
+    return rows.map(({ account, state, reason, next_probe_at, ...rates }) => {
       const own = ends.filter((end) => end.account === account && end.at > now - PRESENT_S);
       return {
-        ...rest,
-        limit: configured_rate,
-        available: learned_rate ?? configured_rate,
+        ...{ account, state, reason, next_probe_at },
+        limit: rates.configured_rate,
+        available: rates.learned_rate ?? rates.configured_rate,
         used: own.length / PRESENT_S,
         in_flight: 0,
         concurrency: 0,
@@ -117,17 +115,17 @@ export class OwnCount {
   }
 }
 
-function perSecond(events: readonly EventGlance[], now: number): readonly number[] {
-  const counts = new Array<number>(PULSE_S).fill(0);
-  for (const { at } of events) {
-    const index = PULSE_S - 1 - Math.floor(now - at);
-    if (index >= 0 && index < PULSE_S) counts[index] = (counts[index] ?? 0) + 1;
+function perSecond(moves: readonly MoveRow[], now: number): readonly number[] {
+  const counts = new Array<number>(SECONDS_KEPT).fill(0);
+  for (const { at } of moves) {
+    const index = SECONDS_KEPT - 1 - Math.floor(now - at);
+    if (index >= 0 && index < SECONDS_KEPT) counts[index] = (counts[index] ?? 0) + 1;
   }
   return counts;
 }
 
-function failuresIn(events: readonly EventGlance[]): Status['failures'] {
-  return events
+function failuresIn(moves: readonly MoveRow[]): Status['failures'] {
+  return moves
     .flatMap(({ at, id, account, sender, recipient, to, reason, code }) =>
       to === null || !isFailure(to)
         ? []

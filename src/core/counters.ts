@@ -1,17 +1,17 @@
 /**
- * What the daemon has done since it started: moves by lane and state, answers by account and code, receipts,
+ * Counts what the daemon has done since it started: moves by lane and state, answers by account and code, receipts,
  * how long each stage took, how much each second, and the latest failures. Each number is added to when what
  * it counts is on disk; reading costs what is read, however many messages there were.
  *
  * Always holds: names come from a list of bounded length; a code, a receipt's status or a reason that nobody
  * has listed is `other`. No clock: instants are arguments.
  */
-import { noStates } from './census.ts';
+import { noStates } from './message-counts.ts';
 import { Durations, LONG_S, SHORT_S } from './durations.ts';
 import { IGNORED_REASONS } from './ignored.ts';
 import { OTHER, type LaneName, type LaneNames } from './lane-names.ts';
 import type { State } from './message.ts';
-import { Pulse } from './pulse.ts';
+import { PerSecond } from './per-second.ts';
 import { RECEIPT_STATUSES } from './receipt.ts';
 import { STATUS_CODES } from './status-codes.ts';
 
@@ -62,7 +62,7 @@ export interface Failure {
   readonly code: number | null;
 }
 
-export class Figures {
+export class Counters {
   readonly names: LaneNames;
   readonly queued = new Durations(LONG_S);
   readonly limiter = new Durations(LONG_S);
@@ -70,8 +70,8 @@ export class Figures {
   readonly receiptDelay = new Durations(LONG_S);
   readonly #entered = new Map<LaneName, Record<State, number>>();
   readonly #codes = new Map<string, Map<string, number>>();
-  readonly #answered = new Map<string, Pulse>();
-  readonly #accepted = new Pulse();
+  readonly #answered = new Map<string, PerSecond>();
+  readonly #accepted = new PerSecond();
   readonly #balances = new Map<string, number>();
   readonly #receipts = new Map<string, number>();
   readonly #ignored = new Map<string, number>();
@@ -90,7 +90,7 @@ export class Figures {
     /* A series that begins above zero would hide its first step from whoever looks for increases. */
     for (const account of this.names.accounts) {
       if (this.#answered.has(account)) continue;
-      this.#answered.set(account, new Pulse());
+      this.#answered.set(account, new PerSecond());
       this.#codes.set(account, new Map(['0', '1', NO_ANSWER].map((code) => [code, 0])));
     }
   }
@@ -130,12 +130,12 @@ export class Figures {
   }
 
   /** Requests that ended in each of the last seconds, by account. */
-  get answered(): ReadonlyMap<string, Pulse> {
+  get answered(): ReadonlyMap<string, PerSecond> {
     return this.#answered;
   }
 
   /** Of those, the ones that were accepted, all accounts together. */
-  get accepted(): Pulse {
+  get accepted(): PerSecond {
     return this.#accepted;
   }
 

@@ -1,12 +1,12 @@
-/** How often something happened in each of the last seconds. Instants are monotonic milliseconds. */
+/** Counts how often something happened in each of the last seconds. Instants are monotonic milliseconds. */
 
 /** Seconds that are remembered. */
-export const PULSE_S = 300;
+export const SECONDS_KEPT = 300;
 /** A present rate is the mean of so many whole seconds. */
 const PRESENT_S = 5;
 
-export class Pulse {
-  readonly #counts = new Array<number>(PULSE_S + 1).fill(0);
+export class PerSecond {
+  readonly #counts = new Array<number>(SECONDS_KEPT + 1).fill(0);
   #second = 0;
 
   note(nowMs: number, count: number): void {
@@ -20,7 +20,7 @@ export class Pulse {
     this.#advance(nowMs);
     const { length } = this.#counts;
     return Array.from(
-      { length: PULSE_S },
+      { length: SECONDS_KEPT },
       (_, index) => this.#counts[(this.#second + 1 + index) % length] ?? 0,
     );
   }

@@ -8,12 +8,12 @@
  * right by the next count.
  */
 import type { Clock } from '../clock.ts';
-import { Census, sinceOf } from '../core/census.ts';
-import { Figures, isFailure } from '../core/figures.ts';
+import { MessageCounts, sinceOf } from '../core/message-counts.ts';
+import { Counters, isFailure } from '../core/counters.ts';
 import { LaneNames, type NameDefaults } from '../core/lane-names.ts';
 import type { State } from '../core/message.ts';
 import type { Entry } from '../events.ts';
-import type { Look } from '../spool/headcount.ts';
+import type { Look } from '../spool/message-groups.ts';
 import { isBusy } from '../spool/open.ts';
 import type { Removed } from '../spool/retention.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -27,7 +27,7 @@ const LOOK_EVERY_MS = 1_000;
 /** Everything is counted anew after this. */
 const RECOUNT_MS = 3_600_000;
 
-export interface BooksParts {
+export interface StatsParts {
   readonly spool: Spool;
   readonly rules: Rules;
   readonly clock: Clock;
@@ -35,37 +35,37 @@ export interface BooksParts {
   readonly senders: ReadonlyMap<string, readonly string[]>;
 }
 
-export class Books implements Participant {
-  readonly figures: Figures;
+export class Stats implements Participant {
+  readonly counters: Counters;
   readonly #spool: Spool;
   readonly #clock: Clock;
   readonly #names: LaneNames;
   /** Complete, but for rows that nobody has looked at yet; null = the first count is not done. */
-  #census: Census | null = null;
+  #counts: MessageCounts | null = null;
   /** On its way; null = none is. */
-  #counting: Census | null;
+  #counting: MessageCounts | null;
   #countedAtMs = -Infinity;
   /** The deletions by `prune` that the counts know of; null = nothing was counted yet. */
   #deletions: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #onFatal: (error: unknown) => void = () => undefined;
 
-  constructor({ spool, rules, clock, senders }: BooksParts) {
+  constructor({ spool, rules, clock, senders }: StatsParts) {
     this.#spool = spool;
     this.#clock = clock;
     this.#names = new LaneNames(namesOf(rules, senders));
-    this.figures = new Figures(this.#names);
-    this.#counting = new Census(this.#names);
+    this.counters = new Counters(this.#names);
+    this.#counting = new MessageCounts(this.#names);
   }
 
   /** The latest count; the first one as far as it has come. */
-  get census(): Census {
-    return this.#census ?? this.#counting ?? new Census(this.#names);
+  get counts(): MessageCounts {
+    return this.#counts ?? this.#counting ?? new MessageCounts(this.#names);
   }
 
   /** Whether every message was counted. */
   get isComplete(): boolean {
-    return this.#census !== null;
+    return this.#counts !== null;
   }
 
   /** Begins to count. `onFatal` hears of a spool that cannot be read. */
@@ -80,15 +80,15 @@ export class Books implements Participant {
   }
 
   /** The configuration was read again: what NULL stands for may have changed, so all is counted anew. */
-  configure(rules: Rules, senders: BooksParts['senders']): void {
+  configure(rules: Rules, senders: StatsParts['senders']): void {
     this.#names.configure(namesOf(rules, senders));
-    this.figures.configured();
-    this.#counting = new Census(this.#names);
+    this.counters.configured();
+    this.#counting = new MessageCounts(this.#names);
   }
 
   /** Counts what is new, if it is no more than a slice. */
   catchUp(): void {
-    if (this.#census !== null) this.#slice(this.#census);
+    if (this.#counts !== null) this.#slice(this.#counts);
   }
 
   /** What a transaction decided is on disk. */
@@ -99,9 +99,9 @@ export class Books implements Participant {
       this.#moved({ ...row, from: row.state, to: row.state, wasSince: sinceOf(row), since }, now);
     }
     this.#removed(removed, now);
-    for (const status of kept) this.figures.receipt(status);
+    for (const status of kept) this.counters.receipt(status);
     for (const { id, account, sender, from, waitedSinceAt } of claims) {
-      this.figures.moved(account, sender, 'sending');
+      this.counters.moved(account, sender, 'sending');
       const since = waitedSinceAt;
       this.#moved({ id, account, sender, from, to: 'sending', wasSince: since, since }, now);
     }
@@ -113,31 +113,31 @@ export class Books implements Participant {
 
   /** A receipt changed nothing, or was refused. */
   ignored(reason: string): void {
-    this.figures.ignore(reason);
+    this.counters.ignore(reason);
   }
 
   #entry({ row, details, timing }: Entry, now: number, nowMs: number): void {
     const { messageId: id, account, sender } = row;
-    if (row.event === 'message.duplicate') this.figures.doubled();
+    if (row.event === 'message.duplicate') this.counters.doubled();
     if (id === null || timing === undefined || row.to === null || row.from === null) return;
     const from = row.from as State;
     const to = row.to as State;
-    this.figures.moved(account, sender, to);
+    this.counters.moved(account, sender, to);
     this.#moved({ id, account, sender, from, to, ...timing }, now);
     const { gatewayMs, queuedMs = 0, limiterMs = 0 } = details;
     const code = details.status ?? null;
     if (from === 'sending' && gatewayMs !== undefined) {
       const isAccepted = to === 'await-receipt';
       const answer = { account: account ?? '', code, isAccepted, queuedMs, limiterMs, gatewayMs };
-      this.figures.answer(answer, nowMs);
+      this.counters.answer(answer, nowMs);
     }
     const isHeardOf = to === 'delivered' || to === 'undelivered';
     if (isHeardOf && from === 'await-receipt' && timing.enteredAt !== undefined) {
-      this.figures.receiptDelay.note((row.at - timing.enteredAt) * 1000);
+      this.counters.receiptDelay.note((row.at - timing.enteredAt) * 1000);
     }
     if (!isFailure(to)) return;
     const { recipient = '' } = details;
-    this.figures.failed({
+    this.counters.failed({
       at: row.at,
       id,
       account,
@@ -155,8 +155,8 @@ export class Books implements Participant {
     }
   }
 
-  #moved(move: Parameters<Census['moved']>[0], now: number): void {
-    this.#census?.moved(move, now);
+  #moved(move: Parameters<MessageCounts['moved']>[0], now: number): void {
+    this.#counts?.moved(move, now);
     this.#counting?.moved(move, now);
   }
 
@@ -167,39 +167,39 @@ export class Books implements Participant {
 
   /* Whether there is more to count soon. */
   #count(): boolean {
-    const isBehind = this.#census !== null && this.#slice(this.#census);
+    const isBehind = this.#counts !== null && this.#slice(this.#counts);
     const nowMs = this.#clock.monotonicMs();
     if (this.#counting === null && nowMs - this.#countedAtMs >= RECOUNT_MS) {
-      this.#counting = new Census(this.#names);
+      this.#counting = new MessageCounts(this.#names);
     }
     if (this.#counting === null) return isBehind;
     if (this.#slice(this.#counting)) return true;
-    this.#census = this.#counting;
+    this.#counts = this.#counting;
     this.#counting = null;
     this.#countedAtMs = nowMs;
     return isBehind;
   }
 
   /* Whether there may be more. */
-  #slice(census: Census): boolean {
-    const look = this.#read(census.upTo);
+  #slice(counts: MessageCounts): boolean {
+    const look = this.#read(counts.upTo);
     if (look === 'busy') return true;
     const { deletions, found } = look;
     /* What was counted may be gone. */
     const isPruned = this.#deletions !== null && this.#deletions !== deletions;
     this.#deletions = deletions;
     if (isPruned) {
-      this.#counting = new Census(this.#names);
+      this.#counting = new MessageCounts(this.#names);
       return true;
     }
     if (found === null) return false;
-    census.count(found.rows, found.upTo, this.#clock.now());
+    counts.count(found.rows, found.upTo, this.#clock.now());
     return found.read === SLICE;
   }
 
   #read(after: number): Look | 'busy' {
     try {
-      return this.#spool.headcounts.look(after, SLICE);
+      return this.#spool.messageGroups.look(after, SLICE);
     } catch (error) {
       /* Another program holds the whole file for a moment. */
       if (!isBusy(error)) this.#onFatal(error);
@@ -208,7 +208,7 @@ export class Books implements Participant {
   }
 }
 
-function namesOf(rules: Rules, senders: BooksParts['senders']): NameDefaults {
+function namesOf(rules: Rules, senders: StatsParts['senders']): NameDefaults {
   const accounts = [...rules.defaultSenders].map(
     ([name, sender]) => [name, { sender, senders: senders.get(name) ?? [] }] as const,
   );
