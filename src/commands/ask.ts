@@ -8,6 +8,7 @@ import { parseDurationMs } from '../config/durations.ts';
 import { EVERYTHING } from '../core/stops.ts';
 import { EXIT } from '../exit-codes.ts';
 import { askFor, type ControlRequest } from '../spool/drop.ts';
+import { verbOf, type Verb } from '../spool/control.ts';
 import type { Database } from '../spool/open.ts';
 import { controlRows, messageOf, type ControlRow } from '../spool/queries.ts';
 import { printJson, printLine } from '../terminal/print.ts';
@@ -71,7 +72,7 @@ async function settled(
   }
 }
 
-const DONE: Readonly<Record<string, string>> = {
+const DONE: Readonly<Record<Verb, string>> = {
   pause: 'paused',
   resume: 'resumed',
   cancel: 'cancelled',
@@ -90,7 +91,8 @@ function sentenceOf(row: ControlRow, db: Database): string {
     const state = messageOf(db, row.message_id)?.state ?? 'cancelled';
     if (state === 'uncertain') return `${subject}: is uncertain, and never sent again`;
   }
-  const done = DONE[row.verb] ?? row.verb;
+  const verb = verbOf(row.verb);
+  const done = verb === null ? row.verb : DONE[verb];
   const isMany = row.campaign !== null || row.filter !== null || row.account === null;
   if (row.message_id !== null || !isMany) return `${subject}: ${done}`;
   const affected = row.affected ?? 0;

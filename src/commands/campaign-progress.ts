@@ -1,5 +1,5 @@
 /** `stats --campaign`: how far a campaign has come, and what it has cost. */
-import type { State } from '../core/message.ts';
+import { isOpen } from '../core/message.ts';
 import { CommandError } from '../exit-codes.ts';
 import { campaignNames, progressOf, type CampaignProgress } from '../spool/campaign.ts';
 import type { Database } from '../spool/open.ts';
@@ -7,16 +7,6 @@ import { nearestTo } from '../nearest.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 
-/** What is in one of these was sent or never will be; the rest is still to come. */
-const DONE: ReadonlySet<State> = new Set([
-  'await-receipt',
-  'delivered',
-  'undelivered',
-  'unconfirmed',
-  'permanent-failure',
-  'expired',
-  'cancelled',
-]);
 const NAMES_MAX = 1_000;
 const EUROS = 4;
 
@@ -70,12 +60,17 @@ export function campaignText(campaign: string, progress: CampaignProgress): stri
   return `${lines.join('\n')}\n\n${tableOf(columns, rows)}`;
 }
 
+/* It was sent, or never will be. */
+function isDone(state: string): boolean {
+  return state === 'await-receipt' || !isOpen(state);
+}
+
 function totalsOf({ states }: CampaignProgress): Totals {
   const sum = (of: (one: CampaignProgress['states'][number]) => number | null): number =>
     states.reduce((total, one) => total + (of(one) ?? 0), 0);
   return {
     messages: sum(({ count }) => count),
-    done: sum(({ state, count }) => (DONE.has(state) ? count : 0)),
+    done: sum(({ state, count }) => (isDone(state) ? count : 0)),
     parts: sum(({ parts }) => parts),
     /* Prices are sums of cents and fractions: what floating point adds to them is cut off. */
     price: Math.round(sum(({ price }) => price) * 1e6) / 1e6,

@@ -7,6 +7,7 @@ import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { outlookOptionsOf } from './allowance.ts';
 import { jsonOf } from './ask.ts';
+import { isOpen } from '../core/message.ts';
 import { campaignJson, campaignOf, campaignText } from './campaign-progress.ts';
 import { capDocument, capTable } from './caps.ts';
 import { laneDocument, laneTable } from './lane-table.ts';
@@ -14,15 +15,6 @@ import { lanesOf } from './lanes.ts';
 import { openToRead, type OpenedSpool } from './opened.ts';
 import { daemonJson, daemonLine, stopJson, stopLines, stoppedNow } from './stopped.ts';
 import { storageDocuments, storageLine } from './storage.ts';
-
-/** In these a message still waits for something, so its age matters. */
-const WAITING: ReadonlySet<string> = new Set([
-  'queued',
-  'retry',
-  'sending',
-  'uncertain',
-  'await-receipt',
-]);
 
 interface Options {
   readonly json?: true;
@@ -104,7 +96,7 @@ async function printLanes(spool: OpenedSpool, options: Options, now: number): Pr
 
 async function printDocuments(statistics: Statistics, now: number): Promise<void> {
   for (const { state, count, oldest_at } of statistics.states) {
-    const age = WAITING.has(state) ? { oldest_seconds: ageOf(oldest_at, now) } : {};
+    const age = isOpen(state) ? { oldest_seconds: ageOf(oldest_at, now) } : {};
     const scheduled = state === 'queued' ? { scheduled: statistics.scheduled } : {};
     await printJson({
       kind: 'state',
@@ -155,7 +147,7 @@ function stateTable({ states, scheduled }: Statistics, now: number): string {
   const rows = states.map(({ state, count, oldest_at }) => [
     state,
     count.toLocaleString('en'),
-    WAITING.has(state) ? timeSpan(ageOf(oldest_at, now)) : '',
+    isOpen(state) ? timeSpan(ageOf(oldest_at, now)) : '',
     state === 'queued' && scheduled > 0
       ? `${scheduled.toLocaleString('en')} not before a later time`
       : '',

@@ -1,7 +1,6 @@
 /** `why`: what messages are waiting for, and when each will go, in one sentence or two. */
 import { Command } from 'commander';
 import { deadlineOf } from '../core/judge-row.ts';
-import type { State } from '../core/message.ts';
 import { nextStepOf, type NextStep } from '../core/next-step.ts';
 import { explainReason, type ReasonWords } from '../core/reasons.ts';
 import { sentenceOf } from '../core/stop-words.ts';
@@ -182,14 +181,8 @@ function answerOutside(spool: OpenedSpool, row: MessageRow, dueAt: number | null
   const next = nextStepIn(spool, row, dueAt);
   const isPlain = row.state === 'sending' || row.state === 'await-receipt';
   const words = isPlain ? null : explainReason(row);
-  return { ...NOTHING, waitsFor: WAITS_FOR[row.state] ?? 'nothing', next, words };
+  return { ...NOTHING, waitsFor: next?.waitsFor ?? 'nothing', next, words };
 }
-
-const WAITS_FOR: Readonly<Partial<Record<State, string>>> = {
-  sending: 'the gateway’s answer to the request that is out',
-  uncertain: 'a receipt that proves it accepted',
-  'await-receipt': 'its last receipt',
-};
 
 function nextStepIn(
   { db, config }: OpenedSpool,

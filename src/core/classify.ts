@@ -112,11 +112,17 @@ function worstOf(judged: readonly JudgedPart[]): JudgedPart | null {
  */
 function severity({ part, rule }: JudgedPart): number {
   if (part.status === 0) return 0;
-  if (rule.route === 'permanent-failure') return 6;
-  if (rule.route === 'uncertain') return 5;
-  if (rule.route === 'await-receipt') return 1;
-  if (rule.act === 'wait' || rule.act === 'narrow') return 2;
-  return rule.scope === 'account' ? 4 : 3;
+  switch (rule.route) {
+    case 'permanent-failure':
+      return 6;
+    case 'uncertain':
+      return 5;
+    case 'await-receipt':
+      return 1;
+    case 'retry':
+      if (rule.act === 'wait' || rule.act === 'narrow') return 2;
+      return rule.scope === 'account' ? 4 : 3;
+  }
 }
 
 /** Each act once; of several waits of one scope the longest, with the limit any of them named. */

@@ -23,18 +23,15 @@ const NO_ANSWER = 'none';
 const CODES: ReadonlySet<number> = new Set(STATUS_CODES.map(({ code }) => code));
 const WORDS: ReadonlySet<string> = new Set<string>(RECEIPT_STATUSES);
 
-const FAILED: ReadonlySet<State> = new Set<State>([
-  'permanent-failure',
-  'undelivered',
-  'expired',
-  'unconfirmed',
-  'uncertain',
-  'retry',
-]);
+const IS_FAILURE: Readonly<Record<State, boolean>> = {
+  ...{ queued: false, retry: true, sending: false, uncertain: true, 'await-receipt': false },
+  ...{ delivered: false, undelivered: true, unconfirmed: true, 'permanent-failure': true },
+  ...{ expired: true, cancelled: false },
+};
 
 /** Whether a message that came into this state has failed, for now or for good. */
 export function isFailure(state: State): boolean {
-  return FAILED.has(state);
+  return IS_FAILURE[state];
 }
 
 /** The end of a request. */

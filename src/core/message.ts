@@ -21,6 +21,22 @@ export const STATES = [
 
 export type State = (typeof STATES)[number];
 
+/** In these a message still waits for something. Any other state is final. */
+export const OPEN = ['queued', 'retry', 'sending', 'uncertain', 'await-receipt'] as const;
+
+/** A state that a message leaves only by a receipt or a requeue. */
+export type Final = Exclude<State, (typeof OPEN)[number]>;
+
+/** Whether a message in this state still waits for something; a row may hold any word. */
+export function isOpen(state: string): boolean {
+  return OPEN.some((open) => open === state);
+}
+
+/** What a switch answers for a word that is none of its union, which a row may hold. A new member must get a case. */
+export function unlisted<T>(_word: never, answer: T): T {
+  return answer;
+}
+
 export const NEXT = {
   queued: [
     'sending',

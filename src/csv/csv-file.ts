@@ -149,7 +149,8 @@ function problemOf(cells: readonly string[], width: number): string | null {
 }
 
 function explain(error: CsvError): string {
-  switch (error.code) {
+  const code: string = error.code;
+  switch (code) {
     case 'CSV_QUOTE_NOT_CLOSED':
     case 'CSV_MAX_RECORD_SIZE':
       return 'a quote is opened and not closed again';
@@ -160,7 +161,7 @@ function explain(error: CsvError): string {
     case 'CSV_INVALID_CLOSING_QUOTE':
       return 'something follows a closing quote (within a cell double it: "")';
     default:
-      return error.code;
+      return code;
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { withRetry, type SourceKey } from '../core/turn.ts';
 import { dateOf, deadlineOf } from '../core/judge-row.ts';
+import { unlisted } from '../core/message.ts';
 import { heldDueAt, interrupted, lapse } from '../core/settle.ts';
 import { messageMoved, type Entry } from '../events.ts';
 import type { DueRow, Instants } from '../spool/due.ts';
@@ -228,11 +229,30 @@ export class Janitor implements Participant {
     return { ...rest, to: 'uncertain', dueAt: heldDueAt(this.#rules.settle, now) };
   }
 
-  /* `dueAt` alone = look again then; 'done' = what was to be done is. */
-  #dueMove(row: DueRow, work: Work): Move | { readonly dueAt: number } | 'ready' | 'done' {
-    if (row.state !== 'uncertain' && row.state !== 'await-receipt') return 'ready';
-    if (this.#parts.hasReports()) return { dueAt: work.now + 1 };
-    if (row.state === 'uncertain') return this.#lapse(row, work.now);
+  /* `dueAt` alone = look again then, null = never; 'done' = what was to be done is. */
+  #dueMove(row: DueRow, work: Work): Move | { readonly dueAt: number | null } | 'ready' | 'done' {
+    switch (row.state) {
+      case 'queued':
+      case 'retry':
+        return 'ready';
+      case 'uncertain':
+        return this.#parts.hasReports() ? { dueAt: work.now + 1 } : this.#lapse(row, work.now);
+      case 'await-receipt':
+        return this.#parts.hasReports() ? { dueAt: work.now + 1 } : this.#overdue(row, work);
+      case 'sending':
+      case 'delivered':
+      case 'undelivered':
+      case 'unconfirmed':
+      case 'permanent-failure':
+      case 'expired':
+      case 'cancelled':
+        return { dueAt: null };
+      default:
+        return unlisted(row.state, { dueAt: null });
+    }
+  }
+
+  #overdue(row: DueRow, work: Work): { readonly dueAt: number } | 'done' {
     const askedAgainAt = this.#askForParts(row, work.now);
     if (askedAgainAt !== null) return { dueAt: askedAgainAt };
     this.#parts.reconciler.overdue(row, work);

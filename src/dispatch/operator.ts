@@ -13,7 +13,7 @@ import { NEXT, type State } from '../core/message.ts';
 import { heldDueAt } from '../core/settle.ts';
 import { rankOf } from '../core/turn.ts';
 import { messageMoved } from '../events.ts';
-import { VERBS, type ControlRow } from '../spool/control.ts';
+import { VERBS, verbOf, type ControlRow, type Verb } from '../spool/control.ts';
 import type { DueRow } from '../spool/due.ts';
 import type { Move } from '../spool/moves.ts';
 import type { Selection } from '../spool/selection.ts';
@@ -28,6 +28,8 @@ const IDS_PER_STEP = 2_000;
 /** A step moves so many rows, and looks at so many slices. */
 const ROWS_PER_STEP = 250;
 const SLICES_PER_STEP = 20;
+/** In `refused`: the row asks for something that the daemon does not know. */
+const UNKNOWN_VERB = 'unknown-verb';
 const FORGOTTEN = 'its text was forgotten (spool.forget_text_after), so there is nothing to send';
 
 /** A request in hand: marks it waits for, and what it has done so far. */
@@ -57,8 +59,23 @@ export interface OperatorParts {
   readonly onDecided: () => void;
 }
 
+/** Works on a request; how far it has come is noted in its progress. */
+type Act = (progress: Progress, work: Work) => void;
+
+/** Works on one message of a request; null = done, or in hand; else why not. */
+type ActOnOne = (progress: Progress, row: DueRow, work: Work) => string | null;
+
 export class Operator implements Participant {
   readonly #parts: OperatorParts;
+  readonly #acts: Readonly<Record<Verb, Act>> = {
+    pause: (progress, work) => this.#gate(progress, 'pause', work),
+    resume: (progress, work) => this.#gate(progress, 'resume', work),
+    cancel: this.#onMessages((progress, row, work) => this.#cancel(progress, row, work)),
+    requeue: this.#onMessages((progress, row, work) => this.#requeue(progress, row, work)),
+    retry: this.#onMessages((progress, row, work) => this.#retry(progress, row, work)),
+    'restored-hold': (progress, work) => this.#restored(progress, hold, work),
+    'restored-resend': (progress, work) => this.#restored(progress, resend, work),
+  };
   readonly #open = new Map<number, Progress>();
   /** Messages whose open attempt must settle first → the requests that wait for it. */
   readonly #marked = new Map<number, readonly Progress[]>();
@@ -168,46 +185,40 @@ export class Operator implements Participant {
   }
 
   #proceed(progress: Progress, work: Work): void {
-    const { row } = progress;
-    switch (row.verb) {
-      case 'pause':
-      case 'resume':
-        progress.refused = this.#pauses.carryOut(row, work);
-        progress.affected = progress.refused === null ? 1 : 0;
-        progress.cursor = null;
-        break;
-      case 'cancel':
-      case 'requeue':
-      case 'retry':
-        this.#messages(progress, work);
-        break;
-      case 'restored-hold':
-      case 'restored-resend':
-        this.#restored(progress, work);
-        break;
-      default:
-        progress.refused = `there is no verb ${JSON.stringify(row.verb)}; there are ${VERBS.join(', ')}`;
-        progress.cursor = null;
-    }
+    const verb = verbOf(progress.row.verb);
+    if (verb === null) refuse(progress, noSuchVerb(progress.row));
+    else this.#acts[verb](progress, work);
     this.#answer(progress, work);
   }
 
-  #messages(progress: Progress, work: Work): void {
-    const { messageId } = progress.row;
-    if (messageId !== null) {
-      const row = this.#parts.spool.due.message(messageId);
-      progress.cursor = null;
-      progress.wantsCancelled = true;
-      if (row === null) progress.refused = 'there is no such message';
-      else progress.refused = this.#one(progress, row, work);
-      return;
-    }
+  #gate(progress: Progress, verb: 'pause' | 'resume', work: Work): void {
+    progress.refused = this.#pauses.carryOut(progress.row, verb, work);
+    progress.affected = progress.refused === null ? 1 : 0;
+    progress.cursor = null;
+  }
+
+  #onMessages(act: ActOnOne): Act {
+    return (progress, work) => {
+      const { messageId } = progress.row;
+      if (messageId === null) this.#selected(progress, act, work);
+      else this.#named(progress, messageId, (row) => act(progress, row, work));
+    };
+  }
+
+  #named(progress: Progress, messageId: number, act: (row: DueRow) => string | null): void {
+    const row = this.#parts.spool.due.message(messageId);
+    progress.cursor = null;
+    progress.wantsCancelled = true;
+    progress.refused = row === null ? 'there is no such message' : act(row);
+  }
+
+  #selected(progress: Progress, act: ActOnOne, work: Work): void {
     const selection = this.#selectionOf(progress);
     if (selection === null) return;
     const before = progress.affected;
     for (let slices = 0; slices < SLICES_PER_STEP && progress.cursor !== null; slices += 1) {
       const { rows, end } = selection.slice(progress.cursor);
-      for (const row of rows) this.#one(progress, row, work);
+      for (const row of rows) act(progress, row, work);
       progress.cursor = end;
       if (progress.affected - before >= ROWS_PER_STEP) return;
     }
@@ -220,8 +231,7 @@ export class Operator implements Participant {
     const { campaign, filter } = progress.row;
     const named = filter === null ? { ...ANY, campaign: campaign ?? '' } : readFilter(filter);
     if (typeof named === 'string') {
-      progress.refused = named;
-      progress.cursor = null;
+      refuse(progress, named);
       return null;
     }
     const senders = [...rules.defaultSenders].flatMap(([name, sender]): [string, string][] =>
@@ -231,13 +241,6 @@ export class Operator implements Participant {
     progress.wantsCancelled = named.states?.includes('cancelled') ?? false;
     progress.selection = spool.control.selectionOf(progress.row, named, defaults);
     return progress.selection;
-  }
-
-  /* Null = done, or in hand; else why not. */
-  #one(progress: Progress, row: DueRow, work: Work): string | null {
-    const { verb } = progress.row;
-    if (verb === 'cancel') return this.#cancel(progress, row, work);
-    return verb === 'retry' ? this.#retry(progress, row, work) : this.#requeue(progress, row, work);
   }
 
   /* A message that waits for an instant goes now; what an account or a window lacks it waits for as before. */
@@ -291,16 +294,14 @@ export class Operator implements Participant {
   }
 
   /* Batch by batch; what is done already stays done after a crash. */
-  #restored(progress: Progress, work: Work): void {
+  #restored(progress: Progress, decide: typeof hold, work: Work): void {
     const { spool, rules } = this.#parts;
     const { mark } = spool.restored;
     if (mark === null) {
-      progress.refused = 'this spool was not restored from a backup';
-      progress.cursor = null;
+      refuse(progress, 'this spool was not restored from a backup');
       return;
     }
     const from = progress.cursor ?? 0;
-    const decide = progress.row.verb === 'restored-hold' ? hold : resend;
     progress.affected += decide({ spool, rules }, { from, to: from + IDS_PER_STEP }, work);
     progress.cursor = from + IDS_PER_STEP < mark.lastId ? from + IDS_PER_STEP : null;
     if (progress.cursor !== null) return;
@@ -344,6 +345,15 @@ export class Operator implements Participant {
     this.#open.delete(progress.row.id);
     this.#done.push(progress.row.id);
   }
+}
+
+function refuse(progress: Progress, why: string): void {
+  progress.refused = why;
+  progress.cursor = null;
+}
+
+function noSuchVerb({ verb }: ControlRow): string {
+  return `${UNKNOWN_VERB}: there is no verb ${JSON.stringify(verb)}; there are ${VERBS.join(', ')}`;
 }
 
 function startedOver(row: DueRow, expiresAt: number | null): DueRow {

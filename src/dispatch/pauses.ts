@@ -23,6 +23,11 @@ export interface PausesParts {
   readonly onDecided: () => void;
 }
 
+/** A request for `pause`, else for `resume`. */
+interface Asked extends Pick<ControlRow, 'id' | 'account' | 'sender'> {
+  readonly isPause: boolean;
+}
+
 export class Pauses {
   readonly #parts: PausesParts;
   /** Gates that a request has changed, until its answer is on disk: a roll-back does not change them back. */
@@ -40,8 +45,13 @@ export class Pauses {
   }
 
   /** Null = done; else why not, in a few words. */
-  carryOut(row: ControlRow, work: Work): string | null {
-    return row.account === EVERYTHING ? this.#everything(row, work) : this.#gate(row, work);
+  carryOut(
+    { id, account, sender }: ControlRow,
+    verb: 'pause' | 'resume',
+    work: Work,
+  ): string | null {
+    const asked = { id, account, sender, isPause: verb === 'pause' };
+    return account === EVERYTHING ? this.#everything(asked, work) : this.#gate(asked, work);
   }
 
   /** These requests are answered on disk. */
@@ -54,18 +64,18 @@ export class Pauses {
     this.#isAllPaused = isAllPaused(this.#parts.spool);
   }
 
-  #gate(row: ControlRow, work: Work): string | null {
+  #gate(row: Asked, work: Work): string | null {
     const desk = row.account === null ? undefined : this.#parts.desks.get(row.account);
     if (desk === undefined) return `no account "${row.account ?? ''}" is configured`;
-    const isMoney = row.verb === 'resume' && row.sender === null;
+    const isMoney = !row.isPause && row.sender === null;
     if (isMoney && desk.health.isSpent) return SPEND_LIMIT;
     const applied = this.#applied.get(row.id) ?? null;
-    const change = applied ?? desk.health.setPaused(row.sender, row.verb === 'pause', work.now);
+    const change = applied ?? desk.health.setPaused(row.sender, row.isPause, work.now);
     if (change === null) {
-      return row.verb === 'pause' ? 'it is paused already' : 'it is active already';
+      return row.isPause ? 'it is paused already' : 'it is active already';
     }
     this.#applied.set(row.id, change);
-    if (row.verb === 'resume') this.#releaseRefused(desk, row.sender);
+    if (!row.isPause) this.#releaseRefused(desk, row.sender);
     this.#parts.spool.gates.write(gateRowOf(desk.name, change, work.now));
     if (change.event !== null) work.entries.push(gateMoved(desk.name, change, work.now));
     this.#parts.onGate(desk);
@@ -78,8 +88,7 @@ export class Pauses {
     if (this.#parts.spool.setAside.release({ account, sender }) > 0) this.#parts.onDecided();
   }
 
-  #everything({ verb, sender }: ControlRow, work: Work): string | null {
-    const isPaused = verb === 'pause';
+  #everything({ isPause: isPaused, sender }: Asked, work: Work): string | null {
     if (sender !== null) return 'a sender is of one account: name that account';
     if (isPaused === this.#isAllPaused) {
       return isPaused ? 'everything is paused already' : 'everything is not paused';

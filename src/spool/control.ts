@@ -4,6 +4,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { ControlFilter } from '../core/control-filter.ts';
+import { shown } from './bounded.ts';
 import type { Defaults } from './queries.ts';
 import { Selection } from './selection.ts';
 
@@ -20,9 +21,14 @@ export const VERBS = [
 
 export type Verb = (typeof VERBS)[number];
 
+/** A word of a control row as a verb; null = it is none. */
+export function verbOf(word: string): Verb | null {
+  return VERBS.find((verb) => verb === word) ?? null;
+}
+
 export interface ControlRow {
   readonly id: number;
-  /** One of VERBS, unless a client switched the rules off. */
+  /** One of VERBS; a client that switched the rules off may have written any other word. */
   readonly verb: string;
   readonly messageId: number | null;
   readonly campaign: string | null;
@@ -36,6 +42,8 @@ export interface ControlRow {
   readonly affected: number | null;
 }
 
+/** Bytes of a verb that are read. */
+const VERB_READ = 100;
 /** In `cancel_asked`: the daemon itself, and no row of an operator's. */
 const NO_REQUEST = 0;
 
@@ -51,7 +59,7 @@ export class Control {
   constructor(db: Database) {
     this.#db = db;
     this.#open = db.prepare(
-      `SELECT id, verb, message_id AS messageId, campaign, filter, up_to AS upTo, as_of AS asOf,
+      `SELECT id, CAST(${shown('verb', VERB_READ)} AS TEXT) AS verb, message_id AS messageId, campaign, filter, up_to AS upTo, as_of AS asOf,
         account, sender, affected FROM control
         WHERE done_at IS NULL AND id > ? ORDER BY id LIMIT +?`,
     );

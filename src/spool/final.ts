@@ -1,15 +1,16 @@
 /** What has ended, and the index that has it in the order in which it did. */
+import type { Final } from '../core/message.ts';
 
 /* An OR chain, commonest first: `IN (six strings)` builds a temporary b-tree per statement. */
 /** Final messages. A query must repeat it word for word, or the partial index is not used. */
-export const FINAL = [
-  'delivered',
-  'unconfirmed',
-  'undelivered',
-  'permanent-failure',
-  'expired',
-  'cancelled',
-]
+export const FINAL = Object.keys({
+  delivered: true,
+  unconfirmed: true,
+  undelivered: true,
+  'permanent-failure': true,
+  expired: true,
+  cancelled: true,
+} satisfies Record<Final, true>)
   .map((state) => `state = '${state}'`)
   .join(' OR ');
 

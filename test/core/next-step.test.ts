@@ -1,6 +1,6 @@
 /** What happens next to a message in each state. */
 import { describe, expect, it } from 'vitest';
-import { STATES } from '../../src/core/message.ts';
+import { STATES, type State } from '../../src/core/message.ts';
 import { nextStepOf, type LapseFacts } from '../../src/core/next-step.ts';
 
 const HOUR_S = 3_600;
@@ -28,7 +28,7 @@ describe('I7: what happens next', () => {
     expect(final).toEqual([
       ...['delivered', 'undelivered', 'unconfirmed', 'permanent-failure', 'expired', 'cancelled'],
     ]);
-    expect(nextStepOf('no state at all', null, FACTS)).toBeNull();
+    expect(nextStepOf('no state at all' as State, null, FACTS)).toBeNull();
   });
 
   it.each<[string, Partial<LapseFacts>, number | null, readonly [string, number]]>([

@@ -199,18 +199,3 @@ describe('I10: the pause of everything', () => {
     expect(String(refused)).toContain('a sender is of one account');
   });
 });
-
-it('I10: a verb that slipped past the rules is refused, and resends nothing', async () => {
-  const bundle = await setup({ isStopped: true });
-  const id = bundle.drop();
-  execAsDaemon(bundle.db, `UPDATE messages SET state = 'expired', reason = 'validity-passed'`);
-  const trigger = bundle.all(`SELECT sql FROM sqlite_master WHERE name = 'control_rows_are_right'`);
-  bundle.db.exec(`DROP TRIGGER control_rows_are_right;
-    INSERT INTO control (verb) VALUES ('erase'); ${String(trigger[0]?.['sql'])}`);
-  await bundle.start();
-  await bundle.until(() => bundle.all('SELECT 1 FROM control WHERE done_at IS NULL').length === 0);
-  expect(String(bundle.all('SELECT refused FROM control')[0]?.['refused'])).toContain(
-    'no verb "erase"',
-  );
-  expect(bundle.message(id)['state']).toBe('expired');
-});

@@ -52,7 +52,15 @@ export function faultOf(chaos: Chaos | null): Fault | null {
       return null;
     case 'http':
       return httpFault(chaos.status ?? 503, chaos.retryAfter ?? null);
-    default:
+    case 'blank':
+    case 'cut':
+    case 'empty':
+    case 'garbage':
+    case 'hang':
+    case 'huge':
+    case 'redirect':
+    case 'reset':
+    case 'stall':
       return { kind: chaos.kind };
   }
 }
