@@ -7,7 +7,7 @@ import { spentToday } from './dispatch/safety.ts';
 import { DaySpend } from './spool/day-spend.ts';
 import type { OwnFolder } from './spool/own-folder.ts';
 import type { Config } from './config/config.ts';
-import type { KeepRules } from './dispatch/sweeper.ts';
+import type { KeepRules } from './dispatch/work.ts';
 import { placeOf, remedyOfReason } from './core/stop-reasons.ts';
 import { NOTIFY_CURSOR } from './spool/event-log.ts';
 import { whyRestored } from './spool/restored.ts';

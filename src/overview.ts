@@ -1,17 +1,13 @@
 /**
- * What the running daemon tells of itself to the admin listener: whether it works, and the document of
- * `GET /status`. It reads the parts; it changes nothing in them.
+ * Tells the admin listener whether the daemon works, and makes the document of `GET /status` from its parts. It
+ * changes nothing in them.
  *
  * Always holds: asking costs a few hundred numbers, however many messages there are.
  */
-import {
-  AdminError,
-  AdminListener,
-  type AdminPlace,
-  type AdminSource,
-  type AdminView,
-} from './admin/listener.ts';
+import { AdminError, AdminListener, type AdminPlace, type AdminSource } from './admin/listener.ts';
+import type { AdminView } from './admin/metrics.ts';
 import type { Clock } from './clock.ts';
+import type { Instant } from './core/cap.ts';
 import type { GateState } from './core/gate.ts';
 import { statusOf, type AccountFacts, type StatusParts } from './core/status-document.ts';
 import type { Status } from './core/status.ts';
@@ -135,11 +131,6 @@ export class Overview implements AsyncDisposable, AdminSource {
       isMasked: this.#parts.recipients === 'masked',
     });
   }
-}
-
-interface Instant {
-  readonly now: number;
-  readonly nowMs: number;
 }
 
 function accountFacts(desk: Desk, { limits, dispatcher }: Working, at: Instant): AccountFacts {

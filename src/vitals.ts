@@ -1,4 +1,4 @@
-/** How a running daemon is, in the few figures that fit a line. Asked every few seconds; costs a millisecond. */
+/** Sums up a running daemon in the few numbers that fit a line. Asked every few seconds; costs a millisecond. */
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import { inShort } from './core/stop-words.ts';
 import type { Stop } from './core/stops.ts';

@@ -10,13 +10,11 @@ import { fastify, type FastifyInstance } from 'fastify';
 import { codeOf } from '../core/error-code.ts';
 import { escapeJson } from '../core/escape.ts';
 import { isoOf } from '../events.ts';
-import type { Counters } from '../core/counters.ts';
-import type { Status } from '../core/status.ts';
 import { adviceOf } from '../core/stop-words.ts';
 import type { Stop } from '../core/stops.ts';
 import { limitConnections } from '../idle-connections.ts';
 import { hostCheck } from './host-check.ts';
-import type { Metrics } from './metrics.ts';
+import type { AdminView, Metrics } from './metrics.ts';
 
 /** What is asked. */
 export interface AdminSource {
@@ -26,12 +24,6 @@ export interface AdminSource {
   readonly stops: () => readonly Stop[];
   /** Null = there is nothing to tell yet. */
   readonly view: () => AdminView | null;
-}
-
-export interface AdminView {
-  readonly status: Status;
-  readonly counters: Counters;
-  readonly spoolPath: string;
 }
 
 const CONNECTIONS_MAX = 64;

@@ -7,20 +7,28 @@
 import { statSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import client from 'prom-client';
-import type { DurationCounts } from '../core/durations.ts';
+import type { Counters } from '../core/counters.ts';
+import type { HistogramCounts } from '../core/histogram.ts';
 import type { LaneName } from '../core/lane-names.ts';
 import { STATES, type State } from '../core/message.ts';
-import type { AdminView } from './listener.ts';
+import type { Status } from '../core/status.ts';
+
+/** What a scrape is made of. */
+export interface AdminView {
+  readonly status: Status;
+  readonly counters: Counters;
+  readonly spoolPath: string;
+}
 
 const PREFIX = 'sms_spoold_';
 /** How often the loop's delay is sampled: seldom enough to cost an idle daemon nothing. */
 const SAMPLE_MS = 50;
 
 type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: number];
+type MetricSample = readonly [labels: Labels, value: number];
 
 /** A line of the text: a value under its labels; `metricName` where it is not the metric's own. */
-interface Value {
+interface MetricLine {
   readonly metricName?: string;
   /** The library keeps the text of each such object, so an object that is used again is not formatted again. */
   readonly sharedLabels: Labels;
@@ -41,7 +49,7 @@ interface Described {
 
 /* Counted elsewhere: the library's own metrics copy each value under a hash of its labels, which takes longer than
  * all the rest of a scrape where there are thousands. */
-function metricOf(described: Described, read: () => readonly Value[]): client.Metric {
+function metricOf(described: Described, read: () => readonly MetricLine[]): client.Metric {
   const get = (): Promise<object> => Promise.resolve({ ...described, values: read() });
   /* All that the registry asks of a metric. */
   return { ...described, get } as unknown as client.Metric;
@@ -49,8 +57,8 @@ function metricOf(described: Described, read: () => readonly Value[]): client.Me
 
 function bucketsOf(
   name: string,
-  { bounds, counts, sumSeconds, total }: DurationCounts,
-): readonly Value[] {
+  { bounds, counts, sumSeconds, total }: HistogramCounts,
+): readonly MetricLine[] {
   let below = 0;
   const buckets = bounds.map((le, index) => {
     below += counts[index] ?? 0;
@@ -92,7 +100,7 @@ export class Metrics {
   #messages(): void {
     this.#gauge('messages', 'Messages in the spool by state.', ({ status }) =>
       status.lanes.flatMap((lane) =>
-        [...this.#labelsOf(lane).states].map(([state, labels]): Sample => [
+        [...this.#labelsOf(lane).states].map(([state, labels]): MetricSample => [
           labels,
           lane.states[state],
         ]),
@@ -104,7 +112,7 @@ export class Metrics {
       ({ counters, status }) =>
         status.lanes.flatMap((lane) => {
           const states = counters.entered.get(counters.names.of(lane.account, lane.sender));
-          return [...this.#labelsOf(lane).states].map(([state, labels]): Sample => [
+          return [...this.#labelsOf(lane).states].map(([state, labels]): MetricSample => [
             labels,
             states?.[state] ?? 0,
           ]);
@@ -119,7 +127,7 @@ export class Metrics {
       'oldest_due_age_seconds',
       'How long the oldest message waits that could be sent; 0 when none does.',
       ({ status }) =>
-        status.accounts.map((one): Sample => [
+        status.accounts.map((one): MetricSample => [
           { account: one.account },
           one.oldest_due_seconds ?? 0,
         ]),
@@ -135,16 +143,17 @@ export class Metrics {
       "Requests that ended, by the gateway's code; none = no answer, or no code in it.",
       ({ counters }) =>
         [...counters.codes].flatMap(([account, codes]) =>
-          [...codes].map(([code, count]): Sample => [{ account, code }, count]),
+          [...codes].map(([code, count]): MetricSample => [{ account, code }, count]),
         ),
     );
     this.#counter('receipts_total', 'Receipts kept, by their status.', ({ counters }) =>
-      [...counters.receipts].map(([status, count]): Sample => [{ status }, count]),
+      [...counters.receipts].map(([status, count]): MetricSample => [{ status }, count]),
     );
     this.#counter(
       'receipts_ignored_total',
       'Receipts that were refused or changed nothing, by reason.',
-      ({ counters }) => [...counters.ignored].map(([reason, count]): Sample => [{ reason }, count]),
+      ({ counters }) =>
+        [...counters.ignored].map(([reason, count]): MetricSample => [{ reason }, count]),
     );
     const stages = [
       ['queued_seconds', 'From when a message could go to its claim.', 'queued'],
@@ -154,7 +163,7 @@ export class Metrics {
     ] as const;
     for (const [name, help, stage] of stages) {
       const described = { name: PREFIX + name, help, type: 'histogram' } as const;
-      const read = (): readonly Value[] =>
+      const read = (): readonly MetricLine[] =>
         bucketsOf(described.name, this.#seen.counters[stage].counts());
       this.#registry.registerMetric(metricOf(described, read));
     }
@@ -167,7 +176,7 @@ export class Metrics {
       read: (one: AdminView['status']['accounts'][number]) => number | null,
     ): void => {
       this.#gauge(name, help, ({ status }) =>
-        status.accounts.flatMap((one): readonly Sample[] => {
+        status.accounts.flatMap((one): readonly MetricSample[] => {
           const value = read(one);
           return value === null ? [] : [[{ account: one.account }, value]];
         }),
@@ -192,11 +201,11 @@ export class Metrics {
       'account_balance_euros',
       'What is left in the account, as the gateway said last.',
       ({ counters }) =>
-        [...counters.balances].map(([account, euros]): Sample => [{ account }, euros]),
+        [...counters.balances].map(([account, euros]): MetricSample => [{ account }, euros]),
     );
     this.#gauge('account_state', 'The state of the account is 1, the others 0.', ({ status }) =>
       status.accounts.flatMap(({ account, state }) =>
-        ['active', 'suspended', 'paused'].map((one): Sample => [
+        ['active', 'suspended', 'paused'].map((one): MetricSample => [
           { account, state: one },
           one === state ? 1 : 0,
         ]),
@@ -209,13 +218,13 @@ export class Metrics {
       'sender_available_messages_per_second',
       'Of a sender with a limit of its own.',
       ({ status }) =>
-        status.lanes.flatMap((lane): readonly Sample[] =>
+        status.lanes.flatMap((lane): readonly MetricSample[] =>
           lane.available === null ? [] : [[this.#labelsOf(lane).own, lane.available]],
         ),
     );
     const each = (name: string, help: string, states: readonly string[]): void => {
       this.#gauge(name, help, ({ status }) =>
-        status.lanes.map((lane): Sample => [
+        status.lanes.map((lane): MetricSample => [
           this.#labelsOf(lane).own,
           states.includes(lane.state) ? 1 : 0,
         ]),
@@ -270,11 +279,11 @@ export class Metrics {
   }
 
   /* A sample comes after SAMPLE_MS at best; what is above that is delay. */
-  #delays(): readonly Sample[] {
+  #delays(): readonly MetricSample[] {
     const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - SAMPLE_MS / 1000);
     const { count } = this.#delay;
     const percentiles = { median: 50, p99: 99, max: 100 };
-    const samples = Object.entries(percentiles).map(([statistic, percent]): Sample => [
+    const samples = Object.entries(percentiles).map(([statistic, percent]): MetricSample => [
       { statistic },
       count === 0 ? 0 : late(this.#delay.percentile(percent)),
     ]);
@@ -287,23 +296,23 @@ export class Metrics {
     return this.#view;
   }
 
-  #gauge(name: string, help: string, read: Read): void {
+  #gauge(name: string, help: string, read: ReadSamples): void {
     this.#register({ name, help, type: 'gauge' }, read);
   }
 
-  #counter(name: string, help: string, read: Read): void {
+  #counter(name: string, help: string, read: ReadSamples): void {
     this.#register({ name, help, type: 'counter' }, read);
   }
 
-  #register({ name, ...rest }: Described, read: Read): void {
+  #register({ name, ...rest }: Described, read: ReadSamples): void {
     const described = { name: name.startsWith('process_') ? name : PREFIX + name, ...rest };
-    const values = (): readonly Value[] =>
+    const values = (): readonly MetricLine[] =>
       read(this.#seen).map(([labels, value]) => ({ sharedLabels: labels, value }));
     this.#registry.registerMetric(metricOf(described, values));
   }
 }
 
-type Read = (view: AdminView) => readonly Sample[];
+type ReadSamples = (view: AdminView) => readonly MetricSample[];
 
 /* Bytes; 0 = it is not there. */
 function sizeOf(path: string): number {

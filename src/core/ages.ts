@@ -1,5 +1,5 @@
 /**
- * How many messages wait since when, coarsely: instants near the present in slots of ten seconds, others in
+ * Counts how many messages wait since when, coarsely: instants near the present in slots of ten seconds, others in
  * slots of ten minutes. A million rows that were dropped in an hour are a few hundred numbers.
  *
  * Always holds: the total is exact; an instant is right to the width of its slot. No clock: instants are Unix
@@ -21,7 +21,7 @@ export class Ages {
     return this.#total;
   }
 
-  /** So many more wait since `since` (later than now: they wait for it). */
+  /** `count` more wait since `since` (later than now: they wait for it). */
   add(since: number, count: number, now: number): void {
     this.#total += count;
     const isNear = Math.abs(now - since) < NEAR_S;

@@ -7,7 +7,7 @@
  * has listed is `other`. No clock: instants are arguments.
  */
 import { noStates } from './message-counts.ts';
-import { Durations, LONG_S, SHORT_S } from './durations.ts';
+import { Histogram, LONG_S, SHORT_S } from './histogram.ts';
 import { IGNORED_REASONS } from './ignored.ts';
 import { OTHER, type LaneName, type LaneNames } from './lane-names.ts';
 import type { State } from './message.ts';
@@ -35,7 +35,7 @@ export function isFailure(state: State): boolean {
 }
 
 /** The end of a request. */
-export interface Answer {
+export interface EndedRequest {
   readonly account: string;
   /** The gateway's code; null = there was none. */
   readonly code: number | null;
@@ -46,7 +46,7 @@ export interface Answer {
 }
 
 /** A failure as it was written to the status log. */
-export interface Failure {
+export interface MessageFailure {
   /** Unix seconds. */
   readonly at: number;
   readonly id: number;
@@ -61,10 +61,10 @@ export interface Failure {
 
 export class Counters {
   readonly names: LaneNames;
-  readonly queued = new Durations(LONG_S);
-  readonly limiter = new Durations(LONG_S);
-  readonly gateway = new Durations(SHORT_S);
-  readonly receiptDelay = new Durations(LONG_S);
+  readonly queued = new Histogram(LONG_S);
+  readonly limiter = new Histogram(LONG_S);
+  readonly gateway = new Histogram(SHORT_S);
+  readonly receiptDelay = new Histogram(LONG_S);
   readonly #entered = new Map<LaneName, Record<State, number>>();
   readonly #codes = new Map<string, Map<string, number>>();
   readonly #answered = new Map<string, PerSecond>();
@@ -72,7 +72,7 @@ export class Counters {
   readonly #balances = new Map<string, number>();
   readonly #receipts = new Map<string, number>();
   readonly #ignored = new Map<string, number>();
-  readonly #failures: Failure[] = [];
+  readonly #failures: MessageFailure[] = [];
   #duplicates = 0;
 
   constructor(names: LaneNames) {
@@ -122,7 +122,7 @@ export class Counters {
   }
 
   /** The latest failures, the newest first. */
-  get failures(): readonly Failure[] {
+  get failures(): readonly MessageFailure[] {
     return this.#failures.toReversed();
   }
 
@@ -143,7 +143,7 @@ export class Counters {
     this.#entered.set(name, states);
   }
 
-  answer(answer: Answer, nowMs: number): void {
+  answer(answer: EndedRequest, nowMs: number): void {
     const codes = this.#codes.get(answer.account) ?? new Map<string, number>();
     this.#codes.set(answer.account, codes);
     add(codes, codeOf(answer.code));
@@ -158,7 +158,7 @@ export class Counters {
     this.#balances.set(account, euros);
   }
 
-  failed(failure: Failure): void {
+  failed(failure: MessageFailure): void {
     this.#failures.push(failure);
     if (this.#failures.length > FAILURES_MAX) this.#failures.shift();
   }

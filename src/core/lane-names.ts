@@ -13,7 +13,7 @@ export interface LaneName {
   readonly sender: string;
 }
 
-/** Lanes that rows bring in and that get a name of their own, beside one `other` an account. */
+/** Lanes that rows bring in and that get a name of their own; each account has one `other` more. */
 export const NAMED_MAX = 100;
 /** The same of lanes that the configuration lists: each name costs 24 lines of `/metrics`. */
 export const CONFIGURED_NAMED_MAX = 300;

@@ -3,7 +3,7 @@
  * counting rows in the order of their ids; of a row that was counted, every move is told, and of one that was
  * not, none: it is counted as it is then. So a count that takes a while is exact when it ends.
  *
- * Always holds: no number is negative; what it is not told of (a row changed by hand) is put right by the next
+ * Always holds: no number is negative; a change that nobody reports (a row changed by hand) is put right by the next
  * count. No clock: instants are Unix seconds.
  */
 import { Ages } from './ages.ts';
@@ -21,7 +21,7 @@ export interface Alike {
 }
 
 /** A message leaves a state for another, or the spool (`to` null). */
-export interface Move {
+export interface CountedMove {
   readonly id: number;
   readonly account: string | null;
   readonly sender: string | null;
@@ -39,13 +39,13 @@ export interface LaneCount {
   readonly ages: Ages;
 }
 
-interface Counted extends LaneCount {
+interface LaneTally extends LaneCount {
   readonly states: Record<State, number>;
 }
 
 export class MessageCounts {
   readonly #names: LaneNames;
-  readonly #lanes = new Map<LaneName, Counted>();
+  readonly #lanes = new Map<LaneName, LaneTally>();
   #upTo = 0;
 
   constructor(names: LaneNames) {
@@ -74,7 +74,7 @@ export class MessageCounts {
     this.#upTo = upTo;
   }
 
-  moved(move: Move, now: number): void {
+  moved(move: CountedMove, now: number): void {
     if (move.id > this.#upTo) return;
     const lane = this.#lane(move.account, move.sender);
     const { from, to } = move;
@@ -85,7 +85,7 @@ export class MessageCounts {
     if (isWaiting(to)) lane.ages.add(instant(move.since, now), 1, now);
   }
 
-  #lane(account: string | null, sender: string | null): Counted {
+  #lane(account: string | null, sender: string | null): LaneTally {
     const name = this.#names.of(account, sender);
     const known = this.#lanes.get(name);
     if (known !== undefined) return known;

@@ -2,7 +2,7 @@
 
 /** Seconds that are remembered. */
 export const SECONDS_KEPT = 300;
-/** A present rate is the mean of so many whole seconds. */
+/** A present rate is the mean of this number of whole seconds. */
 const PRESENT_S = 5;
 
 export class PerSecond {

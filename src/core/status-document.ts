@@ -13,10 +13,10 @@ import {
   type Status,
 } from './status.ts';
 
-/** What is known of an account beside the ages of its messages. */
+/** What is known of an account, without the ages of its messages. */
 export type AccountFacts = Omit<AccountStatus, 'oldest_due_seconds'>;
 
-/** What is known of a lane beside its counts. */
+/** What is known of a lane, without its counts. */
 export type LaneFacts = Pick<LaneStatus, 'state' | 'available' | 'blocked_seconds'>;
 
 type Passed = Pick<

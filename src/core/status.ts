@@ -1,10 +1,10 @@
 /**
- * What the running daemon says of itself: the document that `GET /status` gives and `top` shows. Names are as
+ * Describes the status of a daemon: the document that `GET /status` gives and `top` shows. Names are as
  * in other JSON of the command line; instants are Unix seconds, rates are per second.
  *
  * Always holds: it is made from numbers that are kept anyway, and no longer than lanes have names.
  */
-import type { Failure } from './counters.ts';
+import type { MessageFailure } from './counters.ts';
 import type { State } from './message.ts';
 import type { Stop } from './stops.ts';
 
@@ -43,7 +43,7 @@ export interface LaneStatus {
 }
 
 /** A failure, its recipient masked as in the status log. */
-export type FailureStatus = Failure;
+export type FailureStatus = MessageFailure;
 
 export interface Status {
   readonly at: number;

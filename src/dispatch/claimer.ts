@@ -16,12 +16,12 @@ import type { ReadyRow } from '../spool/claims.ts';
 import type { Move } from '../spool/moves.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Wait } from '../spool/waits.ts';
-import type { Claims } from './courier.ts';
+import type { NewClaims } from './courier.ts';
 import type { Desk, Taken } from './desk.ts';
 import type { Operator } from './operator.ts';
 import { Holds } from './holds.ts';
 import { findUnlike } from './unlike.ts';
-import type { Held, Rules, Work } from './work.ts';
+import type { KeptBack, Rules, Work } from './work.ts';
 
 /** A step stops after the account with which it has claimed this number of rows. The event loop reads its sockets
  *  before the next step, which begins with the account after it. */
@@ -55,7 +55,7 @@ interface Stale {
   /** Messages that the daemon refuses while an attempt of theirs is unanswered. */
   readonly refused: number[];
   readonly waits: Wait[];
-  readonly held: Held[];
+  readonly held: KeptBack[];
   /** Taken back for a request that is being worked through. */
   readonly cancelled: {
     readonly id: number;
@@ -87,8 +87,8 @@ export class Claimer {
     this.#cancels = cancels;
   }
 
-  /** Claims rows for each account, at most the number given for it. The caller hands them out after the commit. */
-  claim(wanted: ReadonlyMap<Desk, number>, work: Work): Claims {
+  /** NewClaims rows for each account, at most the number given for it. The caller hands them out after the commit. */
+  claim(wanted: ReadonlyMap<Desk, number>, work: Work): NewClaims {
     this.#unfinished.clear();
     this.#heed(this.#rules.holds);
     if (!this.#areRulesKept) this.#release(work.now);

@@ -12,12 +12,12 @@ import type { Desk } from './desk.ts';
 import type { Outcomes } from './outcomes.ts';
 import type { Participant } from './work.ts';
 
-/** Claims in hand beyond the free slots: as many as end within so many steps, and at most so many. */
+/** NewClaims in hand beyond the free slots: what ends within this number of steps, and at most the second number. */
 const RESERVE_STEPS = 4;
 const RESERVE_MAX = 128;
 
-/** Claims that have just been committed, by the desk they were made for. */
-export type Claims = ReadonlyMap<Desk, readonly Claim[]>;
+/** NewClaims that have just been committed, by the desk they were made for. */
+export type NewClaims = ReadonlyMap<Desk, readonly Claim[]>;
 
 export interface CourierParts {
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export class Courier {
   }
 
   /** Puts claims in hand and opens as many slots as there is use for. */
-  handOut(claims: Claims): void {
+  handOut(claims: NewClaims): void {
     for (const [desk, claimed] of claims) {
       for (const claim of claimed) desk.health.began(claim);
       desk.hand.push(...claimed);
@@ -117,7 +117,7 @@ export class Reserve implements Participant {
     return Math.min(RESERVE_MAX, Math.floor(this.#perStepNow * RESERVE_STEPS));
   }
 
-  /** A step begins, and so many attempts ended since the last one. */
+  /** A step begins; `ended` attempts ended since the last one. */
   begin(ended: number): void {
     this.#perStepNow = this.#perStep + (ended - this.#perStep) / 4;
   }
@@ -130,7 +130,7 @@ export class Reserve implements Participant {
     this.#perStepNow = this.#perStep;
   }
 
-  /** Whether a hand of so many is about to run dry. */
+  /** Whether a hand of `inHand` claims is about to run dry. */
   isLow(inHand: number): boolean {
     return inHand * 4 <= this.size;
   }

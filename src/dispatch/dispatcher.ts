@@ -13,7 +13,7 @@ import { isOutOfRoom } from '../spool/room.ts';
 import { whenFree } from '../spool/when-free.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Watcher } from '../spool/watcher.ts';
-import type { Stats } from './stats.ts';
+import type { Stats } from './live-stats.ts';
 import { Courier } from './courier.ts';
 import type { Desk } from './desk.ts';
 import { LongWal } from './long-wal.ts';
@@ -21,7 +21,7 @@ import type { Inbox } from './inbox.ts';
 import { LoopMode } from './mode.ts';
 import type { AccountLimits } from './outcomes.ts';
 import { Probes, type AskBalance } from './probes.ts';
-import { SpoolTrouble, type Progress } from './spool-trouble.ts';
+import { SpoolTrouble, type LoopProgress } from './spool-trouble.ts';
 import { Step, type Change, type StepParts } from './step.ts';
 import { WakeUp } from './wake-up.ts';
 
@@ -143,7 +143,7 @@ export class Dispatcher {
     return this.#step.stats;
   }
 
-  get progress(): Progress {
+  get progress(): LoopProgress {
     return this.#trouble.progress;
   }
 
@@ -323,7 +323,7 @@ export class Dispatcher {
     this.#wakeUp.after(FULL_WAIT_MS);
   }
 
-  /* Nothing is claimed any more; whoever hears of it stops the daemon. */
+  /* Nothing is claimed any more; `onFatal` stops the daemon. */
   #broke(error: unknown): void {
     if (!this.#mode.move('broken')) return;
     this.#trouble.broken();

@@ -1,6 +1,6 @@
 /**
  * Receipts that came and are not on disk yet. Each step takes some, finds the attempt they are about, keeps
- * them and has their messages reconciled; whoever brought one hears of it only after the commit.
+ * them and has their messages reconciled; whoever brought one is answered only after the commit.
  *
  * Always holds: nothing is said to be stored before it is; what cannot be stored in time is given back, so
  * that the gateway brings it again; a receipt that does not fit its message changes nothing.
@@ -13,7 +13,7 @@ import { parseRef, type Match } from '../spool/receipts.ts';
 import type { OldMatch } from '../spool/restored.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Reconciler } from './reconciler.ts';
-import { UnmatchedReceipts } from './unmatched.ts';
+import { UnmatchedReceipts } from './unmatched-receipts.ts';
 import type { Participant, Rules, Work } from './work.ts';
 
 /** Receipts written in one step. */
@@ -22,7 +22,7 @@ const BATCH = 128;
 const GATHER_MS = 2;
 /** Whoever brings a receipt waits at most so long. */
 const PATIENCE_MS = 8_000;
-interface Waiting {
+interface WaitingReceipt {
   readonly receipt: Receipt;
   /** Not null = it is about no message of ours, whatever it names. */
   readonly stray: StrayReason | null;
@@ -31,7 +31,7 @@ interface Waiting {
 }
 
 /** What a step has to do with its receipts. */
-interface Seen {
+interface ReceiptWork {
   /** Messages to be reconciled. */
   readonly touched: Set<number>;
   readonly work: Work;
@@ -50,7 +50,7 @@ export interface InboxParts {
 
 export class Inbox implements Participant {
   readonly #parts: InboxParts;
-  #waiting: Waiting[] = [];
+  #waiting: WaitingReceipt[] = [];
   /** What the gateway's reports said; nobody would bring it again. */
   #reports: Receipt[] = [];
   #reportsTaken = 0;
@@ -113,7 +113,7 @@ export class Inbox implements Participant {
     for (const id of touched) this.#parts.reconciler.look(id, work);
   }
 
-  /** What was written is on disk: whoever brought it hears of it. */
+  /** What was written is on disk: whoever brought it is answered. */
   committed({ ignored }: Work): void {
     this.#unmatched.committed();
     for (const reason of ignored) this.#parts.onIgnored(reason);
@@ -140,7 +140,7 @@ export class Inbox implements Participant {
     }
   }
 
-  #store({ receipt, stray }: Waiting, seen: Seen): boolean {
+  #store({ receipt, stray }: WaitingReceipt, seen: ReceiptWork): boolean {
     const match = stray ?? this.#match(receipt, this.#isSigned);
     if (typeof match === 'string') return this.#keepUnmatched(receipt, match, seen);
     this.#keep(receipt, match, seen);
@@ -148,13 +148,13 @@ export class Inbox implements Participant {
   }
 
   /* The account may be used by others, too: their messages are none of ours. */
-  #keepReport(report: Receipt, seen: Seen): void {
+  #keepReport(report: Receipt, seen: ReceiptWork): void {
     const isForeign = report.clientRef !== null && this.#proven(report.clientRef) === null;
     const match = isForeign ? 'unmatched' : this.#match(report, true);
     if (typeof match !== 'string') this.#keep(report, match, seen);
   }
 
-  #keep(receipt: Receipt, found: Match | OldMatch, { touched, work }: Seen): void {
+  #keep(receipt: Receipt, found: Match | OldMatch, { touched, work }: ReceiptWork): void {
     const { spool, reconciler } = this.#parts;
     const match = 'clientRef' in found ? spool.restored.matched(found, work.now) : found;
     const kept = spool.receipts.kept(match, receipt.digest);
@@ -177,7 +177,7 @@ export class Inbox implements Participant {
     return content === null ? 1 : predictedParts(content);
   }
 
-  #keepUnmatched(receipt: Receipt, reason: IgnoredReason, { work }: Seen): boolean {
+  #keepUnmatched(receipt: Receipt, reason: IgnoredReason, { work }: ReceiptWork): boolean {
     const isNamed = this.#isSigned || receipt.recipient !== null;
     const mayJoin = reason === 'unmatched' && isNamed && this.#mayLookUp(receipt, false);
     const isStored = this.#unmatched.keep(receipt, mayJoin, work);
@@ -198,11 +198,12 @@ export class Inbox implements Participant {
     const proven = clientRef === null ? null : this.#proven(clientRef);
     /* Under an old key the same reference may have been given to another message. */
     const mustName = proven !== null && 'clientRef' in proven;
-    if (proven !== null) return this.#misfit(receipt, proven, mustName ? 'named' : 'any') ?? proven;
+    if (proven !== null)
+      return this.#mismatch(receipt, proven, mustName ? 'named' : 'any') ?? proven;
     if (gatewayId === null || !this.#mayLookUp(receipt, isTrusted)) return 'unmatched';
     const found = receipts.byGatewayId(gatewayId);
     if (found === null) return 'unmatched';
-    return this.#misfit(receipt, found, isTrusted ? 'named-or-none' : 'named') ?? found;
+    return this.#mismatch(receipt, found, isTrusted ? 'named-or-none' : 'named') ?? found;
   }
 
   #proven(clientRef: string): Match | OldMatch | null {
@@ -224,7 +225,7 @@ export class Inbox implements Participant {
    * The tag of a client-ref decides: the gateway may write a number in a form of its own, and `receipts` keeps it.
    * What is not proven by a tag must name the recipient, or at least no other.
    */
-  #misfit(
+  #mismatch(
     receipt: Receipt,
     match: Pick<Match, 'recipient' | 'account'>,
     recipient: 'any' | 'named' | 'named-or-none',

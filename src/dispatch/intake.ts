@@ -78,7 +78,7 @@ export class Intake implements Participant {
     for (const name of this.#warning.splice(0)) this.#warned.delete(name);
   }
 
-  /** Accounts came or went: whoever is unknown from now on is spoken of again. */
+  /** Accounts came or went: an account that is unknown from now on is reported again. */
   reconfigured(): void {
     this.#mustScan = true;
     this.#scannedAt = -Infinity;
@@ -180,7 +180,7 @@ export class Intake implements Participant {
     work.entries.push(unknownAccount(shown, work.now));
   }
 
-  /* However many senders and campaigns applications name, so many are in memory. */
+  /* Memory holds this number, however many senders and campaigns applications name. */
   #hasPlace(desk: Desk, source: SourceKey): boolean {
     let count = 0;
     for (const one of this.#desks.values()) count += one.sourceCount;

@@ -1,5 +1,5 @@
 /**
- * What the passing of time does to messages: rescue at start, rows whose instant has come, waiting rows past
+ * Does to messages what the passing of time asks for: rescue at start, rows whose instant has come, waiting rows past
  * their deadline. Works in small batches inside the dispatcher's transactions; never sends anything.
  */
 import { withRetry, type SourceKey } from '../core/turn.ts';

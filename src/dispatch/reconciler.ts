@@ -35,17 +35,6 @@ const RESEND = 'receipts-resend';
 /** Unmatched receipts that are joined with one part. */
 const JOINED_MAX = 4;
 
-export interface ReceiptRules {
-  readonly acceptedIsEnough: readonly string[];
-  readonly resend: ResendPolicy | null;
-  /** A recipient that can never be reached is suppressed by itself. */
-  readonly suppressAutomatically: boolean;
-  /** Account → its API key. */
-  readonly apiKeys: ReadonlyMap<string, string>;
-  /** Receipts over HTTP are signed. */
-  readonly isSigned: boolean;
-}
-
 type Joined = Pick<Match, 'messageId' | 'attempt' | 'recipient'>;
 
 /** An unmatched receipt that may be joined. */

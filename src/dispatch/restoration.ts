@@ -17,13 +17,13 @@ interface Parts {
 }
 
 /** Ids above `from`, up to `to`. */
-interface Range {
+interface IdRange {
   readonly from: number;
   readonly to: number;
 }
 
 /** Makes what waited `uncertain`, never to be sent again by itself; returns how many there were. */
-export function hold({ spool, rules }: Parts, { from, to }: Range, work: Work): number {
+export function hold({ spool, rules }: Parts, { from, to }: IdRange, work: Work): number {
   const rows = spool.restored.waiting(from, to, work.now);
   const waiting = rows.filter(({ state }) => state !== 'uncertain');
   spool.restored.suspect(waiting, work.now);
@@ -45,7 +45,7 @@ export function hold({ spool, rules }: Parts, { from, to }: Range, work: Work): 
 }
 
 /** Lets what waited go, marked as possible duplicates; returns how many there were. */
-export function resend({ spool }: Parts, { from, to }: Range, work: Work): number {
+export function resend({ spool }: Parts, { from, to }: IdRange, work: Work): number {
   const rows = spool.restored
     .waiting(from, to, work.now)
     .filter(({ state }) => state !== 'uncertain');

@@ -17,7 +17,7 @@ export interface SpoolTroubleParts {
 }
 
 /** How the loop gets on. */
-export interface Progress {
+export interface LoopProgress {
   /** When a step was last committed (monotonic ms). */
   readonly steppedAtMs: number;
   /** Why the latest one was not; null = it was. */
@@ -26,7 +26,7 @@ export interface Progress {
 
 export class SpoolTrouble {
   readonly #parts: SpoolTroubleParts;
-  #progress: Progress;
+  #progress: LoopProgress;
   #fullSaidAtMs = -Infinity;
   /** Since when the lock has been another's; null = it is not. */
   #lockedSinceMs: number | null = null;
@@ -37,7 +37,7 @@ export class SpoolTrouble {
     this.#progress = { steppedAtMs: parts.clock.monotonicMs(), trouble: null };
   }
 
-  get progress(): Progress {
+  get progress(): LoopProgress {
     return this.#progress;
   }
 

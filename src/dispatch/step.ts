@@ -13,10 +13,10 @@ import type { Entry } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
-import { Stats } from './stats.ts';
-import { ClockSteps } from './clock-steps.ts';
+import { Stats } from './live-stats.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { Claimer } from './claimer.ts';
-import { Reserve, type Claims } from './courier.ts';
+import { Reserve, type NewClaims } from './courier.ts';
 import type { Desk } from './desk.ts';
 import { Inbox, type InboxParts } from './inbox.ts';
 import { Intake } from './intake.ts';
@@ -84,7 +84,7 @@ export class Step implements Participant {
   readonly #reserve = new Reserve();
   readonly #nests: Nests;
   readonly #writer: Writer;
-  readonly #clockSteps: ClockSteps;
+  readonly #clockWatch: ClockWatch;
   readonly #takeNews: () => boolean;
   #hasNews = false;
   /** What a new configuration has to write; kept until it is on disk. */
@@ -101,7 +101,7 @@ export class Step implements Participant {
     this.#desks = desks;
     this.#nests = new Nests(spool, desks, rules);
     this.#takeNews = hooks.takeNews;
-    this.#clockSteps = new ClockSteps({ spool, clock, log, desks });
+    this.#clockWatch = new ClockWatch({ spool, clock, log, desks });
     const reconciler = new Reconciler(spool, rules);
     this.intake = new Intake(spool, desks, rules);
     this.#claimer = new Claimer(spool, rules, {
@@ -142,7 +142,7 @@ export class Step implements Participant {
       ...{ spool, rules, clock, log, pending },
       onEvents: parts.onEvents,
       participants: [
-        ...[this, this.stats, this.#reserve, this.#clockSteps, this.#nests, this.#operator],
+        ...[this, this.stats, this.#reserve, this.#clockWatch, this.#nests, this.#operator],
         ...[reconciler, this.inbox, this.intake, this.janitor, this.sweeper],
       ],
       onSettled: (ended, work) => {
@@ -211,14 +211,14 @@ export class Step implements Participant {
   /** Settles what a crash left open, some at a time; returns how many, 0 when nothing is left. */
   rescue(): number | 'busy' {
     const done = this.#writer.transact((work) => {
-      this.#clockSteps.work();
+      this.#clockWatch.work();
       return { rescued: this.janitor.rescue(work) };
     });
     return done === 'busy' ? done : done.rescued;
   }
 
   /** 'busy' = another program holds the lock, and nothing happened. Throws what made it roll back. */
-  run(mayClaim: boolean): Claims | 'busy' {
+  run(mayClaim: boolean): NewClaims | 'busy' {
     this.#reserve.begin(this.#pending.ended.length);
     this.inbox.giveUp();
     const done = this.#writer.transact((work) => this.#counted(work, mayClaim));
@@ -241,15 +241,15 @@ export class Step implements Participant {
     this.#hasNews = true;
   }
 
-  #counted(work: Work, mayClaim: boolean): { readonly claims: Claims } {
+  #counted(work: Work, mayClaim: boolean): { readonly claims: NewClaims } {
     this.#nests.begin(work);
     const claims = this.#work(work, mayClaim);
     this.#nests.save(work);
     return { claims };
   }
 
-  #work(work: Work, mayClaim: boolean): Claims {
-    if (this.#clockSteps.work()) this.janitor.lookAgain();
+  #work(work: Work, mayClaim: boolean): NewClaims {
+    if (this.#clockWatch.work()) this.janitor.lookAgain();
     for (const change of this.#changes) change(work);
     if (this.#cursor !== null) this.#spool.events.saveCursor(this.#cursor);
     this.intake.takeBack(this.#pending.ended, work);
@@ -271,7 +271,7 @@ export class Step implements Participant {
     return claims;
   }
 
-  #claim(work: Work, mayClaim: boolean): Claims {
+  #claim(work: Work, mayClaim: boolean): NewClaims {
     if (!mayClaim) return new Map();
     const wanted = new Map<Desk, number>();
     for (const desk of this.#desks.values()) {
@@ -281,7 +281,7 @@ export class Step implements Participant {
   }
 }
 
-function hasClaims(claims: Claims): boolean {
+function hasClaims(claims: NewClaims): boolean {
   for (const taken of claims.values()) if (taken.length > 0) return true;
   return false;
 }

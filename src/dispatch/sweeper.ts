@@ -18,7 +18,7 @@ const KEYS = 500;
 /** Between two slices: where steps have room, and where each of them sends. */
 const BREATH_MS = 4;
 const BUSY_BREATH_MS = 25;
-/** A slice is due as well when so many attempts have ended: it takes more messages than that. */
+/** A slice is due as well when this number of attempts has ended: it takes more messages than that. */
 const KEEP_UP = MESSAGES / 2;
 /** When there was nothing to do. */
 const LOOK_EVERY_MS = 1_000;
@@ -26,19 +26,10 @@ const LOOK_EVERY_MS = 1_000;
 const KEY_ROUNDS = 50;
 const KEYS_EVERY_MIN_S = 1;
 const KEYS_EVERY_MAX_S = 6 * 3_600;
-/** A text is forgotten so long after its time (seconds): two steps may bear the same instant. */
+/** A text is forgotten this long after its time (seconds): two steps may have the same instant. */
 const FORGET_SLACK_S = 1;
 /** Requests that were done are kept at least this long (seconds): a resumed account's counts for its day. */
 const CONTROL_MIN_S = 2 * 86_400;
-
-/** How long things are kept; null = for ever. */
-export interface KeepRules {
-  readonly retentionMs: number | null;
-  readonly forgetTextAfterMs: number | null;
-  readonly keysForMs: number;
-  /** Cursors in `spool` of those who are told no more. */
-  readonly notTold: ReadonlySet<string>;
-}
 
 /** Does a slice; true = there is more. */
 type Task = (work: Work) => boolean;

@@ -36,7 +36,7 @@ export class WakeUp {
     this.#parts = parts;
   }
 
-  /** Wakes the loop after so many milliseconds. */
+  /** Wakes the loop after `waitMs` milliseconds. */
   after(waitMs: number): void {
     this.clear();
     this.#timer = setTimeout(this.#parts.wake, waitMs);

@@ -13,8 +13,7 @@ import type { AllowRules } from '../core/allowed.ts';
 import type { IgnoredReason } from '../core/ignored.ts';
 import type { HoldRules } from '../core/safety.ts';
 import type { SettlePolicy } from '../core/settle.ts';
-import type { ReceiptRules } from './reconciler.ts';
-import type { KeepRules } from './sweeper.ts';
+import type { ResendPolicy } from '../core/receipt.ts';
 import type { Route } from '../core/verdict.ts';
 
 export interface Work {
@@ -24,7 +23,7 @@ export interface Work {
   /** What was decided before comes first. */
   readonly entries: Entry[];
   /** Rows that a rule keeps back, which is no event. */
-  readonly held: Held[];
+  readonly held: KeptBack[];
   /** Messages that were deleted. */
   readonly removed: Removed[];
   /** Claims that were written. */
@@ -61,7 +60,7 @@ export function workAt(now: number, nowMs: number, entries: Entry[]): Work {
 }
 
 /** A row that may not go before an instant (Unix seconds). */
-export interface Held {
+export interface KeptBack {
   readonly row: ReadyRow;
   readonly until: number;
 }
@@ -87,43 +86,44 @@ export function nothingPending(): Pending {
   return { ended: [], gates: [], rates: [], widths: [], blocks: [], runs: [], entries: [] };
 }
 
-/** How much is decided at this moment, list by list. */
-export type Size = Readonly<Record<keyof Pending, number>>;
-
-export function sizeOf(pending: Pending): Size {
+function listsOf(pending: Pending): readonly unknown[][] {
   const { ended, gates, rates, widths, blocks, runs, entries } = pending;
-  return {
-    ended: ended.length,
-    gates: gates.length,
-    rates: rates.length,
-    widths: widths.length,
-    blocks: blocks.length,
-    runs: runs.length,
-    entries: entries.length,
-  };
+  return [ended, gates, rates, widths, blocks, runs, entries];
+}
+
+/** How much is decided at this moment, list by list. */
+export function sizesOf(pending: Pending): readonly number[] {
+  return listsOf(pending).map(({ length }) => length);
 }
 
 /** So much of it is on disk; what was decided since stays. */
-export function drop(pending: Pending, size: Size): void {
-  pending.ended.splice(0, size.ended);
-  pending.gates.splice(0, size.gates);
-  pending.rates.splice(0, size.rates);
-  pending.widths.splice(0, size.widths);
-  pending.blocks.splice(0, size.blocks);
-  pending.runs.splice(0, size.runs);
-  pending.entries.splice(0, size.entries);
+export function drop(pending: Pending, sizes: readonly number[]): void {
+  for (const [index, list] of listsOf(pending).entries()) list.splice(0, sizes[index] ?? 0);
 }
 
 export function isEmpty(pending: Pending): boolean {
-  return (
-    pending.ended.length === 0 &&
-    pending.entries.length === 0 &&
-    pending.gates.length === 0 &&
-    pending.rates.length === 0 &&
-    pending.widths.length === 0 &&
-    pending.blocks.length === 0 &&
-    pending.runs.length === 0
-  );
+  return listsOf(pending).every(({ length }) => length === 0);
+}
+
+/** How long things are kept; null = without end. */
+export interface KeepRules {
+  readonly retentionMs: number | null;
+  readonly forgetTextAfterMs: number | null;
+  readonly keysForMs: number;
+  /** Cursors in `spool` of those who are told no more. */
+  readonly notTold: ReadonlySet<string>;
+}
+
+/** What becomes of receipts. */
+export interface ReceiptRules {
+  readonly acceptedIsEnough: readonly string[];
+  readonly resend: ResendPolicy | null;
+  /** A recipient that can never be reached is suppressed by itself. */
+  readonly suppressAutomatically: boolean;
+  /** Account → its API key. */
+  readonly apiKeys: ReadonlyMap<string, string>;
+  /** Receipts over HTTP are signed. */
+  readonly isSigned: boolean;
 }
 
 /** What of the configuration decides about messages. */

@@ -17,7 +17,7 @@ import type { StatusLog } from '../status-log.ts';
 import { failRefused } from './run-ends.ts';
 import {
   drop,
-  sizeOf,
+  sizesOf,
   workAt,
   type Participant,
   type Pending,
@@ -59,7 +59,7 @@ export class Writer {
   /** 'busy' = another program holds the lock, and nothing happened. Throws what made it roll back. */
   transact<T extends object>(body: (work: Work) => T): T | 'busy' {
     const { clock, spool, pending } = this.#parts;
-    const size = sizeOf(pending);
+    const sizes = sizesOf(pending);
     const work = workAt(clock.now(), clock.monotonicMs(), pending.entries.slice());
     const { entries, nowMs } = work;
     let firstSeq = 0;
@@ -75,7 +75,7 @@ export class Writer {
     };
     const result = this.#attempt(run);
     if (result === 'busy') return result;
-    drop(pending, size);
+    drop(pending, sizes);
     this.#committed(work, firstSeq);
     return result;
   }

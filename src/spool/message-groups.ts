@@ -28,7 +28,7 @@ export interface GroupSlice {
 }
 
 /** The next rows, as of one moment. */
-export interface Look {
+export interface CountSnapshot {
   /** How often `prune` has deleted messages: what was counted at another number may be gone. */
   readonly deletions: number;
   /** Null = there are no more rows. */
@@ -83,8 +83,8 @@ export class MessageGroups {
   }
 
   /** The next `limit` rows after an id, and how often was pruned before. */
-  look(id: number, limit: number): Look {
-    const look = (): Look => ({
+  look(id: number, limit: number): CountSnapshot {
+    const look = (): CountSnapshot => ({
       deletions: deletionsIn(this.#values),
       found: this.after(id, limit),
     });

@@ -7,14 +7,22 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { isFull, SpoolError } from './errors.ts';
-import { RETRIES_APART } from './retries-apart.ts';
 import { FINAL_APART } from './final.ts';
 import { drawWord, IDENTITY } from './identity.ts';
-import { SCHEMA_1 } from './schema.ts';
+import { READY, SCHEMA_1, TURN } from './schema.ts';
 import { toVersion5 } from './schema-5.ts';
 
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */
 const APPLICATION_ID = 0x736d7370;
+
+/* Ready rows lie by rank: retries are found apart from first attempts, and rows with a deadline apart from those
+ * without, however many there are of the others. */
+const RETRIES_APART = `
+DROP INDEX messages_ready;
+CREATE INDEX messages_ready ON messages(account, sender, campaign, ${TURN}) WHERE ${READY};
+ALTER TABLE accounts ADD COLUMN configured_concurrency INTEGER;
+ALTER TABLE accounts ADD COLUMN learned_concurrency INTEGER;
+`;
 
 /* Until when the gateway asked an account or a sender to wait (Unix seconds); may be over. */
 const BLOCKS = `
@@ -29,9 +37,7 @@ export const STEPS: readonly ((db: Database) => void)[] = [
     write.run('tag-key', randomBytes(32).toString('hex'));
     write.run(IDENTITY, drawWord());
   },
-  (db) => {
-    db.exec(RETRIES_APART);
-  },
+  (db) => void db.exec(RETRIES_APART),
   (db) => void db.exec(FINAL_APART),
   (db) => void db.exec(BLOCKS),
   toVersion5,

@@ -13,7 +13,7 @@ import { MessagePruner, OVER, toldToIn } from './retention.ts';
 
 /** Messages of one transaction. */
 const BATCH = 200;
-/** A batch whose messages change just then is copied anew, at most so often. */
+/** A batch whose messages change just then is copied again, at most this often. */
 const TRIES_MAX = 20;
 
 /** In table `spool`: how many deletions there were. */

@@ -12,7 +12,6 @@ import { SpoolError } from './errors.ts';
 import { FINAL_APART } from './final.ts';
 import { DATES, FOLLOWING, GUARD } from './guard.ts';
 import { CONTROL, LISTS, SUPPRESSIONS, type Rebuilt } from './lists-5.ts';
-import { RECEIPT_INDEXES } from './receipts-5.ts';
 import { RULE_TRIGGERS } from './rules.ts';
 import { READY, TURN } from './schema.ts';
 import { SET_ASIDE } from './set-aside.ts';
@@ -119,6 +118,11 @@ ${FINAL_APART};
 CREATE UNIQUE INDEX messages_idempotency_key ON messages(idempotency_key);
 CREATE UNIQUE INDEX idempotency_key_is_used_once ON messages(+idempotency_key)
   WHERE idempotency_key IS NOT NULL;
+`;
+
+/* Leads to the oldest receipts that are about no message. */
+const RECEIPT_INDEXES = `
+CREATE INDEX receipts_unmatched_age ON receipts(received_at) WHERE message_id IS NULL;
 `;
 
 /** What else version 5 brings: statements that run in this order once `messages` is there. */

@@ -1,5 +1,5 @@
 /**
- * Where `top` has its numbers from: the daemon, over its admin listener, or else the spool.
+ * Gets the numbers of `top`: from the daemon, over its admin listener, or else the spool.
  *
  * Always holds: a daemon on another spool is not taken for ours; one that does not answer in time is as good
  * as none, for that moment.

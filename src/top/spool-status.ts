@@ -2,7 +2,7 @@
  * Makes the status document from the spool alone, where no daemon answers: messages are counted
  * here, a slice at a time; the rest is what was written down.
  *
- * Always holds: counting anew is paced by what it costs, so that watching an unwatched spool stays cheap.
+ * Always holds: counting again is paced by what it costs, so that watching an unwatched spool stays cheap.
  */
 import { MessageCounts } from '../core/message-counts.ts';
 import { FAILURES_MAX, isFailure } from '../core/counters.ts';

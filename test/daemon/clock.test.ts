@@ -1,6 +1,6 @@
 /** The wall clock is set while messages wait: waits take as long as they were meant to; what people wrote is obeyed. */
 import { describe, expect, it } from 'vitest';
-import { ClockSteps } from '../../src/dispatch/clock-steps.ts';
+import { ClockWatch } from '../../src/dispatch/clock-watch.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 import { NOW, setup as spoolSetup } from '../support/spool.ts';
 
@@ -113,7 +113,7 @@ describe('G5: between two runs', () => {
     clocks: { now: number; monotonicMs: number; boot: string },
   ): readonly object[] {
     const said: object[] = [];
-    const steps = new ClockSteps({
+    const steps = new ClockWatch({
       spool,
       desks: new Map(),
       clock: {

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Claim } from '../../src/core/claim.ts';
 import type { Receipt } from '../../src/core/receipt.ts';
-import { BURST, PER_SECOND, UNMATCHED_MAX } from '../../src/dispatch/unmatched.ts';
+import { BURST, PER_SECOND, UNMATCHED_MAX } from '../../src/dispatch/unmatched-receipts.ts';
 import {
   ACCEPTED,
   Bench,

@@ -12,7 +12,7 @@ import { NEXT, type State } from '../../src/core/message.ts';
 import type { AnswerPart } from '../../src/core/observation.ts';
 import type { Receipt } from '../../src/core/receipt.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
-import type { ReceiptRules } from '../../src/dispatch/reconciler.ts';
+import type { ReceiptRules } from '../../src/dispatch/work.ts';
 import { Step } from '../../src/dispatch/step.ts';
 import type { Rules } from '../../src/dispatch/work.ts';
 import type { SettlePolicy } from '../../src/core/settle.ts';

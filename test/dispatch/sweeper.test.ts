@@ -1,7 +1,7 @@
 /** What is over goes in slices, whether the daemon has time or not. */
 import { describe, expect, it } from 'vitest';
-import { Sweeper, type KeepRules } from '../../src/dispatch/sweeper.ts';
-import { workAt } from '../../src/dispatch/work.ts';
+import { Sweeper } from '../../src/dispatch/sweeper.ts';
+import { workAt, type KeepRules } from '../../src/dispatch/work.ts';
 import { NOW, setup as spoolSetup } from '../support/spool.ts';
 
 const DAY_S = 86_400;

@@ -1,5 +1,5 @@
 // Claims and verdicts for tests of the core: one ordinary of each, and what a real answer leads to.
-import type { KeepRules } from '../../src/dispatch/sweeper.ts';
+import type { KeepRules } from '../../src/dispatch/work.ts';
 import type { Claim } from '../../src/core/claim.ts';
 import { classify } from '../../src/core/classify.ts';
 import type { Observation } from '../../src/core/observation.ts';

@@ -13,7 +13,7 @@ import { Counters, isFailure } from '../core/counters.ts';
 import { LaneNames, type NameDefaults } from '../core/lane-names.ts';
 import type { State } from '../core/message.ts';
 import type { Entry } from '../events.ts';
-import type { Look } from '../spool/message-groups.ts';
+import type { CountSnapshot } from '../spool/message-groups.ts';
 import { isBusy } from '../spool/open.ts';
 import type { Removed } from '../spool/retention.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -24,7 +24,7 @@ const SLICE = 1_000;
 const SLICE_EVERY_MS = 15;
 /** New rows are looked for so often. */
 const LOOK_EVERY_MS = 1_000;
-/** Everything is counted anew after this. */
+/** Everything is counted again after this. */
 const RECOUNT_MS = 3_600_000;
 
 export interface StatsParts {
@@ -68,7 +68,7 @@ export class Stats implements Participant {
     return this.#counts !== null;
   }
 
-  /** Begins to count. `onFatal` hears of a spool that cannot be read. */
+  /** Begins to count. `onFatal` is called when the spool cannot be read. */
   start(onFatal: (error: unknown) => void): void {
     this.#onFatal = onFatal;
     this.#timer ??= setTimeout(this.#look, 0);
@@ -79,7 +79,7 @@ export class Stats implements Participant {
     this.#timer = null;
   }
 
-  /** The configuration was read again: what NULL stands for may have changed, so all is counted anew. */
+  /** The configuration was read again: what NULL stands for may have changed, so all is counted again. */
   configure(rules: Rules, senders: StatsParts['senders']): void {
     this.#names.configure(namesOf(rules, senders));
     this.counters.configured();
@@ -197,7 +197,7 @@ export class Stats implements Participant {
     return found.read === SLICE;
   }
 
-  #read(after: number): Look | 'busy' {
+  #read(after: number): CountSnapshot | 'busy' {
     try {
       return this.#spool.messageGroups.look(after, SLICE);
     } catch (error) {

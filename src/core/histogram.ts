@@ -1,4 +1,4 @@
-/** How long something took, as a histogram in Prometheus' sense: counts up to each bound, a sum, a total. */
+/** Counts how long something took, as a histogram in Prometheus' sense: counts up to each bound, a sum, a total. */
 
 /** Upper bounds in seconds, for what takes from milliseconds to a minute. */
 export const SHORT_S = [
@@ -10,14 +10,14 @@ export const LONG_S = [
 ] as const;
 
 /** What a histogram holds: `counts` by bound, each without the ones before, and last what is above all. */
-export interface DurationCounts {
+export interface HistogramCounts {
   readonly bounds: readonly number[];
   readonly counts: readonly number[];
   readonly sumSeconds: number;
   readonly total: number;
 }
 
-export class Durations {
+export class Histogram {
   readonly #bounds: readonly number[];
   readonly #counts: number[];
   #sumMs = 0;
@@ -36,7 +36,7 @@ export class Durations {
     this.#sumMs += Math.max(0, durationMs);
   }
 
-  counts(): DurationCounts {
+  counts(): HistogramCounts {
     const counts = [...this.#counts];
     const total = counts.reduce((sum, count) => sum + count, 0);
     return { bounds: this.#bounds, counts, sumSeconds: this.#sumMs / 1000, total };

@@ -28,7 +28,7 @@ export interface UnmatchedParts {
 }
 
 /** How much is kept, and how much more may be written. */
-interface Budget extends Stock {
+interface UnmatchedBudget extends Stock {
   readonly permits: number;
   readonly filledAtMs: number;
   readonly prunedAtMs: number;
@@ -40,9 +40,9 @@ const FULL = { permits: BURST, filledAtMs: -Infinity, prunedAtMs: -Infinity, has
 
 export class UnmatchedReceipts {
   readonly #parts: UnmatchedParts;
-  #budget: Budget;
+  #budget: UnmatchedBudget;
   /** As the last commit left it. */
-  #committed: Budget;
+  #committed: UnmatchedBudget;
 
   constructor(parts: UnmatchedParts) {
     this.#parts = parts;

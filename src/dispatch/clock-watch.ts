@@ -9,27 +9,27 @@ import type { StatusLog } from '../status-log.ts';
 import type { Desk } from './desk.ts';
 import type { Participant } from './work.ts';
 
-export interface ClockStepsParts {
+export interface ClockWatchParts {
   readonly spool: Spool;
   readonly clock: Clock;
   readonly log: Pick<StatusLog, 'say'>;
   readonly desks: ReadonlyMap<string, Desk>;
 }
 
-interface Seen {
+interface SeenStep {
   readonly reading: Reading;
   readonly step: number;
   readonly waiting: number;
 }
 
-export class ClockSteps implements Participant {
-  readonly #parts: ClockStepsParts;
+export class ClockWatch implements Participant {
+  readonly #parts: ClockWatchParts;
   /** Null = nothing was read since the start. */
   #before: Reading | null = null;
   /** What the open transaction does; null = nothing. */
-  #seen: Seen | null = null;
+  #seen: SeenStep | null = null;
 
-  constructor(parts: ClockStepsParts) {
+  constructor(parts: ClockWatchParts) {
     this.#parts = parts;
   }
 
