@@ -65,60 +65,39 @@ export class Counters {
   readonly limiter = new Histogram(LONG_S);
   readonly gateway = new Histogram(SHORT_S);
   readonly receiptDelay = new Histogram(LONG_S);
-  readonly #entered = new Map<LaneName, Record<State, number>>();
-  readonly #codes = new Map<string, Map<string, number>>();
-  readonly #answered = new Map<string, PerSecond>();
-  readonly #accepted = new PerSecond();
-  readonly #balances = new Map<string, number>();
-  readonly #receipts = new Map<string, number>();
-  readonly #ignored = new Map<string, number>();
+  /** Moves into each state, by lane. */
+  readonly entered = new Map<LaneName, Record<State, number>>();
+  /** Requests that ended, by account and code. */
+  readonly codes = new Map<string, Map<string, number>>();
+  /** Requests that ended in each of the last seconds, by account. */
+  readonly answered = new Map<string, PerSecond>();
+  /** Of those, the ones that were accepted, all accounts together. */
+  readonly accepted = new PerSecond();
+  /** What is left in each account (EUR), as the gateway said last. An account that never heard it is absent. */
+  readonly balances = new Map<string, number>();
+  /** Receipts that were kept, by their status. */
+  readonly receipts = new Map<string, number>();
+  /** Receipts that changed nothing or were refused, by why. */
+  readonly ignored = new Map<string, number>();
+  /** Messages that were accepted twice. */
+  duplicates = 0;
   readonly #failures: MessageFailure[] = [];
-  #duplicates = 0;
 
   constructor(names: LaneNames) {
     this.names = names;
     this.configured();
-    for (const status of [...RECEIPT_STATUSES, OTHER]) this.#receipts.set(status, 0);
-    for (const reason of [...IGNORED_REASONS, OTHER]) this.#ignored.set(reason, 0);
+    for (const status of [...RECEIPT_STATUSES, OTHER]) this.receipts.set(status, 0);
+    for (const reason of [...IGNORED_REASONS, OTHER]) this.ignored.set(reason, 0);
   }
 
   /** Accounts have come to the names. */
   configured(): void {
     /* A series that begins above zero would hide its first step from whoever looks for increases. */
     for (const account of this.names.accounts) {
-      if (this.#answered.has(account)) continue;
-      this.#answered.set(account, new PerSecond());
-      this.#codes.set(account, new Map(['0', '1', NO_ANSWER].map((code) => [code, 0])));
+      if (this.answered.has(account)) continue;
+      this.answered.set(account, new PerSecond());
+      this.codes.set(account, new Map(['0', '1', NO_ANSWER].map((code) => [code, 0])));
     }
-  }
-
-  get duplicates(): number {
-    return this.#duplicates;
-  }
-
-  /** Moves into each state, by lane. */
-  get entered(): ReadonlyMap<LaneName, Readonly<Record<State, number>>> {
-    return this.#entered;
-  }
-
-  /** Requests that ended, by account and code. */
-  get codes(): ReadonlyMap<string, ReadonlyMap<string, number>> {
-    return this.#codes;
-  }
-
-  /** What is left in each account (EUR), as the gateway said last. An account that never heard it is absent. */
-  get balances(): ReadonlyMap<string, number> {
-    return this.#balances;
-  }
-
-  /** Receipts that were kept, by their status. */
-  get receipts(): ReadonlyMap<string, number> {
-    return this.#receipts;
-  }
-
-  /** Receipts that changed nothing or were refused, by why. */
-  get ignored(): ReadonlyMap<string, number> {
-    return this.#ignored;
   }
 
   /** The latest failures, the newest first. */
@@ -126,36 +105,26 @@ export class Counters {
     return this.#failures.toReversed();
   }
 
-  /** Requests that ended in each of the last seconds, by account. */
-  get answered(): ReadonlyMap<string, PerSecond> {
-    return this.#answered;
-  }
-
-  /** Of those, the ones that were accepted, all accounts together. */
-  get accepted(): PerSecond {
-    return this.#accepted;
-  }
-
   moved(account: string | null, sender: string | null, to: State): void {
     const name = this.names.of(account, sender);
-    const states = this.#entered.get(name) ?? noStates();
+    const states = this.entered.get(name) ?? noStates();
     states[to] += 1;
-    this.#entered.set(name, states);
+    this.entered.set(name, states);
   }
 
   answer(answer: EndedRequest, nowMs: number): void {
-    const codes = this.#codes.get(answer.account) ?? new Map<string, number>();
-    this.#codes.set(answer.account, codes);
+    const codes = this.codes.get(answer.account) ?? new Map<string, number>();
+    this.codes.set(answer.account, codes);
     add(codes, codeOf(answer.code));
     this.queued.note(answer.queuedMs);
     this.limiter.note(answer.limiterMs);
     this.gateway.note(answer.gatewayMs);
-    this.#answered.get(answer.account)?.note(nowMs, 1);
-    if (answer.isAccepted) this.#accepted.note(nowMs, 1);
+    this.answered.get(answer.account)?.note(nowMs, 1);
+    if (answer.isAccepted) this.accepted.note(nowMs, 1);
   }
 
   balance(account: string, euros: number): void {
-    this.#balances.set(account, euros);
+    this.balances.set(account, euros);
   }
 
   failed(failure: MessageFailure): void {
@@ -164,15 +133,15 @@ export class Counters {
   }
 
   doubled(): void {
-    this.#duplicates += 1;
+    this.duplicates += 1;
   }
 
   receipt(status: string | null): void {
-    add(this.#receipts, status !== null && WORDS.has(status) ? status : OTHER);
+    add(this.receipts, status !== null && WORDS.has(status) ? status : OTHER);
   }
 
   ignore(reason: string): void {
-    add(this.#ignored, this.#ignored.has(reason) ? reason : OTHER);
+    add(this.ignored, this.ignored.has(reason) ? reason : OTHER);
   }
 }
 
