@@ -3,15 +3,10 @@
  * and seen of late, and what is left of its longer windows.
  */
 import type { Config } from '../config/config.ts';
-import {
-  type AccountAllowance,
-  type Allowance,
-  type GroupAllowance,
-  type WindowUse,
-} from '../core/outlook.ts';
+import { capOf, type Cap } from '../core/cap.ts';
 import type { GroupRule, NestedRules, Per } from '../core/rate-rules.ts';
-import { windowUseOf } from '../core/reservoir.ts';
 import { zones } from '../core/zone.ts';
+import type { AccountAllowance, Allowance, GroupAllowance } from '../estimate/forecast.ts';
 import type { CapRow } from '../spool/caps.ts';
 import { NO_FLOW, together, USED_OVER_S, type Flow } from '../spool/flows.ts';
 import type { LaneReading } from '../spool/lanes.ts';
@@ -50,7 +45,8 @@ export interface Allowed {
   readonly allowance: AccountAllowance;
   /** The groups that it is about. */
   readonly groups: readonly GroupRule[];
-  readonly capOf: ReadonlyMap<WindowUse, CapRow>;
+  /** What the spool says of each window. */
+  readonly rowOf: ReadonlyMap<Cap, CapRow>;
 }
 
 /** What went of late is believed when it was so many, over so long (s). */
@@ -85,7 +81,7 @@ export function allowedOf(known: Known, options: OutlookOptions): Allowed {
     rate: gate.state === 'active' ? rateOf(pace, { ...seen, per }, look) : 0,
     opensInS: opensIn(gate, now),
   };
-  return { allowance, groups: rules?.groups ?? [], capOf: windows.capOf };
+  return { allowance, groups: rules?.groups ?? [], rowOf: windows.rowOf };
 }
 
 /** What all rules of an account are looked at with. */
@@ -98,25 +94,28 @@ interface Look {
 }
 
 interface Windows {
-  readonly of: (scope: CapRow['scope'], name: string) => readonly WindowUse[];
+  readonly of: (scope: CapRow['scope'], name: string) => readonly Cap[];
   readonly namesOf: (scope: CapRow['scope']) => readonly string[];
-  readonly capOf: ReadonlyMap<WindowUse, CapRow>;
+  readonly rowOf: ReadonlyMap<Cap, CapRow>;
 }
 
-function windowsOf(caps: readonly CapRow[], now: number): Windows {
+function windowsOf(rows: readonly CapRow[], now: number): Windows {
   const zoneOf = zones();
-  const uses = caps.map((cap) => {
-    const { allowed: count, span, used, state } = cap;
-    return [
-      windowUseOf({ count, span }, { zone: zoneOf(cap.zone), used, state }, now),
-      cap,
-    ] as const;
+  const at = { now, nowMs: 0 };
+  const windows = rows.map((row) => {
+    const { allowed: count, span, zone, used, state } = row;
+    const window = capOf({ count, span }, zoneOf(zone));
+    if (span === 'day') window.close({ cost: used, key: window.open(used, at) }, used, at);
+    else window.restore(state, at);
+    return [window, row] as const;
   });
   return {
     of: (scope, name) =>
-      uses.flatMap(([use, cap]) => (cap.scope === scope && cap.name === name ? [use] : [])),
-    namesOf: (scope) => caps.flatMap((cap) => (cap.scope === scope ? [cap.name] : [])),
-    capOf: new Map(uses),
+      windows.flatMap(([window, row]) =>
+        row.scope === scope && row.name === name ? [window] : [],
+      ),
+    namesOf: (scope) => rows.flatMap((row) => (row.scope === scope ? [row.name] : [])),
+    rowOf: new Map(windows),
   };
 }
 

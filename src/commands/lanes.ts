@@ -3,8 +3,8 @@
  * before its groups, and they before its senders; what its row counts holds for all of them together, as a
  * group's does for those that are in it.
  */
-import { secondsUntilGone, type Pile } from '../core/outlook.ts';
 import type { GroupRule, Per } from '../core/rate-rules.ts';
+import { forecast } from '../estimate/forecast.ts';
 import { together, USED_OVER_S, type Flow } from '../spool/flows.ts';
 import { readLanes, type LaneReading, type LaterCount } from '../spool/lanes.ts';
 import type { Database } from '../spool/open.ts';
@@ -129,11 +129,11 @@ function quietOf(later: readonly LaterCount[]): Stop | null {
 }
 
 function goneBySender(reading: LaneReading, options: OutlookOptions): ReadonlyMap<string, number> {
-  const piles = reading.ready.map(({ sender, ...rest }): Pile => ({ ...rest, lane: sender }));
-  const seconds = secondsUntilGone(piles, allowedOf(reading, options).allowance);
+  const backlogs = reading.ready.map(({ sender, ...rest }) => ({ ...rest, lane: sender }));
+  const { goneInS } = forecast(backlogs, allowedOf(reading, options).allowance, options);
   const gone = new Map<string, number>();
-  for (const [index, { lane }] of piles.entries()) {
-    gone.set(lane, Math.max(gone.get(lane) ?? 0, seconds[index] ?? Infinity));
+  for (const [index, { lane }] of backlogs.entries()) {
+    gone.set(lane, Math.max(gone.get(lane) ?? 0, goneInS[index] ?? Infinity));
   }
   return gone;
 }

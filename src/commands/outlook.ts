@@ -1,8 +1,13 @@
 /** When a message that is ready will go: what the spool says of its lane, held against what stands before it. */
 import { deadlineOf } from '../core/judge-row.ts';
-import { turnoutOf, type Allowance, type Pile, type Turnout } from '../core/outlook.ts';
 import { predictParts } from '../core/parts.ts';
-import { costOf } from '../core/sluice.ts';
+import {
+  costOf,
+  forecast,
+  type Allowance,
+  type Backlog,
+  type Forecast,
+} from '../estimate/forecast.ts';
 import type { CapRow } from '../spool/caps.ts';
 import type { Database } from '../spool/open.ts';
 import { standingOf, type GateRow, type Standing } from '../spool/outlook.ts';
@@ -85,17 +90,18 @@ interface Scope {
 function moving(one: Moving, options: OutlookOptions): Outlook {
   const { now, inParts } = options;
   const { allowance } = one.allowed;
-  const piles = pilesBefore(one, inParts.has(one.account));
-  const turnout = turnoutOf(piles, allowance, 0);
+  const backlogs = backlogsBefore(one, inParts.has(one.account));
+  const found = forecast(backlogs, allowance, { now, asked: 0 });
+  const seconds = found.goneInS[0] ?? Infinity;
   const scopes = scopesOf(one);
-  const window = windowOf(one, turnout, now);
+  const window = windowOf(one, found, now);
   const isIt = (scope: Scope): boolean => isOf(scope, window);
-  const scope = scopes.find(isIt) ?? slowestOf(scopes, { piles, turnout });
-  const inScope = turnout.gone.filter((_, index) => scope.holds(piles[index]?.lane ?? ''));
+  const scope = scopes.find(isIt) ?? slowestOf(scopes, backlogs, found);
+  const inScope = found.gone.filter((_, index) => scope.holds(backlogs[index]?.lane ?? ''));
   const ahead = Math.max(0, Math.round(sumOf(inScope) - 1));
-  const [{ parts }] = piles;
+  const [{ parts }] = backlogs;
   const pace = Math.min(...scopes.map(({ allowance: of }) => of.rate / costOf(of, parts)));
-  const goesInS = Math.max(0, turnout.seconds - HALF / pace);
+  const goesInS = Math.max(0, seconds - HALF / pace);
   const facts = [
     ...(scope.limit === null ? [] : [`${scope.limit}/s`]),
     `${ahead.toLocaleString('en')} ahead`,
@@ -136,13 +142,14 @@ function scopesOf({ account, sender, gate, lane, allowed }: Moving): readonly [.
 /* What takes the time by its pace, while no window stops everything. */
 function slowestOf(
   scopes: readonly [...Scope[], Scope],
-  { piles, turnout }: { readonly piles: readonly Pile[]; readonly turnout: Turnout },
+  backlogs: readonly Backlog[],
+  { goneInS: [seconds = Infinity], gone, held }: Forecast,
 ): Scope {
-  const movingS = turnout.seconds - (turnout.held?.seconds ?? 0);
+  const movingS = seconds - (held?.seconds ?? 0);
   const takes = ({ allowance, holds, limit }: Scope): boolean => {
     if (limit === null) return false;
-    const permits = piles.map(({ lane, parts }, index) =>
-      holds(lane) ? (turnout.gone[index] ?? 0) * costOf(allowance, parts) : 0,
+    const permits = backlogs.map(({ lane, parts }, index) =>
+      holds(lane) ? (gone[index] ?? 0) * costOf(allowance, parts) : 0,
     );
     return sumOf(permits) / allowance.rate >= movingS * IS_LANE;
   };
@@ -154,8 +161,12 @@ function lastOf(scopes: readonly [...Scope[], Scope]): Scope {
   return last ?? scopes[0];
 }
 
-function windowOf({ allowed }: Moving, { held, seconds }: Turnout, now: number): HeldBy | null {
-  const cap = held === null ? undefined : allowed.capOf.get(held.use);
+function windowOf(
+  { allowed }: Moving,
+  { held, goneInS: [seconds = Infinity] }: Forecast,
+  now: number,
+): HeldBy | null {
+  const cap = held === null ? undefined : allowed.rowOf.get(held.window);
   if (held === null || cap === undefined || held.seconds < seconds * IS_WINDOW) return null;
   return { cap, until: held.untilS === null ? null : now + held.untilS };
 }
@@ -171,13 +182,13 @@ function nameOf({ row, standing }: Moving, { scope, name }: Scope): string {
   return kindOf(row) === 1 && hasOthers ? `the retries’ share of ${limited}` : limited;
 }
 
-/* The row itself is the last of the first pile; of its own campaign only what goes before it counts. */
-function pilesBefore(
+/* The row itself is the last of the first backlog; of its own campaign only what goes before it counts. */
+function backlogsBefore(
   { row, sender, standing }: Moving,
   countsParts: boolean,
-): readonly [Pile, ...Pile[]] {
+): readonly [Backlog, ...Backlog[]] {
   const own = { campaign: row.campaign, priority: row.priority, isRetry: kindOf(row) };
-  const isOwn = (one: Omit<Pile, 'lane' | 'parts' | 'count'>): boolean =>
+  const isOwn = (one: Omit<Backlog, 'lane' | 'parts' | 'count'>): boolean =>
     one.campaign === own.campaign && one.priority === own.priority && one.isRetry === own.isRetry;
   const partsIn = (lane: string): number =>
     standing.ready.find((one) => one.sender === lane && isOwn(one))?.parts ?? 1;

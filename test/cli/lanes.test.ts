@@ -271,8 +271,8 @@ Rates are per second, used in the last 10 s; throttled in the last 60 s;
 later: waits for an instant of its own.`;
 const AT_80 = `
 LANE                SET  AVAILABLE  USED  THROTTLED  BACKLOG  LATER      GONE IN
-main                 30       18.4    18          2   12,480     12  11 min 59 s
-  12015550123         1              0.9                 213         11 min 59 s
+main                 30       18.4    18          2   12,480     12   12 min 1 s
+  12015550123         1              0.9                 213          12 min 1 s
   AcmeInc                           17.1          2   12,267     12  11 min 59 s
 marketing-german…  1000
 
@@ -284,8 +284,8 @@ Rates are per second, used in the last 10 s; throttled in the last 60 s;
 later: waits for an instant of its own.`;
 const AT_200 = `
 LANE                                                         SET  AVAILABLE  USED  THROTTLED  BACKLOG  LATER      GONE IN
-main                                                          30       18.4    18          2   12,480     12  11 min 59 s
-  12015550123                                                  1              0.9                 213         11 min 59 s
+main                                                          30       18.4    18          2   12,480     12   12 min 1 s
+  12015550123                                                  1              0.9                 213          12 min 1 s
   AcmeInc                                                                    17.1          2   12,267     12  11 min 59 s
 ${LONG}  1000
 

@@ -76,6 +76,7 @@ export const LAYERS: readonly Layer[] = [
       'csv',
       'log',
       'top',
+      'estimate',
       'manual',
       'terminal',
       'config',
@@ -116,6 +117,7 @@ export const LAYERS: readonly Layer[] = [
     places: ['checkup/'],
     imports: ['gateway', 'config', 'spool', 'leaf', 'core'],
   },
+  { name: 'estimate', places: ['estimate/'], imports: ['dispatch', 'core'] },
   {
     name: 'dispatch',
     places: ['dispatch/'],

@@ -1,0 +1,336 @@
+/**
+ * Says when each backlog of an account will be gone. It plays the queue through with the daemon's own scheduler
+ * and usage windows, against a clock of its own.
+ *
+ * It is an estimate. It knows nothing of rows that are added later, of throttling to come, or of other users of
+ * the account. The first rows go one by one. Later the turns grow with the number of rows that have gone, so
+ * that millions of rows cost little. After `WORK_MAX` turns the rest goes at the pace so far.
+ */
+import { LENGTH_S, PIECES, fits, type Cap, type Instant } from '../core/cap.ts';
+import type { Per } from '../core/rate-rules.ts';
+import { rankOf, type Place } from '../core/turn.ts';
+import { Fairness, type Waiting } from '../dispatch/fairness.ts';
+import { Turns } from '../dispatch/turns.ts';
+
+/** Rows of one lane, campaign, priority and kind. */
+export interface Backlog {
+  readonly lane: string;
+  readonly campaign: string | null;
+  readonly priority: number;
+  /** 1 = they were tried before, and that counted. */
+  readonly isRetry: 0 | 1;
+  readonly count: number;
+  /** Parts that one of them becomes, on average. */
+  readonly parts: number;
+}
+
+/** What an account, a group of senders or a lane allows. */
+export interface Allowance {
+  /** Permits per second; 0 = nothing goes until somebody says so; Infinity = no limit by the second. */
+  readonly rate: number;
+  /** Seconds until it opens; 0 = it is open. */
+  readonly opensInS: number;
+  /** What a permit is for. */
+  readonly per: Per;
+  /** Longer windows, as they are now. One forecast uses them up. */
+  readonly windows: readonly Cap[];
+}
+
+/** Senders that share what is allowed. */
+export interface GroupAllowance extends Allowance {
+  readonly senders: readonly string[];
+}
+
+export interface AccountAllowance extends Allowance {
+  /** The share for lower priorities than the highest that waits, 0 to 0.5. */
+  readonly reserve: number;
+  /** Lanes with a limit or a wait of their own. */
+  readonly lanes: ReadonlyMap<string, Allowance>;
+  /** A lane is in one of them at most. */
+  readonly groups: readonly GroupAllowance[];
+}
+
+/** A window for which a backlog waited. */
+export interface Held {
+  readonly window: Cap;
+  /** How long it waited in all. */
+  readonly seconds: number;
+  /** The end of the last wait (seconds from now); null = permits came back bit by bit. */
+  readonly untilS: number | null;
+}
+
+export interface Forecast {
+  /** By backlog: seconds until its last row goes; Infinity = nobody can say. */
+  readonly goneInS: readonly number[];
+  /** By backlog: rows that have gone when the forecast ends. */
+  readonly gone: readonly number[];
+  /** The window for which the backlog that was asked about waited longest; null = none. */
+  readonly held: Held | null;
+}
+
+/** As long as fewer rows have gone than this, of each backlog and of all, they go one by one. From then on a turn
+ *  is what has gone divided by it. */
+const ROWS_OF_EACH = 1_000;
+const ROWS_OF_ALL = 10_000;
+/** Turns that a limit makes up for after others were served first. */
+const CATCH_UP = 2;
+/** Turns that are given or refused; the rest is extrapolated. */
+const WORK_MAX = 300_000;
+/** The pace of a backlog is told from so many rows. */
+const BELIEVED_ROWS = 200;
+const ROUNDING_S = 1e-6;
+/** A shorter wait than this many pieces of a window is no stop: its permits come back bit by bit. */
+const BIT = 2;
+
+/** Permits that a message of so many parts takes. */
+export function costOf({ per }: Pick<Allowance, 'per'>, parts: number): number {
+  return per === 'part' ? parts : 1;
+}
+
+/** `now` in Unix seconds. It ends when all are gone, or the backlog of the index `asked` is. */
+export function forecast(
+  backlogs: readonly Backlog[],
+  account: AccountAllowance,
+  { now, asked = null }: { readonly now: number; readonly asked?: number | null },
+): Forecast {
+  const play = new Play(backlogs, account, { now, asked });
+  play.run();
+  return play.result;
+}
+
+/** Rows that go together. */
+interface Turn {
+  readonly rows: number;
+  readonly parts: number;
+}
+
+/** When a limit lets a turn through (seconds from now). */
+interface Opening {
+  readonly opensS: number;
+  /** The window that is waited for; null = the next permit, or the end of a wait. */
+  readonly window: Cap | null;
+}
+
+/** A limit at work: permits come evenly, and its windows count what goes. */
+class Limit {
+  readonly #allowance: Allowance;
+  /** When the next permit comes (seconds from now). */
+  #freeS: number;
+
+  constructor(allowance: Allowance) {
+    this.#allowance = allowance;
+    this.#freeS = allowance.rate > 0 ? allowance.opensInS : Infinity;
+  }
+
+  /** A full window opens when it has room for the whole turn: so its permits are not counted one by one. */
+  opening({ rows, parts }: Turn, at: Instant): Opening {
+    const cost = costOf(this.#allowance, parts);
+    const isOpen = this.#freeS <= at.nowMs / 1000 + ROUNDING_S;
+    let latest: Opening = { opensS: isOpen ? 0 : this.#freeS, window: null };
+    for (const window of this.#allowance.windows) {
+      if (fits(window, cost, at)) continue;
+      const opensS = (window.freesAt(cost * rows, at) ?? Infinity) / 1000;
+      if (opensS > latest.opensS) latest = { opensS, window };
+    }
+    return latest;
+  }
+
+  /** How many rows of the turn its windows have room for; at least 1. */
+  fitting({ rows, parts }: Turn, at: Instant): number {
+    const cost = costOf(this.#allowance, parts);
+    const room = this.#allowance.windows.reduce(
+      (least, cap) => Math.min(least, cap.window.count - cap.used(at)),
+      Infinity,
+    );
+    return Math.max(1, Math.min(rows, Math.floor(room / cost)));
+  }
+
+  /** Lets a turn through; gives how long that takes (seconds). */
+  take({ rows, parts }: Turn, at: Instant): number {
+    const cost = costOf(this.#allowance, parts) * rows;
+    for (const window of this.#allowance.windows) {
+      window.close({ cost, key: window.open(cost, at) }, cost, at);
+    }
+    const seconds = cost / this.#allowance.rate;
+    this.#freeS = Math.max(this.#freeS, at.nowMs / 1000 - CATCH_UP * seconds) + seconds;
+    return seconds;
+  }
+}
+
+/** A backlog as it is played. */
+class Player implements Waiting {
+  readonly backlog: Backlog;
+  readonly rank: number;
+  readonly #index: number;
+  /** Its lane's and its group's. */
+  readonly limits: readonly Limit[];
+  place: Place | null = null;
+  gone = 0;
+  goneInS = 0;
+  /** Until when it is set aside (seconds from now). */
+  asideS: number | null = null;
+
+  constructor(backlog: Backlog, index: number, limits: readonly Limit[]) {
+    this.#index = index;
+    const { priority, isRetry } = backlog;
+    this.backlog = backlog;
+    this.limits = limits;
+    this.rank = rankOf({ priority, isRetry: isRetry === 1, expiresAt: null });
+    this.go(0, 1);
+  }
+
+  get campaign(): string | null {
+    return this.backlog.campaign;
+  }
+
+  get left(): number {
+    return this.backlog.count - this.gone;
+  }
+
+  /* Backlogs of one campaign hold rows of all ages, the first one the youngest. */
+  go(rows: number, next: number): void {
+    this.gone += rows;
+    const age = (this.gone + (next + 1) / 2) / this.backlog.count;
+    this.place = this.left > 0 ? { deadline: age, id: -this.#index } : null;
+  }
+}
+
+/** One run from now until everything is gone, or one backlog is. */
+class Play {
+  readonly #players: readonly Player[];
+  readonly #asked: Player | null;
+  readonly #account: Limit;
+  readonly #scheduler: Fairness<Player>;
+  /** Those whose limits are closed, by when they open. */
+  readonly #aside = new Turns<Player, number>(
+    ({ asideS }) => asideS,
+    (a, b) => a - b,
+  );
+  readonly #held = new Map<Cap, Held>();
+  readonly #now: number;
+  #atS = 0;
+  #gone = 0;
+  #work = 0;
+
+  constructor(
+    backlogs: readonly Backlog[],
+    account: AccountAllowance,
+    { now, asked }: { readonly now: number; readonly asked: number | null },
+  ) {
+    const lanes = new Map([...account.lanes].map(([lane, own]) => [lane, new Limit(own)]));
+    const groups = new Map(
+      account.groups.flatMap((group) => {
+        const limit = new Limit(group);
+        return group.senders.map((lane) => [lane, limit] as const);
+      }),
+    );
+    this.#players = backlogs.map((backlog, index) => {
+      const { lane } = backlog;
+      return new Player(backlog, index, [lanes.get(lane) ?? [], groups.get(lane) ?? []].flat());
+    });
+    this.#asked = asked === null ? null : (this.#players[asked] ?? null);
+    this.#account = new Limit(account);
+    this.#scheduler = new Fairness(account.reserve);
+    for (const player of this.#players) this.#scheduler.put(player);
+    this.#now = now;
+  }
+
+  get result(): Forecast {
+    const [held = null] = [...this.#held.values()].sort(
+      (a, b) => b.seconds - a.seconds || (b.untilS ?? 0) - (a.untilS ?? 0),
+    );
+    return {
+      goneInS: this.#players.map(({ goneInS }) => goneInS),
+      gone: this.#players.map(({ gone }) => gone),
+      held,
+    };
+  }
+
+  run(): void {
+    while (this.#asked === null || this.#asked.left > 0) {
+      const next = this.#scheduler.next((player) => this.#mayGo(player));
+      const opensS = next === null ? this.#aside.peek()?.asideS : this.#opensFor(next);
+      if (opensS === undefined || opensS === Infinity || this.#work > WORK_MAX) break;
+      if (next !== null && opensS === null) this.#go(next);
+      else this.#wait(opensS ?? 0);
+    }
+    for (const player of this.#players) if (player.left > 0) this.#extrapolate(player);
+  }
+
+  get #at(): Instant {
+    return { now: this.#now + this.#atS, nowMs: this.#atS * 1000 };
+  }
+
+  #turnOf({ left, backlog: { parts } }: Player): Turn {
+    const turns = Math.min(ROWS_OF_EACH * this.#players.length, ROWS_OF_ALL);
+    return { rows: Math.min(left, Math.max(1, Math.floor(this.#gone / turns))), parts };
+  }
+
+  /* Whether its lane and its group let it through; else it is set aside until they do. */
+  #mayGo(player: Player): boolean {
+    this.#work += 1;
+    const turn = this.#turnOf(player);
+    for (const limit of player.limits) {
+      const opensS = this.#opensIn(limit, turn, player);
+      if (opensS === null) continue;
+      player.asideS = opensS;
+      this.#aside.put(player);
+      return false;
+    }
+    return true;
+  }
+
+  /* When the account has permits for it; null = now. */
+  #opensFor(player: Player): number | null {
+    return this.#opensIn(this.#account, this.#turnOf(player), this.#asked);
+  }
+
+  /* When a limit lets a turn through that a player waits for; null = now. */
+  #opensIn(limit: Limit, turn: Turn, waiting: Player | null): number | null {
+    const { opensS, window } = limit.opening(turn, this.#at);
+    if (opensS <= this.#atS) return null;
+    if (window !== null && waiting === this.#asked) this.#note(window, opensS);
+    return opensS;
+  }
+
+  #note(window: Cap, opensS: number): void {
+    const { span } = window.window;
+    const seconds = opensS - this.#atS;
+    const isBit = span !== 'day' && seconds <= (BIT * LENGTH_S[span]) / PIECES;
+    const known = this.#held.get(window) ?? { seconds: 0, untilS: null };
+    this.#held.set(window, {
+      ...{ window, seconds: known.seconds + seconds },
+      untilS: isBit ? known.untilS : opensS,
+    });
+  }
+
+  #go(player: Player): void {
+    const limits = [this.#account, ...player.limits];
+    const turn = this.#turnOf(player);
+    const rows = Math.min(...limits.map((limit) => limit.fitting(turn, this.#at)));
+    const seconds = limits.map((limit) => limit.take({ ...turn, rows }, this.#at));
+    player.go(rows, turn.rows);
+    player.goneInS = this.#atS + Math.max(...seconds);
+    this.#gone += rows;
+    this.#scheduler.spend(player);
+    this.#scheduler.put(player);
+  }
+
+  #wait(untilS: number): void {
+    this.#atS = untilS;
+    for (let one = this.#aside.peek(); one !== null; one = this.#aside.peek()) {
+      if ((one.asideS ?? 0) > untilS + ROUNDING_S) return;
+      this.#aside.take();
+      one.asideS = null;
+      this.#scheduler.put(one);
+    }
+  }
+
+  /* At its own pace so far if enough has gone, else when all has gone at the pace of all. */
+  #extrapolate(player: Player): void {
+    const { asideS, gone, backlog } = player;
+    const total = this.#players.reduce((sum, one) => sum + one.backlog.count, 0);
+    const times = gone >= BELIEVED_ROWS ? backlog.count / gone : total / this.#gone;
+    player.goneInS = asideS === Infinity || this.#gone === 0 ? Infinity : this.#atS * times;
+  }
+}
