@@ -72,6 +72,17 @@ export const NEXT = {
 /** The states a message may move to from F. */
 export type Target<F extends State> = (typeof NEXT)[F][number];
 
+/** The states that T may be entered from. */
+export type Origin<T extends State> = {
+  [F in State]: T extends Target<F> ? F : never;
+}[State];
+
+/** Whether NEXT leads from one state to another; from a word that is no state it leads nowhere. */
+export function mayMove<T extends State>(from: State, to: T): from is Origin<T> {
+  const next: readonly State[] = from in NEXT ? NEXT[from] : [];
+  return next.includes(to);
+}
+
 /** The states in which a message waits for a turn of its own; expiry and cancelling act on these. */
 export const WAITING = ['queued', 'retry'] as const satisfies readonly State[];
 

@@ -10,16 +10,15 @@ import type { StrandKey } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
 import { dateOf, deadlineOf, judgeRow } from '../core/judge-row.ts';
 import { isAllowed, NOT_ALLOWED } from '../core/allowed.ts';
-import { heldDueAt } from '../core/settle.ts';
-import { messageMoved, type Entry } from '../events.ts';
+import { cancel, expire, refuse } from '../core/message-moves.ts';
 import type { ReadyRow } from '../spool/claims.ts';
-import type { Move } from '../spool/moves.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Wait } from '../spool/waits.ts';
 import type { NewClaims } from './courier.ts';
 import type { Desk, Taken } from './desk.ts';
 import type { Operator } from './operator.ts';
 import { Holds } from './holds.ts';
+import { heldUntil, moveAll, type MoveParts, type Moving } from './move.ts';
 import { findUnlike } from './unlike.ts';
 import type { KeptBack, Rules, Work } from './work.ts';
 
@@ -50,21 +49,19 @@ interface Seen {
 
 /** What is to be done with rows that cannot be claimed; nothing of it is done yet. */
 interface Stale {
-  readonly moves: Move[];
-  readonly entries: Entry[];
-  /** Messages that the daemon refuses while an attempt of theirs is unanswered. */
-  readonly refused: number[];
+  readonly moves: Ending[];
   readonly waits: Wait[];
   readonly held: KeptBack[];
-  /** Taken back for a request that is being worked through. */
-  readonly cancelled: {
-    readonly id: number;
-    readonly cancel: number;
-    readonly isUnanswered: boolean;
-  }[];
+}
+
+/** The end of a row that cannot be claimed. */
+interface Ending extends Moving {
+  /** The request that it is taken back for; null = it ends for another reason. */
+  readonly controlId: number | null;
 }
 
 export class Claimer {
+  readonly #parts: MoveParts;
   readonly #spool: Spool;
   readonly #rules: Rules;
   readonly #onReleased: () => void;
@@ -81,6 +78,7 @@ export class Claimer {
   #next: Desk | null = null;
 
   constructor(spool: Spool, rules: Rules, { onReleased, cancels }: ClaimerHooks) {
+    this.#parts = { spool, rules };
     this.#spool = spool;
     this.#rules = rules;
     this.#onReleased = onReleased;
@@ -197,16 +195,13 @@ export class Claimer {
   }
 
   #staleOf(rows: readonly ReadyRow[], seen: Seen): Stale {
-    const stale: Stale = {
-      moves: [],
-      entries: [],
-      refused: [],
-      waits: [],
-      held: [],
-      cancelled: [],
-    };
+    const stale: Stale = { moves: [], waits: [], held: [] };
     for (const row of rows) {
-      if (this.#isOver(row, seen, stale)) continue;
+      const ending = this.#endingOf(row, seen);
+      if (ending !== null) {
+        stale.moves.push(ending);
+        continue;
+      }
       const wait = this.#waitOf(row, seen.work.now);
       if (wait === null) continue;
       stale.waits.push(wait);
@@ -215,16 +210,12 @@ export class Claimer {
     return stale;
   }
 
-  #write({ moves, entries, refused, waits, held, cancelled }: Stale, work: Work): void {
-    this.#spool.moves.write(moves, work.now);
-    work.entries.push(...entries);
-    work.held.push(...held);
-    for (const id of refused) this.#spool.control.markRefused(id);
-    for (const { id, cancel, isUnanswered } of cancelled) {
-      if (isUnanswered) this.#spool.control.markCancelled(id, cancel);
-      this.#cancels().tookBack(cancel);
+  #write({ moves, waits, held }: Stale, work: Work): void {
+    for (const { controlId } of moveAll(this.#parts, moves, work)) {
+      if (controlId !== null) this.#cancels().tookBack(controlId);
     }
-    this.#spool.waits.write(waits, work.now);
+    const waiting = new Set(this.#spool.waits.write(waits, work.now));
+    work.held.push(...held.filter(({ row }) => waiting.has(row.id)));
     this.#mayMove -= moves.length + waits.length;
   }
 
@@ -247,31 +238,21 @@ export class Claimer {
     if (released < RELEASED_MAX) waits.saveRules(this.#holdRules);
   }
 
-  /* Whether the row is at its end; what that means is added to `stale`. */
-  #isOver(row: ReadyRow, seen: Seen, stale: Stale): boolean {
+  /* Null = the row is not at its end. */
+  #endingOf(row: ReadyRow, seen: Seen): Ending | null {
     const { desk, work } = seen;
-    const { now } = work;
-    const sender = desk.lane(row.sender).sender;
-    const isLate = this.#deadlineOf(row, now) <= now;
+    const { sender } = desk.lane(row.sender);
+    const isLate = this.#deadlineOf(row, work.now) <= work.now;
     const refusal = isLate ? null : this.#refusalOf(row, sender, seen);
-    const cancel = isLate || refusal !== null ? null : this.#cancelOf(row);
-    if (!isLate && refusal === null && cancel === null) return false;
-    const reason = cancel === null ? (refusal ?? 'validity-passed') : 'operator';
-    const end = { id: row.id, from: row.state, reason, nextAttemptAt: null };
-    const isUnanswered = this.#spool.due.isUnanswered(row);
-    const move: Move = isUnanswered
-      ? { ...end, to: 'uncertain', dueAt: heldDueAt(this.#rules.settle, now) }
-      : { ...end, to: endOf(isLate, cancel !== null), dueAt: null };
-    /* Else `resend` would bring it back here, again and again. */
-    if (cancel !== null) stale.cancelled.push({ id: row.id, cancel, isUnanswered });
-    else if (isUnanswered && !isLate) stale.refused.push(row.id);
+    const controlId = isLate || refusal !== null ? null : this.#cancelOf(row);
+    if (!isLate && refusal === null && controlId === null) return null;
+    const until = heldUntil(this.#parts, row, work);
     /* One that is no text cannot be shown. */
     const recipient = typeof row.recipient === 'string' ? row.recipient : '';
     const subject = { ...row, account: desk.name, sender, recipient };
-    const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    stale.moves.push(move);
-    stale.entries.push(messageMoved(subject, { ...move, at: now, attempt }));
-    return true;
+    if (controlId !== null) return { row: subject, move: cancel(row, controlId, until), controlId };
+    const move = refusal === null ? expire(row, until) : refuse(row, refusal, until);
+    return { row: subject, move, controlId };
   }
 
   /* A cancel is being worked through, and has not come to this row. */
@@ -332,12 +313,4 @@ export class Claimer {
       limiterMs,
     };
   }
-}
-
-function endOf(
-  isLate: boolean,
-  isCancelled: boolean,
-): 'expired' | 'cancelled' | 'permanent-failure' {
-  if (isLate) return 'expired';
-  return isCancelled ? 'cancelled' : 'permanent-failure';
 }

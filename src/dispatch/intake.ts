@@ -5,12 +5,14 @@
 import { dateOf } from '../core/judge-row.ts';
 import { withRetry, type SourceKey, type Turn } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
-import { messageMoved, unknownAccount } from '../events.ts';
+import { refuse } from '../core/message-moves.ts';
+import { unknownAccount } from '../events.ts';
 import type { Ended } from '../spool/settlements.ts';
 import { isDoubtful } from '../spool/sources.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
-import { namedOf, type Participant, type Rules, type Work } from './work.ts';
+import { heldUntil, moveAll } from './move.ts';
+import type { Participant, Rules, Work } from './work.ts';
 
 /** More new rows than this at once are found by a scan of their sources. */
 const NEW_ROWS_MAX = 1_000;
@@ -134,20 +136,14 @@ export class Intake implements Participant {
   #endMisnamed(work: Work): void {
     const ids = this.#spool.sources.takeMisnamed();
     if (ids.length === 0 || this.#spool.restored.mark !== null) return;
+    const parts = { spool: this.#spool, rules: this.#rules };
     const moves = ids.flatMap((id) => {
       const row = this.#spool.due.message(id);
       if (row === null || (row.state !== 'queued' && row.state !== 'retry')) return [];
-      const end = { to: 'permanent-failure', reason: 'unreadable-name' } as const;
-      work.entries.push(
-        messageMoved(namedOf(row, this.#rules), {
-          ...{ ...end, from: row.state, at: work.now, nextAttemptAt: null },
-          attempt: row.lastAttempt === 0 ? null : row.lastAttempt,
-        }),
-      );
-      return [{ ...end, id, from: row.state, dueAt: null, nextAttemptAt: null }];
+      const { state } = row;
+      return { row, move: refuse({ id, state }, 'unreadable-name', heldUntil(parts, row, work)) };
     });
-    if (moves.length === 0) return;
-    this.#spool.moves.write(moves, work.now);
+    if (moveAll(parts, moves, work).length === 0) return;
     /* There may be more of the same name. */
     this.#mustScan = true;
   }

@@ -4,16 +4,16 @@
  */
 import { withRetry, type SourceKey } from '../core/turn.ts';
 import { dateOf, deadlineOf } from '../core/judge-row.ts';
-import { unlisted } from '../core/message.ts';
-import { heldDueAt, interrupted, lapse } from '../core/settle.ts';
-import { messageMoved, type Entry } from '../events.ts';
+import { unlisted, type State } from '../core/message.ts';
+import { expire, giveUp, resend, type Move } from '../core/message-moves.ts';
+import { interrupted, lapse } from '../core/settle.ts';
 import type { DueRow, Instants } from '../spool/due.ts';
-import type { Move } from '../spool/moves.ts';
 import type { AttemptEnd } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Lookups } from './lookups.ts';
+import { heldUntil, moveAll, noteMove, type Moving } from './move.ts';
 import type { Reconciler } from './reconciler.ts';
-import { namedOf, type Participant, type Rules, type Work } from './work.ts';
+import type { Participant, Rules, Work } from './work.ts';
 
 /** Rows handled in one step. */
 const BATCH = 500;
@@ -117,13 +117,17 @@ export class Janitor implements Participant {
       );
       return { claim, settlement, end: openEnd(work.now), parts: [] };
     });
-    if (ended.length > 0) this.#spool.settlements.write(ended);
-    for (const row of rows) {
-      work.entries.push(this.#moved(row, 'uncertain', 'interrupted', work.now));
+    const lost = ended.length > 0 ? this.#spool.settlements.write(ended) : [];
+    const kept = new Set(lost.map(({ claim }) => claim.id));
+    const rescued = rows.filter(({ id }) => !kept.has(id));
+    for (const row of rescued) {
+      const to = 'uncertain';
+      const move = { from: row.state, to, reason: 'interrupted', nextAttemptAt: null } as const;
+      noteMove(this.#rules, row, move, work);
       /* A receipt may have come while the attempt was open. */
       if (this.#spool.receipts.hasAny(row.id)) this.#parts.reconciler.look(row.id, work);
     }
-    return rows.length;
+    return rescued.length;
   }
 
   /** Rows whose instant has come. `offer` receives those that are ready now. */
@@ -133,21 +137,22 @@ export class Janitor implements Participant {
     const { nextDueAt } = this.#known;
     if (nextDueAt === null || nextDueAt > work.now) return;
     const rows = this.#spool.due.due(work.now, BATCH);
-    const moves: Move[] = [];
-    const waits: { id: number; dueAt: number | null }[] = [];
+    const moves: Moving<DueRow>[] = [];
+    const waits: { id: number; state: State; dueAt: number | null }[] = [];
     for (const row of rows) {
       const next = this.#dueMove(row, work);
       if (next === 'done') continue;
       if (next === 'ready' || !('to' in next)) {
-        waits.push({ id: row.id, dueAt: next === 'ready' ? null : next.dueAt });
+        const dueAt = next === 'ready' ? null : next.dueAt;
+        waits.push({ id: row.id, state: row.state, dueAt });
         if (next === 'ready') offer(row);
         continue;
       }
-      moves.push(next);
-      work.entries.push(this.#moved(row, next.to, next.reason, work.now));
-      if (next.to === 'retry') offer({ ...row, rank: withRetry(row.rank, true) });
+      moves.push({ row, move: next });
     }
-    if (moves.length > 0) this.#spool.moves.write(moves, work.now);
+    for (const { row, move } of moveAll(this.#parts, moves, work)) {
+      if (move.to === 'retry') offer({ ...row, rank: withRetry(row.rank, true) });
+    }
     if (waits.length > 0) this.#spool.moves.setDue(waits);
   }
 
@@ -192,41 +197,28 @@ export class Janitor implements Participant {
 
   #expireRows(rows: readonly DueRow[], work: Work): void {
     const moves = rows.flatMap((row) => {
-      const move = this.#expiryOf(row, work.now);
-      if (move !== null) work.entries.push(this.#moved(row, move.to, move.reason, work.now));
-      return move ?? [];
+      const { id, state } = row;
+      if (state !== 'queued' && state !== 'retry') return [];
+      return { row, move: expire({ id, state }, heldUntil(this.#parts, row, work)) };
     });
-    if (moves.length > 0) this.#spool.moves.write(moves, work.now);
+    moveAll(this.#parts, moves, work);
   }
 
   get #known(): Instants {
     return (this.#instants ??= this.#spool.due.instants());
   }
 
-  #moved(row: DueRow, to: Move['to'], reason: string, at: number): Entry {
-    const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    const nextAttemptAt = to === 'retry' ? at : null;
-    const move = { from: row.state, to, reason, at, attempt, nextAttemptAt };
-    return messageMoved(namedOf(row, this.#rules), move);
-  }
-
   /* Queued rows whose instant is none become ready: the claimer says what is wrong with them. */
   #release(offer: (row: DueRow) => void): void {
     const rows = this.#spool.due.beyond(BATCH);
     this.#hasStrays = rows.length === BATCH;
-    if (rows.length > 0) this.#spool.moves.setDue(rows.map(({ id }) => ({ id, dueAt: null })));
+    if (rows.length > 0)
+      this.#spool.moves.setDue(rows.map(({ id, state }) => ({ id, state, dueAt: null })));
     for (const row of rows) offer(row);
   }
 
   #deadlineOf(row: DueRow, now: number): number {
     return deadlineOf(row, this.#rules.validityMs, dateOf(row.createdAt, now));
-  }
-
-  #expiryOf(row: DueRow, now: number): Move | null {
-    if (row.state !== 'queued' && row.state !== 'retry') return null;
-    const rest = { id: row.id, from: row.state, reason: 'validity-passed', nextAttemptAt: null };
-    if (!this.#spool.due.isUnanswered(row)) return { ...rest, to: 'expired', dueAt: null };
-    return { ...rest, to: 'uncertain', dueAt: heldDueAt(this.#rules.settle, now) };
   }
 
   /* `dueAt` alone = look again then, null = never; 'done' = what was to be done is. */
@@ -236,7 +228,8 @@ export class Janitor implements Participant {
       case 'retry':
         return 'ready';
       case 'uncertain':
-        return this.#parts.hasReports() ? { dueAt: work.now + 1 } : this.#lapse(row, work.now);
+        if (this.#parts.hasReports()) return { dueAt: work.now + 1 };
+        return this.#lapse({ ...row, state: row.state }, work.now);
       case 'await-receipt':
         return this.#parts.hasReports() ? { dueAt: work.now + 1 } : this.#overdue(row, work);
       case 'sending':
@@ -297,7 +290,10 @@ export class Janitor implements Participant {
     return Math.max(askedAgainAt, since + uncertainAfterMs / 1000);
   }
 
-  #lapse(row: DueRow, now: number): Move | { readonly dueAt: number } {
+  #lapse(
+    row: DueRow & { readonly state: 'uncertain' },
+    now: number,
+  ): Move | { readonly dueAt: number } {
     const mayLapseAt = this.#mayLapseAt(row, now);
     if (mayLapseAt > now) return { dueAt: Math.min(mayLapseAt, now + LISTENER_LOOK_S) };
     const next = lapse({
@@ -315,10 +311,7 @@ export class Janitor implements Participant {
     if (next.to === 'retry' && this.#parts.isUnreadable(account)) {
       return { dueAt: now + LISTENER_LOOK_S };
     }
-    const base = { id: row.id, from: 'uncertain', dueAt: null, nextAttemptAt: null } as const;
-    return next.to === 'retry'
-      ? { ...base, to: 'retry', reason: 'resend', nextAttemptAt: now }
-      : { ...base, to: 'unconfirmed', reason: 'unanswered' };
+    return next.to === 'retry' ? resend(row, now) : giveUp(row);
   }
 }
 

@@ -9,19 +9,18 @@
 import { ANY, readFilter } from '../core/control-filter.ts';
 import { isForgotten } from '../core/forgotten.ts';
 import { deadlineOf } from '../core/judge-row.ts';
-import { NEXT, type State } from '../core/message.ts';
-import { heldDueAt } from '../core/settle.ts';
+import { mayMove, type State } from '../core/message.ts';
+import { cancel, requeue } from '../core/message-moves.ts';
 import { rankOf } from '../core/turn.ts';
-import { messageMoved } from '../events.ts';
 import { VERBS, verbOf, type ControlRow, type Verb } from '../spool/control.ts';
 import type { DueRow } from '../spool/due.ts';
-import type { Move } from '../spool/moves.ts';
 import type { Selection } from '../spool/selection.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
 import { Pauses } from './pauses.ts';
+import { heldUntil, moveOne, moveToQueue } from './move.ts';
 import { hold, resend } from './restoration.ts';
-import { namedOf, type Participant, type Rules, type Work } from './work.ts';
+import type { Participant, Rules, Work } from './work.ts';
 
 const REQUESTS_PER_STEP = 100;
 const IDS_PER_STEP = 2_000;
@@ -30,6 +29,7 @@ const ROWS_PER_STEP = 250;
 const SLICES_PER_STEP = 20;
 /** In `refused`: the row asks for something that the daemon does not know. */
 const UNKNOWN_VERB = 'unknown-verb';
+const MOVED_MEANWHILE = 'its state changed meanwhile';
 const FORGOTTEN = 'its text was forgotten (spool.forget_text_after), so there is nothing to send';
 
 /** A request in hand: marks it waits for, and what it has done so far. */
@@ -257,40 +257,22 @@ export class Operator implements Participant {
   }
 
   #cancel(progress: Progress, row: DueRow, work: Work): string | null {
-    const { state } = row;
+    const { id, state } = row;
+    const controlId = progress.row.id;
     if (state === 'queued' || state === 'retry') {
-      this.#takeBack(progress, { ...row, state }, work);
+      const move = cancel({ id, state }, controlId, heldUntil(this.#parts, row, work));
+      if (!moveOne(this.#parts, row, move, work)) return MOVED_MEANWHILE;
+      progress.affected += 1;
       return null;
     }
     if (state !== 'sending' && state !== 'uncertain') return `it is ${state}`;
-    this.#parts.spool.control.markCancelled(row.id, progress.row.id);
+    if (!this.#parts.spool.control.markCancelled(id, controlId)) return MOVED_MEANWHILE;
     if (state === 'uncertain') progress.affected += 1;
     else {
       progress.marked.add(row.id);
       this.#marked.set(row.id, [...(this.#marked.get(row.id) ?? []), progress]);
     }
     return null;
-  }
-
-  /* While an earlier attempt is unanswered, never to be sent again is all that can be done. */
-  #takeBack(
-    progress: Progress,
-    row: DueRow & { readonly state: 'queued' | 'retry' },
-    work: Work,
-  ): void {
-    const { spool, rules } = this.#parts;
-    const base = { id: row.id, from: row.state, reason: 'operator', nextAttemptAt: null };
-    const isUnanswered = spool.due.isUnanswered(row);
-    const move: Move = isUnanswered
-      ? { ...base, to: 'uncertain', dueAt: heldDueAt(rules.settle, work.now) }
-      : { ...base, to: 'cancelled', dueAt: null };
-    if (isUnanswered) spool.control.markCancelled(row.id, progress.row.id);
-    spool.moves.write([move], work.now);
-    const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    work.entries.push(
-      messageMoved(namedOf(row, this.#parts.rules), { ...move, at: work.now, attempt }),
-    );
-    progress.affected += 1;
   }
 
   /* Batch by batch; what is done already stays done after a crash. */
@@ -311,9 +293,7 @@ export class Operator implements Participant {
 
   #requeue(progress: Progress, row: DueRow, work: Work): string | null {
     const { spool, rules } = this.#parts;
-    const mayRequeue =
-      row.state !== 'sending' && (NEXT[row.state] as readonly State[]).includes('queued');
-    if (!mayRequeue) return `it is ${row.state}`;
+    if (row.state === 'sending' || !mayMove(row.state, 'queued')) return `it is ${row.state}`;
     if (row.state === 'cancelled' && !progress.wantsCancelled) return 'it was cancelled';
     if (spool.suppressions.has(row.recipient)) return 'its recipient is suppressed';
     const content = spool.ledgers.content(row.id);
@@ -321,12 +301,8 @@ export class Operator implements Participant {
     const isLate = deadlineOf(row, rules.validityMs) <= work.now;
     const follows = spool.control.doubtfulAttempt(row.id);
     const expiresAt = isLate ? work.now + rules.validityMs / 1000 : null;
-    spool.ledgers.close(row.id);
-    spool.control.requeue(row.id, { expiresAt, follows, now: work.now });
-    const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    const reason = follows === null ? 'requeued' : 'requeued-may-double';
-    const move = { from: row.state, to: 'queued', reason, at: work.now, attempt } as const;
-    work.entries.push(messageMoved(namedOf(row, this.#parts.rules), move));
+    const move = requeue({ id: row.id, state: row.state }, { expiresAt, follows });
+    if (!moveToQueue(this.#parts, row, move, work)) return MOVED_MEANWHILE;
     const isScheduled = row.sendAt !== null && row.sendAt > work.now;
     if (!isScheduled) this.#parts.offer(startedOver(row, expiresAt ?? row.expiresAt), work);
     progress.affected += 1;

@@ -5,7 +5,7 @@
  * Always holds: while an attempt is open nothing moves; it is reconciled when that attempt settles. Every
  * look folds everything that is on disk, so that a crash between two looks changes nothing.
  */
-import { NEXT, type State } from '../core/message.ts';
+import { reconcileTo, resendFailed } from '../core/message-moves.ts';
 import { isForgotten, predictedParts } from '../core/forgotten.ts';
 import {
   fateOf,
@@ -18,14 +18,14 @@ import { comparedForm } from '../core/recipient.ts';
 import { fold, hear, isAccepted, priceOf, type Outcome } from '../core/reconcile.ts';
 import { suppressionOfReceipt } from '../core/suppression.ts';
 import { deadlineOf } from '../core/judge-row.ts';
-import { messageDoubled, messageMoved } from '../events.ts';
+import { messageDoubled } from '../events.ts';
 import type { Claim } from '../core/claim.ts';
 import type { DueRow } from '../spool/due.ts';
 import type { Ledger } from '../spool/ledger.ts';
 import type { Match } from '../spool/receipts.ts';
-import type { Move } from '../spool/moves.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
+import { moveOne, type MoveParts } from './move.ts';
 import { namedOf, type Participant, type Rules, type Work } from './work.ts';
 
 /** The reason of a move to await-receipt without an answer. */
@@ -44,6 +44,7 @@ interface Expected {
 }
 
 export class Reconciler implements Participant {
+  readonly #parts: MoveParts;
   readonly #spool: Spool;
   readonly #rules: Rules;
   /** Messages that something was heard of while their attempt was open. */
@@ -55,6 +56,7 @@ export class Reconciler implements Participant {
   #joined: string[] = [];
 
   constructor(spool: Spool, rules: Rules) {
+    this.#parts = { spool, rules };
     this.#spool = spool;
     this.#rules = rules;
     for (const one of spool.unmatched.joinable()) this.expect(one.gatewayId, one);
@@ -180,11 +182,10 @@ export class Reconciler implements Participant {
       if (to === 'await-receipt') this.#waitOn(row, outcome, work.now);
       return;
     }
-    if (!(NEXT[row.state] as readonly State[]).includes(to)) return;
     const dueAt = to === 'await-receipt' ? this.#dueAt(outcome, work.now, work.now) : null;
     const reason = outcome.reason === 'accepted' ? PROVED : outcome.reason;
-    const move = { id: row.id, from: row.state, to, reason } as Move;
-    this.#move(row, { ...move, dueAt, nextAttemptAt: null }, work);
+    const move = reconcileTo(row, to, { reason, dueAt });
+    if (move === null || !moveOne(this.#parts, row, move, work)) return;
     if (to === 'undelivered') this.#failed(row, outcome, work);
   }
 
@@ -198,11 +199,11 @@ export class Reconciler implements Participant {
       (entry) => entry.row.messageId === row.id && entry.row.reason === RESEND,
     );
     if (ledgers.moves(row.id, RESEND) + decided.length >= resend.times) return;
+    const nextAttemptAt = work.now + resend.afterMs / 1000;
+    const move = resendFailed(row.id, RESEND, nextAttemptAt);
+    if (!moveOne(this.#parts, row, move, work)) return;
     ledgers.close(row.id);
     ledgers.restart(row.id);
-    const nextAttemptAt = work.now + resend.afterMs / 1000;
-    const move = { id: row.id, from: 'undelivered', to: 'retry', reason: RESEND } as const;
-    this.#move(row, { ...move, dueAt: nextAttemptAt, nextAttemptAt }, work);
   }
 
   /* `expired` and `unknown` never cause a second send: the first may still have arrived. */
@@ -227,16 +228,11 @@ export class Reconciler implements Participant {
     }
   }
 
-  #move(row: DueRow, move: Move, work: Work): void {
-    this.#spool.moves.write([move], work.now);
-    const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
-    work.entries.push(messageMoved(namedOf(row, this.#rules), { ...move, at: work.now, attempt }));
-  }
-
   #waitOn(row: DueRow, outcome: Outcome, now: number): void {
     const dueAt = this.#dueAt(outcome, row.updatedAt, now);
     const next = outcome.waitsForProof ? Math.min(dueAt, row.dueAt ?? dueAt) : dueAt;
-    if (next !== row.dueAt) this.#spool.moves.setDue([{ id: row.id, dueAt: next }]);
+    if (next !== row.dueAt)
+      this.#spool.moves.setDue([{ id: row.id, state: row.state, dueAt: next }]);
   }
 
   /* An attempt that nobody answered gets as long to prove accepted as an uncertain message has. */

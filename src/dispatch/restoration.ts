@@ -5,16 +5,10 @@
  * Always holds: each is written down as an attempt that nobody answered; what was dropped after the backup, or
  * is scheduled for later, cannot have been sent and stays as it is.
  */
+import { BY_DAEMON, holdRestored } from '../core/message-moves.ts';
 import { heldDueAt } from '../core/settle.ts';
-import { messageMoved } from '../events.ts';
-import type { Move } from '../spool/moves.ts';
-import type { Spool } from '../spool/spool.ts';
-import { namedOf, type Rules, type Work } from './work.ts';
-
-interface Parts {
-  readonly spool: Spool;
-  readonly rules: Rules;
-}
+import { moveAll, type MoveParts } from './move.ts';
+import type { Work } from './work.ts';
 
 /** Ids above `from`, up to `to`. */
 interface IdRange {
@@ -23,29 +17,26 @@ interface IdRange {
 }
 
 /** Makes what waited `uncertain`, never to be sent again by itself; returns how many there were. */
-export function hold({ spool, rules }: Parts, { from, to }: IdRange, work: Work): number {
+export function hold(parts: MoveParts, { from, to }: IdRange, work: Work): number {
+  const { spool, rules } = parts;
   const rows = spool.restored.waiting(from, to, work.now);
   const waiting = rows.filter(({ state }) => state !== 'uncertain');
   spool.restored.suspect(waiting, work.now);
-  const moves: Move[] = [];
-  for (const { id } of waiting) {
+  const dueAt = heldDueAt(rules.settle, work.now);
+  const moves = waiting.flatMap(({ id }) => {
     const row = spool.due.message(id);
-    if (row === null || (row.state !== 'queued' && row.state !== 'retry')) continue;
-    const dueAt = heldDueAt(rules.settle, work.now);
-    const base = { id, reason: 'restored', nextAttemptAt: null, dueAt } as const;
-    const move: Move = { ...base, from: row.state, to: 'uncertain' };
-    moves.push(move);
-    const facts = { ...move, at: work.now, attempt: row.lastAttempt };
-    work.entries.push(messageMoved(namedOf(row, rules), facts));
-  }
-  spool.moves.write(moves, work.now);
-  /* Those that were uncertain before, too. */
-  for (const { id } of rows) spool.control.markRefused(id);
-  return rows.length;
+    if (row === null || (row.state !== 'queued' && row.state !== 'retry')) return [];
+    return { row, move: holdRestored({ id, state: row.state }, dueAt) };
+  });
+  const held = moveAll(parts, moves, work);
+  const before = rows.filter(
+    ({ id, state }) => state === 'uncertain' && spool.control.markCancelled(id, BY_DAEMON),
+  );
+  return held.length + before.length;
 }
 
 /** Lets what waited go, marked as possible duplicates; returns how many there were. */
-export function resend({ spool }: Parts, { from, to }: IdRange, work: Work): number {
+export function resend({ spool }: MoveParts, { from, to }: IdRange, work: Work): number {
   const rows = spool.restored
     .waiting(from, to, work.now)
     .filter(({ state }) => state !== 'uncertain');

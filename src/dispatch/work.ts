@@ -148,7 +148,10 @@ export interface Rules {
 }
 
 /** A row with the names that NULL stands for: its lines name them. */
-export function namedOf<R extends Pick<Subject, 'account' | 'sender'>>(row: R, rules: Rules): R {
+export function namedOf<R extends Pick<Subject, 'account' | 'sender'>>(
+  row: R,
+  rules: Pick<Rules, 'defaultAccount' | 'defaultSenders'>,
+): R {
   const account = row.account ?? rules.defaultAccount;
   const sender = row.sender ?? rules.defaultSenders.get(account ?? '') ?? null;
   return { ...row, account, sender };

@@ -39,6 +39,24 @@ export class Bulk {
     return { changes, lastInsertRowid };
   }
 
+  /** Writes rows as `run` does; returns what the one column of its RETURNING clause says of each row that changed. */
+  returning(values: readonly Value[]): readonly unknown[] {
+    const returned: unknown[] = [];
+    let from = 0;
+    for (const size of SIZES) {
+      const step = size * this.#width;
+      while (values.length - from >= step) {
+        returned.push(
+          ...this.#statement(size)
+            .pluck()
+            .all(values.slice(from, from + step)),
+        );
+        from += step;
+      }
+    }
+    return returned;
+  }
+
   /* Prepared when it is first needed: an update of messages has its triggers compiled into it. */
   #statement(size: number): Statement {
     const known = this.#statements.get(size);

@@ -1,6 +1,5 @@
 /**
- * What operators asked for, as rows: read in order, answered once. Requeue's and cancel's writes are here;
- * who may be cancelled or requeued is decided by core/requests.
+ * What operators asked for, as rows: read in order, answered once.
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { ControlFilter } from '../core/control-filter.ts';
@@ -44,14 +43,11 @@ export interface ControlRow {
 
 /** Bytes of a verb that are read. */
 const VERB_READ = 100;
-/** In `cancel_asked`: the daemon itself, and no row of an operator's. */
-const NO_REQUEST = 0;
 
 export class Control {
   readonly #open: Statement<[number, number], ControlRow>;
   readonly #answer: Statement<[number | null, number, string | null, number]>;
   readonly #mark: Statement<[number, number]>;
-  readonly #requeue: Statement<[number, number | null, number | null, number, number]>;
   readonly #doubtful: Statement<[number], number | null>;
   readonly #hasten: Statement<[number, number, number]>;
   readonly #db: Database;
@@ -67,13 +63,8 @@ export class Control {
       'UPDATE control SET done_at = ?, affected = ?, refused = ? WHERE id = ?',
     );
     this.#mark = db.prepare(
-      'UPDATE messages SET cancel_asked = ?, revision = revision + 1 WHERE id = ?',
-    );
-    this.#requeue = db.prepare(
-      `UPDATE messages SET state = 'queued', reason = 'requeued', attempts = 0, throttles = 0,
-        status = NULL, next_attempt_at = NULL, cancel_asked = NULL,
-        due_at = CASE WHEN send_at > ? THEN send_at END, restarted_at = last_attempt, expires_at = coalesce(?, expires_at), follows = ?,
-        updated_at = ?, revision = revision + 1 WHERE id = ?`,
+      `UPDATE messages SET cancel_asked = ?, revision = revision + 1
+        WHERE id = ? AND state IN ('sending','uncertain')`,
     );
     this.#hasten = db.prepare(
       `UPDATE messages SET due_at = NULL, next_attempt_at = NULL,
@@ -108,29 +99,12 @@ export class Control {
     this.#answer.run(answer.doneAt, answer.affected, answer.refused, id);
   }
 
-  /** An open attempt, or an uncertain message, is not to be sent again. */
-  markCancelled(messageId: number, controlId: number): void {
-    this.#mark.run(controlId, messageId);
-  }
-
-  /** An uncertain message is not to be sent again, because it would be refused; no operator asked. */
-  markRefused(messageId: number): void {
-    this.#mark.run(NO_REQUEST, messageId);
-  }
-
   /**
-   * Starts the message over; one that is scheduled for later waits for that. `expiresAt` null = the deadline
-   * stays; `follows` null = surely no duplicate.
+   * A message that is being sent, or is uncertain, is not to be sent again: this control row wants it, or BY_DAEMON.
+   * False = it is in another state.
    */
-  requeue(
-    messageId: number,
-    over: {
-      readonly expiresAt: number | null;
-      readonly follows: number | null;
-      readonly now: number;
-    },
-  ): void {
-    this.#requeue.run(over.now, over.expiresAt, over.follows, over.now, messageId);
+  markCancelled(messageId: number, controlId: number): boolean {
+    return this.#mark.run(controlId, messageId).changes > 0;
   }
 
   /** Makes a message ready that waits for an instant; false = it does not, or waits for a run to be judged. */

@@ -1,24 +1,12 @@
 /**
- * Moves messages that have no open attempt: expiry, lapse, cancelling, refusal before sending, requeue. Each
- * is guarded by the state it comes from; what somebody else moved first is left alone.
+ * Writes the moves of messages that have no open attempt (core/message-moves.ts). Each UPDATE names the state that the message
+ * comes from; what was moved since it was read is left alone, and the caller learns of it.
  */
-import type { Database } from 'better-sqlite3';
-import type { State, Target } from '../core/message.ts';
+import type { Database, Statement } from 'better-sqlite3';
+import type { State } from '../core/message.ts';
+import type { Move, Requeue } from '../core/message-moves.ts';
 import { LIMITS, shown, small } from './bounded.ts';
 import { Bulk } from './bulk.ts';
-
-/** One move that NEXT allows. */
-export type Move = {
-  readonly [F in State]: {
-    readonly id: number;
-    readonly from: F;
-    readonly to: Target<F>;
-    readonly reason: string;
-    /** When the daemon must look at the row again; null = ready now, or final. */
-    readonly dueAt: number | null;
-    readonly nextAttemptAt: number | null;
-  };
-}[State];
 
 /* A key never changes, and a reason is written by the move. */
 const TEXTS = Object.entries(LIMITS).filter(
@@ -40,6 +28,9 @@ const IS_HUGE = [
 export class Moves {
   readonly #shorten: Bulk;
   readonly #moves: Bulk;
+  readonly #requeue: Statement<
+    [number, number | null, number | null, number, number, Requeue['from']]
+  >;
   readonly #due: Bulk;
   readonly #date: Bulk;
 
@@ -52,16 +43,25 @@ export class Moves {
     );
     this.#moves = new Bulk(
       db,
-      7,
+      8,
       (values) => `UPDATE messages SET state = v.column3, reason = v.column4, due_at = v.column5,
-        next_attempt_at = v.column6, updated_at = v.column7, revision = revision + 1
-        FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.state = v.column2`,
+        next_attempt_at = v.column6, cancel_asked = coalesce(v.column7, cancel_asked),
+        updated_at = v.column8, revision = revision + 1
+        FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.state = v.column2
+        RETURNING id`,
+    );
+    this.#requeue = db.prepare(
+      `UPDATE messages SET state = 'queued', reason = 'requeued', attempts = 0, throttles = 0,
+        status = NULL, next_attempt_at = NULL, cancel_asked = NULL,
+        due_at = CASE WHEN send_at > ? THEN send_at END, restarted_at = last_attempt,
+        expires_at = coalesce(?, expires_at), follows = ?, updated_at = ?, revision = revision + 1
+        WHERE id = ? AND state = ?`,
     );
     this.#due = new Bulk(
       db,
-      2,
-      (values) => `UPDATE messages SET due_at = v.column2, revision = revision + 1
-        FROM (VALUES ${values}) v WHERE messages.id = v.column1`,
+      3,
+      (values) => `UPDATE messages SET due_at = v.column3, revision = revision + 1
+        FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.state = v.column2`,
     );
     this.#date = new Bulk(
       db,
@@ -72,28 +72,32 @@ export class Moves {
   }
 
   /**
-   * Values that no program means are replaced first: a row is written whole. Returns how many rows were still in the
-   * state they were to leave.
+   * Values that no program means are replaced first: a row is written whole. Returns the ids of the messages that were
+   * still in the state that they were to leave.
    */
-  write(moves: readonly Move[], now: number): number {
+  write(moves: readonly Move[], now: number): readonly number[] {
     this.#shorten.run(moves.map(({ id }) => id));
-    const { changes } = this.#moves.run(
-      moves.flatMap((one) => [
-        one.id,
-        one.from,
-        one.to,
-        one.reason,
-        one.dueAt,
-        one.nextAttemptAt,
-        now,
-      ]),
-    );
-    return changes;
+    const values = moves.flatMap((one) => [
+      ...[one.id, one.from, one.to, one.reason, one.dueAt, one.nextAttemptAt],
+      ...[one.cancelAsked, now],
+    ]);
+    return this.#moves.returning(values).map(Number);
   }
 
-  /** Changes only when the daemon looks at the rows again; null = ready now. */
-  setDue(rows: readonly { readonly id: number; readonly dueAt: number | null }[]): void {
-    this.#due.run(rows.flatMap((one) => [one.id, one.dueAt]));
+  /** Starts a message over; one that is scheduled for later waits for that. False = it is in another state by now. */
+  requeue({ id, from, expiresAt, follows }: Requeue, now: number): boolean {
+    return this.#requeue.run(now, expiresAt, follows, now, id, from).changes > 0;
+  }
+
+  /** Changes only when the daemon looks at rows again that are still in this state; null = ready now, or never. */
+  setDue(
+    rows: readonly {
+      readonly id: number;
+      readonly state: State;
+      readonly dueAt: number | null;
+    }[],
+  ): void {
+    this.#due.run(rows.flatMap((one) => [one.id, one.state, one.dueAt]));
   }
 
   /** Dates rows whose own date cannot be right from now on. */

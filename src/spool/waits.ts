@@ -38,7 +38,7 @@ export class Waits {
       (values) => `UPDATE messages SET reason = v.column2, next_attempt_at = v.column3,
         due_at = v.column4, updated_at = v.column5, revision = revision + 1
         FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.due_at IS NULL
-        AND (messages.state = 'queued' OR messages.state = 'retry')`,
+        AND (messages.state = 'queued' OR messages.state = 'retry') RETURNING id`,
     );
     this.#release = db.prepare(
       `UPDATE messages SET due_at = NULL, next_attempt_at = NULL, revision = revision + 1 WHERE id IN (${HELD_BACK})`,
@@ -46,9 +46,10 @@ export class Waits {
     this.#values = new OwnValues(db);
   }
 
-  /** Sets rows aside that were ready in this transaction. */
-  write(waits: readonly Wait[], now: number): void {
-    this.#waits.run(waits.flatMap((one) => [one.id, one.reason, one.until, one.dueAt, now]));
+  /** Sets rows aside that were ready in this transaction; returns the ids of those that still were. */
+  write(waits: readonly Wait[], now: number): readonly number[] {
+    const values = waits.flatMap((one) => [one.id, one.reason, one.until, one.dueAt, now]);
+    return this.#waits.returning(values).map(Number);
   }
 
   /** Makes rows ready that wait on, at most `limit`; returns how many there were. `now` in Unix seconds. */

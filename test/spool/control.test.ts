@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { requeue } from '../../src/core/message-moves.ts';
+import { execAsDaemon } from '../support/as-daemon.ts';
 import { ACCEPTED, END, ended, NOW, PART, setup } from '../support/spool.ts';
 
 const ask =
@@ -21,17 +23,19 @@ describe('what operators asked', () => {
   });
 });
 
-describe('requeue', () => {
+describe('a requeue', () => {
   it('starts a message over and forgets what was asked of it', () => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     claim(id);
     const failed = { ...ACCEPTED, to: 'permanent-failure', dueAt: null } as const;
     commit(() => {
-      spool.settlements.write([ended(id, { settlement: failed, parts: [] })]);
       spool.control.markCancelled(id, 7);
-      spool.control.requeue(id, { expiresAt: NOW + 500, follows: 1, now: NOW });
+      spool.settlements.write([ended(id, { settlement: failed, parts: [] })]);
     });
+    expect(other.message(id)).toMatchObject({ state: 'permanent-failure', cancel_asked: 7 });
+    const move = requeue({ id, state: 'permanent-failure' }, { expiresAt: NOW + 500, follows: 1 });
+    expect(commit(() => spool.moves.requeue(move, NOW))).toBe(true);
     expect(other.message(id)).toMatchObject({
       state: 'queued',
       reason: 'requeued',
@@ -48,12 +52,37 @@ describe('requeue', () => {
   it('leaves a deadline that has not passed, and waits for a time that has not come', () => {
     const { other, spool, commit } = setup();
     const id = other.drop({ expires_at: NOW + 900, send_at: NOW + 100 });
-    const again = (now: number): void =>
-      commit(() => spool.control.requeue(id, { expiresAt: null, follows: null, now }));
+    const move = requeue({ id, state: 'expired' }, { expiresAt: null, follows: null });
+    const again = (now: number): void => {
+      execAsDaemon(other.db, `UPDATE messages SET state = 'expired'`);
+      expect(commit(() => spool.moves.requeue(move, now))).toBe(true);
+    };
     again(NOW);
     expect(other.message(id)).toMatchObject({ expires_at: NOW + 900, due_at: NOW + 100 });
     again(NOW + 101);
     expect(other.message(id)['due_at']).toBeNull();
+  });
+
+  it('of a message that has moved since it was read changes nothing, and says so', () => {
+    const { other, spool, commit } = setup();
+    const id = other.drop({ expires_at: NOW + 900 });
+    const move = requeue({ id, state: 'expired' }, { expiresAt: NOW + 5_000, follows: 1 });
+    const moved = `UPDATE messages SET state = 'delivered', reason = 'delivered', attempts = 1`;
+    execAsDaemon(other.db, moved);
+    const before = other.message(id);
+    expect(commit(() => spool.moves.requeue(move, NOW + 1))).toBe(false);
+    expect(other.message(id)).toEqual(before);
+  });
+});
+
+describe('a cancel', () => {
+  it('marks a message that is being sent or uncertain, and no other', () => {
+    const { other, spool, commit, claim } = setup();
+    const [waiting, sending] = [other.drop(), other.drop()];
+    claim(sending);
+    const marks = commit(() => [waiting, sending].map((id) => spool.control.markCancelled(id, 7)));
+    expect(marks).toEqual([false, true]);
+    expect(other.message(waiting)['cancel_asked']).toBeNull();
   });
 });
 

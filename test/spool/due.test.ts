@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { requeue, resend } from '../../src/core/message-moves.ts';
 import type { DueRow } from '../../src/spool/due.ts';
 import { smuggle } from '../support/as-daemon.ts';
 import { ACCEPTED, END, ended, NOW, setup } from '../support/spool.ts';
@@ -76,7 +77,8 @@ describe('an unanswered attempt', () => {
     expect(row().follows).toBe(1);
     expect(spool.due.isUnanswered(row())).toBe(true);
     expect(spool.due.isLastAnswered(id)).toBe(false);
-    commit(() => spool.control.requeue(id, { expiresAt: null, follows: 1, now: NOW }));
+    const again = requeue({ id, state: 'uncertain' }, { expiresAt: null, follows: 1 });
+    commit(() => spool.moves.requeue(again, NOW));
     expect(spool.due.isUnanswered(row())).toBe(false);
   });
 
@@ -87,8 +89,7 @@ describe('an unanswered attempt', () => {
     const end = { ...END, route: 'uncertain' };
     commit(() => {
       spool.settlements.write([ended(id, { settlement: UNCERTAIN, end, parts: [] })]);
-      const resent = { from: 'uncertain', to: 'retry', reason: 'resend' } as const;
-      spool.moves.write([{ id, ...resent, dueAt: null, nextAttemptAt: null }], NOW);
+      spool.moves.write([resend({ id, state: 'uncertain' }, NOW)], NOW);
     });
     claim(id);
     const settlement = { ...UNCERTAIN, reason: 'invalid-message' };
