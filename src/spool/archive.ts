@@ -10,6 +10,7 @@ import { hash } from 'node:crypto';
 import { closeSync, openSync, statSync } from 'node:fs';
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { SpoolError } from './errors.ts';
+import { KeyValues, TAG_KEY } from './kv.ts';
 import { refuseUnsafeDatabase } from './plain-files.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { explain, refuseMissingFolder, restrict } from './open.ts';
@@ -189,6 +190,6 @@ function refuseWhatIsNotItsOwn(made: Database, file: string, mark: string): void
 
 /* A restored spool has another tag key, and gives ids out again. */
 function identityOf(spool: Database): string {
-  const key = spool.prepare(`SELECT value FROM spool WHERE name = 'tag-key'`).pluck().get();
+  const key = new KeyValues(spool).get(TAG_KEY);
   return hash('sha256', `archive:${String(key)}`, 'hex').slice(0, 32);
 }

@@ -10,7 +10,7 @@ import { capOf, fits, type CapState, type Instant } from '../core/cap.ts';
 import { SPANS, type Per, type Span } from '../core/rate-rules.ts';
 import { isZone, zones, type Zone } from '../core/zone.ts';
 import { Bulk, type Value } from './bulk.ts';
-import { jsonIn } from './kept-json.ts';
+import { jsonIn } from './kv.ts';
 
 /** Of the schema. NULL in `allowed`: the rule is configured no more. `state` is the daemon's own. */
 export const CAPS = `

@@ -10,6 +10,7 @@ import type { SourceKey } from '../core/turn.ts';
 import { bounded, smalls } from './bounded.ts';
 import { BYTES_MAX, RECIPIENT_MAX, TYPE_MAX } from './rules.ts';
 import { RANK, READY, TURN } from './schema.ts';
+import { KeyValues, TAG_KEY } from './kv.ts';
 import { Bulk, type Value } from './bulk.ts';
 
 /** A row that is ready, as far as sending it needs. Names as in the table, in camel case. */
@@ -126,10 +127,7 @@ export class Claims {
       (values) => `INSERT OR REPLACE INTO attempts
         (message_id, number, began_at, client_ref, follows) VALUES ${values}`,
     );
-    this.#tagKey = db
-      .prepare<[], string>(`SELECT value FROM spool WHERE name = 'tag-key'`)
-      .pluck()
-      .get() as string;
+    this.#tagKey = new KeyValues(db).get(TAG_KEY) ?? '';
   }
 
   /**

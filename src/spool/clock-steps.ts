@@ -6,8 +6,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Reading } from '../core/clock-step.ts';
 import { SPEND_LIMIT } from '../core/safety.ts';
-import { jsonIn } from './kept-json.ts';
-import { OwnValues } from './own-values.ts';
+import { jsonIn, KeyValues } from './kv.ts';
 
 /** What the clocks showed, and in which boot of the machine. */
 export interface KnownClocks extends Reading {
@@ -42,13 +41,13 @@ export class ClockSteps {
   readonly #db: Database;
   readonly #rows: readonly Statement<By>[];
   readonly #gates: readonly Statement<By>[];
-  readonly #values: OwnValues;
+  readonly #values: KeyValues;
 
   constructor(db: Database) {
     this.#db = db;
     this.#rows = [UNANSWERED, BACKING_OFF].map((sql) => db.prepare<By>(sql));
     this.#gates = GATES.map((sql) => db.prepare<By>(sql));
-    this.#values = new OwnValues(db);
+    this.#values = new KeyValues(db);
   }
 
   /** Moves what waits by `by` seconds (below 0: sooner). Returns how many messages it moved. */
@@ -60,11 +59,11 @@ export class ClockSteps {
 
   /** As they were saved last; null = never, or it cannot be read. */
   known(): KnownClocks | null {
-    return clocksIn(jsonIn(this.#values.read(NAME)) ?? {});
+    return clocksIn(jsonIn(this.#values.get(NAME)) ?? {});
   }
 
   save(clocks: KnownClocks): void {
-    this.#values.write(NAME, JSON.stringify(clocks));
+    this.#values.set(NAME, JSON.stringify(clocks));
   }
 
   /* The table is made when it is first needed. */

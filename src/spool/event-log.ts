@@ -9,7 +9,7 @@
 import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import { Bulk, type Value } from './bulk.ts';
-import { numberIn, OwnValues } from './own-values.ts';
+import { numberIn, KeyValues } from './kv.ts';
 
 export interface NewEvent {
   /** Unix seconds. */
@@ -56,7 +56,7 @@ export class EventLog {
   readonly #insert: Bulk;
   readonly #after: Statement<[number, number], CommittedEvent>;
   readonly #lastSeq: Statement<[], number>;
-  readonly #values: OwnValues;
+  readonly #values: KeyValues;
 
   constructor(db: Database) {
     this.#insert = new Bulk(
@@ -69,7 +69,7 @@ export class EventLog {
     this.#lastSeq = db
       .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`)
       .pluck();
-    this.#values = new OwnValues(db);
+    this.#values = new KeyValues(db);
   }
 
   /** Appends the rows of entries in order; returns the `seq` of the first. The rest follow without a gap. */
@@ -94,10 +94,10 @@ export class EventLog {
 
   /** The last `seq` that was taken by whoever is told; null = nobody was ever told. */
   cursor(): number | null {
-    return numberIn(this.#values.read(NOTIFY_CURSOR));
+    return numberIn(this.#values.get(NOTIFY_CURSOR));
   }
 
   saveCursor(seq: number): void {
-    this.#values.write(NOTIFY_CURSOR, String(seq));
+    this.#values.set(NOTIFY_CURSOR, String(seq));
   }
 }

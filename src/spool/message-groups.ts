@@ -6,7 +6,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Alike } from '../core/message-counts.ts';
 import { shown, small } from './bounded.ts';
 import { openSpool } from './open.ts';
-import { OwnValues } from './own-values.ts';
+import { KeyValues } from './kv.ts';
 import { deletionsIn } from './pruning.ts';
 import { BYTES_MAX, SENDER_MAX } from './rules.ts';
 
@@ -41,12 +41,12 @@ const DATES = ['created_at', 'send_at', 'next_attempt_at']
 
 export class MessageGroups {
   readonly #db: Database;
-  readonly #values: OwnValues;
+  readonly #values: KeyValues;
   readonly #slice: Statement<[number, number], Group>;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#values = new OwnValues(db);
+    this.#values = new KeyValues(db);
     /* The daemon's own idea of "since", see `sinceOf`; only what waits to be sent is told apart by it. */
     this.#slice = db.prepare(
       `SELECT account, sender, state, CASE WHEN state IN ('queued','retry') THEN ${SLOT_S} * CAST(

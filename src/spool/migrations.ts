@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { isFull, SpoolError } from './errors.ts';
 import { FINAL_APART } from './final.ts';
-import { drawWord, IDENTITY } from './identity.ts';
+import { drawWord, IDENTITY, KeyValues, TAG_KEY } from './kv.ts';
 import { READY, SCHEMA_1, TURN } from './schema.ts';
 import { toVersion5 } from './schema-5.ts';
 
@@ -33,9 +33,9 @@ ALTER TABLE senders ADD COLUMN blocked_until REAL;`;
 export const STEPS: readonly ((db: Database) => void)[] = [
   (db) => {
     db.exec(SCHEMA_1);
-    const write = db.prepare('INSERT INTO spool (name, value) VALUES (?, ?)');
-    write.run('tag-key', randomBytes(32).toString('hex'));
-    write.run(IDENTITY, drawWord());
+    const values = new KeyValues(db);
+    values.set(TAG_KEY, randomBytes(32).toString('hex'));
+    values.set(IDENTITY, drawWord());
   },
   (db) => void db.exec(RETRIES_APART),
   (db) => void db.exec(FINAL_APART),

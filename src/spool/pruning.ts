@@ -8,7 +8,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Archive } from './archive.ts';
 import { FINAL } from './final.ts';
-import { numberIn, OwnValues } from './own-values.ts';
+import { numberIn, KeyValues } from './kv.ts';
 import { MessagePruner, OVER, toldToIn } from './retention.ts';
 
 /** Messages of one transaction. */
@@ -20,8 +20,8 @@ const TRIES_MAX = 20;
 const DELETIONS = 'pruned-to';
 
 /** How many deletions of this kind the spool has seen. */
-export function deletionsIn(values: OwnValues): number {
-  return numberIn(values.read(DELETIONS)) ?? 0;
+export function deletionsIn(values: KeyValues): number {
+  return numberIn(values.get(DELETIONS)) ?? 0;
 }
 
 export interface PruneOptions {
@@ -48,14 +48,14 @@ export class Pruning {
   readonly #db: Database;
   readonly #options: PruneOptions;
   readonly #pruner: MessagePruner;
-  readonly #values: OwnValues;
+  readonly #values: KeyValues;
   readonly #final: Statement<[string], number>;
 
   constructor(db: Database, options: PruneOptions) {
     this.#db = db;
     this.#options = options;
     this.#pruner = new MessagePruner(db);
-    this.#values = new OwnValues(db);
+    this.#values = new KeyValues(db);
     this.#final = db
       .prepare<[string], number>(
         `SELECT id FROM messages WHERE (${FINAL}) AND id IN (SELECT value FROM json_each(?))`,
@@ -92,7 +92,7 @@ export class Pruning {
       if (archive !== null && !archive.holds(ids)) return null;
       const gone = this.#final.all(JSON.stringify(ids));
       for (const id of gone) this.#pruner.prune(id);
-      if (gone.length > 0) this.#values.write(DELETIONS, String(deletionsIn(this.#values) + 1));
+      if (gone.length > 0) this.#values.set(DELETIONS, String(deletionsIn(this.#values) + 1));
       return gone.length;
     });
     return run.immediate();

@@ -13,8 +13,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { State } from '../core/message.ts';
 import { Bulk } from './bulk.ts';
 import { refUnder } from './claims.ts';
-import { jsonIn, listIn } from './kept-json.ts';
-import { OwnValues } from './own-values.ts';
+import { jsonIn, KeyValues, listIn, TAG_KEY } from './kv.ts';
 import { parseRef, type Match } from './receipts.ts';
 
 const BACKUP = 'backup';
@@ -61,21 +60,10 @@ export interface OldMatch extends Omit<Match, 'attempt'> {
   readonly clientRef: string;
 }
 
-function read(db: Database, name: string): string | null {
-  return new OwnValues(db).read(name);
-}
-
-function write(db: Database, name: string, value: string): void {
-  new OwnValues(db).write(name, value);
-}
-
-function forget(db: Database, name: string): void {
-  db.prepare('DELETE FROM spool WHERE name = ?').run(name);
-}
-
 /** The mark of a spool that was restored and whose operator has not decided; null = it is an ordinary one. */
 export function restoredFrom(db: Database): Mark | null {
-  const value = read(db, RESTORED) ?? read(db, BACKUP);
+  const values = new KeyValues(db);
+  const value = values.get(RESTORED) ?? values.get(BACKUP);
   return value === null ? null : markIn(value);
 }
 
@@ -107,7 +95,7 @@ export function markBackup(db: Database, at: number): void {
 
 /** Makes a spool that was put back bear it, as of the last moment that it tells of. In a transaction. */
 export function markRolledBack(db: Database, now: number): void {
-  if (read(db, BACKUP) !== null) return;
+  if (new KeyValues(db).get(BACKUP) !== null) return;
   const last = db.prepare<[], number | null>(
     `SELECT max(coalesce((SELECT at FROM events ORDER BY seq DESC LIMIT 1), 0),
       coalesce((SELECT created_at FROM messages ORDER BY id DESC LIMIT 1), 0))`,
@@ -119,7 +107,7 @@ export function markRolledBack(db: Database, now: number): void {
 function mark(db: Database, facts: Omit<Mark, 'lastId'>): void {
   const lastId = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`).pluck();
   const made = { lastId: (lastId.get() as number | undefined) ?? 0 };
-  write(db, BACKUP, JSON.stringify({ ...facts, ...restoredFrom(db), ...made }));
+  new KeyValues(db).set(BACKUP, JSON.stringify({ ...facts, ...restoredFrom(db), ...made }));
   db.prepare(
     `UPDATE control SET done_at = ?, affected = coalesce(affected, 0),
       refused = 'it was open when the backup was made' WHERE done_at IS NULL`,
@@ -128,22 +116,23 @@ function mark(db: Database, facts: Omit<Mark, 'lastId'>): void {
 
 /** To be called once before the spool is worked with: a backup becomes a restored spool. */
 export function adopt(db: Database): void {
-  if (read(db, BACKUP) === null) return;
+  const values = new KeyValues(db);
+  if (values.get(BACKUP) === null) return;
   db.transaction(() => {
-    const mark = read(db, BACKUP);
-    const key = read(db, 'tag-key');
+    const mark = values.get(BACKUP);
+    const key = values.get(TAG_KEY);
     if (mark === null || key === null) return;
     const { lastId } = markIn(mark);
-    const keys: readonly OldKey[] = [{ key, lastId }, ...oldKeys(db)].slice(0, OLD_KEYS_MAX);
-    write(db, OLD_KEYS, JSON.stringify(keys));
-    write(db, 'tag-key', randomBytes(32).toString('hex'));
-    write(db, RESTORED, mark);
-    forget(db, BACKUP);
+    const keys: readonly OldKey[] = [{ key, lastId }, ...oldKeys(values)].slice(0, OLD_KEYS_MAX);
+    values.set(OLD_KEYS, JSON.stringify(keys));
+    values.set(TAG_KEY, randomBytes(32).toString('hex'));
+    values.set(RESTORED, mark);
+    values.delete(BACKUP);
   }).immediate();
 }
 
-function oldKeys(db: Database): readonly OldKey[] {
-  return listIn(read(db, OLD_KEYS), isOldKey);
+function oldKeys(values: KeyValues): readonly OldKey[] {
+  return listIn(values.get(OLD_KEYS), isOldKey);
 }
 
 function isOldKey(value: unknown): value is OldKey {
@@ -164,7 +153,7 @@ export class Restored {
 
   constructor(db: Database) {
     this.#db = db;
-    this.#keys = oldKeys(db);
+    this.#keys = oldKeys(new KeyValues(db));
     this.#mark = restoredFrom(db);
     this.#message = db.prepare(
       `SELECT id, id AS messageId, state, last_attempt AS lastAttempt,
@@ -225,7 +214,7 @@ export class Restored {
 
   /** It was decided what becomes of what waited. */
   end(): void {
-    forget(this.#db, RESTORED);
+    new KeyValues(this.#db).delete(RESTORED);
     this.#mark = null;
   }
 

@@ -12,7 +12,7 @@ import type { State } from '../core/message.ts';
 import type { Content } from '../core/parts.ts';
 import { CONTENT } from './bounded.ts';
 import { FINAL } from './final.ts';
-import { OwnValues } from './own-values.ts';
+import { KeyValues } from './kv.ts';
 import { LOST } from './restored.ts';
 
 /** Final messages from before an instant, those first that ended first. */
@@ -110,7 +110,7 @@ export class Retention {
   readonly #nextKeys: Statement<[unknown, number], { last: unknown; count: number }>;
   readonly #keys: Statement<[unknown, unknown, number]>;
   readonly #cursors: Statement<[], { readonly name: string; readonly seq: number }>;
-  readonly #values: OwnValues;
+  readonly #values: KeyValues;
 
   constructor(db: Database) {
     this.#pruner = new MessagePruner(db);
@@ -135,7 +135,7 @@ export class Retention {
     );
     this.#keys = db.prepare('DELETE FROM keys WHERE key >= ? AND key <= ? AND used_at < ?');
     this.#cursors = db.prepare(CURSORS);
-    this.#values = new OwnValues(db);
+    this.#values = new KeyValues(db);
   }
 
   /** The last `seq` that everybody was told of who is told; those in `except` are told no more. */
@@ -159,7 +159,7 @@ export class Retention {
 
   /** Blanks texts of messages that ended before an instant; goes on where the last call ended. */
   forget(before: number, limit: number): Forgotten {
-    const [at = '0', id = '0'] = (this.#values.read(FORGOTTEN_TO) ?? '').split(' ');
+    const [at = '0', id = '0'] = (this.#values.get(FORGOTTEN_TO) ?? '').split(' ');
     const from = { at: Number(at) || 0, id: Number(id) || 0 };
     const rows = this.#unforgotten.all({ ...from, before, limit });
     let count = 0;
@@ -171,7 +171,7 @@ export class Retention {
       this.#blankAttempts.run(row.id);
     }
     const last = rows.at(-1);
-    if (last !== undefined) this.#values.write(FORGOTTEN_TO, `${last.updatedAt} ${last.id}`);
+    if (last !== undefined) this.#values.set(FORGOTTEN_TO, `${last.updatedAt} ${last.id}`);
     return { count, hasMore: rows.length === limit };
   }
 

@@ -5,8 +5,7 @@
  * A run that was killed notes no end: the last that is known of it is its latest event.
  */
 import type { Database } from 'better-sqlite3';
-import { jsonIn } from './kept-json.ts';
-import { OwnValues } from './own-values.ts';
+import { jsonIn, KeyValues, RUNS } from './kv.ts';
 
 const RUN_TIMES = 'run-times';
 
@@ -39,15 +38,15 @@ export function noteRunEnded(db: Database, now: number): void {
 }
 
 function write(db: Database, times: Readonly<Record<string, number>>): void {
-  new OwnValues(db).write(RUN_TIMES, JSON.stringify(times));
+  new KeyValues(db).set(RUN_TIMES, JSON.stringify(times));
 }
 
 /** What the spool notes of its last run. */
 export function lastRunOf(db: Database): LastRun {
-  const values = new OwnValues(db);
-  const noted = values.read(RUN_TIMES);
+  const values = new KeyValues(db);
+  const noted = values.get(RUN_TIMES);
   const times = jsonIn(noted);
-  const hasRun = noted !== null || values.read('runs') !== null;
+  const hasRun = noted !== null || values.get(RUNS) !== null;
   const beganAt = instantIn(times?.['began_at']);
   const endedAt = instantIn(times?.['ended_at']) ?? (hasRun ? lastSeenAt(db, beganAt) : null);
   const readAt = instantIn(times?.['read_at']) ?? beganAt;

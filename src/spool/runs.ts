@@ -9,14 +9,11 @@
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { isRolledBack, type Remembered, type Run as RunRow, type Story } from '../core/rollback.ts';
 import { isNotOurs } from './errors.ts';
-import { drawWord, IDENTITY } from './identity.ts';
-import { listIn } from './kept-json.ts';
+import { drawWord, IDENTITY, KeyValues, listIn, RUNS } from './kv.ts';
 import type { Memory } from './memory.ts';
-import { OwnValues } from './own-values.ts';
 import { adopt, markRolledBack } from './restored.ts';
 import { noteRunBegan, noteRunEnded } from './run-times.ts';
 
-const RUNS = 'runs';
 /** Runs that the spool lists: starts on other machines before it comes back to a daemon that remembers it. */
 const RUNS_MAX = 500;
 /** A copy of the time between the last note and a kill contradicts nothing. */
@@ -132,16 +129,16 @@ function begin(db: Database, memory: Memory, now: number): Begun {
 function writeRun(db: Database, { runs }: Story, { identity, nonce, seq }: Remembered): void {
   const all = [...runs, { nonce, from: seq }].slice(-RUNS_MAX);
   const rows = all.map((run) => [run.nonce, run.from]);
-  const values = new OwnValues(db);
-  values.write(IDENTITY, identity);
-  values.write(RUNS, JSON.stringify(rows));
+  const values = new KeyValues(db);
+  values.set(IDENTITY, identity);
+  values.set(RUNS, JSON.stringify(rows));
 }
 
 function storyOf(db: Database): Story {
-  const values = new OwnValues(db);
-  const rows = listIn(values.read(RUNS), isRun);
+  const values = new KeyValues(db);
+  const rows = listIn(values.get(RUNS), isRun);
   const runs = rows.map(([nonce, from]): RunRow => ({ nonce, from }));
-  return { identity: values.read(IDENTITY), runs, seq: lastSeq(db).get() ?? 0 };
+  return { identity: values.get(IDENTITY), runs, seq: lastSeq(db).get() ?? 0 };
 }
 
 function isRun(value: unknown): value is readonly [string, number] {

@@ -8,7 +8,7 @@
 import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { CommittedEvent } from './event-log.ts';
-import { numberIn, OwnValues } from './own-values.ts';
+import { numberIn, KeyValues } from './kv.ts';
 
 /** An event, and what its message and its attempt still say of it. */
 export interface UnloggedEvent extends CommittedEvent {
@@ -38,20 +38,20 @@ export const EVENT_ROWS = `SELECT e.seq, e.at, e.message_id AS messageId, ${text
 
 export class Unlogged {
   readonly #after: Statement<[number, number], UnloggedEvent>;
-  readonly #values: OwnValues;
+  readonly #values: KeyValues;
 
   constructor(db: Database) {
     this.#after = db.prepare(`${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT +?`);
-    this.#values = new OwnValues(db);
+    this.#values = new KeyValues(db);
   }
 
   /** The last `seq` that is known to be in the log; null = it was never noted. */
   cursor(): number | null {
-    return numberIn(this.#values.read(CURSOR));
+    return numberIn(this.#values.get(CURSOR));
   }
 
   save(seq: number): void {
-    this.#values.write(CURSOR, String(seq));
+    this.#values.set(CURSOR, String(seq));
   }
 
   /** Events with a `seq` above `seq`, oldest first, at most `limit`. */

@@ -6,7 +6,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import { Bulk } from './bulk.ts';
-import { OwnValues } from './own-values.ts';
+import { KeyValues } from './kv.ts';
 
 /** Why a row waits, as in `messages.reason`. */
 export type WaitReason = 'quiet-hours' | 'recipient-limit';
@@ -29,7 +29,7 @@ export const HELD_BACK = `SELECT id FROM messages WHERE due_at > ? AND state IN 
 export class Waits {
   readonly #waits: Bulk;
   readonly #release: Statement<[number, number]>;
-  readonly #values: OwnValues;
+  readonly #values: KeyValues;
 
   constructor(db: Database) {
     this.#waits = new Bulk(
@@ -43,7 +43,7 @@ export class Waits {
     this.#release = db.prepare(
       `UPDATE messages SET due_at = NULL, next_attempt_at = NULL, revision = revision + 1 WHERE id IN (${HELD_BACK})`,
     );
-    this.#values = new OwnValues(db);
+    this.#values = new KeyValues(db);
   }
 
   /** Sets rows aside that were ready in this transaction; returns the ids of those that still were. */
@@ -59,10 +59,10 @@ export class Waits {
 
   /** The rules that rows wait by, as they were saved; '' = none do. */
   get rules(): string {
-    return this.#values.read(RULES) ?? '';
+    return this.#values.get(RULES) ?? '';
   }
 
   saveRules(rules: string): void {
-    this.#values.write(RULES, rules);
+    this.#values.set(RULES, rules);
   }
 }

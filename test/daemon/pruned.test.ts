@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { STATES } from '../../src/core/message.ts';
 import type { Status } from '../../src/core/status.ts';
-import { OwnValues } from '../../src/spool/own-values.ts';
+import { KeyValues } from '../../src/spool/kv.ts';
 import { deletionsIn, Pruning } from '../../src/spool/pruning.ts';
 import { ended, MAIN } from '../cli/program.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
@@ -122,7 +122,7 @@ describe('what is pruned beside a daemon', () => {
 it('a deletion is counted up in the transaction that deletes, or not at all', async () => {
   const bundle = await setup({ isStopped: true });
   fill(bundle, 3);
-  const values = new OwnValues(bundle.db);
+  const values = new KeyValues(bundle.db);
   const before = deletionsIn(values);
   bundle.db.exec(
     `CREATE TEMP TRIGGER fails BEFORE INSERT ON spool BEGIN SELECT RAISE(ABORT, 'no'); END`,

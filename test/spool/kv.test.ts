@@ -1,23 +1,23 @@
 /** What the spool keeps for the program may have been overwritten by any client. */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { numberIn, OwnValues } from '../../src/spool/own-values.ts';
+import { numberIn, KeyValues } from '../../src/spool/kv.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { makeFolder, openHandle } from '../support/spool.ts';
 
 function setup() {
   const path = join(makeFolder(), 'spool.db');
   const { db } = openHandle(path);
-  return { path, db, values: new OwnValues(db) };
+  return { path, db, values: new KeyValues(db) };
 }
 
 it('A8: a value that is no text reads as null, and is written over', () => {
   const { db, values } = setup();
   db.exec(`INSERT INTO spool (name, value) VALUES ('a', x'00ff')`);
-  expect([values.read('a'), values.read('missing')]).toEqual([null, null]);
-  values.write('a', '7');
-  values.write('b', 'text');
-  expect([numberIn(values.read('a')), numberIn(values.read('b'))]).toEqual([7, null]);
+  expect([values.get('a'), values.get('missing')]).toEqual([null, null]);
+  values.set('a', '7');
+  values.set('b', 'text');
+  expect([numberIn(values.get('a')), numberIn(values.get('b'))]).toEqual([7, null]);
 });
 
 it('A8: texts are forgotten also where the place reached is no text', () => {

@@ -1,0 +1,73 @@
+/**
+ * Reads and writes what the spool keeps for the program: one text for each name, in the table `spool`.
+ *
+ * Whoever may write to the spool may have put anything there: what does not have the expected form counts as missing.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Database, Statement } from 'better-sqlite3';
+
+/** Names that several parts know. */
+export const IDENTITY = 'identity';
+export const TAG_KEY = 'tag-key';
+export const RUNS = 'runs';
+
+/** A word that nobody draws twice. Under IDENTITY it tells a spool from any other; every copy has the same. */
+export function drawWord(): string {
+  return randomBytes(12).toString('base64url');
+}
+
+export class KeyValues {
+  readonly #get: Statement<[string]>;
+  readonly #set: Statement<[string, string]>;
+  readonly #delete: Statement<[string]>;
+
+  constructor(db: Database) {
+    this.#get = db.prepare<[string]>('SELECT value FROM spool WHERE name = ?').pluck();
+    this.#set = db.prepare(
+      `INSERT INTO spool (name, value) VALUES (?, ?)
+       ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
+    );
+    this.#delete = db.prepare('DELETE FROM spool WHERE name = ?');
+  }
+
+  /** Null = there is none, or it is no text. */
+  get(name: string): string | null {
+    const value = this.#get.get(name);
+    return typeof value === 'string' ? value : null;
+  }
+
+  set(name: string, value: string): void {
+    this.#set.run(name, value);
+  }
+
+  delete(name: string): void {
+    this.#delete.run(name);
+  }
+}
+
+/** The whole number in a value; null = it holds none. */
+export function numberIn(value: string | null): number | null {
+  return value !== null && /^\d{1,15}$/.test(value) ? Number(value) : null;
+}
+
+/** The object in a text; null = it holds none. */
+export function jsonIn(text: unknown): Readonly<Record<string, unknown>> | null {
+  const value = parsed(text);
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? { ...value } : null;
+}
+
+/** The members of the list in a text that `isOne` knows; none if it holds no list. */
+export function listIn<T>(text: unknown, isOne: (value: unknown) => value is T): readonly T[] {
+  const value = parsed(text);
+  return Array.isArray(value) ? value.filter(isOne) : [];
+}
+
+function parsed(text: unknown): unknown {
+  if (typeof text !== 'string') return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // not JSON
+  }
+}
