@@ -1,4 +1,4 @@
-/** Why a request got no answer, in one short word for an operator, from the codes of undici, fetch and the system. */
+/** Says why a request got no answer, from the codes of undici, fetch and the system: in one word, or in a clause. */
 
 /** Code → the word. */
 export const CAUSES: Readonly<Record<string, string>> = {
@@ -29,3 +29,21 @@ export function causeOf(error: Error): string {
   const unlisted = code.toLowerCase().replace(/^(und_err_|err_)/, '');
   return CAUSES[code] ?? unlisted.replaceAll('_', '-');
 }
+
+/** The same as a clause for an operator. Throws what is no Error. */
+export function explainCause(error: unknown): string {
+  if (!(error instanceof Error)) throw error;
+  const word = causeOf(error);
+  return CLAUSES[word] ?? word;
+}
+
+/** Word → clause. */
+const CLAUSES: Readonly<Record<string, string>> = {
+  timeout: 'no whole answer in time',
+  'connect-timeout': 'no connection in time',
+  'answer-too-large': 'the answer is too long',
+  'connection-closed': 'the connection was closed',
+  'connection-refused': 'the connection was refused',
+  'connection-reset': 'the connection was reset',
+  'host-not-found': 'the name of the host was not found',
+};

@@ -9,7 +9,9 @@
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
-export type SignatureMethod = 'md5hash' | 'md5' | 'sha1' | 'sha256' | 'sha512';
+/** `md5hash` is MD5 over text and secret; the others are HMACs. */
+export const SIGNATURE_METHODS = ['md5hash', 'md5', 'sha1', 'sha256', 'sha512'] as const;
+export type SignatureMethod = (typeof SIGNATURE_METHODS)[number];
 
 /** Decoded parameters; a number of a JSON receipt has to be its decimal text. */
 export type Parameters = ReadonlyMap<string, string> | Readonly<Record<string, string>>;

@@ -18,8 +18,7 @@ import type { ReceiptFormat, ReceiptSignature } from '../gateway/sandbox/receipt
 import { RECEIPT_FORMATS } from '../gateway/sandbox/receipt-options.ts';
 import type { Sandbox } from '../gateway/sandbox/sandbox.ts';
 import { startSandbox } from '../gateway/sandbox/sandbox.ts';
-import type { SignatureMethod } from '../gateway/sandbox/signature.ts';
-import { SIGNATURE_METHODS } from '../gateway/sandbox/signature.ts';
+import { SIGNATURE_METHODS, type SignatureMethod } from '../signature.ts';
 import type { Told } from '../gateway/sandbox/welcome.ts';
 import { welcome } from '../gateway/sandbox/welcome.ts';
 import { print } from '../terminal/print.ts';

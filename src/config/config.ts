@@ -10,9 +10,8 @@ import type { QuietRule } from '../core/quiet.ts';
 import type { AllowRules } from '../core/allowed.ts';
 import type { RecipientLimit } from '../core/safety.ts';
 import type { UncertainPolicy } from '../core/message.ts';
+import type { SignatureMethod } from '../signature.ts';
 import type { SecretOrigin } from '../core/secret-origin.ts';
-
-export type SignatureMethod = 'md5hash' | 'md5' | 'sha1' | 'sha256' | 'sha512';
 
 export interface SenderConfig {
   /** Messages per second this sender allows; null = no limit of its own. */

@@ -15,6 +15,7 @@ import {
   checkQuiet,
   checkTimeout,
 } from './checks.ts';
+import { SIGNATURE_METHODS } from '../signature.ts';
 import { duration, durationOrNever } from './durations.ts';
 import { rates, RATES } from './rates.ts';
 import { secret, secrets } from './secrets.ts';
@@ -58,7 +59,7 @@ import {
   ZONE,
 } from './values.ts';
 
-const signatureMethod = oneOf(['md5hash', 'md5', 'sha1', 'sha256', 'sha512']);
+const signatureMethod = oneOf(SIGNATURE_METHODS);
 const GROUP = 'a list of senders in quotes, such as ["12015550123", "12015550124"]';
 const RESEND_CODES = 'the err-codes that lead to another send, such as [2, 7, 8]';
 const route = oneOf(

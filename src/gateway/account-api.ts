@@ -2,25 +2,13 @@
  * Asks the account API for the balance and the limit of an account: `GET /account/get-balance` and
  * `POST /account/settings` with no fields, which changes nothing.
  *
- * Always holds: the whole exchange ends within its time limit; at most 64 KiB of an answer are read;
- * redirects are not followed; a failure is a value, never thrown. Both take Basic auth only, so an account
- * that has nothing but a signature cannot be asked. How often to ask is for the caller to say: the API
- * allows about 30 questions an hour.
+ * Always holds: at most 64 KiB of an answer are read; a failure is a value, never thrown. Both take Basic auth only, so
+ * an account that has nothing but a signature cannot be asked. How often to ask is for the caller to say: the API allows
+ * about 30 questions an hour.
  */
-import { Agent, request, type Dispatcher } from 'undici';
-import { parseJson } from '../core/read-answer.ts';
-import { readText } from './answer-body.ts';
-import { connectorOf } from './skip-continue.ts';
+import { askJson, type Fields, type QuestionTarget } from './question.ts';
 
-export interface AccountTarget {
-  /** Without a trailing slash. */
-  readonly baseUrl: string;
-  readonly apiKey: string;
-  /** Null when requests are only signed. */
-  readonly apiSecret: string | null;
-  /** For the whole exchange. */
-  readonly timeoutMs: number;
-}
+export type AccountTarget = QuestionTarget;
 
 /** Nothing was learned. `reason` is kebab-case; `detail` is a clause for an operator. */
 export interface Unasked {
@@ -43,7 +31,6 @@ export interface Limit {
   readonly rate: number;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
 type Answer = { readonly ok: true; readonly fields: Fields } | Unasked;
 
 const BODY_MAX = 65_536;
@@ -68,56 +55,24 @@ export async function fetchLimit(target: AccountTarget): Promise<Limit | Unasked
 }
 
 async function ask(target: AccountTarget, method: 'GET' | 'POST', path: string): Promise<Answer> {
-  const { apiKey, apiSecret, baseUrl, timeoutMs } = target;
+  const { apiSecret } = target;
   if (apiSecret === null) {
     const detail = 'these questions need api_secret; only a signature is configured';
     return { ok: false, reason: 'no-secret', detail };
   }
-  // An agent of its own: a command must not be kept alive by an idle connection.
-  const agent = new Agent({ maxResponseSize: BODY_MAX, connect: connectorOf(timeoutMs) });
-  try {
-    const credentials = Buffer.from(`${apiKey}:${apiSecret}`).toString('base64');
-    const response = await request(`${baseUrl}${path}`, {
-      method,
-      dispatcher: agent,
-      signal: AbortSignal.timeout(timeoutMs),
-      headers: {
-        accept: 'application/json',
-        authorization: `Basic ${credentials}`,
-        ...(method === 'POST' ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
-      },
-      body: method === 'POST' ? '' : null,
-    });
-    return await readAnswer(response);
-  } catch (error) {
-    return { ok: false, reason: 'unreachable', detail: causeOf(error) };
-  } finally {
-    await agent.destroy();
+  const answer = await askJson({ ...target, apiSecret }, { method, path, bodyMax: BODY_MAX });
+  if (answer.httpStatus === null) {
+    return { ok: false, reason: 'unreachable', detail: answer.detail };
   }
-}
-
-async function readAnswer(response: Dispatcher.ResponseData): Promise<Answer> {
-  const { statusCode } = response;
-  const text = await readText(response);
-  if (statusCode === 401 || statusCode === 403) {
-    const detail = `the gateway refused the credentials (HTTP ${statusCode})`;
+  const { httpStatus, fields } = answer;
+  if (httpStatus === 401 || httpStatus === 403) {
+    const detail = `the gateway refused the credentials (HTTP ${httpStatus})`;
     return { ok: false, reason: 'wrong-credentials', detail };
   }
-  if (statusCode < 200 || statusCode > 299) {
-    return { ok: false, reason: 'refused', detail: `HTTP ${statusCode}` };
+  if (httpStatus < 200 || httpStatus > 299) {
+    return { ok: false, reason: 'refused', detail: `HTTP ${httpStatus}` };
   }
-  const fields = parse(text);
   return fields === null ? unreadable('the answer is no JSON object') : { ok: true, fields };
-}
-
-function parse(text: string): Fields | null {
-  try {
-    const value = parseJson(text);
-    return typeof value === 'object' && value !== null ? (value as Fields) : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }
 
 /* Numbers come as JSON numbers or as decimal strings, depending on the age of the endpoint. */
@@ -130,21 +85,3 @@ function numberIn(fields: Fields, name: string): number | null {
 function unreadable(detail: string): Unasked {
   return { ok: false, reason: 'unreadable', detail };
 }
-
-/* The code of the failure, never the peer's own text. */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) throw error;
-  if (error.name === 'TimeoutError') return 'no whole answer in time';
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  return CAUSES[code] ?? code;
-}
-
-const CAUSES: Readonly<Record<string, string>> = {
-  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
-  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'the answer is longer than 64 KiB',
-  UND_ERR_SOCKET: 'the connection was closed',
-  ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was reset',
-  ENOTFOUND: 'there is no such host',
-  EAI_AGAIN: 'the name of the host cannot be looked up',
-};

@@ -3,26 +3,17 @@
  * recipient within a window of time. A record says the same as a receipt and is made one.
  *
  * Always holds: each request ends within its time limit; at most 4 MiB of an answer are read, and a few
- * pages; redirects are not followed; what the peer does is a value, never thrown. Texts of messages are not
- * asked for and not kept. Every record costs money: when to ask is for the caller to say, and so is keeping
+ * pages; what the peer does is a value, never thrown. Texts of messages are not asked for and not kept. Every record costs money: when to ask is for the caller to say, and so is keeping
  * to the limit of 10 requests a second. Finding nothing proves nothing: how soon a record shows is unknown.
  */
 import { createHash } from 'node:crypto';
-import { Agent, request, type Dispatcher } from 'undici';
 import { comparedForm } from '../core/recipient.ts';
-import { parseJson, readRetryAfter } from '../core/read-answer.ts';
+import { readRetryAfter } from '../core/read-answer.ts';
 import { wordOf, type Receipt } from '../core/receipt.ts';
-import { readText } from './answer-body.ts';
-import { connectorOf } from './skip-continue.ts';
+import { askJson, isFields, type Fields, type QuestionTarget } from './question.ts';
 
-export interface ReportsTarget {
-  /** Of the reports, without a trailing slash; not the host that sends. */
-  readonly baseUrl: string;
-  readonly apiKey: string;
-  /** Null when requests are only signed: the reports take Basic auth alone. */
-  readonly apiSecret: string | null;
-  /** For one page. */
-  readonly timeoutMs: number;
+/** `baseUrl` is that of the reports, not the host that sends; `timeoutMs` is for one page. */
+export interface ReportsTarget extends QuestionTarget {
   /** Unix seconds. */
   readonly now: () => number;
 }
@@ -71,7 +62,6 @@ const RECORD_MAX = 16_384;
 /** A reference has up to 100 characters, an id 36. */
 const FIELD_MAX = 255;
 
-type Fields = Readonly<Record<string, unknown>>;
 type Query = Readonly<Record<string, string>>;
 type Page =
   | {
@@ -117,31 +107,10 @@ export async function fetchReportsTo(
 }
 
 async function fetchReports(target: ReportsTarget, query: Query): Promise<ReportAnswer> {
-  const { apiSecret, timeoutMs } = target;
-  if (apiSecret === null) {
-    const detail = 'the reports need api_secret; only a signature is configured';
-    return { ok: false, reason: 'no-credentials', retryAfterMs: null, detail };
-  }
-  /* An agent of its own: look-ups are rare, and an idle connection would keep a command alive. */
-  const agent = new Agent({ maxResponseSize: BODY_MAX, connect: connectorOf(timeoutMs) });
-  try {
-    return await fetchPages(agent, target, query);
-  } catch (error) {
-    return { ok: false, reason: 'unreachable', retryAfterMs: null, detail: causeOf(error) };
-  } finally {
-    await agent.destroy();
-  }
-}
-
-async function fetchPages(
-  agent: Agent,
-  target: ReportsTarget,
-  query: Query,
-): Promise<ReportAnswer> {
   const records: unknown[] = [];
   let next: Query | null = {};
   for (let page = 1; page <= PAGES_MAX && next !== null; page += 1) {
-    const answer: Page = await fetchPage(agent, target, { ...query, ...next });
+    const answer: Page = await fetchPage(target, { ...query, ...next });
     if (!answer.ok) return answer;
     records.push(...answer.records);
     next = answer.next;
@@ -150,59 +119,37 @@ async function fetchPages(
   return { ok: true, receipts: records.flatMap((record) => receiptOf(record, receivedAt) ?? []) };
 }
 
-async function fetchPage(agent: Agent, target: ReportsTarget, query: Query): Promise<Page> {
-  const { baseUrl, apiKey, apiSecret, timeoutMs } = target;
+async function fetchPage(target: ReportsTarget, query: Query): Promise<Page> {
+  const { apiKey, apiSecret, now } = target;
+  if (apiSecret === null) {
+    return unreported('no-credentials', 'need api_secret; only a signature is configured');
+  }
   const fixed = { account_id: apiKey, product: 'SMS', direction: 'outbound' };
   const search = new URLSearchParams({ ...fixed, ...query }).toString();
-  const credentials = Buffer.from(`${apiKey}:${apiSecret ?? ''}`).toString('base64');
-  const response = await request(`${baseUrl}/v2/reports/records?${search}`, {
-    dispatcher: agent,
-    signal: AbortSignal.timeout(timeoutMs),
-    headers: { accept: 'application/json', authorization: `Basic ${credentials}` },
-  });
-  return readPage(response, query, target.now());
-}
-
-async function readPage(
-  response: Dispatcher.ResponseData,
-  query: Query,
-  now: number,
-): Promise<Page> {
-  const { statusCode, headers } = response;
-  const text = await readText(response);
-  if (statusCode < 200 || statusCode > 299) {
-    const reason = reasonOf(statusCode);
-    const retryAfter = headers['retry-after'];
-    const retryAfterMs = typeof retryAfter === 'string' ? readRetryAfter(retryAfter, now) : null;
-    return { ok: false, reason, retryAfterMs, detail: `HTTP ${statusCode} from the reports` };
+  const path = `/v2/reports/records?${search}`;
+  const asked = { method: 'GET', path, bodyMax: BODY_MAX } as const;
+  const answer = await askJson({ ...target, apiSecret }, asked);
+  if (answer.httpStatus === null) return unreported('unreachable', answer.detail);
+  const { httpStatus, retryAfter, fields } = answer;
+  if (httpStatus < 200 || httpStatus > 299) {
+    const retryAfterMs = retryAfter === null ? null : readRetryAfter(retryAfter, now());
+    return { ...unreported(reasonOf(httpStatus), `HTTP ${httpStatus}`), retryAfterMs };
   }
-  const fields = parse(text);
   const records = fields === null ? null : recordsIn(fields);
   if (fields === null || records === null) {
-    const detail = 'the answer of the reports holds no records';
-    return { ok: false, reason: 'unreachable', retryAfterMs: null, detail };
+    return unreported('unreachable', 'the answer holds no records');
   }
   return { ok: true, records: records.slice(0, RECORDS_MAX), next: nextOf(fields, records, query) };
+}
+
+function unreported(reason: Unreported['reason'], detail: string): Unreported {
+  return { ok: false, reason, retryAfterMs: null, detail: `reports: ${detail}` };
 }
 
 function reasonOf(statusCode: number): Unreported['reason'] {
   if (statusCode === 401 || statusCode === 403) return 'wrong-credentials';
   if (statusCode === 429) return 'throttled';
   return statusCode >= 500 || statusCode === 408 ? 'unreachable' : 'refused';
-}
-
-function parse(text: string): Fields | null {
-  try {
-    const value = parseJson(text);
-    return isFields(value) ? value : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /* Where none of the ids is known there may be nothing but the list of those. */
@@ -258,20 +205,3 @@ function numberIn(fields: Fields, name: string, form: RegExp): number | null {
   const text = textIn(fields, name);
   return text !== null && form.test(text) ? Number(text) : null;
 }
-
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) throw error;
-  if (error.name === 'TimeoutError') return 'no whole answer of the reports in time';
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  return CAUSES[code] ?? code;
-}
-
-const CAUSES: Readonly<Record<string, string>> = {
-  UND_ERR_CONNECT_TIMEOUT: 'no connection to the reports in time',
-  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'the answer of the reports is longer than 4 MiB',
-  UND_ERR_SOCKET: 'the connection to the reports was closed',
-  ECONNREFUSED: 'the connection to the reports was refused',
-  ECONNRESET: 'the connection to the reports was reset',
-  ENOTFOUND: 'there is no such host for the reports',
-  EAI_AGAIN: 'the name of the host of the reports cannot be looked up',
-};

@@ -270,7 +270,7 @@ describe('an answer that brings nothing', () => {
       ok: false,
       reason,
       retryAfterMs: 7_000,
-      detail: `HTTP ${status} from the reports`,
+      detail: `reports: HTTP ${status}`,
     });
   });
 
@@ -291,7 +291,7 @@ describe('an answer that brings nothing', () => {
       expect(await fetchReportsTo(target, WINDOW)).toMatchObject({
         ok: false,
         reason: 'unreachable',
-        detail: 'the answer of the reports holds no records',
+        detail: 'reports: the answer holds no records',
       });
     },
   );
@@ -312,9 +312,9 @@ describe('an answer that brings nothing', () => {
       details.push(!answer.ok && answer.detail);
     }
     expect(details).toEqual([
-      'the answer of the reports is longer than 4 MiB',
-      'no whole answer of the reports in time',
-      'the connection to the reports was closed',
+      'reports: the answer is too long',
+      'reports: no whole answer in time',
+      'reports: the connection was closed',
     ]);
   });
 

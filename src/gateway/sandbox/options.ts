@@ -26,8 +26,7 @@ import type { ReceiptOptions } from './receipt-options.ts';
 import { checkReceipts } from './receipt-options.ts';
 import type { ReportOptions } from './report-options.ts';
 import { checkReports } from './report-options.ts';
-import type { SignatureMethod } from './signature.ts';
-import { SIGNATURE_METHODS } from './signature.ts';
+import { SIGNATURE_METHODS, type SignatureMethod } from '../../signature.ts';
 
 export const DEFAULT_API_KEY = 'sandbox1';
 export const DEFAULT_API_SECRET = 'sandbox-secret';

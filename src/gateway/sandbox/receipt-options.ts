@@ -20,8 +20,7 @@ import {
   orNull,
   wholeFrom,
 } from './check.ts';
-import type { SignatureMethod } from './signature.ts';
-import { SIGNATURE_METHODS } from './signature.ts';
+import { SIGNATURE_METHODS, type SignatureMethod } from '../../signature.ts';
 
 /** Query string, form body or JSON body: the three that an account can choose between. */
 export const RECEIPT_FORMATS = ['get', 'form', 'json'] as const;

@@ -5,10 +5,7 @@
  * The sandbox has its own, so that client and gateway cannot agree on the same mistake.
  */
 import { createHash, createHmac } from 'node:crypto';
-
-/** `md5hash` is MD5 over text and secret; the others are HMACs. */
-export const SIGNATURE_METHODS = ['md5hash', 'md5', 'sha1', 'sha256', 'sha512'] as const;
-export type SignatureMethod = (typeof SIGNATURE_METHODS)[number];
+import type { SignatureMethod } from '../../signature.ts';
 
 /** Hexadecimal, lower case. Values are decoded text; a field called `sig` is left out. */
 export function signatureOf(

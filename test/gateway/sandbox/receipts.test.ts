@@ -7,7 +7,8 @@ import { retryWaitMs } from '../../../src/gateway/sandbox/courier.ts';
 import type { SandboxOptions } from '../../../src/gateway/sandbox/options.ts';
 import type { ReceiptOptions } from '../../../src/gateway/sandbox/receipt-options.ts';
 import { RECEIPT_FORMATS } from '../../../src/gateway/sandbox/receipt-options.ts';
-import { SIGNATURE_METHODS, signatureOf } from '../../../src/gateway/sandbox/signature.ts';
+import { signatureOf } from '../../../src/gateway/sandbox/signature.ts';
+import { SIGNATURE_METHODS } from '../../../src/signature.ts';
 import type { Answering, Came } from './receiver.ts';
 import { startReceiver } from './receiver.ts';
 import {
