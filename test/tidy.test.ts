@@ -136,6 +136,25 @@ describe('imports', () => {
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
+  it('leave all SQL to the spool', () => {
+    /* The demonstration stands for an application, which writes its own. */
+    const others = SRC.filter(({ path }) => !/^src\/(spool|demo)\//.test(path));
+    const sql =
+      /^\s*(?:SELECT|WITH|INSERT INTO|UPDATE \w+ SET|DELETE FROM|PRAGMA|BEGIN|COMMIT|CREATE|ALTER|DROP)\s/;
+    const wrong = findAll(others, (source) =>
+      [...nodesOf(source.tree)]
+        .filter((node) => {
+          if (ts.isPropertyAccessExpression(node)) {
+            return ['prepare', 'pragma'].includes(node.name.text);
+          }
+          const isText = ts.isStringLiteralLike(node) || ts.isTemplateHead(node);
+          return isText && sql.test(node.text);
+        })
+        .map((node) => placeOf(source, node)),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   it('name files of ours with their extension', () => {
     const wrong = findAll(ALL, (source) =>
       importsOf(source)

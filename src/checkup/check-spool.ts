@@ -7,7 +7,7 @@ import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
-import { isBusy, openSpool } from '../spool/open.ts';
+import { isBusy, journalModeOf, openSpool, tryWriteLock } from '../spool/open.ts';
 import { checkSharing, joinGroupOf } from './check-permissions.ts';
 import { Suppressions } from '../spool/suppressions.ts';
 import { walSize } from '../spool/wal.ts';
@@ -72,8 +72,8 @@ function checkContent(path: string): readonly Finding[] {
   try {
     const db = openSpool(path, { busyTimeoutMs: BUSY_MS });
     try {
-      const journal = String(db.pragma('journal_mode', { simple: true }));
-      db.exec('BEGIN IMMEDIATE; ROLLBACK');
+      const journal = journalModeOf(db);
+      tryWriteLock(db);
       return [
         pass('spool', `${path}, schema version ${SCHEMA_VERSION}`),
         checkJournal(journal),

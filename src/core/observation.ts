@@ -1,13 +1,13 @@
 /**
- * What happened to one request, before anyone says what it means.
+ * The outcome of one request as it was seen, before anyone says what it means.
  *
  * Failures of the peer are values here, never thrown. `left` is the one question that matters most: a
  * request that never left is surely unsent, one that left and was not answered is uncertain.
  */
 
-/** One element of `messages[]`: one SMS part. The API answers, bills and receipts per part. */
+/** One result of an answer: of one part of the message, or of all of it where the gateway does not answer by part. */
 export interface AnswerPart {
-  /** Numeric status; null when the element had none that could be read. */
+  /** Numeric status; null when the result had none that could be read. */
   readonly status: number | null;
   readonly gatewayId: string | null;
   /** Decimal as it came (EUR, estimated); null when absent or unreadable. */
@@ -19,7 +19,7 @@ export interface AnswerPart {
 }
 
 export type Observation =
-  /** A body with at least one element of `messages[]` came back, whatever the HTTP status. */
+  /** The gateway judged the message: at least one result came back, whatever the HTTP status. */
   | {
       readonly kind: 'answered';
       readonly httpStatus: number;
@@ -27,7 +27,7 @@ export type Observation =
       readonly retryAfterMs: number | null;
       readonly traceId: string | null;
     }
-  /** A whole HTTP answer without a readable `messages[]`; `errorText` is a label it carried, if any. */
+  /** A whole HTTP answer without a readable result; `errorText` is a label it carried, if any. */
   | {
       readonly kind: 'http';
       readonly httpStatus: number;

@@ -109,7 +109,7 @@ const OWN: Readonly<Record<string, ReasonWords>> = {
     remedy: 'Set sender in [accounts.NAME], then: sms-spoold requeue ID.',
   },
   'not-allowed-here': {
-    meaning: 'The message is outside what [safety] allows.',
+    meaning: 'The message is outside what [safety] or the gateway of its account allows.',
     remedy: 'Widen [safety] in the configuration, reload, then: sms-spoold requeue ID.',
   },
   'not-gsm-7': {

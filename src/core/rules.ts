@@ -90,7 +90,7 @@ export const CODE_RULES: ReadonlyMap<number, Rule> = new Map([
   ...rows(REFUSED, 6, 7, 12, 17, 18, 33, 34),
 ]);
 
-/** For answers without a readable `messages[]`: the first row whose range holds the HTTP status. */
+/** For answers without a readable result: the first row whose range holds the HTTP status. */
 export const HTTP_RULES: readonly HttpRule[] = [
   { label: '2xx', from: 200, to: 299, rule: UNREADABLE },
   { label: '3xx', from: 300, to: 399, rule: SUSPENDED },

@@ -262,9 +262,10 @@ export class Claimer {
   }
 
   /* The list is asked last: what is no recipient cannot be on it. */
-  #refusalOf(row: ReadyRow, sender: string, { work, isAnySuppressed }: Seen): string | null {
+  #refusalOf(row: ReadyRow, sender: string, { desk, work, isAnySuppressed }: Seen): string | null {
     const refusal = judgeRow(row, sender);
     if (refusal !== null) return refusal;
+    if (row.type === 'binary' && !desk.gateway.capabilities.binary) return NOT_ALLOWED;
     const { allow } = this.#rules;
     if (allow !== null && !isAllowed(row, sender, allow)) return NOT_ALLOWED;
     if (isAnySuppressed && this.#spool.suppressions.has(row.recipient)) return 'suppressed';

@@ -83,8 +83,10 @@ export class Courier {
     }
     const sentAtMs = this.#parts.clock.monotonicMs();
     this.#out.set(claim.id, { claim, sentAtMs });
-    const ttlMs = (claim.deadline - this.#parts.clock.now()) * 1000;
-    desk.gateway.send(claim, ttlMs, (observation) => {
+    const { gateway } = desk;
+    const leftMs = (claim.deadline - this.#parts.clock.now()) * 1000;
+    const ttlMs = gateway.capabilities.validity ? leftMs : null;
+    gateway.send(claim, ttlMs, (observation) => {
       if (this.#out.delete(claim.id)) this.#observed(desk, claim, observation, sentAtMs);
       this.#parts.kick();
       this.#run(desk, end);

@@ -7,6 +7,7 @@
 import type { Claim } from '../core/claim.ts';
 import type { Instant } from '../core/cap.ts';
 import type { Observation } from '../core/observation.ts';
+import type { Capabilities } from '../gateway/gateway.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
 import { SpoolHistory } from './history.ts';
@@ -78,14 +79,14 @@ export class Nests implements Participant {
 export function discharge(desk: Desk, claim: Claim, observation: Observation | null): void {
   if (desk.nest === null) return;
   const nowMs = desk.nest.nowMs();
-  const more = desk.nest.close(claim.id, partsIn(observation));
+  const more = desk.nest.close(claim.id, partsIn(observation, desk.gateway.capabilities));
   if (more.account > 0) desk.pacer.spend(more.account, nowMs);
   if (more.lane > 0) desk.lane(claim.sender).pacer?.spend(more.lane, nowMs);
 }
 
-/* null = it may have left, and nobody knows as how many. */
-function partsIn(observation: Observation | null): number | null {
+/* null = it may have left, and nobody knows as how many: the estimate holds. */
+function partsIn(observation: Observation | null, { partsInAnswer }: Capabilities): number | null {
   if (observation === null || observation.kind === 'never-left') return 0;
-  const isTold = observation.kind === 'answered' && observation.parts.length > 0;
+  const isTold = partsInAnswer && observation.kind === 'answered' && observation.parts.length > 0;
   return isTold ? observation.parts.length : null;
 }

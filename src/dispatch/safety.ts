@@ -11,7 +11,7 @@ import { isRunReason } from '../core/rules.ts';
 import { AccountHealth, type GateChange } from '../core/health.ts';
 import { Budget, LOW_BALANCE, type SpendRules } from '../core/safety.ts';
 import { fetchBalance } from '../gateway/account-api.ts';
-import type { Gateway } from '../gateway/gateway.ts';
+import type { Capabilities, Gateway } from '../gateway/gateway.ts';
 import type { GateRow } from '../spool/gates.ts';
 import type { KnownRun } from '../spool/set-aside.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -40,11 +40,13 @@ export function watched(gateway: Gateway, budget: Budget | null, now: () => numb
 }
 
 class WatchedGateway implements Gateway {
+  readonly capabilities: Capabilities;
   readonly #gateway: Gateway;
   readonly #budget: Budget;
   readonly #now: () => number;
 
   constructor(gateway: Gateway, budget: Budget, now: () => number) {
+    this.capabilities = gateway.capabilities;
     this.#gateway = gateway;
     this.#budget = budget;
     this.#now = now;

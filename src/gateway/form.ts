@@ -19,11 +19,12 @@ export interface Signer {
 }
 
 /** The fields of one request: name, value, name, value, … in the order they are sent. */
-export function fieldsOf(claim: Claim, ttlMs: number): string[] {
+export function fieldsOf(claim: Claim, ttlMs: number | null): string[] {
   const { recipient } = claim;
   const fields = ['from', claim.sender, 'to', comparedForm(recipient)];
   pushContent(fields, claim);
-  fields.push('client-ref', claim.clientRef, 'ttl', String(boundedTtl(ttlMs)));
+  fields.push('client-ref', claim.clientRef);
+  if (ttlMs !== null) fields.push('ttl', String(boundedTtl(ttlMs)));
   push(fields, 'message-class', claim.messageClass);
   push(fields, 'entity-id', claim.entityId);
   push(fields, 'content-id', claim.contentId);

@@ -1,16 +1,28 @@
 /**
- * What the dispatcher needs of an SMS API: send one request and say what happened to it. Failures of the
+ * The interface of an SMS API for the dispatcher: it sends one request and says what happened to it. Failures of the
  * peer are Observations, never thrown.
  */
 import type { Claim } from '../core/claim.ts';
 import type { Observation } from '../core/observation.ts';
 
+/** What an SMS API can do. */
+export interface Capabilities {
+  /** An answer has one result for each part. Else it has one for the message, and the estimated parts are counted. */
+  readonly partsInAnswer: boolean;
+  /** A request says how long the gateway may go on trying to deliver. */
+  readonly validity: boolean;
+  /** Messages of type `binary` can be sent. Else such a row is refused before it is claimed. */
+  readonly binary: boolean;
+}
+
 export interface Gateway {
+  /** The same for as long as the gateway is used. */
+  readonly capabilities: Capabilities;
   /**
    * Sends one message. `done` is called exactly once, never before `send` returns. `ttlMs` is how long the
-   * gateway may go on trying to deliver.
+   * gateway may go on trying to deliver; null = it cannot be told.
    */
-  send(claim: Claim, ttlMs: number, done: (observation: Observation) => void): void;
+  send(claim: Claim, ttlMs: number | null, done: (observation: Observation) => void): void;
   /** Breaks off what is open; each is then observed as unanswered. */
   close(): Promise<void>;
 }

@@ -15,7 +15,7 @@ import { readAnswer } from '../core/read-answer.ts';
 import { causeOf } from '../causes.ts';
 import { textOfAnswer } from './answer-body.ts';
 import { encodeForm, fieldsOf, type Signer } from './form.ts';
-import type { Gateway } from './gateway.ts';
+import type { Capabilities, Gateway } from './gateway.ts';
 import type { LoopWatch } from './loop-watch.ts';
 import { connectorOf } from './skip-continue.ts';
 
@@ -47,6 +47,7 @@ export type VonageTarget = Omit<VonageOptions, 'now' | 'watch'>;
 type Done = (observation: Observation) => void;
 
 export class VonageGateway implements Gateway {
+  readonly capabilities: Capabilities = { partsInAnswer: true, validity: true, binary: true };
   #way: Way;
   /** Pools that nothing more is sent through, until what is open on them has ended. */
   readonly #leaving = new Set<Pool>();
@@ -75,7 +76,7 @@ export class VonageGateway implements Gateway {
     pool.close(() => this.#leaving.delete(pool));
   }
 
-  send(claim: Claim, ttlMs: number, done: Done): void {
+  send(claim: Claim, ttlMs: number | null, done: Done): void {
     const way = this.#way;
     const exchange = new Exchange({
       now: this.#now,

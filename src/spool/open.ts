@@ -180,3 +180,13 @@ function damaged(path: string, { code, message }: { code: string; message: strin
 export function isBusy(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
+
+/** Takes the write lock and gives it back. While another program holds it, throws an error that `isBusy` knows. */
+export function tryWriteLock(db: Database): void {
+  db.exec('BEGIN IMMEDIATE; ROLLBACK');
+}
+
+/** `wal` for every spool that a daemon has opened. */
+export function journalModeOf(db: Database): string {
+  return String(db.pragma('journal_mode', { simple: true }));
+}

@@ -17,6 +17,7 @@ import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { readyRow } from '../support/ready-rows.ts';
 import { claimOf, DAY, POLICY } from '../support/verdicts.ts';
+import { CAPABLE } from '../support/gateway.ts';
 import type { SimulatedTime } from './limits-clock.ts';
 import type { SimulatedGateway } from './limits-gateway.ts';
 
@@ -89,6 +90,7 @@ export class SimulatedDaemon {
       name: 'main',
       defaultSender: '0',
       gateway: {
+        capabilities: CAPABLE,
         send: (claim, _ttl, onObserved) =>
           gateway.send(claim.sender, ({ isAccepted, text }) =>
             onObserved({

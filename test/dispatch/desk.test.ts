@@ -7,6 +7,7 @@ import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 import { answered, claimOf, NOW } from '../support/verdicts.ts';
+import { silentGateway } from '../support/gateway.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
@@ -30,7 +31,7 @@ async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
   const desk = new Desk({
     name: 'main',
     defaultSender: 'AcmeInc',
-    gateway: { send: () => undefined, close: () => Promise.resolve() },
+    gateway: silentGateway(),
     pacer: pacer({ rate, burst }),
     slots: new Slots(10, () => undefined),
     health,

@@ -13,6 +13,7 @@ import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
 import { compareInTurn, ReadyRows, UNDATED_ENDS_AT, type RowOver } from '../support/ready-rows.ts';
+import { silentGateway } from '../support/gateway.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
@@ -32,7 +33,7 @@ async function setup(reserve: number) {
   const desk = new Desk({
     name: 'main',
     defaultSender: DEFAULT,
-    gateway: { send: () => undefined, close: () => Promise.resolve() },
+    gateway: silentGateway(),
     pacer: pacer({ rate: 50_000, burst: 1_000 }),
     slots: new Slots(1_000, () => undefined),
     health: new AccountHealth(),

@@ -9,8 +9,10 @@ import type { Observation } from '../../src/core/observation.ts';
 import { Meter } from '../../src/throttle/meter.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
+import type { Capabilities } from '../../src/gateway/gateway.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 import { claimOf } from '../support/verdicts.ts';
+import { silentGateway } from '../support/gateway.ts';
 
 const NOON_MS = 1_811_851_200_000;
 beforeEach(() => void vi.useFakeTimers({ now: NOON_MS }));
@@ -24,11 +26,13 @@ const text = (parts: number): string => 'x'.repeat(parts === 1 ? 20 : parts * 15
 interface Options {
   readonly rate?: number;
   readonly senderRates?: Readonly<Record<string, number>>;
+  /** Left out = the gateway can do everything. */
+  readonly capabilities?: Partial<Capabilities>;
 }
 
 async function setup(
   rules: Partial<NestedRules>,
-  { rate = 1_000, senderRates = {} }: Options = {},
+  { rate = 1_000, senderRates = {}, capabilities = {} }: Options = {},
 ) {
   const table = new ReadyRows();
   const pacer = (perSecond: number, burst?: number): Pacer =>
@@ -43,7 +47,7 @@ async function setup(
   const desk = new Desk({
     name: 'main',
     defaultSender: 'A',
-    gateway: { send: () => undefined, close: () => Promise.resolve() },
+    gateway: silentGateway(capabilities),
     pacer: pacer(rate, rate >= 1_000 ? 100 : 1),
     slots: new Slots(100, () => undefined),
     health: new AccountHealth(),
@@ -171,6 +175,18 @@ describe('parts', () => {
 });
 
 describe('a message that does not fit', () => {
+  it('count as predicted whatever the answer of a gateway that does not answer by part', async () => {
+    const capabilities = { partsInAnswer: false };
+    const { add, take, answer, used } = await setup(
+      { account: perMinute(20, { per: 'part' }) },
+      { capabilities },
+    );
+    add({ id: 1, text: text(3) });
+    expect(take()).toEqual([1]);
+    answer(1, 1);
+    expect(used()).toEqual([3]);
+  });
+
   it('is waited for, though there would be room for smaller ones, and is larger than the window', async () => {
     const { add, run } = await setup({ account: perMinute(4, { per: 'part' }) });
     for (let id = 1; id <= 60; id += 1) add({ id, campaign: 'small' });

@@ -14,6 +14,7 @@ import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf } from '../support/verdicts.ts';
+import { silentGateway } from '../support/gateway.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
@@ -36,7 +37,7 @@ async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
   const desk = new Desk({
     name: 'main',
     defaultSender: 'AcmeInc',
-    gateway: { send: () => undefined, close: () => Promise.resolve() },
+    gateway: silentGateway(),
     pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: () => undefined }),
     slots: new Slots(10, () => undefined),
     health: new AccountHealth(),

@@ -22,8 +22,10 @@ import { StatusLog } from '../../src/status-log.ts';
 import { Meter } from '../../src/throttle/meter.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
+import type { Capabilities } from '../../src/gateway/gateway.ts';
 import { makeFolder, openHandle, type Handle, type Row } from '../support/spool.ts';
 import { claimOf, KEEP_ALL, NOW, POLICY } from '../support/verdicts.ts';
+import { silentGateway } from '../support/gateway.ts';
 
 export const RECIPIENT = '447700900000';
 export const KEY = 'abcd1234';
@@ -38,6 +40,8 @@ export interface BenchOptions {
   readonly isSigned?: boolean;
   /** Where the spool is; left out = in a folder of its own. */
   readonly folder?: string;
+  /** Left out = the gateway can do everything. */
+  readonly capabilities?: Partial<Capabilities>;
   /** Whether somebody else has committed since this was last asked; left out = nobody ever. */
   readonly takeNews?: () => boolean;
 }
@@ -354,7 +358,7 @@ export class Bench {
     return new Desk({
       name: 'main',
       defaultSender: 'AcmeInc',
-      gateway: { send: () => undefined, close: () => Promise.resolve() },
+      gateway: silentGateway(this.#options.capabilities),
       pacer: this.#pacer,
       slots: new Slots(10, () => undefined),
       health: new AccountHealth(),

@@ -17,6 +17,7 @@ import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 import { claimOf, DAY, KEEP_ALL, POLICY } from '../support/verdicts.ts';
+import { CAPABLE } from '../support/gateway.ts';
 
 const RATE = 30;
 const CONCURRENCY = 10;
@@ -69,6 +70,7 @@ class Storm {
       name: 'main',
       defaultSender: 'AcmeInc',
       gateway: {
+        capabilities: CAPABLE,
         send: (claim, _ttl, done) => {
           const observation = this.mood(this.sent.length);
           const isRetry = this.#rows.get(claim.id)?.state === 'retry';

@@ -8,6 +8,7 @@ import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf } from '../support/verdicts.ts';
+import { silentGateway } from '../support/gateway.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
@@ -19,7 +20,7 @@ async function setup(rows: number) {
   const desk = new Desk({
     name: 'main',
     defaultSender: 'AcmeInc',
-    gateway: { send: () => undefined, close: () => Promise.resolve() },
+    gateway: silentGateway(),
     pacer: new Pacer({ rate: 100, burst: 1, monotonicMs, onGrant }),
     slots: new Slots(2, () => undefined),
     health: new AccountHealth(),

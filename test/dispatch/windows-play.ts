@@ -21,6 +21,7 @@ import { Slots } from '../../src/throttle/slots.ts';
 import type { SimulatedTime } from '../bench/limits-clock.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf, DAY, POLICY, KEEP_ALL } from '../support/verdicts.ts';
+import { CAPABLE } from '../support/gateway.ts';
 
 export const DEFAULT_SENDER = 'A';
 const COMMIT_MS = 2;
@@ -248,6 +249,7 @@ class Life {
       name: 'main',
       defaultSender: DEFAULT_SENDER,
       gateway: {
+        capabilities: CAPABLE,
         send: (claim, _ttl, done) =>
           world.send(claim, (observation) => {
             if (!this.#isDead) done(observation);

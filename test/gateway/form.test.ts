@@ -5,7 +5,10 @@ import { verify } from '../../src/signature.ts';
 import { claimOf, NOW } from '../support/verdicts.ts';
 
 const DAY_MS = 86_400_000;
-const fields = (over: Partial<Claim> = {}, ttlMs = DAY_MS): Readonly<Record<string, string>> =>
+const fields = (
+  over: Partial<Claim> = {},
+  ttlMs: number | null = DAY_MS,
+): Readonly<Record<string, string>> =>
   Object.fromEntries(new URLSearchParams(encodeForm(fieldsOf(claimOf(over), ttlMs), null, NOW)));
 
 describe('the fields of a request', () => {
@@ -17,6 +20,10 @@ describe('the fields of a request', () => {
       'client-ref': '41.1.tag',
       ttl: '86400000',
     });
+  });
+
+  it('name no ttl where there is none', () => {
+    expect(fields({}, null)).not.toHaveProperty('ttl');
   });
 
   it('name unicode only where the text needs it or the row says so', () => {
