@@ -3,7 +3,8 @@
  * those that come later. Files and the spool are polled.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventsAfter, eventsBefore, lastSeqOf } from '../spool/history.ts';
+import { lastSeqOf } from '../spool/event-log.ts';
+import { eventsAfter, eventsBefore } from '../spool/history.ts';
 import type { Database } from '../spool/open.ts';
 import { LineReader } from './bytes.ts';
 import { LogFile } from './file.ts';
@@ -88,7 +89,7 @@ export function spoolSource(
   options: { readonly message: number | null; readonly isMasked: boolean },
 ): LogSource {
   const { message, isMasked } = options;
-  let seq = lastSeqOf(db);
+  let seq = lastSeqOf(db).get() ?? 0;
   const before = function* (): Generator<LogLine, void> {
     for (const event of eventsBefore(db, message)) {
       if (event.seq <= seq) yield lineOf(event, isMasked);

@@ -41,16 +41,24 @@ const BYTES_READ = 100_000;
 export const NOTIFY_CURSOR = 'notify-cursor';
 
 /* A client that has switched the constraints off can leave bytes where text is meant. */
-const text = (column: string): string =>
+export const eventText = (column: string): string =>
   `substr(CAST(${bounded(column, BYTES_READ)} AS TEXT), 1, ${TEXT_MAX})`;
 
+/** The columns of a `CommittedEvent`, from `events` as `e` and `messages` as `m`. */
+export const EVENT_COLUMNS = `e.seq, e.at, e.message_id AS messageId, ${eventText('e.account')} AS account,
+  ${eventText('e.sender')} AS sender, e.event, e.from_state AS "from", e.to_state AS "to",
+  ${eventText('e.reason')} AS reason, e.attempt, ${eventText('m.reference')} AS reference,
+  ${eventText('m.campaign')} AS campaign`;
+
 /** Rows after a `seq`, oldest first: one seek, and one more for each message. */
-export const EVENTS_AFTER = `SELECT e.seq, e.at, e.message_id AS messageId, ${text('e.account')} AS account,
-  ${text('e.sender')} AS sender, e.event, e.from_state AS "from", e.to_state AS "to",
-  ${text('e.reason')} AS reason, e.attempt, ${text('m.reference')} AS reference,
-  ${text('m.campaign')} AS campaign
+export const EVENTS_AFTER = `SELECT ${EVENT_COLUMNS}
   FROM events e LEFT JOIN messages m ON m.id = e.message_id
   WHERE e.seq > ? ORDER BY e.seq LIMIT +?`;
+
+/** Reads the highest `seq` ever given out, also of rows that were pruned; no row = none. */
+export function lastSeqOf(db: Database): Statement<[], number> {
+  return db.prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck();
+}
 
 export class EventLog {
   readonly #insert: Bulk;
@@ -66,9 +74,7 @@ export class EventLog {
         (at, message_id, account, sender, event, from_state, to_state, reason, attempt) VALUES ${values}`,
     );
     this.#after = db.prepare(EVENTS_AFTER);
-    this.#lastSeq = db
-      .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`)
-      .pluck();
+    this.#lastSeq = lastSeqOf(db);
     this.#values = new KeyValues(db);
   }
 

@@ -28,12 +28,6 @@ export function eventsAfter(db: Database, seq: number): readonly UnloggedEvent[]
   return db.prepare<[number], UnloggedEvent>(sql).all(seq);
 }
 
-/** The last `seq` that was given out; 0 = none. */
-export function lastSeqOf(db: Database): number {
-  const sql = `SELECT seq FROM sqlite_sequence WHERE name = 'events'`;
-  return db.prepare<[], number>(sql).pluck().get() ?? 0;
-}
-
 /** The campaign of a message; null = it has none, or the message was pruned. */
 export function campaignOf(db: Database, messageId: number): string | null {
   const sql = 'SELECT campaign FROM messages WHERE id = ?';

@@ -9,6 +9,7 @@
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { isRolledBack, type Remembered, type Run as RunRow, type Story } from '../core/rollback.ts';
 import { isNotOurs } from './errors.ts';
+import { lastSeqOf } from './event-log.ts';
 import { drawWord, IDENTITY, KeyValues, listIn, RUNS } from './kv.ts';
 import type { Memory } from './memory.ts';
 import { adopt, markRolledBack } from './restored.ts';
@@ -39,7 +40,7 @@ export class Run {
     this.#nonce = begun.nonce;
     this.#saved = begun.isNoted ? begun.seq : -1;
     this.#noted = this.#saved;
-    this.#last = lastSeq(db);
+    this.#last = lastSeqOf(db);
     this.#timer = setInterval(() => this.#noteIfOpen(db), NOTE_EVERY_MS).unref();
   }
 
@@ -138,14 +139,9 @@ function storyOf(db: Database): Story {
   const values = new KeyValues(db);
   const rows = listIn(values.get(RUNS), isRun);
   const runs = rows.map(([nonce, from]): RunRow => ({ nonce, from }));
-  return { identity: values.get(IDENTITY), runs, seq: lastSeq(db).get() ?? 0 };
+  return { identity: values.get(IDENTITY), runs, seq: lastSeqOf(db).get() ?? 0 };
 }
 
 function isRun(value: unknown): value is readonly [string, number] {
   return Array.isArray(value) && typeof value[0] === 'string' && Number.isSafeInteger(value[1]);
-}
-
-function lastSeq(db: Database): Statement<[], number> {
-  const sql = `SELECT seq FROM sqlite_sequence WHERE name = 'events'`;
-  return db.prepare<[], number>(sql).pluck();
 }

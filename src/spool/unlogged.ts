@@ -5,9 +5,8 @@
  * Always holds: the number is at most that of the last line that was written. It is committed with a step after
  * that line, so that some lines may be written twice and none is left out.
  */
-import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
-import type { CommittedEvent } from './event-log.ts';
+import { EVENT_COLUMNS, eventText, type CommittedEvent } from './event-log.ts';
 import { numberIn, KeyValues } from './kv.ts';
 
 /** An event, and what its message and its attempt still say of it. */
@@ -19,18 +18,9 @@ export interface UnloggedEvent extends CommittedEvent {
 }
 
 const CURSOR = 'log-cursor';
-const TEXT_MAX = 1_000;
-const BYTES_READ = 100_000;
-
-/* A client that has switched the constraints off can leave bytes where text is meant. */
-const text = (column: string): string =>
-  `substr(CAST(${bounded(column, BYTES_READ)} AS TEXT), 1, ${TEXT_MAX})`;
 
 /** Rows of `events` with what they are about; a condition on `e` follows. */
-export const EVENT_ROWS = `SELECT e.seq, e.at, e.message_id AS messageId, ${text('e.account')} AS account,
-  ${text('e.sender')} AS sender, e.event, e.from_state AS "from", e.to_state AS "to",
-  ${text('e.reason')} AS reason, e.attempt, ${text('m.reference')} AS reference,
-  ${text('m.campaign')} AS campaign, ${text('m.recipient')} AS recipient, a.status,
+export const EVENT_ROWS = `SELECT ${EVENT_COLUMNS}, ${eventText('m.recipient')} AS recipient, a.status,
   (SELECT count(*) FROM parts p WHERE p.message_id = a.message_id AND p.attempt = a.number) AS parts
   FROM events e LEFT JOIN messages m ON m.id = e.message_id
   LEFT JOIN attempts a ON a.message_id = e.message_id AND a.number = e.attempt
