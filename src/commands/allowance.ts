@@ -10,11 +10,11 @@ import type { AccountAllowance, Allowance, GroupAllowance } from '../estimate/fo
 import type { CapRow } from '../spool/caps.ts';
 import { NO_FLOW, together, USED_OVER_S, type Flow } from '../spool/flows.ts';
 import type { LaneReading } from '../spool/lanes.ts';
-import type { GateRow, Looking, ReadyCount } from '../spool/outlook.ts';
+import type { GateRow, Looking, ReadyCount } from '../spool/standing.ts';
 import { DEFAULT_LIMIT, paceOf, senderPaceOf } from '../throttle/pace.ts';
 import { defaultsOf } from './opened.ts';
 
-export interface OutlookOptions extends Looking {
+export interface ForecastOptions extends Looking {
   /** How long rows without a deadline of their own may be sent. */
   readonly validityMs: number;
   /** `[fairness] reserve`. */
@@ -24,7 +24,7 @@ export interface OutlookOptions extends Looking {
 }
 
 /** `now` in Unix seconds. */
-export function outlookOptionsOf(config: Config, now: number): OutlookOptions {
+export function forecastOptionsOf(config: Config, now: number): ForecastOptions {
   const nested = config.accounts.flatMap(({ name, nested: rules }) =>
     rules === null ? [] : [[name, rules] as const],
   );
@@ -56,7 +56,7 @@ const SEEN_S_MIN = 5;
 const NEARLY_USED = 0.9;
 
 /** What an account and its senders allow: at what pace, and from when on. */
-export function allowedOf(known: Known, options: OutlookOptions): Allowed {
+export function allowedOf(known: Known, options: ForecastOptions): Allowed {
   const { gate, senders, flows, since } = known;
   const { reserve, now } = options;
   const rules = options.nested.get(known.account) ?? null;

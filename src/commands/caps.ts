@@ -6,7 +6,7 @@ import type { CapRow } from '../spool/caps.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { tableOf } from '../terminal/table.ts';
 import { outputWidth } from '../terminal/width.ts';
-import type { HeldBy } from './outlook.ts';
+import type { HeldBy } from './message-eta.ts';
 
 /** What a message waits for, in words: a window that is used up, or will be. `facts`: what else is to be said. */
 export function waitFor({ cap, until }: HeldBy, facts: readonly string[]): string {

@@ -8,8 +8,8 @@ import { forecast } from '../estimate/forecast.ts';
 import { together, USED_OVER_S, type Flow } from '../spool/flows.ts';
 import { readLanes, type LaneReading, type LaterCount } from '../spool/lanes.ts';
 import type { Database } from '../spool/open.ts';
-import type { GateRow } from '../spool/outlook.ts';
-import { allowedOf, type OutlookOptions } from './allowance.ts';
+import type { GateRow } from '../spool/standing.ts';
+import { allowedOf, type ForecastOptions } from './allowance.ts';
 
 /** Why nothing of a lane goes now. */
 export interface Stop {
@@ -48,11 +48,11 @@ export interface LaneView {
 }
 
 /** Every lane with a limit, a stop, rows or recent requests, account by account. */
-export function lanesOf(db: Database, options: OutlookOptions): readonly LaneView[] {
+export function lanesOf(db: Database, options: ForecastOptions): readonly LaneView[] {
   return readLanes(db, options).flatMap((reading) => viewsOf(reading, options));
 }
 
-function viewsOf(reading: LaneReading, options: OutlookOptions): readonly LaneView[] {
+function viewsOf(reading: LaneReading, options: ForecastOptions): readonly LaneView[] {
   const { account, gate, senders, ready, later, flows } = reading;
   const rules = options.nested.get(account) ?? null;
   const gone = goneBySender(reading, options);
@@ -128,7 +128,7 @@ function quietOf(later: readonly LaterCount[]): Stop | null {
   return { by: 'quiet-hours', reason: null, until: Math.min(...until) };
 }
 
-function goneBySender(reading: LaneReading, options: OutlookOptions): ReadonlyMap<string, number> {
+function goneBySender(reading: LaneReading, options: ForecastOptions): ReadonlyMap<string, number> {
   const backlogs = reading.ready.map(({ sender, ...rest }) => ({ ...rest, lane: sender }));
   const { goneInS } = forecast(backlogs, allowedOf(reading, options).allowance, options);
   const gone = new Map<string, number>();

@@ -5,7 +5,7 @@ import { statisticsOf, type LaneRow, type Statistics } from '../spool/statistics
 import { print, printJson } from '../terminal/print.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
-import { outlookOptionsOf } from './allowance.ts';
+import { forecastOptionsOf } from './allowance.ts';
 import { jsonOf } from './ask.ts';
 import { isOpen } from '../core/message.ts';
 import { campaignJson, campaignOf, campaignText } from './campaign-progress.ts';
@@ -83,7 +83,7 @@ async function printCampaign(spool: OpenedSpool, name: string, options: Options)
 }
 
 async function printLanes(spool: OpenedSpool, options: Options, now: number): Promise<void> {
-  const lanes = lanesOf(spool.db, outlookOptionsOf(spool.config, now));
+  const lanes = lanesOf(spool.db, forecastOptionsOf(spool.config, now));
   const caps = capsOf(spool.db, now);
   if (options.json !== true) {
     await print(`${laneTable({ lanes, caps, now })}\n`);

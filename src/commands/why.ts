@@ -14,10 +14,10 @@ import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { outputWidth } from '../terminal/width.ts';
 import { wrap } from '../terminal/wrap.ts';
 import { rulesOf } from '../rules.ts';
-import { outlookOptionsOf } from './allowance.ts';
+import { forecastOptionsOf } from './allowance.ts';
 import { capFields } from './caps.ts';
 import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
-import { outlookOf, type Outlook } from './outlook.ts';
+import { etaOf, type MessageEta } from './message-eta.ts';
 import { parseId } from './show.ts';
 import { daemonJson, daemonLine, stopJson, stoppedNow, type Stopped } from './stopped.ts';
 
@@ -97,7 +97,7 @@ function windowIn({ window }: Answer): object | null {
   return { ...capFields(window.cap), used_up_until: isoTime(window.until) };
 }
 
-interface Answer extends Outlook {
+interface Answer extends MessageEta {
   /** Unix seconds; null = it does not expire any more. */
   readonly deadline: number | null;
   /** What keeps it from being sent, whoever goes first; null = nothing does. */
@@ -136,13 +136,13 @@ function answerOf({ spool, stopped }: Seen, row: MessageRow, now: number): Answe
     return { ...NOTHING, waitsFor, goesAt: daemon.isRunning ? dueAt : null, stop, deadline };
   }
   if (stop !== null) return { ...stoppedBy(stop), deadline };
-  const outlook = outlookOf(spool.db, row, outlookOptionsOf(spool.config, now));
+  const eta = etaOf(spool.db, row, forecastOptionsOf(spool.config, now));
   const rest = { deadline, next: null, words: null };
-  if (daemon.isRunning) return { ...outlook, ...rest, stop, goesAfter: null };
-  const waitsFor = `a daemon to run, then for ${outlook.waitsFor}`;
-  const goesAfter = outlook.goesAt === null ? null : Math.max(0, outlook.goesAt - now);
+  if (daemon.isRunning) return { ...eta, ...rest, stop, goesAfter: null };
+  const waitsFor = `a daemon to run, then for ${eta.waitsFor}`;
+  const goesAfter = eta.goesAt === null ? null : Math.max(0, eta.goesAt - now);
   const [none = null] = stopped.stops;
-  return { ...outlook, ...rest, waitsFor, goesAt: null, goesAfter, stop: none };
+  return { ...eta, ...rest, waitsFor, goesAt: null, goesAfter, stop: none };
 }
 
 /* What a NULL stands for. */

@@ -7,7 +7,7 @@
  * to within one; a retry's priority counts among retries. So nothing waits for ever behind the other kind.
  * What may not go stands in nobody's way: it is handed back, and put in again when it may.
  */
-import { isOwed, NOTHING_OWED, owedAfter, RETRY_SHARE } from '../core/fairness.ts';
+import { isOwed, NOTHING_OWED, owedAfter, RETRY_SHARE } from '../core/deficit-counter.ts';
 import { isRetryRank } from '../core/turn.ts';
 import { Ladder, type MayGo, type Waiting } from './ladder.ts';
 

@@ -8,7 +8,7 @@
  * longest. So with c campaigns at its priority one has a permit within c × 9 / reserve of those that it might
  * have had (for ever is only what a reserve of 0 asks for). What may not go stands in nobody's way: it is handed back, and put in again when it may.
  */
-import { isOwed, NOTHING_OWED, owedAfter } from '../core/fairness.ts';
+import { isOwed, NOTHING_OWED, owedAfter } from '../core/deficit-counter.ts';
 import { comparePlaces, levelOf, type Place } from '../core/turn.ts';
 import { Turns } from './turns.ts';
 

@@ -14,7 +14,7 @@ import {
   type GateRow,
   type Looking,
   type ReadyCount,
-} from './outlook.ts';
+} from './standing.ts';
 import type { Defaults } from './queries.ts';
 
 /** Rows that wait for an instant. */

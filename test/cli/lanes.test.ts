@@ -1,7 +1,7 @@
 /** `stats --lanes`: what each lane allows, uses and has to do, from the spool alone. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OutlookOptions } from '../../src/commands/allowance.ts';
+import type { ForecastOptions } from '../../src/commands/allowance.ts';
 import { laneDocument, laneTable } from '../../src/commands/lane-table.ts';
 import { lanesOf, type LaneView } from '../../src/commands/lanes.ts';
 import type { NestedRules, RateRule } from '../../src/core/rate-rules.ts';
@@ -20,7 +20,7 @@ function setup(
 ): Handle & { readonly lanes: () => readonly LaneView[] } {
   const handle = openHandle(join(makeFolder(), 'spool.db'));
   const whole = { account: PLAIN, senders: new Map(), groups: [], ...rules };
-  const options: OutlookOptions = {
+  const options: ForecastOptions = {
     ...{ defaults: DEFAULTS, validityMs: 86_400_000, reserve: 0.1, now: NOW },
     nested: new Map(rules === null ? [] : [['main', whole]]),
     inParts: new Set(whole.account.per === 'part' ? ['main'] : []),

@@ -5,7 +5,7 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AccountHealth } from '../../src/core/health.ts';
-import { RETRY_SHARE } from '../../src/core/fairness.ts';
+import { RETRY_SHARE } from '../../src/core/deficit-counter.ts';
 import { isRetryRank } from '../../src/core/turn.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
 import { Meter } from '../../src/throttle/meter.ts';

@@ -3,7 +3,7 @@
  * they are, against a gateway that the test breaks and mends. Only SQLite and HTTP are left out.
  */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { RETRY_SHARE } from '../../src/core/fairness.ts';
+import { RETRY_SHARE } from '../../src/core/deficit-counter.ts';
 import { AccountHealth } from '../../src/core/health.ts';
 import type { Observation } from '../../src/core/observation.ts';
 import { Courier } from '../../src/dispatch/courier.ts';

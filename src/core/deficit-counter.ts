@@ -1,16 +1,16 @@
 /**
- * What those are owed who stand behind: who goes first goes first but for a share of the permits. Lower
- * priorities have one, the reserve, against the highest that waits; retries have one against first attempts.
+ * Counts the permits that are owed to those behind: lower priorities have a share against the highest that waits
+ * (the reserve), and retries have a share against first attempts.
  *
  * Always holds: of n permits spent while both waited, at least `share × n - 1` and at most `share × n + 1` went
- * to those behind. Proof: `owed` grows by `share` with each, falls by 1 with each that went to one behind, and
- * stays within 0 and 1. While none of them waits, nothing is owed.
+ * to those behind. Proof: `owed` grows by `share` with each permit, falls by 1 with each that went to one behind,
+ * and stays within 0 and 1. While none of them waits, nothing is owed.
  */
 
 /**
- * Of an account's permits, for retries while first attempts wait: the budget that keeps an outage of the
- * gateway from becoming a storm when it is over. With nothing new they have them all. A retry that is alone
- * waits for 4 others at most.
+ * The share of an account's permits that retries get while first attempts wait. It keeps the end of an outage of
+ * the gateway from becoming a storm of retries. Without first attempts, retries get all permits. A single retry
+ * waits for at most 4 first attempts.
  */
 export const RETRY_SHARE = 0.2;
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { isOwed, NOTHING_OWED, owedAfter } from '../../src/core/fairness.ts';
+import { isOwed, NOTHING_OWED, owedAfter } from '../../src/core/deficit-counter.ts';
 
 function play(reserve: number, permits: number): readonly boolean[] {
   let owed = NOTHING_OWED;

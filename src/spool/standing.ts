@@ -1,5 +1,5 @@
 /**
- * What stands before a message that is ready: counts over the ready index, of one moment. For people who ask;
+ * Counts what goes before a message that is ready, over the ready index at one moment. Only commands ask for it:
  * a count reads every row that waits in the account.
  */
 import type { Database } from 'better-sqlite3';

@@ -1,4 +1,4 @@
-/** When a message that is ready will go: what the spool says of its lane, held against what stands before it. */
+/** Estimates when a message that is ready goes, from what the spool says of its lane and of what goes before it. */
 import { deadlineOf } from '../core/judge-row.ts';
 import { predictParts } from '../core/parts.ts';
 import {
@@ -10,14 +10,14 @@ import {
 } from '../estimate/forecast.ts';
 import type { CapRow } from '../spool/caps.ts';
 import type { Database } from '../spool/open.ts';
-import { standingOf, type GateRow, type Standing } from '../spool/outlook.ts';
+import { standingOf, type GateRow, type Standing } from '../spool/standing.ts';
 import type { MessageRow } from '../spool/queries.ts';
 import { DEFAULT_LIMIT } from '../throttle/pace.ts';
 import { localTime } from '../terminal/times.ts';
-import { allowedOf, limitOf, type Allowed, type OutlookOptions } from './allowance.ts';
+import { allowedOf, limitOf, type Allowed, type ForecastOptions } from './allowance.ts';
 import { waitFor } from './caps.ts';
 
-export interface Outlook {
+export interface MessageEta {
   /** In words, after "waiting for". */
   readonly waitsFor: string;
   /** Rows that go first; null = nobody can say. */
@@ -45,7 +45,7 @@ const IS_LANE = 0.9;
 const IS_WINDOW = 0.1;
 
 /** `row` is queued or in retry, and not waiting for an instant. */
-export function outlookOf(db: Database, row: MessageRow, options: OutlookOptions): Outlook {
+export function etaOf(db: Database, row: MessageRow, options: ForecastOptions): MessageEta {
   const { defaults } = options;
   const account = row.account ?? defaults.account;
   if (account === null) return stopped('an account: none is configured');
@@ -87,7 +87,7 @@ interface Scope {
   readonly holds: (lane: string) => boolean;
 }
 
-function moving(one: Moving, options: OutlookOptions): Outlook {
+function moving(one: Moving, options: ForecastOptions): MessageEta {
   const { now, inParts } = options;
   const { allowance } = one.allowed;
   const backlogs = backlogsBefore(one, inParts.has(one.account));
@@ -227,6 +227,6 @@ function stopOf(name: string, gate: GateRow): string {
   return `${name}, ${gate.state}${why} since ${localTime(gate.since)}${probe}`;
 }
 
-function stopped(waitsFor: string): Outlook {
+function stopped(waitsFor: string): MessageEta {
   return { waitsFor, ahead: null, rate: null, goesAt: null, window: null };
 }
