@@ -46,7 +46,7 @@ export class AccountRates {
     const warning =
       `accounts.${account.name}.rate is left out, and the account could not be asked ` +
       `(${limit.detail}); ${rate} requests a second are taken for granted`;
-    log.say('warn', 'daemon.warning', { warning });
+    log.say('daemon.warning', { warning });
     return rate;
   }
 }

@@ -174,9 +174,8 @@ export class Daemon implements AsyncDisposable {
   async #start(version: string): Promise<void> {
     const { path } = this.#config.spool;
     const node = process.version;
-    this.#log.say('info', 'daemon.started', { version, node, pid: process.pid, spool: path });
-    for (const warning of this.#config.warnings)
-      this.#log.say('warn', 'daemon.warning', { warning });
+    this.#log.say('daemon.started', { version, node, pid: process.pid, spool: path });
+    for (const warning of this.#config.warnings) this.#log.say('daemon.warning', { warning });
     const over = Promise.withResolvers<undefined>();
     this.#reloads = over.promise;
     const { recipients } = this.#config.log;
@@ -196,7 +195,7 @@ export class Daemon implements AsyncDisposable {
       const opened = await this.#wait.whenPossible(() => opening.open(this.#stopAsked.signal));
       const { warning } = opened.own;
       for (const each of [...(warning === null ? [] : [warning]), ...describeMisfits(path)])
-        this.#log.say('warn', 'daemon.warning', { warning: each });
+        this.#log.say('daemon.warning', { warning: each });
       await this.#begin(opened, { overview, reception });
     } catch (error) {
       if (this.#started === null) {
@@ -214,7 +213,7 @@ export class Daemon implements AsyncDisposable {
   async #waits({ reason, meaning: missing, remedy }: Stop): Promise<void> {
     await this.#reception?.listen();
     const admin = this.adminAddress ?? undefined;
-    this.#log.say('warn', 'daemon.waiting', { reason, missing, remedy, admin });
+    this.#log.say('daemon.waiting', { reason, missing, remedy, admin });
     this.#options.onWaiting?.();
   }
 
@@ -233,13 +232,13 @@ export class Daemon implements AsyncDisposable {
     await this.#guard?.untilEnded();
     const started = this.#started;
     if (started === null) {
-      if (isBrokenOff) this.#log.say('info', 'daemon.stopped');
+      if (isBrokenOff) this.#log.say('daemon.stopped', {});
       await this.#log.drain(LOG_MS);
       return 0;
     }
     this.#started = null;
     this.#overview?.drain();
-    this.#log.say('info', 'daemon.draining', { in_flight: started.dispatcher.inFlight });
+    this.#log.say('daemon.draining', { in_flight: started.dispatcher.inFlight });
     const unwritten = await takeDown(started, {
       log: this.#log,
       limits: isBrokenOff
@@ -249,9 +248,8 @@ export class Daemon implements AsyncDisposable {
     await this.#guard?.untilEnded();
     started.daySpend.stop();
     await this.#overview?.[Symbol.asyncDispose]();
-    this.#log.say(unwritten === 0 ? 'info' : 'error', 'daemon.stopped', {
-      ...(unwritten === 0 ? {} : { unwritten }),
-    });
+    if (unwritten === 0) this.#log.say('daemon.stopped', {});
+    else this.#log.say('daemon.stopped', { unwritten }, 'error');
     await this.#log.drain(LOG_MS);
     return unwritten;
   }
@@ -271,7 +269,7 @@ export class Daemon implements AsyncDisposable {
     /* What SQLite says of a spool that was replaced is no news. */
     if (this.#hasFailed || this.#guard?.isOurs() === false) return;
     this.#hasFailed = true;
-    this.#log.say('error', 'daemon.failed', { error: String(error) });
+    this.#log.say('daemon.failed', { error: String(error) });
     this.#options.onFatal(error);
   };
 
@@ -350,7 +348,7 @@ export class Daemon implements AsyncDisposable {
     overview.ready();
     const receipts = reception.address ?? undefined;
     const admin = this.adminAddress ?? undefined;
-    this.#log.say('info', 'daemon.ready', { accounts: [...desks.keys()], receipts, admin });
+    this.#log.say('daemon.ready', { accounts: [...desks.keys()], receipts, admin });
   }
 
   async #writeStart(spool: Spool, desks: ReadonlyMap<string, Desk>): Promise<void> {

@@ -8,19 +8,19 @@
 import { sinceOf } from './core/message-counts.ts';
 import type { Claim } from './core/claim.ts';
 import type { GateChange } from './core/health.ts';
+import { levelOf, type EventState, type LaneScope, type Level } from './core/log-events.ts';
 import type { State } from './core/message.ts';
 import type { Settlement } from './core/settle.ts';
-import { remedyOfAccount } from './core/stop-reasons.ts';
+import { rateReason } from './core/reasons.ts';
+import { remedyOfAccount, UNKNOWN_ACCOUNT } from './core/stop-reasons.ts';
 import { EVERYTHING } from './core/stops.ts';
-import type { NewEvent } from './spool/event-log.ts';
-
-export type Level = 'debug' | 'info' | 'warn' | 'error';
+import type { EventRow, NewEvent } from './spool/event-log.ts';
 
 /** What a line holds beside the row's own columns; what is undefined is left out. Times in milliseconds. */
 export interface Details {
   readonly reference?: string | undefined;
   /** In full here; masked when it is written. */
-  readonly recipient?: string;
+  readonly recipient?: string | undefined;
   readonly status?: number | undefined;
   readonly parts?: number | undefined;
   readonly nextAttemptAt?: string | undefined;
@@ -31,7 +31,7 @@ export interface Details {
   readonly nextProbeAt?: string | undefined;
   /** Requests per second. */
   readonly configured?: number | undefined;
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** What an operator can do about it. */
   readonly remedy?: string | undefined;
   /** When it happened, where the line is written later than that. */
@@ -47,11 +47,16 @@ export interface Timing {
   readonly enteredAt: number | undefined;
 }
 
-/** The row to append and the line to write once it is committed. */
-export interface Entry {
-  readonly row: NewEvent;
+/** A row of `events` and what its line says beside it. */
+export interface Line {
+  readonly row: EventRow;
   readonly level: Level;
   readonly details: Details;
+}
+
+/** The row to append and the line to write once it is committed. */
+export interface Entry extends Line {
+  readonly row: NewEvent;
   /** Of a message that moved. */
   readonly timing?: Timing;
 }
@@ -69,14 +74,6 @@ export interface Subject {
   /** Left out where nobody asks how long it was in its state. */
   readonly updatedAt?: number;
 }
-
-/** States that an operator should look at; any other is `info`. */
-export const LEVELS: Partial<Record<State, Level>> = {
-  'permanent-failure': 'warn',
-  uncertain: 'warn',
-  unconfirmed: 'warn',
-  expired: 'warn',
-};
 
 /** References are the application's own and may be of any length; a line may not. */
 export const REFERENCE_MAX = 200;
@@ -104,7 +101,7 @@ export function messageSettled(
       reason: settlement.reason,
       attempt: claim.number,
     },
-    level: LEVELS[settlement.to] ?? 'info',
+    level: levelOf(`message.${settlement.to}`),
     details: {
       reference: claim.reference?.slice(0, REFERENCE_MAX),
       recipient: claim.recipient,
@@ -128,7 +125,7 @@ export function messageMoved(
   subject: Subject,
   move: {
     readonly from: State;
-    readonly to: State;
+    readonly to: EventState;
     readonly reason: string;
     readonly at: number;
     readonly attempt?: number | null;
@@ -147,7 +144,7 @@ export function messageMoved(
       reason: move.reason,
       attempt: move.attempt ?? null,
     },
-    level: LEVELS[move.to] ?? 'info',
+    level: levelOf(`message.${move.to}`),
     details: {
       reference: subject.reference?.slice(0, REFERENCE_MAX),
       recipient: subject.recipient,
@@ -185,31 +182,23 @@ export function messageDoubled(
   };
 }
 
-/** An account or a sender was suspended, resumed or paused at `at`. */
-export function gateMoved(account: string, change: GateChange, at: number): Entry {
-  const scope = change.sender === null ? 'account' : 'sender';
-  return {
-    row: laneRow(account, change.sender, at, {
-      event: `${scope}.${change.event ?? change.gate.kind}`,
-      to: change.gate.kind,
-      reason: change.reason,
-    }),
-    level: change.event === 'suspended' ? 'error' : 'warn',
-    details: {
-      remedy: change.event === 'suspended' ? remedyOfGate(account, change) : undefined,
-      nextProbeAt: change.gate.kind === 'suspended' ? isoOf(change.gate.nextProbeAt) : undefined,
-    },
+/** An account or a sender was suspended, resumed or paused at `at`; nothing where the change has no line. */
+export function gateMoved(account: string, change: GateChange, at: number): readonly Entry[] {
+  const { sender, gate, event, reason } = change;
+  if (event === null) return [];
+  const details = {
+    remedy: event === 'suspended' ? remedyOfGate(account, change) : undefined,
+    nextProbeAt: gate.kind === 'suspended' ? isoOf(gate.nextProbeAt) : undefined,
   };
+  const what = { event: `${scopeOf(sender)}.${event}`, to: gate.kind, reason } as const;
+  return [laneEntry({ at, account, sender, ...what }, details)];
 }
 
 /** An operator paused everything, or ended that. */
 export function everythingMoved(event: 'paused' | 'resumed', at: number): Entry {
   const to = event === 'paused' ? 'paused' : 'active';
-  return {
-    row: laneRow(EVERYTHING, null, at, { event: `account.${event}`, to, reason: 'operator' }),
-    level: 'warn',
-    details: {},
-  };
+  const what = { event: `account.${event}`, to, reason: 'operator' } as const;
+  return laneEntry({ at, account: EVERYTHING, sender: null, ...what }, {});
 }
 
 function remedyOfGate(account: string, { sender, reason, detail }: GateChange): string {
@@ -224,16 +213,9 @@ export function throttled(
   sender: string | null,
   facts: { readonly at: number; readonly waitMs: number; readonly reason: string },
 ): Entry {
-  const scope = sender === null ? 'account' : 'sender';
-  return {
-    row: laneRow(account, sender, facts.at, {
-      event: `${scope}.throttled`,
-      to: null,
-      reason: facts.reason,
-    }),
-    level: 'warn',
-    details: { waitMs: Math.round(facts.waitMs) },
-  };
+  const { at, reason, waitMs } = facts;
+  const what = { event: `${scopeOf(sender)}.throttled`, to: null, reason } as const;
+  return laneEntry({ at, account, sender, ...what }, { waitMs: Math.round(waitMs) });
 }
 
 /**
@@ -253,11 +235,10 @@ export function limitLearned(
   const isLess = configured !== null && limit < configured;
   const remedy =
     isLess && sinceAt !== undefined ? sharedWith(configured, limit, sinceAt) : undefined;
-  return {
-    row: laneRow(account, null, at, { event: 'account.limit', to: null, reason: `${limit}/s` }),
-    level: isLess ? 'warn' : 'info',
-    details: { configured: configured ?? undefined, limit, remedy },
-  };
+  const what = { event: 'account.limit', to: null, reason: rateReason(limit) } as const;
+  const details = { configured: configured ?? undefined, limit, remedy };
+  const level = isLess ? 'warn' : 'info';
+  return { ...laneEntry({ at, account, sender: null, ...what }, details), level };
 }
 
 function sharedWith(configured: number, limit: number, sinceAt: number): string {
@@ -270,21 +251,22 @@ function sharedWith(configured: number, limit: number, sinceAt: number): string 
 
 /** Rows name an account that is not configured: they wait for a reload or their deadline. */
 export function unknownAccount(account: string, at: number): Entry {
-  const reason = 'unknown-account';
-  return {
-    row: laneRow(account, null, at, { event: 'account.suspended', to: 'suspended', reason }),
-    level: 'warn',
-    details: { remedy: remedyOfAccount({ account, sender: null, state: 'unknown', reason }) },
-  };
+  const reason = UNKNOWN_ACCOUNT;
+  const what = { event: 'account.suspended', to: 'suspended', reason } as const;
+  const remedy = remedyOfAccount({ account, sender: null, state: 'unknown', reason });
+  return { ...laneEntry({ at, account, sender: null, ...what }, { remedy }), level: 'warn' };
 }
 
-function laneRow(
-  account: string,
-  sender: string | null,
-  at: number,
-  what: Pick<NewEvent, 'event' | 'to' | 'reason'>,
-): NewEvent {
-  return { at, messageId: null, account, sender, from: null, attempt: null, ...what };
+function scopeOf(sender: string | null): LaneScope {
+  return sender === null ? 'account' : 'sender';
+}
+
+function laneEntry(
+  what: Omit<NewEvent, 'messageId' | 'from' | 'attempt'>,
+  details: Details,
+): Entry {
+  const row = { ...what, messageId: null, from: null, attempt: null };
+  return { row, level: levelOf(what.event), details };
 }
 
 /** ISO-8601 of Unix seconds; undefined = null, or what is no instant: a row may hold anything. */

@@ -41,7 +41,7 @@ export function sayRestored({ path, restored: { mark } }: Spool, log: StatusLog)
   const reason = mark.isRolledBack === true ? 'rolled-back' : 'restored';
   const subject = { account: null, sender: null, state: 'stopped', reason };
   const detail = `the spool ${whyRestored(mark, backup_at)}`;
-  log.say('warn', 'daemon.restored', {
+  log.say('daemon.restored', {
     backup_at,
     detail,
     remedy: remedyOfReason(subject, placeOf(path)),
@@ -59,7 +59,7 @@ export function keepDaySpend(
     spent: () => spentToday(desks),
     onTrouble: (error) => {
       const warning = `what accounts spend today cannot be kept in ${folder.path}: ${String(error)}`;
-      log.say('warn', 'daemon.warning', { warning });
+      log.say('daemon.warning', { warning });
     },
   });
 }

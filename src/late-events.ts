@@ -1,42 +1,34 @@
 /**
- * Lines made from rows of `events` alone: what the spool still knows of a change, after the process that made
- * it has gone. The words are those of `events.ts`.
+ * Makes the line of an event whose process died before it wrote it, from the row in `events` alone. The words are those
+ * of `events.ts`.
  */
-import { isoOf, LEVELS, REFERENCE_MAX, type Entry } from './events.ts';
-import type { State } from './core/message.ts';
-import { remedyOfAccount } from './core/stop-reasons.ts';
+import { isLogEvent, levelOf, type Level } from './core/log-events.ts';
+import { rateIn } from './core/reasons.ts';
+import { remedyOfAccount, UNKNOWN_ACCOUNT } from './core/stop-reasons.ts';
+import { isoOf, REFERENCE_MAX, type Line } from './events.ts';
 import type { UnloggedEvent } from './spool/unlogged.ts';
 
-/**
- * The line of an event whose process died before it was written, as far as the spool still knows it: without
- * durations, and with `at`.
- */
-export function writtenLate(event: UnloggedEvent): Entry {
-  const { account, to, reason, at } = event;
-  const limit =
-    event.event === 'account.limit' ? /^([\d.]+)\/s$/.exec(reason ?? '')?.[1] : undefined;
-  const isStranger = reason === 'unknown-account';
+/** As far as the spool still knows it: without durations, and with `at`. */
+export function writtenLate(event: UnloggedEvent): Line {
+  const { account, sender, to, at } = event;
+  const reason = event.reason ?? 'unknown';
   const isSuspended = event.event.endsWith('.suspended');
-  const subject = {
-    account,
-    sender: event.sender,
-    state: 'suspended',
-    reason: reason ?? 'unknown',
-  };
-  const remedy = isSuspended ? remedyOfAccount(subject) : undefined;
-  const isMessage = event.messageId !== null && event.event !== 'message.duplicate';
-  const level = isMessage ? (LEVELS[to as State] ?? 'info') : limit === undefined ? 'warn' : 'info';
+  const subject = { account, sender, state: 'suspended', reason };
   return {
     row: event,
-    level: isSuspended && !isStranger ? 'error' : level,
+    level: levelOfRow(event),
     details: {
       reference: event.reference?.slice(0, REFERENCE_MAX),
-      ...(event.recipient === null ? {} : { recipient: event.recipient }),
+      recipient: event.recipient ?? undefined,
       status: event.status ?? undefined,
       parts: to === 'await-receipt' && event.parts > 0 ? event.parts : undefined,
-      ...(limit === undefined ? {} : { limit: Number(limit) }),
-      remedy,
+      limit: event.event === 'account.limit' ? (rateIn(reason) ?? undefined) : undefined,
+      remedy: isSuspended ? remedyOfAccount(subject) : undefined,
       at: isoOf(at),
     },
   };
+}
+
+function levelOfRow({ event, reason }: UnloggedEvent): Level {
+  return isLogEvent(event) && reason !== UNKNOWN_ACCOUNT ? levelOf(event) : 'warn';
 }

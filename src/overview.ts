@@ -189,7 +189,7 @@ export async function administer(
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;
     const warning = `${error.message}. Without it there are no metrics, and top counts by itself`;
-    log.say('warn', 'daemon.warning', { warning });
+    log.say('daemon.warning', { warning });
     return null;
   }
 }

@@ -120,8 +120,8 @@ export class Reception implements AsyncDisposable {
       read: (after, limit) => spool.events.after(after, limit),
       cursor: spool.events.cursor() ?? spool.events.lastSeq(),
       save: (seq) => dispatcher.saveCursor(seq),
-      onTrouble: (facts) => log.say('warn', 'daemon.notify-failed', { ...facts }),
-      onWell: (facts) => log.say('info', 'daemon.notify-works', { ...facts }),
+      onTrouble: (facts) => log.say('daemon.notify-failed', facts),
+      onWell: (facts) => log.say('daemon.notify-works', facts),
     });
   }
 
@@ -161,7 +161,7 @@ export class Reception implements AsyncDisposable {
       onAnswered: () => this.#dispatcher?.kick(),
       onTrouble: (account, reason) => {
         this.#seldom(`reports ${account}`, (count) => {
-          this.#parts.log.say('warn', 'daemon.reports-failed', { account, reason, count });
+          this.#parts.log.say('daemon.reports-failed', { account, reason, count });
         });
       },
     });
@@ -181,7 +181,7 @@ export class Reception implements AsyncDisposable {
   #ignored(reason: IgnoredReason): void {
     this.#seldom(`ignored ${reason}`, (count) => {
       const remedy = reason === 'other-path' ? this.#pathRemedy : (remedyOf(reason) ?? undefined);
-      this.#parts.log.say('warn', 'receipt.ignored', { reason, count, remedy });
+      this.#parts.log.say('receipt.ignored', { reason, count, remedy });
     });
   }
 
@@ -199,7 +199,7 @@ export class Reception implements AsyncDisposable {
   #warnOfStrangers(before: Config | null): void {
     if (!this.#config.receipts.expect || !isOpenToStrangers(this.#config)) return;
     if (before !== null && isOpenToStrangers(before)) return;
-    this.#parts.log.say('warn', 'daemon.warning', {
+    this.#parts.log.say('daemon.warning', {
       warning: STRANGERS_WARNING,
       remedy: STRANGERS_REMEDY,
     });

@@ -105,7 +105,7 @@ export class Reload {
       this.#parts.writeRows();
     });
     for (const warning of after.warnings) {
-      if (!before.warnings.includes(warning)) log.say('warn', 'daemon.warning', { warning });
+      if (!before.warnings.includes(warning)) log.say('daemon.warning', { warning });
     }
     this.#sayReloaded(prepared);
   }
@@ -210,10 +210,10 @@ export class Reload {
     const needsRestart = fixedAmong(changesBetween(before, read));
     const accounts = after.accounts.map(({ name }) => name);
     const facts = { config: read.file ?? undefined, accounts, changed };
-    if (needsRestart.length === 0) log.say('info', 'daemon.reloaded', facts);
+    if (needsRestart.length === 0) log.say('daemon.reloaded', facts);
     else {
       const remedy = 'restart the daemon: these stay as they were until then';
-      log.say('warn', 'daemon.reloaded', { ...facts, needs_restart: needsRestart, remedy });
+      log.say('daemon.reloaded', { ...facts, needs_restart: needsRestart, remedy }, 'warn');
     }
   }
 }
@@ -223,7 +223,7 @@ const MONEY: readonly string[] = [SPEND_LIMIT, LOW_BALANCE];
 /** A new configuration cannot be taken up: why, in one line. */
 export function sayRefused(log: StatusLog, error: unknown): void {
   const why = error instanceof Error ? error.message : String(error);
-  log.say('error', 'daemon.reload-failed', {
+  log.say('daemon.reload-failed', {
     error: why.replaceAll('\n', '; '),
     remedy: 'nothing was changed; mend the configuration and send SIGHUP again',
   });

@@ -58,7 +58,7 @@ export class SpoolGuard {
     const { spool, dispatcher, log } = this.#parts;
     dispatcher.halt();
     const aside = spool.abandon(new Date());
-    log.say('error', 'daemon.spool-replaced', { error: found, aside, remedy: REMEDY });
+    log.say('daemon.spool-replaced', { error: found, aside, remedy: REMEDY });
     await log.drain(LOG_MS);
     process.exit(EXIT.failed);
   }

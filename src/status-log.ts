@@ -10,7 +10,14 @@ import pino, { type DestinationStream, type Logger } from 'pino';
 import { codeOf } from './core/error-code.ts';
 import { escapeJson } from './core/escape.ts';
 import { maskRecipient } from './core/mask.ts';
-import type { Entry, Level } from './events.ts';
+import {
+  levelOf,
+  type Level,
+  type LevelOf,
+  type LineEvent,
+  type LineFields,
+} from './core/log-events.ts';
+import type { Line } from './events.ts';
 import { isJournalStream, priorityMark } from './journal.ts';
 import { LogSink, openLogFile, openUnblocked, type Chunk, type Gap } from './log-sink.ts';
 
@@ -74,14 +81,14 @@ export class StatusLog {
   }
 
   /** Writes the lines of committed events; `firstSeq` is the row of the first. */
-  committed(entries: readonly Entry[], firstSeq: number): void {
+  committed(entries: readonly Line[], firstSeq: number): void {
     for (const [index, entry] of entries.entries()) this.#line(entry, firstSeq + index);
     this.#flush(firstSeq, firstSeq + entries.length - 1);
   }
 
   /** A line that stands for no row in `events`: the daemon itself. */
-  say(level: Level, event: string, details: Readonly<Record<string, unknown>> = {}): void {
-    this.#lines.say(level, event, details);
+  say<E extends LineEvent>(event: E, fields: LineFields[E], level?: LevelOf<E>): void {
+    this.#lines.say(event, fields, level);
     this.#flush(null, null);
   }
 
@@ -156,7 +163,7 @@ export class StatusLog {
     if (nowMs - this.#saidAtMs < SAID_EVERY_MS) return;
     this.#saidAtMs = nowMs;
     const why = error instanceof Error ? error.message : String(error);
-    this.#lines.say('error', 'daemon.log-unwritten', {
+    this.#lines.say('daemon.log-unwritten', {
       place,
       error: why,
       remedy: 'make room there, or end what holds up its reader; sending goes on, and lines wait',
@@ -164,7 +171,7 @@ export class StatusLog {
     this.#flush(null, null, place);
   }
 
-  #line({ row, level, details }: Entry, seq: number): void {
+  #line({ row, level, details }: Line, seq: number): void {
     const { recipient } = details;
     this.#lines.add(level, {
       event: row.event,
@@ -237,8 +244,8 @@ class Lines {
     this.#logger[level](fields);
   }
 
-  say(level: Level, event: string, details: Readonly<Record<string, unknown>>): void {
-    this.add(level, { event, ...details });
+  say<E extends LineEvent>(event: E, fields: LineFields[E], level?: LevelOf<E>): void {
+    this.add(level ?? levelOf(event), { event, ...fields });
   }
 
   /** What has gathered; nothing is left. */
@@ -258,7 +265,7 @@ class Lines {
     this.take();
     const seqs = firstSeq === null ? {} : { first_seq: firstSeq, last_seq: lastSeq };
     const remedy = 'the table events of the spool has them: see first_seq to last_seq there';
-    this.say('error', 'daemon.log-gap', { place, lines, ...seqs, remedy });
+    this.say('daemon.log-gap', { place, lines, ...seqs, remedy });
     const line = this.take();
     [this.#text, this.#marked, this.#count] = [text, marked, count];
     return Buffer.from(isMarked ? line.marked : line.text);

@@ -47,7 +47,7 @@ export async function takeDown(running: Running, options: TakeDownOptions): Prom
   for (const { claim, settlement, end } of unwritten) {
     const { id, number: attempt } = claim;
     const { to, reason } = settlement;
-    log.say('error', 'message.unwritten', {
+    log.say('message.unwritten', {
       ...{ id, attempt, to, reason },
       status: end.status ?? undefined,
     });
@@ -65,7 +65,7 @@ async function within(limitMs: number, work: () => unknown, log: StatusLog): Pro
   try {
     await Promise.race([work(), limit.promise]);
   } catch (error) {
-    log.say('warn', 'daemon.warning', { warning: `while stopping: ${String(error)}` });
+    log.say('daemon.warning', { warning: `while stopping: ${String(error)}` });
   } finally {
     clearTimeout(timer);
   }

@@ -12,6 +12,7 @@ import {
   explainReceiptCodes,
 } from '../src/core/explain.ts';
 import { IGNORED_REASONS } from '../src/core/ignored.ts';
+import { LEVELS } from '../src/core/log-events.ts';
 import { NEXT, STATES } from '../src/core/message.ts';
 import { REASONS } from '../src/core/reasons.ts';
 import { RECEIPT_STATUSES } from '../src/core/receipt.ts';
@@ -21,7 +22,7 @@ import { VERBS } from '../src/spool/control.ts';
 import { APPLICATION_COLUMNS } from '../src/spool/drop.ts';
 import { bringUp } from '../src/spool/migrations.ts';
 import { setup } from './support/daemon.ts';
-import { eventsOfTheCode, fieldsOfALine, variablesRead } from './support/documented.ts';
+import { fieldsOfALine, variablesRead } from './support/documented.ts';
 import { sectionOf, tableIn, tablesIn, tickedIn } from './support/markdown.ts';
 import { filesUnder, ROOT, textOf } from './support/sources.ts';
 
@@ -231,7 +232,7 @@ describe('CONTRACT', () => {
     const rows = tableIn(sectionOf(CONTRACT, chapter(20)), 'event').map(
       ([event = '', level = '']) => [tickedIn(event)[0], level.split(', ').toSorted()],
     );
-    const truth = [...eventsOfTheCode()].map(([event, levels]) => [event, [...levels].toSorted()]);
+    const truth = Object.entries(LEVELS).map(([event, levels]) => [event, levels.toSorted()]);
     expect(rows.toSorted()).toEqual(truth.toSorted());
   });
 

@@ -101,7 +101,7 @@ function lasting(error: unknown): unknown {
 function sayUnheard(reason: string): void {
   const warning = `systemd is not told how the daemon is: ${reason}`;
   const log = new StatusLog({ level: 'warn', recipients: 'masked', file: null });
-  log.say('warn', 'daemon.warning', { warning });
+  log.say('daemon.warning', { warning });
 }
 
 interface Heard {
@@ -130,7 +130,7 @@ async function configured(load: () => Config, heard: Heard): Promise<Config | nu
   using pulse = new Pulse({ announcer, turns: () => (looks += 1), status: () => waiting });
   pulse.start();
   while (config.accounts.length === 0) {
-    log.say('warn', 'daemon.waiting', { ...MISSING, admin: admin?.address });
+    log.say('daemon.waiting', { ...MISSING, admin: admin?.address });
     const next = await loadedAgain(load, heard, log);
     if (next === null) return null;
     config = next;

@@ -202,6 +202,19 @@ export function isKnownReason(reason: string): boolean {
 
 const NUMBERED = /^(?:http-(?<http>\d{3})|unknown-code(?:-(?<code>\d+))?)$/;
 
+/** The reason of `account.limit`: requests per second. */
+export type RateReason = `${number}/s`;
+
+export function rateReason(rate: number): RateReason {
+  return `${rate}/s`;
+}
+
+/** The rate that such a reason names; null = it names none. */
+export function rateIn(reason: string | null): number | null {
+  const rate = /^([\d.]+)\/s$/.exec(reason ?? '')?.[1];
+  return rate === undefined ? null : Number(rate);
+}
+
 export interface ReasonOf {
   readonly id: number;
   readonly state: string;

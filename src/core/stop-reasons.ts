@@ -85,9 +85,12 @@ const OF_SPOOL: Readonly<Record<string, Words<StopPlace>>> = {
   },
 };
 
+/** Why an account is stopped that rows name and the configuration does not. */
+export const UNKNOWN_ACCOUNT = 'unknown-account';
+
 /* About an account or a sender, or the pause of everything. */
 const OF_ACCOUNT: Readonly<Record<string, Words<Subject>>> = {
-  'unknown-account': {
+  [UNKNOWN_ACCOUNT]: {
     meaning: 'Rows wait that name an account which is not configured.',
     remedy: ({ account }) =>
       `add [accounts.${account ?? ''}] to the configuration, then: ${RELOAD}`,

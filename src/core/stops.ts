@@ -5,7 +5,12 @@
  *
  * Instants are Unix seconds. The worst comes first: what stops everything, then accounts, then senders.
  */
-import { meaningOfReason, remedyOfReason, type StopPlace } from './stop-reasons.ts';
+import {
+  meaningOfReason,
+  remedyOfReason,
+  UNKNOWN_ACCOUNT,
+  type StopPlace,
+} from './stop-reasons.ts';
 
 /** In `accounts.name`: the pause of everything. */
 export const EVERYTHING = '*';
@@ -130,7 +135,7 @@ function isWorthSaying({ kind, since }: TroubleFact, now: number): boolean {
 function ofUnknown({ unknown }: StopFacts): readonly Named[] {
   return unknown.map(({ account, since }) => ({
     ...{ scope: 'account', account, sender: null, state: 'unknown', until: null },
-    reason: account === null ? 'no-default-account' : 'unknown-account',
+    reason: account === null ? 'no-default-account' : UNKNOWN_ACCOUNT,
     since,
   }));
 }

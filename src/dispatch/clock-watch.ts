@@ -62,7 +62,7 @@ export class ClockWatch implements Participant {
     this.#before = reading;
     if (step === 0) return;
     for (const { health } of this.#parts.desks.values()) health.shift(step);
-    this.#parts.log.say('warn', 'daemon.clock-set', { by_seconds: Math.round(step), waiting });
+    this.#parts.log.say('daemon.clock-set', { by_seconds: Math.round(step), waiting });
   }
 }
 

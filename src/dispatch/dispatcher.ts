@@ -178,7 +178,7 @@ export class Dispatcher {
     this.#watcher = this.#parts.spool.watch({
       onCommit: () => this.#notice(),
       isIdle: () => this.inFlight === 0 && !this.#isScheduled && !this.#step.intake.hasWork,
-      onBlind: (error) => this.#parts.log.say('warn', 'daemon.blind', { error: String(error) }),
+      onBlind: (error) => this.#parts.log.say('daemon.blind', { error: String(error) }),
     });
     this.stats.start(this.#parts.onFatal);
     this.kick();

@@ -162,7 +162,7 @@ export class LongWal {
   #freed(nowMs: number): void {
     if (this.#blockedSinceMs !== null && this.#saidAtMs !== -Infinity) {
       const heldMs = Math.round(nowMs - this.#blockedSinceMs);
-      this.#parts.log.say('info', 'daemon.wal-released', {
+      this.#parts.log.say('daemon.wal-released', {
         held_ms: heldMs,
         wal_bytes: this.#parts.wal.size,
       });
@@ -177,7 +177,7 @@ export class LongWal {
     const heldMs = Math.round(nowMs - this.#blockedSinceMs);
     if (heldMs < SAY_AFTER_MS || nowMs - this.#saidAtMs < SAID_EVERY_MS) return;
     this.#saidAtMs = nowMs;
-    this.#parts.log.say('warn', 'daemon.wal-held', {
+    this.#parts.log.say('daemon.wal-held', {
       held_ms: heldMs,
       wal_bytes: this.#parts.wal.size,
       remedy: remedyOfSpool('wal-held', this.#parts.spoolPath),

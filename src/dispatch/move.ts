@@ -4,6 +4,7 @@
  * Always holds: what is no longer in the state that was read is not moved, and no event says that it was.
  */
 import type { Move, Requeue } from '../core/message-moves.ts';
+import type { EventState } from '../core/log-events.ts';
 import type { State } from '../core/message.ts';
 import { heldDueAt } from '../core/settle.ts';
 import { messageMoved, type Subject } from '../events.ts';
@@ -70,7 +71,7 @@ export function noteMove(
   row: Moved,
   move: {
     readonly from: State;
-    readonly to: State;
+    readonly to: EventState;
     readonly reason: string;
     readonly nextAttemptAt: number | null;
   },

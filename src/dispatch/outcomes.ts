@@ -111,8 +111,7 @@ export class Outcomes {
     const { pending } = this.#parts;
     for (const change of changes) {
       pending.gates.push(gateRowOf(desk.name, change, now));
-      if (change.event === null) continue;
-      pending.entries.push(gateMoved(desk.name, change, now));
+      pending.entries.push(...gateMoved(desk.name, change, now));
     }
   }
 

@@ -77,7 +77,7 @@ export class Pauses {
     this.#applied.set(row.id, change);
     if (!row.isPause) this.#releaseRefused(desk, row.sender);
     this.#parts.spool.gates.write(gateRowOf(desk.name, change, work.now));
-    if (change.event !== null) work.entries.push(gateMoved(desk.name, change, work.now));
+    work.entries.push(...gateMoved(desk.name, change, work.now));
     this.#parts.onGate(desk);
     /* The pause is over, and what the day allows is spent. */
     return isMoney && desk.health.isSpent ? SPEND_LIMIT : null;

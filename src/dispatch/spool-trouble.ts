@@ -47,7 +47,7 @@ export class SpoolTrouble {
     this.#progress = { steppedAtMs: nowMs, trouble: null };
     if (this.#isLockSaid && this.#lockedSinceMs !== null) {
       const heldMs = Math.round(nowMs - this.#lockedSinceMs);
-      this.#parts.log.say('info', 'daemon.lock-released', { held_ms: heldMs });
+      this.#parts.log.say('daemon.lock-released', { held_ms: heldMs });
     }
     this.#lockedSinceMs = null;
     this.#isLockSaid = false;
@@ -63,7 +63,7 @@ export class SpoolTrouble {
     if (this.#isLockSaid || heldMs < LOCKED_AFTER_MS) return;
     this.#isLockSaid = true;
     const remedy = remedyOfSpool('locked', spoolPath);
-    log.say('warn', 'daemon.lock-held', { held_ms: heldMs, remedy });
+    log.say('daemon.lock-held', { held_ms: heldMs, remedy });
   }
 
   /** A step found the disk full; `waiting` outcomes are in memory and not on disk. */
@@ -74,7 +74,7 @@ export class SpoolTrouble {
     if (nowMs - this.#fullSaidAtMs < FULL_EVERY_MS) return;
     this.#fullSaidAtMs = nowMs;
     const remedy = remedyOfSpool('disk-full', spoolPath);
-    log.say('error', 'daemon.disk-full', { remedy, waiting });
+    log.say('daemon.disk-full', { remedy, waiting });
   }
 
   /** The spool cannot be read or written, or there is a bug; whoever ends the daemon says so. */

@@ -99,7 +99,7 @@ export class Writer {
     if (this.#notingSeq !== this.#notedSeq) this.#notedAtMs = nowMs;
     this.#notedSeq = this.#notingSeq;
     for (const { id, number } of lost) {
-      log.say('warn', 'message.claim-lost', { id, attempt: number });
+      log.say('message.claim-lost', { id, attempt: number });
     }
     if (entries.length > 0) {
       log.committed(entries, firstSeq);

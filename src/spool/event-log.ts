@@ -8,10 +8,11 @@
  */
 import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
+import type { RowEvent } from '../core/log-events.ts';
 import { Bulk, type Value } from './bulk.ts';
 import { numberIn, KeyValues } from './kv.ts';
 
-export interface NewEvent {
+export interface EventRow {
   /** Unix seconds. */
   readonly at: number;
   readonly messageId: number | null;
@@ -25,8 +26,13 @@ export interface NewEvent {
   readonly attempt: number | null;
 }
 
+/** A row that the daemon appends. */
+export interface NewEvent extends EventRow {
+  readonly event: RowEvent;
+}
+
 /** A row as it was committed, and what its message says of itself; texts are cut at TEXT_MAX characters. */
-export interface CommittedEvent extends NewEvent {
+export interface CommittedEvent extends EventRow {
   readonly seq: number;
   /** Null when the message has none, is none, or was pruned. */
   readonly reference: string | null;
@@ -79,7 +85,7 @@ export class EventLog {
   }
 
   /** Appends the rows of entries in order; returns the `seq` of the first. The rest follow without a gap. */
-  append(entries: readonly { readonly row: NewEvent }[]): number {
+  append(entries: readonly { readonly row: EventRow }[]): number {
     const values: Value[] = [];
     for (const { row } of entries) {
       values.push(row.at, row.messageId, row.account, row.sender, row.event);

@@ -121,7 +121,7 @@ describe('G5: between two runs', () => {
         monotonicMs: () => clocks.monotonicMs,
         boot: { id: clocks.boot, aheadMs: 0 },
       },
-      log: { say: (_level, _event, details) => void said.push(details ?? {}) },
+      log: { say: (_event, fields) => void said.push(fields) },
     });
     commit(() => steps.work());
     steps.committed();

@@ -48,7 +48,12 @@ function setup() {
         },
       ]);
       const event = { at, messageId: id, account: account ?? 'main', sender: sender ?? 'AcmeInc' };
-      const states = { event: 'message.x', from: 'sending', to: to.to, reason: to.reason } as const;
+      const states = {
+        event: 'message.retry',
+        from: 'sending',
+        to: to.to,
+        reason: to.reason,
+      } as const;
       spool.events.append([{ row: { ...event, ...states, attempt: number } }]);
     });
     return id;

@@ -28,8 +28,7 @@ function setup(size: number) {
     takeForgotten: () => forgotten.splice(0).length > 0,
     clock: { now: () => 0, monotonicMs: () => nowMs },
     log: {
-      say: (_level: string, event: string, details?: object) =>
-        void said.push({ event, ...details }),
+      say: (event, fields) => void said.push({ event, ...fields }),
     },
     onFatal: (error) => {
       throw error;

@@ -31,14 +31,14 @@ it('keeps the lines that a full disk refuses, and says so on standard output', (
   writeFileSync(filler, 'x'.repeat(40_000));
   const log = new StatusLog({ level: 'info', recipients: 'masked', file, fd: openSync(out, 'a') });
   for (let index = 0; index < 300; index += 1) {
-    log.say('info', 'daemon.warning', { index, warning: 'y'.repeat(100) });
+    log.say('daemon.reports-failed', { account: 'y'.repeat(60), reason: 'refused', count: index });
   }
   expect(readFileSync(out, 'utf8')).toContain('"daemon.log-unwritten"');
   rmSync(filler);
-  log.say('info', 'daemon.stopped');
+  log.say('daemon.stopped', {});
   const lines = readFileSync(file, 'utf8').trim().split('\n');
-  const found = lines.map((line) => JSON.parse(line) as { event: string; index?: number });
-  const indexes = found.flatMap(({ index }) => index ?? []);
+  const found = lines.map((line) => JSON.parse(line) as { event: string; count?: number });
+  const indexes = found.flatMap(({ count }) => count ?? []);
   expect(indexes).toEqual(Array.from({ length: 300 }, (_, index) => index));
   expect(found.at(-1)?.event).toBe('daemon.stopped');
 });

@@ -2,7 +2,7 @@
 import { fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { isJournalStream } from '../../src/journal.ts';
+import { isJournalStream, priorityMark } from '../../src/journal.ts';
 import { StatusLog } from '../../src/status-log.ts';
 import { makeFolder } from '../support/spool.ts';
 
@@ -17,7 +17,9 @@ function setup(isJournal: boolean) {
   const { dev, ino } = fstatSync(fd, { bigint: true });
   process.env['JOURNAL_STREAM'] = isJournal ? `${dev}:${ino}` : `${dev}:${ino + 1n}`;
   const log = new StatusLog({ level: 'debug', recipients: 'masked', file, fd });
-  for (const level of ['debug', 'info', 'warn', 'error'] as const) log.say(level, 'daemon.warning');
+  log.say('daemon.draining', { in_flight: 0 });
+  log.say('daemon.warning', { warning: 'x' });
+  log.say('daemon.failed', { error: 'x' });
   const linesOf = (path: string): readonly string[] =>
     readFileSync(path, 'utf8').trim().split('\n');
   return { out: linesOf(out), file: linesOf(file) };
@@ -28,15 +30,16 @@ const levelOf = (line: string): unknown => (JSON.parse(line) as { level: unknown
 describe('the status log', () => {
   it('marks lines with their priority where standard output leads to the journal', () => {
     const { out, file } = setup(true);
-    expect(out.map((line) => line.slice(0, 3))).toEqual(['<7>', '<6>', '<4>', '<3>']);
+    expect(out.map((line) => line.slice(0, 3))).toEqual(['<6>', '<4>', '<3>']);
     expect(out.map((line) => line.slice(3))).toEqual(file);
-    expect(file.map(levelOf)).toEqual(['debug', 'info', 'warn', 'error']);
+    expect(file.map(levelOf)).toEqual(['info', 'warn', 'error']);
+    expect(priorityMark(20)).toBe('<7>');
   });
 
   it('marks none where it leads elsewhere', () => {
     const { out, file } = setup(false);
     expect(out).toEqual(file);
-    expect(out.map(levelOf)).toEqual(['debug', 'info', 'warn', 'error']);
+    expect(out.map(levelOf)).toEqual(['info', 'warn', 'error']);
   });
 
   it.each(['', '1:', 'a:b', '1:2:3', '99999999999:1'])('takes %j for no journal', (value) => {

@@ -34,8 +34,8 @@ it.each([
 it('A3: an operator may link log.file in a folder of their own', () => {
   const { victim, file, open } = setup(0o755);
   symlinkSync(victim, file);
-  open().say('info', 'daemon.ready');
-  expect(readFileSync(victim, 'utf8')).toMatch(/daemon\.ready/);
+  open().say('daemon.stopped', {});
+  expect(readFileSync(victim, 'utf8')).toMatch(/daemon\.stopped/);
 });
 
 const isRoot = process.getuid?.() === 0;
@@ -57,7 +57,7 @@ it.skipIf(!isRoot)(
     const { file, open } = setup(0o755);
     writeFileSync(file, '');
     chownSync(file, 65_013, 65_012);
-    open().say('info', 'daemon.ready');
-    expect(readFileSync(file, 'utf8')).toMatch(/daemon\.ready/);
+    open().say('daemon.stopped', {});
+    expect(readFileSync(file, 'utf8')).toMatch(/daemon\.stopped/);
   },
 );

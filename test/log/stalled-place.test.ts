@@ -22,7 +22,8 @@ interface Line {
 function entryOf(id: number): Entry {
   const reference = 'r'.repeat(200);
   const row = {
-    ...{ at: 0, messageId: id, account: 'main', sender: null, event: 'message.await-receipt' },
+    ...{ at: 0, messageId: id, account: 'main', sender: null },
+    event: 'message.await-receipt' as const,
     ...{ from: 'sending', to: 'await-receipt', reason: 'accepted', attempt: 1 },
   };
   return { row, level: 'info', details: { reference } };
@@ -91,7 +92,7 @@ describe('B7: standard output that takes no lines', () => {
     const log = logTo(path);
     for (const seq of upTo(2_000)) log.committed([entryOf(seq)], seq);
     expect(log.isWritten).toBe(false);
-    log.say('info', 'daemon.stopped');
+    log.say('daemon.stopped', {});
     await reader.until('daemon.stopped');
     expect(seqsOf(reader.lines)).toEqual(upTo(2_000));
     expect(log.isWritten).toBe(true);
@@ -104,7 +105,7 @@ describe('B7: standard output that takes no lines', () => {
     const last = 30_000;
     for (const seq of upTo(last)) log.committed([entryOf(seq)], seq);
     await reader.until('daemon.log-gap');
-    log.say('info', 'daemon.stopped');
+    log.say('daemon.stopped', {});
     await reader.until('daemon.stopped');
     const { lines } = reader;
     const seqs = seqsOf(lines);
@@ -148,7 +149,7 @@ describe('B7: standard output that takes no lines', () => {
     const log = logTo(path, other);
     log.committed([entryOf(1)], 1);
     for (const seq of upTo(2_000).slice(1)) log.committed([entryOf(seq)], seq);
-    log.say('info', 'daemon.stopped');
+    log.say('daemon.stopped', {});
     await others.until('daemon.stopped');
     expect(seqsOf(others.lines)).toEqual(upTo(2_000));
     reader.close();
@@ -166,7 +167,7 @@ describe('B7: a reader of standard output that has gone', () => {
     expect(log.isWritten).toBe(true);
     const second = new Reader(path);
     await second.until('daemon.log-gap');
-    log.say('info', 'daemon.stopped');
+    log.say('daemon.stopped', {});
     await second.until('daemon.stopped');
     const gap = second.lines.find(({ event }) => event === 'daemon.log-gap');
     expect(gap).toMatchObject({ lines: 3, first_seq: 2, last_seq: 4 });
@@ -176,9 +177,9 @@ describe('B7: a reader of standard output that has gone', () => {
     const [path, file] = [makeFifo(), makeFifo()];
     const out = new Reader(path);
     const log = logTo(path, file);
-    log.say('info', 'daemon.started');
+    log.say('daemon.draining', { in_flight: 0 });
     const reader = new Reader(file);
-    await reader.until('daemon.started');
+    await reader.until('daemon.draining');
     out.close();
   });
 });

@@ -4,14 +4,14 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { Notifier, type NotifierParts, type Trouble } from '../../src/notify/notifier.ts';
-import type { NewEvent } from '../../src/spool/event-log.ts';
+import type { EventRow } from '../../src/spool/event-log.ts';
 import { setup as setupSpool } from '../support/spool.ts';
 import { startReceiver, status, type Answer, type Posted } from './receiver.ts';
 
 const DEADLINE_MS = 20_000;
 const SECRET = `whsec_${Buffer.from('a key of at least twenty-four bytes').toString('base64')}`;
 
-const MESSAGE: NewEvent = {
+const MESSAGE: EventRow = {
   at: 1_790_000_000.12,
   messageId: null,
   account: 'main',
@@ -52,7 +52,7 @@ async function setup(answer: Answer = status(204)) {
   const saved: number[] = [];
   let reads = 0;
   let failures = 0;
-  const add = (...events: readonly Partial<NewEvent>[]): readonly number[] =>
+  const add = (...events: readonly Partial<EventRow>[]): readonly number[] =>
     events.map((event) => commit(() => spool.events.append([{ row: { ...MESSAGE, ...event } }])));
   const start = (over: Partial<NotifierParts> = {}): Notifier => {
     const notifier = new Notifier({
