@@ -6,10 +6,10 @@
  */
 import { systemClock, type Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
+import type { Policy } from './core/policy.ts';
 import type { Stop } from './core/stops.ts';
 import type { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
-import { LiveRules } from './dispatch/live-rules.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
 import { askBalance, recall } from './dispatch/safety.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
@@ -27,7 +27,7 @@ import { beginLog, writeLateLines } from './late-lines.ts';
 import { DeskMaker } from './make-desk.ts';
 import { Reception } from './reception.ts';
 import { Reload, type ReloadParts } from './reload.ts';
-import { byName, rulesOf, sendersOf } from './rules.ts';
+import { byName, makePolicy } from './make-policy.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { stopsNow } from './stops-now.ts';
 import { SpoolGuard } from './spool-guard.ts';
@@ -71,7 +71,7 @@ export class Daemon implements AsyncDisposable {
   /** What is in force. */
   #config: Config;
   #accounts: ReadonlyMap<string, AccountConfig>;
-  readonly #rules: LiveRules;
+  #policy: Policy;
   readonly #maker: DeskMaker;
   readonly #options: DaemonOptions;
   readonly #clock: Clock;
@@ -92,7 +92,7 @@ export class Daemon implements AsyncDisposable {
   constructor(config: Config, options: DaemonOptions) {
     this.#config = config;
     this.#accounts = byName(config);
-    this.#rules = new LiveRules(rulesOf(config));
+    this.#policy = makePolicy(config);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#maker = new DeskMaker({
@@ -308,12 +308,11 @@ export class Daemon implements AsyncDisposable {
       spool,
       desks,
       limits,
-      rules: this.#rules,
+      policy: () => this.#policy,
       clock: this.#clock,
       random: this.#options.random ?? Math.random,
       log: this.#log,
       opening,
-      senders: sendersOf(this.#config),
       askBalance: (name) => this.#askBalance(name),
       receipts: {
         onIgnored: reception.onIgnored,
@@ -325,7 +324,7 @@ export class Daemon implements AsyncDisposable {
     });
     this.#guard = new SpoolGuard({ spool, dispatcher, log: this.#log, onLockLost: this.fail });
     sayRestored(spool, this.#log);
-    const { maxDelayMs: waitMaxMs } = this.#config.retry;
+    const { waitMaxMs } = this.#policy;
     const known = { clock: this.#clock, waitMaxMs, spentSince: daySpend.spentSince };
     for (const { desk, change } of recall(spool, desks, known))
       dispatcher.gateChanged(desk, change);
@@ -380,8 +379,8 @@ export class Daemon implements AsyncDisposable {
       adopt: (config) => {
         this.#config = config;
         this.#accounts = byName(config);
-        this.#rules.replace(rulesOf(config));
-        dispatcher.stats.configure(this.#rules, sendersOf(config));
+        this.#policy = makePolicy(config);
+        dispatcher.stats.configure();
         reception.adopt(config, spool, dispatcher).catch(this.fail);
       },
       writeRows: () => this.#writeRows(spool, desks),

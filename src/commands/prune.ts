@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { parseDurationMs } from '../config/durations.ts';
 import { UsageError } from '../exit-codes.ts';
-import { notToldBy } from '../keeping.ts';
+import { notToldBy } from '../make-policy.ts';
 import { Archive } from '../spool/archive.ts';
 import { countOver, Pruning } from '../spool/pruning.ts';
 import { vacuum, type NotVacuumed } from '../spool/vacuum.ts';

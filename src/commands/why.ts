@@ -13,7 +13,7 @@ import { print, printJson, printLine } from '../terminal/print.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { outputWidth } from '../terminal/width.ts';
 import { wrap } from '../terminal/wrap.ts';
-import { rulesOf } from '../rules.ts';
+import { makePolicy } from '../make-policy.ts';
 import { forecastOptionsOf } from './allowance.ts';
 import { capFields } from './caps.ts';
 import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
@@ -189,7 +189,7 @@ function nextStepIn(
   row: MessageRow,
   dueAt: number | null,
 ): NextStep | null {
-  const { settle, validityMs } = rulesOf(config);
+  const { settle, validityMs } = makePolicy(config);
   const due = new Due(db);
   const found = due.message(row.id);
   return nextStepOf(row.state, dueAt, {

@@ -4,6 +4,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.ts';
+import { KEYS } from './keys.ts';
+
+const TABLES = Object.keys(KEYS) as readonly (keyof typeof KEYS)[];
 
 /** Where the daemon is, and where it listens: who holds these open has to start anew. */
 const FIXED = [
@@ -17,7 +20,7 @@ const FIXED = [
 
 /** Dotted keys whose values differ. An account, or a whole table, that came or went is named alone. */
 export function changesBetween(before: Config, after: Config): readonly string[] {
-  const changes = differences('', plainOf(before), plainOf(after));
+  const changes = differences('', tablesOf(before), tablesOf(after));
   const { defaultAccount } = after;
   if (defaultAccount === before.defaultAccount || defaultAccount === null) return changes;
   return [...changes, `accounts.${defaultAccount}.default`];
@@ -42,14 +45,10 @@ export function keepFixed(before: Config, after: Config): Config {
 type Plain = Readonly<Record<string, unknown>>;
 type Chosen = ReadonlyMap<unknown, unknown>;
 
-function plainOf(config: Config): Plain {
-  const { spool, receipts, reconcile, notify, suppress, quiet, safety, admin } = config;
-  const { messages, fairness, limits, retry, classify, log } = config;
-  return {
-    accounts: new Map(config.accounts.map(({ name, ...account }) => [name, account])),
-    ...{ spool, receipts, reconcile, notify, suppress, quiet, safety, admin },
-    ...{ messages, fairness, limits, retry, classify, log },
-  };
+/* The tables of the file by the names that the configuration has for them; accounts by their own names. */
+function tablesOf(config: Config): Chosen {
+  const accounts = new Map(config.accounts.map(({ name, ...account }) => [name, account]));
+  return new Map(TABLES.map((name) => [name, name === 'accounts' ? accounts : config[name]]));
 }
 
 function differences(key: string, before: unknown, after: unknown): readonly string[] {

@@ -6,6 +6,7 @@
  * Always holds: however many have to be moved, a step moves a few and leaves the rest to the next ones, so
  * that nobody else waits for them.
  */
+import type { Policy } from '../core/policy.ts';
 import type { StrandKey } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
 import { dateOf, deadlineOf, judgeRow } from '../core/judge-row.ts';
@@ -20,7 +21,7 @@ import type { Operator } from './operator.ts';
 import { Holds } from './holds.ts';
 import { heldUntil, moveAll, type MoveParts, type Moving } from './move.ts';
 import { findUnlike } from './unlike.ts';
-import type { KeptBack, Rules, Work } from './work.ts';
+import type { KeptBack, Work } from './work.ts';
 
 /** A step stops after the account with which it has claimed this number of rows. The event loop reads its sockets
  *  before the next step, which begins with the account after it. */
@@ -63,12 +64,12 @@ interface Ending extends Moving {
 export class Claimer {
   readonly #parts: MoveParts;
   readonly #spool: Spool;
-  readonly #rules: Rules;
+  readonly #policy: () => Policy;
   readonly #onReleased: () => void;
   readonly #cancels: ClaimerHooks['cancels'];
   #holds: Holds | null = null;
   /** The rules that `#holds` goes by, and as the spool keeps them. */
-  #heldBy: Rules['holds'] = null;
+  #heldBy: Policy['holds'] = null;
   #holdRules = '';
   #areRulesKept = false;
   /** Strands with more stale rows than this step moves, each with its account. */
@@ -77,10 +78,10 @@ export class Claimer {
   /** The first account that the last step left out; null = it left out none. */
   #next: Desk | null = null;
 
-  constructor(spool: Spool, rules: Rules, { onReleased, cancels }: ClaimerHooks) {
-    this.#parts = { spool, rules };
+  constructor(spool: Spool, policy: () => Policy, { onReleased, cancels }: ClaimerHooks) {
+    this.#parts = { spool, policy };
     this.#spool = spool;
-    this.#rules = rules;
+    this.#policy = policy;
     this.#onReleased = onReleased;
     this.#cancels = cancels;
   }
@@ -88,7 +89,7 @@ export class Claimer {
   /** NewClaims rows for each account, at most the number given for it. The caller hands them out after the commit. */
   claim(wanted: ReadonlyMap<Desk, number>, work: Work): NewClaims {
     this.#unfinished.clear();
-    this.#heed(this.#rules.holds);
+    this.#heed(this.#policy().holds);
     if (!this.#areRulesKept) this.#release(work.now);
     const claims = new Map<Desk, readonly Claim[]>();
     let count = 0;
@@ -127,7 +128,7 @@ export class Claimer {
     return this.#take(desk, limit, work);
   }
 
-  #heed(holds: Rules['holds']): void {
+  #heed(holds: Policy['holds']): void {
     if (holds === this.#heldBy) return;
     this.#heldBy = holds;
     this.#holds = holds ? new Holds(this.#spool.recent, holds) : null;
@@ -266,14 +267,14 @@ export class Claimer {
     const refusal = judgeRow(row, sender);
     if (refusal !== null) return refusal;
     if (row.type === 'binary' && !desk.gateway.capabilities.binary) return NOT_ALLOWED;
-    const { allow } = this.#rules;
+    const { allow } = this.#policy();
     if (allow !== null && !isAllowed(row, sender, allow)) return NOT_ALLOWED;
     if (isAnySuppressed && this.#spool.suppressions.has(row.recipient)) return 'suppressed';
     return this.#holds?.isRepeated(row, work.now) === true ? 'duplicate-text' : null;
   }
 
   #deadlineOf(row: ReadyRow, now: number): number {
-    return deadlineOf(row, this.#rules.validityMs, dateOf(row.createdAt, now));
+    return deadlineOf(row, this.#policy().validityMs, dateOf(row.createdAt, now));
   }
 
   #claimOf(desk: Desk, { row, lane, limiterMs }: Taken, work: Work): Claim {
@@ -305,7 +306,7 @@ export class Claimer {
       eligibleAt,
       waitedSinceAt: Math.max(eligibleAt, row.nextAttemptAt ?? 0),
       claimedAt: work.now,
-      deadline: deadlineOf(row, this.#rules.validityMs, createdAt),
+      deadline: deadlineOf(row, this.#policy().validityMs, createdAt),
       attempts: row.attempts + 1,
       throttles: row.throttles,
       price: row.price,

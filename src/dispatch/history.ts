@@ -5,12 +5,12 @@
  * Always holds: the spool is asked once for each length of window, midnight and unit, however many rules are new, and
  * not at all where none is.
  */
+import { namedOf, type Policy } from '../core/policy.ts';
 import { LENGTH_S, PIECES, type CapState } from '../core/cap.ts';
 import type { LongWindow, Per } from '../core/rate-rules.ts';
 import type { Zone } from '../core/zone.ts';
 import type { Departure, OpenRequest } from '../spool/departures.ts';
 import type { Spool } from '../spool/spool.ts';
-import { namedOf, type Rules } from './work.ts';
 
 /** A window of a rule, and whom it is about. */
 export interface Newcomer {
@@ -34,14 +34,14 @@ export const NO_HISTORY: History = { stateOf: (_, now) => ({ at: now, used: [], 
 export class SpoolHistory implements History {
   readonly #spool: Spool;
   readonly #account: string;
-  readonly #rules: Rules;
+  readonly #policy: () => Policy;
   readonly #known = new Map<string, readonly Departure[]>();
   #open: readonly OpenRequest[] | null = null;
 
-  constructor(spool: Spool, account: string, rules: Rules) {
+  constructor(spool: Spool, account: string, policy: () => Policy) {
     this.#spool = spool;
     this.#account = account;
-    this.#rules = rules;
+    this.#policy = policy;
   }
 
   stateOf(newcomer: Newcomer, now: number): CapState {
@@ -80,7 +80,7 @@ export class SpoolHistory implements History {
   #outOf({ per, counts }: Newcomer): number {
     this.#open ??= this.#spool.departures
       .open()
-      .map((row) => namedOf(row, this.#rules))
+      .map((row) => namedOf(row, this.#policy()))
       .filter(({ account }) => account === this.#account);
     return this.#open
       .filter(({ sender }) => counts(sender ?? ''))

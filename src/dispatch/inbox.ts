@@ -5,6 +5,7 @@
  * Always holds: nothing is said to be stored before it is; what cannot be stored in time is given back, so
  * that the gateway brings it again; a receipt that does not fit its message changes nothing.
  */
+import type { Policy } from '../core/policy.ts';
 import type { Clock } from '../clock.ts';
 import { predictedParts } from '../core/forgotten.ts';
 import type { IgnoredReason, StrayReason } from '../core/ignored.ts';
@@ -14,7 +15,7 @@ import type { OldMatch } from '../spool/restored.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Reconciler } from './reconciler.ts';
 import { UnmatchedReceipts } from './unmatched-receipts.ts';
-import type { Participant, Rules, Work } from './work.ts';
+import type { Participant, Work } from './work.ts';
 
 /** Receipts written in one step. */
 const BATCH = 128;
@@ -41,7 +42,7 @@ export interface InboxParts {
   readonly spool: Spool;
   readonly reconciler: Reconciler;
   readonly clock: Clock;
-  readonly rules: Pick<Rules, 'receipts' | 'defaultAccount'>;
+  readonly policy: () => Pick<Policy, 'receipts' | 'defaultAccount'>;
   /** A receipt changed nothing, and whatever was written about it is on disk. */
   readonly onIgnored: (reason: IgnoredReason) => void;
   /** There is something to write. */
@@ -214,11 +215,11 @@ export class Inbox implements Participant {
   /* The index that this needs is not made for a stranger. */
   #mayLookUp({ apiKey }: Receipt, isTrusted: boolean): boolean {
     if (isTrusted || this.#isSigned) return true;
-    return apiKey !== null && [...this.#parts.rules.receipts.apiKeys.values()].includes(apiKey);
+    return apiKey !== null && [...this.#parts.policy().receipts.apiKeys.values()].includes(apiKey);
   }
 
   get #isSigned(): boolean {
-    return this.#parts.rules.receipts.isSigned;
+    return this.#parts.policy().receipts.isSigned;
   }
 
   /*
@@ -230,7 +231,7 @@ export class Inbox implements Participant {
     match: Pick<Match, 'recipient' | 'account'>,
     recipient: 'any' | 'named' | 'named-or-none',
   ): IgnoredReason | null {
-    const { receipts, defaultAccount } = this.#parts.rules;
+    const { receipts, defaultAccount } = this.#parts.policy();
     const mayBe =
       recipient === 'any' ||
       (recipient === 'named-or-none' && receipt.recipient === null) ||

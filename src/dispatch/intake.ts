@@ -2,6 +2,7 @@
  * Brings ready rows to the desks: new rows one by one, or every source by a scan when there are too many.
  * Rows of an account that is not configured stay where they are; one warning names it.
  */
+import type { Policy } from '../core/policy.ts';
 import { dateOf } from '../core/judge-row.ts';
 import { withRetry, type SourceKey, type Turn } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
@@ -12,7 +13,7 @@ import { isDoubtful } from '../spool/sources.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
 import { heldUntil, moveAll } from './move.ts';
-import type { Participant, Rules, Work } from './work.ts';
+import type { Participant, Work } from './work.ts';
 
 /** More new rows than this at once are found by a scan of their sources. */
 const NEW_ROWS_MAX = 1_000;
@@ -28,7 +29,7 @@ const STRANGERS_MAX = 1_000;
 export class Intake implements Participant {
   readonly #spool: Spool;
   readonly #desks: ReadonlyMap<string, Desk>;
-  readonly #rules: Rules;
+  readonly #policy: () => Policy;
   /** Sources of accounts that are not configured; they are looked through for what expires. */
   readonly #strangers = new Map<string, SourceKey>();
   readonly #warned = new Set<string>();
@@ -40,10 +41,10 @@ export class Intake implements Participant {
   /** There are sources with rows that no desk knows. */
   #isCut = false;
 
-  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, rules: Rules) {
+  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, policy: () => Policy) {
     this.#spool = spool;
     this.#desks = desks;
-    this.#rules = rules;
+    this.#policy = policy;
   }
 
   /** Every source with rows that wait, as far as is known. */
@@ -117,9 +118,9 @@ export class Intake implements Participant {
     this.#strangers.clear();
     this.#isCut = false;
     for (const desk of this.#desks.values()) desk.forget();
-    const limit = this.#rules.lanesMax;
+    const limit = this.#policy().lanesMax;
     const accounts = [
-      ...(this.#rules.defaultAccount === null ? [] : [null]),
+      ...(this.#policy().defaultAccount === null ? [] : [null]),
       ...this.#desks.keys(),
     ];
     let found = 0;
@@ -136,7 +137,7 @@ export class Intake implements Participant {
   #endMisnamed(work: Work): void {
     const ids = this.#spool.sources.takeMisnamed();
     if (ids.length === 0 || this.#spool.restored.mark !== null) return;
-    const parts = { spool: this.#spool, rules: this.#rules };
+    const parts = { spool: this.#spool, policy: this.#policy };
     const moves = ids.flatMap((id) => {
       const row = this.#spool.due.message(id);
       if (row === null || (row.state !== 'queued' && row.state !== 'retry')) return [];
@@ -160,7 +161,7 @@ export class Intake implements Participant {
 
   /** A row that is ready. */
   offer(key: SourceKey, turn: Turn, work: Work): void {
-    const name = key.account ?? this.#rules.defaultAccount;
+    const name = key.account ?? this.#policy().defaultAccount;
     const desk = name === null ? undefined : this.#desks.get(name);
     const source = { account: key.account, sender: key.sender, campaign: key.campaign };
     if (desk !== undefined) {
@@ -180,6 +181,6 @@ export class Intake implements Participant {
   #hasPlace(desk: Desk, source: SourceKey): boolean {
     let count = 0;
     for (const one of this.#desks.values()) count += one.sourceCount;
-    return count < this.#rules.lanesMax || desk.knows(source);
+    return count < this.#policy().lanesMax || desk.knows(source);
   }
 }

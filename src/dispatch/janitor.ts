@@ -2,6 +2,7 @@
  * Does to messages what the passing of time asks for: rescue at start, rows whose instant has come, waiting rows past
  * their deadline. Works in small batches inside the dispatcher's transactions; never sends anything.
  */
+import type { Policy } from '../core/policy.ts';
 import { withRetry, type SourceKey } from '../core/turn.ts';
 import { dateOf, deadlineOf } from '../core/judge-row.ts';
 import { unlisted, type State } from '../core/message.ts';
@@ -13,7 +14,7 @@ import type { Spool } from '../spool/spool.ts';
 import type { Lookups } from './lookups.ts';
 import { heldUntil, moveAll, noteMove, type Moving } from './move.ts';
 import type { Reconciler } from './reconciler.ts';
-import type { Participant, Rules, Work } from './work.ts';
+import type { Participant, Work } from './work.ts';
 
 /** Rows handled in one step. */
 const BATCH = 500;
@@ -27,7 +28,7 @@ const LISTENER_LOOK_S = 60;
 
 export interface JanitorParts {
   readonly spool: Spool;
-  readonly rules: Rules;
+  readonly policy: () => Policy;
   readonly reconciler: Reconciler;
   /** Null = the gateway's reports are not asked. */
   readonly lookups: Lookups | null;
@@ -42,7 +43,7 @@ export interface JanitorParts {
 export class Janitor implements Participant {
   readonly #parts: JanitorParts;
   readonly #spool: Spool;
-  readonly #rules: Rules;
+  readonly #policy: () => Policy;
   /** As they were when the last step ended; null = not known. */
   #instants: Instants | null = null;
   #hasNews = true;
@@ -53,7 +54,7 @@ export class Janitor implements Participant {
   constructor(parts: JanitorParts) {
     this.#parts = parts;
     this.#spool = parts.spool;
-    this.#rules = parts.rules;
+    this.#policy = parts.policy;
   }
 
   committed(): void {
@@ -112,7 +113,7 @@ export class Janitor implements Participant {
           throttles: row.throttles,
           onUncertain: row.cancelAsked === null ? row.onUncertain : 'hold',
         },
-        this.#rules.settle,
+        this.#policy().settle,
         work.now,
       );
       return { claim, settlement, end: openEnd(work.now), parts: [] };
@@ -123,7 +124,7 @@ export class Janitor implements Participant {
     for (const row of rescued) {
       const to = 'uncertain';
       const move = { from: row.state, to, reason: 'interrupted', nextAttemptAt: null } as const;
-      noteMove(this.#rules, row, move, work);
+      noteMove(this.#policy, row, move, work);
       /* A receipt may have come while the attempt was open. */
       if (this.#spool.receipts.hasAny(row.id)) this.#parts.reconciler.look(row.id, work);
     }
@@ -218,7 +219,7 @@ export class Janitor implements Participant {
   }
 
   #deadlineOf(row: DueRow, now: number): number {
-    return deadlineOf(row, this.#rules.validityMs, dateOf(row.createdAt, now));
+    return deadlineOf(row, this.#policy().validityMs, dateOf(row.createdAt, now));
   }
 
   /* `dueAt` alone = look again then, null = never; 'done' = what was to be done is. */
@@ -254,15 +255,15 @@ export class Janitor implements Participant {
 
   /* Null = the rules in force ask nobody. */
   get #lookups(): Lookups | null {
-    return this.#rules.settle.lookAfterMs === null ? null : this.#parts.lookups;
+    return this.#policy().settle.lookAfterMs === null ? null : this.#parts.lookups;
   }
 
   /* Null = there is nothing more to ask. */
   #askForParts(row: DueRow, now: number): number | null {
-    const account = row.account ?? this.#rules.defaultAccount;
+    const account = row.account ?? this.#policy().defaultAccount;
     const lookups = this.#lookups;
     if (lookups === null || account === null) return null;
-    if (!this.#rules.settle.receipts.expect) return null;
+    if (!this.#policy().settle.receipts.expect) return null;
     const gatewayIds = this.#spool.ledgers.gatewayIds(row.id);
     if (gatewayIds.length === 0) return null;
     return lookups.lapsing({ id: row.id, account, gatewayIds }, now);
@@ -270,7 +271,7 @@ export class Janitor implements Participant {
 
   /* Null = there is nothing more to ask. */
   #askForAttempt(row: DueRow, now: number): number | null {
-    const account = row.account ?? this.#rules.defaultAccount;
+    const account = row.account ?? this.#policy().defaultAccount;
     const lookups = this.#lookups;
     const beganAt = this.#spool.ledgers.unansweredSince(row.id);
     if (lookups === null || account === null || beganAt === null) return null;
@@ -281,7 +282,7 @@ export class Janitor implements Participant {
   /* A receipt must have had its time to come, and the reports must have been asked. */
   #mayLapseAt(row: DueRow, now: number): number {
     const askedAgainAt = this.#askForAttempt(row, now) ?? now;
-    const { receipts, uncertainAfterMs, onUncertain } = this.#rules.settle;
+    const { receipts, uncertainAfterMs, onUncertain } = this.#policy().settle;
     const wish = row.cancelAsked === null ? (row.onUncertain ?? onUncertain) : 'hold';
     if (!receipts.expect && wish === 'hold') return askedAgainAt;
     const since = receipts.expect
@@ -304,10 +305,10 @@ export class Janitor implements Participant {
       deadline: this.#deadlineOf(row, now),
       since: row.updatedAt,
       now,
-      policy: this.#rules.settle,
+      policy: this.#policy().settle,
     });
     if (next.to === null) return { dueAt: next.dueAt };
-    const account = row.account ?? this.#rules.defaultAccount;
+    const account = row.account ?? this.#policy().defaultAccount;
     if (next.to === 'retry' && this.#parts.isUnreadable(account)) {
       return { dueAt: now + LISTENER_LOOK_S };
     }

@@ -7,6 +7,7 @@
  * Always holds: a step that was rolled back leaves no trace; what nobody can tell (a row changed by hand) is put
  * right by the next count.
  */
+import type { Policy } from '../core/policy.ts';
 import type { Clock } from '../clock.ts';
 import { MessageCounts, sinceOf } from '../core/message-counts.ts';
 import { Counters, isFailure } from '../core/counters.ts';
@@ -17,7 +18,7 @@ import type { CountSnapshot } from '../spool/message-groups.ts';
 import { isBusy } from '../spool/open.ts';
 import type { Removed } from '../spool/retention.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { Participant, Rules, Work } from './work.ts';
+import type { Participant, Work } from './work.ts';
 
 /** Rows counted at once (about a millisecond), and the wait before the next ones. */
 const SLICE = 1_000;
@@ -29,15 +30,14 @@ const RECOUNT_MS = 3_600_000;
 
 export interface StatsParts {
   readonly spool: Spool;
-  readonly rules: Rules;
+  readonly policy: () => Policy;
   readonly clock: Clock;
-  /** Account → senders that the configuration lists. */
-  readonly senders: ReadonlyMap<string, readonly string[]>;
 }
 
 export class Stats implements Participant {
   readonly counters: Counters;
   readonly #spool: Spool;
+  readonly #policy: () => Policy;
   readonly #clock: Clock;
   readonly #names: LaneNames;
   /** Complete, but for rows that nobody has looked at yet; null = the first count is not done. */
@@ -50,10 +50,11 @@ export class Stats implements Participant {
   #timer: NodeJS.Timeout | null = null;
   #onFatal: (error: unknown) => void = () => undefined;
 
-  constructor({ spool, rules, clock, senders }: StatsParts) {
+  constructor({ spool, policy, clock }: StatsParts) {
     this.#spool = spool;
+    this.#policy = policy;
     this.#clock = clock;
-    this.#names = new LaneNames(namesOf(rules, senders));
+    this.#names = new LaneNames(namesOf(policy()));
     this.counters = new Counters(this.#names);
     this.#counting = new MessageCounts(this.#names);
   }
@@ -80,8 +81,8 @@ export class Stats implements Participant {
   }
 
   /** The configuration was read again: what NULL stands for may have changed, so all is counted again. */
-  configure(rules: Rules, senders: StatsParts['senders']): void {
-    this.#names.configure(namesOf(rules, senders));
+  configure(): void {
+    this.#names.configure(namesOf(this.#policy()));
     this.counters.configured();
     this.#counting = new MessageCounts(this.#names);
   }
@@ -208,9 +209,9 @@ export class Stats implements Participant {
   }
 }
 
-function namesOf(rules: Rules, senders: StatsParts['senders']): NameDefaults {
-  const accounts = [...rules.defaultSenders].map(
+function namesOf({ defaultAccount, defaultSenders, senders }: Policy): NameDefaults {
+  const accounts = [...defaultSenders].map(
     ([name, sender]) => [name, { sender, senders: senders.get(name) ?? [] }] as const,
   );
-  return { accounts: new Map(accounts), defaultAccount: rules.defaultAccount };
+  return { accounts: new Map(accounts), defaultAccount };
 }

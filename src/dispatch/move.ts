@@ -3,6 +3,7 @@
  *
  * Always holds: what is no longer in the state that was read is not moved, and no event says that it was.
  */
+import { namedOf, type Policy } from '../core/policy.ts';
 import type { Move, Requeue } from '../core/message-moves.ts';
 import type { EventState } from '../core/log-events.ts';
 import type { State } from '../core/message.ts';
@@ -10,11 +11,11 @@ import { heldDueAt } from '../core/settle.ts';
 import { messageMoved, type Subject } from '../events.ts';
 import type { DueRow } from '../spool/due.ts';
 import type { Spool } from '../spool/spool.ts';
-import { namedOf, type Rules, type Work } from './work.ts';
+import type { Work } from './work.ts';
 
 export interface MoveParts {
   readonly spool: Spool;
-  readonly rules: Pick<Rules, 'settle' | 'defaultAccount' | 'defaultSenders'>;
+  readonly policy: () => Pick<Policy, 'settle' | 'defaultAccount' | 'defaultSenders'>;
 }
 
 /** What of a transaction a move needs. */
@@ -36,7 +37,7 @@ export function moveOne(parts: MoveParts, row: Moved, move: Move, work: Step): b
 
 /** Moves messages; returns those that were still in the state that was read. */
 export function moveAll<M extends Moving>(
-  { spool, rules }: MoveParts,
+  { spool, policy }: MoveParts,
   all: readonly M[],
   work: Step,
 ): readonly M[] {
@@ -48,26 +49,26 @@ export function moveAll<M extends Moving>(
     ),
   );
   const moved = all.filter(({ move }) => ids.delete(move.id));
-  for (const { row, move } of moved) noteMove(rules, row, move, work);
+  for (const { row, move } of moved) noteMove(policy, row, move, work);
   return moved;
 }
 
 /** Starts a message over; false = it was moved since it was read, and nothing happened. */
 export function moveToQueue(
-  { spool, rules }: MoveParts,
+  { spool, policy }: MoveParts,
   row: Moved,
   move: Requeue,
   work: Step,
 ): boolean {
   if (!spool.moves.requeue(move, work.now)) return false;
   spool.ledgers.close(row.id);
-  noteMove(rules, row, { ...move, nextAttemptAt: null }, work);
+  noteMove(policy, row, { ...move, nextAttemptAt: null }, work);
   return true;
 }
 
 /** Adds the event of a move that was written. */
 export function noteMove(
-  rules: MoveParts['rules'],
+  policy: MoveParts['policy'],
   row: Moved,
   move: {
     readonly from: State;
@@ -80,14 +81,14 @@ export function noteMove(
   const { from, to, reason, nextAttemptAt } = move;
   const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
   const facts = { from, to, reason, nextAttemptAt, at: work.now, attempt };
-  work.entries.push(messageMoved(namedOf(row, rules), facts));
+  work.entries.push(messageMoved(namedOf(row, policy()), facts));
 }
 
 /** When to look again at a message that has an unanswered attempt and is not sent again; null = it has none. */
 export function heldUntil(
-  { spool, rules }: MoveParts,
+  { spool, policy }: MoveParts,
   row: Pick<DueRow, 'id' | 'follows'>,
   work: Step,
 ): number | null {
-  return spool.due.isUnanswered(row) ? heldDueAt(rules.settle, work.now) : null;
+  return spool.due.isUnanswered(row) ? heldDueAt(policy().settle, work.now) : null;
 }

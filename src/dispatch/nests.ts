@@ -4,6 +4,7 @@
  *
  * Always holds: accounts without a nest cost nothing; a claim and what it used commit together.
  */
+import type { Policy } from '../core/policy.ts';
 import type { Claim } from '../core/claim.ts';
 import type { Instant } from '../core/cap.ts';
 import type { Observation } from '../core/observation.ts';
@@ -12,20 +13,20 @@ import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
 import { SpoolHistory } from './history.ts';
 import type { Nest } from './nest.ts';
-import type { Participant, Rules } from './work.ts';
+import type { Participant } from './work.ts';
 
 export class Nests implements Participant {
   readonly #spool: Spool;
   readonly #desks: ReadonlyMap<string, Desk>;
-  readonly #rules: Rules;
+  readonly #policy: () => Policy;
   /** Those whose rules the rows on disk are; null = not known yet. */
   #kept: readonly Nest[] | null = null;
   #saved: readonly Nest[] | null = null;
 
-  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, rules: Rules) {
+  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, policy: () => Policy) {
     this.#spool = spool;
     this.#desks = desks;
-    this.#rules = rules;
+    this.#policy = policy;
   }
 
   /** A transaction begins, in which something may be claimed. */
@@ -36,7 +37,7 @@ export class Nests implements Participant {
       nest?.recall(
         rows.filter(({ account }) => account === name),
         at,
-        new SpoolHistory(this.#spool, name, this.#rules),
+        new SpoolHistory(this.#spool, name, this.#policy),
       );
     }
   }

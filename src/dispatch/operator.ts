@@ -6,6 +6,7 @@
  * A campaign or a filter is worked through in slices, and others are sent meanwhile. Always holds: a message that
  * a cancel in hand is about is not claimed, however far the slices have come.
  */
+import type { Policy } from '../core/policy.ts';
 import { ANY, readFilter } from '../core/control-filter.ts';
 import { isForgotten } from '../core/forgotten.ts';
 import { deadlineOf } from '../core/judge-row.ts';
@@ -20,7 +21,7 @@ import type { Desk } from './desk.ts';
 import { Pauses } from './pauses.ts';
 import { heldUntil, moveOne, moveToQueue } from './move.ts';
 import { hold, resend } from './restoration.ts';
-import type { Participant, Rules, Work } from './work.ts';
+import type { Participant, Work } from './work.ts';
 
 const REQUESTS_PER_STEP = 100;
 const IDS_PER_STEP = 2_000;
@@ -50,7 +51,7 @@ interface Progress {
 export interface OperatorParts {
   readonly spool: Spool;
   readonly desks: ReadonlyMap<string, Desk>;
-  readonly rules: Rules;
+  readonly policy: () => Policy;
   /** A message became ready. */
   readonly offer: (row: DueRow, work: Work) => void;
   /** A gate changed: what is in hand may have to come back. */
@@ -227,17 +228,17 @@ export class Operator implements Participant {
   /* Null = it names no messages that anybody could find; the request says why. */
   #selectionOf(progress: Progress): Selection | null {
     if (progress.selection !== null) return progress.selection;
-    const { spool, rules } = this.#parts;
+    const { spool, policy } = this.#parts;
     const { campaign, filter } = progress.row;
     const named = filter === null ? { ...ANY, campaign: campaign ?? '' } : readFilter(filter);
     if (typeof named === 'string') {
       refuse(progress, named);
       return null;
     }
-    const senders = [...rules.defaultSenders].flatMap(([name, sender]): [string, string][] =>
+    const senders = [...policy().defaultSenders].flatMap(([name, sender]): [string, string][] =>
       sender === null ? [] : [[name, sender]],
     );
-    const defaults = { account: rules.defaultAccount, senders: new Map(senders) };
+    const defaults = { account: policy().defaultAccount, senders: new Map(senders) };
     progress.wantsCancelled = named.states?.includes('cancelled') ?? false;
     progress.selection = spool.control.selectionOf(progress.row, named, defaults);
     return progress.selection;
@@ -277,14 +278,14 @@ export class Operator implements Participant {
 
   /* Batch by batch; what is done already stays done after a crash. */
   #restored(progress: Progress, decide: typeof hold, work: Work): void {
-    const { spool, rules } = this.#parts;
+    const { spool, policy } = this.#parts;
     const { mark } = spool.restored;
     if (mark === null) {
       refuse(progress, 'this spool was not restored from a backup');
       return;
     }
     const from = progress.cursor ?? 0;
-    progress.affected += decide({ spool, rules }, { from, to: from + IDS_PER_STEP }, work);
+    progress.affected += decide({ spool, policy }, { from, to: from + IDS_PER_STEP }, work);
     progress.cursor = from + IDS_PER_STEP < mark.lastId ? from + IDS_PER_STEP : null;
     if (progress.cursor !== null) return;
     spool.restored.end();
@@ -292,15 +293,15 @@ export class Operator implements Participant {
   }
 
   #requeue(progress: Progress, row: DueRow, work: Work): string | null {
-    const { spool, rules } = this.#parts;
+    const { spool, policy } = this.#parts;
     if (row.state === 'sending' || !mayMove(row.state, 'queued')) return `it is ${row.state}`;
     if (row.state === 'cancelled' && !progress.wantsCancelled) return 'it was cancelled';
     if (spool.suppressions.has(row.recipient)) return 'its recipient is suppressed';
     const content = spool.ledgers.content(row.id);
     if (content !== null && isForgotten(content)) return FORGOTTEN;
-    const isLate = deadlineOf(row, rules.validityMs) <= work.now;
+    const isLate = deadlineOf(row, policy().validityMs) <= work.now;
     const follows = spool.control.doubtfulAttempt(row.id);
-    const expiresAt = isLate ? work.now + rules.validityMs / 1000 : null;
+    const expiresAt = isLate ? work.now + policy().validityMs / 1000 : null;
     const move = requeue({ id: row.id, state: row.state }, { expiresAt, follows });
     if (!moveToQueue(this.#parts, row, move, work)) return MOVED_MEANWHILE;
     const isScheduled = row.sendAt !== null && row.sendAt > work.now;

@@ -3,6 +3,7 @@
  * health → settlement; what the answer asks of its lane is the pressure's. Nothing is written here; what is
  * decided waits in `Pending` for the next commit.
  */
+import type { Policy } from '../core/policy.ts';
 import type { Claim } from '../core/claim.ts';
 import { classify } from '../core/classify.ts';
 import type { GateChange, SetAside } from '../core/health.ts';
@@ -16,12 +17,12 @@ import type { AttemptEnd } from '../spool/settlements.ts';
 import type { Desk } from './desk.ts';
 import { discharge } from './nests.ts';
 import { Pressure, type AccountLimits } from './pressure.ts';
-import type { Pending, Rules } from './work.ts';
+import type { Pending } from './work.ts';
 
 export type { AccountLimits };
 
 export interface OutcomesParts {
-  readonly rules: Rules;
+  readonly policy: () => Policy;
   readonly clock: Clock;
   readonly random: () => number;
   readonly pending: Pending;
@@ -47,11 +48,11 @@ export class Outcomes {
 
   /** A request came to its end. `sentAtMs` is when it was handed to the gateway (monotonic). */
   observed(desk: Desk, claim: Claim, observation: Observation, sentAtMs: number): void {
-    const { rules, clock } = this.#parts;
+    const { policy, clock } = this.#parts;
     const now = clock.now();
     const nowMs = clock.monotonicMs();
     discharge(desk, claim, observation);
-    const first = classify(observation, rules.overrides);
+    const first = classify(observation, policy().overrides);
     const { verdict, changes, setAside, ended } = desk.health.judge(claim, first, now);
     this.#pressure(desk).heard({
       ...{ claim, acts: first.acts, sentAtMs, now, nowMs },
@@ -65,7 +66,7 @@ export class Outcomes {
     const settlement = settle({
       claim,
       verdict,
-      policy: rules.settle,
+      policy: policy().settle,
       isSetAside: setAside !== null,
       isCancelAsked: this.#parts.isCancelAsked(claim.id),
       now,
@@ -86,16 +87,16 @@ export class Outcomes {
     desk.health.returned(claim);
     discharge(desk, claim, null);
     const isCancelAsked = this.#parts.isCancelAsked(claim.id);
-    const settlement = unsent({ claim, policy: this.#parts.rules.settle, isCancelAsked, now });
+    const settlement = unsent({ claim, policy: this.#parts.policy().settle, isCancelAsked, now });
     const end = { ...UNKNOWN, endedAt: now, route: 'not-sent', scope: 'message' } as const;
     this.#push(claim, { settlement, end, parts: [], gatewayMs: null });
   }
 
   /** A request that is still out when the daemon leaves: nobody knows. */
   abandoned(claim: Claim, sentAtMs: number): void {
-    const { rules, clock } = this.#parts;
+    const { policy, clock } = this.#parts;
     const now = clock.now();
-    const settlement = interrupted(claim, rules.settle, now);
+    const settlement = interrupted(claim, policy().settle, now);
     const end = { ...UNKNOWN, endedAt: now, route: 'uncertain', scope: 'message' } as const;
     const gatewayMs = clock.monotonicMs() - sentAtMs;
     this.#push(claim, { settlement, end, parts: [], gatewayMs });
@@ -140,12 +141,12 @@ export class Outcomes {
   #pressure(desk: Desk): Pressure {
     const known = this.#pressures.get(desk);
     if (known !== undefined) return known;
-    const { pending, limits, rules } = this.#parts;
+    const { pending, limits, policy } = this.#parts;
     const own = limits.get(desk.name) ?? null;
     const pressure = new Pressure({
       ...{ desk, limits: own, pending },
       get waitMaxMs() {
-        return rules.waitMaxMs;
+        return policy().waitMaxMs;
       },
     });
     this.#pressures.set(desk, pressure);

@@ -5,6 +5,7 @@
  * Always holds: while an attempt is open nothing moves; it is reconciled when that attempt settles. Every
  * look folds everything that is on disk, so that a crash between two looks changes nothing.
  */
+import { namedOf, type Policy } from '../core/policy.ts';
 import { reconcileTo, resendFailed } from '../core/message-moves.ts';
 import { isForgotten, predictedParts } from '../core/forgotten.ts';
 import {
@@ -26,7 +27,7 @@ import type { Match } from '../spool/receipts.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import { moveOne, type MoveParts } from './move.ts';
-import { namedOf, type Participant, type Rules, type Work } from './work.ts';
+import type { Participant, Work } from './work.ts';
 
 /** The reason of a move to await-receipt without an answer. */
 const PROVED = 'proved-accepted';
@@ -46,7 +47,7 @@ interface Expected {
 export class Reconciler implements Participant {
   readonly #parts: MoveParts;
   readonly #spool: Spool;
-  readonly #rules: Rules;
+  readonly #policy: () => Policy;
   /** Messages that something was heard of while their attempt was open. */
   readonly #early = new Set<number>();
   /** Part id → unmatched receipts that came before its answer. */
@@ -55,10 +56,10 @@ export class Reconciler implements Participant {
   #looked: number[] = [];
   #joined: string[] = [];
 
-  constructor(spool: Spool, rules: Rules) {
-    this.#parts = { spool, rules };
+  constructor(spool: Spool, policy: () => Policy) {
+    this.#parts = { spool, policy };
     this.#spool = spool;
-    this.#rules = rules;
+    this.#policy = policy;
     for (const one of spool.unmatched.joinable()) this.expect(one.gatewayId, one);
   }
 
@@ -131,7 +132,7 @@ export class Reconciler implements Participant {
   overdue(row: DueRow, work: Work): void {
     const outcome = this.#fold(row, true);
     const isKnown = outcome.to === 'delivered' || outcome.to === 'undelivered';
-    const fallback = this.#rules.settle.receipts.expect
+    const fallback = this.#policy().settle.receipts.expect
       ? 'no-final-receipt'
       : 'receipts-not-expected';
     const to = isKnown ? outcome : { ...outcome, to: 'unconfirmed' as const, reason: fallback };
@@ -157,7 +158,7 @@ export class Reconciler implements Participant {
 
   #isEnough(recipient: string): boolean {
     const digits = comparedForm(recipient);
-    return this.#rules.receipts.acceptedIsEnough.some((prefix) => digits.startsWith(prefix));
+    return this.#policy().receipts.acceptedIsEnough.some((prefix) => digits.startsWith(prefix));
   }
 
   /* Each acceptance after the first is written down once. */
@@ -170,7 +171,7 @@ export class Reconciler implements Participant {
     const missing = accepted - 1 - this.#spool.ledgers.duplicates(row.id) - noted.length;
     for (let count = 0; count < missing; count += 1) {
       work.entries.push(
-        messageDoubled(namedOf(row, this.#rules), { state: row.state, at: work.now }),
+        messageDoubled(namedOf(row, this.#policy()), { state: row.state, at: work.now }),
       );
     }
   }
@@ -191,7 +192,7 @@ export class Reconciler implements Participant {
 
   #failed(row: DueRow, outcome: Outcome, work: Work): void {
     this.#suppress(row.recipient, outcome.failures, work.now);
-    const { resend } = this.#rules.receipts;
+    const { resend } = this.#policy().receipts;
     if (resend === null || !this.#mayResend(row, outcome, resend, work.now)) return;
     const { ledgers } = this.#spool;
     /* What this transaction has decided already is not in the table yet. */
@@ -213,7 +214,7 @@ export class Reconciler implements Participant {
     const mayHelp = outcome.failures.every(
       ({ status, code }) => status !== 'expired' && code !== null && resend.codes.has(code),
     );
-    const deadline = deadlineOf(row, this.#rules.validityMs);
+    const deadline = deadlineOf(row, this.#policy().validityMs);
     if (!mayHelp || now + resend.afterMs / 1000 >= deadline) return false;
     const content = this.#spool.ledgers.content(row.id);
     if (content === null || isForgotten(content)) return false;
@@ -221,7 +222,7 @@ export class Reconciler implements Participant {
   }
 
   #suppress(recipient: string, failures: readonly Word[], now: number): void {
-    if (!this.#rules.receipts.suppressAutomatically) return;
+    if (!this.#policy().receipts.suppressAutomatically) return;
     for (const { code, status } of failures) {
       const reason = status === 'expired' ? null : suppressionOfReceipt(code);
       if (reason !== null) this.#spool.suppressions.add(recipient, reason, now);
@@ -237,7 +238,7 @@ export class Reconciler implements Participant {
 
   /* An attempt that nobody answered gets as long to prove accepted as an uncertain message has. */
   #dueAt({ waitsForProof }: Outcome, since: number, now: number): number {
-    const { uncertainAfterMs, receipts } = this.#rules.settle;
+    const { uncertainAfterMs, receipts } = this.#policy().settle;
     if (waitsForProof) return now + uncertainAfterMs / 1000;
     return receipts.expect ? since + receipts.timeoutMs / 1000 : now;
   }

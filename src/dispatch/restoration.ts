@@ -18,11 +18,11 @@ interface IdRange {
 
 /** Makes what waited `uncertain`, never to be sent again by itself; returns how many there were. */
 export function hold(parts: MoveParts, { from, to }: IdRange, work: Work): number {
-  const { spool, rules } = parts;
+  const { spool, policy } = parts;
   const rows = spool.restored.waiting(from, to, work.now);
   const waiting = rows.filter(({ state }) => state !== 'uncertain');
   spool.restored.suspect(waiting, work.now);
-  const dueAt = heldDueAt(rules.settle, work.now);
+  const dueAt = heldDueAt(policy().settle, work.now);
   const moves = waiting.flatMap(({ id }) => {
     const row = spool.due.message(id);
     if (row === null || (row.state !== 'queued' && row.state !== 'retry')) return [];

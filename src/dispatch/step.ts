@@ -7,6 +7,7 @@
  * before that; after a roll-back everything that was read in it is read again. Each part sees to its own share of
  * this (`Participant`).
  */
+import type { Policy } from '../core/policy.ts';
 import type { Clock } from '../clock.ts';
 import { ANSWER_UNREADABLE } from '../core/health.ts';
 import type { Entry } from '../events.ts';
@@ -27,14 +28,14 @@ import { Operator } from './operator.ts';
 import { Outcomes, type AccountLimits } from './outcomes.ts';
 import { Reconciler } from './reconciler.ts';
 import { Sweeper } from './sweeper.ts';
-import { isEmpty, nothingPending, type Participant, type Rules, type Work } from './work.ts';
+import { isEmpty, nothingPending, type Participant, type Work } from './work.ts';
 import { Writer } from './writer.ts';
 
 export interface StepParts {
   readonly spool: Spool;
   readonly desks: ReadonlyMap<string, Desk>;
   readonly limits: ReadonlyMap<string, AccountLimits>;
-  readonly rules: Rules;
+  readonly policy: () => Policy;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: StatusLog;
@@ -46,16 +47,12 @@ export interface StepParts {
   };
   /** Events were committed. */
   readonly onEvents: () => void;
-  /** Account → senders that the configuration lists; left out = none. They have counters of their own. */
-  readonly senders?: ReadonlyMap<string, readonly string[]>;
   /** What the start found out: written with the first step. */
   readonly opening: readonly Entry[];
 }
 
 /** Writes what a new configuration brings; runs again after a roll-back. */
 export type Change = (work: Work) => void;
-
-const NO_SENDERS: ReadonlyMap<string, readonly string[]> = new Map();
 
 /** What a step cannot do by itself. */
 export interface StepHooks {
@@ -93,23 +90,23 @@ export class Step implements Participant {
   #cursor: number | null = null;
 
   constructor(parts: StepParts, hooks: StepHooks) {
-    const { spool, desks, rules, clock, log, receipts } = parts;
+    const { spool, desks, policy, clock, log, receipts } = parts;
     const pending = this.#pending;
     pending.entries.push(...parts.opening);
-    this.stats = new Stats({ spool, rules, clock, senders: parts.senders ?? NO_SENDERS });
+    this.stats = new Stats({ spool, policy, clock });
     this.#spool = spool;
     this.#desks = desks;
-    this.#nests = new Nests(spool, desks, rules);
+    this.#nests = new Nests(spool, desks, policy);
     this.#takeNews = hooks.takeNews;
     this.#clockWatch = new ClockWatch({ spool, clock, log, desks });
-    const reconciler = new Reconciler(spool, rules);
-    this.intake = new Intake(spool, desks, rules);
-    this.#claimer = new Claimer(spool, rules, {
+    const reconciler = new Reconciler(spool, policy);
+    this.intake = new Intake(spool, desks, policy);
+    this.#claimer = new Claimer(spool, policy, {
       onReleased: () => this.intake.mustScan(),
       cancels: () => this.#operator,
     });
     this.#operator = new Operator({
-      ...{ spool, desks, rules },
+      ...{ spool, desks, policy },
       offer: (row, work) => this.intake.offer(row, row, work),
       onGate: hooks.onGate,
       onDecided: () => this.intake.mustScan(),
@@ -121,7 +118,7 @@ export class Step implements Participant {
     });
     this.inbox = new Inbox({
       ...receipts,
-      ...{ spool, clock, reconciler, rules },
+      ...{ spool, clock, reconciler, policy },
       onIgnored: (reason) => {
         this.stats.ignored(reason);
         receipts.onIgnored(reason);
@@ -135,11 +132,11 @@ export class Step implements Participant {
       return gate?.kind === 'suspended' && gate.reason === ANSWER_UNREADABLE;
     };
     this.janitor = new Janitor({
-      ...{ spool, rules, reconciler, lookups, receiptsSince, hasReports, isUnreadable },
+      ...{ spool, policy, reconciler, lookups, receiptsSince, hasReports, isUnreadable },
     });
-    this.sweeper = new Sweeper(spool.retention, rules, () => this.#writer.noteLogged());
+    this.sweeper = new Sweeper(spool.retention, policy, () => this.#writer.noteLogged());
     this.#writer = new Writer({
-      ...{ spool, rules, clock, log, pending },
+      ...{ spool, policy, clock, log, pending },
       onEvents: parts.onEvents,
       participants: [
         ...[this, this.stats, this.#reserve, this.#clockWatch, this.#nests, this.#operator],

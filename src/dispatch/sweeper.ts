@@ -6,8 +6,9 @@
  * now and then, and as often as it takes to keep up with what is sent: what is over goes however busy the daemon
  * is, and sending does not wait for it.
  */
+import type { Policy } from '../core/policy.ts';
 import type { Retention } from '../spool/retention.ts';
-import type { Participant, Rules, Work } from './work.ts';
+import type { Participant, Work } from './work.ts';
 
 /** Messages of one slice, and the rows (theirs and those that hang on them) after which it ends. */
 const MESSAGES = 50;
@@ -36,7 +37,7 @@ type Task = (work: Work) => boolean;
 
 export class Sweeper implements Participant {
   readonly #retention: Retention;
-  readonly #rules: Pick<Rules, 'keep'>;
+  readonly #policy: () => Pick<Policy, 'keep'>;
   readonly #noteLogged: () => void;
   readonly #tasks: readonly Task[];
   #hasForgotten = false;
@@ -55,9 +56,9 @@ export class Sweeper implements Participant {
   #keysAt = -Infinity;
 
   /** `noteLogged` writes how far the log has come: what is not in it is kept. */
-  constructor(retention: Retention, rules: Pick<Rules, 'keep'>, noteLogged: () => void) {
+  constructor(retention: Retention, policy: () => Pick<Policy, 'keep'>, noteLogged: () => void) {
     this.#retention = retention;
-    this.#rules = rules;
+    this.#policy = policy;
     this.#noteLogged = noteLogged;
     this.#tasks = [this.#messages, this.#texts, this.#events, this.#control, this.#keys];
   }
@@ -126,7 +127,7 @@ export class Sweeper implements Participant {
   };
 
   readonly #texts: Task = ({ now }) => {
-    const { forgetTextAfterMs } = this.#rules.keep;
+    const { forgetTextAfterMs } = this.#policy().keep;
     if (forgetTextAfterMs === null) return false;
     const before = now - forgetTextAfterMs / 1000 - FORGET_SLACK_S;
     const { count, hasMore } = this.#retention.forget(before, ROWS);
@@ -148,7 +149,7 @@ export class Sweeper implements Participant {
 
   /* They have no order of age: all are looked through, in rounds. */
   readonly #keys: Task = ({ now }) => {
-    const keysForS = this.#rules.keep.keysForMs / 1000;
+    const keysForS = this.#policy().keep.keysForMs / 1000;
     const everyS = Math.max(KEYS_EVERY_MIN_S, keysForS / KEY_ROUNDS);
     /* A clock that was put back delays nothing. */
     if (Math.abs(now - this.#keysAt) < Math.min(KEYS_EVERY_MAX_S, everyS)) return false;
@@ -160,12 +161,12 @@ export class Sweeper implements Participant {
   };
 
   #before(now: number): number | null {
-    const { retentionMs } = this.#rules.keep;
+    const { retentionMs } = this.#policy().keep;
     return retentionMs === null ? null : now - retentionMs / 1000;
   }
 
   #toldTo(): number {
     this.#noteLogged();
-    return this.#retention.toldTo(this.#rules.keep.notTold);
+    return this.#retention.toldTo(this.#policy().keep.notTold);
   }
 }

@@ -3,18 +3,13 @@
  * once it is on disk. The parts of the dispatcher add to it; only the writer commits.
  */
 import type { Claim } from '../core/claim.ts';
-import type { Entry, Subject } from '../events.ts';
+import type { Entry } from '../events.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Removed } from '../spool/retention.ts';
 import type { RunScope } from '../spool/set-aside.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { BlockRow, GateRow, RateRow, WidthRow } from '../spool/gates.ts';
-import type { AllowRules } from '../core/allowed.ts';
 import type { IgnoredReason } from '../core/ignored.ts';
-import type { HoldRules } from '../core/safety.ts';
-import type { SettlePolicy } from '../core/settle.ts';
-import type { ResendPolicy } from '../core/receipt.ts';
-import type { Route } from '../core/verdict.ts';
 
 export interface Work {
   /** Unix seconds. */
@@ -103,56 +98,4 @@ export function drop(pending: Pending, sizes: readonly number[]): void {
 
 export function isEmpty(pending: Pending): boolean {
   return listsOf(pending).every(({ length }) => length === 0);
-}
-
-/** How long things are kept; null = without end. */
-export interface KeepRules {
-  readonly retentionMs: number | null;
-  readonly forgetTextAfterMs: number | null;
-  readonly keysForMs: number;
-  /** Cursors in `spool` of those who are told no more. */
-  readonly notTold: ReadonlySet<string>;
-}
-
-/** What becomes of receipts. */
-export interface ReceiptRules {
-  readonly acceptedIsEnough: readonly string[];
-  readonly resend: ResendPolicy | null;
-  /** A recipient that can never be reached is suppressed by itself. */
-  readonly suppressAutomatically: boolean;
-  /** Account → its API key. */
-  readonly apiKeys: ReadonlyMap<string, string>;
-  /** Receipts over HTTP are signed. */
-  readonly isSigned: boolean;
-}
-
-/** What of the configuration decides about messages. */
-export interface Rules {
-  readonly settle: SettlePolicy;
-  readonly overrides: ReadonlyMap<number, Route>;
-  readonly validityMs: number;
-  /** Null = messages that name no account wait until there is one. */
-  readonly defaultAccount: string | null;
-  /** Account → the sender of messages that name none; null = they cannot be sent. */
-  readonly defaultSenders: ReadonlyMap<string, string | null>;
-  readonly receipts: ReceiptRules;
-  readonly keep: KeepRules;
-  /** What may be sent at all; null = anything. */
-  readonly allow: AllowRules | null;
-  /** What keeps single messages back; null = nothing does. */
-  readonly holds: HoldRules | null;
-  /** Sources (sender and campaign of an account) whose rows may be in memory. */
-  readonly lanesMax: number;
-  /** The longest wait a throttled answer may ask for. */
-  readonly waitMaxMs: number;
-}
-
-/** A row with the names that NULL stands for: its lines name them. */
-export function namedOf<R extends Pick<Subject, 'account' | 'sender'>>(
-  row: R,
-  rules: Pick<Rules, 'defaultAccount' | 'defaultSenders'>,
-): R {
-  const account = row.account ?? rules.defaultAccount;
-  const sender = row.sender ?? rules.defaultSenders.get(account ?? '') ?? null;
-  return { ...row, account, sender };
 }

@@ -6,6 +6,7 @@
  * runs belongs to the next one; nothing is counted or logged before it is committed. How far the log has come is
  * committed with a later step: what a kill cuts off is written at the next start, and some lines a second time.
  */
+import type { Policy } from '../core/policy.ts';
 import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
 import { suppressionOf } from '../core/suppression.ts';
@@ -15,15 +16,7 @@ import type { Ended } from '../spool/settlements.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../status-log.ts';
 import { failRefused } from './run-ends.ts';
-import {
-  drop,
-  sizesOf,
-  workAt,
-  type Participant,
-  type Pending,
-  type Rules,
-  type Work,
-} from './work.ts';
+import { drop, sizesOf, workAt, type Participant, type Pending, type Work } from './work.ts';
 
 /** Noting the position of the log writes a page of the WAL: once in this time, or after this number of lines. */
 const NOTE_EVERY_MS = 1_000;
@@ -31,7 +24,7 @@ const NOTE_EVERY_LINES = 100;
 
 export interface WriterParts {
   readonly spool: Spool;
-  readonly rules: Rules;
+  readonly policy: () => Policy;
   readonly clock: Clock;
   readonly log: StatusLog;
   readonly pending: Pending;
@@ -149,8 +142,8 @@ export class Writer {
   #suppress({ claim, end }: Ended<Claim>, work: Work): void {
     if (end.route !== 'permanent-failure') return;
     const reason = suppressionOf(end.status);
-    const { rules, spool } = this.#parts;
-    if (reason === null || !rules.receipts.suppressAutomatically) return;
+    const { policy, spool } = this.#parts;
+    if (reason === null || !policy().receipts.suppressAutomatically) return;
     spool.suppressions.add(claim.recipient, reason, work.now);
   }
 

@@ -16,10 +16,11 @@ import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { readyRow } from '../support/ready-rows.ts';
-import { claimOf, DAY, POLICY } from '../support/verdicts.ts';
+import { claimOf, DAY } from '../support/verdicts.ts';
 import { CAPABLE } from '../support/gateway.ts';
 import type { SimulatedTime } from './limits-clock.ts';
 import type { SimulatedGateway } from './limits-gateway.ts';
+import { policyWith } from '../support/policy.ts';
 
 const COMMIT_MS = [1, 4] as const;
 const TURN_MS = 0.05;
@@ -123,25 +124,7 @@ export class SimulatedDaemon {
       onReady: this.#kick,
     });
     this.#outcomes = new Outcomes({
-      rules: {
-        settle: POLICY,
-        overrides: new Map(),
-        validityMs: DAY * 1000,
-        defaultAccount: 'main',
-        defaultSenders: new Map(),
-        allow: null,
-        holds: null,
-        keep: {
-          ...{ retentionMs: null, forgetTextAfterMs: null, keysForMs: DAY * 1000 },
-          notTold: new Set(),
-        },
-        receipts: {
-          ...{ acceptedIsEnough: [], resend: null, suppressAutomatically: true },
-          ...{ apiKeys: new Map(), isSigned: false },
-        },
-        waitMaxMs: 1_800_000,
-        lanesMax: 5_000,
-      },
+      policy: policyWith(),
       clock: time,
       random: options.random,
       pending: this.#pending,

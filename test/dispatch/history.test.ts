@@ -1,16 +1,13 @@
 /** What left since an instant, as a rule asks that is new: on a spool with everything in it that does not count. */
 import { describe, expect, it } from 'vitest';
 import { SpoolHistory, type Newcomer } from '../../src/dispatch/history.ts';
-import type { Rules } from '../../src/dispatch/work.ts';
 import { Zone } from '../../src/core/zone.ts';
 import type { Settlement } from '../../src/core/settle.ts';
 import type { AttemptEnd } from '../../src/spool/settlements.ts';
 import { ACCEPTED, END, NOW, PART, setup as setupSpool } from '../support/spool.ts';
+import { policyWith } from '../support/policy.ts';
 
-const RULES = {
-  defaultAccount: 'main',
-  defaultSenders: new Map([['main', 'AcmeInc']]),
-} as unknown as Rules;
+const POLICY = policyWith({ defaultSenders: new Map([['main', 'AcmeInc']]) });
 const MINUTE = { count: 10, span: 'min' } as const;
 const DAY = { count: 10, span: 'day' } as const;
 
@@ -64,7 +61,7 @@ function setup() {
       after: -Infinity,
       ...over,
     };
-    const state = new SpoolHistory(spool, 'main', RULES).stateOf(asked, NOW);
+    const state = new SpoolHistory(spool, 'main', POLICY).stateOf(asked, NOW);
     return state.used.reduce((sum, [, count]) => sum + count, 0);
   };
   return { ...bundle, sent, used };
@@ -104,7 +101,7 @@ describe('what left', () => {
     expect(used({ zone: new Zone('Asia/Tokyo') })).toBe(4);
     expect(used({ window: MINUTE })).toBe(1);
     const asked = { per: 'request', zone: new Zone('UTC'), counts: () => true } as const;
-    const state = new SpoolHistory(spool, 'main', RULES).stateOf(
+    const state = new SpoolHistory(spool, 'main', POLICY).stateOf(
       { ...asked, window: MINUTE, after: -Infinity },
       NOW,
     );
@@ -126,7 +123,7 @@ describe('what left', () => {
     expect(used()).toBe(1);
     expect(used({ per: 'part' })).toBe(2);
     const asked = { per: 'part', zone: new Zone('UTC'), counts: () => true } as const;
-    const history = new SpoolHistory(spool, 'main', RULES);
+    const history = new SpoolHistory(spool, 'main', POLICY);
     const state = history.stateOf({ ...asked, window: MINUTE, after: -Infinity }, NOW);
     expect(state).toEqual({ at: NOW, used: [], open: [[0, 2]] });
   });

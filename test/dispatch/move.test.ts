@@ -11,8 +11,8 @@ import { Bench, unanswered } from './setup.ts';
 
 function setup() {
   const whole = setupSpool();
-  const rules = { settle: POLICY, defaultAccount: 'main', defaultSenders: new Map() };
-  const parts: MoveParts = { spool: whole.spool, rules };
+  const policy = { settle: POLICY, defaultAccount: 'main', defaultSenders: new Map() };
+  const parts: MoveParts = { spool: whole.spool, policy: () => policy };
   const entries: Entry[] = [];
   const read = (id: number): DueRow => whole.spool.due.message(id) ?? expect.fail('no message');
   return { ...whole, parts, read, entries, work: { now: NOW, entries } };

@@ -12,9 +12,9 @@ import { NEXT, type State } from '../../src/core/message.ts';
 import type { AnswerPart } from '../../src/core/observation.ts';
 import type { Receipt } from '../../src/core/receipt.ts';
 import { Desk } from '../../src/dispatch/desk.ts';
-import type { ReceiptRules } from '../../src/dispatch/work.ts';
 import { Step } from '../../src/dispatch/step.ts';
-import type { Rules } from '../../src/dispatch/work.ts';
+import type { Policy, ReceiptPolicy } from '../../src/core/policy.ts';
+import { policyWith } from '../support/policy.ts';
 import type { SettlePolicy } from '../../src/core/settle.ts';
 import type { DropRow } from '../../src/spool/drop.ts';
 import { Spool } from '../../src/spool/spool.ts';
@@ -33,8 +33,8 @@ export const VALIDITY_S = 86_400;
 
 export interface BenchOptions {
   readonly settle?: Partial<SettlePolicy>;
-  readonly receipts?: Partial<ReceiptRules>;
-  readonly keep?: Partial<Rules['keep']>;
+  readonly receipts?: Partial<ReceiptPolicy>;
+  readonly keep?: Partial<Policy['keep']>;
   /** Account → its API key. */
   readonly apiKeys?: ReadonlyMap<string, string>;
   readonly isSigned?: boolean;
@@ -373,7 +373,7 @@ export class Bench {
       spool: this.#spool,
       desks: new Map([['main', this.#desk]]),
       limits: new Map([['main', { configuredRate: null, concurrency: 10 }]]),
-      rules: this.#rules(),
+      policy: this.#policy(),
       clock: this.#clock,
       random: () => 0.5,
       log: new StatusLog({
@@ -402,26 +402,20 @@ export class Bench {
     return lines.length;
   }
 
-  #rules(): Rules {
+  #policy(): () => Policy {
     const { settle, receipts } = this.#options;
     const { apiKeys = new Map([['main', KEY]]), isSigned = false } = this.#options;
     const none = {
       ...{ acceptedIsEnough: [], resend: null, suppressAutomatically: true },
       ...{ apiKeys, isSigned },
     };
-    return {
+    return policyWith({
       settle: { ...POLICY, ...settle },
-      overrides: new Map(),
       validityMs: VALIDITY_S * 1_000,
       defaultSenders: new Map([['main', 'AcmeInc']]),
-      defaultAccount: 'main',
       receipts: { ...none, ...receipts },
-      allow: null,
-      holds: null,
       keep: { ...KEEP_ALL, ...this.#options.keep },
-      waitMaxMs: 1_800_000,
-      lanesMax: 5_000,
-    };
+    });
   }
 }
 

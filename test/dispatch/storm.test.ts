@@ -16,7 +16,8 @@ import { paceOf } from '../../src/throttle/pace.ts';
 import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
-import { claimOf, DAY, KEEP_ALL, POLICY } from '../support/verdicts.ts';
+import { claimOf, DAY } from '../support/verdicts.ts';
+import { policyWith } from '../support/policy.ts';
 import { CAPABLE } from '../support/gateway.ts';
 
 const RATE = 30;
@@ -90,26 +91,7 @@ class Storm {
     });
     onTestFinished(() => this.desk.stop());
     this.#outcomes = new Outcomes({
-      rules: {
-        ...{
-          settle: POLICY,
-          overrides: new Map(),
-          validityMs: DAY * 1_000,
-          allow: null,
-          holds: null,
-        },
-        ...{
-          defaultAccount: 'main',
-          defaultSenders: new Map(),
-          waitMaxMs: 1_800_000,
-          lanesMax: 5_000,
-        },
-        receipts: {
-          ...{ acceptedIsEnough: [], resend: null, suppressAutomatically: true },
-          ...{ apiKeys: new Map(), isSigned: false },
-        },
-        keep: KEEP_ALL,
-      },
+      policy: policyWith(),
       clock,
       random: () => (this.#chance = (this.#chance * 16_807) % 2_147_483_647) / 2_147_483_647,
       pending: this.#pending,

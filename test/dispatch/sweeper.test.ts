@@ -1,21 +1,26 @@
 /** What is over goes in slices, whether the daemon has time or not. */
 import { describe, expect, it } from 'vitest';
+import type { KeepPolicy } from '../../src/core/policy.ts';
 import { Sweeper } from '../../src/dispatch/sweeper.ts';
-import { workAt, type KeepRules } from '../../src/dispatch/work.ts';
+import { workAt } from '../../src/dispatch/work.ts';
 import { NOW, setup as spoolSetup } from '../support/spool.ts';
 
 const DAY_S = 86_400;
-const NOTHING_GOES: KeepRules = {
+const NOTHING_GOES: KeepPolicy = {
   retentionMs: null,
   forgetTextAfterMs: null,
   keysForMs: 9e12,
   notTold: new Set(['notify-cursor']),
 };
-const A_DAY: KeepRules = { ...NOTHING_GOES, retentionMs: DAY_S * 1000 };
+const A_DAY: KeepPolicy = { ...NOTHING_GOES, retentionMs: DAY_S * 1000 };
 
-function setup(rules: KeepRules) {
+function setup(rules: KeepPolicy) {
   const { spool, other, commit } = spoolSetup();
-  const sweeper = new Sweeper(spool.retention, { keep: rules }, () => undefined);
+  const sweeper = new Sweeper(
+    spool.retention,
+    () => ({ keep: rules }),
+    () => undefined,
+  );
   let nowMs = 0;
   const step = (hasRoom: boolean, afterMs: number, sent = 0): void => {
     nowMs += afterMs;

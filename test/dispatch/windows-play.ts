@@ -20,7 +20,8 @@ import { Pacer } from '../../src/throttle/pacer.ts';
 import { Slots } from '../../src/throttle/slots.ts';
 import type { SimulatedTime } from '../bench/limits-clock.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
-import { claimOf, DAY, POLICY, KEEP_ALL } from '../support/verdicts.ts';
+import { claimOf, DAY } from '../support/verdicts.ts';
+import { policyWith } from '../support/policy.ts';
 import { CAPABLE } from '../support/gateway.ts';
 
 export const DEFAULT_SENDER = 'A';
@@ -267,25 +268,7 @@ class Life {
       onReady: this.kick,
     });
     const outcomes = new Outcomes({
-      rules: {
-        settle: POLICY,
-        overrides: new Map(),
-        validityMs: DAY * 1000,
-        defaultAccount: 'main',
-        defaultSenders: new Map(),
-        allow: null,
-        holds: null,
-        keep: KEEP_ALL,
-        receipts: {
-          acceptedIsEnough: [],
-          resend: null,
-          suppressAutomatically: true,
-          apiKeys: new Map(),
-          isSigned: false,
-        },
-        waitMaxMs: 1_800_000,
-        lanesMax: 5_000,
-      },
+      policy: policyWith(),
       clock: time,
       random: options.random,
       pending: this.#pending,

@@ -1,5 +1,5 @@
 // Claims and verdicts for tests of the core: one ordinary of each, and what a real answer leads to.
-import type { KeepRules } from '../../src/dispatch/work.ts';
+import type { KeepPolicy } from '../../src/core/policy.ts';
 import type { Claim } from '../../src/core/claim.ts';
 import { classify } from '../../src/core/classify.ts';
 import type { Observation } from '../../src/core/observation.ts';
@@ -89,7 +89,7 @@ function verdictOn(observation: Observation): Verdict {
 }
 
 /** Nothing is pruned or forgotten. */
-export const KEEP_ALL: KeepRules = {
+export const KEEP_ALL: KeepPolicy = {
   ...{ retentionMs: null, forgetTextAfterMs: null, keysForMs: 90 * DAY * 1000 },
   notTold: new Set(),
 };
