@@ -1,7 +1,9 @@
 /** Says why a request got no answer, from the codes of undici, fetch and the system: in one word, or in a clause. */
 
+import type { Cause, RareCause } from './core/reasons.ts';
+
 /** Code → the word. */
-export const CAUSES: Readonly<Record<string, string>> = {
+export const CAUSES: Readonly<Record<string, Cause>> = {
   TIMEOUT: 'timeout',
   TimeoutError: 'timeout',
   AbortError: 'broken-off',
@@ -22,12 +24,12 @@ export const CAUSES: Readonly<Record<string, string>> = {
 };
 
 /** `timeout`, `connection-reset`, `host-not-found`, …; never the peer's own text. */
-export function causeOf(error: Error): string {
+export function causeOf(error: Error): Cause {
   /* fetch says "fetch failed" and keeps the reason in the cause. */
   const reason = error.cause instanceof Error ? error.cause : error;
   const code = 'code' in reason && typeof reason.code === 'string' ? reason.code : reason.name;
   const unlisted = code.toLowerCase().replace(/^(und_err_|err_)/, '');
-  return CAUSES[code] ?? unlisted.replaceAll('_', '-');
+  return CAUSES[code] ?? (unlisted.replaceAll('_', '-') as RareCause);
 }
 
 /** The same as a clause for an operator. Throws what is no Error. */

@@ -8,10 +8,16 @@
 import { sinceOf } from './core/message-counts.ts';
 import type { Claim } from './core/claim.ts';
 import type { GateChange } from './core/health.ts';
-import { levelOf, type EventState, type LaneScope, type Level } from './core/log-events.ts';
+import {
+  levelOf,
+  type EventState,
+  type ThrottleReason,
+  type LaneScope,
+  type Level,
+} from './core/log-events.ts';
 import type { State } from './core/message.ts';
 import type { Settlement } from './core/settle.ts';
-import { rateReason } from './core/reasons.ts';
+import { rateReason, type MessageReason } from './core/reasons.ts';
 import { remedyOfAccount, UNKNOWN_ACCOUNT } from './core/stop-reasons.ts';
 import { EVERYTHING } from './core/stops.ts';
 import type { EventRow, NewEvent } from './spool/event-log.ts';
@@ -126,7 +132,7 @@ export function messageMoved(
   move: {
     readonly from: State;
     readonly to: EventState;
-    readonly reason: string;
+    readonly reason: MessageReason;
     readonly at: number;
     readonly attempt?: number | null;
     readonly nextAttemptAt?: number | null;
@@ -211,7 +217,11 @@ function remedyOfGate(account: string, { sender, reason, detail }: GateChange): 
 export function throttled(
   account: string,
   sender: string | null,
-  facts: { readonly at: number; readonly waitMs: number; readonly reason: string },
+  facts: {
+    readonly at: number;
+    readonly waitMs: number;
+    readonly reason: ThrottleReason;
+  },
 ): Entry {
   const { at, reason, waitMs } = facts;
   const what = { event: `${scopeOf(sender)}.throttled`, to: null, reason } as const;

@@ -11,6 +11,7 @@ import type { Clock } from './clock.ts';
 import { changesBetween, fixedAmong, keepFixed } from './config/changes.ts';
 import type { AccountConfig, Config } from './config/config.ts';
 import { isRunReason } from './core/rules.ts';
+import type { LaneReason } from './core/stop-reasons.ts';
 import { LOW_BALANCE, SPEND_LIMIT } from './core/safety.ts';
 import type { Desk } from './dispatch/desk.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
@@ -140,7 +141,7 @@ export class Reload {
   }
 
   /* Refused messages go again under what may have been corrected, as after `resume`. */
-  #endRuns(desk: Desk, isOver: (reason: string) => boolean): void {
+  #endRuns(desk: Desk, isOver: (reason: LaneReason) => boolean): void {
     const { dispatcher, spool } = this.#parts;
     for (const sender of [null, ...desk.health.troubledSenders.keys()]) {
       const gate = desk.health.gate(sender);
@@ -218,7 +219,7 @@ export class Reload {
   }
 }
 
-const MONEY: readonly string[] = [SPEND_LIMIT, LOW_BALANCE];
+const MONEY: readonly LaneReason[] = [SPEND_LIMIT, LOW_BALANCE];
 
 /** A new configuration cannot be taken up: why, in one line. */
 export function sayRefused(log: StatusLog, error: unknown): void {

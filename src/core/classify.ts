@@ -5,6 +5,7 @@
  * overrides alone. The rules themselves are data (rules.ts); here they are chosen, and several parts become
  * one verdict. Whatever one part asks of a lane is asked, whichever part decides about the message.
  */
+import type { Cause, MessageReason } from './reasons.ts';
 import type { AnswerPart, Observation } from './observation.ts';
 import { httpRuleOf, NEVER_LEFT, ruleOf, UNANSWERED, UNREADABLE } from './rules.ts';
 import type { Rule } from './rules.ts';
@@ -19,7 +20,7 @@ type WaitAct = Extract<LaneAct, { kind: 'wait' }>;
 interface JudgedPart {
   readonly part: AnswerPart;
   readonly rule: Rule;
-  readonly reason: string;
+  readonly reason: MessageReason;
   readonly scope: Scope;
   readonly act: LaneAct | null;
 }
@@ -93,7 +94,7 @@ function withId({ gatewayId }: AnswerPart, rule: Rule): Rule {
   return { ...rule, ...doubt, streak: null, maxAttempts: null };
 }
 
-function plainAct(rule: Rule, reason: string): LaneAct | null {
+function plainAct(rule: Rule, reason: MessageReason): LaneAct | null {
   if (rule.act === 'narrow') return { kind: 'narrow' };
   return rule.act === 'suspend' ? { kind: 'suspend', reason } : null;
 }
@@ -153,17 +154,17 @@ function classifyHttp(answer: HttpAnswer): Verdict {
   const { httpStatus, errorText, retryAfterMs } = answer;
   const rule = httpRuleOf(httpStatus);
   const isOk = httpStatus >= 200 && httpStatus < 300;
-  const reason = isOk ? 'unreadable-answer' : `http-${httpStatus}`;
+  const reason: MessageReason = isOk ? 'unreadable-answer' : `http-${httpStatus}`;
   return { ...verdictOf(rule, reason, httpActs(rule, reason, retryAfterMs)), errorText };
 }
 
 /* A gateway that does not get round to answering may have too many open. */
-function unansweredActs(cause: string): readonly LaneAct[] {
+function unansweredActs(cause: Cause): readonly LaneAct[] {
   const unanswered = { kind: 'unanswered', left: true } as const;
   return cause === 'timeout' ? [unanswered, { kind: 'narrow' }] : [unanswered];
 }
 
-function httpActs(rule: Rule, reason: string, waitMs: number | null): readonly LaneAct[] {
+function httpActs(rule: Rule, reason: MessageReason, waitMs: number | null): readonly LaneAct[] {
   /* 429 does not say whether they come too fast or are too many at a time. */
   if (rule.act === 'wait') {
     const named = { waitMs, limit: null, intervalMs: null };
@@ -173,7 +174,7 @@ function httpActs(rule: Rule, reason: string, waitMs: number | null): readonly L
   return rule.act === 'unanswered' ? [{ kind: 'unanswered', left: true }] : [];
 }
 
-function verdictOf(rule: Rule, reason: string, acts: readonly LaneAct[]): Verdict {
+function verdictOf(rule: Rule, reason: MessageReason, acts: readonly LaneAct[]): Verdict {
   const { route, scope, streak, maxAttempts, mayDouble } = rule;
   const nothingRead = { status: null, errorText: null };
   return { route, scope, reason, ...nothingRead, acts, streak, maxAttempts, mayDouble };

@@ -8,7 +8,7 @@
  */
 import { noStates } from './message-counts.ts';
 import { Histogram, LONG_S, SHORT_S } from './histogram.ts';
-import { IGNORED_REASONS } from './ignored.ts';
+import { IGNORED_REASONS, type IgnoredReason } from './ignored.ts';
 import { OTHER, type LaneName, type LaneNames } from './lane-names.ts';
 import type { State } from './message.ts';
 import { PerSecond } from './per-second.ts';
@@ -140,7 +140,7 @@ export class Counters {
     add(this.receipts, status !== null && WORDS.has(status) ? status : OTHER);
   }
 
-  ignore(reason: string): void {
+  ignore(reason: IgnoredReason): void {
     add(this.ignored, this.ignored.has(reason) ? reason : OTHER);
   }
 }

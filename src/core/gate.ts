@@ -5,6 +5,7 @@
  * Always holds: a shut gate names when it is looked at next, unless an operator shut it; half-open lets one
  * message at a time through; nothing here waits for an event that could get lost.
  */
+import type { LaneReason } from './stop-reasons.ts';
 import { probeDelayMs, type RefusalRun } from './refusal-run.ts';
 
 export type GateState =
@@ -12,7 +13,7 @@ export type GateState =
   | { readonly kind: 'paused'; readonly since: number }
   | {
       readonly kind: 'suspended';
-      readonly reason: string;
+      readonly reason: LaneReason;
       readonly since: number;
       /** `balance`: asked about before a message goes; `time`: a message goes when the time has come. */
       readonly by: 'balance' | 'time';
@@ -51,7 +52,7 @@ export function mayPass(gate: GateState): 'all' | 'one' | 'none' {
   return gate.kind === 'suspended' && gate.isHalfOpen && gate.probeId === null ? 'one' : 'none';
 }
 
-export function suspend(reason: string, schedule: ProbeSchedule, now: number): Suspended {
+export function suspend(reason: LaneReason, schedule: ProbeSchedule, now: number): Suspended {
   return {
     kind: 'suspended',
     reason,

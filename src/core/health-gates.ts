@@ -41,7 +41,7 @@ export class HealthGates {
   /** The same, and it is to be written down; `event` null = without a line of its own. */
   set(sender: string | null, gate: GateState, { event, reason, detail = null }: Said): GateChange {
     this.put(sender, gate);
-    const change = { sender, gate, event, reason, detail };
+    const change: GateChange = { sender, gate, event, reason, detail };
     this.#changes.push(change);
     return change;
   }

@@ -6,6 +6,7 @@
  * one poison message fails alone. No I/O, no clock: instants are Unix seconds and come in as arguments.
  * What it remembers is bounded and need not survive a restart.
  */
+import type { LaneReason } from './stop-reasons.ts';
 import {
   ACTIVE,
   halfOpen,
@@ -176,7 +177,7 @@ export class AccountHealth {
     return this.#noted(this.#set(sender, next, null, gate.reason));
   }
 
-  #holds(reason: string): boolean {
+  #holds(reason: LaneReason): boolean {
     return this.budget?.holds(reason) === true;
   }
 
@@ -314,7 +315,7 @@ export class AccountHealth {
   }
 
   /* The probe of a gate that met the same refusal again needs no new streak. */
-  #isSameAgain(claim: HealthClaim, sender: string | null, reason: string): boolean {
+  #isSameAgain(claim: HealthClaim, sender: string | null, reason: LaneReason): boolean {
     const gate = this.gate(sender);
     return gate.kind === 'suspended' && gate.probeId === claim.id && gate.reason === reason;
   }
@@ -334,7 +335,7 @@ export class AccountHealth {
 
   #shut(
     claim: HealthClaim,
-    why: { sender: string | null; reason: string; schedule: ProbeSchedule },
+    why: { sender: string | null; reason: LaneReason; schedule: ProbeSchedule },
     now: number,
   ): void {
     const gate = this.gate(why.sender);
@@ -385,7 +386,7 @@ export class AccountHealth {
     sender: string | null,
     gate: GateState,
     event: GateChange['event'],
-    reason: string | null,
+    reason: LaneReason | null,
   ): GateChange {
     return this.#gates.set(sender, gate, { event, reason });
   }

@@ -2,7 +2,7 @@
  * The daemon's own look at a row before it costs money: clients can switch constraints off, and some things
  * only the daemon knows. Pure. What cannot be sent becomes permanent-failure with the reason given here.
  */
-
+import type { MessageReason } from './reasons.ts';
 import { isBlank } from './invisible.ts';
 import { encodingOf } from './parts.ts';
 import { internationalForm } from './recipient.ts';
@@ -32,7 +32,7 @@ const TYPES: ReadonlySet<string> = new Set(['auto', 'text', 'unicode', 'binary']
  * Why the row cannot be sent, as a `reason`; null = it can. `sender` is what the row's stands for; '' or null =
  * none, and the account has none.
  */
-export function judgeRow(row: JudgedRow, sender: string | null = row.sender): string | null {
+export function judgeRow(row: JudgedRow, sender: string | null = row.sender): MessageReason | null {
   if ((row.isTooLong ?? 0) !== 0) return 'too-long';
   if (typeof row.recipient !== 'string' || internationalForm(row.recipient) === null) {
     return 'invalid-recipient';
@@ -45,7 +45,7 @@ export function judgeRow(row: JudgedRow, sender: string | null = row.sender): st
   return judgeContent(row);
 }
 
-function judgeContent(row: JudgedRow): string | null {
+function judgeContent(row: JudgedRow): MessageReason | null {
   if (!TYPES.has(row.type)) return 'invalid-type';
   if (row.type === 'binary') return judgeBinary(row);
   if (typeof row.text !== 'string' || isBlank(row.text)) return 'empty-text';
@@ -57,14 +57,14 @@ function judgeContent(row: JudgedRow): string | null {
   return judgeClass(row.messageClass);
 }
 
-function judgeBinary({ body, udh, messageClass }: JudgedRow): string | null {
+function judgeBinary({ body, udh, messageClass }: JudgedRow): MessageReason | null {
   if (typeof body !== 'string' || body === '' || !HEX.test(body)) return 'invalid-body';
   if (udh !== null && (typeof udh !== 'string' || !HEX.test(udh))) return 'invalid-udh';
   if (body.length + (udh?.length ?? 0) > 280) return 'message-too-long';
   return judgeClass(messageClass);
 }
 
-function judgeClass(messageClass: number | null): string | null {
+function judgeClass(messageClass: number | null): MessageReason | null {
   if (messageClass === null) return null;
   const isKnown = Number.isInteger(messageClass) && isWithin(messageClass, 0, 3);
   return isKnown ? null : 'invalid-message-class';

@@ -2,6 +2,7 @@
  * What an account's health is told of a message, and what it says of it: the verdict that holds for the
  * message, and the gates that changed.
  */
+import type { LaneReason } from './stop-reasons.ts';
 import type { GateState } from './gate.ts';
 import type { RunEnd } from './refusal-run.ts';
 import type { Verdict } from './verdict.ts';
@@ -20,7 +21,7 @@ export interface GateChange {
   readonly sender: string | null;
   readonly gate: GateState;
   readonly event: 'suspended' | 'resumed' | 'paused' | null;
-  readonly reason: string | null;
+  readonly reason: LaneReason | null;
   /** What an operator is told beside the remedy, such as how an unreadable answer begins; null = nothing. */
   readonly detail: string | null;
 }

@@ -5,7 +5,10 @@
  * A line about a message, an account or a sender stands for a row of `events`; its fields are in src/events.ts. A line
  * about the daemon itself stands for no row. Pure.
  */
+import type { IgnoredReason } from './ignored.ts';
 import type { State } from './message.ts';
+import type { MessageReason, RateReason } from './reasons.ts';
+import type { LaneReason } from './stop-reasons.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -20,6 +23,12 @@ export type RowEvent =
   | `${LaneScope}.${'throttled' | 'suspended' | 'resumed' | 'paused'}`
   | 'account.limit';
 
+/** Too fast, or too many at a time. */
+export type ThrottleReason = 'throttled' | 'too-many-binds';
+
+/** What the reason of a row of `events` can be. */
+export type EventReason = MessageReason | LaneReason | RateReason | 'accepted-twice';
+
 /** Event that is no row → the fields of its line. */
 export interface LineFields {
   'message.claim-lost': { id: number; attempt: number };
@@ -27,10 +36,10 @@ export interface LineFields {
     id: number;
     attempt: number;
     to: string;
-    reason: string;
+    reason: MessageReason;
     status: number | undefined;
   };
-  'receipt.ignored': { reason: string; count: number; remedy: string | undefined };
+  'receipt.ignored': { reason: IgnoredReason; count: number; remedy: string | undefined };
   'daemon.started': { version: string; node: string; pid: number; spool: string };
   'daemon.ready': {
     accounts: readonly string[];

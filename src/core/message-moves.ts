@@ -5,6 +5,7 @@
  * Always holds: a move that NEXT forbids does not compile; a message that waits while an earlier attempt is unanswered
  * does not end: it becomes `uncertain`, because nobody knows whether it was sent.
  */
+import type { MessageReason } from './reasons.ts';
 import { mayMove, type Origin, type State } from './message.ts';
 
 /** A state without an open attempt that T may be entered from. */
@@ -12,7 +13,7 @@ type From<T extends State> = Exclude<Origin<T>, 'sending'>;
 
 interface Facts {
   readonly id: number;
-  readonly reason: string;
+  readonly reason: MessageReason;
   /** When the daemon must look at the row again; null = ready now, or final. */
   readonly dueAt: number | null;
   readonly nextAttemptAt: number | null;
@@ -65,7 +66,7 @@ export function cancel(row: WaitingRow, controlId: number, heldUntil: number | n
 }
 
 /** It cannot be sent, or may not. */
-export function refuse(row: WaitingRow, reason: string, heldUntil: number | null): Move {
+export function refuse(row: WaitingRow, reason: MessageReason, heldUntil: number | null): Move {
   return unsent(row, 'permanent-failure', { reason, cancelAsked: BY_DAEMON }, heldUntil);
 }
 
@@ -75,32 +76,32 @@ function unsent(
   { reason, cancelAsked }: Pick<Facts, 'reason' | 'cancelAsked'>,
   heldUntil: number | null,
 ): Move {
-  const base = { id, from, reason, nextAttemptAt: null };
+  const base = { id, from, reason, nextAttemptAt: null } as const;
   if (heldUntil === null) return { ...base, to, dueAt: null, cancelAsked: null };
   return { ...base, to: 'uncertain', dueAt: heldUntil, cancelAsked };
 }
 
 /** It may have been sent after the backup was made, and is never sent again. */
 export function holdRestored({ id, state: from }: WaitingRow, dueAt: number): Move {
-  const base = { id, from, reason: 'restored', nextAttemptAt: null };
+  const base = { id, from, reason: 'restored', nextAttemptAt: null } as const;
   return { ...base, to: 'uncertain', dueAt, cancelAsked: BY_DAEMON };
 }
 
 /** Nothing proved it accepted in time: it is sent again. */
 export function resend({ id, state: from }: Row<'uncertain'>, now: number): Move {
-  const base = { id, from, reason: 'resend', dueAt: null, cancelAsked: null };
+  const base = { id, from, reason: 'resend', dueAt: null, cancelAsked: null } as const;
   return { ...base, to: 'retry', nextAttemptAt: now };
 }
 
 /** Nothing proved it accepted in time, and it is not sent again. */
 export function giveUp({ id, state: from }: Row<'uncertain'>): Move {
-  const base = { id, from, reason: 'unanswered', dueAt: null, cancelAsked: null };
+  const base = { id, from, reason: 'unanswered', dueAt: null, cancelAsked: null } as const;
   return { ...base, to: 'unconfirmed', nextAttemptAt: null };
 }
 
 /** Its receipts say that another attempt may help. */
-export function resendFailed(id: number, reason: string, at: number): Move {
-  const base = { id, reason, dueAt: at, nextAttemptAt: at, cancelAsked: null };
+export function resendFailed(id: number, reason: MessageReason, at: number): Move {
+  const base = { id, reason, dueAt: at, nextAttemptAt: at, cancelAsked: null } as const;
   return { ...base, from: 'undelivered', to: 'retry' };
 }
 
@@ -111,7 +112,7 @@ export function reconcileTo(
   { reason, dueAt }: Pick<Facts, 'reason' | 'dueAt'>,
 ): Move | null {
   if (from === 'sending') return null;
-  const base = { id, reason, dueAt, nextAttemptAt: null, cancelAsked: null };
+  const base = { id, reason, dueAt, nextAttemptAt: null, cancelAsked: null } as const;
   switch (to) {
     case 'await-receipt':
       return mayMove(from, to) ? { ...base, from, to } : null;

@@ -5,6 +5,8 @@
  * request that never left is surely unsent, one that left and was not answered is uncertain.
  */
 
+import type { Cause } from './reasons.ts';
+
 /** One result of an answer: of one part of the message, or of all of it where the gateway does not answer by part. */
 export interface AnswerPart {
   /** Numeric status; null when the result had none that could be read. */
@@ -38,9 +40,9 @@ export type Observation =
   /** The request left and no whole answer came: time-out, reset, cut or oversized body. */
   | {
       readonly kind: 'unanswered';
-      readonly cause: string;
+      readonly cause: Cause;
       readonly httpStatus: number | null;
       readonly traceId: string | null;
     }
   /** Nothing left: DNS, connect, TLS. */
-  | { readonly kind: 'never-left'; readonly cause: string };
+  | { readonly kind: 'never-left'; readonly cause: Cause };

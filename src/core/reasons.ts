@@ -2,8 +2,8 @@
  * Explains the reasons of messages: what each means, and what an operator can do about it. Reasons that are codes
  * have both from the tables of codes; those of the daemon itself are here. Pure.
  */
-import { RECEIPT_CODES } from './receipt-codes.ts';
-import { remedyOf, STATUS_CODES } from './status-codes.ts';
+import { RECEIPT_CODES, type ReceiptName } from './receipt-codes.ts';
+import { remedyOf, STATUS_CODES, type StatusName, type UnknownCode } from './status-codes.ts';
 
 export interface ReasonWords {
   /** One sentence. */
@@ -19,7 +19,7 @@ const NETWORK = `${BY_ITSELF} If it lasts, see whether this machine reaches the 
 const DATE = 'Add the message again with Unix seconds; milliseconds and text are not dates.';
 
 /** Reasons that the daemon gives to messages by itself. */
-const OWN: Readonly<Record<string, ReasonWords>> = {
+const OWN = {
   'answer-too-large': {
     meaning: 'The answer of the gateway was larger than the daemon reads.',
     remedy: SETTLED,
@@ -141,6 +141,10 @@ const OWN: Readonly<Record<string, ReasonWords>> = {
     meaning: 'The recipient had as many messages as safety.per_recipient allows.',
     remedy: 'Nothing; it goes when the limit allows.',
   },
+  'receipts-not-expected': {
+    meaning: 'The message was accepted, and no receipts are expected (receipts.expect).',
+    remedy: 'Nothing.',
+  },
   'refused-alone': {
     meaning:
       'The gateway refused this message with an answer that stops an account, and accepted others.',
@@ -184,20 +188,40 @@ const OWN: Readonly<Record<string, ReasonWords>> = {
     meaning: 'The message expired before it was sent.',
     remedy: 'Send it again if it still matters: sms-spoold requeue ID.',
   },
-};
+} as const satisfies Readonly<Record<string, ReasonWords>> &
+  Readonly<Record<ListedCause, ReasonWords>>;
+
+/** Why a request was not answered, or did not leave, where there is a word for it. */
+type ListedCause =
+  | `connection-${'closed' | 'refused' | 'reset'}`
+  | `host-${'not-found' | 'unreachable'}`
+  | 'answer-too-large'
+  | 'broken-off'
+  | 'connect-timeout'
+  | 'network-unreachable'
+  | 'timeout';
+
+/** A failure of a connection that is too rare for a word: its code, in lower case. */
+export type RareCause = string & { readonly isRareCause: true };
+
+export type Cause = ListedCause | RareCause;
+
+/** Why a message is in its state. */
+export type MessageReason =
+  keyof typeof OWN | StatusName | ReceiptName | UnknownCode | `http-${number}` | RareCause;
+
+const WORDS: ReadonlyMap<string, ReasonWords> = new Map<string, ReasonWords>([
+  ...RECEIPT_CODES.map((code) => [code.name, code] as const),
+  ...STATUS_CODES.map((code) => [code.name, code] as const),
+  ...Object.entries(OWN),
+]);
 
 /** Every reason that a message can have, but for those with a number and rare failures of a connection. */
-export const REASONS: readonly string[] = [
-  ...new Set([
-    ...Object.keys(OWN),
-    ...STATUS_CODES.map(({ name }) => name),
-    ...RECEIPT_CODES.map(({ name }) => name),
-  ]),
-];
+export const REASONS: readonly string[] = [...WORDS.keys()];
 
 /** Whether a message can have this reason; false also for rare failures of a connection. */
 export function isKnownReason(reason: string): boolean {
-  return REASONS.includes(reason) || NUMBERED.test(reason);
+  return WORDS.has(reason) || NUMBERED.test(reason);
 }
 
 const NUMBERED = /^(?:http-(?<http>\d{3})|unknown-code(?:-(?<code>\d+))?)$/;
@@ -217,26 +241,14 @@ export function rateIn(reason: string | null): number | null {
 
 export interface ReasonOf {
   readonly id: number;
-  readonly state: string;
   readonly reason: string | null;
 }
 
-/**
- * The words for the reason of a message, with the id of the message in its commands; null = it has none. What a
- * receipt says is looked for in the codes of receipts first: both tables use some names for different things.
- */
-export function explainReason({ id, state, reason }: ReasonOf): ReasonWords | null {
+/** The words for the reason of a message, with the id of the message in its commands; null = it has none. */
+export function explainReason({ id, reason }: ReasonOf): ReasonWords | null {
   if (reason === null) return null;
-  const { meaning, remedy } = wordsOf(state, reason);
+  const { meaning, remedy } = WORDS.get(reason) ?? wordsOfNumber(reason) ?? UNLISTED;
   return { meaning, remedy: remedy.replaceAll(/\bID\b/g, String(id)) };
-}
-
-function wordsOf(state: string, reason: string): ReasonWords {
-  const receipt = RECEIPT_CODES.find(({ name }) => name === reason);
-  const status = STATUS_CODES.find(({ name }) => name === reason);
-  const own = Object.hasOwn(OWN, reason) ? OWN[reason] : undefined;
-  const known = state === 'undelivered' ? (receipt ?? own ?? status) : (own ?? status ?? receipt);
-  return known ?? wordsOfNumber(reason) ?? UNLISTED;
 }
 
 function wordsOfNumber(reason: string): ReasonWords | null {

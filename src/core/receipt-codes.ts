@@ -7,8 +7,7 @@
  */
 import type { Code } from './status-codes.ts';
 
-/** Every known code, in numerical order. */
-export const RECEIPT_CODES: readonly Code[] = [
+const CODES = [
   {
     code: 0,
     name: 'delivered',
@@ -153,4 +152,9 @@ export const RECEIPT_CODES: readonly Code[] = [
     meaning: 'The route to the carrier failed.',
     remedy: 'Sending once more may help; if it persists, ask Vonage support.',
   },
-];
+] as const satisfies readonly Code[];
+
+export type ReceiptName = (typeof CODES)[number]['name'];
+
+/** Every known code, in numerical order. */
+export const RECEIPT_CODES: readonly Code<ReceiptName>[] = CODES;

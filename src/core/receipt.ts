@@ -72,7 +72,8 @@ export const RECEIPT_STATUSES = [
   'delivered',
 ] as const;
 
-const UNDELIVERED: readonly string[] = ['expired', 'deleted', 'undelivered', 'failed', 'rejected'];
+/** Words that say: not delivered. */
+export const UNDELIVERED = ['expired', 'deleted', 'undelivered', 'failed', 'rejected'] as const;
 
 /** The word in its receipt form, in lower case; one that nobody has listed stays as it is. */
 export function wordOf(status: string): string {
@@ -88,7 +89,7 @@ export function isSameNumber(named: string | null, recipient: string): boolean {
 /** `isEnough`: for this recipient `accepted` is the last word that ever comes. */
 export function fateOf(status: string | null, isEnough: boolean): Fate {
   if (status === 'delivered' || (isEnough && status === 'accepted')) return 'delivered';
-  return status !== null && UNDELIVERED.includes(status) ? 'undelivered' : 'open';
+  return UNDELIVERED.some((word) => word === status) ? 'undelivered' : 'open';
 }
 
 /** Of two words about one part, the one that holds: the same whichever came first. */

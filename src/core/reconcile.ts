@@ -6,9 +6,10 @@
  * receipt for any attempt proves that attempt accepted; one delivered attempt makes the message delivered;
  * it is undelivered only when every accepted attempt failed.
  */
+import type { MessageReason } from './reasons.ts';
 import { sumOf } from './price.ts';
 import { RECEIPT_CODES } from './receipt-codes.ts';
-import { fateOf, join, type Fate, type Word } from './receipt.ts';
+import { UNDELIVERED, fateOf, join, type Fate, type Word } from './receipt.ts';
 
 /** A part as the spool has it. */
 export interface PartFact {
@@ -51,7 +52,7 @@ export interface Attempt extends Omit<AttemptFact, 'parts'> {
   readonly parts: readonly Part[];
 }
 
-export interface Policy {
+export interface Expectation {
   /** How many parts the message should have had, where no answer says it. */
   readonly predictedParts: number;
   /** For this recipient `accepted` is the last word that ever comes. */
@@ -63,7 +64,7 @@ export interface Policy {
 /** What became of the message; null = nothing proves that it was accepted. */
 export interface Outcome {
   readonly to: 'await-receipt' | 'delivered' | 'undelivered' | 'unconfirmed' | null;
-  readonly reason: string;
+  readonly reason: MessageReason;
   /** Attempts that were accepted; more than one means a duplicate. */
   readonly accepted: number;
   /** All accepted attempts failed, and another one may still prove accepted. */
@@ -91,27 +92,27 @@ export function hear(
 }
 
 /** What the attempts of a message come to. */
-export function fold(attempts: readonly Attempt[], policy: Policy): Outcome {
+export function fold(attempts: readonly Attempt[], expected: Expectation): Outcome {
   const accepted = attempts.filter(isAccepted);
-  const fates = new Map(accepted.map((one) => [one, attemptFate(one, policy)]));
+  const fates = new Map(accepted.map((one) => [one, attemptFate(one, expected)]));
   const counting = accepted.filter((one) => !one.isClosed);
   const latest = counting.at(-1) ?? null;
   const base = {
     accepted: accepted.length,
     waitsForProof: false,
-    failures: latest === null ? [] : failuresOf(latest, policy.isEnough),
+    failures: latest === null ? [] : failuresOf(latest, expected.isEnough),
     isInPart: latest !== null && isInPart(latest),
   };
   const delivered = accepted.find((one) => fates.get(one) === 'delivered');
   if (delivered !== undefined) return { ...base, to: 'delivered', reason: deliveredBy(delivered) };
-  if (latest === null) return { ...base, to: null, reason: '' };
+  if (latest === null) return { ...base, to: null, reason: 'unanswered' };
   const reason = base.isInPart ? 'accepted-in-part' : failureName(base.failures);
   if (counting.every((one) => fates.get(one) === 'undelivered')) {
-    const waitsForProof = !policy.isOver && attempts.some(mayProveAccepted);
+    const waitsForProof = !expected.isOver && attempts.some(mayProveAccepted);
     if (!waitsForProof) return { ...base, to: 'undelivered', reason };
     return { ...base, waitsForProof, to: 'await-receipt', reason: 'another-attempt-may-arrive' };
   }
-  if (policy.isOver) return overdue(base, counting, policy, reason);
+  if (expected.isOver) return overdue(base, counting, expected, reason);
   return { ...base, to: 'await-receipt', reason: base.isInPart ? reason : 'accepted' };
 }
 
@@ -129,12 +130,12 @@ export function priceOf(attempts: readonly Attempt[]): number | null {
 function overdue(
   base: Omit<Outcome, 'to' | 'reason'>,
   counting: readonly Attempt[],
-  policy: Policy,
-  reason: string,
+  expected: Expectation,
+  reason: MessageReason,
 ): Outcome {
   const hasFailed = (attempt: Attempt): boolean =>
-    attemptFate(attempt, policy) === 'undelivered' ||
-    failuresOf(attempt, policy.isEnough).length > 0;
+    attemptFate(attempt, expected) === 'undelivered' ||
+    failuresOf(attempt, expected.isEnough).length > 0;
   return counting.every(hasFailed)
     ? { ...base, to: 'undelivered', reason }
     : { ...base, to: 'unconfirmed', reason: 'no-final-receipt' };
@@ -145,13 +146,13 @@ function mayProveAccepted(attempt: Attempt): boolean {
 }
 
 /* Without an answer nobody knows how many parts there are: as many as predicted are enough. */
-function attemptFate(attempt: Attempt, policy: Policy): Fate {
+function attemptFate(attempt: Attempt, expected: Expectation): Fate {
   const parts = acceptedParts(attempt);
-  const fates = parts.map(({ word }) => fateOf(word?.status ?? null, policy.isEnough));
+  const fates = parts.map(({ word }) => fateOf(word?.status ?? null, expected.isEnough));
   const isAnswered = parts.some(({ status }) => status === 0);
   const delivered = fates.filter((fate) => fate === 'delivered').length;
-  if (!isAnswered && delivered >= policy.predictedParts) return 'delivered';
-  const isWhole = isAnswered || parts.length >= policy.predictedParts;
+  if (!isAnswered && delivered >= expected.predictedParts) return 'delivered';
+  const isWhole = isAnswered || parts.length >= expected.predictedParts;
   if (!isWhole || fates.includes('open')) return 'open';
   return isInPart(attempt) || fates.includes('undelivered') ? 'undelivered' : 'delivered';
 }
@@ -175,14 +176,14 @@ function failuresOf(attempt: Attempt, isEnough: boolean): readonly Word[] {
 }
 
 /** The name of the err-code, where it says more than the status does. */
-function failureName(failures: readonly Word[]): string {
-  const [word] = failures;
+function failureName(failures: readonly Word[]): MessageReason {
   const code = failures.find((one) => (one.code ?? 0) > 1)?.code ?? null;
   const known = RECEIPT_CODES.find((entry) => entry.code === code);
-  return known?.name ?? word?.status ?? 'undelivered';
+  const said = UNDELIVERED.find((word) => word === failures[0]?.status);
+  return known?.name ?? said ?? 'undelivered';
 }
 
-function deliveredBy({ parts }: Attempt): string {
+function deliveredBy({ parts }: Attempt): MessageReason {
   return parts.some(({ word }) => word?.status === 'accepted')
     ? 'accepted-is-enough'
     : 'receipt-delivered';

@@ -4,6 +4,7 @@
  * out. This module decides when a run begins, which row is the next probe, when it goes, and what becomes of the
  * refused rows. Pure: no clock, no spool.
  */
+import type { LaneReason } from './stop-reasons.ts';
 import { comparedForm } from './recipient.ts';
 
 /** Recipients refused in a row from which a refusal is not believed to be the message's own fault. */
@@ -21,7 +22,7 @@ export interface RefusalRun {
   /** The message that began it; null = not known any more. */
   readonly id: number | null;
   /** The first refusal's reason: why the account or sender is suspended. */
-  readonly reason: string;
+  readonly reason: LaneReason;
   /** Messages that were refused since it began. */
   readonly refused: number;
 }

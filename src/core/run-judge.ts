@@ -2,6 +2,7 @@
  * Opens, continues and ends the runs of refusals of one account and its senders: what refusal-run.ts decides,
  * applied to their gates. At most one run an account and one a sender is open.
  */
+import type { LaneReason } from './stop-reasons.ts';
 import { ACTIVE, halfOpen, judge } from './gate.ts';
 import type { HealthGates } from './health-gates.ts';
 import type { GateChange, HealthClaim, SetAside } from './judged.ts';
@@ -40,7 +41,11 @@ export class RunJudge {
   /** A refusal. Null = the message fails by itself; from the tenth recipient on it waits for its run. */
   refused(
     claim: HealthClaim,
-    about: { readonly scope: 'sender' | 'account'; readonly reason: string; readonly now: number },
+    about: {
+      readonly scope: 'sender' | 'account';
+      readonly reason: LaneReason;
+      readonly now: number;
+    },
   ): Refusal | null {
     const open = this.openOf(claim.sender);
     const sender = open === null ? this.#count.refused(claim, about.scope) : open.sender;
@@ -89,7 +94,7 @@ export class RunJudge {
   /* Where the gate is shut for another reason (an operator, no credit), no run begins. */
   #refuse(
     claim: HealthClaim,
-    about: { readonly sender: string | null; readonly reason: string; readonly now: number },
+    about: { readonly sender: string | null; readonly reason: LaneReason; readonly now: number },
   ): SetAside | null {
     const { sender, reason, now } = about;
     const gate = this.#gates.of(sender);
@@ -100,7 +105,7 @@ export class RunJudge {
       id: open?.id ?? claim.id,
       reason: open?.reason ?? reason,
       refused: (open?.refused ?? 0) + 1,
-    };
+    } satisfies RefusalRun;
     if (gate.kind === 'suspended' && open !== null && !isProbe) {
       this.#gates.put(sender, { ...gate, run });
     } else {

@@ -5,6 +5,7 @@
  * Always holds: nothing here loses a message. One that is too many waits, an account that has spent enough
  * keeps its messages; only a text that the recipient has already got, or gets first, is refused.
  */
+import type { LaneReason } from './stop-reasons.ts';
 import type { ProbeSchedule } from './gate.ts';
 import { REFUSED } from './gate.ts';
 import type { AnswerPart } from './observation.ts';
@@ -44,7 +45,7 @@ export const LOW_BALANCE = 'low-balance';
 
 /** Why an account has to stop, and when it is looked at again. */
 export interface Stop {
-  readonly reason: string;
+  readonly reason: LaneReason;
   readonly schedule: ProbeSchedule;
 }
 
@@ -125,13 +126,13 @@ export class Budget {
    * Whether only the configuration, midnight or the balance ends a suspension for this reason: no restart does, and
    * no operator's `resume`.
    */
-  holds(reason: string): boolean {
+  holds(reason: LaneReason): boolean {
     if (reason === SPEND_LIMIT) return this.#isSpent;
     return reason === LOW_BALANCE && this.#rules.minBalance !== null;
   }
 
   /** Whether an account that was stopped may be tried with so much left (EUR). */
-  isEnough(reason: string, balance: number): boolean {
+  isEnough(reason: LaneReason, balance: number): boolean {
     const { minBalance } = this.#rules;
     const isAboutMoney = reason === LOW_BALANCE || reason === 'quota-exceeded';
     return !isAboutMoney || minBalance === null || balance >= minBalance;

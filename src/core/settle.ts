@@ -6,6 +6,7 @@
  * this one or an earlier one, the message never becomes expired, cancelled or permanent-failure; a message
  * accepted in part is never retried.
  */
+import type { MessageReason } from './reasons.ts';
 import type { Claim } from './claim.ts';
 import type { Target, UncertainPolicy } from './message.ts';
 import { mayRetry, retryDelayMs, type RetryPolicy } from './retry-policy.ts';
@@ -23,7 +24,7 @@ export interface SettlePolicy {
 /** One end of one attempt, as the spool writes it. Absolute values: the claim's guard makes them safe. */
 export interface Settlement {
   readonly to: Target<'sending'>;
-  readonly reason: string;
+  readonly reason: MessageReason;
   readonly attempts: number;
   readonly throttles: number;
   /** When the message may go again; null = when its lane may, or never. */

@@ -8,18 +8,17 @@
  */
 import { HTTP_CODES } from './http-codes.ts';
 
-export interface Code {
+export interface Code<Name extends string = string> {
   readonly code: number;
   /** Kebab-case; the `reason` in states, events and the status log. */
-  readonly name: string;
+  readonly name: Name;
   /** One sentence for an operator. */
   readonly meaning: string;
   /** What an operator can do. */
   readonly remedy: string;
 }
 
-/** Every known code, in numerical order. */
-export const STATUS_CODES: readonly Code[] = [
+const CODES = [
   {
     code: 0,
     name: 'accepted',
@@ -185,12 +184,20 @@ export const STATUS_CODES: readonly Code[] = [
     meaning: 'The recipient is missing or is not a phone number.',
     remedy: 'Correct the recipient: 7 to 15 digits with the country code.',
   },
-];
+] as const satisfies readonly Code[];
 
-const NAMES: ReadonlyMap<number, string> = new Map(STATUS_CODES.map((c) => [c.code, c.name]));
+export type StatusName = (typeof CODES)[number]['name'];
+
+/** Every known code, in numerical order. */
+export const STATUS_CODES: readonly Code<StatusName>[] = CODES;
+
+const NAMES: ReadonlyMap<number, StatusName> = new Map(STATUS_CODES.map((c) => [c.code, c.name]));
+
+/** The reason of a code that no list names, or of a status that is not a number. */
+export type UnknownCode = 'unknown-code' | `unknown-code-${number}`;
 
 /** The `reason` a code gives: its name, `unknown-code-<n>`, or `unknown-code` when there was no number. */
-export function reasonOf(status: number | null): string {
+export function reasonOf(status: number | null): StatusName | UnknownCode {
   if (status === null) return 'unknown-code';
   return NAMES.get(status) ?? `unknown-code-${status}`;
 }

@@ -2,6 +2,7 @@
  * What each reason of a stop means, and what an operator does about it: one sentence each, the remedy with a
  * full command. Reasons that are codes of the gateway have both from the table of codes.
  */
+import type { MessageReason } from './reasons.ts';
 import { takeUpCommand, type SecretOrigin } from './secret-origin.ts';
 import { remedyOf, STATUS_CODES } from './status-codes.ts';
 import { quoted } from './shell.ts';
@@ -89,7 +90,7 @@ const OF_SPOOL: Readonly<Record<string, Words<StopPlace>>> = {
 export const UNKNOWN_ACCOUNT = 'unknown-account';
 
 /* About an account or a sender, or the pause of everything. */
-const OF_ACCOUNT: Readonly<Record<string, Words<Subject>>> = {
+const OF_ACCOUNT = {
   [UNKNOWN_ACCOUNT]: {
     meaning: 'Rows wait that name an account which is not configured.',
     remedy: ({ account }) =>
@@ -125,7 +126,10 @@ const OF_ACCOUNT: Readonly<Record<string, Words<Subject>>> = {
     meaning: 'The balance of the account is below safety.min_balance.',
     remedy: (subject) => `top up the account, then: ${resumeOf(subject)}`,
   },
-};
+} as const satisfies Readonly<Record<string, Words<Subject>>>;
+
+/** Why an account or a sender is stopped, as in `accounts.reason`. */
+export type LaneReason = keyof typeof OF_ACCOUNT | MessageReason | 'unknown';
 
 /* The secret is wrong, or the daemon has not read a changed one. */
 const OF_SECRET: ReadonlySet<string> = new Set(['invalid-credentials', 'http-401']);

@@ -3,6 +3,7 @@
  * An account and each of its senders have streaks of their own; a message that is accepted ends those of its
  * account and of its sender, and says nothing of another sender.
  */
+import type { MessageReason } from './reasons.ts';
 import { comparedForm } from './recipient.ts';
 
 /** Recipients remembered of one streak; no limit in the rules is larger. */
@@ -17,7 +18,7 @@ export class Streaks {
   }
 
   /** Notes a refusal; returns how many recipients met it in a row, as far as is remembered. */
-  refused(sender: string | null, reason: string, recipient: string): number {
+  refused(sender: string | null, reason: MessageReason, recipient: string): number {
     const reasons = this.#streaks.get(sender) ?? new Map<string, Set<string>>();
     this.#streaks.set(sender, reasons);
     const recipients = reasons.get(reason) ?? new Set<string>();

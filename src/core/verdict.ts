@@ -4,6 +4,8 @@
  * A verdict knows nothing of attempts, age or time: when to try again and when to give up are decided by
  * settle and the retry policy, and what a lane does about an act is decided by the account's health.
  */
+import type { MessageReason } from './reasons.ts';
+
 export type Route = 'await-receipt' | 'retry' | 'permanent-failure' | 'uncertain';
 export type Scope = 'message' | 'sender' | 'account';
 
@@ -22,7 +24,7 @@ export type LaneAct =
   /** Fewer requests open at a time (status 10, HTTP 429, no answer in time). */
   | { readonly kind: 'narrow' }
   /** Every message would fail the same way: stop the account and keep its messages. */
-  | { readonly kind: 'suspend'; readonly reason: string }
+  | { readonly kind: 'suspend'; readonly reason: MessageReason }
   /** The request was never answered, or could not even leave. */
   | { readonly kind: 'unanswered'; readonly left: boolean };
 
@@ -40,7 +42,7 @@ export interface Verdict {
   readonly route: Route;
   readonly scope: Scope;
   /** Kebab-case name of the cause: the code's name, or a word for the transport's failure. */
-  readonly reason: string;
+  readonly reason: MessageReason;
   /** The worst part's gateway code; null when no part was read. */
   readonly status: number | null;
   readonly errorText: string | null;

@@ -6,6 +6,7 @@
  * Always holds: however many have to be moved, a step moves a few and leaves the rest to the next ones, so
  * that nobody else waits for them.
  */
+import type { MessageReason } from '../core/reasons.ts';
 import type { Policy } from '../core/policy.ts';
 import type { StrandKey } from '../core/turn.ts';
 import type { Claim } from '../core/claim.ts';
@@ -263,7 +264,11 @@ export class Claimer {
   }
 
   /* The list is asked last: what is no recipient cannot be on it. */
-  #refusalOf(row: ReadyRow, sender: string, { desk, work, isAnySuppressed }: Seen): string | null {
+  #refusalOf(
+    row: ReadyRow,
+    sender: string,
+    { desk, work, isAnySuppressed }: Seen,
+  ): MessageReason | null {
     const refusal = judgeRow(row, sender);
     if (refusal !== null) return refusal;
     if (row.type === 'binary' && !desk.gateway.capabilities.binary) return NOT_ALLOWED;

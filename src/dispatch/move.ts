@@ -3,6 +3,7 @@
  *
  * Always holds: what is no longer in the state that was read is not moved, and no event says that it was.
  */
+import type { MessageReason } from '../core/reasons.ts';
 import { namedOf, type Policy } from '../core/policy.ts';
 import type { Move, Requeue } from '../core/message-moves.ts';
 import type { EventState } from '../core/log-events.ts';
@@ -73,7 +74,7 @@ export function noteMove(
   move: {
     readonly from: State;
     readonly to: EventState;
-    readonly reason: string;
+    readonly reason: MessageReason;
     readonly nextAttemptAt: number | null;
   },
   work: Step,

@@ -180,7 +180,7 @@ export class Pressure {
     this.#wait(wait, at);
     desk.probation.begin();
     if (!isNews) return;
-    const facts = { at: at.now, waitMs: wait, reason: 'throttled' };
+    const facts = { at: at.now, waitMs: wait, reason: 'throttled' } as const;
     this.#parts.pending.entries.push(throttled(desk.name, null, facts));
   }
 

@@ -2,6 +2,7 @@
  * Looks at shut gates when their time has come: asks the balance where the trouble is one of credentials or
  * money, else lets a message go and see. Sparing: one question at a time an account, as late as the gate says.
  */
+import type { LaneReason } from '../core/stop-reasons.ts';
 import type { Clock } from '../clock.ts';
 import { nextLookAt } from '../core/gate.ts';
 import type { GateChange } from '../core/health.ts';
@@ -65,7 +66,7 @@ export class Probes {
       });
   }
 
-  async #ask(desk: Desk, reason: string): Promise<void> {
+  async #ask(desk: Desk, reason: LaneReason): Promise<void> {
     if (this.#asking.has(desk)) return;
     this.#asking.add(desk);
     try {
@@ -77,7 +78,7 @@ export class Probes {
   }
 
   /* Without money for one more part, the next message would be refused as well (status 9). */
-  #hasPassed(desk: Desk, reason: string, answer: BalanceAnswer): boolean {
+  #hasPassed(desk: Desk, reason: LaneReason, answer: BalanceAnswer): boolean {
     if (answer.kind !== 'balance') return answer.kind === 'unknown';
     return reason !== 'quota-exceeded' || answer.euros > (this.#parts.lastPrice(desk.name) ?? 0);
   }

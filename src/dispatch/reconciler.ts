@@ -5,6 +5,7 @@
  * Always holds: while an attempt is open nothing moves; it is reconciled when that attempt settles. Every
  * look folds everything that is on disk, so that a crash between two looks changes nothing.
  */
+import type { MessageReason } from '../core/reasons.ts';
 import { namedOf, type Policy } from '../core/policy.ts';
 import { reconcileTo, resendFailed } from '../core/message-moves.ts';
 import { isForgotten, predictedParts } from '../core/forgotten.ts';
@@ -132,10 +133,12 @@ export class Reconciler implements Participant {
   overdue(row: DueRow, work: Work): void {
     const outcome = this.#fold(row, true);
     const isKnown = outcome.to === 'delivered' || outcome.to === 'undelivered';
-    const fallback = this.#policy().settle.receipts.expect
+    const fallback: MessageReason = this.#policy().settle.receipts.expect
       ? 'no-final-receipt'
       : 'receipts-not-expected';
-    const to = isKnown ? outcome : { ...outcome, to: 'unconfirmed' as const, reason: fallback };
+    const to: Outcome = isKnown
+      ? outcome
+      : { ...outcome, to: 'unconfirmed' as const, reason: fallback };
     this.#follow(row, to, work);
   }
 

@@ -4,6 +4,7 @@
  *
  * Always holds: an account without a limit of its own is served as if none of this were here.
  */
+import type { LaneReason } from '../core/stop-reasons.ts';
 import type { Clock } from '../clock.ts';
 import { ACTIVE, type GateState } from '../core/gate.ts';
 import { probeDelayMs, type RefusalRun } from '../core/refusal-run.ts';
@@ -171,7 +172,7 @@ function gateOf(row: GateRow, known: KnownRun | null): GateState {
 }
 
 /* Refusals are the only cause of a suspension for such a reason, also in a spool of an older version. */
-function runOf(reason: string, known: KnownRun | null): RefusalRun | null {
+function runOf(reason: LaneReason, known: KnownRun | null): RefusalRun | null {
   if (known !== null) return { id: known.id, reason: known.reason, refused: known.refused };
   return isRunReason(reason) ? { id: null, reason, refused: 0 } : null;
 }

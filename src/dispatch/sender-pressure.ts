@@ -63,7 +63,7 @@ export class SenderPressure {
     }
     lane.probation.begin();
     if (!isNews) return;
-    const facts = { at: now, waitMs: wait, reason: 'throttled' };
+    const facts = { at: now, waitMs: wait, reason: 'throttled' } as const;
     pending.entries.push(throttled(desk.name, claim.sender, facts));
   }
 

@@ -8,7 +8,7 @@
  */
 import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
-import type { RowEvent } from '../core/log-events.ts';
+import type { EventReason, RowEvent } from '../core/log-events.ts';
 import { Bulk, type Value } from './bulk.ts';
 import { numberIn, KeyValues } from './kv.ts';
 
@@ -29,6 +29,7 @@ export interface EventRow {
 /** A row that the daemon appends. */
 export interface NewEvent extends EventRow {
   readonly event: RowEvent;
+  readonly reason: EventReason | null;
 }
 
 /** A row as it was committed, and what its message says of itself; texts are cut at TEXT_MAX characters. */

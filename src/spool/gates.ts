@@ -2,6 +2,7 @@
  * The rows of `accounts` and `senders`: what the lanes in memory are worth remembering over a restart, and
  * what operators read.
  */
+import type { LaneReason } from '../core/stop-reasons.ts';
 import type { Database, Statement } from 'better-sqlite3';
 
 export interface GateRow {
@@ -9,7 +10,7 @@ export interface GateRow {
   /** Null = the account itself. */
   readonly sender: string | null;
   readonly state: 'active' | 'suspended' | 'paused';
-  readonly reason: string | null;
+  readonly reason: LaneReason | null;
   readonly since: number;
   readonly nextProbeAt: number | null;
 }

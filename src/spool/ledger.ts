@@ -3,6 +3,7 @@
  *
  * Always holds: everything is read and written inside one write transaction of the caller.
  */
+import type { MessageReason } from '../core/reasons.ts';
 import { CONTENT } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Content } from '../core/parts.ts';
@@ -162,7 +163,7 @@ export class Ledgers {
   }
 
   /** How often the message was moved for this reason. */
-  moves(messageId: number, reason: string): number {
+  moves(messageId: number, reason: MessageReason): number {
     return this.#resends.get(messageId, reason) ?? 0;
   }
 

@@ -5,6 +5,7 @@
  * row here says which run it belongs to. It counts only while the message is as the refusal left it: a message
  * that was cancelled, requeued or has expired since is not touched when the run ends.
  */
+import type { MessageReason } from '../core/reasons.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { RefusedRow } from '../core/refusal-run.ts';
 import { Bulk } from './bulk.ts';
@@ -35,14 +36,14 @@ export interface SetAsideRow extends RunScope {
   readonly id: number;
   readonly attempt: number;
   readonly run: number;
-  readonly reason: string;
+  readonly reason: MessageReason;
 }
 
 /** An open run, as far as the spool tells. */
 export interface KnownRun extends RunScope {
   readonly id: number;
   /** Of the refusal that began it. */
-  readonly reason: string;
+  readonly reason: MessageReason;
   /** Messages that it has refused. */
   readonly refused: number;
 }
@@ -55,7 +56,7 @@ export interface RefusedMessage extends Pick<RefusedRow, 'campaign' | 'recipient
 export interface WaitingMessage {
   readonly id: number;
   /** Of its refusal. */
-  readonly reason: string;
+  readonly reason: MessageReason;
 }
 
 /* The message is as its refusal left it. A query must join `messages m` and `set_aside s`. */

@@ -1,3 +1,4 @@
+import type { RareCause } from '../../src/core/reasons.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { classify } from '../../src/core/classify.ts';
@@ -296,8 +297,8 @@ describe('unanswered', () => {
     [http(204), 'unreadable-answer'],
     [answered(), 'unreadable-answer'],
     [
-      { kind: 'unanswered', cause: 'body-cut', httpStatus: 401, traceId: null } as const,
-      'body-cut',
+      { kind: 'unanswered', cause: 'connection-closed', httpStatus: 401, traceId: null } as const,
+      'connection-closed',
     ],
   ])('%j is uncertain: %s', (observation, reason) => {
     expect(verdict(observation)).toMatchObject({
@@ -321,10 +322,10 @@ describe('unanswered', () => {
   });
 
   test('what never left is the account’s trouble and surely unsent', () => {
-    expect(verdict({ kind: 'never-left', cause: 'dns' })).toMatchObject({
+    expect(verdict({ kind: 'never-left', cause: 'host-not-found' })).toMatchObject({
       route: 'retry',
       scope: 'account',
-      reason: 'dns',
+      reason: 'host-not-found',
       acts: [{ kind: 'unanswered', left: false }],
       mayDouble: false,
     });
@@ -405,16 +406,17 @@ describe('for any observation', () => {
   const givenPart = fc.tuple(fc.option(status), text);
   const wait = fc.option(fc.nat());
   const httpStatus = fc.oneof(fc.integer({ min: 100, max: 600 }), fc.integer());
+  const rareCause = fc.string().map((word) => word as RareCause);
   const observation: fc.Arbitrary<Observation> = fc.oneof(
     fc.array(givenPart, { maxLength: 6 }).map((given) => answered(...given)),
     fc.tuple(httpStatus, wait).map((given) => http(...given)),
     fc.record({
       kind: fc.constant('unanswered' as const),
-      cause: fc.string(),
+      cause: rareCause,
       httpStatus: fc.option(httpStatus),
       traceId: fc.constant(null),
     }),
-    fc.record({ kind: fc.constant('never-left' as const), cause: fc.string() }),
+    fc.record({ kind: fc.constant('never-left' as const), cause: rareCause }),
   );
   const overrides = fc
     .array(fc.tuple(status, fc.constantFrom(...ROUTES)), { maxLength: 5 })

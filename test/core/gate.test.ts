@@ -16,7 +16,7 @@ import {
 import { NOW } from '../support/verdicts.ts';
 
 function waits(schedule: ProbeSchedule, count: number): readonly number[] {
-  let gate = suspend('trouble', schedule, NOW);
+  let gate = suspend('gateway-down', schedule, NOW);
   const seconds = [gate.nextProbeAt - NOW];
   while (seconds.length < count) {
     gate = suspendAgain(gate, schedule, NOW);
@@ -71,7 +71,7 @@ it.each([0, 3_600, -3_600])(
 );
 
 it('G5: goes on with a run as soon as it was to when the clock is set back while a probe is out', () => {
-  const run = { id: 1, reason: 'non-whitelisted', refused: 1 };
+  const run = { id: 1, reason: 'not-whitelisted', refused: 1 } as const;
   const after = (setBy: number): number =>
     judge(run, { since: NOW, from: NOW, now: NOW + setBy }).nextProbeAt - (NOW + setBy);
   expect([after(0), after(-3_600), after(3_600)]).toEqual([1, 1, 0]);

@@ -15,10 +15,10 @@ import {
   type Heard,
   type Outcome,
   type PartFact,
-  type Policy,
+  type Expectation,
 } from '../../src/core/reconcile.ts';
 
-const POLICY: Policy = { predictedParts: 1, isEnough: false, isOver: false };
+const POLICY: Expectation = { predictedParts: 1, isEnough: false, isOver: false };
 const AT = 1_790_000_000;
 
 function partOf(number: number, over: Partial<PartFact> = {}): PartFact {
@@ -47,7 +47,7 @@ function word(gatewayId: string | null, status: string | null, over: Partial<Hea
 function outcome(
   attempts: readonly AttemptFact[],
   heard: readonly Heard[],
-  policy: Partial<Policy> = {},
+  policy: Partial<Expectation> = {},
 ): Outcome {
   const whole = { ...POLICY, ...policy };
   return fold(hear(attempts, heard, whole.isEnough), whole);
@@ -395,7 +395,7 @@ interface Gist {
 const rounded = (price: number | null): number | null =>
   price === null ? null : Math.round(price * 10_000);
 
-function gistOf(attempts: readonly Attempt[], policy: Policy): Gist {
+function gistOf(attempts: readonly Attempt[], policy: Expectation): Gist {
   const { to, accepted, waitsForProof, isInPart, failures } = fold(attempts, policy);
   const named = failures.map(({ status, code }) => `${status} ${code ?? 'none'}`);
   const price = rounded(priceOf(attempts));
@@ -426,7 +426,7 @@ interface Judged {
   readonly prices: readonly number[];
 }
 
-function judge(fact: AttemptFact, heard: readonly Heard[], policy: Policy): Judged {
+function judge(fact: AttemptFact, heard: readonly Heard[], policy: Expectation): Judged {
   const own = heard.filter(({ attempt }) => attempt === fact.number);
   const taken = fact.parts.filter(({ status }) => status === 0);
   const isAnswered = taken.length > 0;
@@ -455,7 +455,11 @@ function judge(fact: AttemptFact, heard: readonly Heard[], policy: Policy): Judg
 }
 
 /** Contract §2, read again. */
-function expectedOf(facts: readonly AttemptFact[], heard: readonly Heard[], policy: Policy): Gist {
+function expectedOf(
+  facts: readonly AttemptFact[],
+  heard: readonly Heard[],
+  policy: Expectation,
+): Gist {
   const judged = facts.map((fact) => judge(fact, heard, policy));
   const accepted = judged.filter((one) => one.isAccepted);
   const counting = accepted.filter(({ fact }) => !fact.isClosed);

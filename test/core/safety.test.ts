@@ -1,4 +1,5 @@
 /** Limits of the operator's own: who may get one more message, and when an account has cost enough. */
+import type { LaneReason } from '../../src/core/stop-reasons.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AccountHealth } from '../../src/core/health.ts';
@@ -118,7 +119,7 @@ describe('a budget', () => {
 
   it('lets an account be tried again with enough left, if money is what stopped it', () => {
     const budget = new Budget({ ...OFF, minBalance: 5 });
-    const asked = (reason: string): readonly boolean[] =>
+    const asked = (reason: LaneReason): readonly boolean[] =>
       [4.9, 5].map((balance) => budget.isEnough(reason, balance));
     expect(asked(LOW_BALANCE)).toEqual([false, true]);
     expect(asked('quota-exceeded')).toEqual([false, true]);

@@ -24,7 +24,8 @@ function entryOf(id: number): Entry {
   const row = {
     ...{ at: 0, messageId: id, account: 'main', sender: null },
     event: 'message.await-receipt' as const,
-    ...{ from: 'sending', to: 'await-receipt', reason: 'accepted', attempt: 1 },
+    reason: 'accepted' as const,
+    ...{ from: 'sending', to: 'await-receipt', attempt: 1 },
   };
   return { row, level: 'info', details: { reference } };
 }

@@ -92,7 +92,7 @@ describe('an unanswered attempt', () => {
       spool.moves.write([resend({ id, state: 'uncertain' }, NOW)], NOW);
     });
     claim(id);
-    const settlement = { ...UNCERTAIN, reason: 'invalid-message' };
+    const settlement = { ...UNCERTAIN, reason: 'invalid-message' } as const;
     const refused = { ...END, route: 'permanent-failure' };
     commit(() => spool.settlements.write([ended(id, { settlement, end: refused, parts: [] }, 2)]));
     expect(spool.due.isLastAnswered(id)).toBe(true);

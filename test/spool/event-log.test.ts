@@ -12,7 +12,7 @@ const EVENT: NewEvent = {
   event: 'account.suspended',
   from: null,
   to: 'suspended',
-  reason: 'wrong-credentials',
+  reason: 'invalid-credentials',
   attempt: null,
 };
 

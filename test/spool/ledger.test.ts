@@ -263,6 +263,6 @@ describe('what else is asked of a ledger', () => {
     );
     expect(ledgers.duplicates(id)).toBe(1);
     expect(ledgers.moves(id, 'receipts-resend')).toBe(1);
-    expect(ledgers.moves(id, 'none')).toBe(0);
+    expect(ledgers.moves(id, 'requeued')).toBe(0);
   });
 });
