@@ -51,18 +51,18 @@ const stats: Load = async () => (await import('./commands/stats.ts')).statsComma
 const log: Load = async () => (await import('./commands/log.ts')).logCommand();
 const top: Load = async () => (await import('./commands/top.ts')).topCommand();
 const codes: Load = async () => (await import('./commands/codes.ts')).codesCommand();
-const cancel: Load = async () => (await import('./commands/cancel.ts')).cancelCommand();
-const requeue: Load = async () => (await import('./commands/requeue.ts')).requeueCommand();
+const cancel: Load = async () => (await import('./commands/message-verbs.ts')).cancelCommand();
+const requeue: Load = async () => (await import('./commands/message-verbs.ts')).requeueCommand();
 const pause: Load = async () => (await import('./commands/pause.ts')).pauseCommand();
 const resume: Load = async () => (await import('./commands/resume.ts')).resumeCommand();
 const prune: Load = async () => (await import('./commands/prune.ts')).pruneCommand();
 const backup: Load = async () => (await import('./commands/backup.ts')).backupCommand();
 const suppress: Load = async () => (await import('./commands/suppress.ts')).suppressCommand();
-const unsuppress: Load = async () => (await import('./commands/unsuppress.ts')).unsuppressCommand();
+const unsuppress: Load = async () => (await import('./commands/suppress.ts')).unsuppressCommand();
 const suppressed: Load = async () => (await import('./commands/suppressed.ts')).suppressedCommand();
 const help: Load = async () => (await import('./commands/help.ts')).helpCommand(showHelp);
 const version: Load = async () => (await import('./commands/help.ts')).versionCommand();
-const retry: Load = async () => (await import('./commands/retry.ts')).retryCommand();
+const retry: Load = async () => (await import('./commands/message-verbs.ts')).retryCommand();
 const completion: Load = async () => (await import('./commands/completion.ts')).completionCommand();
 
 /** Commands by what they are for, in the order of the help. */

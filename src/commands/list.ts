@@ -1,8 +1,6 @@
 /** `list`: finds messages, newest first. Recipients are masked and texts left out unless asked for. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command } from 'commander';
 import { maskRecipient } from '../core/mask.ts';
-import { STATES, type State } from '../core/message.ts';
-import { UsageError } from '../exit-codes.ts';
 import {
   countMatching,
   messagesMatching,
@@ -16,18 +14,16 @@ import { isoTime, localTime } from '../terminal/times.ts';
 import { messageJson, type Shown } from './message-json.ts';
 import { warnOfNames } from './names-asked.ts';
 import { defaultsOf, openToRead } from './opened.ts';
-import { parsePast } from './selection-options.ts';
+import {
+  checkTableLimit,
+  withLimit,
+  withSelection,
+  type SelectionOptions,
+} from './selection-options.ts';
 
-interface ListOptions {
-  readonly state?: readonly State[];
-  readonly reason?: string;
-  readonly since?: number;
-  readonly until?: number;
-  readonly campaign?: string;
+interface ListOptions extends SelectionOptions {
   readonly recipient?: string;
   readonly reference?: string;
-  readonly account?: string;
-  readonly sender?: string;
   readonly gatewayId?: string;
   readonly limit: number;
   readonly oldest?: true;
@@ -38,9 +34,6 @@ interface ListOptions {
   readonly json?: true;
   readonly unmatched?: true;
 }
-
-/** A table is laid out as a whole; what is longer than this is for programs. */
-const TABLE_MAX = 10_000;
 
 const COLUMNS: readonly Column[] = [
   { head: 'ID', align: 'right' },
@@ -53,21 +46,15 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export function listCommand(): Command {
-  return new Command('list')
+  const command = new Command('list')
     .summary('find messages, newest first')
-    .description('Lists messages, newest first. Conditions add up.')
-    .addOption(new Option('--state <state...>', 'in this state, or one of these').choices(STATES))
-    .option('--reason <reason>', 'whose state has this reason, like unroutable')
-    .option('--since <time>', 'added at this time or later', parsePast)
-    .option('--until <time>', 'added before this time', parsePast)
-    .option('--campaign <name>', 'of this campaign')
+    .description('Lists messages, newest first. Conditions add up.');
+  withSelection(command)
     .option('--recipient <number>', 'to this recipient, with or without +')
     .option('--reference <text>', 'with this reference of yours')
-    .option('--account <name>', 'of this account, named or by default')
-    .option('--sender <sender>', 'from this sender, named or by default')
     .option('--gateway-id <id>', 'of which this is a part: the id that the gateway gave it')
-    .option('--unmatched', 'instead: receipts that are about no message here')
-    .option('--limit <number>', 'at most so many', parseLimit, 20)
+    .option('--unmatched', 'instead: receipts that are about no message here');
+  return withLimit(command)
     .option('--oldest', 'the oldest first')
     .option('--ids', 'only the ids, one a line, all of them unless --limit is given')
     .option('--count', 'only how many there are, whatever the limit')
@@ -89,16 +76,8 @@ Examples:
   $ sms-spoold list --campaign spring --limit 1000000 --json --full
   $ sms-spoold list --state retry --ids | sms-spoold cancel -`;
 
-function parseLimit(value: string): number {
-  const limit = /^\d{1,9}$/.test(value) ? Number(value) : 0;
-  if (limit < 1) throw new InvalidArgumentError('Expected a whole number from 1 on.');
-  return limit;
-}
-
 async function list(options: ListOptions, command: Command): Promise<void> {
-  if (!options.json && !options.ids && options.limit > TABLE_MAX) {
-    throw new UsageError(`--limit: a table shows at most ${TABLE_MAX} messages; --json shows more`);
-  }
+  if (!options.json && !options.ids) checkTableLimit(options.limit, 'messages');
   using spool = openToRead(command);
   const shown = { full: options.full ?? false, text: options.text ?? false };
   if (options.unmatched) {

@@ -1,7 +1,8 @@
-/** Options that say which messages a command is about, alike for every command that takes a selection. */
+/** Options that select rows, alike for every command: which messages, and how many rows of a table. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { ANY, type ControlFilter } from '../core/control-filter.ts';
 import { STATES, type State } from '../core/message.ts';
+import { UsageError } from '../exit-codes.ts';
 import { parsePastInstant, PAST_FORMS } from '../terminal/times.ts';
 
 export interface SelectionOptions {
@@ -34,9 +35,29 @@ export function filterIn(options: SelectionOptions): ControlFilter | null {
   return named.length === 0 ? null : { ...ANY, ...Object.fromEntries(named) };
 }
 
-/** An instant that is over. */
-export function parsePast(value: string): number {
+/* An instant that is over. */
+function parsePast(value: string): number {
   const instant = parsePastInstant(value, Date.now());
   if (instant === null) throw new InvalidArgumentError(`Expected ${PAST_FORMS}.`);
   return instant;
+}
+
+/** Adds `--limit`, 20 rows unless it is given. */
+export function withLimit(command: Command): Command {
+  return command.option('--limit <number>', 'at most so many', parseLimit, 20);
+}
+
+function parseLimit(value: string): number {
+  const limit = /^\d{1,9}$/.test(value) ? Number(value) : 0;
+  if (limit < 1) throw new InvalidArgumentError('Expected a whole number from 1 on.');
+  return limit;
+}
+
+/** A table is laid out as a whole; what is longer than this is for programs. */
+const TABLE_MAX = 10_000;
+
+/** Throws UsageError for more rows than a table shows. */
+export function checkTableLimit(limit: number, what: string): void {
+  if (limit <= TABLE_MAX) return;
+  throw new UsageError(`--limit: a table shows at most ${TABLE_MAX} ${what}; --json shows more`);
 }

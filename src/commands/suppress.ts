@@ -1,10 +1,13 @@
-/** `suppress`: recipients that are not to be sent to. */
+/** `suppress` and `unsuppress`: put recipients on the list of those not to be sent to, and take them off. */
 import { Command, InvalidArgumentError } from 'commander';
+import { comparedForm, internationalForm, RECIPIENT_EXPECTED } from '../core/recipient.ts';
+import { UsageError } from '../exit-codes.ts';
 import { Suppressions, type Suppression } from '../spool/suppressions.ts';
 import { printJson, printLine } from '../terminal/print.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { openToWrite } from './opened.ts';
-import { recipientsAsked } from './recipients-asked.ts';
+
+const SHOWN_MAX = 60;
 
 interface SuppressOptions {
   readonly reason: string;
@@ -61,4 +64,59 @@ function sentenceOf(recipient: string, before: Suppression | null): string {
   if (before === null) return `${recipient}: suppressed`;
   const why = before.reason === null ? '' : ` (${before.reason})`;
   return `${recipient}: already on the list since ${localTime(before.since)}${why}`;
+}
+
+interface UnsuppressOptions {
+  readonly json?: true;
+}
+
+export function unsuppressCommand(): Command {
+  return new Command('unsuppress')
+    .summary('send to a recipient again')
+    .description(
+      'Takes recipients off the list of those not to be sent to. Messages that failed meanwhile stay as ' +
+        'they are; requeue sends them.',
+    )
+    .argument('<number...>', 'recipients in international form, with or without + or 00')
+    .option('--json', 'one JSON document a recipient')
+    .addHelpText('after', '\nExample:\n  $ sms-spoold unsuppress 447700900000')
+    .action(unsuppress);
+}
+
+async function unsuppress(
+  numbers: readonly string[],
+  options: UnsuppressOptions,
+  command: Command,
+): Promise<void> {
+  using spool = openToWrite(command);
+  const list = new Suppressions(spool.db);
+  const recipients = recipientsAsked(numbers, (written) => list.has(written));
+  const all = spool.db.transaction(() =>
+    recipients.map((recipient) => ({ recipient, removed: list.remove(recipient) })),
+  );
+  for (const done of all.immediate()) {
+    const what = done.removed ? 'no longer suppressed' : 'was not on the list';
+    await (options.json ? printJson(done) : printLine(`${done.recipient}: ${what}`));
+  }
+}
+
+/*
+ * The recipients in their international form, each once, in the order given. Throws UsageError, which names what is
+ * none. What `isListed` may be named as it is written.
+ */
+function recipientsAsked(
+  given: readonly string[],
+  isListed: (written: string) => boolean = () => false,
+): readonly string[] {
+  const wrong = given.filter((value) => internationalForm(value) === null && !isListed(value));
+  if (wrong.length > 0) {
+    const names = wrong.slice(0, 3).map(shown).join(', ');
+    const more = wrong.length > 3 ? ` and ${wrong.length - 3} more` : '';
+    throw new UsageError(`number: expected ${RECIPIENT_EXPECTED}; found ${names}${more}`);
+  }
+  return [...new Set(given.map(comparedForm))];
+}
+
+function shown(value: string): string {
+  return JSON.stringify(value.length > SHOWN_MAX ? `${value.slice(0, SHOWN_MAX - 1)}…` : value);
 }

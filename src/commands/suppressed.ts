@@ -1,12 +1,12 @@
 /** `suppressed`: the recipients that are not to be sent to, newest first; masked unless asked for. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { maskRecipient } from '../core/mask.ts';
-import { UsageError } from '../exit-codes.ts';
 import { Suppressions, type Suppression } from '../spool/suppressions.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { openToRead } from './opened.ts';
+import { checkTableLimit, withLimit } from './selection-options.ts';
 
 interface SuppressedOptions {
   readonly limit: number;
@@ -14,8 +14,6 @@ interface SuppressedOptions {
   readonly json?: true;
 }
 
-/** A table is laid out as a whole; what is longer than this is for programs. */
-const TABLE_MAX = 10_000;
 /** Few pages: each looks through the whole list, which has no index by date. */
 const PAGE = 50_000;
 
@@ -26,13 +24,13 @@ const COLUMNS: readonly Column[] = [
 ];
 
 export function suppressedCommand(): Command {
-  return new Command('suppressed')
+  const command = new Command('suppressed')
     .summary('who is not sent to, newest first')
     .description(
       'Lists the recipients that are not to be sent to, newest first: those that suppress put there, and ' +
         'those that the gateway or a carrier said cannot be reached or want no messages.',
-    )
-    .option('--limit <number>', 'at most so many', parseLimit, 20)
+    );
+  return withLimit(command)
     .option('--full', 'show recipients in full')
     .option('--json', 'one JSON document a line')
     .addHelpText(
@@ -44,18 +42,8 @@ export function suppressedCommand(): Command {
     .action(suppressed);
 }
 
-function parseLimit(value: string): number {
-  const limit = /^\d{1,9}$/.test(value) ? Number(value) : 0;
-  if (limit < 1) throw new InvalidArgumentError('Expected a whole number from 1 on.');
-  return limit;
-}
-
 async function suppressed(options: SuppressedOptions, command: Command): Promise<void> {
-  if (!options.json && options.limit > TABLE_MAX) {
-    throw new UsageError(
-      `--limit: a table shows at most ${TABLE_MAX} recipients; --json shows more`,
-    );
-  }
+  if (!options.json) checkTableLimit(options.limit, 'recipients');
   using spool = openToRead(command);
   const rows = newest(new Suppressions(spool.db), options.limit);
   const shown = ({ recipient }: Suppression): string =>

@@ -1,6 +1,6 @@
-/** Which messages `cancel`, `requeue` and `retry` are about: ids, ids on standard input, or a selection. */
+/** `cancel`, `requeue` and `retry`: each is about ids, ids on standard input, or a selection of messages. */
 import { text } from 'node:stream/consumers';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { writeFilter, type ControlFilter } from '../core/control-filter.ts';
 import { UsageError } from '../exit-codes.ts';
 import type { ControlRequest } from '../spool/drop.ts';
@@ -18,8 +18,61 @@ type MessagesOptions = AskOptions & SelectionOptions;
 const STDIN = '-';
 type Named = number | typeof STDIN;
 
-/** Gives the command its arguments, options and action. */
-export function aboutMessages(command: Command, verb: Verb): Command {
+/** Takes messages back that were not sent. */
+export function cancelCommand(): Command {
+  const command = new Command('cancel')
+    .summary('take messages back')
+    .description(
+      'Takes messages back before they are sent. One that is being sent is taken back if it returns; one ' +
+        'that is uncertain is never sent again; what was accepted cannot be cancelled. ' +
+        'What is selected is what was there when it was asked; other messages are sent meanwhile.',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ sms-spoold cancel 41 42\n  $ sms-spoold cancel --campaign spring\n' +
+        '  $ sms-spoold cancel --sender AcmeInc --since 2h\n' +
+        '  $ sms-spoold list --reason throttled --ids | sms-spoold cancel -',
+    );
+  return aboutMessages(command, 'cancel');
+}
+
+/** Sends messages again that ended without being delivered. */
+export function requeueCommand(): Command {
+  const command = new Command('requeue')
+    .summary('send messages again')
+    .description(
+      'Starts messages over that failed, expired, were cancelled or stayed unconfirmed. Unless every ' +
+        'attempt was surely refused, the recipient may get the message twice. ' +
+        'A selection takes cancelled messages only with --state cancelled, and only what was there when it was ' +
+        'asked and has not changed since.',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ sms-spoold requeue 41 42\n  $ sms-spoold requeue --campaign spring --wait 10s\n' +
+        '  $ sms-spoold requeue --state permanent-failure --reason invalid-credentials',
+    );
+  return aboutMessages(command, 'requeue');
+}
+
+/** Sends messages now that wait for a time: a retry, a scheduled one, one that quiet hours hold. */
+export function retryCommand(): Command {
+  const command = new Command('retry')
+    .summary('send now what waits for a time')
+    .description(
+      'Ends the wait of messages that are to go at a later time: those in state retry, and those that are ' +
+        'scheduled for later (send_at). They keep their attempts. Limits, pauses and quiet hours still hold. ' +
+        'What is selected is what was there when it was asked and has not changed since.',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ sms-spoold retry 41\n  $ sms-spoold retry --state retry --account main\n' +
+        '  $ sms-spoold list --reason internal-error --ids | sms-spoold retry -',
+    );
+  return aboutMessages(command, 'retry');
+}
+
+/* Gives the command its arguments, options and action. */
+function aboutMessages(command: Command, verb: Verb): Command {
   return withAskOptions(withSelection(command))
     .argument(
       '[id...]',
