@@ -298,6 +298,19 @@ describe('ARCHITECTURE', () => {
     expect(listed.toSorted()).toEqual([...there, 'gateway/sandbox/'].toSorted());
   });
 
+  it('names source files that are there', () => {
+    const names = new Set(filesUnder('src').map((path) => path.replace(/^.*\//, '')));
+    const named = [...ARCHITECTURE.matchAll(/`([\w-]+\.ts)`/g)].map(([, name = '']) => name);
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter((name) => !names.has(name))).toEqual([]);
+  });
+
+  it('explains at most 20 words', () => {
+    const words = tableIn(sectionOf(ARCHITECTURE, '## Glossary'), 'word');
+    expect(words.length).toBeGreaterThan(0);
+    expect(words.length).toBeLessThanOrEqual(20);
+  });
+
   it('says of every dependency why it is there', () => {
     const rows = tableIn(sectionOf(ARCHITECTURE, '## Dependencies'), 'package');
     const isDev = (cell: string) => cell.endsWith(' (dev)');
