@@ -79,6 +79,8 @@ const WORK_MAX = 300_000;
 /** The pace of a backlog is told from so many rows. */
 const BELIEVED_ROWS = 200;
 const ROUNDING_S = 1e-6;
+/** Backlogs that a limit puts back at a time when it opens: the highest priorities, and among them who waits longest. */
+const BACK_AT_ONCE = 16;
 /** A shorter wait than this many pieces of a window is no stop: its permits come back bit by bit. */
 const BIT = 2;
 
@@ -113,6 +115,13 @@ interface Opening {
 
 /** A limit at work: permits come evenly, and its windows count what goes. */
 class Limit {
+  /** Backlogs that wait until it opens. */
+  readonly #parked = new Turns<Player, number>(
+    ({ rank }) => rank,
+    (a, b) => a - b,
+  );
+  /** When they may go (seconds from now); null = none waits. */
+  opensS: number | null = null;
   readonly #allowance: Allowance;
   /** When the next permit comes (seconds from now). */
   #freeS: number;
@@ -120,6 +129,23 @@ class Limit {
   constructor(allowance: Allowance) {
     this.#allowance = allowance;
     this.#freeS = allowance.rate > 0 ? allowance.opensInS : Infinity;
+  }
+
+  /** Keeps a backlog until it opens. */
+  park(player: Player, opensS: number): void {
+    player.isStopped = opensS === Infinity;
+    this.#parked.put(player);
+    this.opensS = opensS;
+  }
+
+  /** It is open: gives some of those that it kept. */
+  *unpark(): Generator<Player> {
+    for (let count = 0; count < BACK_AT_ONCE; count += 1) {
+      const player = this.#parked.take();
+      if (player === null) break;
+      yield player;
+    }
+    if (this.#parked.peek() === null) this.opensS = null;
   }
 
   /** A full window opens when it has room for the whole turn: so its permits are not counted one by one. */
@@ -167,8 +193,8 @@ class Player implements Waiting {
   place: Place | null = null;
   gone = 0;
   goneInS = 0;
-  /** Until when it is set aside (seconds from now). */
-  asideS: number | null = null;
+  /** A limit of it never opens. */
+  isStopped = false;
 
   constructor(backlog: Backlog, index: number, limits: readonly Limit[]) {
     this.#index = index;
@@ -201,9 +227,9 @@ class Play {
   readonly #asked: Player | null;
   readonly #account: Limit;
   readonly #scheduler: Fairness<Player>;
-  /** Those whose limits are closed, by when they open. */
-  readonly #aside = new Turns<Player, number>(
-    ({ asideS }) => asideS,
+  /** Limits that keep backlogs, by when they open. */
+  readonly #closed = new Turns<Limit, number>(
+    ({ opensS }) => opensS,
     (a, b) => a - b,
   );
   readonly #held = new Map<Cap, Held>();
@@ -249,7 +275,7 @@ class Play {
   run(): void {
     while (this.#asked === null || this.#asked.left > 0) {
       const next = this.#scheduler.next((player) => this.#mayGo(player));
-      const opensS = next === null ? this.#aside.peek()?.asideS : this.#opensFor(next);
+      const opensS = next === null ? this.#closed.peek()?.opensS : this.#opensFor(next);
       if (opensS === undefined || opensS === Infinity || this.#work > WORK_MAX) break;
       if (next !== null && opensS === null) this.#go(next);
       else this.#wait(opensS ?? 0);
@@ -266,15 +292,15 @@ class Play {
     return { rows: Math.min(left, Math.max(1, Math.floor(this.#gone / turns))), parts };
   }
 
-  /* Whether its lane and its group let it through; else it is set aside until they do. */
+  /* Whether its lane and its group let it through; else the limit keeps it until it does. */
   #mayGo(player: Player): boolean {
     this.#work += 1;
     const turn = this.#turnOf(player);
     for (const limit of player.limits) {
       const opensS = this.#opensIn(limit, turn, player);
       if (opensS === null) continue;
-      player.asideS = opensS;
-      this.#aside.put(player);
+      limit.park(player, opensS);
+      this.#closed.put(limit);
       return false;
     }
     return true;
@@ -317,20 +343,22 @@ class Play {
   }
 
   #wait(untilS: number): void {
-    this.#atS = untilS;
-    for (let one = this.#aside.peek(); one !== null; one = this.#aside.peek()) {
-      if ((one.asideS ?? 0) > untilS + ROUNDING_S) return;
-      this.#aside.take();
-      one.asideS = null;
-      this.#scheduler.put(one);
+    this.#atS = Math.max(this.#atS, untilS);
+    const opened: Limit[] = [];
+    for (let one = this.#closed.peek(); one !== null; one = this.#closed.peek()) {
+      if ((one.opensS ?? 0) > this.#atS + ROUNDING_S) break;
+      this.#closed.take();
+      for (const player of one.unpark()) this.#scheduler.put(player);
+      opened.push(one);
     }
+    for (const one of opened) this.#closed.put(one);
   }
 
   /* At its own pace so far if enough has gone, else when all has gone at the pace of all. */
   #extrapolate(player: Player): void {
-    const { asideS, gone, backlog } = player;
+    const { isStopped, gone, backlog } = player;
     const total = this.#players.reduce((sum, one) => sum + one.backlog.count, 0);
     const times = gone >= BELIEVED_ROWS ? backlog.count / gone : total / this.#gone;
-    player.goneInS = asideS === Infinity || this.#gone === 0 ? Infinity : this.#atS * times;
+    player.goneInS = isStopped || this.#gone === 0 ? Infinity : this.#atS * times;
   }
 }
