@@ -7,7 +7,7 @@
 import type { Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
 import { Desk } from './dispatch/desk.ts';
-import { Nest } from './dispatch/nest.ts';
+import { LimitTree } from './dispatch/limit/limit-tree.ts';
 import { guarded, watched } from './dispatch/safety.ts';
 import { LoopWatch } from './gateway/loop-watch.ts';
 import { VonageGateway } from './gateway/vonage.ts';
@@ -46,23 +46,29 @@ export class DeskMaker {
     this.#gateways.set(name, gateway);
     const current = (): AccountConfig | undefined => this.#parts.account(name);
     const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);
+    const { gateway: guardedGateway, health } = guarded(gateway, config().safety, now);
+    const limits = new LimitTree({
+      account: name,
+      rate,
+      pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
+      rules: account.nested,
+      clock,
+      passage: (sender) => health.mayPass(sender),
+      senderRate: (sender) => current()?.senders.get(sender)?.rate ?? null,
+      senderLearned: (sender) => spool.gates.learnedRate(name, sender),
+      meterOf: (limit) => this.#meter(limit),
+    });
     return new Desk({
       name,
       get defaultSender() {
         return current()?.sender ?? null;
       },
-      ...guarded(gateway, config().safety, now),
-      pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
+      ...{ gateway: guardedGateway, health, limits },
       slots: new Slots(account.concurrency, onFatal),
       reserve: config().fairness.reserve,
       get validityMs() {
         return config().messages.validityMs;
       },
-      senderRate: (sender) => current()?.senders.get(sender)?.rate ?? null,
-      senderLearned: (sender) => spool.gates.learnedRate(name, sender),
-      senderMeter: (limit) => this.#meter(limit),
-      nest: this.#nestOf(account),
-      onReady,
     });
   }
 
@@ -72,16 +78,6 @@ export class DeskMaker {
     if (gateway === undefined) return;
     gateway.adopt(account);
     desk.gateway = watched(gateway, desk.health.budget, this.#parts.clock.now);
-  }
-
-  /** Other rules that nest; what the old ones had counted is on disk, and is counted on. */
-  replaceNest(desk: Desk, account: AccountConfig): void {
-    desk.nest = this.#nestOf(account);
-  }
-
-  #nestOf({ nested: rules }: AccountConfig): Nest | null {
-    const meter = (limit: number): Meter => this.#meter(limit);
-    return rules === null ? null : new Nest({ rules, clock: this.#parts.clock, meter });
   }
 
   /* A meter alone, without a limiter and its timers: 5,000 lanes may have one each. */

@@ -13,6 +13,7 @@ import { statusOf, type AccountFacts, type StatusParts } from './core/status-doc
 import type { Status } from './core/status.ts';
 import type { Stop } from './core/stops.ts';
 import type { Desk } from './dispatch/desk.ts';
+import type { Limit } from './dispatch/limit/limit.ts';
 import type { Lane } from './dispatch/lane.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
@@ -139,16 +140,16 @@ function accountFacts(desk: Desk, { limits, dispatcher }: Working, at: Instant):
     account: desk.name,
     ...gateStatus(desk.health.gate()),
     limit: limits.get(desk.name)?.ceiling ?? null,
-    available: desk.availableRate,
+    available: desk.limits.account.rate,
     used: counters.answered.get(desk.name)?.rate(at.nowMs) ?? 0,
     in_flight: desk.slots.busy,
     concurrency: desk.slots.concurrency,
-    blocked_seconds: blockedSeconds(desk.blockedUntil, at),
+    blocked_seconds: blockedSeconds(desk.limits.account, at),
   };
 }
 
 function laneFacts({ desks }: Working, at: Instant): StatusParts['lane'] {
-  const lanes = new Map<string, ReadonlyMap<string, Lane>>();
+  const lanes = new Map<string, ReadonlyMap<string | null, Lane>>();
   for (const [account, desk] of desks) {
     lanes.set(account, new Map([...desk.lanes].map((lane) => [lane.sender, lane])));
   }
@@ -157,8 +158,8 @@ function laneFacts({ desks }: Working, at: Instant): StatusParts['lane'] {
     const lane = lanes.get(account)?.get(sender);
     return {
       state: desk === undefined ? 'suspended' : desk.health.gate(sender).kind,
-      available: lane?.pacer?.rate ?? null,
-      blocked_seconds: blockedSeconds(lane?.blockedUntil ?? 0, at),
+      available: lane?.limits.sender.pace ?? null,
+      blocked_seconds: lane === undefined ? 0 : blockedSeconds(lane.limits.sender, at),
     };
   };
 }
@@ -169,8 +170,8 @@ function gateStatus(gate: GateState): Pick<AccountFacts, 'state' | 'reason' | 'n
   return { state: 'suspended', reason: gate.reason, next_probe_at: gate.nextProbeAt };
 }
 
-function blockedSeconds(untilMs: number, { nowMs }: Instant): number {
-  return Math.max(0, untilMs - nowMs) / 1000;
+function blockedSeconds({ blockedUntilMs }: Limit, { nowMs }: Instant): number {
+  return Math.max(0, (blockedUntilMs ?? nowMs) - nowMs) / 1000;
 }
 
 function sumOf(series: readonly (readonly number[])[]): readonly number[] {

@@ -89,7 +89,7 @@ export class Reload {
     const known = this.#parts.limits.get(account.name)?.ceiling;
     const old = accountOf(before, account.name);
     const isSame = old?.rate === account.rate && !hasOtherCredentials(old, account);
-    if (isSame && known !== undefined) return known;
+    if (isSame && known !== undefined && known !== null) return known;
     return this.#parts.rateOf(account, entries);
   }
 
@@ -128,7 +128,7 @@ export class Reload {
     );
     if (!isSame) dispatcher.configure(desk, own);
     limits.set(name, own);
-    if (!isDeepStrictEqual(old.nested, account.nested)) maker.replaceNest(desk, account);
+    if (!isDeepStrictEqual(old.nested, account.nested)) desk.limits.configure(account.nested);
     desk.reserve = after.fairness.reserve;
     for (const lane of desk.lanes) lane.validityMs = after.messages.validityMs;
     this.#money(desk, before, after);

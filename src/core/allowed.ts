@@ -37,12 +37,12 @@ export function allowRulesOf(rules: AllowRules): AllowRules | null {
 }
 
 /** Whether a row that is right in itself may be sent; `sender` is the name that it is sent with. */
-export function isAllowed(row: AskedRow, sender: string, rules: AllowRules): boolean {
+export function isAllowed(row: AskedRow, sender: string | null, rules: AllowRules): boolean {
   const { onlyPrefixes, onlySenders, maxParts, binary } = rules;
   const digits = comparedForm(row.recipient);
   if (onlyPrefixes !== null && !onlyPrefixes.some((prefix) => digits.startsWith(prefix)))
     return false;
-  if (onlySenders !== null && !onlySenders.includes(sender)) return false;
+  if (onlySenders !== null && (sender === null || !onlySenders.includes(sender))) return false;
   if (!binary && row.type === 'binary') return false;
   return maxParts === null || predictParts(row) <= maxParts;
 }

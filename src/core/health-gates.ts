@@ -24,10 +24,10 @@ export class HealthGates {
     return this.#account.kind === 'active' && this.#senders.size === 0;
   }
 
-  /** How many messages of a sender may go now. */
-  mayPass(sender: string): 'all' | 'one' | 'none' {
+  /** How many messages of the account (null), or of a sender of it, may go now. */
+  mayPass(sender: string | null): 'all' | 'one' | 'none' {
     const account = mayPass(this.#account);
-    if (account === 'none' || this.#senders.size === 0) return account;
+    if (sender === null || account === 'none' || this.#senders.size === 0) return account;
     const own = mayPass(this.of(sender));
     return own === 'all' ? account : own;
   }

@@ -65,8 +65,8 @@ export class AccountHealth {
     return this.#gates.senders;
   }
 
-  /** How many messages of a sender may go now. */
-  mayPass(sender: string): 'all' | 'one' | 'none' {
+  /** How many messages of the account (null), or of a sender of it, may go now. */
+  mayPass(sender: string | null): 'all' | 'one' | 'none' {
     return this.#gates.mayPass(sender);
   }
 
@@ -104,7 +104,7 @@ export class AccountHealth {
   }
 
   /** The run of refusals that a probe would be for; null = none is open. The account's comes first. */
-  runOf(sender: string): OpenRun | null {
+  runOf(sender: string | null): OpenRun | null {
     return this.#runs.openOf(sender);
   }
 

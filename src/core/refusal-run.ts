@@ -57,8 +57,8 @@ export function probeDelayMs(refused: number): number {
 /** A row that might go now. */
 export interface ProbeCandidate {
   readonly campaign: string | null;
-  /** The name that is sent; never null. */
-  readonly sender: string;
+  /** The name that is sent; null = there is none. */
+  readonly sender: string | null;
   readonly recipient: string;
   readonly priority: number;
   /** It was tried before, and that counted. */

@@ -30,7 +30,7 @@ export class RunJudge {
   }
 
   /** The run that a message of this sender would be a probe for; the account's comes first. */
-  openOf(sender: string): OpenRun | null {
+  openOf(sender: string | null): OpenRun | null {
     for (const scope of [null, sender]) {
       const gate = this.#gates.of(scope);
       if (gate.kind === 'suspended' && gate.run !== null) return { ...gate.run, sender: scope };

@@ -140,7 +140,7 @@ export class Claimer {
   #take(desk: Desk, limit: number, work: Work): readonly Claim[] {
     const taken = desk.take(
       limit,
-      work.nowMs,
+      work,
       (strand, count, skip) => this.#peek(desk, strand, { count, skip }, work),
       (lanes, run) =>
         findUnlike(lanes, run, {
@@ -266,7 +266,7 @@ export class Claimer {
   /* The list is asked last: what is no recipient cannot be on it. */
   #refusalOf(
     row: ReadyRow,
-    sender: string,
+    sender: string | null,
     { desk, work, isAnySuppressed }: Seen,
   ): MessageReason | null {
     const refusal = judgeRow(row, sender);
@@ -286,6 +286,8 @@ export class Claimer {
     const number = row.lastAttempt + 1;
     const createdAt = dateOf(row.createdAt, work.now);
     const { id, rank, expiresAt, sendAt } = row;
+    const { sender } = lane;
+    if (sender === null) throw new Error(`message ${id} without a sender was taken`);
     const eligibleAt = Math.max(createdAt, sendAt ?? 0);
     return {
       id,
@@ -294,7 +296,7 @@ export class Claimer {
       source: { account: row.account, sender: row.sender, campaign: row.campaign },
       turn: { id, rank, expiresAt, createdAt, sendAt },
       account: desk.name,
-      sender: lane.sender,
+      sender,
       recipient: row.recipient,
       text: row.text,
       type: row.type,

@@ -98,11 +98,12 @@ export class Courier {
     this.#parts.outcomes.observed(desk, claim, observation, sentAtMs);
     if (desk.hand.length === 0) return;
     const { sender } = claim;
-    if (desk.health.gate().kind !== 'active' || desk.blockedUntil > sentAtMs) {
+    const { limits, health } = desk;
+    if (health.gate().kind !== 'active' || limits.account.isBlockedAt(sentAtMs)) {
       this.takeBack(desk, null);
     } else if (
-      desk.lane(sender).blockedUntil > sentAtMs ||
-      desk.health.mayPass(sender) === 'none'
+      desk.lane(sender).limits.sender.isBlockedAt(sentAtMs) ||
+      health.mayPass(sender) === 'none'
     ) {
       this.takeBack(desk, sender);
     }

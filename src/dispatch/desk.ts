@@ -5,23 +5,19 @@
  * Always holds: nothing is taken without a permit of the account and of its sender; a lane that waits is in
  * no queue that others stand in; what is in hand is `sending` on disk.
  */
+import type { Instant } from '../core/cap.ts';
 import type { Claim } from '../core/claim.ts';
 import type { AccountHealth } from '../core/health.ts';
 import type { SourceKey, Turn } from '../core/turn.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { ReadyRow } from '../spool/claims.ts';
-import { limitOf } from '../throttle/pace.ts';
-import type { Meter } from '../throttle/meter.ts';
-import type { Pacer } from '../throttle/pacer.ts';
-import { Probation } from '../throttle/probation.ts';
 import type { Slots } from '../throttle/slots.ts';
 import { Fairness } from './fairness.ts';
 import { Lane, type LaneStrand } from './lane.ts';
-import { Look, type Taken } from './look.ts';
-import type { Nest } from './nest.ts';
-import { Permits } from './permits.ts';
+import type { LimitTree } from './limit/limit-tree.ts';
 import { findProbe, type ProbeRow } from './probe-row.ts';
-import { RUN_MAX, type Peek, type Reading } from './strand.ts';
+import { RUN_MAX, type Peek } from './strand.ts';
+import { TakePass, type Taken } from './take-pass.ts';
 import type { FindUnlike } from './unlike.ts';
 
 /** Lanes beyond so many are looked through for those that hold nothing. */
@@ -34,23 +30,14 @@ export interface DeskParts {
   /** The sender of messages that name none; null = they cannot be sent. */
   readonly defaultSender: string | null;
   readonly gateway: Gateway;
-  readonly pacer: Pacer;
+  /** Of the account, its groups and its senders. */
+  readonly limits: LimitTree;
   readonly slots: Slots;
   readonly health: AccountHealth;
-  /** The share of permits for lower priorities than the highest that waits, 0 to 0.5; left out = 0.1. */
-  readonly reserve?: number;
-  /** How long rows without a deadline of their own may be sent; left out = a day. */
-  readonly validityMs?: number;
-  /** Messages per second that a sender is configured to allow; null = no limit of its own. */
-  readonly senderRate: (sender: string) => number | null;
-  /** Messages per second that an earlier run had learned of a sender; left out or null = nothing. */
-  readonly senderLearned?: (sender: string) => number | null;
-  /** The schedule of a sender that allows so many messages a second. */
-  readonly senderMeter: (rate: number) => Meter;
-  /** Rules beside those of a second; left out or null = there are none. */
-  readonly nest?: Nest | null;
-  /** Something may be possible now that was not before. */
-  readonly onReady: () => void;
+  /** The share of permits for lower priorities than the highest that waits, 0 to 0.5. */
+  readonly reserve: number;
+  /** How long rows without a deadline of their own may be sent. */
+  readonly validityMs: number;
 }
 
 export type { Taken };
@@ -59,25 +46,17 @@ export class Desk {
   readonly name: string;
   /** What goes from now on goes through it. */
   gateway: Gateway;
-  readonly pacer: Pacer;
+  readonly limits: LimitTree;
   readonly slots: Slots;
   readonly health: AccountHealth;
   /** Claimed, on disk, and not yet sent. */
   readonly hand: Claim[] = [];
-  /** Requests per second that are there to be used, as far as is known; the pace is a little below. */
-  availableRate: number;
-  /** Monotonic ms until which the gateway asked the whole account to wait. */
-  blockedUntil = 0;
-  /** After that wait: one message first. */
-  readonly probation = new Probation();
-  /** Rules that nest; another one takes up what is on disk before it is asked. Null = there are none. */
-  nest: Nest | null;
   readonly #parts: DeskParts;
-  readonly #permits: Permits;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string | null, Lane>();
   readonly #fairness: Fairness<LaneStrand>;
   /** Lanes that keep rows which could not go, whatever the reason; looked through when time or news comes. */
   readonly #aside = new Set<Lane>();
+  /** Since when (monotonic ms) a permit of the account has been missing; null = none is. */
   #deniedAt: number | null = null;
   #unlike: FindUnlike | null = null;
   readonly #tally = { sources: 0 };
@@ -87,12 +66,9 @@ export class Desk {
     this.#parts = parts;
     this.name = parts.name;
     this.gateway = parts.gateway;
-    this.pacer = parts.pacer;
-    this.availableRate = Math.round(limitOf(parts.pacer.rate) * 1e6) / 1e6;
+    this.limits = parts.limits;
     this.slots = parts.slots;
     this.health = parts.health;
-    this.nest = parts.nest ?? null;
-    this.#permits = new Permits(this);
     this.#fairness = new Fairness(parts.reserve);
   }
 
@@ -106,14 +82,12 @@ export class Desk {
 
   /** The lane of a sender as a row names it. */
   lane(sender: string | null): Lane {
-    const name = sender ?? this.#parts.defaultSender ?? '';
+    const name = sender ?? this.#parts.defaultSender;
     const known = this.#lanes.get(name);
     if (known !== undefined) return known;
     if (this.#lanes.size >= this.#dropAt) this.#dropIdle();
-    const lane = new Lane(name, null, this.#parts.validityMs, this.#tally);
-    lane.learnedRate = this.#parts.senderLearned?.(name) ?? null;
-    const rate = Math.min(this.senderRate(name) ?? Infinity, lane.learnedRate ?? Infinity);
-    if (rate < Infinity) this.limitLane(lane, rate);
+    const { limits, validityMs } = this.#parts;
+    const lane = new Lane(limits.pathOf(name), { validityMs, tally: this.#tally });
     this.#lanes.set(name, lane);
     return lane;
   }
@@ -125,18 +99,8 @@ export class Desk {
 
   /** Whether rows of that source are known to be ready. */
   knows(source: SourceKey): boolean {
-    const name = source.sender ?? this.#parts.defaultSender ?? '';
+    const name = source.sender ?? this.#parts.defaultSender;
     return this.#lanes.get(name)?.knows(source) === true;
-  }
-
-  /** Messages per second that a sender is configured to allow; null = no limit of its own. */
-  senderRate(sender: string): number | null {
-    return this.#parts.senderRate(sender);
-  }
-
-  /** The lane's sender allows so many messages a second. */
-  limitLane(lane: Lane, rate: number): void {
-    lane.pacer = this.#parts.senderMeter(rate);
   }
 
   /** A row that is ready. */
@@ -158,7 +122,7 @@ export class Desk {
   /** Breaks off connections and timers; nothing may be out any more. */
   async stop(): Promise<void> {
     await this.gateway.close();
-    await this.pacer.stop();
+    await this.limits.stop();
   }
 
   /** Whether anything is ready, as far as is known. */
@@ -167,68 +131,66 @@ export class Desk {
   }
 
   /** Takes at most `limit` rows whose turn it is and that may go at this instant. `unlike` finds probes of runs. */
-  take(limit: number, nowMs: number, peek: Peek, unlike: FindUnlike | null = null): Taken[] {
+  take(limit: number, at: Instant, peek: Peek, unlike: FindUnlike | null = null): Taken[] {
     this.#unlike = unlike;
-    this.#reopen(nowMs);
-    const reading: Reading = { peek, onLater: (row) => this.#found(row) };
-    const left = this.#permits.ofAccount(nowMs);
-    const isLarge = Math.min(limit, left) >= LARGE;
-    const look = new Look({ nowMs, reading, isLarge, left });
-    const mayGo = limit > 0 && nowMs >= this.blockedUntil;
-    if (mayGo && this.#gate() === 'all') this.#takeAll(limit, look);
-    else if (mayGo && this.#gate() === 'one') this.#takeProbe([...this.#lanes.values()], look);
-    this.#pay(look);
-    if (mayGo && look.taken.length < limit) this.#noteDenial(nowMs);
-    for (const lane of look.allowed.keys()) lane.endTransaction();
-    return look.taken;
+    this.#reopen(at);
+    const { account } = this.limits;
+    const permits = account.available(at);
+    const reading = { peek, onLater: (row: ReadyRow) => this.#found(row) };
+    const pass = new TakePass(at, reading, Math.min(limit, permits) >= LARGE);
+    if (limit > 0 && permits > 0) {
+      if (account.circuit === 'all') this.#takeAll(limit, pass);
+      else this.#takeProbe([...this.#lanes.values()], pass);
+    }
+    if (pass.taken.length > 0) this.#deniedAt = null;
+    const isOpen = account.circuit !== 'none' && !account.isBlockedAt(at.nowMs);
+    if (isOpen && pass.taken.length < limit) this.#noteDenial(at);
+    pass.end();
+    return pass.taken;
   }
 
   /** When the desk should be asked again (monotonic ms); null = an answer, a grant or news will say. */
-  wakeAt(nowMs: number): number | null {
-    if (this.#gate() === 'none' || this.slots.free <= this.hand.length) return null;
-    const at = this.#permits.accountAt(nowMs);
-    if (at === null || !this.hasWork) return null;
-    const permitAt = Math.max(at, this.blockedUntil);
+  wakeAt(at: Instant): number | null {
+    if (this.slots.free <= this.hand.length) return null;
+    const permitAt = this.limits.account.opensAt(at);
+    if (permitAt === null || !this.hasWork) return null;
     if (!this.#fairness.isEmpty) return permitAt;
-    const instants = [...this.#aside].flatMap((lane) => this.#permits.laneAt(lane, nowMs) ?? []);
+    const instants = [...this.#aside].flatMap(({ limits }) => limits.opensAt(at) ?? []);
     return instants.length === 0 ? null : Math.max(permitAt, Math.min(...instants));
   }
 
-  #noteDenial(nowMs: number): void {
+  #noteDenial(at: Instant): void {
     if (this.#fairness.isEmpty) this.#deniedAt = null;
-    else if (this.#permits.ofAccount(nowMs) < 1) this.#deniedAt ??= nowMs;
+    else if (this.limits.account.available(at) < 1) this.#deniedAt ??= at.nowMs;
   }
 
-  #gate(): 'all' | 'one' | 'none' {
-    const gate = this.health.gate();
-    if (gate.kind === 'active') return 'all';
-    return this.health.mayPass('') === 'one' ? 'one' : 'none';
-  }
-
-  #takeAll(limit: number, look: Look): void {
-    const mayGo = (strand: LaneStrand): boolean => this.#mayGo(strand, look);
-    while (look.taken.length < limit && look.left > 0) {
-      const strand = this.#fairness.next(mayGo);
+  #takeAll(limit: number, pass: TakePass): void {
+    const { account } = this.limits;
+    const mayGo = (strand: LaneStrand): boolean => this.#mayGo(strand, pass);
+    while (pass.taken.length < limit) {
+      const permits = account.available(pass.at);
+      const strand = permits < 1 ? null : this.#fairness.next(mayGo);
       if (strand === null) break;
-      this.#takeFrom(strand, Math.min(limit - look.taken.length, look.left), look);
+      this.#takeFrom(strand, Math.min(limit - pass.taken.length, permits), pass);
     }
   }
 
-  #takeFrom(strand: LaneStrand, permits: number, look: Look): void {
+  #takeFrom(strand: LaneStrand, permits: number, pass: TakePass): void {
     const { lane } = strand;
-    if (this.health.mayPass(lane.sender) === 'one') {
-      look.allowed.set(lane, 0);
-      this.#takeProbe([lane], look);
+    const { reading } = pass;
+    if (lane.limits.sender.circuit === 'one') {
+      pass.probed.add(lane);
+      this.#takeProbe([lane], pass);
       return;
     }
-    const { reading } = look;
     const { head, place } = strand;
-    const wanted = this.#fairness.shareOf(strand, permits, look.isLarge ? RUN_MAX : 1);
+    const wanted = this.#fairness.shareOf(strand, permits, pass.isLarge ? RUN_MAX : 1);
+    pass.read.add(lane);
     const row = lane.first(strand, wanted, reading);
     /* What was known of it may be out of date: then it may be another's turn. */
-    if (row !== null && strand.head === head && this.#take(row, lane, look)) {
+    if (row !== null && strand.head === head && this.#take(row, lane, pass)) {
       this.#fairness.spend(strand);
-      strand.take(reading, look.isLarge && this.#isOpen(lane, look));
+      strand.take(reading, pass.isLarge && pass.isOpen(lane));
     }
     if (strand.place !== place) this.#fairness.put(strand);
   }
@@ -239,64 +201,34 @@ export class Desk {
   }
 
   /* Whether its lane can go; else the lane keeps it. */
-  #mayGo(strand: LaneStrand, look: Look): boolean {
+  #mayGo(strand: LaneStrand, pass: TakePass): boolean {
     const { lane } = strand;
-    if (this.#isOpen(lane, look)) return true;
-    lane.deniedAt ??= look.nowMs;
+    if (pass.isOpen(lane)) return true;
+    lane.deniedAt ??= pass.at.nowMs;
     lane.setAside(strand);
     this.#aside.add(lane);
     return false;
   }
 
-  #isOpen(lane: Lane, look: Look): boolean {
-    return this.#allowedOf(lane, look) > 0 && this.#permits.areRulesOpen(lane, look.nowMs);
-  }
-
-  #allowedOf(lane: Lane, look: Look): number {
-    const known = look.allowed.get(lane);
-    if (known !== undefined) return known;
-    const allowed = this.#permits.of(lane, look.nowMs);
-    look.allowed.set(lane, allowed);
-    return allowed;
-  }
-
-  /* Whether all rules have room for it. */
-  #take(row: ReadyRow, lane: Lane, look: Look): boolean {
-    const { nowMs } = look;
-    const costs = this.#permits.admit(row, lane, nowMs);
-    if (costs === null) {
-      if (this.#permits.ofAccount(nowMs) < 1) look.left = 0;
-      return false;
-    }
-    const since = Math.min(this.#deniedAt ?? nowMs, lane.deniedAt ?? nowMs);
-    look.take({ row, lane, limiterMs: nowMs - since }, costs);
+  /* Whether all limits have room for it. */
+  #take(row: ReadyRow, lane: Lane, { at, taken }: TakePass): boolean {
+    if (!this.limits.admit(row, lane.limits, at)) return false;
+    const since = Math.min(this.#deniedAt ?? at.nowMs, lane.deniedAt ?? at.nowMs);
+    taken.push({ row, lane, limiterMs: at.nowMs - since });
     return true;
   }
 
-  #pay({ taken, spent, used, nowMs }: Look): void {
-    if (taken.length === 0) return;
-    for (const [lane, count] of spent) {
-      lane.pacer?.spend(count, nowMs);
-      lane.probation.spent(nowMs);
-      lane.deniedAt = null;
-    }
-    this.pacer.spend(used, nowMs);
-    this.probation.spent(nowMs);
-    this.#deniedAt = null;
+  #takeProbe(lanes: readonly Lane[], pass: TakePass): void {
+    const able = lanes.filter((lane) => lane.limits.available(pass.at) > 0);
+    const found = this.#findProbe(able, pass);
+    if (found !== null) this.#take(found.row, found.lane, pass);
   }
 
-  #takeProbe(lanes: readonly Lane[], look: Look): void {
-    if (this.#permits.ofAccount(look.nowMs) < 1) return;
-    const able = lanes.filter((lane) => this.#permits.of(lane, look.nowMs) > 0);
-    const found = this.#findProbe(able, look);
-    if (found !== null) this.#take(found.row, found.lane, look);
-  }
-
-  #findProbe(able: readonly Lane[], look: Look): ProbeRow | null {
+  #findProbe(able: readonly Lane[], pass: TakePass): ProbeRow | null {
     const [lane] = able;
     const run = lane === undefined ? null : this.health.runOf(lane.sender);
     if (run !== null && this.#unlike !== null) return this.#unlike(able, run);
-    return findProbe(able, look.reading.peek, (id) => this.health.isSuspect(id));
+    return findProbe(able, pass.reading.peek, (id) => this.health.isSuspect(id));
   }
 
   /* Senders are free text: a lane without rows, limits and waits is made again when it is needed. */
@@ -304,12 +236,13 @@ export class Desk {
     for (const [name, lane] of this.#lanes) {
       if (lane.isIdle && !this.#aside.has(lane)) this.#lanes.delete(name);
     }
+    this.limits.prune((sender) => this.#lanes.has(sender));
     this.#dropAt = Math.max(LANES_KEPT, this.#lanes.size * 2);
   }
 
-  #reopen(nowMs: number): void {
+  #reopen(at: Instant): void {
     for (const lane of this.#aside) {
-      if (lane.hasRows && this.#permits.of(lane, nowMs) <= 0) continue;
+      if (lane.hasRows && lane.limits.available(at) < 1) continue;
       if (!lane.bringBack((strand) => this.#fairness.put(strand))) this.#aside.delete(lane);
     }
   }

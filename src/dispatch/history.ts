@@ -18,9 +18,9 @@ export interface Newcomer {
   readonly per: Per;
   readonly zone: Zone;
   /** Whether a sender's messages are counted. */
-  readonly counts: (sender: string) => boolean;
-  /** Claimed later than this (Unix seconds); -Infinity = whenever. */
-  readonly after: number;
+  readonly counts: (sender: string | null) => boolean;
+  /** Claimed later than this (Unix seconds); null = whenever. */
+  readonly after: number | null;
 }
 
 /** Gives what a window has seen, as if it had been saved just now. */
@@ -68,7 +68,7 @@ export class SpoolHistory implements History {
     from: number,
     pieceS: number,
   ): readonly (readonly [piece: number, count: number])[] {
-    const asked = { account: this.#account, from, after, pieceS, per };
+    const asked = { account: this.#account, from, after: after ?? -Infinity, pieceS, per };
     const key = [from, after, pieceS, per].join();
     const gone = this.#known.get(key) ?? this.#spool.departures.since(asked);
     this.#known.set(key, gone);
@@ -83,7 +83,7 @@ export class SpoolHistory implements History {
       .map((row) => namedOf(row, this.#policy()))
       .filter(({ account }) => account === this.#account);
     return this.#open
-      .filter(({ sender }) => counts(sender ?? ''))
+      .filter(({ sender }) => counts(sender))
       .reduce((sum, { parts }) => sum + (per === 'part' ? parts : 1), 0);
   }
 }

@@ -8,16 +8,12 @@
  */
 import { compareTurns, type SourceKey, type Turn } from '../core/turn.ts';
 import type { ReadyRow } from '../spool/claims.ts';
-import type { Meter } from '../throttle/meter.ts';
-import { Probation } from '../throttle/probation.ts';
+import type { LimitPath } from './limit/limit-path.ts';
 import { Strand, type Peek, type Reading } from './strand.ts';
 import { Turns } from './turns.ts';
 
 /** Strands of a lane that stand in the line again at once after it could not go; the rest follow. */
 const BACK_AT_ONCE = 64;
-
-/** How long rows without a deadline of their own may be sent: the default of messages.validity. */
-const VALIDITY_MS = 86_400_000;
 
 /** A strand of a lane, as it waits for its turn. */
 export class LaneStrand extends Strand {
@@ -31,23 +27,18 @@ export class LaneStrand extends Strand {
   }
 }
 
+export interface LaneParts {
+  readonly validityMs: number;
+  /** Counts the sources of all lanes of the account. */
+  readonly tally: { sources: number };
+}
+
 export class Lane {
-  /** The sender's name; '' = messages without a sender on an account that has none. */
-  readonly sender: string;
+  /** The sender's name; null = messages without a sender, on an account that has no default. */
+  readonly sender: string | null;
+  readonly limits: LimitPath;
   /** How long rows without a deadline of their own may be sent. */
   validityMs: number;
-  /** Null = the sender has no limit of its own, as far as is known. */
-  pacer: Meter | null;
-  /** When the latest message that was accepted left (monotonic ms); null = none was yet. */
-  acceptedAtMs: number | null = null;
-  /** What that one took of the lane's permits: 1, or its parts. */
-  acceptedCost = 1;
-  /** Monotonic ms until which the gateway asked to wait. */
-  blockedUntil = 0;
-  /** After that wait: one message first. */
-  readonly probation = new Probation();
-  /** Messages per second that an earlier run had learned; null = nothing. */
-  learnedRate: number | null = null;
   /** Since when (monotonic ms) a permit has been missing; null = none is. */
   deniedAt: number | null = null;
   /** By source, then by rank. */
@@ -60,16 +51,10 @@ export class Lane {
   readonly #used = new Set<LaneStrand>();
   readonly #tally: { sources: number };
 
-  /** `tally` counts the sources of all lanes that share it. */
-  constructor(
-    sender: string,
-    pacer: Meter | null,
-    validityMs = VALIDITY_MS,
-    tally: { sources: number } = { sources: 0 },
-  ) {
+  constructor(limits: LimitPath, { validityMs, tally }: LaneParts) {
     this.#tally = tally;
-    this.sender = sender;
-    this.pacer = pacer;
+    this.sender = limits.sender.name;
+    this.limits = limits;
     this.validityMs = validityMs;
   }
 
@@ -82,8 +67,7 @@ export class Lane {
 
   /** Whether the lane holds nothing that a new one of its name would not have. */
   get isIdle(): boolean {
-    const isFree = this.pacer === null && this.blockedUntil === 0 && !this.probation.isOn;
-    return isFree && !this.hasRows && this.#used.size === 0 && this.learnedRate === null;
+    return this.limits.sender.isNew && !this.hasRows && this.#used.size === 0;
   }
 
   /** Whether rows of that source are known to be ready. */

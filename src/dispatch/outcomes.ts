@@ -1,6 +1,6 @@
 /**
  * Say what happened, then what it means, then what follows: Observation → verdict → judged by the account's
- * health → settlement; what the answer asks of its lane is the pressure's. Nothing is written here; what is
+ * health → settlement; what the answer asks of its lane is the throttle's. Nothing is written here; what is
  * decided waits in `Pending` for the next commit.
  */
 import type { Policy } from '../core/policy.ts';
@@ -12,11 +12,11 @@ import { interrupted, settle, unsent, type Settlement } from '../core/settle.ts'
 import type { Verdict } from '../core/verdict.ts';
 import type { Clock } from '../clock.ts';
 import { gateMoved, messageSettled } from '../events.ts';
+import type { Capabilities } from '../gateway/gateway.ts';
 import type { GateRow } from '../spool/gates.ts';
 import type { AttemptEnd } from '../spool/settlements.ts';
 import type { Desk } from './desk.ts';
-import { discharge } from './nests.ts';
-import { Pressure, type AccountLimits } from './pressure.ts';
+import { AccountThrottle, type AccountLimits } from './limit/account-throttle.ts';
 import type { Pending } from './work.ts';
 
 export type { AccountLimits };
@@ -34,7 +34,7 @@ export interface OutcomesParts {
 
 export class Outcomes {
   readonly #parts: OutcomesParts;
-  readonly #pressures = new WeakMap<Desk, Pressure>();
+  readonly #throttles = new WeakMap<Desk, AccountThrottle>();
   readonly #prices = new Map<string, number>();
 
   constructor(parts: OutcomesParts) {
@@ -51,10 +51,10 @@ export class Outcomes {
     const { policy, clock } = this.#parts;
     const now = clock.now();
     const nowMs = clock.monotonicMs();
-    discharge(desk, claim, observation);
+    desk.limits.settle(claim.id, partsLeft(observation, desk.gateway.capabilities), { now, nowMs });
     const first = classify(observation, policy().overrides);
     const { verdict, changes, setAside, ended } = desk.health.judge(claim, first, now);
-    this.#pressure(desk).heard({
+    this.#throttleOf(desk).heard({
       ...{ claim, acts: first.acts, sentAtMs, now, nowMs },
       isAnswered: observation.kind === 'answered' || observation.kind === 'http',
       isJudged: observation.kind === 'answered',
@@ -83,9 +83,10 @@ export class Outcomes {
 
   /** A claimed request that never left: as if nothing had happened, but for the attempt's row. */
   returned(desk: Desk, claim: Claim): void {
-    const now = this.#parts.clock.now();
+    const { clock } = this.#parts;
+    const now = clock.now();
     desk.health.returned(claim);
-    discharge(desk, claim, null);
+    desk.limits.settle(claim.id, 0, { now, nowMs: clock.monotonicMs() });
     const isCancelAsked = this.#parts.isCancelAsked(claim.id);
     const settlement = unsent({ claim, policy: this.#parts.policy().settle, isCancelAsked, now });
     const end = { ...UNKNOWN, endedAt: now, route: 'not-sent', scope: 'message' } as const;
@@ -104,7 +105,7 @@ export class Outcomes {
 
   /** Other limits are configured for the desk; what was learned under them stays learned. */
   configure(desk: Desk, limits: AccountLimits): void {
-    this.#pressure(desk).configure(limits, this.#parts.clock.monotonicMs());
+    this.#throttleOf(desk).configure(limits, this.#parts.clock.monotonicMs());
   }
 
   /** Gates that changed: their rows, and a line where there is news. */
@@ -138,20 +139,30 @@ export class Outcomes {
     );
   }
 
-  #pressure(desk: Desk): Pressure {
-    const known = this.#pressures.get(desk);
+  #throttleOf(desk: Desk): AccountThrottle {
+    const known = this.#throttles.get(desk);
     if (known !== undefined) return known;
     const { pending, limits, policy } = this.#parts;
     const own = limits.get(desk.name) ?? null;
-    const pressure = new Pressure({
+    const throttle = new AccountThrottle({
       ...{ desk, limits: own, pending },
       get waitMaxMs() {
         return policy().waitMaxMs;
       },
     });
-    this.#pressures.set(desk, pressure);
-    return pressure;
+    this.#throttles.set(desk, throttle);
+    return throttle;
   }
+}
+
+/** The parts that left, for the usage windows; null = it may have left, and nobody knows as how many: the estimate holds. */
+export function partsLeft(
+  observation: Observation,
+  { partsInAnswer }: Capabilities,
+): number | null {
+  if (observation.kind === 'never-left') return 0;
+  const isTold = partsInAnswer && observation.kind === 'answered' && observation.parts.length > 0;
+  return isTold ? observation.parts.length : null;
 }
 
 const UNKNOWN = { httpStatus: null, status: null, errorText: null, traceId: null };

@@ -6,6 +6,7 @@
  */
 import type { LaneReason } from '../core/stop-reasons.ts';
 import type { Clock } from '../clock.ts';
+import type { Instant } from '../core/cap.ts';
 import { ACTIVE, type GateState } from '../core/gate.ts';
 import { probeDelayMs, type RefusalRun } from '../core/refusal-run.ts';
 import { isRunReason } from '../core/rules.ts';
@@ -16,7 +17,6 @@ import type { Capabilities, Gateway } from '../gateway/gateway.ts';
 import type { GateRow } from '../spool/gates.ts';
 import type { KnownRun } from '../spool/set-aside.ts';
 import type { Spool } from '../spool/spool.ts';
-import { recallBlocks } from './blocks.ts';
 import type { Desk, DeskParts } from './desk.ts';
 import type { BalanceAnswer } from './probes.ts';
 
@@ -111,7 +111,7 @@ export function recall(
   }: { readonly clock: Clock; readonly waitMaxMs: number; readonly spentSince: SpentSince },
 ): readonly Recalled[] {
   const now = clock.now();
-  recallBlocks(spool, desks, { now, nowMs: clock.monotonicMs(), waitMaxMs });
+  recallWaits(spool, desks, { now, nowMs: clock.monotonicMs(), waitMaxMs });
   for (const desk of desks.values()) recallSpent(spool, desk, { now, spentSince });
   const runs = spool.setAside.runs();
   for (const row of spool.gates.all()) {
@@ -126,6 +126,21 @@ export function recall(
     const change = desk.health.enforceBudget(now);
     return change === null ? [] : [{ desk, change }];
   });
+}
+
+/* Nobody waits longer than `waitMaxMs`, whatever the wall clock has done since. One message goes first after it. */
+function recallWaits(
+  spool: Spool,
+  desks: ReadonlyMap<string, Desk>,
+  { now, nowMs, waitMaxMs }: Instant & { readonly waitMaxMs: number },
+): void {
+  for (const { account, sender, until } of spool.gates.blocks(now)) {
+    const desk = desks.get(account);
+    if (desk === undefined) continue;
+    const limit = sender === null ? desk.limits.account : desk.lane(sender).limits.sender;
+    limit.block(Math.min((until - now) * 1000, waitMaxMs), nowMs);
+    limit.tryFirst();
+  }
 }
 
 /** What each account with a limit on money has spent since midnight, and when last (Unix seconds). */

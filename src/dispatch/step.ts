@@ -23,7 +23,7 @@ import { Inbox, type InboxParts } from './inbox.ts';
 import { Intake } from './intake.ts';
 import { Janitor } from './janitor.ts';
 import type { Lookups } from './lookups.ts';
-import { Nests } from './nests.ts';
+import { UsageRows } from './limit/usage-rows.ts';
 import { Operator } from './operator.ts';
 import { Outcomes, type AccountLimits } from './outcomes.ts';
 import { Reconciler } from './reconciler.ts';
@@ -79,7 +79,7 @@ export class Step implements Participant {
   readonly #claimer: Claimer;
   readonly #operator: Operator;
   readonly #reserve = new Reserve();
-  readonly #nests: Nests;
+  readonly #usageRows: UsageRows;
   readonly #writer: Writer;
   readonly #clockWatch: ClockWatch;
   readonly #takeNews: () => boolean;
@@ -96,7 +96,7 @@ export class Step implements Participant {
     this.stats = new Stats({ spool, policy, clock });
     this.#spool = spool;
     this.#desks = desks;
-    this.#nests = new Nests(spool, desks, policy);
+    this.#usageRows = new UsageRows(spool, desks, policy);
     this.#takeNews = hooks.takeNews;
     this.#clockWatch = new ClockWatch({ spool, clock, log, desks });
     const reconciler = new Reconciler(spool, policy);
@@ -139,7 +139,7 @@ export class Step implements Participant {
       ...{ spool, policy, clock, log, pending },
       onEvents: parts.onEvents,
       participants: [
-        ...[this, this.stats, this.#reserve, this.#clockWatch, this.#nests, this.#operator],
+        ...[this, this.stats, this.#reserve, this.#clockWatch, this.#usageRows, this.#operator],
         ...[reconciler, this.inbox, this.intake, this.janitor, this.sweeper],
       ],
       onSettled: (ended, work) => {
@@ -239,9 +239,9 @@ export class Step implements Participant {
   }
 
   #counted(work: Work, mayClaim: boolean): { readonly claims: NewClaims } {
-    this.#nests.begin(work);
+    this.#usageRows.begin(work);
     const claims = this.#work(work, mayClaim);
-    this.#nests.save(work);
+    this.#usageRows.save(work);
     return { claims };
   }
 

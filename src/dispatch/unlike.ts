@@ -30,8 +30,8 @@ export type FindUnlike = (lanes: readonly Lane[], run: OpenRun) => ProbeRow | nu
 export interface UnlikeParts {
   readonly spool: Spool;
   readonly account: string;
-  /** The name that a row without a sender is sent with. */
-  readonly defaultSender: string;
+  /** The name that a row without a sender is sent with; null = there is none. */
+  readonly defaultSender: string | null;
   /** Whether the row may go now; one that may not is moved out of the way, if this step still moves rows. */
   readonly sift: (row: ReadyRow) => 'may-go' | 'moved' | 'enough';
 }
@@ -42,7 +42,7 @@ interface Source {
   readonly lane: Lane;
   readonly key: SourceKey;
   readonly campaign: string | null;
-  readonly sender: string;
+  readonly sender: string | null;
 }
 
 export function findUnlike(

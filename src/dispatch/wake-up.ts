@@ -45,14 +45,15 @@ export class WakeUp {
   /** Wakes it when something is due; lanes are not waited for where nothing may be claimed. */
   whenDue(mayClaim: boolean): void {
     const { clock, desks, intake, janitor, sweeper } = this.#parts;
-    const nowMs = clock.monotonicMs();
+    const at = { now: clock.now(), nowMs: clock.monotonicMs() };
+    const { nowMs } = at;
     const instants = [nowMs + SLEEP_MAX_MS, janitor.expiryAtMs, intake.scanAt];
     instants.push(sweeper.wakeAtMs);
     const dueAt = janitor.nextDueAt;
-    if (dueAt !== null) instants.push(nowMs + (dueAt - clock.now()) * 1000);
+    if (dueAt !== null) instants.push(nowMs + (dueAt - at.now) * 1000);
     for (const desk of mayClaim ? desks.values() : []) {
-      const at = desk.wakeAt(nowMs);
-      if (at !== null) instants.push(at);
+      const wakeAt = desk.wakeAt(at);
+      if (wakeAt !== null) instants.push(wakeAt);
     }
     this.after(Math.max(0, Math.min(...instants) - nowMs));
   }
@@ -90,6 +91,5 @@ export class WakeUp {
 /** When a desk's next row is likely to be claimed (monotonic ms), now at the earliest; Infinity = as above. */
 export function claimAt(desk: Desk, nowMs: number): number {
   if (!desk.hasWork || desk.slots.free <= desk.hand.length) return Infinity;
-  const permitAt = desk.pacer.expectedAt(nowMs);
-  return Math.max(permitAt, desk.blockedUntil, desk.probation.opensAt, nowMs);
+  return desk.limits.account.expectedAt(nowMs);
 }

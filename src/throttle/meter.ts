@@ -76,6 +76,11 @@ export class Meter {
     return this.#msOf(this.#nextDue(this.#slotAt(nowMs)));
   }
 
+  /** The same: no permit is on its way. */
+  expectedAt(nowMs: number): number {
+    return this.nextAt(nowMs);
+  }
+
   /** From now on so many per second, in the windows of a beat or evenly (null). */
   set(rate: number, beat: Beat | null, nowMs: number): void {
     const before = Math.max(this.#msOf(this.#due), nowMs - this.#burst * this.intervalMs);

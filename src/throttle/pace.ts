@@ -27,11 +27,6 @@ export function nearestOf(limit: number): number {
   return Math.min(NEAREST, 1 - (burstOf(limit) - 1) / limit - STRICTLY);
 }
 
-/** The limit that a pace was aimed at. */
-export function limitOf(pace: number): number {
-  return pace / ACCOUNT_GUARD;
-}
-
 /** Messages per second to aim at under a sender's limit. */
 export function senderPaceOf(limit: number): number {
   return limit * SENDER_GUARD;

@@ -39,7 +39,6 @@ export interface PacerOptions {
 export class Pacer {
   #limiter: Bottleneck;
   readonly #onGrant: () => void;
-  readonly #monotonicMs: () => number;
   readonly #meter: Meter;
   #grant = 1;
   #stock = 0;
@@ -54,7 +53,6 @@ export class Pacer {
     this.#limiter = new Bottleneck({ maxConcurrent: null });
     this.#aheadMs = Date.now() - options.monotonicMs();
     this.#onGrant = options.onGrant;
-    this.#monotonicMs = options.monotonicMs;
     const { rate, burst = null } = options;
     this.#meter = new Meter({ rate, burst, nowMs: options.monotonicMs() });
     this.#adopt();
@@ -100,10 +98,10 @@ export class Pacer {
   }
 
   /** From now on so many permits per second, in the gateway's windows where they are known. */
-  setRate(rate: number, beat: Beat | null = null): void {
+  set(rate: number, beat: Beat | null, nowMs: number): void {
     if (this.#stopped || (rate === this.rate && beat === this.beat)) return;
     const intervalMs = this.intervalMs;
-    this.#meter.set(rate, beat, this.#monotonicMs());
+    this.#meter.set(rate, beat, nowMs);
     if (this.intervalMs === intervalMs) return;
     /* Jobs that wait already go by the old interval, which may be hours. */
     if (intervalMs > MUCH_FASTER * this.intervalMs) this.#giveUpLimiter();

@@ -4,17 +4,14 @@
  * ms. Only SQLite and HTTP are left out. The backlog never ends.
  */
 import type { Claim } from '../../src/core/claim.ts';
-import { AccountHealth } from '../../src/core/health.ts';
 import type { SourceKey } from '../../src/core/turn.ts';
 import { Courier } from '../../src/dispatch/courier.ts';
-import { Desk, type Taken } from '../../src/dispatch/desk.ts';
+import type { Desk, Taken } from '../../src/dispatch/desk.ts';
 import { Outcomes } from '../../src/dispatch/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
-import { Meter } from '../../src/throttle/meter.ts';
 import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
+import { makeDesk } from '../support/desk.ts';
 import { readyRow } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';
 import { CAPABLE } from '../support/gateway.ts';
@@ -84,12 +81,8 @@ export class SimulatedDaemon {
   constructor(options: SimulatedDaemonOptions) {
     this.#options = options;
     const { time, configured, concurrency, gateway, senderRate } = options;
-    const { monotonicMs } = time;
-    const pacer = (rate: number, onGrant: () => void): Pacer =>
-      new Pacer({ rate, monotonicMs, onGrant });
-    this.desk = new Desk({
-      name: 'main',
-      defaultSender: '0',
+    this.desk = makeDesk({
+      ...{ clock: time, defaultSender: '0', concurrency },
       gateway: {
         capabilities: CAPABLE,
         send: (claim, _ttl, onObserved) =>
@@ -113,22 +106,19 @@ export class SimulatedDaemon {
           ),
         close: () => Promise.resolve(),
       },
-      pacer: pacer(paceOf(configured), this.#kick),
-      slots: new Slots(concurrency, (error) => {
+      ...{ rate: configured, pace: paceOf(configured), senderPace: senderPaceOf },
+      senders: ratesOf(options.senders, senderRate),
+      onGrant: this.#kick,
+      onBug: (error) => {
         throw error;
-      }),
-      health: new AccountHealth(),
-      senderRate: () => senderRate,
-      senderMeter: (rate) =>
-        new Meter({ rate: senderPaceOf(rate), burst: null, nowMs: time.monotonicMs() }),
-      onReady: this.#kick,
+      },
     });
     this.#outcomes = new Outcomes({
       policy: policyWith(),
       clock: time,
       random: options.random,
       pending: this.#pending,
-      limits: new Map([['main', { configuredRate: configured, concurrency }]]),
+      limits: new Map([['main', { configuredRate: configured, ceiling: null, concurrency }]]),
       isCancelAsked: () => false,
       onBalance: () => undefined,
     });
@@ -153,8 +143,8 @@ export class SimulatedDaemon {
     const back = this.#drain();
     const { desk } = this;
     const limit = desk.slots.free - desk.hand.length;
-    const nowMs = time.monotonicMs();
-    const taken = desk.take(limit, nowMs, (source, count, skip) =>
+    const at = { now: time.now(), nowMs: time.monotonicMs() };
+    const taken = desk.take(limit, at, (source, count, skip) =>
       this.#rows.peek(source, count, skip),
     );
     for (const { row } of taken) this.#rows.claim(row);
@@ -201,7 +191,7 @@ export class SimulatedDaemon {
       id: row.id,
       source: { account: null, sender: row.sender, campaign: null },
       turn: row,
-      sender: lane.sender,
+      sender: lane.sender ?? '0',
       claimedAt: time.now(),
       createdAt: 1_800_000_000,
       deadline: time.now() + DAY,
@@ -209,12 +199,18 @@ export class SimulatedDaemon {
   }
 
   #sleep(): void {
-    const at = this.desk.wakeAt(this.#options.time.monotonicMs());
+    const { time } = this.#options;
+    const at = this.desk.wakeAt({ now: time.now(), nowMs: time.monotonicMs() });
     if (at === null) return;
     this.#wake += 1;
     const wake = this.#wake;
     setTimeout(() => {
       if (wake === this.#wake) this.#kick();
-    }, at - this.#options.time.monotonicMs());
+    }, at - time.monotonicMs());
   }
+}
+
+function ratesOf(senders: number, rate: number | null): ReadonlyMap<string, number> {
+  const names = Array.from({ length: senders }, (_, sender) => String(sender));
+  return new Map(rate === null ? [] : names.map((name) => [name, rate]));
 }

@@ -1,18 +1,13 @@
 /** An account at work: no permit, no row; a lane that waits holds up no other; probes pick another message. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AccountHealth } from '../../src/core/health.ts';
-import { Desk } from '../../src/dispatch/desk.ts';
-import { Meter } from '../../src/throttle/meter.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
+import { instant, makeDesk } from '../support/desk.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 import { answered, claimOf, NOW } from '../support/verdicts.ts';
-import { silentGateway } from '../support/gateway.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
 
-const monotonicMs = (): number => Date.now();
 const BURST = 1_000;
 
 interface Limits {
@@ -26,19 +21,13 @@ async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
   const table = new ReadyRows();
   const health = new AccountHealth();
   const { rate = 50_000, burst = BURST, reserve = 0, senders = {} } = limits;
-  const pacer = (options: { readonly rate: number; readonly burst?: number }): Pacer =>
-    new Pacer({ ...options, monotonicMs, onGrant: () => undefined });
-  const desk = new Desk({
-    name: 'main',
-    defaultSender: 'AcmeInc',
-    gateway: silentGateway(),
-    pacer: pacer({ rate, burst }),
-    slots: new Slots(10, () => undefined),
+  const desk = makeDesk({
     health,
+    rate,
+    burst,
     reserve,
-    senderRate: (sender) => senders[sender] ?? null,
-    senderMeter: (own) => new Meter({ rate: own, burst: 1, nowMs: monotonicMs() }),
-    onReady: () => undefined,
+    senders: Object.entries(senders),
+    senderBurst: 1,
   });
   const add = (over: RowOver): void => {
     const row = table.add(over);
@@ -46,7 +35,7 @@ async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
   };
   /** One step: takes and claims; gives the ids. */
   const take = (limit = 100): readonly number[] => {
-    const ids = desk.take(limit, Date.now(), table.peek).map(({ row }) => row.id);
+    const ids = desk.take(limit, instant(), table.peek).map(({ row }) => row.id);
     table.claim(ids);
     return ids;
   };
@@ -80,9 +69,9 @@ describe('lanes', () => {
       { id: 2, sender: 'Slow', priority: 9 },
       ...rowsOf('Quick', 3, 4, 5),
     ]);
-    desk.lane('Slow').blockedUntil = Date.now() + 5_000;
+    desk.lane('Slow').limits.sender.block(5_000, Date.now());
     expect(take()).toEqual([3, 4, 5]);
-    expect(desk.wakeAt(Date.now())).toBe(Date.now() + 5_000);
+    expect(desk.wakeAt(instant())).toBe(Date.now() + 5_000);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(take()).toEqual([1, 2]);
   });
@@ -124,7 +113,7 @@ describe('permits', () => {
       rate: 1,
       burst: 1,
     });
-    desk.lane('A').blockedUntil = Date.now() + 60_000;
+    desk.lane('A').limits.sender.block(60_000, Date.now());
     expect(take()).toEqual([2]);
   });
 
@@ -134,7 +123,7 @@ describe('permits', () => {
       const row = table.add({ id });
       desk.offer(row, row);
     };
-    const take = () => desk.take(10, Date.now(), table.peek);
+    const take = () => desk.take(10, instant(), table.peek);
     offer(1);
     table.claim(take().map(({ row }) => row.id));
     offer(2);
@@ -145,9 +134,9 @@ describe('permits', () => {
 
   it('come to nobody while the gateway asked the whole account to wait', async () => {
     const { desk, take } = await setup(rowsOf('A', 1));
-    desk.blockedUntil = Date.now() + 500;
+    desk.limits.account.block(500, Date.now());
     expect(take()).toEqual([]);
-    expect(desk.wakeAt(Date.now())).toBe(Date.now() + 500);
+    expect(desk.wakeAt(instant())).toBe(Date.now() + 500);
     await vi.advanceTimersByTimeAsync(500);
     expect(take()).toEqual([1]);
   });
@@ -185,8 +174,14 @@ describe('a half-open account', () => {
 
   it('skips lanes that may not go', async () => {
     const { desk, take } = await halfOpen([...rowsOf('A', 2), ...rowsOf('B', 3)]);
-    desk.lane('A').blockedUntil = Date.now() + 60_000;
+    desk.lane('A').limits.sender.block(60_000, Date.now());
     expect(take()).toEqual([3]);
+  });
+
+  it('sends one message also where the empty sender name is paused', async () => {
+    const { health, take } = await halfOpen(rowsOf('A', 2));
+    health.setPaused('', true, NOW);
+    expect(take()).toEqual([2]);
   });
 
   it('waits for a message where there is none', async () => {

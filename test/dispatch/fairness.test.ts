@@ -4,21 +4,15 @@
  */
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AccountHealth } from '../../src/core/health.ts';
 import { RETRY_SHARE } from '../../src/core/deficit-counter.ts';
 import { isRetryRank } from '../../src/core/turn.ts';
-import { Desk } from '../../src/dispatch/desk.ts';
-import { Meter } from '../../src/throttle/meter.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
+import { instant, makeDesk } from '../support/desk.ts';
 import { compareInTurn, ReadyRows, UNDATED_ENDS_AT, type RowOver } from '../support/ready-rows.ts';
-import { silentGateway } from '../support/gateway.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
 
-const monotonicMs = (): number => Date.now();
 const LANES = ['AcmeInc', 'A', 'B', 'Paced'];
 /** A lane of this sender lets one go at a time. */
 const PACED = 'Paced';
@@ -28,24 +22,14 @@ const laneOf = (row: { readonly sender: string | null }): string => row.sender ?
 
 async function setup(reserve: number) {
   const table = new ReadyRows();
-  const pacer = (options: { readonly rate: number; readonly burst: number }): Pacer =>
-    new Pacer({ ...options, monotonicMs, onGrant: () => undefined });
-  const desk = new Desk({
-    name: 'main',
-    defaultSender: DEFAULT,
-    gateway: silentGateway(),
-    pacer: pacer({ rate: 50_000, burst: 1_000 }),
-    slots: new Slots(1_000, () => undefined),
-    health: new AccountHealth(),
-    reserve,
-    senderRate: (sender) => (sender === PACED ? 100 : null),
-    senderMeter: (rate) => new Meter({ rate, burst: 1, nowMs: monotonicMs() }),
-    onReady: () => undefined,
+  const desk = makeDesk({
+    ...{ defaultSender: DEFAULT, rate: 50_000, burst: 1_000, concurrency: 1_000, reserve },
+    ...{ senders: [[PACED, 100]], senderBurst: 1 },
   });
   const offer = (row: ReadyRow): void => desk.offer(row, row);
   const add = (over: RowOver): void => offer(table.add(over));
   const take = (permits: number): readonly ReadyRow[] => {
-    const rows = desk.take(permits, Date.now(), table.peek).map(({ row }) => row);
+    const rows = desk.take(permits, instant(), table.peek).map(({ row }) => row);
     table.claim(rows.map(({ id }) => id));
     return rows;
   };
@@ -169,7 +153,7 @@ function takeJudged(kit: Kit, permits: number, referee: Referee): readonly Ready
   const left = new Map(
     LANES.map((name) => {
       const lane = desk.lane(name);
-      return [name, lane.blockedUntil > now ? 0 : (lane.pacer?.available(now) ?? Infinity)];
+      return [name, lane.limits.available({ now: now / 1_000, nowMs: now })];
     }),
   );
   const waiting = new Map(table.waiting.map((row) => [row.id, row]));
@@ -216,7 +200,7 @@ it('holds over any lanes, campaigns, priorities, deadlines, arrivals and throttl
       let id = 0;
       for (const { arrivals, permits, blocked, back } of steps) {
         for (const row of arrivals) kit.add({ id: (id += 1), ...row });
-        for (const name of blocked) kit.desk.lane(name).blockedUntil = Date.now() + 1;
+        for (const name of blocked) kit.desk.lane(name).limits.sender.block(1, Date.now());
         const taken = takeJudged(kit, permits, referee);
         for (const row of taken.slice(0, back)) kit.add(row);
         await kit.wait();
@@ -241,7 +225,7 @@ it('loses no row whatever scans and cancellations come between, and takes none t
         void gone.push(...rows.map((row) => row.id));
       for (const { arrivals, permits, blocked, isCancelled, isScanned } of steps) {
         for (const row of arrivals) kit.add({ id: (id += 1), ...row });
-        for (const name of blocked) kit.desk.lane(name).blockedUntil = Date.now() + 1;
+        for (const name of blocked) kit.desk.lane(name).limits.sender.block(1, Date.now());
         const [first] = kit.table.waiting;
         if (isCancelled && first !== undefined) {
           kit.table.claim([first.id]);

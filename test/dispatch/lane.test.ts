@@ -3,15 +3,16 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rankOf, type Turn } from '../../src/core/turn.ts';
 import { Fairness } from '../../src/dispatch/fairness.ts';
-import { Lane, type LaneStrand } from '../../src/dispatch/lane.ts';
+import type { LaneStrand } from '../../src/dispatch/lane.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
+import { makeDesk } from '../support/desk.ts';
 import { compareInTurn, ReadyRows, UNDATED_ENDS_AT, type RowOver } from '../support/ready-rows.ts';
 
 const always = (): boolean => true;
 
 function setup(rows: readonly RowOver[] = []) {
   const table = new ReadyRows();
-  const lane = new Lane('AcmeInc', null);
+  const lane = makeDesk().lane('AcmeInc');
   const fairness = new Fairness<LaneStrand>(0);
   const put = (strand: LaneStrand | null): void => {
     if (strand !== null) fairness.put(strand);

@@ -1,18 +1,13 @@
-/** Rules that nest, in a desk: what waits for which, what is paid, and what becomes of it when a step fails. */
+/** The limits of an account, its groups and its senders in a desk: what waits for which, what is paid, and what becomes of it when a step fails. */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { AccountHealth } from '../../src/core/health.ts';
+import type { Instant } from '../../src/core/cap.ts';
 import type { NestedRules, RateRule } from '../../src/core/rate-rules.ts';
-import { Desk } from '../../src/dispatch/desk.ts';
-import { Nest } from '../../src/dispatch/nest.ts';
-import { discharge } from '../../src/dispatch/nests.ts';
 import type { Observation } from '../../src/core/observation.ts';
-import { Meter } from '../../src/throttle/meter.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
+import { partsLeft } from '../../src/dispatch/outcomes.ts';
 import type { Capabilities } from '../../src/gateway/gateway.ts';
-import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
-import { claimOf } from '../support/verdicts.ts';
+import { makeDesk } from '../support/desk.ts';
 import { silentGateway } from '../support/gateway.ts';
+import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 
 const NOON_MS = 1_811_851_200_000;
 beforeEach(() => void vi.useFakeTimers({ now: NOON_MS }));
@@ -21,7 +16,10 @@ afterEach(() => void vi.useRealTimers());
 const PLAIN: RateRule = { perSecond: null, windows: [], per: 'request', zone: 'UTC' };
 const monotonicMs = (): number => Date.now() - NOON_MS;
 const clock = { now: (): number => Date.now() / 1000, monotonicMs };
+const at = (): Instant => ({ now: clock.now(), nowMs: clock.monotonicMs() });
 const text = (parts: number): string => 'x'.repeat(parts === 1 ? 20 : parts * 153);
+
+const NEVER_LEFT: Observation = { kind: 'never-left', cause: 'connection-refused' };
 
 interface Options {
   readonly rate?: number;
@@ -35,48 +33,38 @@ async function setup(
   { rate = 1_000, senderRates = {}, capabilities = {} }: Options = {},
 ) {
   const table = new ReadyRows();
-  const pacer = (perSecond: number, burst?: number): Pacer =>
-    new Pacer({
-      ...{ rate: perSecond, monotonicMs, onGrant: () => undefined },
-      ...(burst === undefined ? {} : { burst }),
-    });
-  const meter = (perSecond: number): Meter =>
-    new Meter({ rate: perSecond, burst: 1, nowMs: monotonicMs() });
   const whole = { account: PLAIN, senders: new Map(), groups: [], ...rules };
-  const nest = new Nest({ rules: whole, clock, meter });
-  const desk = new Desk({
-    name: 'main',
-    defaultSender: 'A',
-    gateway: silentGateway(capabilities),
-    pacer: pacer(rate, rate >= 1_000 ? 100 : 1),
-    slots: new Slots(100, () => undefined),
-    health: new AccountHealth(),
-    reserve: 0,
-    senderRate: (sender) => senderRates[sender] ?? null,
-    senderMeter: meter,
-    nest,
-    onReady: () => undefined,
+  const desk = makeDesk({
+    ...{ clock, defaultSender: 'A', rate, burst: rate >= 1_000 ? 100 : 1, concurrency: 100 },
+    ...{
+      gateway: silentGateway(capabilities),
+      reserve: 0,
+      senders: Object.entries(senderRates),
+      senderBurst: 1,
+      rules: whole,
+    },
   });
+  const { limits } = desk;
   onTestFinished(() => void desk.stop());
   const add = (over: RowOver): void => {
     const row = table.add(over);
     desk.offer(row, row);
   };
   /** Takes without an end: the transaction is open. */
-  const begin = (): readonly number[] =>
-    desk.take(100, monotonicMs(), table.peek).map(({ row }) => row.id);
+  const begin = (): readonly number[] => desk.take(100, at(), table.peek).map(({ row }) => row.id);
   const commit = (ids: readonly number[]): readonly number[] => {
     table.claim(ids);
-    nest.save('main', { now: clock.now(), nowMs: monotonicMs() }, false);
-    nest.committed();
+    limits.save(at(), false);
+    limits.committed();
     return ids;
   };
   const take = (): readonly number[] => commit(begin());
   /** The answer to a message names so many parts; null = nobody answers; 0 = it never left. */
-  const answer = (id: number, parts: number | null, sender = 'A'): void =>
-    discharge(desk, claimOf({ id, sender }), parts === 0 ? null : observation(parts));
-  const used = (): readonly number[] =>
-    nest.save('main', { now: clock.now(), nowMs: monotonicMs() }, true).map((row) => row.used);
+  const answer = (id: number, parts: number | null): void => {
+    const told = parts === 0 ? NEVER_LEFT : observation(parts);
+    limits.settle(id, partsLeft(told, desk.gateway.capabilities), at());
+  };
+  const used = (): readonly number[] => limits.save(at(), true).map((row) => row.used);
   /** So long, in steps of so many ms, it takes and answers at once as predicted; all that it took. */
   const run = async (forMs: number, everyMs = 100): Promise<readonly number[]> => {
     const all: number[] = [];
@@ -90,7 +78,7 @@ async function setup(
     return all;
   };
   await vi.advanceTimersByTimeAsync(3_000); // permits are in stock
-  return { desk, nest, table, add, begin, commit, take, answer, used, run };
+  return { desk, limits, table, add, begin, commit, take, answer, used, run };
 }
 
 const perMinute = (count: number, over: Partial<RateRule> = {}): RateRule => ({
@@ -111,7 +99,7 @@ describe('all rules must allow', () => {
     for (let id = 9; id <= 12; id += 1) add({ id, sender: 'C' });
     expect(take()).toEqual([1, 5, 6, 9, 10, 11]);
     expect(take()).toEqual([]);
-    expect(desk.wakeAt(monotonicMs())).toBeNull();
+    expect(desk.wakeAt(at())).toBeNull();
   });
 
   it('a group is paced as one, whoever of it sends', async () => {
@@ -172,10 +160,8 @@ describe('parts', () => {
     answer(3, 0);
     expect(used()).toEqual([7]);
   });
-});
 
-describe('a message that does not fit', () => {
-  it('count as predicted whatever the answer of a gateway that does not answer by part', async () => {
+  it('are counted as predicted whatever the answer of a gateway that does not answer by part', async () => {
     const capabilities = { partsInAnswer: false };
     const { add, take, answer, used } = await setup(
       { account: perMinute(20, { per: 'part' }) },
@@ -186,7 +172,9 @@ describe('a message that does not fit', () => {
     answer(1, 1);
     expect(used()).toEqual([3]);
   });
+});
 
+describe('a message that does not fit', () => {
   it('is waited for, though there would be room for smaller ones, and is larger than the window', async () => {
     const { add, run } = await setup({ account: perMinute(4, { per: 'part' }) });
     for (let id = 1; id <= 60; id += 1) add({ id, campaign: 'small' });
@@ -218,11 +206,11 @@ describe('a message that does not fit', () => {
 
 describe('a step that is rolled back', () => {
   it('has used nothing', async () => {
-    const { nest, desk, table, add, begin, take, used } = await setup({ account: perMinute(3) });
+    const { limits, desk, table, add, begin, take, used } = await setup({ account: perMinute(3) });
     for (let id = 1; id <= 4; id += 1) add({ id });
     expect(begin()).toEqual([1, 2, 3]);
     expect(used()).toEqual([3]);
-    nest.rolledBack();
+    limits.rolledBack(at());
     expect(used()).toEqual([0]);
     desk.forget();
     for (const row of table.waiting) desk.offer(row, row);
@@ -238,7 +226,7 @@ describe('what waits for a window', () => {
     );
     for (let id = 1; id <= 12; id += 1) add({ id });
     expect(await run(8_000)).toHaveLength(5);
-    const wakeAt = desk.wakeAt(monotonicMs()) ?? 0;
+    const wakeAt = desk.wakeAt(at()) ?? 0;
     await vi.advanceTimersByTimeAsync(Math.ceil(wakeAt - monotonicMs()) + 10_000);
     expect((await run(100)).length).toBe(1);
     expect((await run(3_000)).length).toBeLessThanOrEqual(3);

@@ -3,18 +3,13 @@
  * and what is written of it. The desk is real; the test says what the gateway answered, and when.
  */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { AccountHealth } from '../../src/core/health.ts';
 import type { LaneAct } from '../../src/core/verdict.ts';
-import { Desk } from '../../src/dispatch/desk.ts';
-import { Pressure, type AccountLimits } from '../../src/dispatch/pressure.ts';
+import { AccountThrottle, type AccountLimits } from '../../src/dispatch/limit/account-throttle.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
-import { Meter } from '../../src/throttle/meter.ts';
 import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
+import { instant, makeDesk } from '../support/desk.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf } from '../support/verdicts.ts';
-import { silentGateway } from '../support/gateway.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
@@ -31,23 +26,17 @@ interface Options {
 }
 
 async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
-  const monotonicMs = (): number => Date.now();
   const table = new ReadyRows();
   const pending = nothingPending();
-  const desk = new Desk({
-    name: 'main',
-    defaultSender: 'AcmeInc',
-    gateway: silentGateway(),
-    pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: () => undefined }),
-    slots: new Slots(10, () => undefined),
-    health: new AccountHealth(),
-    senderRate: (sender) => senders[sender] ?? null,
-    senderMeter: (own) => new Meter({ rate: senderPaceOf(own), burst: null, nowMs: monotonicMs() }),
-    onReady: () => undefined,
+  const desk = makeDesk({
+    rate,
+    pace: paceOf(rate),
+    senders: Object.entries(senders),
+    senderPace: senderPaceOf,
   });
   onTestFinished(() => void desk.stop());
-  const own = { configuredRate: rate, concurrency: 10, ...limits };
-  const pressure = new Pressure({ desk, limits: own, pending, waitMaxMs: 1_800_000 });
+  const own = { configuredRate: rate, ceiling: rate, concurrency: 10, ...limits };
+  const pressure = new AccountThrottle({ desk, limits: own, pending, waitMaxMs: 1_800_000 });
   let id = 0;
   const drop = (sender = 'AcmeInc', priority = 4): number => {
     id += 1;
@@ -56,7 +45,7 @@ async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
     return id;
   };
   const take = (): readonly number[] => {
-    const ids = desk.take(100, Date.now(), table.peek).map(({ row }) => row.id);
+    const ids = desk.take(100, instant(), table.peek).map(({ row }) => row.id);
     table.claim(ids);
     return ids;
   };
@@ -98,7 +87,7 @@ describe('an account that is throttled', () => {
     const { desk, drop, take, answer } = await setup();
     for (let count = 0; count < 5; count += 1) drop();
     answer(Date.now(), [wait({ waitMs: 480 })]);
-    expect(desk.wakeAt(Date.now())).toBe(Date.now() + 500);
+    expect(desk.wakeAt(instant())).toBe(Date.now() + 500);
     await vi.advanceTimersByTimeAsync(499);
     expect(take()).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
@@ -117,7 +106,7 @@ describe('an account that is throttled', () => {
     answer(Date.now(), [wait({ waitMs: 80 })]);
     await vi.advanceTimersByTimeAsync(100);
     expect(take()).toEqual([1]);
-    expect(desk.wakeAt(Date.now())).toBe(Date.now() + 2_000);
+    expect(desk.wakeAt(instant())).toBe(Date.now() + 2_000);
     await vi.advanceTimersByTimeAsync(2_000);
     expect(take()).toEqual([2]);
   });
@@ -125,10 +114,10 @@ describe('an account that is throttled', () => {
   it('waits longer from cohort to cohort where the text names no time', async () => {
     const { desk, answer } = await setup();
     const waits = [1, 2, 3, 4, 5].map(() => {
-      const from = Math.max(Date.now(), desk.blockedUntil);
+      const from = Math.max(Date.now(), desk.limits.account.blockedUntilMs ?? 0);
       vi.setSystemTime(from + 1);
       answer(from + 1, [wait()]);
-      return desk.blockedUntil - Date.now();
+      return (desk.limits.account.blockedUntilMs ?? 0) - Date.now();
     });
     expect(waits.slice(1)).toEqual([1_000, 2_000, 4_000, 8_000]);
   });
@@ -156,7 +145,7 @@ describe('an account that is throttled', () => {
     await run(20_000, 20);
     expect(pressure.rate).toBeGreaterThan(17);
     expect(pressure.rate).toBeLessThan(23);
-    expect(desk.pacer.rate).toBeCloseTo(paceOf(pressure.rate));
+    expect(desk.limits.account.pace).toBeCloseTo(paceOf(pressure.rate));
     await run(60_000);
     expect(pressure.rate).toBe(30);
   });
@@ -176,7 +165,7 @@ describe('a limit that the text names', () => {
     expect(events()).toContain('account.limit');
     expect(pending.rates).toMatchObject([{ account: 'main', sender: null, learnedRate: 20 }]);
     await run(3_000);
-    expect(desk.pacer.beat).toMatchObject({ count: 20, intervalMs: 1_000 });
+    expect(desk.limits.account.beat).toMatchObject({ count: 20, intervalMs: 1_000 });
   });
 
   it('is aimed at in windows of the length that the text names', async () => {
@@ -186,7 +175,7 @@ describe('a limit that the text names', () => {
     fill(answer, 10);
     answer(Date.now(), [wait({ limit: 20, waitMs: 240, intervalMs: 500 })]);
     await run(3_000);
-    expect(desk.pacer.beat).toMatchObject({ count: 10, intervalMs: 500 });
+    expect(desk.limits.account.beat).toMatchObject({ count: 10, intervalMs: 500 });
   });
 
   it('is not aimed at in windows longer than is remembered', async () => {
@@ -195,7 +184,7 @@ describe('a limit that the text names', () => {
     answer(Date.now(), [wait({ limit: 20, waitMs: 480, intervalMs: 60_000 })]);
     await run(3_000);
     expect(pressure.rate).toBe(20);
-    expect(desk.pacer.beat).toBeNull();
+    expect(desk.limits.account.beat).toBeNull();
   });
 
   it('is kept without its windows where others filled them', async () => {
@@ -204,7 +193,7 @@ describe('a limit that the text names', () => {
     answer(Date.now(), [named(20, 480)]);
     await run(3_000);
     expect(pressure.rate).toBeLessThanOrEqual(20);
-    expect(desk.pacer.beat).toBeNull();
+    expect(desk.limits.account.beat).toBeNull();
   });
 
   it('is replaced by another that a later text names', async () => {
@@ -214,7 +203,7 @@ describe('a limit that the text names', () => {
     answer(Date.now(), [named(40, 100)]);
     expect(pressure.rate).toBeLessThanOrEqual(40);
     expect(pressure.rate).toBeGreaterThan(20);
-    expect(desk.pacer.rate).toBeGreaterThan(20);
+    expect(desk.limits.account.pace).toBeGreaterThan(20);
   });
 
   it('above the configured one changes nothing, and its windows are not aimed at', async () => {
@@ -222,7 +211,7 @@ describe('a limit that the text names', () => {
     answer(Date.now(), [named(30, 480)]);
     await run(3_000);
     expect(pressure.rate).toBe(25);
-    expect(desk.pacer.beat).toBeNull();
+    expect(desk.limits.account.beat).toBeNull();
   });
 
   it('is doubted after an hour, and what is more is felt for', async () => {
@@ -242,11 +231,11 @@ describe('a limit that the text names', () => {
     answer(Date.now(), [named(5, 480)]);
     await run(5_000);
     for (let misses = 0; misses < 4; misses += 1) {
-      expect(desk.pacer.beat).not.toBeNull();
+      expect(desk.limits.account.beat).not.toBeNull();
       answer(Date.now(), [named(5, 10)]);
       await run(4_100);
     }
-    expect(desk.pacer.beat).toBeNull();
+    expect(desk.limits.account.beat).toBeNull();
   });
 });
 
@@ -295,7 +284,7 @@ describe('a sender that is throttled', () => {
   it('waits alone, and comes back with one message, in the order it had', async () => {
     const { desk, drop, take, answer } = await setup({ rate: 1_000 });
     answer(Date.now(), [slow], 'Slow');
-    expect(desk.blockedUntil).toBe(0);
+    expect(desk.limits.account.blockedUntilMs).toBeNull();
     const [low, high, next] = [drop('Slow', 4), drop('Slow', 9), drop('Slow', 9)];
     const quick = drop('Quick', 0);
     expect(take()).toEqual([quick]);
@@ -310,32 +299,32 @@ describe('a sender that is throttled', () => {
 
   it('tells its spacing by what is left to wait, and gets it shorter again in time', async () => {
     const { desk, answer, pending } = await setup();
-    const lane = desk.lane('Slow');
+    const limit = desk.lane('Slow').limits.sender;
     answer(1_000, [], 'Slow');
     vi.setSystemTime(1_300);
     answer(1_270, [slow], 'Slow');
-    expect(1000 / (lane.pacer?.rate ?? 0)).toBeCloseTo((500 * 1.1) / 0.97, 0);
+    expect(1000 / (limit.pace ?? 0)).toBeCloseTo((500 * 1.1) / 0.97, 0);
     expect(pending.rates.at(-1)).toMatchObject({ sender: 'Slow', configuredRate: null });
-    const before = lane.pacer?.rate ?? 0;
+    const before = limit.pace ?? 0;
     for (let count = 0; count < 400; count += 1) {
-      vi.setSystemTime(Date.now() + 1000 / (lane.pacer?.rate ?? 1));
+      vi.setSystemTime(Date.now() + 1000 / (limit.pace ?? 1));
       answer(Date.now(), [], 'Slow');
     }
-    expect(lane.pacer?.rate).toBeGreaterThan(before * 1.05);
+    expect(limit.pace).toBeGreaterThan(before * 1.05);
   });
 
   it('is never sent faster than it is configured, whatever is learned', async () => {
     const { desk, answer } = await setup({ senders: { Slow: 2 } });
-    const lane = desk.lane('Slow');
+    const limit = desk.lane('Slow').limits.sender;
     answer(1_000, [], 'Slow');
     vi.setSystemTime(1_300);
     answer(1_270, [slow], 'Slow');
     for (let count = 0; count < 5_000; count += 1) {
-      vi.setSystemTime(Date.now() + 1000 / (lane.pacer?.rate ?? 1));
+      vi.setSystemTime(Date.now() + 1000 / (limit.pace ?? 1));
       answer(Date.now(), [], 'Slow');
-      expect(lane.pacer?.rate).toBeLessThanOrEqual(senderPaceOf(2));
+      expect(limit.pace).toBeLessThanOrEqual(senderPaceOf(2));
     }
-    expect(lane.pacer?.rate).toBeCloseTo(senderPaceOf(2));
+    expect(limit.pace).toBeCloseTo(senderPaceOf(2));
   });
 });
 
@@ -374,11 +363,11 @@ describe('requests that are too many at a time', () => {
   it('keep the account waiting after status 10, and say so; not where one was only late', async () => {
     const ten = await busy(10);
     ten.answer(Date.now(), [narrow]);
-    expect(ten.desk.blockedUntil).toBe(Date.now() + 1_000);
+    expect(ten.desk.limits.account.blockedUntilMs).toBe(Date.now() + 1_000);
     expect(ten.events()).toEqual(['account.throttled']);
     const one = await busy(10);
     one.answer(Date.now(), late);
-    expect([one.desk.blockedUntil, one.events()]).toEqual([0, []]);
+    expect([one.desk.limits.account.blockedUntilMs, one.events()]).toEqual([null, []]);
   });
 
   it('are none where one that was alone got no answer: probes of a gateway that is down', async () => {

@@ -5,13 +5,13 @@
  */
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
+import type { Instant } from '../../src/core/cap.ts';
 import type { Claim } from '../../src/core/claim.ts';
-import { AccountHealth } from '../../src/core/health.ts';
 import type { IgnoredReason } from '../../src/core/ignored.ts';
 import { NEXT, type State } from '../../src/core/message.ts';
 import type { AnswerPart } from '../../src/core/observation.ts';
 import type { Receipt } from '../../src/core/receipt.ts';
-import { Desk } from '../../src/dispatch/desk.ts';
+import type { Desk } from '../../src/dispatch/desk.ts';
 import { Step } from '../../src/dispatch/step.ts';
 import type { Policy, ReceiptPolicy } from '../../src/core/policy.ts';
 import { policyWith } from '../support/policy.ts';
@@ -19,13 +19,11 @@ import type { SettlePolicy } from '../../src/core/settle.ts';
 import type { DropRow } from '../../src/spool/drop.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { StatusLog } from '../../src/status-log.ts';
-import { Meter } from '../../src/throttle/meter.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
 import type { Capabilities } from '../../src/gateway/gateway.ts';
+import { makeDesk } from '../support/desk.ts';
+import { silentGateway } from '../support/gateway.ts';
 import { makeFolder, openHandle, type Handle, type Row } from '../support/spool.ts';
 import { claimOf, KEEP_ALL, NOW, POLICY } from '../support/verdicts.ts';
-import { silentGateway } from '../support/gateway.ts';
 
 export const RECIPIENT = '447700900000';
 export const KEY = 'abcd1234';
@@ -95,7 +93,6 @@ export class Bench {
   /** Lines that stand for a row of `events`, at the levels that are logged. */
   readonly lines: string[] = [];
   readonly #options: BenchOptions;
-  readonly #pacer: Pacer;
   #at = NOW;
   #spool: Spool;
   #desk: Desk;
@@ -107,14 +104,12 @@ export class Bench {
     this.#options = options;
     this.path = join(options.folder ?? makeFolder(), 'spool.db');
     this.other = openHandle(this.path);
-    const monotonicMs = this.#clock.monotonicMs;
-    this.#pacer = new Pacer({ rate: 1_000, monotonicMs, onGrant: () => undefined });
     this.#spool = this.#open();
     this.#desk = this.#makeDesk();
     this.#step = this.#makeStep();
     onTestFinished(async () => {
       this.#spool.close();
-      await this.#pacer.stop();
+      await this.#desk.stop();
     });
   }
 
@@ -249,7 +244,7 @@ export class Bench {
   /** One step of the dispatcher, once there is a permit; gives the ids of what it claims. */
   async stepAndClaim(): Promise<readonly number[]> {
     this.advance(0.01);
-    while (this.#pacer.available(this.#clock.monotonicMs()) < 1) await told();
+    while (this.#desk.limits.account.available(this.#instant) < 1) await told();
     const claims = this.#step.run(true);
     if (claims === 'busy') throw new Error('the spool was locked');
     return [...claims.values()].flat().map(({ id }) => id);
@@ -276,6 +271,7 @@ export class Bench {
   /** Power fails: what is in memory is gone, and another daemon starts on what is on disk. */
   crash(): void {
     this.#spool.close();
+    void this.#desk.stop();
     this.#spool = this.#open();
     this.#desk = this.#makeDesk();
     this.#step = this.#makeStep();
@@ -338,6 +334,10 @@ export class Bench {
     monotonicMs: (): number => (this.#at - NOW) * 1_000,
   };
 
+  get #instant(): Instant {
+    return { now: this.#at, nowMs: this.#clock.monotonicMs() };
+  }
+
   #open(): Spool {
     const spool = Spool.open(this.path);
     const commit = spool.transaction.bind(spool);
@@ -355,16 +355,9 @@ export class Bench {
   }
 
   #makeDesk(): Desk {
-    return new Desk({
-      name: 'main',
-      defaultSender: 'AcmeInc',
+    return makeDesk({
+      ...{ clock: this.#clock, concurrency: 10 },
       gateway: silentGateway(this.#options.capabilities),
-      pacer: this.#pacer,
-      slots: new Slots(10, () => undefined),
-      health: new AccountHealth(),
-      senderRate: () => null,
-      senderMeter: (rate) => new Meter({ rate, burst: null, nowMs: this.#clock.monotonicMs() }),
-      onReady: () => undefined,
     });
   }
 
@@ -372,7 +365,7 @@ export class Bench {
     const parts = {
       spool: this.#spool,
       desks: new Map([['main', this.#desk]]),
-      limits: new Map([['main', { configuredRate: null, concurrency: 10 }]]),
+      limits: new Map([['main', { configuredRate: null, ceiling: null, concurrency: 10 }]]),
       policy: this.#policy(),
       clock: this.#clock,
       random: () => 0.5,

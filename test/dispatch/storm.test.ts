@@ -4,17 +4,14 @@
  */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RETRY_SHARE } from '../../src/core/deficit-counter.ts';
-import { AccountHealth } from '../../src/core/health.ts';
 import type { Observation } from '../../src/core/observation.ts';
 import { Courier } from '../../src/dispatch/courier.ts';
-import { Desk, type Taken } from '../../src/dispatch/desk.ts';
+import type { Desk, Taken } from '../../src/dispatch/desk.ts';
 import { Outcomes } from '../../src/dispatch/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { ReadyRow } from '../../src/spool/claims.ts';
-import { Meter } from '../../src/throttle/meter.ts';
 import { paceOf } from '../../src/throttle/pace.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
+import { makeDesk } from '../support/desk.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';
 import { policyWith } from '../support/policy.ts';
@@ -66,10 +63,8 @@ class Storm {
   constructor() {
     const monotonicMs = (): number => Date.now() - BEGAN * 1_000;
     const clock = { now: () => Date.now() / 1_000, monotonicMs };
-    const pacer = new Pacer({ rate: paceOf(RATE), monotonicMs, onGrant: () => undefined });
-    this.desk = new Desk({
-      name: 'main',
-      defaultSender: 'AcmeInc',
+    this.desk = makeDesk({
+      clock,
       gateway: {
         capabilities: CAPABLE,
         send: (claim, _ttl, done) => {
@@ -80,14 +75,11 @@ class Storm {
         },
         close: () => Promise.resolve(),
       },
-      pacer,
-      slots: new Slots(CONCURRENCY, (error) => {
+      ...{ rate: RATE, pace: paceOf(RATE) },
+      concurrency: CONCURRENCY,
+      onBug: (error) => {
         throw error;
-      }),
-      health: new AccountHealth(),
-      senderRate: () => null,
-      senderMeter: (rate) => new Meter({ rate, burst: null, nowMs: Date.now() }),
-      onReady: () => undefined,
+      },
     });
     onTestFinished(() => this.desk.stop());
     this.#outcomes = new Outcomes({
@@ -95,7 +87,9 @@ class Storm {
       clock,
       random: () => (this.#chance = (this.#chance * 16_807) % 2_147_483_647) / 2_147_483_647,
       pending: this.#pending,
-      limits: new Map([['main', { configuredRate: RATE, concurrency: CONCURRENCY }]]),
+      limits: new Map([
+        ['main', { configuredRate: RATE, ceiling: null, concurrency: CONCURRENCY }],
+      ]),
       isCancelAsked: () => false,
       onBalance: () => undefined,
     });
@@ -157,7 +151,7 @@ class Storm {
     }
     const { desk } = this;
     const nowMs = Date.now() - BEGAN * 1_000;
-    const taken = desk.take(desk.slots.free - desk.hand.length, nowMs, this.#table.peek);
+    const taken = desk.take(desk.slots.free - desk.hand.length, { now, nowMs }, this.#table.peek);
     this.#table.claim(taken.map(({ row }) => row.id));
     this.#courier.handOut(new Map([[desk, taken.map((one) => this.#claimOf(one))]]));
   }
@@ -185,7 +179,7 @@ class Storm {
       id,
       source,
       turn: row,
-      sender: lane.sender,
+      sender: lane.sender ?? 'AcmeInc',
       ...times,
       attempts: attempts + 1,
     });

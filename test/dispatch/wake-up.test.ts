@@ -1,40 +1,23 @@
 /** When the next row is likely to be claimed: what outcomes may wait for. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AccountHealth } from '../../src/core/health.ts';
 import { claimAt } from '../../src/dispatch/wake-up.ts';
-import { Desk } from '../../src/dispatch/desk.ts';
-import { Meter } from '../../src/throttle/meter.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
+import { instant, makeDesk } from '../support/desk.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf } from '../support/verdicts.ts';
-import { silentGateway } from '../support/gateway.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
 
 async function setup(rows: number) {
   const table = new ReadyRows();
-  const monotonicMs = (): number => Date.now();
-  const onGrant = (): void => undefined;
-  const desk = new Desk({
-    name: 'main',
-    defaultSender: 'AcmeInc',
-    gateway: silentGateway(),
-    pacer: new Pacer({ rate: 100, burst: 1, monotonicMs, onGrant }),
-    slots: new Slots(2, () => undefined),
-    health: new AccountHealth(),
-    senderRate: () => null,
-    senderMeter: (rate) => new Meter({ rate, burst: null, nowMs: monotonicMs() }),
-    onReady: onGrant,
-  });
+  const desk = makeDesk({ rate: 100, burst: 1, concurrency: 2 });
   for (let id = 1; id <= rows; id += 1) {
     const row = table.add({ id });
     desk.offer(row, row);
   }
   await vi.advanceTimersByTimeAsync(1_000);
   const take = (): number => {
-    const taken = desk.take(1, Date.now(), table.peek).map(({ row }) => row.id);
+    const taken = desk.take(1, instant(), table.peek).map(({ row }) => row.id);
     table.claim(taken);
     return taken.length;
   };
@@ -58,7 +41,7 @@ describe('the next claim', () => {
       take();
     }
     vi.setSystemTime(Date.now() + 100);
-    expect(desk.pacer.available(Date.now())).toBe(0);
+    expect(desk.limits.account.available(instant())).toBe(0);
     expect(at()).toBe(1);
   });
 
@@ -73,7 +56,7 @@ describe('the next claim', () => {
 
   it('waits for what the gateway asked', async () => {
     const { desk, at } = await setup(10);
-    desk.blockedUntil = Date.now() + 500;
+    desk.limits.account.block(500, Date.now());
     expect(at()).toBe(500);
   });
 });

@@ -1,24 +1,20 @@
 /**
- * An account under rules that nest, on simulated time: Desk, Nest, Pacer with Bottleneck, Slots with p-queue,
+ * An account under rules that nest, on simulated time: Desk, LimitTree, Pacer with Bottleneck, Slots with p-queue,
  * Courier, Outcomes and Pressure are the daemon's own; the gateway and the disk are stood in for. What the
  * gateway saw is kept with both clocks, for whoever judges it. A crash forgets all but the rows on disk.
  */
 import type { Claim } from '../../src/core/claim.ts';
-import { AccountHealth } from '../../src/core/health.ts';
 import type { Observation } from '../../src/core/observation.ts';
 import { predictParts } from '../../src/core/parts.ts';
 import type { NestedRules } from '../../src/core/rate-rules.ts';
 import { Courier } from '../../src/dispatch/courier.ts';
-import { Desk, type Taken } from '../../src/dispatch/desk.ts';
-import { Nest } from '../../src/dispatch/nest.ts';
+import type { Desk, Taken } from '../../src/dispatch/desk.ts';
 import { Outcomes } from '../../src/dispatch/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { CapRow } from '../../src/spool/caps.ts';
-import { Meter } from '../../src/throttle/meter.ts';
 import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
 import type { SimulatedTime } from '../bench/limits-clock.ts';
+import { makeDesk } from '../support/desk.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';
 import { policyWith } from '../support/policy.ts';
@@ -227,7 +223,6 @@ class Life {
   readonly desk: Desk;
   readonly #options: PlayOptions;
   readonly #world: World;
-  readonly #nest: Nest;
   readonly #pending = nothingPending();
   readonly #courier: Courier;
   readonly #claims = new Map<number, Claim>();
@@ -241,14 +236,8 @@ class Life {
     this.#options = options;
     this.#world = world;
     const { time, rules, perSecond, senderRates } = options;
-    const { monotonicMs } = time;
-    const meter = (rate: number): Meter =>
-      new Meter({ rate: senderPaceOf(rate), burst: null, nowMs: monotonicMs() });
-    this.#nest = new Nest({ rules, clock: time, meter });
-    this.#nest.recall(world.recall(), { now: time.now(), nowMs: monotonicMs() });
-    this.desk = new Desk({
-      name: 'main',
-      defaultSender: DEFAULT_SENDER,
+    this.desk = makeDesk({
+      ...{ clock: time, defaultSender: DEFAULT_SENDER, rules, senders: senderRates },
       gateway: {
         capabilities: CAPABLE,
         send: (claim, _ttl, done) =>
@@ -257,22 +246,19 @@ class Life {
           }),
         close: () => Promise.resolve(),
       },
-      pacer: new Pacer({ rate: paceOf(perSecond), monotonicMs, onGrant: this.kick }),
-      slots: new Slots(4, (error) => {
+      ...{ rate: perSecond, pace: paceOf(perSecond), senderPace: senderPaceOf, concurrency: 4 },
+      onGrant: this.kick,
+      onBug: (error) => {
         throw error;
-      }),
-      health: new AccountHealth(),
-      senderRate: (sender) => senderRates.get(sender) ?? null,
-      senderMeter: meter,
-      nest: this.#nest,
-      onReady: this.kick,
+      },
     });
+    this.desk.limits.recall(world.recall(), { now: time.now(), nowMs: time.monotonicMs() });
     const outcomes = new Outcomes({
       policy: policyWith(),
       clock: time,
       random: options.random,
       pending: this.#pending,
-      limits: new Map([['main', { configuredRate: perSecond, concurrency: 4 }]]),
+      limits: new Map([['main', { configuredRate: perSecond, ceiling: null, concurrency: 4 }]]),
       isCancelAsked: () => false,
       onBalance: () => undefined,
     });
@@ -305,23 +291,21 @@ class Life {
     const at = { now: time.now(), nowMs: time.monotonicMs() };
     if (this.#probeAt <= at.now) desk.health.look(null, true, at.now);
     const limit = desk.slots.free + 2 - desk.hand.length;
-    const taken = desk.take(Math.max(0, limit), at.nowMs, this.#world.rows.peek);
-    const rows = JSON.parse(
-      JSON.stringify(this.#nest.save('main', at, false)),
-    ) as readonly CapRow[];
+    const taken = desk.take(Math.max(0, limit), at, this.#world.rows.peek);
+    const rows = JSON.parse(JSON.stringify(desk.limits.save(at, false))) as readonly CapRow[];
     if (taken.length === 0 && !brought && rows.length === 0) {
       this.#sleep();
       return;
     }
     if (taken.length > 0 && this.#world.isLost()) {
-      this.#nest.rolledBack();
+      desk.limits.rolledBack(at);
       desk.forget();
       this.offerAll();
       return;
     }
     this.#isCommitting = true;
     this.#world.keep(rows);
-    this.#nest.committed();
+    desk.limits.committed();
     const claims = taken.map((one) => this.#claimOf(one));
     this.#world.rows.claim(claims.map(({ id }) => id));
     time.afterSettling(COMMIT_MS, () => {
@@ -351,16 +335,17 @@ class Life {
 
   #claimOf({ row, lane }: Taken): Claim {
     const { time } = this.#options;
+    const sender = lane.sender ?? DEFAULT_SENDER;
     const claim = claimOf({
       id: row.id,
       text: row.text,
       source: { account: null, sender: row.sender, campaign: row.campaign },
       turn: row,
-      sender: lane.sender,
+      sender: sender,
       claimedAt: time.now(),
       deadline: time.now() + DAY,
     });
-    this.#world.took(lane.sender, predictParts(claim));
+    this.#world.took(sender, predictParts(claim));
     this.#claims.set(row.id, claim);
     this.#rowsOut.set(row.id, row);
     return claim;
@@ -373,9 +358,10 @@ class Life {
   }
 
   #sleep(): void {
-    const nowMs = this.#options.time.monotonicMs();
-    const probeAt = nowMs + (this.#probeAt - this.#options.time.now()) * 1000;
-    const at = Math.min(this.desk.wakeAt(nowMs) ?? Infinity, probeAt);
+    const { time } = this.#options;
+    const nowMs = time.monotonicMs();
+    const probeAt = nowMs + (this.#probeAt - time.now()) * 1000;
+    const at = Math.min(this.desk.wakeAt({ now: time.now(), nowMs }) ?? Infinity, probeAt);
     if (at === Infinity) return;
     this.#wake += 1;
     const wake = this.#wake;

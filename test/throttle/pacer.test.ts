@@ -144,7 +144,7 @@ describe('a change of the rate', () => {
   it('holds at once, down', async () => {
     const { pacer, spent, run } = setup({ rate: 50 });
     await run(1_000);
-    pacer.setRate(10);
+    pacer.set(10, null, Date.now());
     spent.length = 0;
     await run(5_000);
     expect(excess(spent, 10)).toBeLessThanOrEqual(burstOf(10) + 1e-6);
@@ -154,7 +154,7 @@ describe('a change of the rate', () => {
   it('holds soon, up', async () => {
     const { pacer, spent, run } = setup({ rate: 10 });
     await run(1_000);
-    pacer.setRate(500);
+    pacer.set(500, null, Date.now());
     await run(500);
     spent.length = 0;
     await run(1_000);

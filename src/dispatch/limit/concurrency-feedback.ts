@@ -6,28 +6,27 @@
  * Always holds: the slots allow what the width says, and never more than is configured. A request that was
  * open alone and got no answer was not one too many: a gateway that is down closes no slot by its probes.
  */
-import { throttled } from '../events.ts';
-import { Width } from '../throttle/width.ts';
-import type { Desk } from './desk.ts';
-import type { Answer } from './pressure.ts';
-import type { Pending } from './work.ts';
+import { Width } from '../../throttle/width.ts';
+import type { Desk } from '../desk.ts';
+import type { Pending } from '../work.ts';
+import { startWait, type Answer } from './throttle-response.ts';
 
 /** First wait after a status 10, which names none. */
 const WAIT_MS = 1_000;
 const REASON = 'too-many-binds';
 
-export interface CrowdingParts {
+export interface ConcurrencyFeedbackParts {
   readonly desk: Desk;
   readonly pending: Pending;
   /** Requests open at a time, as configured. */
   readonly concurrency: number;
 }
 
-export class Crowding {
-  readonly #parts: CrowdingParts;
+export class ConcurrencyFeedback {
+  readonly #parts: ConcurrencyFeedbackParts;
   readonly #width: Width;
 
-  constructor(parts: CrowdingParts) {
+  constructor(parts: ConcurrencyFeedbackParts) {
     this.#parts = parts;
     this.#width = new Width(parts.concurrency);
   }
@@ -53,19 +52,10 @@ export class Crowding {
     if (!this.#width.refused(sentAtMs, nowMs)) return;
     this.#adopt();
     const isAskedToWait = acts.some(({ kind }) => kind === 'wait');
-    if (isAnswered && !isAskedToWait) this.#block(now, nowMs);
-  }
-
-  #block(at: number, nowMs: number): void {
+    if (!isAnswered || isAskedToWait) return;
     const { desk, pending } = this.#parts;
-    const isNews = desk.blockedUntil <= nowMs;
-    if (desk.blockedUntil < nowMs + WAIT_MS) {
-      desk.blockedUntil = nowMs + WAIT_MS;
-      const until = at + WAIT_MS / 1000;
-      pending.blocks.push({ account: desk.name, sender: null, until, now: at });
-    }
-    if (!isNews) return;
-    pending.entries.push(throttled(desk.name, null, { at, waitMs: WAIT_MS, reason: REASON }));
+    const wait = { account: desk.name, limit: desk.limits.account, pending };
+    startWait(wait, { waitMs: WAIT_MS, reason: REASON }, { now, nowMs });
   }
 
   #adopt(): void {

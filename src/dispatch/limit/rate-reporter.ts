@@ -1,4 +1,4 @@
-/** When a rate that keeps moving is worth a row, and when it is worth a line. Of numbers only. */
+/** Decides when a rate that keeps moving is worth a row, and when it is worth a log line. Of numbers only. */
 
 /** A rate differs from what was written by so much of it, and was written so long ago. */
 const KEEP_SHARE = 0.02;
@@ -8,18 +8,19 @@ const SAY_SHARE = 0.1;
 const SAY_AFTER_MS = 5_000;
 const SAY_EVERY_MS = 60_000;
 
-export class Drift {
+export class RateReporter {
   #said: number;
-  #saidAtMs = -Infinity;
+  /** Null = never yet. */
+  #saidAtMs: number | null = null;
   #kept: number;
-  #keptAtMs = -Infinity;
+  #keptAtMs: number | null = null;
   /** Since when it has been away from what was said (monotonic ms). */
   #awaySinceMs: number | null = null;
 
   /** `said`: what everybody takes for granted. */
-  constructor(options: { readonly said: number }) {
-    this.#said = options.said;
-    this.#kept = options.said;
+  constructor(said: number) {
+    this.#said = said;
+    this.#kept = said;
   }
 
   /** The rate has been written and said, for another reason. */
@@ -33,9 +34,8 @@ export class Drift {
 
   /** Whether the rate is to be written down now; it is taken as written. */
   isWorthKeeping(rate: number, nowMs: number): boolean {
-    if (!differs(rate, this.#kept, KEEP_SHARE) || nowMs - this.#keptAtMs < KEEP_EVERY_MS) {
-      return false;
-    }
+    if (!differs(rate, this.#kept, KEEP_SHARE)) return false;
+    if (this.#keptAtMs !== null && nowMs - this.#keptAtMs < KEEP_EVERY_MS) return false;
     this.#kept = rate;
     this.#keptAtMs = nowMs;
     return true;
@@ -49,7 +49,8 @@ export class Drift {
     }
     this.#awaySinceMs ??= nowMs;
     const since = this.#awaySinceMs;
-    if (nowMs - since < SAY_AFTER_MS || nowMs - this.#saidAtMs < SAY_EVERY_MS) return null;
+    if (nowMs - since < SAY_AFTER_MS) return null;
+    if (this.#saidAtMs !== null && nowMs - this.#saidAtMs < SAY_EVERY_MS) return null;
     this.#said = rate;
     this.#saidAtMs = nowMs;
     this.#awaySinceMs = null;

@@ -1,0 +1,75 @@
+/**
+ * The usage windows of all accounts in the transactions of the steps: what is on disk is taken up before the first
+ * claim, with what left that no row has counted, and what was counted is written with the claims that it counts.
+ *
+ * Always holds: accounts without usage windows cost nothing; a claim and what it used commit together.
+ */
+import type { Instant } from '../../core/cap.ts';
+import type { Policy } from '../../core/policy.ts';
+import type { NestedRules } from '../../core/rate-rules.ts';
+import type { Spool } from '../../spool/spool.ts';
+import type { Desk } from '../desk.ts';
+import { SpoolHistory } from '../history.ts';
+import type { Participant } from '../work.ts';
+
+export class UsageRows implements Participant {
+  readonly #spool: Spool;
+  readonly #desks: ReadonlyMap<string, Desk>;
+  readonly #policy: () => Policy;
+  /** Whose windows the rows on disk are; null = not known yet. */
+  #kept: readonly NestedRules[] | null = null;
+  #saved: readonly NestedRules[] | null = null;
+  #at: Instant | null = null;
+
+  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, policy: () => Policy) {
+    this.#spool = spool;
+    this.#desks = desks;
+    this.#policy = policy;
+  }
+
+  /** A transaction begins, in which something may be claimed. */
+  begin(at: Instant): void {
+    this.#at = at;
+    if (this.#isKept) return;
+    const rows = this.#spool.caps.all();
+    for (const { name, limits } of this.#desks.values()) {
+      if (limits.rules === null) continue;
+      const own = rows.filter(({ account }) => account === name);
+      limits.recall(own, at, new SpoolHistory(this.#spool, name, this.#policy));
+    }
+  }
+
+  /** All that is claimed in it has been. */
+  save(at: Instant): void {
+    const isWhole = !this.#isKept;
+    if (isWhole) this.#spool.caps.unset();
+    for (const { limits } of this.#desks.values()) {
+      if (limits.rules !== null) this.#spool.caps.write(limits.save(at, isWhole));
+    }
+    if (isWhole) this.#saved = this.#inForce;
+  }
+
+  committed(): void {
+    this.#kept = this.#saved ?? this.#kept;
+    this.#saved = null;
+    for (const { limits } of this.#desks.values()) limits.committed();
+  }
+
+  rolledBack(): void {
+    this.#saved = null;
+    if (this.#at === null) return;
+    for (const { limits } of this.#desks.values()) limits.rolledBack(this.#at);
+  }
+
+  /* Whether the rows on disk are those of what is configured. */
+  get #isKept(): boolean {
+    const rules = this.#inForce;
+    return (
+      rules.length === this.#kept?.length && rules.every((one, at) => one === this.#kept?.[at])
+    );
+  }
+
+  get #inForce(): readonly NestedRules[] {
+    return [...this.#desks.values()].flatMap(({ limits }) => limits.rules ?? []);
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The usage windows of one limit (per minute, hour and day), counted by request or by SMS part, and their rows.
+ *
+ * Always holds: a message that does not fit is waited for, so that smaller ones do not pass it again and again. It
+ * is waited for only for a moment after it was last looked at, since it may have been cancelled.
+ */
+import { capOf, fits, type Cap, type Instant } from '../../core/cap.ts';
+import type { Per, RateRule } from '../../core/rate-rules.ts';
+import type { Zone } from '../../core/zone.ts';
+import type { CapRow } from '../../spool/caps.ts';
+
+/** How long a message that does not fit is believed to wait after it was looked at. */
+const BELIEVED_MS = 1_000;
+
+/** Which limit of an account. */
+export interface LimitName {
+  readonly scope: 'account' | 'group' | 'sender';
+  /** Null = the account itself, or messages without a sender. */
+  readonly name: string | null;
+}
+
+export class UsageWindows {
+  readonly per: Per;
+  readonly zone: Zone;
+  readonly all: readonly Cap[];
+  /** Whether there is news that is not on disk. */
+  isDirty = true;
+  readonly #zoneName: string;
+  /** The cost of the message that is waited for, and when it was looked at; null = none in particular. */
+  #wanted: { readonly cost: number; readonly atMs: number } | null = null;
+
+  /** Throws RangeError for a zone that does not exist. */
+  constructor(rule: RateRule, zoneOf: (name: string) => Zone) {
+    this.per = rule.per;
+    this.#zoneName = rule.zone;
+    this.zone = zoneOf(rule.zone);
+    this.all = rule.windows.map((window) => capOf(window, this.zone));
+  }
+
+  /** Whether the next message may go, as far as its size is known. */
+  areOpen(at: Instant): boolean {
+    return this.#hasRoom(this.#wantedCost(at), at);
+  }
+
+  /** Whether a message of that cost fits; if not, it is waited for. */
+  fits(cost: number, at: Instant): boolean {
+    if (this.#hasRoom(cost, at)) return true;
+    this.#wanted = { cost, atMs: at.nowMs };
+    return false;
+  }
+
+  /** When `areOpen` may become true (monotonic ms), now if it is; null = with an answer. */
+  opensAt(at: Instant): number | null {
+    const freesAt = this.#freesAt(this.#wantedCost(at), at);
+    if (freesAt === null || this.#wanted === null || !this.#hasRoom(1, at)) return freesAt;
+    return Math.min(freesAt, Math.max(this.#wanted.atMs + BELIEVED_MS, at.nowMs));
+  }
+
+  /** A message of that cost was admitted. Returns what `close` needs to know, for each window. */
+  open(cost: number, at: Instant): readonly number[] {
+    this.isDirty = true;
+    this.#wanted = null;
+    return this.all.map((window) => window.open(cost, at));
+  }
+
+  /** An admitted message was answered. `actual` is what really left. */
+  close(
+    { cost, keys }: { readonly cost: number; readonly keys: readonly number[] },
+    actual: number,
+    at: Instant,
+  ): void {
+    this.isDirty = true;
+    for (const [index, window] of this.all.entries()) {
+      window.close({ cost, key: keys[index] ?? 0 }, actual, at);
+    }
+  }
+
+  /** Whether a row of the same limit and span is about this very window: counted alike, from the same midnight. */
+  isOf(row: Pick<CapRow, 'per' | 'span' | 'zone'>): boolean {
+    return row.per === this.per && (row.span !== 'day' || row.zone === this.#zoneName);
+  }
+
+  /** The windows as rows of an account. */
+  rows(account: string, { scope, name }: LimitName, at: Instant): readonly CapRow[] {
+    return this.all.map((window) => {
+      const { count, span } = window.window;
+      const freesAtMs = fits(window, 1, at) ? null : window.freesAt(1, at);
+      const freesAt = freesAtMs === null ? null : at.now + (freesAtMs - at.nowMs) / 1000;
+      const figures = { allowed: count, used: window.used(at), freesAt, state: window.save(at) };
+      const { per } = this;
+      return { account, scope, name: name ?? '', span, per, zone: this.#zoneName, ...figures };
+    });
+  }
+
+  #wantedCost({ nowMs }: Instant): number {
+    const wanted = this.#wanted;
+    return wanted !== null && nowMs < wanted.atMs + BELIEVED_MS ? wanted.cost : 1;
+  }
+
+  #hasRoom(cost: number, at: Instant): boolean {
+    return this.all.every((window) => fits(window, cost, at));
+  }
+
+  /* The last of the windows to free. */
+  #freesAt(cost: number, at: Instant): number | null {
+    let latest = at.nowMs;
+    for (const window of this.all) {
+      const freesAt = window.freesAt(cost, at);
+      if (freesAt === null) return null;
+      latest = Math.max(latest, freesAt);
+    }
+    return latest;
+  }
+}

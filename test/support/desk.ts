@@ -1,0 +1,77 @@
+// A desk with everything that it needs: a test names only what it is about.
+import type { Instant } from '../../src/core/cap.ts';
+import { AccountHealth } from '../../src/core/health.ts';
+import type { NestedRules } from '../../src/core/rate-rules.ts';
+import type { Clock } from '../../src/clock.ts';
+import { Desk } from '../../src/dispatch/desk.ts';
+import { LimitTree } from '../../src/dispatch/limit/limit-tree.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
+import { Meter } from '../../src/throttle/meter.ts';
+import { Pacer } from '../../src/throttle/pacer.ts';
+import { Slots } from '../../src/throttle/slots.ts';
+import { silentGateway } from './gateway.ts';
+
+export interface DeskOptions {
+  readonly defaultSender?: string | null;
+  readonly gateway?: Gateway;
+  /** Left out: the one that vitest fakes. */
+  readonly clock?: Clock;
+  /** Requests per second that the account has. */
+  readonly rate?: number;
+  /** At which it is paced; left out: at that rate. */
+  readonly pace?: number;
+  /** Left out: by the pace. */
+  readonly burst?: number;
+  readonly concurrency?: number;
+  readonly health?: AccountHealth;
+  readonly reserve?: number;
+  /** Sender → messages per second that it is configured to allow. */
+  readonly senders?: Iterable<readonly [string, number]>;
+  /** The pace under such a limit; left out: the limit itself. */
+  readonly senderPace?: (limit: number) => number;
+  /** Null: by the pace. */
+  readonly senderBurst?: number | null;
+  readonly rules?: NestedRules | null;
+  /** A permit came. */
+  readonly onGrant?: () => void;
+  /** A bug in a slot. */
+  readonly onBug?: (error: unknown) => void;
+}
+
+const FAKED: Clock = { now: () => Date.now() / 1_000, monotonicMs: () => Date.now() };
+
+/** The desk of the account "main". */
+export function makeDesk(options: DeskOptions = {}): Desk {
+  const { clock = FAKED, senders = [], rules = null } = options;
+  const { rate = 1_000, pace = rate, senderPace = asItIs, senderBurst = null } = options;
+  const { monotonicMs } = clock;
+  const rates = new Map(senders);
+  const health = options.health ?? new AccountHealth();
+  const onGrant = options.onGrant ?? (() => undefined);
+  const burst = options.burst === undefined ? {} : { burst: options.burst };
+  const limits = new LimitTree({
+    ...{ account: 'main', rate, rules, clock },
+    pacer: new Pacer({ ...{ rate: pace, monotonicMs, onGrant }, ...burst }),
+    passage: (sender) => health.mayPass(sender),
+    senderRate: (sender) => rates.get(sender) ?? null,
+    senderLearned: () => null,
+    meterOf: (limit) =>
+      new Meter({ rate: senderPace(limit), burst: senderBurst, nowMs: monotonicMs() }),
+  });
+  return new Desk({
+    name: 'main',
+    defaultSender: options.defaultSender === undefined ? 'AcmeInc' : options.defaultSender,
+    gateway: options.gateway ?? silentGateway(),
+    ...{ limits, health },
+    slots: new Slots(options.concurrency ?? 10, options.onBug ?? (() => undefined)),
+    reserve: options.reserve ?? 0.1,
+    validityMs: 86_400_000,
+  });
+}
+
+const asItIs = (limit: number): number => limit;
+
+/** This instant of the clock that vitest fakes. */
+export function instant(): Instant {
+  return { now: FAKED.now(), nowMs: FAKED.monotonicMs() };
+}
