@@ -54,8 +54,10 @@ export class DeskMaker {
       rules: account.nested,
       clock,
       passage: (sender) => health.mayPass(sender),
-      senderRate: (sender) => current()?.senders.get(sender)?.rate ?? null,
-      senderLearned: (sender) => spool.gates.learnedRate(name, sender),
+      ratesOf: (sender) => ({
+        configured: current()?.senders.get(sender)?.rate ?? null,
+        learned: spool.gates.learnedRate(name, sender),
+      }),
       meterOf: (limit) => this.#meter(limit),
     });
     return new Desk({

@@ -52,7 +52,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['src/admin/metrics.ts'],
   'smol-toml': ['src/config/find.ts'],
   'string-width': ['src/terminal/width.ts'],
-  tinyqueue: ['src/dispatch/turns.ts'],
+  tinyqueue: ['src/dispatch/lazy-heap.ts'],
   undici: ['src/gateway/'],
 };
 

@@ -49,7 +49,7 @@ export interface Cap {
   used: (at: Instant) => number;
   /** When so much more fits (monotonic ms), in the past or now when it does; null = an answer will say. */
   freesAt: (cost: number, at: Instant) => number | null;
-  /** A claim of so much; gives back what `close` needs to know of it. */
+  /** A claim of so much. Returns its instant (Unix seconds), which `close` needs. */
   open: (cost: number, at: Instant) => number;
   /** An open claim came to its end, and so much really left. */
   close: (claim: Opened, actual: number, at: Instant) => void;
@@ -59,7 +59,7 @@ export interface Cap {
   restore: (state: CapState, at: Instant, setS?: number) => void;
 }
 
-/** An open claim: its cost, and what `open` gave. */
+/** An open claim: its cost, and when it was opened (Unix seconds). */
 export interface Opened {
   readonly cost: number;
   readonly key: number;
@@ -132,9 +132,9 @@ class SlidingCap implements Cap {
     return null;
   }
 
-  open(cost: number): number {
+  open(cost: number, { now }: Instant): number {
     this.#open += cost;
-    return 0;
+    return now;
   }
 
   close({ cost }: Opened, actual: number, { nowMs }: Instant): void {
@@ -201,16 +201,17 @@ class DailyCap implements Cap {
     const day = this.#dayAt(now);
     this.#use(day, cost);
     this.#open.set(day, (this.#open.get(day) ?? 0) + cost);
-    return day;
+    return now;
   }
 
   close({ cost, key }: Opened, actual: number, { now }: Instant): void {
-    const left = (this.#open.get(key) ?? 0) - cost;
-    if (left > 0) this.#open.set(key, left);
-    else this.#open.delete(key);
-    this.#use(key, actual - cost);
+    const opened = this.#dayAt(key);
+    const left = (this.#open.get(opened) ?? 0) - cost;
+    if (left > 0) this.#open.set(opened, left);
+    else this.#open.delete(opened);
+    this.#use(opened, actual - cost);
     const day = this.#dayAt(now);
-    if (day !== key) this.#use(day, actual);
+    if (day !== opened) this.#use(day, actual);
   }
 
   save({ now }: Instant): CapState {

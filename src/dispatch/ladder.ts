@@ -10,7 +10,7 @@
  */
 import { isOwed, NOTHING_OWED, owedAfter } from '../core/deficit-counter.ts';
 import { comparePlaces, levelOf, type Place } from '../core/turn.ts';
-import { Turns } from './turns.ts';
+import { LazyHeap } from './lazy-heap.ts';
 
 /** Rows of one lane, campaign and rank. */
 export interface Waiting {
@@ -31,7 +31,7 @@ class Campaign<W extends Waiting> {
   readonly name: string | null;
   /** Its place in the line; null = it is not in it. */
   ticket: number | null = null;
-  readonly waiting = new Turns<W, Place>((one) => one.place, comparePlaces);
+  readonly waiting = new LazyHeap<W, Place>((one) => one.place, comparePlaces);
 
   constructor(name: string | null) {
     this.name = name;
@@ -43,7 +43,7 @@ class Level<W extends Waiting> {
   /** When it last had a permit, counted in permits. */
   servedAt = 0;
   readonly #campaigns = new Map<string | null, Campaign<W>>();
-  readonly #line = new Turns<Campaign<W>, number>(
+  readonly #line = new LazyHeap<Campaign<W>, number>(
     ({ ticket }) => ticket,
     (a, b) => a - b,
   );

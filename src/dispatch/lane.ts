@@ -10,7 +10,7 @@ import { compareTurns, type SourceKey, type Turn } from '../core/turn.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { LimitPath } from './limit/limit-path.ts';
 import { Strand, type Peek, type Reading } from './strand.ts';
-import { Turns } from './turns.ts';
+import { LazyHeap } from './lazy-heap.ts';
 
 /** Strands of a lane that stand in the line again at once after it could not go; the rest follow. */
 const BACK_AT_ONCE = 64;
@@ -44,7 +44,7 @@ export class Lane {
   /** By source, then by rank. */
   readonly #sources = new Map<string, Map<number, LaneStrand>>();
   /** Strands that came up while the lane could not go. */
-  readonly #aside = new Turns<LaneStrand, number>(
+  readonly #aside = new LazyHeap<LaneStrand, number>(
     ({ rank }) => rank,
     (a, b) => a - b,
   );

@@ -10,7 +10,7 @@ import { LENGTH_S, PIECES, fits, type Cap, type Instant } from '../core/cap.ts';
 import type { Per } from '../core/rate-rules.ts';
 import { rankOf, type Place } from '../core/turn.ts';
 import { Fairness, type Waiting } from '../dispatch/fairness.ts';
-import { Turns } from '../dispatch/turns.ts';
+import { LazyHeap } from '../dispatch/lazy-heap.ts';
 
 /** Rows of one lane, campaign, priority and kind. */
 export interface Backlog {
@@ -116,7 +116,7 @@ interface Opening {
 /** A limit at work: permits come evenly, and its windows count what goes. */
 class Limit {
   /** Backlogs that wait until it opens. */
-  readonly #parked = new Turns<Player, number>(
+  readonly #parked = new LazyHeap<Player, number>(
     ({ rank }) => rank,
     (a, b) => a - b,
   );
@@ -228,7 +228,7 @@ class Play {
   readonly #account: Limit;
   readonly #scheduler: Fairness<Player>;
   /** Limits that keep backlogs, by when they open. */
-  readonly #closed = new Turns<Limit, number>(
+  readonly #closed = new LazyHeap<Limit, number>(
     ({ opensS }) => opensS,
     (a, b) => a - b,
   );

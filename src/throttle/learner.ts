@@ -7,7 +7,7 @@
  * while less is sent than would be allowed.
  */
 import { Cohort } from './cohort.ts';
-import { Nearness } from './nearness.ts';
+import { SafetyMargin } from './safety-margin.ts';
 import { Tally } from './tally.ts';
 
 /** Requests per second below which nothing is cut: a lane that sends nothing learns nothing. */
@@ -65,7 +65,7 @@ export interface Refusal {
 export class Learner {
   readonly #plateaus: readonly [number, number];
   readonly #guard: number;
-  readonly #nearness: Nearness;
+  readonly #margin: SafetyMargin;
   readonly #nearestOf: (limit: number) => number;
   readonly #tally = new Tally(WINDOW_MS);
   readonly #cohort = new Cohort();
@@ -90,7 +90,7 @@ export class Learner {
     this.#plateaus = options.plateauMs;
     this.#plateauMs = options.plateauMs[0];
     this.#guard = options.guard;
-    this.#nearness = new Nearness(options.guard);
+    this.#margin = new SafetyMargin(options.guard);
     this.#nearestOf = options.nearestOf ?? (() => options.guard);
     this.#ceiling = options.ceiling;
     this.#rate = Math.min(options.rate, options.ceiling);
@@ -105,7 +105,7 @@ export class Learner {
 
   /** How fast to go (requests per second): a little below that. */
   get pace(): number {
-    return this.#rate * this.#nearness.share;
+    return this.#rate * this.#margin.share;
   }
 
   get ceiling(): number {
@@ -115,7 +115,7 @@ export class Learner {
   /** Another limit was named: no more than this, and where nothing had been cut, no less. */
   setCeiling(ceiling: number): void {
     const wasOpen = this.#rate >= this.#ceiling;
-    if (ceiling !== this.#ceiling) this.#nearness.forget();
+    if (ceiling !== this.#ceiling) this.#margin.forget();
     this.#ceiling = ceiling;
     if (wasOpen || this.#rate > ceiling) this.#rate = ceiling;
   }
@@ -124,7 +124,7 @@ export class Learner {
   doubt(ceiling: number): void {
     if (ceiling <= this.#ceiling) return;
     this.#ceiling = ceiling;
-    this.#nearness.forget();
+    this.#margin.forget();
     this.#level = this.#rate;
     this.#calmMs = this.#plateauMs;
   }
@@ -155,7 +155,7 @@ export class Learner {
     if (!isUsed) return;
     if (this.#rate >= this.#ceiling) {
       const nearest = this.#nearestOf(this.#ceiling);
-      this.#nearness.used({ forMs: passedMs, count: ticked, nearest });
+      this.#margin.used({ forMs: passedMs, count: ticked, nearest });
       return;
     }
     this.#calmMs += passedMs;
@@ -174,7 +174,7 @@ export class Learner {
       this.#refusedAtMs = Math.max(this.#refusedAtMs, sentAtMs);
       return null;
     }
-    this.#nearness.refused();
+    this.#margin.refused();
     const limit = this.#evident(sentAtMs, hint);
     this.#refusedAtMs = sentAtMs;
     this.#cohort.cut(nowMs);
@@ -216,7 +216,7 @@ export class Learner {
     if (!isSame) this.#plateauMs = least;
     else if (this.#calmMs >= this.#plateauMs)
       this.#plateauMs = Math.min(this.#plateauMs * LONGER, most);
-    this.#nearness.forget();
+    this.#margin.forget();
     this.#level = limit;
     this.#rate = Math.max(limit * CUT, Math.min(RATE_MIN, this.#ceiling));
     this.#calmMs = 0;

@@ -1,15 +1,15 @@
 /**
  * When the next permit may be used: a schedule of slots, of numbers only.
  *
- * Without a beat the slots are even: one every `1000 / rate` ms. With a beat they lie in the open middle of
+ * Without a schedule the slots are even: one every `1000 / rate` ms. With a window schedule they lie in the open middle of
  * the gateway's own fixed windows, so that what is sent near an edge is not counted in the neighbour.
  *
- * Invariant: over any stretch, permits spent ≤ rate × time + burst; with a beat, besides, no window holds
+ * Invariant: over any stretch, permits spent ≤ rate × time + burst; with a schedule, besides, no window holds
  * more than `count` slots. What was not used dies but for `burst` permits, and with its window.
  */
 
 /** The gateway's fixed window as far as it is known, in the time of the permits. */
-export interface Beat {
+export interface WindowSchedule {
   /** Any instant (monotonic ms) at which a permit would be used just as a window begins. */
   readonly startsAt: number;
   readonly intervalMs: number;
@@ -30,8 +30,8 @@ export function burstOf(rate: number): number {
 export class Meter {
   readonly #fixedBurst: number | null;
   #rate: number;
-  #beat: Beat | null = null;
-  /** The slot that is spent next; slots are counted from the clock's zero, or from the beat's start. */
+  #schedule: WindowSchedule | null = null;
+  /** The slot that is spent next; slots are counted from the clock's zero, or from the schedule's start. */
   #due: number;
 
   /** `rate` in permits per second, > 0; `burst` null = by rate. */
@@ -49,14 +49,14 @@ export class Meter {
     return this.#rate;
   }
 
-  get beat(): Beat | null {
-    return this.#beat;
+  get schedule(): WindowSchedule | null {
+    return this.#schedule;
   }
 
   /** The shortest time between two slots (ms). */
   get intervalMs(): number {
-    const beat = this.#beat;
-    return beat === null ? 1000 / this.#rate : openMs(beat) / beat.count;
+    const schedule = this.#schedule;
+    return schedule === null ? 1000 / this.#rate : openMs(schedule) / schedule.count;
   }
 
   /** Slots that have come and may be spent now. */
@@ -81,18 +81,19 @@ export class Meter {
     return this.nextAt(nowMs);
   }
 
-  /** From now on so many per second, in the windows of a beat or evenly (null). */
-  set(rate: number, beat: Beat | null, nowMs: number): void {
+  /** From now on so many per second, in the windows of a schedule or evenly (null). */
+  set(rate: number, schedule: WindowSchedule | null, nowMs: number): void {
     const before = Math.max(this.#msOf(this.#due), nowMs - this.#burst * this.intervalMs);
     /* An even slot of a much lower rate may be hours ahead; what is owed stays so many slots. */
     const ahead = Math.max(0, this.#due - this.#slotAt(nowMs));
-    const latest = this.#beat === null ? nowMs + (ahead * 1000) / rate : Infinity;
+    const latest = this.#schedule === null ? nowMs + (ahead * 1000) / rate : Infinity;
     const dueAt = Math.min(before, latest);
-    const isFirst = beat !== null && this.#beat === null;
+    const isFirst = schedule !== null && this.#schedule === null;
     this.#rate = rate;
-    this.#beat = beat;
-    /* What this window holds already is not known to the beat: it begins with the next one. */
-    if (isFirst) this.#due = (Math.floor(this.#slotAt(nowMs) / beat.count) + 1) * beat.count + 0.5;
+    this.#schedule = schedule;
+    /* What this window holds already is not known to the schedule: it begins with the next one. */
+    if (isFirst)
+      this.#due = (Math.floor(this.#slotAt(nowMs) / schedule.count) + 1) * schedule.count + 0.5;
     else this.#due = this.#slotAt(dueAt);
   }
 
@@ -103,29 +104,29 @@ export class Meter {
   /* What would be due before now but for the burst is dead; of an earlier window, all of it. */
   #nextDue(now: number): number {
     const due = Math.max(this.#due, now - (this.#burst - 1));
-    const beat = this.#beat;
-    if (beat === null) return due;
-    const window = Math.floor(Math.max(now, due) / beat.count) * beat.count;
+    const schedule = this.#schedule;
+    if (schedule === null) return due;
+    const window = Math.floor(Math.max(now, due) / schedule.count) * schedule.count;
     return Math.max(due, window + 0.5);
   }
 
   #slotAt(ms: number): number {
-    const beat = this.#beat;
-    if (beat === null) return (ms * this.#rate) / 1000;
-    const windows = Math.floor((ms - beat.startsAt) / beat.intervalMs);
-    const into = ms - beat.startsAt - windows * beat.intervalMs - beat.marginMs;
-    return (windows + Math.min(Math.max(into / openMs(beat), 0), 1)) * beat.count;
+    const schedule = this.#schedule;
+    if (schedule === null) return (ms * this.#rate) / 1000;
+    const windows = Math.floor((ms - schedule.startsAt) / schedule.intervalMs);
+    const into = ms - schedule.startsAt - windows * schedule.intervalMs - schedule.marginMs;
+    return (windows + Math.min(Math.max(into / openMs(schedule), 0), 1)) * schedule.count;
   }
 
   #msOf(slot: number): number {
-    const beat = this.#beat;
-    if (beat === null) return (slot * 1000) / this.#rate;
-    const windows = Math.floor(slot / beat.count);
-    const into = ((slot - windows * beat.count) * openMs(beat)) / beat.count;
-    return beat.startsAt + windows * beat.intervalMs + beat.marginMs + into;
+    const schedule = this.#schedule;
+    if (schedule === null) return (slot * 1000) / this.#rate;
+    const windows = Math.floor(slot / schedule.count);
+    const into = ((slot - windows * schedule.count) * openMs(schedule)) / schedule.count;
+    return schedule.startsAt + windows * schedule.intervalMs + schedule.marginMs + into;
   }
 }
 
-function openMs(beat: Beat): number {
-  return beat.intervalMs - 2 * beat.marginMs;
+function openMs(schedule: WindowSchedule): number {
+  return schedule.intervalMs - 2 * schedule.marginMs;
 }

@@ -10,14 +10,14 @@
  * runs when the stock is full.
  */
 import Bottleneck from 'bottleneck';
-import { Meter, type Beat } from './meter.ts';
+import { Meter, type WindowSchedule } from './meter.ts';
 
 /** Above this rate one Bottleneck job grants several permits, so that no more jobs than this come in a second. */
 const JOBS_PER_SECOND = 10;
 /** Jobs that may wait in Bottleneck: enough to hide its timers, few enough to change the rate at once. */
 const JOBS_AHEAD = 3;
-/** With a beat the meter alone is exact; Bottleneck, whose timers come late, stays out of its way. */
-const BEAT_SLACK = 1.2;
+/** With a schedule the meter alone is exact; Bottleneck, whose timers come late, stays out of its way. */
+const SCHEDULE_SLACK = 1.2;
 
 /** A rate that is raised by more than this is not waited for. */
 const MUCH_FASTER = 2;
@@ -69,8 +69,8 @@ export class Pacer {
   }
 
   /** The gateway's windows that permits are aimed at; null = they are even. */
-  get beat(): Beat | null {
-    return this.#meter.beat;
+  get schedule(): WindowSchedule | null {
+    return this.#meter.schedule;
   }
 
   /** Permits that may be spent at this instant. */
@@ -98,10 +98,10 @@ export class Pacer {
   }
 
   /** From now on so many permits per second, in the gateway's windows where they are known. */
-  set(rate: number, beat: Beat | null, nowMs: number): void {
-    if (this.#stopped || (rate === this.rate && beat === this.beat)) return;
+  set(rate: number, schedule: WindowSchedule | null, nowMs: number): void {
+    if (this.#stopped || (rate === this.rate && schedule === this.schedule)) return;
     const intervalMs = this.intervalMs;
-    this.#meter.set(rate, beat, nowMs);
+    this.#meter.set(rate, schedule, nowMs);
     if (this.intervalMs === intervalMs) return;
     /* Jobs that wait already go by the old interval, which may be hours. */
     if (intervalMs > MUCH_FASTER * this.intervalMs) this.#giveUpLimiter();
@@ -135,7 +135,7 @@ export class Pacer {
   }
 
   #adopt(): void {
-    const intervalMs = this.intervalMs / (this.beat === null ? 1 : BEAT_SLACK);
+    const intervalMs = this.intervalMs / (this.schedule === null ? 1 : SCHEDULE_SLACK);
     this.#grant = Math.ceil(1000 / intervalMs / JOBS_PER_SECOND);
     this.#limiter.updateSettings({ minTime: this.#grant * intervalMs });
   }

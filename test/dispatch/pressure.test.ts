@@ -165,7 +165,7 @@ describe('a limit that the text names', () => {
     expect(events()).toContain('account.limit');
     expect(pending.rates).toMatchObject([{ account: 'main', sender: null, learnedRate: 20 }]);
     await run(3_000);
-    expect(desk.limits.account.beat).toMatchObject({ count: 20, intervalMs: 1_000 });
+    expect(desk.limits.account.schedule).toMatchObject({ count: 20, intervalMs: 1_000 });
   });
 
   it('is aimed at in windows of the length that the text names', async () => {
@@ -175,7 +175,7 @@ describe('a limit that the text names', () => {
     fill(answer, 10);
     answer(Date.now(), [wait({ limit: 20, waitMs: 240, intervalMs: 500 })]);
     await run(3_000);
-    expect(desk.limits.account.beat).toMatchObject({ count: 10, intervalMs: 500 });
+    expect(desk.limits.account.schedule).toMatchObject({ count: 10, intervalMs: 500 });
   });
 
   it('is not aimed at in windows longer than is remembered', async () => {
@@ -184,7 +184,7 @@ describe('a limit that the text names', () => {
     answer(Date.now(), [wait({ limit: 20, waitMs: 480, intervalMs: 60_000 })]);
     await run(3_000);
     expect(pressure.rate).toBe(20);
-    expect(desk.limits.account.beat).toBeNull();
+    expect(desk.limits.account.schedule).toBeNull();
   });
 
   it('is kept without its windows where others filled them', async () => {
@@ -193,7 +193,7 @@ describe('a limit that the text names', () => {
     answer(Date.now(), [named(20, 480)]);
     await run(3_000);
     expect(pressure.rate).toBeLessThanOrEqual(20);
-    expect(desk.limits.account.beat).toBeNull();
+    expect(desk.limits.account.schedule).toBeNull();
   });
 
   it('is replaced by another that a later text names', async () => {
@@ -211,7 +211,7 @@ describe('a limit that the text names', () => {
     answer(Date.now(), [named(30, 480)]);
     await run(3_000);
     expect(pressure.rate).toBe(25);
-    expect(desk.limits.account.beat).toBeNull();
+    expect(desk.limits.account.schedule).toBeNull();
   });
 
   it('is doubted after an hour, and what is more is felt for', async () => {
@@ -231,11 +231,11 @@ describe('a limit that the text names', () => {
     answer(Date.now(), [named(5, 480)]);
     await run(5_000);
     for (let misses = 0; misses < 4; misses += 1) {
-      expect(desk.limits.account.beat).not.toBeNull();
+      expect(desk.limits.account.schedule).not.toBeNull();
       answer(Date.now(), [named(5, 10)]);
       await run(4_100);
     }
-    expect(desk.limits.account.beat).toBeNull();
+    expect(desk.limits.account.schedule).toBeNull();
   });
 });
 

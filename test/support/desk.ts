@@ -53,8 +53,7 @@ export function makeDesk(options: DeskOptions = {}): Desk {
     ...{ account: 'main', rate, rules, clock },
     pacer: new Pacer({ ...{ rate: pace, monotonicMs, onGrant }, ...burst }),
     passage: (sender) => health.mayPass(sender),
-    senderRate: (sender) => rates.get(sender) ?? null,
-    senderLearned: () => null,
+    ratesOf: (sender) => ({ configured: rates.get(sender) ?? null, learned: null }),
     meterOf: (limit) =>
       new Meter({ rate: senderPace(limit), burst: senderBurst, nowMs: monotonicMs() }),
   });

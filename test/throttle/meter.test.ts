@@ -1,9 +1,9 @@
 /** The schedule of permits, as numbers: even slots, or slots in the middle of the gateway's windows. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { burstOf, Meter, type Beat } from '../../src/throttle/meter.ts';
+import { burstOf, Meter, type WindowSchedule } from '../../src/throttle/meter.ts';
 
-const BEAT: Beat = { startsAt: 377, intervalMs: 1_000, marginMs: 60, count: 30 };
+const BEAT: WindowSchedule = { startsAt: 377, intervalMs: 1_000, marginMs: 60, count: 30 };
 
 /** Takes all that is allowed at each of the instants; gives them once for each permit. */
 function takeAt(meter: Meter, instants: readonly number[]): readonly number[] {
@@ -29,8 +29,8 @@ const anyInstants = fc
     ),
   );
 
-const windowOf = (at: number, beat: Beat): number =>
-  Math.floor((at - beat.startsAt) / beat.intervalMs);
+const windowOf = (at: number, schedule: WindowSchedule): number =>
+  Math.floor((at - schedule.startsAt) / schedule.intervalMs);
 
 function counts(keys: readonly number[]): readonly number[] {
   const found = new Map<number, number>();

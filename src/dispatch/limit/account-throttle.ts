@@ -8,9 +8,9 @@
 import type { LaneAct } from '../../core/verdict.ts';
 import { limitLearned } from '../../events.ts';
 import { Learner } from '../../throttle/learner.ts';
-import type { Beat } from '../../throttle/meter.ts';
+import type { WindowSchedule } from '../../throttle/meter.ts';
 import { ACCOUNT_GUARD, DEFAULT_LIMIT, nearestOf } from '../../throttle/pace.ts';
-import { Tide } from '../../throttle/tide.ts';
+import { WindowPhase } from '../../throttle/window-phase.ts';
 import type { Desk } from '../desk.ts';
 import type { Pending } from '../work.ts';
 import { ConcurrencyFeedback } from './concurrency-feedback.ts';
@@ -59,7 +59,7 @@ export class AccountThrottle {
   readonly #parts: AccountThrottleParts;
   readonly #limit: Limit;
   readonly #response: ThrottleResponse;
-  readonly #tide = new Tide();
+  readonly #phase = new WindowPhase();
   readonly #senders: SenderThrottle;
   readonly #concurrency: ConcurrencyFeedback;
   /** The limit the gateway's text named, and when (monotonic ms). */
@@ -132,8 +132,8 @@ export class AccountThrottle {
   /* It was not the account's limit that stopped it. */
   #passed({ claim, sentAtMs, nowMs, isJudged, acts }: Answer): void {
     const { learner, configuredRate } = this.#response;
-    if (this.#limit.beat !== null) this.#hit();
-    this.#tide.travelled(nowMs - sentAtMs);
+    if (this.#limit.schedule !== null) this.#hit();
+    this.#phase.travelled(nowMs - sentAtMs);
     this.#limit.passed(sentAtMs);
     const isNarrow = acts.some((act) => act.kind === 'narrow');
     if (isJudged && !isNarrow) {
@@ -143,7 +143,7 @@ export class AccountThrottle {
     if (this.#named === null || configuredRate === null) return;
     if (nowMs - this.#named.atMs < NAMED_FOR_MS) return;
     this.#named = null;
-    this.#tide.forget();
+    this.#phase.forget();
     learner.doubt(configuredRate);
   }
 
@@ -151,7 +151,7 @@ export class AccountThrottle {
     const { sentAtMs, nowMs } = answer;
     if (act.limit !== null && act.limit > 0) this.#name(act.limit, answer);
     if (act.limit !== null && act.waitMs !== null) this.#see(answer, act.limit, act);
-    if (this.#limit.beat !== null) this.#miss(nowMs);
+    if (this.#limit.schedule !== null) this.#miss(nowMs);
     const drainMs = this.#response.learner.refused({ sentAtMs, nowMs, hint: null });
     if (act.waitMs === null && drainMs === null) return;
     const asked = act.waitMs === null ? 0 : act.waitMs + WAIT_MARGIN_MS;
@@ -180,7 +180,7 @@ export class AccountThrottle {
     if (passed < (OURS * limit * intervalMs) / 1000) return;
     const lagMs = sentAtMs - nowMs + (now - claim.claimedAt) * 1000;
     const permitAtMs = sentAtMs - (lagMs > 0 && lagMs <= LAG_MAX_MS ? lagMs : 0);
-    this.#tide.saw({ permitAtMs, rttMs: nowMs - sentAtMs, leftMs, intervalMs });
+    this.#phase.saw({ permitAtMs, rttMs: nowMs - sentAtMs, leftMs, intervalMs });
   }
 
   /* Old hits and misses fade. */
@@ -201,16 +201,16 @@ export class AccountThrottle {
   /* The pace follows; the windows are aimed at where all of a named limit is there to be used. */
   #follow(answer: Answer): void {
     const { learner } = this.#response;
-    this.#response.follow(this.#beat(answer.nowMs), answer, this.#named?.limit ?? null);
+    this.#response.follow(this.#schedule(answer.nowMs), answer, this.#named?.limit ?? null);
     this.#report(learner, answer);
   }
 
-  #beat(nowMs: number): Beat | null {
+  #schedule(nowMs: number): WindowSchedule | null {
     const { rate, ceiling } = this.#response.learner;
     if (this.#named?.limit !== ceiling || rate < ceiling) return null;
     if (this.#distrustUntil !== null && nowMs < this.#distrustUntil) return null;
-    const count = (ceiling * (this.#tide.intervalMs ?? WINDOW_MS)) / 1000;
-    return Number.isInteger(count) ? this.#tide.beat(count) : null;
+    const count = (ceiling * (this.#phase.intervalMs ?? WINDOW_MS)) / 1000;
+    return Number.isInteger(count) ? this.#phase.schedule(count) : null;
   }
 
   #report({ rate, ceiling }: Learner, { now, nowMs }: Answer): void {

@@ -1,12 +1,12 @@
 /**
  * What answers do to the number of requests an account may have open: fewer after status 10, HTTP 429 and a
  * request that was not answered in time, more again while all of them are used. Owns what is remembered
- * between answers; the number is decided by the width of `throttle/`.
+ * between answers; the number is decided by the window of `throttle/`.
  *
- * Always holds: the slots allow what the width says, and never more than is configured. A request that was
+ * Always holds: the slots allow what the window says, and never more than is configured. A request that was
  * open alone and got no answer was not one too many: a gateway that is down closes no slot by its probes.
  */
-import { Width } from '../../throttle/width.ts';
+import { ConcurrencyWindow } from '../../throttle/concurrency-window.ts';
 import type { Desk } from '../desk.ts';
 import type { Pending } from '../work.ts';
 import { startWait, type Answer } from './throttle-response.ts';
@@ -24,16 +24,16 @@ export interface ConcurrencyFeedbackParts {
 
 export class ConcurrencyFeedback {
   readonly #parts: ConcurrencyFeedbackParts;
-  readonly #width: Width;
+  readonly #window: ConcurrencyWindow;
 
   constructor(parts: ConcurrencyFeedbackParts) {
     this.#parts = parts;
-    this.#width = new Width(parts.concurrency);
+    this.#window = new ConcurrencyWindow(parts.concurrency);
   }
 
   /** So many are configured from now on. */
   configure(concurrency: number): void {
-    this.#width.setMost(concurrency);
+    this.#window.setMost(concurrency);
     this.#adopt();
   }
 
@@ -42,14 +42,14 @@ export class ConcurrencyFeedback {
     const { acts, isAnswered, nowMs } = answer;
     if (acts.some(({ kind }) => kind === 'narrow')) this.#refused(answer);
     else if (isAnswered && acts.length === 0) {
-      this.#width.accepted(this.#parts.desk.slots.busy, nowMs);
+      this.#window.accepted(this.#parts.desk.slots.busy, nowMs);
       this.#adopt();
     }
   }
 
   #refused({ acts, isAnswered, sentAtMs, now, nowMs }: Answer): void {
     if (!isAnswered && this.#parts.desk.slots.busy <= 1) return;
-    if (!this.#width.refused(sentAtMs, nowMs)) return;
+    if (!this.#window.refused(sentAtMs, nowMs)) return;
     this.#adopt();
     const isAskedToWait = acts.some(({ kind }) => kind === 'wait');
     if (!isAnswered || isAskedToWait) return;
@@ -60,7 +60,7 @@ export class ConcurrencyFeedback {
 
   #adopt(): void {
     const { desk, pending } = this.#parts;
-    const { size, most } = this.#width;
+    const { size, most } = this.#window;
     if (size === desk.slots.concurrency) return;
     desk.slots.concurrency = size;
     pending.widths.push({

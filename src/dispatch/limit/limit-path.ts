@@ -40,9 +40,10 @@ export class LimitPath {
     return own === null || group === null ? null : Math.max(own, group);
   }
 
-  /** Whether all limits have room for a message of so many parts. */
-  fits(parts: number, at: Instant): boolean {
+  /** Admits a message of so many parts, if all limits have room for it. */
+  admit(parts: number, at: Instant): boolean {
     for (const limit of this.#all) if (!limit.fits(limit.costOf(parts), at)) return false;
+    for (const limit of this.#all) limit.admit(limit.costOf(parts), at);
     return true;
   }
 }

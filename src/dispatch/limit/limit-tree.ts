@@ -31,12 +31,18 @@ export interface LimitTreeParts {
   readonly clock: Clock;
   /** Messages that the circuit of the account (null) or of a sender lets through. */
   readonly passage: (sender: string | null) => Passage;
-  /** Messages per second that a sender is configured to allow; null = no limit of its own. */
-  readonly senderRate: (sender: string) => number | null;
-  /** Messages per second that an earlier run had learned of a sender; null = nothing. */
-  readonly senderLearned: (sender: string) => number | null;
+  /** What is known of a sender's rate. */
+  readonly ratesOf: (sender: string) => SenderRates;
   /** The schedule of a sender or a group that allows so many messages per second. */
   readonly meterOf: (rate: number) => Meter;
+}
+
+/** Messages per second; null = nothing. */
+export interface SenderRates {
+  /** What the sender is configured to allow. */
+  readonly configured: number | null;
+  /** What an earlier run had learned. */
+  readonly learned: number | null;
 }
 
 /** A row or a claim, as far as it is counted. */
@@ -45,16 +51,14 @@ export interface Counted extends Content {
   readonly id: number;
 }
 
+const NO_RATES: SenderRates = { configured: null, learned: null };
+
 /** A message that was admitted and not answered yet. */
 interface Charge {
+  readonly path: LimitPath;
   readonly parts: number;
-  readonly shares: readonly Share[];
-}
-
-interface Share {
-  readonly limit: Limit;
-  readonly cost: number;
-  readonly keys: readonly number[];
+  /** Unix seconds. */
+  readonly openedAt: number;
 }
 
 export class LimitTree {
@@ -113,14 +117,9 @@ export class LimitTree {
     }
   }
 
-  /** Messages per second that a sender is configured to allow, and that an earlier run had learned. */
-  knownRates(sender: string | null): {
-    readonly configured: number | null;
-    readonly learned: number | null;
-  } {
-    if (sender === null) return { configured: null, learned: null };
-    const { senderRate, senderLearned } = this.#parts;
-    return { configured: senderRate(sender), learned: senderLearned(sender) };
+  /** What is known of a sender's rate. */
+  ratesOf(sender: string | null): SenderRates {
+    return sender === null ? NO_RATES : this.#parts.ratesOf(sender);
   }
 
   /** Other usage windows and groups. What the old ones had counted is on disk, and is counted on. */
@@ -153,17 +152,10 @@ export class LimitTree {
 
   /** Counts a message if all limits of its path have room for it; false = one has not, and waits for it. */
   admit(row: Counted, path: LimitPath, at: Instant): boolean {
-    if (this.#rules === null) {
-      for (const limit of path.all) limit.admit(1, at);
-      return true;
-    }
     const parts = this.partsOf(row);
-    if (!path.fits(parts, at)) return false;
-    const shares = path.all.map((limit) => {
-      const cost = limit.costOf(parts);
-      return { limit, cost, keys: limit.admit(cost, at) };
-    });
-    this.#open.set(row.id, { parts, shares });
+    if (!path.admit(parts, at)) return false;
+    if (this.#rules === null) return true;
+    this.#open.set(row.id, { path, parts, openedAt: at.now });
     this.#admitted.push(row.id);
     return true;
   }
@@ -176,9 +168,11 @@ export class LimitTree {
     const charge = this.#open.get(messageId);
     if (charge === undefined) return;
     this.#open.delete(messageId);
-    const actual = left ?? charge.parts;
-    for (const share of charge.shares) {
-      share.limit.settle(share, actual === 0 ? 0 : share.limit.costOf(actual), at);
+    const { path, parts, openedAt } = charge;
+    const actual = left ?? parts;
+    for (const limit of path.all) {
+      const opened = { cost: limit.costOf(parts), key: openedAt };
+      limit.settle(opened, actual === 0 ? 0 : limit.costOf(actual), at);
     }
   }
 
@@ -247,7 +241,7 @@ export class LimitTree {
     const { passage, meterOf } = this.#parts;
     const circuit = (): Passage => passage(sender);
     const limit = new Limit({ scope: 'sender', name: sender, circuit, meterOf });
-    const rate = lowest(this.knownRates(sender));
+    const rate = lowest(this.ratesOf(sender));
     if (rate !== null) limit.begin(rate);
     return limit;
   }
@@ -287,13 +281,7 @@ export class LimitTree {
 }
 
 /** The lower of two rates; null = neither is known. */
-export function lowest({
-  configured,
-  learned,
-}: {
-  readonly configured: number | null;
-  readonly learned: number | null;
-}): number | null {
+export function lowest({ configured, learned }: SenderRates): number | null {
   if (configured === null || learned === null) return configured ?? learned;
   return Math.min(configured, learned);
 }

@@ -5,8 +5,8 @@
  * Always holds: asking spends nothing; nobody else changes the rate or the wait. Why they change is decided by the
  * throttle response, and whose turn it is by the scheduler.
  */
-import type { Instant } from '../../core/cap.ts';
-import type { Beat, Meter } from '../../throttle/meter.ts';
+import type { Instant, Opened } from '../../core/cap.ts';
+import type { WindowSchedule, Meter } from '../../throttle/meter.ts';
 import { HalfOpen } from '../../throttle/half-open.ts';
 import type { Pacer } from '../../throttle/pacer.ts';
 import type { LimitName, UsageWindows } from './usage-windows.ts';
@@ -20,8 +20,6 @@ export interface LimitParts extends LimitName {
   /** Makes the schedule of a limit of so many messages per second. */
   readonly meterOf: (rate: number) => Meter | Pacer;
 }
-
-const NO_KEYS: readonly number[] = [];
 
 export class Limit implements LimitName {
   readonly scope: LimitName['scope'];
@@ -53,8 +51,8 @@ export class Limit implements LimitName {
   }
 
   /** The gateway's windows that permits are aimed at; null = they are even. */
-  get beat(): Beat | null {
-    return this.#meter?.beat ?? null;
+  get schedule(): WindowSchedule | null {
+    return this.#meter?.schedule ?? null;
   }
 
   /** Monotonic ms until which the gateway asked to wait, in the past once that is over; null = it never did. */
@@ -116,19 +114,15 @@ export class Limit implements LimitName {
     return this.windows?.fits(cost, at) ?? true;
   }
 
-  /** A message of that cost, which fits, goes. Returns what `settle` needs to know. */
-  admit(cost: number, at: Instant): readonly number[] {
+  /** A message of that cost, which fits, goes. */
+  admit(cost: number, at: Instant): void {
     this.#meter?.spend(cost, at.nowMs);
     this.#halfOpen.left(at.nowMs);
-    return this.windows?.open(cost, at) ?? NO_KEYS;
+    this.windows?.open(cost, at);
   }
 
   /** An admitted message was answered. `actual` is what really left, 0 = nothing. */
-  settle(
-    admitted: { readonly cost: number; readonly keys: readonly number[] },
-    actual: number,
-    at: Instant,
-  ): void {
+  settle(admitted: Opened, actual: number, at: Instant): void {
     if (actual > admitted.cost) this.#meter?.spend(actual - admitted.cost, at.nowMs);
     this.windows?.close(admitted, actual, at);
   }
@@ -142,11 +136,11 @@ export class Limit implements LimitName {
   /** From now on so many messages per second are available, and so many are aimed at. */
   setRate(
     { rate, pace }: { readonly rate: number; readonly pace: number },
-    beat: Beat | null,
+    schedule: WindowSchedule | null,
     nowMs: number,
   ): void {
     if (this.#meter === null) this.begin(rate);
-    else this.#meter.set(pace, beat, nowMs);
+    else this.#meter.set(pace, schedule, nowMs);
     this.#rate = rate;
   }
 

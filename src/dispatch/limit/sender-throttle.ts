@@ -60,7 +60,7 @@ export class SenderThrottle {
   configure(nowMs: number): void {
     const { limits, ceiling } = this.#parts;
     for (const { sender: limit } of limits.paths) {
-      const known = limits.knownRates(limit.name);
+      const known = limits.ratesOf(limit.name);
       const response = this.#responses.get(limit);
       if (response !== undefined) {
         response.configuredRate = known.configured;
@@ -91,7 +91,7 @@ export class SenderThrottle {
 
   #meet(limit: Limit): ThrottleResponse {
     const { account, limits, pending, ceiling } = this.#parts;
-    const { configured: configuredRate, learned } = limits.knownRates(limit.name);
+    const { configured: configuredRate, learned } = limits.ratesOf(limit.name);
     const most = Math.min(configuredRate ?? Infinity, ceiling());
     const rate = learned ?? most;
     const learner = new Learner({

@@ -10,7 +10,7 @@ import type { Claim } from '../../core/claim.ts';
 import type { LaneAct } from '../../core/verdict.ts';
 import { throttled } from '../../events.ts';
 import type { Learner } from '../../throttle/learner.ts';
-import type { Beat } from '../../throttle/meter.ts';
+import type { WindowSchedule } from '../../throttle/meter.ts';
 import type { Pending } from '../work.ts';
 import type { Limit } from './limit.ts';
 import { RateReporter } from './rate-reporter.ts';
@@ -80,12 +80,16 @@ export class ThrottleResponse {
   }
 
   /** The limit goes as fast as the learner says. `full`: what is written where all of the ceiling is available. */
-  follow(beat: Beat | null, { now, nowMs }: Instant, full: number | null = null): void {
+  follow(
+    schedule: WindowSchedule | null,
+    { now, nowMs }: Instant,
+    full: number | null = null,
+  ): void {
     const { learner, reporter } = this;
     const { limit } = this.#parts;
     /* The schedule of windows that are known stays: a new one would begin with the next window. */
-    if (beat === null || limit.beat?.startsAt !== beat.startsAt) {
-      limit.setRate(learner, beat, nowMs);
+    if (schedule === null || limit.schedule?.startsAt !== schedule.startsAt) {
+      limit.setRate(learner, schedule, nowMs);
     }
     if (!reporter.isWorthKeeping(learner.rate, nowMs)) return;
     this.write(learner.rate >= learner.ceiling ? full : rounded(learner.rate), now);

@@ -4,7 +4,7 @@
  * Always holds: a message that does not fit is waited for, so that smaller ones do not pass it again and again. It
  * is waited for only for a moment after it was last looked at, since it may have been cancelled.
  */
-import { capOf, fits, type Cap, type Instant } from '../../core/cap.ts';
+import { capOf, fits, type Cap, type Instant, type Opened } from '../../core/cap.ts';
 import type { Per, RateRule } from '../../core/rate-rules.ts';
 import type { Zone } from '../../core/zone.ts';
 import type { CapRow } from '../../spool/caps.ts';
@@ -56,23 +56,17 @@ export class UsageWindows {
     return Math.min(freesAt, Math.max(this.#wanted.atMs + BELIEVED_MS, at.nowMs));
   }
 
-  /** A message of that cost was admitted. Returns what `close` needs to know, for each window. */
-  open(cost: number, at: Instant): readonly number[] {
+  /** A message of that cost was admitted. */
+  open(cost: number, at: Instant): void {
     this.isDirty = true;
     this.#wanted = null;
-    return this.all.map((window) => window.open(cost, at));
+    for (const window of this.all) window.open(cost, at);
   }
 
-  /** An admitted message was answered. `actual` is what really left. */
-  close(
-    { cost, keys }: { readonly cost: number; readonly keys: readonly number[] },
-    actual: number,
-    at: Instant,
-  ): void {
+  /** A message that was admitted then was answered. `actual` is what really left. */
+  close(opened: Opened, actual: number, at: Instant): void {
     this.isDirty = true;
-    for (const [index, window] of this.all.entries()) {
-      window.close({ cost, key: keys[index] ?? 0 }, actual, at);
-    }
+    for (const window of this.all) window.close(opened, actual, at);
   }
 
   /** Whether a row of the same limit and span is about this very window: counted alike, from the same midnight. */

@@ -1,9 +1,10 @@
 /**
- * How many requests an account may have open, below what is configured: halved where the gateway says that
- * they are too many, or leaves them without an answer, and grown back a step at a time. Of numbers only.
+ * The concurrency window of an account (AIMD): the number of requests that may be open, below what is configured. It
+ * is halved when the gateway says that they are too many, or leaves them without an answer, and grows back a step at
+ * a time. Of numbers only.
  *
- * Always holds: 1 ≤ size ≤ most; one cut per cohort; nothing grows but while the slots are used, so that an
- * idle account does not come back wide, and just below a size that was refused it waits, longer each time.
+ * Always holds: 1 ≤ size ≤ most; one cut per cohort; the window grows only while it is used, and waits just below a
+ * size that was refused, longer each time.
  */
 import { Cohort } from './cohort.ts';
 
@@ -16,7 +17,7 @@ const STEP_MS = 1_000;
 /** The step to a size that was refused: the first time, and at most. */
 const PLATEAU_MS = [5_000, 300_000] as const;
 
-export class Width {
+export class ConcurrencyWindow {
   #most: number;
   #step: number;
   readonly #cohort = new Cohort();

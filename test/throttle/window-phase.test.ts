@@ -1,13 +1,13 @@
 /** Where the gateway's windows lie, from the texts of its refusals and nothing else. */
 import { describe, expect, it } from 'vitest';
 import { normal, randomOf } from '../bench/limits-clock.ts';
-import { Tide } from '../../src/throttle/tide.ts';
+import { WindowPhase } from '../../src/throttle/window-phase.ts';
 
 const PHASE = 377;
 
 function setup(deviation = 15, seed = 1) {
   const random = randomOf(seed);
-  const tide = new Tide();
+  const learned = new WindowPhase();
   const way = (): number => Math.max(1, normal(random, 40, deviation));
   /** A request that leaves then is refused, and its text names the window; the phase may have moved. */
   const refuse = (sentAtMs: number, phase = PHASE): void => {
@@ -15,27 +15,27 @@ function setup(deviation = 15, seed = 1) {
     const rttMs = there + way();
     const into = (((sentAtMs + there - phase) % 1000) + 1000) % 1000;
     const leftMs = 1000 - Math.floor(into);
-    tide.saw({ permitAtMs: sentAtMs, rttMs, leftMs, intervalMs: 1000 });
+    learned.saw({ permitAtMs: sentAtMs, rttMs, leftMs, intervalMs: 1000 });
   };
-  for (let count = 0; count < 200; count += 1) tide.travelled(way() + way());
+  for (let count = 0; count < 200; count += 1) learned.travelled(way() + way());
   /** How far the window's start is from where a request would have to leave to meet it. */
   const off = (phase = PHASE): number => {
-    const away = (((tide.beat(30)?.startsAt ?? NaN) - (phase - 40)) % 1000) + 1000;
+    const away = (((learned.schedule(30)?.startsAt ?? NaN) - (phase - 40)) % 1000) + 1000;
     return Math.abs(((away + 500) % 1000) - 500);
   };
-  return { tide, refuse, off };
+  return { learned, refuse, off };
 }
 
-describe('the beat', () => {
+describe('the schedule', () => {
   it('is not known before a text has named the window', () => {
-    expect(setup().tide.beat(30)).toBeNull();
+    expect(setup().learned.schedule(30)).toBeNull();
   });
 
   it('is met by one text as well as the way allows', () => {
     for (let seed = 1; seed <= 20; seed += 1) {
-      const { refuse, off, tide } = setup(15, seed);
+      const { refuse, off, learned } = setup(15, seed);
       refuse(12_345);
-      expect(off()).toBeLessThan(tide.beat(30)?.marginMs ?? 0);
+      expect(off()).toBeLessThan(learned.schedule(30)?.marginMs ?? 0);
     }
   });
 
@@ -56,16 +56,16 @@ describe('the beat', () => {
   it('is as wide at its edges as the way is uneven, and given up where that is too much', () => {
     const quiet = setup(2);
     quiet.refuse(0);
-    expect(quiet.tide.beat(30)?.marginMs).toBe(20);
+    expect(quiet.learned.schedule(30)?.marginMs).toBe(20);
     const rough = setup(120);
     rough.refuse(0);
-    expect(rough.tide.beat(30)).toBeNull();
+    expect(rough.learned.schedule(30)).toBeNull();
   });
 
   it('is forgotten when told', () => {
-    const { tide, refuse } = setup();
+    const { learned, refuse } = setup();
     refuse(0);
-    tide.forget();
-    expect(tide.beat(30)).toBeNull();
+    learned.forget();
+    expect(learned.schedule(30)).toBeNull();
   });
 });

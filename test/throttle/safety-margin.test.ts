@@ -2,21 +2,21 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { burstOf } from '../../src/throttle/meter.ts';
-import { Nearness } from '../../src/throttle/nearness.ts';
+import { SafetyMargin } from '../../src/throttle/safety-margin.ts';
 import { nearestOf } from '../../src/throttle/pace.ts';
 
 const GUARD = 0.95;
 const NEAREST = 0.985;
 
 function setup() {
-  const nearness = new Nearness(GUARD);
+  const margin = new SafetyMargin(GUARD);
   /** The whole limit is used for so long, and nothing is refused. */
   const use = (seconds: number, rate = 30): void => {
     for (let second = 0; second < seconds; second += 1) {
-      nearness.used({ forMs: 1_000, count: rate, nearest: NEAREST });
+      margin.used({ forMs: 1_000, count: rate, nearest: NEAREST });
     }
   };
-  return { nearness, use };
+  return { margin, use };
 }
 
 describe('how near the pace may come', () => {
@@ -32,51 +32,51 @@ describe('how near the pace may come', () => {
 
 describe('the share of a limit that is aimed at', () => {
   it('is the guard at first, and comes nearer after half a minute in which nothing is refused', () => {
-    const { nearness, use } = setup();
+    const { margin, use } = setup();
     use(20);
-    expect(nearness.share).toBe(GUARD);
+    expect(margin.share).toBe(GUARD);
     use(20);
-    expect(nearness.share).toBeGreaterThan(GUARD);
+    expect(margin.share).toBeGreaterThan(GUARD);
     use(120);
-    expect(nearness.share).toBe(NEAREST);
+    expect(margin.share).toBe(NEAREST);
   });
 
   it('takes its time where there are few requests to be refused', () => {
-    const { nearness, use } = setup();
+    const { margin, use } = setup();
     use(300, 1);
-    expect(nearness.share).toBe(GUARD);
+    expect(margin.share).toBe(GUARD);
     use(600, 1);
-    expect(nearness.share).toBeGreaterThan(GUARD);
+    expect(margin.share).toBeGreaterThan(GUARD);
   });
 
   it('goes back a little when one is refused, and waits before it grows again', () => {
-    const { nearness, use } = setup();
+    const { margin, use } = setup();
     use(120);
-    nearness.refused();
-    const back = nearness.share;
+    margin.refused();
+    const back = margin.share;
     expect(back).toBeLessThan(NEAREST);
     expect(back).toBeGreaterThan(GUARD);
     use(20);
-    expect(nearness.share).toBe(back);
+    expect(margin.share).toBe(back);
   });
 
   it('is soon the guard again where one after the other is refused', () => {
-    const { nearness, use } = setup();
+    const { margin, use } = setup();
     use(120);
     for (let count = 0; count < 4; count += 1) {
-      nearness.refused();
+      margin.refused();
       use(5);
     }
-    expect(nearness.share).toBe(GUARD);
+    expect(margin.share).toBe(GUARD);
   });
 
   it('is the guard at once for another limit', () => {
-    const { nearness, use } = setup();
+    const { margin, use } = setup();
     use(120);
-    nearness.forget();
-    expect(nearness.share).toBe(GUARD);
+    margin.forget();
+    expect(margin.share).toBe(GUARD);
     use(20);
-    expect(nearness.share).toBe(GUARD);
+    expect(margin.share).toBe(GUARD);
   });
 
   it('is never below the guard, and never beyond the nearest', () => {
@@ -85,12 +85,12 @@ describe('the share of a limit that is aimed at', () => {
     );
     fc.assert(
       fc.property(steps, (played) => {
-        const { nearness, use } = setup();
+        const { margin, use } = setup();
         for (const step of played) {
           if (typeof step === 'number') use(step);
-          else nearness[step]();
-          expect(nearness.share).toBeGreaterThanOrEqual(GUARD);
-          expect(nearness.share).toBeLessThanOrEqual(NEAREST);
+          else margin[step]();
+          expect(margin.share).toBeGreaterThanOrEqual(GUARD);
+          expect(margin.share).toBeLessThanOrEqual(NEAREST);
         }
       }),
     );

@@ -1,11 +1,11 @@
 /**
- * Where the gateway's fixed windows lie in our time, learned from the texts of its refusals and corrected by
- * later ones; and how unevenly requests travel, which says how far from the edges to stay.
+ * Estimates the phase of the gateway's fixed rate window from its throttle messages, and how unevenly requests
+ * travel, which says how far from the edges of a window to stay. Of numbers only.
  *
- * Of numbers only. It works in the time of what is sent: a request sent at `startsAt` arrives, on average, as
- * a window begins. So neither the two clocks nor the way's length need be known.
+ * It works in the time of what is sent: a request sent at `startsAt` arrives, on average, as a window begins. So
+ * neither the two clocks nor the length of the way need be known.
  */
-import type { Beat } from './meter.ts';
+import type { WindowSchedule } from './meter.ts';
 
 /** Of a window, at either end: at least, and when more is needed there is no use in aiming. */
 const MARGIN_MIN = 0.02;
@@ -28,7 +28,7 @@ export interface Sighting {
   readonly intervalMs: number;
 }
 
-export class Tide {
+export class WindowPhase {
   #rttMs: number | null = null;
   #deviationMs = 0;
   #phase: { readonly startsAt: number; readonly intervalMs: number; readonly seen: number } | null =
@@ -71,8 +71,8 @@ export class Tide {
     this.#phase = null;
   }
 
-  /** The beat for so many requests in each window; null = the phase is not known, or the way too uneven. */
-  beat(count: number): Beat | null {
+  /** The schedule for so many requests in each window; null = the phase is not known, or the way too uneven. */
+  schedule(count: number): WindowSchedule | null {
     if (this.#phase === null) return null;
     const { startsAt, intervalMs } = this.#phase;
     const marginMs = Math.max(MARGIN_DEVIATIONS * this.#deviationMs, MARGIN_MIN * intervalMs);

@@ -1,6 +1,6 @@
 /**
- * Things in the order of a key that changes: a heap in which an entry that is out of date is skipped when it
- * surfaces. Who has the same key goes in the order of entry. Used for whatever waits for its turn.
+ * A binary heap with lazy deletion: an entry whose key is out of date is skipped when it surfaces. Items with the
+ * same key go in the order of entry.
  */
 import TinyQueue from 'tinyqueue';
 
@@ -10,7 +10,7 @@ interface Entry<T, K> {
   readonly entered: number;
 }
 
-export class Turns<T, K> {
+export class LazyHeap<T, K> {
   readonly #keyOf: (item: T) => K | null;
   readonly #compare: (a: K, b: K) => number;
   #heap: TinyQueue<Entry<T, K>>;

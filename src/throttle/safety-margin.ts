@@ -1,11 +1,10 @@
 /**
- * How near to a limit to go, as a share of it, where nobody has told how it is counted: from a guard that every
- * way of counting allows, nearer while all of it is used and nothing is refused, and back when something is.
- * A gateway that counts in fixed windows, or lets a few be caught up, is so used nearly whole; one that counts
- * any second refuses single requests that jitter has pushed over, and keeps its guard. Of numbers only.
+ * The adaptive safety margin: the share of a limit that is aimed at while nobody has told how the gateway counts. It
+ * begins at a guard that is safe for every way of counting, grows while the whole limit is used without a refusal,
+ * and shrinks after one. So a gateway with fixed windows is used nearly whole, and one that counts any second, which
+ * refuses single requests that jitter has pushed over, keeps its guard. Of numbers only.
  *
- * Always holds: guard ≤ share, and no nearer than is asked for; nothing comes nearer while less is sent than is
- * allowed.
+ * Always holds: guard ≤ share ≤ what is asked for; the share never grows while less is sent than is allowed.
  */
 
 /** The share grows when nothing was refused for so long, and of so many requests. */
@@ -25,7 +24,7 @@ export interface Used {
   readonly nearest: number;
 }
 
-export class Nearness {
+export class SafetyMargin {
   readonly #guard: number;
   #share: number;
   #calmMs = 0;
