@@ -54,16 +54,17 @@ const codes: Load = async () => (await import('./commands/codes.ts')).codesComma
 const cancel: Load = async () => (await import('./commands/message-verbs.ts')).cancelCommand();
 const requeue: Load = async () => (await import('./commands/message-verbs.ts')).requeueCommand();
 const pause: Load = async () => (await import('./commands/pause.ts')).pauseCommand();
-const resume: Load = async () => (await import('./commands/resume.ts')).resumeCommand();
+const resume: Load = async () => (await import('./commands/pause.ts')).resumeCommand();
 const prune: Load = async () => (await import('./commands/prune.ts')).pruneCommand();
 const backup: Load = async () => (await import('./commands/backup.ts')).backupCommand();
 const suppress: Load = async () => (await import('./commands/suppress.ts')).suppressCommand();
 const unsuppress: Load = async () => (await import('./commands/suppress.ts')).unsuppressCommand();
-const suppressed: Load = async () => (await import('./commands/suppressed.ts')).suppressedCommand();
+const suppressed: Load = async () => (await import('./commands/suppress.ts')).suppressedCommand();
 const help: Load = async () => (await import('./commands/help.ts')).helpCommand(showHelp);
 const version: Load = async () => (await import('./commands/help.ts')).versionCommand();
 const retry: Load = async () => (await import('./commands/message-verbs.ts')).retryCommand();
-const completion: Load = async () => (await import('./commands/completion.ts')).completionCommand();
+const completion: Load = async () =>
+  (await import('./commands/completion.ts')).completionCommand(makeProgram);
 
 /** Commands by what they are for, in the order of the help. */
 const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<string, Load>>])[] = [

@@ -8,8 +8,7 @@ import { UsageError } from '../exit-codes.ts';
 import { backUp } from '../spool/backup.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
-import { openToRead } from './opened.ts';
-import { targetOf } from './target.ts';
+import { openToRead, targetOf } from './opened.ts';
 
 export function backupCommand(): Command {
   return new Command('backup')

@@ -3,9 +3,9 @@ import { isOpen } from '../core/message.ts';
 import { CommandError } from '../exit-codes.ts';
 import { campaignNames, progressOf, type CampaignProgress } from '../spool/campaign.ts';
 import type { Database } from '../spool/open.ts';
-import { nearestTo } from '../nearest.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
+import { nearestHint } from './names-asked.ts';
 
 const NAMES_MAX = 1_000;
 const EUROS = 4;
@@ -22,9 +22,7 @@ interface Totals {
 export function campaignOf(db: Database, name: string): CampaignProgress {
   const progress = progressOf(db, name);
   if (progress.states.length > 0) return progress;
-  const names = campaignNames(db, NAMES_MAX);
-  const nearest = nearestTo(name, names);
-  const hint = nearest === null ? '' : `; the nearest is ${JSON.stringify(nearest.name)}`;
+  const hint = nearestHint(name, campaignNames(db, NAMES_MAX));
   throw new CommandError(`there is no message of campaign ${JSON.stringify(name)}${hint}`);
 }
 

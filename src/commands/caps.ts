@@ -6,7 +6,13 @@ import type { CapRow } from '../spool/caps.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
 import { tableOf } from '../terminal/table.ts';
 import { outputWidth } from '../terminal/width.ts';
-import type { HeldBy } from './message-eta.ts';
+
+/** A window that is used up, or will be. */
+export interface HeldBy {
+  readonly cap: CapRow;
+  /** Until when at last, before the message goes (Unix seconds); null = it frees bit by bit. */
+  readonly until: number | null;
+}
 
 /** What a message waits for, in words: a window that is used up, or will be. `facts`: what else is to be said. */
 export function waitFor({ cap, until }: HeldBy, facts: readonly string[]): string {

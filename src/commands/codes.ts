@@ -13,7 +13,6 @@ import { languageNamed, languageOf, LANGUAGES, type Language } from '../core/lan
 import type { Route } from '../core/verdict.ts';
 import { print, printJson, say } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';
-import { HEADS } from './codes-heads.ts';
 import { configFor } from './opened.ts';
 
 interface CodesOptions {
@@ -188,3 +187,45 @@ function block(title: string, rows: readonly (readonly string[])[]): string {
   const table = tableOf([{ head: '' }, { head: '', fit: 'wrap' }], rows);
   return `${title}\n${table.replace(/^\n/, '')}\n`;
 }
+
+const SCOPE_ZH: Readonly<Record<string, string>> = {
+  message: '短信',
+  sender: '发送方',
+  account: '账户',
+  'sender or account': '发送方或账户',
+};
+
+/** Titles and labels. */
+const HEADS = {
+  en: {
+    answers: 'Status codes of an answer',
+    http: 'Answers without one, by HTTP status',
+    receipts: 'Codes of a delivery receipt',
+    ofAnswer: (code: number) => `Status ${code} of an answer: `,
+    ofHttp: (code: number, label: string) =>
+      `HTTP ${code} of an answer without a status (rule ${label})`,
+    ofReceipt: (code: number) => `Code ${code} of a delivery receipt: `,
+    of: (scope: string) => `, of the ${scope}`,
+    code: 'CODE',
+    name: 'NAME',
+    meaning: 'meaning',
+    remedy: 'remedy',
+    route: 'route',
+    daemon: 'daemon',
+  },
+  zh: {
+    answers: '应答的状态码',
+    http: '没有状态码的应答，按 HTTP 状态',
+    receipts: '送达回执的代码',
+    ofAnswer: (code: number) => `应答的状态码 ${code}：`,
+    ofHttp: (code: number, label: string) => `没有状态码的应答，HTTP ${code}（规则 ${label}）`,
+    ofReceipt: (code: number) => `送达回执的代码 ${code}：`,
+    of: (scope: string) => `（${SCOPE_ZH[scope] ?? scope}）`,
+    code: '代码',
+    name: '名称',
+    meaning: '含义',
+    remedy: '处理办法',
+    route: '路径',
+    daemon: '守护进程',
+  },
+} satisfies Readonly<Record<Language, object>>;

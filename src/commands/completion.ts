@@ -1,15 +1,13 @@
 /** `completion`: prints a script that completes commands and options in a shell, and the names that it offers. */
 import { Argument, Command, Option } from 'commander';
-import { makeProgram } from '../cli.ts';
 import { bashCompletion } from '../manual/bash.ts';
 import { fishCompletion } from '../manual/fish.ts';
-import type { Outline } from '../manual/outline.ts';
-import { outlineOf } from '../manual/outline.ts';
+import { outlineOf, type Outline } from '../manual/outline.ts';
 import { zshCompletion } from '../manual/zsh.ts';
 import { campaignNames } from '../spool/campaign.ts';
-import { accountNames } from '../spool/statistics.ts';
 import { UsageError } from '../exit-codes.ts';
 import { print, printLine } from '../terminal/print.ts';
+import { accountsKnown } from './names-asked.ts';
 import { openToRead } from './opened.ts';
 
 const SCRIPTS = {
@@ -27,7 +25,8 @@ const PLAIN = /^[\w.@:+][\w.@:+-]*$/;
 export type Shell = keyof typeof SCRIPTS;
 export const SHELLS = Object.keys(SCRIPTS) as readonly Shell[];
 
-export function completionCommand(): Command {
+/** `program` makes the whole program, with all its commands. */
+export function completionCommand(program: () => Promise<Command>): Command {
   return new Command('completion')
     .summary('completion of commands and options for your shell')
     .description(
@@ -41,32 +40,23 @@ export function completionCommand(): Command {
       ]),
     )
     .addHelpText('after', HELP)
-    .action(complete);
+    .action(async (shell: Shell | undefined, { names }: CompletionOptions, self: Command) => {
+      if ((shell === undefined) === (names === undefined)) {
+        throw new UsageError(`expected a shell (${SHELLS.join(', ')}) or --names, and not both`);
+      }
+      if (shell !== undefined) await print(completionOf(shell, await program()));
+      else for (const name of namesFrom(self, names ?? 'accounts')) await printLine(name);
+    });
 }
 
 interface CompletionOptions {
   readonly names?: (typeof NAMES)[number];
 }
 
-async function complete(
-  shell: Shell | undefined,
-  { names }: CompletionOptions,
-  command: Command,
-): Promise<void> {
-  if ((shell === undefined) === (names === undefined)) {
-    throw new UsageError(`expected a shell (${SHELLS.join(', ')}) or --names, and not both`);
-  }
-  if (shell !== undefined) await print(await completionOf(shell));
-  else for (const name of namesFrom(command, names ?? 'accounts')) await printLine(name);
-}
-
 /* Shells expand what they complete with: a name that could be more than a name is left out. */
 function namesFrom(command: Command, which: (typeof NAMES)[number]): readonly string[] {
   using spool = openToRead(command);
-  const names =
-    which === 'campaigns'
-      ? campaignNames(spool.db, NAMES_MAX)
-      : [...spool.config.accounts.map(({ name }) => name), ...accountNames(spool.db)];
+  const names = which === 'campaigns' ? campaignNames(spool.db, NAMES_MAX) : accountsKnown(spool);
   return [...new Set(names)].filter((name) => PLAIN.test(name)).toSorted();
 }
 
@@ -76,7 +66,6 @@ Examples:
   $ sms-spoold completion zsh > ~/.zfunc/_sms-spoold
   $ sms-spoold completion fish > ~/.config/fish/completions/sms-spoold.fish`;
 
-/** The script for a shell. */
-export async function completionOf(shell: Shell): Promise<string> {
-  return SCRIPTS[shell](outlineOf(await makeProgram()));
+export function completionOf(shell: Shell, program: Command): string {
+  return SCRIPTS[shell](outlineOf(program));
 }

@@ -3,7 +3,7 @@
  * and `import` say it before it costs; `show` says it of a stored message.
  */
 import { describeCharacters } from '../core/characters.ts';
-import { encode, notInGsm, type Content, type Encoded } from '../core/parts.ts';
+import { notInGsm, type Content, type Encoded } from '../core/parts.ts';
 import type { DropRow } from '../spool/drop.ts';
 
 /** A row that was not inserted yet, as a content. */
@@ -26,11 +26,7 @@ export function encodedWords({ encoding, parts, causes }: Encoded): string {
 }
 
 /** The same for programs. */
-export function encodedFields({
-  encoding,
-  parts,
-  causes,
-}: Encoded): Readonly<Record<string, unknown>> {
+export function encodedFields({ encoding, parts, causes }: Encoded): object {
   return { encoding, predicted_parts: parts, not_in_gsm: causes };
 }
 
@@ -47,9 +43,4 @@ export function contentProblem(content: Content): string | null {
     `type text is GSM-7, which does not have ${describeCharacters(odd)}: each would arrive as "?". ` +
     'Leave type out, or use unicode'
   );
-}
-
-/** What `encode` says of a row. */
-export function encodedRow(row: DropRow): Encoded {
-  return encode(contentOf(row));
 }

@@ -6,7 +6,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { INSTANTS } from '../csv/cells.ts';
 import { columnsOf, rowOf } from '../csv/columns.ts';
 import { CsvFileError, readCsvFile, type CsvRecord } from '../csv/csv-file.ts';
-import { CommandError } from '../exit-codes.ts';
+import { encode, type Encoded } from '../core/parts.ts';
+import { CommandError, ManyProblemsError } from '../exit-codes.ts';
 import type { ApplicationColumn, DropRow } from '../spool/drop.ts';
 import type { Database } from '../spool/open.ts';
 import {
@@ -18,8 +19,7 @@ import {
 } from '../spool/same-message.ts';
 import { Trial } from '../spool/trial.ts';
 import { startProgress, type Progress } from '../terminal/progress.ts';
-import { contentOf, contentProblem, encodedRow } from './content-words.ts';
-import { ImportReport } from './import-report.ts';
+import { contentOf, contentProblem, encodedWords } from './content-words.ts';
 import type { NameCheck } from './names-asked.ts';
 
 export interface Source {
@@ -80,14 +80,14 @@ class LineJudge implements Disposable {
     report: ImportReport,
   ): void {
     if (cells === null) {
-      report.bad(line, problem ?? 'unreadable');
+      report.bad.add(line, problem ?? 'unreadable');
       return;
     }
     const { row, problems } = rowOf(columns, cells, this.#nowMs);
     const found = problems.length > 0 ? problems : this.#problemsOf(row, line, columns, cells);
-    if (found.length > 0) report.bad(line, found.join('; '));
-    else report.good(line, encodedRow(row));
-    for (const warning of this.#names.warningsAbout(row)) report.doubtful(line, warning);
+    if (found.length > 0) report.bad.add(line, found.join('; '));
+    else report.good(line, encode(contentOf(row)));
+    for (const warning of this.#names.warningsAbout(row)) report.doubtful.add(line, warning);
   }
 
   #problemsOf(
@@ -172,4 +172,86 @@ export async function read(
   } finally {
     progress.stop();
   }
+}
+
+/** Lines that are printed of each kind; the rest is counted. */
+const SHOWN = 50;
+
+interface Line {
+  readonly line: number;
+  readonly words: string;
+}
+
+class Lines {
+  readonly #shown: Line[] = [];
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(line: number, words: string): void {
+    this.#count += 1;
+    if (this.#shown.length < SHOWN) this.#shown.push({ line, words });
+  }
+
+  /** In the order of the file. */
+  words(): readonly string[] {
+    const more = this.#count - this.#shown.length;
+    const shown = this.#shown.toSorted((a, b) => a.line - b.line);
+    return [
+      ...shown.map(({ line, words }) => `line ${line}: ${words}`),
+      ...(more > 0 ? [`… and ${more} more`] : []),
+    ];
+  }
+}
+
+/** What `import` says before anything is imported: what is wrong, or what the file becomes. */
+export class ImportReport {
+  readonly #file: string;
+  /** Lines that cannot be imported, each with its problem. */
+  readonly bad = new Lines();
+  /** Lines that can be imported, and that their writer may not have meant. */
+  readonly doubtful = new Lines();
+  readonly #unicode = new Lines();
+  #messages = 0;
+  #parts = 0;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  get messages(): number {
+    return this.#messages;
+  }
+
+  good(line: number, encoded: Encoded): void {
+    this.#messages += 1;
+    this.#parts += encoded.parts;
+    const isCaused = encoded.encoding === 'unicode' && encoded.causes.length > 0;
+    if (isCaused) this.#unicode.add(line, encodedWords(encoded));
+  }
+
+  /** Throws when a line cannot be imported. */
+  refuse(): void {
+    const { count } = this.bad;
+    if (count === 0) return;
+    const lines = `${count} bad ${count === 1 ? 'line' : 'lines'}`;
+    throw new ManyProblemsError(`${this.#file}: ${lines}; nothing was imported.`, this.bad.words());
+  }
+
+  /** What to know before it costs; nothing if every message is one part of GSM-7. */
+  lines(): readonly string[] {
+    const warnings = this.doubtful.words().map((words) => `warning: ${words}`);
+    const unicode = this.#unicode.count;
+    if (this.#parts === this.#messages && unicode === 0) return warnings;
+    const become = unicode === 1 ? '1 line becomes' : `${unicode} lines become`;
+    const sum = `${counted(this.#messages, 'message')}, ${counted(this.#parts, 'part')}`;
+    if (unicode === 0) return [...warnings, `${sum}.`];
+    return [...warnings, `${sum}; ${become} unicode:`, ...this.#unicode.words()];
+  }
+}
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -1,5 +1,6 @@
 /** `list`: finds messages, newest first. Recipients are masked and texts left out unless asked for. */
 import { Command } from 'commander';
+import { ANY } from '../core/control-filter.ts';
 import { maskRecipient } from '../core/mask.ts';
 import {
   countMatching,
@@ -11,15 +12,16 @@ import { unmatchedReceipts, type UnmatchedReceipt } from '../spool/unmatched.ts'
 import { print, printJson, printLine } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
-import { messageJson, type Shown } from './message-json.ts';
 import { warnOfNames } from './names-asked.ts';
 import { defaultsOf, openToRead } from './opened.ts';
 import {
   checkTableLimit,
+  filterIn,
   withLimit,
   withSelection,
   type SelectionOptions,
 } from './selection-options.ts';
+import { messageJson, type Shown } from './show.ts';
 
 interface ListOptions extends SelectionOptions {
   readonly recipient?: string;
@@ -111,18 +113,8 @@ async function list(options: ListOptions, command: Command): Promise<void> {
 }
 
 function filterOf(options: ListOptions): MessageFilter {
-  return {
-    states: options.state ?? null,
-    reason: options.reason ?? null,
-    since: options.since ?? null,
-    until: options.until ?? null,
-    campaign: options.campaign ?? null,
-    recipient: options.recipient ?? null,
-    reference: options.reference ?? null,
-    account: options.account ?? null,
-    sender: options.sender ?? null,
-    gatewayId: options.gatewayId ?? null,
-  };
+  const { recipient = null, reference = null, gatewayId = null } = options;
+  return { ...(filterIn(options) ?? ANY), recipient, reference, gatewayId };
 }
 
 function cellsOf(row: MessageRow, shown: Shown): readonly string[] {

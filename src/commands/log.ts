@@ -24,7 +24,7 @@ import { terminalWidth } from '../terminal/width.ts';
 import { INSTANT_FORMS, parseInstant } from '../terminal/times.ts';
 import { warnOfNames } from './names-asked.ts';
 import { configFor, openToRead, type OpenedSpool } from './opened.ts';
-import { parseId } from './show.ts';
+import { parseId } from './selection-options.ts';
 
 const LINES = 20;
 

@@ -15,7 +15,7 @@ import type { MessageRow } from '../spool/queries.ts';
 import { DEFAULT_LIMIT } from '../throttle/pace.ts';
 import { localTime } from '../terminal/times.ts';
 import { allowedOf, limitOf, type Allowed, type ForecastOptions } from './allowance.ts';
-import { waitFor } from './caps.ts';
+import { waitFor, type HeldBy } from './caps.ts';
 
 export interface MessageEta {
   /** In words, after "waiting for". */
@@ -28,13 +28,6 @@ export interface MessageEta {
   readonly goesAt: number | null;
   /** The window longer than a second that it waits for; null = none. */
   readonly window: HeldBy | null;
-}
-
-/** A window that is used up, or will be. */
-export interface HeldBy {
-  readonly cap: CapRow;
-  /** Until when at last, before the message goes (Unix seconds); null = it frees bit by bit. */
-  readonly until: number | null;
 }
 
 /** What is left of an interval when the next permit comes, on average. */

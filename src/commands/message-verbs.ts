@@ -8,8 +8,7 @@ import { printLine } from '../terminal/print.ts';
 import { ask, withAskOptions, type AskOptions } from './ask.ts';
 import { warnOfNames } from './names-asked.ts';
 import { openToWrite } from './opened.ts';
-import { filterIn, withSelection, type SelectionOptions } from './selection-options.ts';
-import { parseId } from './show.ts';
+import { filterIn, parseId, withSelection, type SelectionOptions } from './selection-options.ts';
 
 type Verb = 'cancel' | 'requeue' | 'retry';
 type MessagesOptions = AskOptions & SelectionOptions;

@@ -81,13 +81,14 @@ function accountWarning(account: string, known: NamesKnown): string | null {
   return unknownAccount(account, names);
 }
 
-function accountsKnown({ config, db }: NamesKnown): readonly string[] {
+/** Of the configuration, and of the daemon that ran last. */
+export function accountsKnown({ config, db }: NamesKnown): readonly string[] {
   return [...new Set([...config.accounts.map(({ name }) => name), ...accountNames(db)])];
 }
 
 function unknownAccount(account: string, known: readonly string[]): string | null {
   if (known.includes(account)) return null;
-  return `no account is named "${account}" in the configuration${nearest(account, known)}`;
+  return `no account is named "${account}" in the configuration${nearestHint(account, known)}`;
 }
 
 function senderWarning(
@@ -103,21 +104,22 @@ function senderWarning(
   ]);
   if (names.has(sender) || hasMessageWith(db, { sender })) return null;
   const of = account === null ? '' : ` of account "${account}"`;
-  return `no message and no configuration names the sender "${sender}"${of}${nearest(sender, [...names])}`;
+  return `no message and no configuration names the sender "${sender}"${of}${nearestHint(sender, [...names])}`;
 }
 
 function campaignWarning(campaign: string, { db }: NamesKnown): string | null {
   if (hasMessageWith(db, { campaign })) return null;
-  const hint = nearest(campaign, campaignNames(db, CAMPAIGNS_MAX));
+  const hint = nearestHint(campaign, campaignNames(db, CAMPAIGNS_MAX));
   return `no message is of the campaign "${campaign}"${hint}`;
 }
 
 function reasonWarning(reason: string, { db }: NamesKnown): string | null {
   if (isKnownReason(reason) || hasMessageWith(db, { reason })) return null;
-  return `no message can have the reason "${reason}"${nearest(reason, REASONS)}`;
+  return `no message can have the reason "${reason}"${nearestHint(reason, REASONS)}`;
 }
 
-function nearest(name: string, names: readonly string[]): string {
+/** A hint to end a sentence with; empty where there are no names. */
+export function nearestHint(name: string, names: readonly string[]): string {
   const found = nearestTo(name, names);
-  return found === null ? '' : `; the nearest is "${found.name}"`;
+  return found === null ? '' : `; the nearest is ${JSON.stringify(found.name)}`;
 }

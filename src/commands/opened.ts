@@ -1,12 +1,17 @@
 /**
  * What nearly every command begins with: the configuration that --config leads to, then the spool it names. In between
- * a command of root becomes the owner of the spool's folder.
+ * a command of root becomes the owner of the spool's folder. Files that an operator names are checked before any work.
  */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { loadAsFarAsReadable, loadConfig, type Loaded } from '../config/load.ts';
 import type { Secrets } from '../config/reading.ts';
-import { becomeOwnerOf } from '../owner.ts';
+import { codeOf } from '../core/error-code.ts';
+import { quoted } from '../core/shell.ts';
+import { CommandError } from '../exit-codes.ts';
+import { becomeOwnerOf, workingAs } from '../owner.ts';
 import { openSpool, type Database } from '../spool/open.ts';
 import { SpoolError } from '../spool/errors.ts';
 import { typed } from '../spool/typed-rows.ts';
@@ -72,4 +77,48 @@ export function defaultsOf(config: Config): Defaults {
 
 function opened(config: Config, db: Database): OpenedSpool {
   return { config, db: typed(db), [Symbol.dispose]: () => void db.close() };
+}
+
+/** The absolute path of a file that an operator named. Throws CommandError with the command that helps when this user cannot make a file there. */
+export function targetOf(file: string): string {
+  const path = resolve(file);
+  const folder = dirname(path);
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw refused(path, cause);
+  }
+  if (existsSync(path)) refuseForeignFile(path);
+  return path;
+}
+
+/* Such as an archive that root has made with an older version. */
+function refuseForeignFile(path: string): void {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    const user = workingAs();
+    throw new CommandError(
+      `${path} cannot be written: this command works as the user ${user}, who may not read and write it. ` +
+        `Give it to that user: chown ${user} ${quoted(path)}`,
+      { cause },
+    );
+  }
+}
+
+function refused(path: string, cause: unknown): CommandError {
+  const folder = dirname(path);
+  const user = workingAs();
+  const isThere = codeOf(cause) !== 'ENOENT';
+  /* `install` would change the owner of a folder that exists. */
+  const own = isThere ? join(folder, 'sms-spoold') : folder;
+  const make = `install -d -o ${user} -g ${process.getegid?.() ?? 0} -m 0750 ${quoted(own)}`;
+  const why = isThere
+    ? `${user} may not write to ${folder}`
+    : `the folder ${folder} does not exist`;
+  return new CommandError(
+    `${path} cannot be made: this command works as the user ${user}, and ${why}. ` +
+      `Make a folder and name ${join(own, basename(path))}: ${make}`,
+    { cause },
+  );
 }

@@ -10,8 +10,7 @@ import { vacuum, type NotVacuumed } from '../spool/vacuum.ts';
 import { print, printJson, printLine } from '../terminal/print.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { isoTime, localTime } from '../terminal/times.ts';
-import { openToWrite, type OpenedSpool } from './opened.ts';
-import { targetOf } from './target.ts';
+import { openToWrite, targetOf, type OpenedSpool } from './opened.ts';
 
 interface PruneCommandOptions {
   readonly archive?: string;

@@ -61,3 +61,11 @@ export function checkTableLimit(limit: number, what: string): void {
   if (limit <= TABLE_MAX) return;
   throw new UsageError(`--limit: a table shows at most ${TABLE_MAX} ${what}; --json shows more`);
 }
+
+/** A message id on the command line. */
+export function parseId(value: string): number {
+  if (!/^[1-9]\d{0,15}$/.test(value)) {
+    throw new InvalidArgumentError('Expected the id of a message, a whole number.');
+  }
+  return Number(value);
+}

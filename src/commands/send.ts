@@ -3,9 +3,16 @@
  * by the spool's constraints, as for any other program.
  */
 import { Command, Option } from 'commander';
+import { encode } from '../core/parts.ts';
+import { INSTANTS } from '../csv/cells.ts';
 import { CommandError, UsageError } from '../exit-codes.ts';
 import { refusalOf } from '../spool/constraints.ts';
-import { dropInto, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
+import {
+  APPLICATION_COLUMNS,
+  dropInto,
+  type ApplicationColumn,
+  type DropRow,
+} from '../spool/drop.ts';
 import { userOfKey } from '../spool/queries.ts';
 import { Trial } from '../spool/trial.ts';
 import { printJson, printLine, say } from '../terminal/print.ts';
@@ -14,7 +21,6 @@ import {
   contentOf,
   contentProblem,
   encodedFields,
-  encodedRow,
   encodedWords,
   isNotable,
 } from './content-words.ts';
@@ -22,24 +28,6 @@ import { NameCheck, warn } from './names-asked.ts';
 import { openToWrite, type OpenedSpool } from './opened.ts';
 
 type SendOptions = Readonly<Record<string, string | boolean | undefined>>;
-
-/** Option → the column it sets. */
-const COLUMNS: readonly (readonly [option: string, column: ApplicationColumn])[] = [
-  ['sender', 'sender'],
-  ['account', 'account'],
-  ['type', 'type'],
-  ['body', 'body'],
-  ['udh', 'udh'],
-  ['messageClass', 'message_class'],
-  ['priority', 'priority'],
-  ['onUncertain', 'on_uncertain'],
-  ['reference', 'reference'],
-  ['campaign', 'campaign'],
-  ['key', 'idempotency_key'],
-  ['entityId', 'entity_id'],
-  ['contentId', 'content_id'],
-  ['accountRef', 'account_ref'],
-];
 
 interface Offer {
   readonly words: readonly string[];
@@ -112,7 +100,7 @@ async function send(
   if (problem !== null) throw new CommandError(problem);
   using spool = openToWrite(command);
   for (const warning of new NameCheck(spool, Date.now()).warningsAbout(whole)) warn(warning);
-  const encoded = encodedRow(whole);
+  const encoded = encode(contentOf(whole));
   const isJson = options['json'] === true;
   if (options['dryRun'] === true) {
     judge(whole);
@@ -133,19 +121,19 @@ function judge(row: DropRow): void {
 
 function rowOf(to: string, options: SendOptions): DropRow {
   const row: Partial<Record<ApplicationColumn, string | number>> = { recipient: to };
-  for (const [option, column] of COLUMNS) {
-    const value = options[option];
-    if (typeof value === 'string') row[column] = value;
-  }
   const nowMs = Date.now();
-  for (const [option, column] of [
-    ['sendAt', 'send_at'],
-    ['expiresAt', 'expires_at'],
-  ] as const) {
-    const value = options[option];
-    if (typeof value === 'string') row[column] = instantOf(value, column, nowMs);
+  for (const column of APPLICATION_COLUMNS) {
+    const value = options[optionOf(column)];
+    if (typeof value !== 'string') continue;
+    row[column] = INSTANTS.has(column) ? instantOf(value, column, nowMs) : value;
   }
   return row;
+}
+
+/* As commander names it: messageClass for message_class. */
+function optionOf(column: ApplicationColumn): string {
+  if (column === 'idempotency_key') return 'key';
+  return column.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function instantOf(text: string, column: string, nowMs: number): number {

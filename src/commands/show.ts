@@ -1,19 +1,34 @@
 /** `show`: one message's whole story, in time order, with the time between each step. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { escapeText } from '../core/escape.ts';
+import { explainReceiptCode } from '../core/explain.ts';
 import { isForgotten } from '../core/forgotten.ts';
 import { maskRecipient } from '../core/mask.ts';
 import { encode, type Encoded } from '../core/parts.ts';
+import { reasonOf } from '../core/status-codes.ts';
 import { CommandError } from '../exit-codes.ts';
 import type { MessageRow } from '../spool/queries.ts';
-import { storyOf, type Story } from '../spool/story.ts';
+import {
+  storyOf,
+  type AttemptRow,
+  type EventRow,
+  type PartRow,
+  type ReceiptRow,
+  type Story,
+} from '../spool/story.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
 import { encodedFields, encodedWords } from './content-words.ts';
-import { messageJson, type Shown } from './message-json.ts';
 import { openToRead } from './opened.ts';
-import { stepsOf } from './steps.ts';
+import { parseId } from './selection-options.ts';
+
+export interface Shown {
+  /** The whole recipient, not a masked one. */
+  readonly full: boolean;
+  /** The text (and the body of a binary message) as well. */
+  readonly text: boolean;
+}
 
 interface ShowOptions {
   readonly full?: true;
@@ -34,14 +49,6 @@ export function showCommand(): Command {
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  $ sms-spoold show 41 --text')
     .action(show);
-}
-
-/** A message id on the command line. */
-export function parseId(value: string): number {
-  if (!/^[1-9]\d{0,15}$/.test(value)) {
-    throw new InvalidArgumentError('Expected the id of a message, a whole number.');
-  }
-  return Number(value);
 }
 
 async function show(id: number, options: ShowOptions, command: Command): Promise<void> {
@@ -126,6 +133,21 @@ function textOf(row: MessageRow, shown: Shown): string | null {
   return `${Array.from(text).length} ${unit} (--text shows them)`;
 }
 
+/** The columns of CONTRACT.md §15, times in ISO-8601 UTC. Recipient and text are as guarded as in the tables. */
+export function messageJson(row: MessageRow, shown: Shown): Readonly<Record<string, unknown>> {
+  const { text, body, udh, ...rest } = row;
+  return {
+    ...rest,
+    recipient: shown.full ? row.recipient : maskRecipient(row.recipient),
+    ...(shown.text ? { text, body, udh } : {}),
+    send_at: isoTime(row.send_at),
+    expires_at: isoTime(row.expires_at),
+    created_at: isoTime(row.created_at),
+    next_attempt_at: isoTime(row.next_attempt_at),
+    updated_at: isoTime(row.updated_at),
+  };
+}
+
 function storyJson(story: Story, shown: Shown): Readonly<Record<string, unknown>> {
   const encoded = encodedOf(story.message);
   return {
@@ -143,4 +165,79 @@ function storyJson(story: Story, shown: Shown): Readonly<Record<string, unknown>
     })),
     events: story.events.map((event) => ({ ...event, at: isoTime(event.at) })),
   };
+}
+
+interface Step {
+  /** Unix seconds. */
+  readonly at: number;
+  readonly what: string;
+}
+
+/** From the insert on. Steps of one instant are in the order of cause and effect. */
+function stepsOf({ message, attempts, parts, receipts, events }: Story): readonly Step[] {
+  const steps: Step[] = [
+    { at: message.created_at, what: 'added' },
+    ...attempts.flatMap((attempt) =>
+      stepsOfAttempt(
+        attempt,
+        parts.filter((part) => part.attempt === attempt.number && part.status !== null),
+      ),
+    ),
+    ...receipts.map((receipt) => receiptStep(receipt, parts)),
+    ...events.map(eventStep),
+  ];
+  return steps.toSorted((a, b) => a.at - b.at);
+}
+
+function stepsOfAttempt(attempt: AttemptRow, parts: readonly PartRow[]): readonly Step[] {
+  const doubles = attempt.follows === null ? '' : `, may double attempt ${attempt.follows}`;
+  const began = { at: attempt.began_at, what: `attempt ${attempt.number} began${doubles}` };
+  if (attempt.ended_at === null) return [began];
+  const ended = { at: attempt.ended_at, what: endOf(attempt) };
+  const at = attempt.ended_at;
+  return [began, ended, ...parts.map((part) => ({ at, what: answerOf(part, parts.length) }))];
+}
+
+function endOf(attempt: AttemptRow): string {
+  const { status } = attempt;
+  const facts = [
+    attempt.http_status === null ? null : `HTTP ${attempt.http_status}`,
+    status === null ? null : `status ${status} ${reasonOf(status)}`,
+    attempt.error_text === null ? null : `“${attempt.error_text}”`,
+    attempt.trace_id === null ? null : `trace ${attempt.trace_id}`,
+    attempt.route === null ? null : `route ${attempt.route} of the ${attempt.scope ?? 'message'}`,
+  ].filter((fact) => fact !== null);
+  return [`attempt ${attempt.number} ended`, ...facts].join(', ');
+}
+
+function answerOf(part: PartRow, count: number): string {
+  const facts = [
+    part.status === null ? null : `status ${part.status} ${reasonOf(part.status)}`,
+    part.gateway_id === null ? null : `id ${part.gateway_id}`,
+    part.price === null ? null : `${part.price} EUR`,
+    part.network === null ? null : `network ${part.network}`,
+  ].filter((fact) => fact !== null);
+  return `part ${part.number} of ${count}: ${facts.join(', ')}`;
+}
+
+function receiptStep(receipt: ReceiptRow, parts: readonly PartRow[]): Step {
+  const { attempt, code, status, price } = receipt;
+  const part = parts.find(
+    (one) => one.attempt === attempt && one.gateway_id === receipt.gateway_id,
+  );
+  const about = part === undefined ? 'a part' : `part ${part.number}`;
+  const isAnswered = part !== undefined && part.status !== null;
+  const facts = [
+    `receipt for ${about} of attempt ${attempt ?? '?'}: ${status ?? 'no status'}`,
+    code === null || code === 0 ? null : `code ${code} ${explainReceiptCode(code).name}`,
+    isAnswered || receipt.gateway_id === null ? null : `id ${receipt.gateway_id}`,
+    isAnswered || price === null ? null : `${price} EUR`,
+  ].filter((fact) => fact !== null);
+  return { at: receipt.received_at, what: facts.join(', ') };
+}
+
+function eventStep(event: EventRow): Step {
+  const isMove = event.to_state !== null && event.to_state !== event.from_state;
+  const move = isMove ? `${event.from_state ?? '?'} → ${event.to_state}` : event.event;
+  return { at: event.at, what: event.reason === null ? move : `${move} (${event.reason})` };
 }

@@ -1,20 +1,24 @@
 /** `stats`: how many messages are in which state and since when, how the lanes are, what is still asked. */
 import { Command } from 'commander';
 import { capsOf } from '../spool/caps.ts';
+import { restoredFrom } from '../spool/restored.ts';
 import { statisticsOf, type LaneRow, type Statistics } from '../spool/statistics.ts';
+import { storageOf, type Storage } from '../spool/storage.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';
+import { terminalWidth } from '../terminal/width.ts';
+import { wrap } from '../terminal/wrap.ts';
 import { forecastOptionsOf } from './allowance.ts';
 import { jsonOf } from './ask.ts';
 import { isOpen } from '../core/message.ts';
 import { campaignJson, campaignOf, campaignText } from './campaign-progress.ts';
 import { capDocument, capTable } from './caps.ts';
-import { laneDocument, laneTable } from './lane-table.ts';
-import { lanesOf } from './lanes.ts';
+import { laneDocument, lanesOf, laneTable } from './lanes.ts';
 import { openToRead, type OpenedSpool } from './opened.ts';
 import { daemonJson, daemonLine, stopJson, stopLines, stoppedNow } from './stopped.ts';
-import { storageDocuments, storageLine } from './storage.ts';
+
+const MIB = 1024 ** 2;
 
 interface Options {
   readonly json?: true;
@@ -220,4 +224,41 @@ function controlTable({ control }: Statistics): string | null {
     { head: 'SENDER' },
   ] as const;
   return `Asked for and not done yet:\n${tableOf(columns, rows)}`;
+}
+
+/* When the daemon prunes next (Unix seconds); null = there is nothing to prune, or it never does. */
+function nextPruneAt({ oldestFinalAt }: Storage, retentionMs: number | null): number | null {
+  if (oldestFinalAt === null || retentionMs === null) return null;
+  return oldestFinalAt + retentionMs / 1000;
+}
+
+function* storageDocuments(spool: OpenedSpool): Generator<object> {
+  const storage = storageOf(spool.db, spool.config.spool.path);
+  const mark = restoredFrom(spool.db);
+  if (mark !== null) {
+    const rolled_back = mark.isRolledBack ?? false;
+    yield { kind: 'restored', backup_at: isoTime(mark.at), rolled_back };
+  }
+  yield {
+    kind: 'storage',
+    file_bytes: storage.fileBytes,
+    free_bytes: storage.freeBytes,
+    wal_bytes: storage.walBytes,
+    oldest_final_at: isoTime(storage.oldestFinalAt),
+    next_prune_at: isoTime(nextPruneAt(storage, spool.config.spool.retentionMs)),
+  };
+}
+
+/* How large the spool is, and when it has less to keep. */
+function storageLine(spool: OpenedSpool): string {
+  const storage = storageOf(spool.db, spool.config.spool.path);
+  const { fileBytes, freeBytes, walBytes } = storage;
+  const at = nextPruneAt(storage, spool.config.spool.retentionMs);
+  const next = at === null ? '' : ` The oldest final message is pruned ${localTime(at)}.`;
+  const size = `The spool has ${sizeOf(fileBytes)}, ${sizeOf(freeBytes)} of it free`;
+  return wrap(`${size}; its -wal has ${sizeOf(walBytes)}.${next}`, 0, terminalWidth());
+}
+
+function sizeOf(bytes: number): string {
+  return `${(bytes / MIB).toLocaleString('en', { maximumFractionDigits: 1 })} MiB`;
 }

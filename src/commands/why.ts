@@ -18,7 +18,7 @@ import { forecastOptionsOf } from './allowance.ts';
 import { capFields } from './caps.ts';
 import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
 import { etaOf, type MessageEta } from './message-eta.ts';
-import { parseId } from './show.ts';
+import { parseId } from './selection-options.ts';
 import { daemonJson, daemonLine, stopJson, stoppedNow, type Stopped } from './stopped.ts';
 
 export function whyCommand(): Command {

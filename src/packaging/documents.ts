@@ -26,6 +26,9 @@ export async function writeDocuments(folder: string): Promise<void> {
   const edition = { version: readVersion(), date: sourceDate().toISOString().slice(0, 10) };
   writeFileSync(join(folder, 'man/sms-spoold.1'), manPage(outlineOf(program), edition));
   for (const shell of SHELLS) {
-    writeFileSync(join(folder, 'completions', COMPLETION_FILES[shell]), await completionOf(shell));
+    writeFileSync(
+      join(folder, 'completions', COMPLETION_FILES[shell]),
+      completionOf(shell, program),
+    );
   }
 }

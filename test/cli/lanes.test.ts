@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ForecastOptions } from '../../src/commands/allowance.ts';
-import { laneDocument, laneTable } from '../../src/commands/lane-table.ts';
+import { laneDocument, laneTable } from '../../src/commands/lanes.ts';
 import { lanesOf, type LaneView } from '../../src/commands/lanes.ts';
 import type { NestedRules, RateRule } from '../../src/core/rate-rules.ts';
 import { capsOf } from '../../src/spool/caps.ts';

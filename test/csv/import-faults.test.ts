@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkFile } from '../../src/commands/import-check.ts';
-import type { ImportReport } from '../../src/commands/import-report.ts';
+import type { ImportReport } from '../../src/commands/import-check.ts';
 import { NameCheck } from '../../src/commands/names-asked.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { CommandError } from '../../src/exit-codes.ts';

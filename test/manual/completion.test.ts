@@ -44,7 +44,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sms-spoold-completion-'));
   for (const shell of SHELLS) {
     const path = join(folder, shell);
-    writeFileSync(path, await completionOf(shell));
+    writeFileSync(path, completionOf(shell, await makeProgram()));
     scripts.set(shell, path);
   }
   writeFileSync(join(folder, 'rows.csv'), '');
@@ -115,7 +115,7 @@ describe('sms-spoold completion', () => {
     for (const shell of SHELLS) {
       const { code, stdout, stderr } = await program.run(['completion', shell]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toBe(await completionOf(shell));
+      expect(stdout).toBe(completionOf(shell, await makeProgram()));
     }
   });
 
