@@ -9,7 +9,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from './config/errors.ts';
 import { CommandError, EXIT, UsageError } from './exit-codes.ts';
 import { factsOfHelp } from './manual/facts.ts';
-import { wordsOfArgument, wordsOfOption } from './manual/words.ts';
+import { wordsOfArgument, wordsOfOption } from './manual/outline.ts';
 import { ListenerError } from './receipts/bind.ts';
 import { SpoolError, type SpoolErrorCode } from './spool/errors.ts';
 import { isBusy, isFull } from './spool/open.ts';

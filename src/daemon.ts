@@ -7,7 +7,7 @@
 import { systemClock, type Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
 import type { Policy } from './core/policy.ts';
-import type { Stop } from './core/stops.ts';
+import { adviceOf, type Stop } from './core/stops.ts';
 import type { Desk } from './dispatch/desk.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { BalanceAnswer } from './dispatch/probes.ts';
@@ -31,7 +31,6 @@ import { byName, makePolicy } from './make-policy.ts';
 import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { stopsNow } from './stops-now.ts';
 import { SpoolGuard } from './spool-guard.ts';
-import { adviceOf } from './core/stop-words.ts';
 import { StartBrokenOff, takeDown, type Running } from './stop.ts';
 import { StatusLog, type Output } from './status-log.ts';
 

@@ -1,6 +1,6 @@
 /** Makes the policy from the configuration, at the start and at each reload. */
 import type { AccountConfig, Config } from './config/config.ts';
-import { allowRulesOf } from './core/allowed.ts';
+import { allowRulesOf } from './core/judge-row.ts';
 import type { KeepPolicy, Policy } from './core/policy.ts';
 import { holdRulesOf } from './dispatch/holds.ts';
 import { NOTIFY_CURSOR } from './spool/event-log.ts';

@@ -10,11 +10,11 @@ import type { Clock } from './clock.ts';
 import type { AccountConfig, Config } from './config/config.ts';
 import {
   DEFAULT_RECEIPTS_PATH,
-  isOpenToStrangers,
   STRANGERS_REMEDY,
   STRANGERS_WARNING,
-} from './config/strangers.ts';
-import { remedyOf, type IgnoredReason } from './core/ignored.ts';
+  isOpenToStrangers,
+} from './config/checks.ts';
+import { remedyOf, type IgnoredReason } from './core/receipt.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Inbox } from './dispatch/inbox.ts';
 import { Lookups } from './dispatch/lookups.ts';
@@ -25,7 +25,7 @@ import {
   type ReportsTarget,
 } from './gateway/reports-api.ts';
 import { Notifier } from './notify/notifier.ts';
-import { inheritedSocket } from './receipts/inherited-socket.ts';
+import { inheritedSocket } from './receipts/bind.ts';
 import { ReceiptListener, type ListenerOptions } from './receipts/listener.ts';
 import type { Spool } from './spool/spool.ts';
 import type { StatusLog } from './status-log.ts';

@@ -3,7 +3,7 @@
  * else the program's own.
  */
 import { existsSync } from 'node:fs';
-import { quoted } from './core/shell.ts';
+import { quoted } from './core/escape.ts';
 
 const UNIT = 'sms-spoold.service';
 const UNIT_FOLDERS = ['/etc/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];

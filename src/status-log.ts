@@ -9,7 +9,7 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { codeOf } from './core/error-code.ts';
 import { escapeJson } from './core/escape.ts';
-import { maskRecipient } from './core/mask.ts';
+import { maskRecipient } from './core/recipient.ts';
 import {
   levelOf,
   type Level,

@@ -1,9 +1,8 @@
 /** Sums up a running daemon in the few numbers that fit a line. Asked every few seconds; costs a millisecond. */
 import type { Dispatcher } from './dispatch/dispatcher.ts';
-import { inShort } from './core/stop-words.ts';
-import type { Stop } from './core/stops.ts';
+import { inShort, type Stop } from './core/stops.ts';
 import type { Spool } from './spool/spool.ts';
-import { QUEUED_MAX, type Vitals } from './systemd/status-line.ts';
+import { QUEUED_MAX, type Vitals } from './systemd/pulse.ts';
 
 export type { Vitals };
 

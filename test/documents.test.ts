@@ -11,11 +11,10 @@ import {
   explainHttp,
   explainReceiptCodes,
 } from '../src/core/explain.ts';
-import { IGNORED_REASONS } from '../src/core/ignored.ts';
+import { IGNORED_REASONS, RECEIPT_STATUSES } from '../src/core/receipt.ts';
 import { LEVELS } from '../src/core/log-events.ts';
 import { NEXT, STATES } from '../src/core/message.ts';
 import { REASONS } from '../src/core/reasons.ts';
-import { RECEIPT_STATUSES } from '../src/core/receipt.ts';
 import { EXIT } from '../src/exit-codes.ts';
 import { CONSTRAINTS } from '../src/spool/constraints.ts';
 import { VERBS } from '../src/spool/control.ts';

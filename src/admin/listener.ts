@@ -7,13 +7,12 @@
  * names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
  */
 import { fastify, type FastifyInstance } from 'fastify';
+import { isIP } from 'node:net';
 import { codeOf } from '../core/error-code.ts';
 import { escapeJson } from '../core/escape.ts';
 import { isoOf } from '../events.ts';
-import { adviceOf } from '../core/stop-words.ts';
-import type { Stop } from '../core/stops.ts';
+import { adviceOf, type Stop } from '../core/stops.ts';
 import { limitConnections } from '../idle-connections.ts';
-import { hostCheck } from './host-check.ts';
 import type { AdminView, Metrics } from './metrics.ts';
 
 /** What is asked. */
@@ -162,4 +161,30 @@ function why(cause: unknown): string {
 export async function loadListeners(): Promise<void> {
   fastify();
   await import('./metrics.ts');
+}
+
+/**
+ * Makes the check of a Host header: a page in a browser may come under a name of its own (DNS rebinding). `listen` is
+ * "HOST:PORT", whose host counts as well; `hosts` are names.
+ */
+export function hostCheck(
+  listen: string,
+  hosts: readonly string[],
+): (host: string | undefined) => boolean {
+  const names = new Set(['localhost', nameIn(listen), ...hosts.map(plain)]);
+  return (host) => {
+    if (host === undefined || host.trim() === '') return true;
+    const name = nameIn(host);
+    return isIP(name) !== 0 || names.has(name);
+  };
+}
+
+/** Without a port, and an IPv6 address without its brackets. */
+function nameIn(host: string): string {
+  const [, bracketed, bare = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host.trim()) ?? [];
+  return plain(bracketed ?? bare);
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
 }

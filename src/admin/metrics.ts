@@ -7,8 +7,7 @@
 import { statSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import client from 'prom-client';
-import type { Counters } from '../core/counters.ts';
-import type { HistogramCounts } from '../core/histogram.ts';
+import type { Counters, HistogramCounts } from '../core/counters.ts';
 import type { LaneName } from '../core/lane-names.ts';
 import { STATES, type State } from '../core/message.ts';
 import type { Status } from '../core/status.ts';

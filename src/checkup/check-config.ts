@@ -4,13 +4,12 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Problem } from '../config/errors.ts';
-import { isOpenToStrangers, STRANGERS_REMEDY, STRANGERS_WARNING } from '../config/strangers.ts';
-import { othersWhoMayWrite, thisCaller } from '../config/trust.ts';
-import { quoted } from '../core/shell.ts';
+import { STRANGERS_REMEDY, STRANGERS_WARNING, isOpenToStrangers } from '../config/checks.ts';
+import { othersWhoMayWrite, thisCaller } from '../config/find.ts';
+import { quoted } from '../core/escape.ts';
 import { exampleFile } from '../version.ts';
-import { checkLogFile, checkSecretFile } from './check-permissions.ts';
+import { checkLogFile, checkSecretFile, isWritable } from './check-permissions.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
-import { isWritable } from './writable.ts';
 
 /** main.ts let nothing older come so far. */
 export function checkNode(): Finding {

@@ -4,13 +4,12 @@
  *
  * Always holds: nothing is opened and nothing is changed.
  */
-import { readFileSync, statSync, type Stats } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { quoted } from '../core/shell.ts';
+import { quoted } from '../core/escape.ts';
 import { findMisfits, spoolFiles } from '../spool/sharing.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
-import { isWritable } from './writable.ts';
 
 const SUBJECT = 'spool permissions';
 /** The group of the daemon's own user, as the package makes it. */
@@ -88,4 +87,15 @@ function groupId(name: string): number | null {
 
 function modeOf({ mode }: Stats): string {
   return (mode & 0o777).toString(8).padStart(4, '0');
+}
+
+/** Whether this user may write there; false also when there is nothing. */
+export function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return false;
+    throw error;
+  }
 }

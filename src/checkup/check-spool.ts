@@ -1,5 +1,5 @@
 /**
- * The findings about the spool: its folder, its file and what is in it.
+ * The findings about the spool: its folder, its file, what is in it, and what is stopped.
  *
  * Always holds: nothing is changed; the file is opened through SQLite only.
  */
@@ -8,11 +8,11 @@ import { dirname } from 'node:path';
 import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
 import { isBusy, journalModeOf, openSpool, tryWriteLock } from '../spool/open.ts';
-import { checkSharing, joinGroupOf } from './check-permissions.ts';
+import { checkSharing, isWritable, joinGroupOf } from './check-permissions.ts';
 import { Suppressions } from '../spool/suppressions.ts';
 import { walSize } from '../spool/wal.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
-import { isWritable } from './writable.ts';
+import { sentenceOf, type DaemonFact, type Stop } from '../core/stops.ts';
 
 const MIB = 1024 * 1024;
 /** About a day of a busy account. */
@@ -135,4 +135,30 @@ const REMEDIES: Readonly<Record<SpoolErrorCode, string>> = {
   'no-room': 'Make room on the disk, then: sms-spoold init',
   'io-error': 'Look at the disk: dmesg, smartctl. Then restore a backup.',
   broken: 'Stop the daemon and restore a backup, or try .recover in the sqlite3 shell.',
+};
+
+export interface StoppedFacts {
+  readonly daemon: DaemonFact;
+  readonly stops: readonly Stop[];
+}
+
+/** The daemon first. `shape` turns Unix seconds into a text. */
+export function findingsOfStops(
+  { daemon, stops }: StoppedFacts,
+  shape: (seconds: number) => string,
+): readonly Finding[] {
+  const since = daemon.since === null ? '' : ` since ${shape(daemon.since)}`;
+  const running = daemon.isRunning ? [pass('daemon', `runs${since}`)] : [];
+  const found = stops.map((stop) =>
+    warn(SUBJECTS[stop.scope], sentenceOf(stop, shape), stop.remedy),
+  );
+  return [...running, ...found];
+}
+
+const SUBJECTS: Readonly<Record<Stop['scope'], string>> = {
+  daemon: 'daemon',
+  spool: 'stopped',
+  log: 'status log',
+  account: 'stopped',
+  sender: 'stopped',
 };

@@ -2,14 +2,17 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../config/errors.ts';
 import {
+  LANGUAGES,
   explainCode,
   explainCodes,
   explainHttp,
   explainHttpStatus,
   explainReceiptCode,
   explainReceiptCodes,
+  languageNamed,
+  languageOf,
+  type Language,
 } from '../core/explain.ts';
-import { languageNamed, languageOf, LANGUAGES, type Language } from '../core/language.ts';
 import type { Route } from '../core/verdict.ts';
 import { print, printJson, say } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';

@@ -3,8 +3,7 @@
  * message has used, and texts that would not arrive as they are written.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { INSTANTS } from '../csv/cells.ts';
-import { columnsOf, rowOf } from '../csv/columns.ts';
+import { INSTANTS, columnsOf, rowOf } from '../csv/columns.ts';
 import { CsvFileError, readCsvFile, type CsvRecord } from '../csv/csv-file.ts';
 import { encode, type Encoded } from '../core/parts.ts';
 import { CommandError, ManyProblemsError } from '../exit-codes.ts';

@@ -1,7 +1,7 @@
 /** `list`: finds messages, newest first. Recipients are masked and texts left out unless asked for. */
 import { Command } from 'commander';
 import { ANY } from '../core/control-filter.ts';
-import { maskRecipient } from '../core/mask.ts';
+import { maskRecipient } from '../core/recipient.ts';
 import {
   countMatching,
   messagesMatching,

@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts';
 import { loadAsFarAsReadable, loadConfig, type Loaded } from '../config/load.ts';
 import type { Secrets } from '../config/reading.ts';
 import { codeOf } from '../core/error-code.ts';
-import { quoted } from '../core/shell.ts';
+import { quoted } from '../core/escape.ts';
 import { CommandError } from '../exit-codes.ts';
 import { becomeOwnerOf, workingAs } from '../owner.ts';
 import { openSpool, type Database } from '../spool/open.ts';

@@ -16,8 +16,7 @@ import { CommandError, EXIT } from '../exit-codes.ts';
 import { SpoolError, type SpoolErrorCode } from '../spool/errors.ts';
 import { StatusLog } from '../status-log.ts';
 import { Announcer } from '../systemd/announcer.ts';
-import { Pulse } from '../systemd/pulse.ts';
-import { statusLines } from '../systemd/status-line.ts';
+import { Pulse, statusLines } from '../systemd/pulse.ts';
 import { readVersion } from '../version.ts';
 import { configFor } from './opened.ts';
 

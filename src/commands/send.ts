@@ -4,7 +4,7 @@
  */
 import { Command, Option } from 'commander';
 import { encode } from '../core/parts.ts';
-import { INSTANTS } from '../csv/cells.ts';
+import { INSTANTS } from '../csv/columns.ts';
 import { CommandError, UsageError } from '../exit-codes.ts';
 import { refusalOf } from '../spool/constraints.ts';
 import {

@@ -2,9 +2,8 @@
 import { Command } from 'commander';
 import { escapeText } from '../core/escape.ts';
 import { explainReceiptCode } from '../core/explain.ts';
-import { isForgotten } from '../core/forgotten.ts';
-import { maskRecipient } from '../core/mask.ts';
-import { encode, type Encoded } from '../core/parts.ts';
+import { encode, isForgotten, type Encoded } from '../core/parts.ts';
+import { maskRecipient } from '../core/recipient.ts';
 import { reasonOf } from '../core/status-codes.ts';
 import { CommandError } from '../exit-codes.ts';
 import type { MessageRow } from '../spool/queries.ts';

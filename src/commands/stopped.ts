@@ -3,8 +3,15 @@
  * the process knows it. `stats`, `why`, `check` and `top` print this list and no other.
  */
 import type { SecretOrigin } from '../core/secret-origin.ts';
-import { documentOfDaemon, documentOfStop, sentenceOf } from '../core/stop-words.ts';
-import { stopsOf, type DaemonFact, type Stop, type StopFacts } from '../core/stops.ts';
+import {
+  documentOfDaemon,
+  documentOfStop,
+  sentenceOf,
+  stopsOf,
+  type DaemonFact,
+  type Stop,
+  type StopFacts,
+} from '../core/stops.ts';
 import { startCommand } from '../start-command.ts';
 import { daemonOf } from '../spool/daemon-of.ts';
 import { readStopFacts } from '../spool/stop-facts.ts';

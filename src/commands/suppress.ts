@@ -3,8 +3,12 @@
  * the list.
  */
 import { Command, InvalidArgumentError } from 'commander';
-import { maskRecipient } from '../core/mask.ts';
-import { comparedForm, internationalForm, RECIPIENT_EXPECTED } from '../core/recipient.ts';
+import {
+  RECIPIENT_EXPECTED,
+  comparedForm,
+  internationalForm,
+  maskRecipient,
+} from '../core/recipient.ts';
 import { UsageError } from '../exit-codes.ts';
 import { Suppressions, type Suppression } from '../spool/suppressions.ts';
 import { print, printJson, printLine } from '../terminal/print.ts';

@@ -10,6 +10,7 @@ import { inside, refuse, warn, type Place } from './reading.ts';
 import { SECRET_FORMS } from './secrets.ts';
 import { isTable, type RawTable } from './tables.ts';
 import { parseTimeOfDayMinutes } from './values.ts';
+import type { Config } from './config.ts';
 
 /** The gateway itself gives up on a message after this (ttl's default). */
 const GATEWAY_TIMEOUT = '72h';
@@ -101,4 +102,18 @@ export function checkTimeout(receipts: RawTable, place: Place): void {
     inside(place, 'timeout'),
     `${shown} is shorter than the gateway's own ${GATEWAY_TIMEOUT}; ${meaning}`,
   );
+}
+
+export const DEFAULT_RECEIPTS_PATH = '/receipts';
+
+/** In the words of `check` and of the log. */
+export const STRANGERS_WARNING =
+  'receipts are unsigned and come to the default path: whoever reaches receipts.listen can have receipts stored';
+export const STRANGERS_REMEDY =
+  'have the account sign its web-hooks and set receipts.signature_secret, or set receipts.path to one that ' +
+  'nobody can guess';
+
+/** Receipts need no signature, and everybody knows the path. */
+export function isOpenToStrangers({ receipts }: Pick<Config, 'receipts'>): boolean {
+  return receipts.signatureSecrets.length === 0 && receipts.path === DEFAULT_RECEIPTS_PATH;
 }

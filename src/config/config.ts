@@ -7,7 +7,7 @@ import type { NestedRules } from '../core/rate-rules.ts';
 import type { Route } from '../core/verdict.ts';
 import type { ResendPolicy } from '../core/receipt.ts';
 import type { QuietRule } from '../core/quiet.ts';
-import type { AllowRules } from '../core/allowed.ts';
+import type { AllowRules } from '../core/judge-row.ts';
 import type { RecipientLimit } from '../core/safety.ts';
 import type { UncertainPolicy } from '../core/message.ts';
 import type { SignatureMethod } from '../signature.ts';

@@ -1,20 +1,21 @@
 /**
- * Finds the configuration and reads it as a document; knows nothing of what the keys mean.
+ * Finds the configuration and reads it as a document; knows nothing of what the keys mean. Whoever can write the file,
+ * or replace it in its folder, decides where the account's secret is sent.
  *
  * Always holds: a file that is named must be there; one that is merely looked for may be missing, and is used
  * only where nobody but the caller and root may write it. A file that is there and cannot be read is an error,
  * never passed over. Nothing of its content is in a message.
  */
-import { statSync } from 'node:fs';
+import { realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
+import { userInfo } from 'node:os';
 import { codeOf } from '../core/error-code.ts';
 import { ConfigError } from './errors.ts';
 import { quote } from './found.ts';
 import { readTextFile } from './text-file.ts';
-import { othersWhoMayWrite, thisCaller, type Caller } from './trust.ts';
 import type { RawTable } from './tables.ts';
-import { quoted } from '../core/shell.ts';
+import { quoted } from '../core/escape.ts';
 
 export const SYSTEM_FILE = '/etc/sms-spoold/sms-spoold.toml';
 export const LOCAL_FILE = 'sms-spoold.toml';
@@ -140,4 +141,50 @@ function explain(error: TomlError): string {
   const [first = ''] = error.message.split('\n');
   const what = first.replace('Invalid TOML document: ', '');
   return what === 'invalid value' ? `${what} (text stands in quotes)` : what;
+}
+
+/** Who runs the program. */
+export interface Caller {
+  readonly uid: number;
+  /** A group that nobody else is a member of; null = there is none, or it is not known. */
+  readonly ownGid: number | null;
+}
+
+/** The user of this process. */
+export function thisCaller(): Caller {
+  const uid = process.geteuid?.() ?? 0;
+  return { uid, ownGid: uid === 0 ? null : primaryGroup() };
+}
+
+/**
+ * Who else may write the file at `path`, the folder it lies in, or the folder that a link leads to, continuing the
+ * sentence "found …"; null = nobody. Throws what `stat` throws.
+ */
+export function othersWhoMayWrite(path: string, caller: Caller): string | null {
+  const real = realpathSync(path);
+  const places = [real, ...new Set([dirname(path), dirname(real)])];
+  for (const place of places) {
+    const stats = statSync(place);
+    const who = otherWriter(stats, caller);
+    if (who !== null)
+      return place === real ? `a file that ${who}` : `a file in ${place}, which ${who}`;
+  }
+  return null;
+}
+
+function otherWriter({ uid, gid, mode }: Stats, caller: Caller): string | null {
+  if (uid !== 0 && uid !== caller.uid) return `belongs to another user (uid ${uid})`;
+  if ((mode & 0o002) !== 0) return 'every user may write';
+  if ((mode & 0o020) !== 0 && gid !== caller.ownGid) return `its group may write (gid ${gid})`;
+  return null;
+}
+
+/* From the account and not from the process: newgrp and sg give a process the group of many. */
+function primaryGroup(): number | null {
+  try {
+    return userInfo().gid;
+  } catch (error) {
+    if (codeOf(error) !== null) return null; // a uid without an account
+    throw error;
+  }
 }

@@ -6,6 +6,7 @@
  * ignored.
  */
 import {
+  DEFAULT_RECEIPTS_PATH,
   checkAccounts,
   checkCredentials,
   checkDelays,
@@ -17,9 +18,35 @@ import {
 } from './checks.ts';
 import { SIGNATURE_METHODS } from '../signature.ts';
 import { duration, durationOrNever } from './durations.ts';
-import { rates, RATES } from './rates.ts';
+import {
+  API_KEY,
+  HOST_NAMES,
+  RATES,
+  TIME_OF_DAY,
+  ZONE,
+  accountName,
+  apiKey,
+  baseUrl,
+  flag,
+  groupName,
+  hostName,
+  integer,
+  listen,
+  number,
+  oneOf,
+  path,
+  prefix,
+  rates,
+  receiptCode,
+  recipientLimit,
+  sender,
+  statusCode,
+  timeOfDay,
+  urlPath,
+  webhookUrl,
+  zone,
+} from './values.ts';
 import { secret, secrets } from './secrets.ts';
-import { DEFAULT_RECEIPTS_PATH } from './strangers.ts';
 import {
   listKeys,
   listOf,
@@ -32,32 +59,6 @@ import {
   type Key,
   type Kind,
 } from './tables.ts';
-import {
-  accountName,
-  API_KEY,
-  apiKey,
-  baseUrl,
-  flag,
-  groupName,
-  hostName,
-  HOST_NAMES,
-  integer,
-  listen,
-  number,
-  oneOf,
-  path,
-  prefix,
-  receiptCode,
-  recipientLimit,
-  sender,
-  statusCode,
-  timeOfDay,
-  TIME_OF_DAY,
-  urlPath,
-  webhookUrl,
-  zone,
-  ZONE,
-} from './values.ts';
 
 const signatureMethod = oneOf(SIGNATURE_METHODS);
 const GROUP = 'a list of senders in quotes, such as ["12015550123", "12015550124"]';

@@ -4,11 +4,11 @@
  *
  * The table in keys.ts is the only list of keys. Reading, unknown keys, defaults and the test of
  * the example file all come from it. A kind says how a value is read; a key is a kind and what its
- * absence means.
+ * absence means. An unknown key is told the nearest right one.
  */
-import { describe, describeConcealed } from './found.ts';
+import { describe, describeConcealed, joinKey } from './found.ts';
 import { inside, refuse, type Place, type Read } from './reading.ts';
-import { nearestKey } from './nearest-key.ts';
+import { nearestTo } from '../nearest.ts';
 
 export interface Kind<T> {
   /** `value` is anything but undefined. */
@@ -167,4 +167,21 @@ function readKeys<T extends Table>(raw: RawTable, keys: T, place: Place): Read<V
   const whole = entries.flatMap(([name, read]) => (read === null ? [] : [[name, read.value]]));
   if (whole.length < entries.length) return null;
   return { value: Object.fromEntries(whole) as Values<T> };
+}
+
+/** Up to this many edits, a sibling is a likelier slip than the wrong table. */
+const SLIP = 2;
+
+/** The dotted key nearest to `name`, which stands at `place` among `siblings`, or the same key of another table. */
+export function nearestKey(
+  name: string,
+  where: { readonly place: Place; readonly siblings: readonly string[] },
+): string {
+  const plain = name.toLowerCase().replaceAll('-', '_');
+  const sibling = nearestTo(plain, where.siblings);
+  const elsewhere = where.place.reading.knownKeys.filter((key) => key.endsWith(`.${plain}`));
+  if ((sibling?.edits ?? Infinity) > SLIP && elsewhere.length > 0) {
+    return elsewhere.map((key) => key.replaceAll('*', 'NAME')).join(' or ');
+  }
+  return joinKey(where.place.key, sibling?.name ?? '');
 }

@@ -7,12 +7,9 @@
  * has listed is `other`. No clock: instants are arguments.
  */
 import { noStates } from './message-counts.ts';
-import { Histogram, LONG_S, SHORT_S } from './histogram.ts';
-import { IGNORED_REASONS, type IgnoredReason } from './ignored.ts';
+import { IGNORED_REASONS, RECEIPT_STATUSES, type IgnoredReason } from './receipt.ts';
 import { OTHER, type LaneName, type LaneNames } from './lane-names.ts';
 import type { State } from './message.ts';
-import { PerSecond } from './per-second.ts';
-import { RECEIPT_STATUSES } from './receipt.ts';
 import { STATUS_CODES } from './status-codes.ts';
 
 /** Failures that are remembered. */
@@ -152,4 +149,89 @@ function codeOf(code: number | null): string {
 
 function add(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+/** Upper bounds in seconds, for what takes from milliseconds to a minute. */
+export const SHORT_S = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+] as const;
+/** For what takes from milliseconds to days: the wait in the queue, the way of a receipt. */
+export const LONG_S = [
+  0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 28_800, 86_400, 259_200,
+] as const;
+
+/** What a histogram holds: `counts` by bound, each without the ones before, and last what is above all. */
+export interface HistogramCounts {
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+  readonly sumSeconds: number;
+  readonly total: number;
+}
+
+/** How long something took, in the sense of Prometheus: counts up to each bound, a sum, a total. */
+export class Histogram {
+  readonly #bounds: readonly number[];
+  readonly #counts: number[];
+  #sumMs = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.#counts = new Array<number>(bounds.length + 1).fill(0);
+  }
+
+  note(durationMs: number): void {
+    const seconds = Math.max(0, durationMs) / 1000;
+    const bounds = this.#bounds;
+    let index = 0;
+    while (index < bounds.length && seconds > (bounds[index] ?? Infinity)) index += 1;
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+    this.#sumMs += Math.max(0, durationMs);
+  }
+
+  counts(): HistogramCounts {
+    const counts = [...this.#counts];
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    return { bounds: this.#bounds, counts, sumSeconds: this.#sumMs / 1000, total };
+  }
+}
+
+/** Seconds that are remembered. */
+export const SECONDS_KEPT = 300;
+/** A present rate is the mean of this number of whole seconds. */
+const PRESENT_S = 5;
+
+/** How often something happened in each of the last seconds. Instants are monotonic milliseconds. */
+export class PerSecond {
+  readonly #counts = new Array<number>(SECONDS_KEPT + 1).fill(0);
+  #second = 0;
+
+  note(nowMs: number, count: number): void {
+    this.#advance(nowMs);
+    const index = this.#second % this.#counts.length;
+    this.#counts[index] = (this.#counts[index] ?? 0) + count;
+  }
+
+  /** The last whole seconds, the oldest first. */
+  seconds(nowMs: number): readonly number[] {
+    this.#advance(nowMs);
+    const { length } = this.#counts;
+    return Array.from(
+      { length: SECONDS_KEPT },
+      (_, index) => this.#counts[(this.#second + 1 + index) % length] ?? 0,
+    );
+  }
+
+  /** How often a second, at present. */
+  rate(nowMs: number): number {
+    return this.seconds(nowMs)
+      .slice(-PRESENT_S)
+      .reduce((sum, count) => sum + count / PRESENT_S, 0);
+  }
+
+  #advance(nowMs: number): void {
+    const second = Math.floor(nowMs / 1000);
+    const from = Math.max(this.#second + 1, second - this.#counts.length + 1);
+    for (let at = from; at <= second; at += 1) this.#counts[at % this.#counts.length] = 0;
+    this.#second = Math.max(this.#second, second);
+  }
 }

@@ -1,5 +1,6 @@
 /**
- * Makes foreign text safe to print and to log: every character that has no shape of its own becomes visible.
+ * Makes foreign text safe to print, to log and to copy into a shell: every character that has no shape of its own
+ * becomes visible.
  *
  * These are Unicode's controls (Cc), format characters (Cf: direction marks, joiners, tags, soft hyphens), line
  * and paragraph separators (Zl, Zp) and surrogates without a partner (Cs). They could move the cursor, colour,
@@ -43,4 +44,9 @@ function inJson(character: string): string {
     .split('')
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .join('');
+}
+
+/** The word as a shell takes it for one. */
+export function quoted(word: string): string {
+  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,19 +1,14 @@
 /**
- * The classifier's table as rows for people, in each language: what `codes` prints and the tables of CONTRACT.md §5 and §6 are compared
- * with.
+ * Makes the classifier's table into rows for people, in each language: `codes` prints them, and the tables of
+ * CONTRACT.md §5 and §6 are compared with them.
  *
  * Nothing is said twice: names and meanings come from the code tables, routes and scopes from the rules.
  */
 import { HTTP_ZH, RECEIPT_ZH, STATUS_ZH, UNKNOWN_ZH, type ChineseWords } from './codes-zh.ts';
-import { followsOf } from './follows.ts';
-import { HTTP_CODES } from './http-codes.ts';
-import type { Language } from './language.ts';
-import type { Code } from './status-codes.ts';
-import { STATUS_CODES } from './status-codes.ts';
-import { HTTP_RULES, ruleOf, type HttpRule } from './rules.ts';
-import type { Rule } from './rules.ts';
+import { HTTP_CODES, STATUS_CODES, type Code } from './status-codes.ts';
+import { HTTP_RULES, ruleOf, type HttpRule, type Rule } from './rules.ts';
 import { RECEIPT_CODES } from './receipt-codes.ts';
-import type { Route } from './verdict.ts';
+import type { Route, Scope } from './verdict.ts';
 
 export interface CodeRow extends Code {
   readonly route: Route;
@@ -107,4 +102,109 @@ function scopeOf(code: number, rule: Rule): string {
   return code === 1 && rule.act === 'wait' && rule.route === 'retry'
     ? 'sender or account'
     : rule.scope;
+}
+
+interface Phrases {
+  readonly settled: Readonly<Record<'await-receipt' | 'permanent-failure' | 'uncertain', string>>;
+  readonly kept: string;
+  readonly retried: (maxAttempts: number | null, mayDouble: boolean) => string;
+  readonly act: Readonly<Record<Exclude<Rule['act'], null>, string>>;
+  readonly run: (limit: number, scope: Scope) => string;
+  readonly stop: (limit: number, scope: Scope) => string;
+  readonly joint: string;
+  readonly end: string;
+}
+
+const SCOPE_ZH: Readonly<Record<Scope, string>> = {
+  message: '短信',
+  sender: '发送方',
+  account: '账户',
+};
+
+const PHRASES: Readonly<Record<Language, Phrases>> = {
+  en: {
+    settled: {
+      'await-receipt': 'the receipt decides',
+      'permanent-failure': 'never sent again by the daemon',
+      uncertain: 'a receipt settles it, else resend or hold as configured',
+    },
+    kept: 'the message keeps its turn and its attempts',
+    retried: (most, mayDouble) =>
+      `sent again after a growing delay${most === null ? '' : `, at most ${most} attempts`}` +
+      (mayDouble ? ', which may double it' : ''),
+    act: {
+      wait: 'the lane waits as long as the gateway says, else backs off',
+      narrow: 'fewer requests are open at a time',
+      suspend: 'the account is suspended and probed',
+      unanswered: 'after 5 in a row the account backs off',
+    },
+    run: (limit, scope) =>
+      `from ${limit} recipients in a row refused messages of the ${scope} wait while one at a time is tried`,
+    stop: (limit, scope) => `from ${limit} recipients in a row the ${scope} is suspended`,
+    joint: '; ',
+    end: '.',
+  },
+  zh: {
+    settled: {
+      'await-receipt': '由回执决定结果',
+      'permanent-failure': '守护进程不再发送',
+      uncertain: '由回执确定结果，否则按配置重发或保留',
+    },
+    kept: '短信保留其次序和尝试次数',
+    retried: (most, mayDouble) =>
+      `间隔逐次加长后重发${most === null ? '' : `，最多尝试 ${most} 次`}` +
+      (mayDouble ? '，可能重复送达' : ''),
+    act: {
+      wait: '通道按网关要求的时间等待，否则退避',
+      narrow: '减少同时打开的请求',
+      suspend: '账户暂停发送，并用单条短信试探',
+      unanswered: '连续 5 次后账户退避',
+    },
+    run: (limit, scope) =>
+      `连续 ${limit} 个收件人被拒后，该${SCOPE_ZH[scope]}被拒的短信等待，每次只试一条`,
+    stop: (limit, scope) => `连续 ${limit} 个收件人之后，该${SCOPE_ZH[scope]}暂停发送`,
+    joint: '；',
+    end: '。',
+  },
+};
+
+/** The sentence for a rule. */
+export function followsOf(rule: Rule, language: Language): string {
+  const { joint, end } = PHRASES[language];
+  const parts = [forMessage(rule, language), forLane(rule, language), forStreak(rule, language)];
+  return `${parts.filter((part) => part !== '').join(joint)}${end}`;
+}
+
+function forMessage(rule: Rule, language: Language): string {
+  const { settled, kept, retried } = PHRASES[language];
+  if (rule.route !== 'retry') return settled[rule.route];
+  return rule.scope === 'message' ? retried(rule.maxAttempts, rule.mayDouble) : kept;
+}
+
+function forLane({ act }: Rule, language: Language): string {
+  return act === null ? '' : PHRASES[language].act[act];
+}
+
+function forStreak({ streak }: Rule, language: Language): string {
+  if (streak === null) return '';
+  const { kind, limit, scope } = streak;
+  const { run, stop } = PHRASES[language];
+  return kind === 'run' ? run(limit, scope) : stop(limit, scope);
+}
+
+/** The languages that codes are explained in, and the one that the environment asks for. Pure. */
+export const LANGUAGES = ['en', 'zh'] as const;
+
+export type Language = (typeof LANGUAGES)[number];
+
+/** The language of messages as POSIX has it: the first of LC_ALL, LC_MESSAGES and LANG that is set. */
+export function languageOf(env: Readonly<Record<string, string | undefined>>): Language {
+  const set = [env['LC_ALL'], env['LC_MESSAGES'], env['LANG']];
+  return languageNamed(set.find((value) => value !== undefined && value !== '') ?? '') ?? 'en';
+}
+
+/** `zh`, `zh_CN.UTF-8`, `zh-Hans`, `en_GB`; null = none of ours. */
+export function languageNamed(name: string): Language | null {
+  const [first = ''] = name.toLowerCase().split(/[_.@-]/);
+  return LANGUAGES.find((language) => language === first) ?? null;
 }

@@ -5,7 +5,7 @@
  * A line about a message, an account or a sender stands for a row of `events`; its fields are in src/events.ts. A line
  * about the daemon itself stands for no row. Pure.
  */
-import type { IgnoredReason } from './ignored.ts';
+import type { IgnoredReason } from './receipt.ts';
 import type { State } from './message.ts';
 import type { MessageReason, RateReason } from './reasons.ts';
 import type { LaneReason } from './stop-reasons.ts';

@@ -4,6 +4,9 @@
  * GSM-7 is the default alphabet and extension table of 3GPP TS 23.038; the gateway does not choose between
  * it and UCS-2 itself. How Vonage splits at an escape pair or a surrogate pair is not documented, so the
  * count is a prediction: the answer says how many parts there are.
+ *
+ * Of a text that was forgotten a mark stays with that count, so that a late receipt is held against the right number.
+ * The mark says nothing else of the text, and the spool's own constraints take it.
  */
 import type { TextType } from './message.ts';
 
@@ -115,4 +118,29 @@ function fill(text: string, capacity: Capacity, widthOf: (character: string) => 
     }
   }
   return total <= capacity.alone ? 1 : parts;
+}
+
+const MARK = /^\(forgotten: (\d{1,5}) parts?\)$/;
+
+/** What takes the place of a content; of what is forgotten already, the same again. */
+export function forget(content: Content): Content {
+  const parts = predictedParts(content);
+  const isBinary = content.type === 'binary';
+  return {
+    type: content.type,
+    text: `(forgotten: ${parts} ${parts === 1 ? 'part' : 'parts'})`,
+    body: isBinary ? '00' : null,
+    udh: null,
+  };
+}
+
+/** Whether the content is a mark: what stood there is gone and cannot be sent again. */
+export function isForgotten({ text }: Pick<Content, 'text'>): boolean {
+  return text !== null && MARK.test(text);
+}
+
+/** The number of parts a message is, or was, likely to become; at least 1. */
+export function predictedParts(content: Content): number {
+  const [, parts] = MARK.exec(content.text ?? '') ?? [];
+  return parts === undefined ? predictParts(content) : Math.max(1, Number(parts));
 }

@@ -3,7 +3,7 @@
  * immutable object. Parts ask for it each time they need it and keep no copy, so a reload changes it for all of them
  * between two transactions. Pure.
  */
-import type { AllowRules } from './allowed.ts';
+import type { AllowRules } from './judge-row.ts';
 import type { ResendPolicy } from './receipt.ts';
 import type { HoldRules } from './safety.ts';
 import type { SettlePolicy } from './settle.ts';

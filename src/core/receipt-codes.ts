@@ -4,8 +4,11 @@
  * These are not the codes of an answer (status-codes.ts): the same number means something else there. What
  * a receipt does to a message follows from its status; the code only says why. 400 and 401, which the
  * retired Search API gave, are left out.
+ *
+ * Some words of the gateway mean that a recipient is not to be sent to again (CONTRACT.md §6; Vonage, "Delivery
+ * receipts", error codes). Anything else may pass, or is not about the recipient.
  */
-import type { Code } from './status-codes.ts';
+import { STATUS_CODES, type Code } from './status-codes.ts';
 
 const CODES = [
   {
@@ -158,3 +161,26 @@ export type ReceiptName = (typeof CODES)[number]['name'];
 
 /** Every known code, in numerical order. */
 export const RECEIPT_CODES: readonly Code<ReceiptName>[] = CODES;
+
+/** Barred, and no longer in service. */
+const BY_STATUS = named(STATUS_CODES, [7, 33]);
+/** No longer in service, blocked by the recipient, and opted out (STOP). */
+const BY_RECEIPT = named(RECEIPT_CODES, [3, 4, 9]);
+
+/** Why an answer with this status suppresses its recipient: the code's name; null = it does not. */
+export function suppressionOf(status: number | null): string | null {
+  return status === null ? null : (BY_STATUS.get(status) ?? null);
+}
+
+/**
+ * Why a receipt with this `err-code` suppresses its recipient: the code's name; null = it does not. The code
+ * means something only where the receipt's status is `undelivered` in the sense of `fateOf`.
+ */
+export function suppressionOfReceipt(code: number | null): string | null {
+  return code === null ? null : (BY_RECEIPT.get(code) ?? null);
+}
+
+function named(table: readonly Code[], codes: readonly number[]): ReadonlyMap<number, string> {
+  const rows = table.filter(({ code }) => codes.includes(code));
+  return new Map(rows.map(({ code, name }) => [code, name]));
+}

@@ -1,6 +1,6 @@
 /**
  * The one form of a phone number: digits, the country code first, no `+` and no `00`. Pure. Whatever compares two
- * numbers compares this form; a row keeps the spelling that it was written in.
+ * numbers compares this form; a row keeps the spelling that it was written in. People and logs see a mask of it.
  */
 
 const INTERNATIONAL = /^(?:\+|00)?([1-9][0-9]{6,14})$/;
@@ -26,3 +26,15 @@ export function spellingsOf(
 /** What a recipient must be, for people. */
 export const RECIPIENT_EXPECTED =
   'an international number with its country code: 7 to 15 digits after + or 00 or neither, no spaces';
+
+/**
+ * '447700900000' → '4477…000': at least four digits are hidden, and nothing but visible characters is shown (a client
+ * may have switched constraints off). A leading + is left out, so one number always looks the same.
+ */
+export function maskRecipient(recipient: string): string {
+  const plain = recipient.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '').replace(/^\+/, '');
+  const hidden = '…';
+  if (plain.length >= 11) return plain.slice(0, 4) + hidden + plain.slice(-3);
+  if (plain.length >= 8) return plain.slice(0, 2) + hidden + plain.slice(-2);
+  return plain.length >= 6 ? hidden + plain.slice(-2) : hidden;
+}

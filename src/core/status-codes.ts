@@ -4,9 +4,8 @@
  * The union of every list Vonage has published since 2013, retired codes included: an old code that turns
  * up again must not be "unknown". 21, 24 to 28, 30 and 31 were never defined anywhere and are left out, and
  * so are 101 to 103, which only the US short code endpoints give. What the daemon does about a code is in
- * rules.ts; the codes of receipts, which count differently, are in receipt-codes.ts.
+ * rules.ts; the codes of receipts, which count differently, are in receipt-codes.ts. HTTP statuses come after them.
  */
-import { HTTP_CODES } from './http-codes.ts';
 
 export interface Code<Name extends string = string> {
   readonly code: number;
@@ -201,6 +200,68 @@ export function reasonOf(status: number | null): StatusName | UnknownCode {
   if (status === null) return 'unknown-code';
   return NAMES.get(status) ?? `unknown-code-${status}`;
 }
+
+/**
+ * What an HTTP status of an answer without a status of the API means, by the rule that holds for it. Which statuses
+ * a rule is for, and what the daemon does, is in rules.ts.
+ */
+export interface HttpCode {
+  /** The label of the rule: `401`, `3xx`. */
+  readonly label: string;
+  /** One sentence for an operator. */
+  readonly meaning: string;
+  /** What an operator can do. */
+  readonly remedy: string;
+}
+
+/** One for each rule, in its order. */
+export const HTTP_CODES: readonly HttpCode[] = [
+  {
+    label: '2xx',
+    meaning: 'An answer came and could not be read; the message may have been accepted.',
+    remedy: 'See what stands between the daemon and base_url: a proxy or a filter.',
+  },
+  {
+    label: '3xx',
+    meaning: 'Something answered with a redirect, which the daemon does not follow.',
+    remedy: 'Correct base_url: it must name the API itself.',
+  },
+  {
+    label: '401',
+    meaning: 'The API key or secret is wrong.',
+    remedy: 'Correct api_key and api_secret, then reload; sms-spoold check shows whether they fit.',
+  },
+  {
+    label: '403',
+    meaning: 'Something at base_url forbids the request.',
+    remedy: 'Ask whoever runs base_url why it forbids the request.',
+  },
+  {
+    label: '404',
+    meaning: 'There is no API at the path of base_url.',
+    remedy: 'Correct base_url: nothing answers at its path.',
+  },
+  {
+    label: '408',
+    meaning: 'The gateway, or a proxy before it, waited too long for the request.',
+    remedy: 'Nothing; if it persists, see what stands between the daemon and base_url.',
+  },
+  {
+    label: '429',
+    meaning: 'More requests were sent, or were open at a time, than the account is allowed.',
+    remedy: 'Nothing; if it happens often, lower rate or concurrency in the configuration.',
+  },
+  {
+    label: '4xx',
+    meaning: 'The gateway, or a proxy before it, does not accept the request.',
+    remedy: 'Read the error text in sms-spoold show; see what stands before base_url.',
+  },
+  {
+    label: '5xx',
+    meaning: 'The gateway, or a proxy before it, failed; the message may have been accepted.',
+    remedy: 'Nothing; if it persists, give the trace id to Vonage support.',
+  },
+];
 
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ...STATUS_CODES.map((c): [string, string] => [c.name, c.remedy]),

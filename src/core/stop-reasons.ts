@@ -5,7 +5,7 @@
 import type { MessageReason } from './reasons.ts';
 import { takeUpCommand, type SecretOrigin } from './secret-origin.ts';
 import { remedyOf, STATUS_CODES } from './status-codes.ts';
-import { quoted } from './shell.ts';
+import { quoted } from './escape.ts';
 
 /** What remedies about the spool as a whole name. */
 export interface StopPlace {

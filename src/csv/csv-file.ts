@@ -11,7 +11,6 @@ import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { Transform } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
-import { encodingProblem } from './encoding.ts';
 
 export interface CsvRecord {
   /** Line of the file, from 1, on which the record ends: a quoted cell may hold line breaks. */
@@ -169,4 +168,40 @@ function explain(error: CsvError): string {
 function isFormula(error: CsvError): boolean {
   const { field } = error as unknown as Readonly<Record<string, unknown>>;
   return String(field).trim() === '=';
+}
+
+const LOOKED_AT = 4_096;
+/** Of the bytes of a text that is mostly Latin letters, every second one is zero in UTF-16. */
+const SHARE_OF_ZEROS = 0.2;
+
+type Encoding = 'UTF-16LE' | 'UTF-16BE' | 'UTF-32';
+
+/** Why the file is not UTF-8, by its first bytes, with the command that converts it; null = it may be UTF-8, or is read as it is. */
+export async function encodingProblem(handle: FileHandle): Promise<string | null> {
+  const found = encodingOf(await firstBytes(handle));
+  if (found === null) return null;
+  return (
+    `the file is ${found}, expected UTF-8: save it as "CSV UTF-8", or convert it: ` +
+    `iconv -f ${found} -t UTF-8 OLD.csv > NEW.csv`
+  );
+}
+
+async function firstBytes(handle: FileHandle): Promise<Buffer> {
+  const bytes = Buffer.alloc(LOOKED_AT);
+  const { bytesRead } = await handle.read(bytes, 0, LOOKED_AT, 0);
+  return bytes.subarray(0, bytesRead);
+}
+
+/* UTF-16LE with a byte order mark is read as it is (csv-parse knows it). */
+function encodingOf(bytes: Buffer): Encoding | null {
+  const mark = bytes.subarray(0, 4).toString('hex');
+  if (mark === 'fffe0000' || mark === '0000feff') return 'UTF-32';
+  if (mark.startsWith('fffe')) return null;
+  if (mark.startsWith('feff')) return 'UTF-16BE';
+  const zeros = { even: 0, odd: 0 };
+  for (const [index, byte] of bytes.entries()) {
+    if (byte === 0) zeros[index % 2 === 0 ? 'even' : 'odd'] += 1;
+  }
+  if (zeros.even + zeros.odd <= bytes.length * SHARE_OF_ZEROS) return null;
+  return zeros.even > zeros.odd ? 'UTF-16BE' : 'UTF-16LE';
 }

@@ -7,9 +7,13 @@
  */
 import type { Policy } from '../core/policy.ts';
 import type { Clock } from '../clock.ts';
-import { predictedParts } from '../core/forgotten.ts';
-import type { IgnoredReason, StrayReason } from '../core/ignored.ts';
-import { isSameNumber, type Receipt } from '../core/receipt.ts';
+import { predictedParts } from '../core/parts.ts';
+import {
+  isSameNumber,
+  type IgnoredReason,
+  type Receipt,
+  type StrayReason,
+} from '../core/receipt.ts';
 import { parseRef, type Match } from '../spool/receipts.ts';
 import type { OldMatch } from '../spool/restored.ts';
 import type { Spool } from '../spool/spool.ts';

@@ -7,7 +7,7 @@
  * Always holds: a step that was rolled back leaves no trace; what nobody can tell (a row changed by hand) is put
  * right by the next count.
  */
-import type { IgnoredReason } from '../core/ignored.ts';
+import type { IgnoredReason } from '../core/receipt.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Clock } from '../clock.ts';
 import { MessageCounts, sinceOf } from '../core/message-counts.ts';

@@ -8,7 +8,7 @@
  */
 import type { Policy } from '../core/policy.ts';
 import { ANY, readFilter } from '../core/control-filter.ts';
-import { isForgotten } from '../core/forgotten.ts';
+import { isForgotten } from '../core/parts.ts';
 import { deadlineOf } from '../core/judge-row.ts';
 import { mayMove, type State } from '../core/message.ts';
 import { cancel, requeue } from '../core/message-moves.ts';

@@ -8,7 +8,7 @@
 import type { MessageReason } from '../core/reasons.ts';
 import { namedOf, type Policy } from '../core/policy.ts';
 import { reconcileTo, resendFailed } from '../core/message-moves.ts';
-import { isForgotten, predictedParts } from '../core/forgotten.ts';
+import { isForgotten, predictedParts } from '../core/parts.ts';
 import {
   fateOf,
   isSameNumber,
@@ -18,7 +18,7 @@ import {
 } from '../core/receipt.ts';
 import { comparedForm } from '../core/recipient.ts';
 import { fold, hear, isAccepted, priceOf, type Outcome } from '../core/reconcile.ts';
-import { suppressionOfReceipt } from '../core/suppression.ts';
+import { suppressionOfReceipt } from '../core/receipt-codes.ts';
 import { deadlineOf } from '../core/judge-row.ts';
 import { messageDoubled } from '../events.ts';
 import type { Claim } from '../core/claim.ts';

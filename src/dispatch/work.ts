@@ -9,7 +9,7 @@ import type { Removed } from '../spool/retention.ts';
 import type { RunScope } from '../spool/set-aside.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { BlockRow, GateRow, RateRow, WidthRow } from '../spool/gates.ts';
-import type { IgnoredReason } from '../core/ignored.ts';
+import type { IgnoredReason } from '../core/receipt.ts';
 
 export interface Work {
   /** Unix seconds. */

@@ -9,7 +9,7 @@
 import type { Policy } from '../core/policy.ts';
 import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
-import { suppressionOf } from '../core/suppression.ts';
+import { suppressionOf } from '../core/receipt-codes.ts';
 import { isNotOurs } from '../spool/errors.ts';
 import type { SetAsideRow } from '../spool/set-aside.ts';
 import type { Ended } from '../spool/settlements.ts';

@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { lastSeqOf } from '../spool/event-log.ts';
 import { eventsAfter, eventsBefore } from '../spool/history.ts';
 import type { Database } from '../spool/open.ts';
-import { LineReader } from './bytes.ts';
-import { LogFile } from './file.ts';
+import { LineReader, LogFile } from './file.ts';
 import { Journal } from './journal.ts';
 import { isTooOld, isWanted, readLine, type LogLine, type Search } from './line.ts';
-import { lineOf } from './spool.ts';
+import { maskRecipient } from '../core/recipient.ts';
+import { writtenLate } from '../late-events.ts';
+import type { UnloggedEvent } from '../spool/unlogged.ts';
 
 /** How late a line may be seen. */
 const POLL_MS = 200;
@@ -113,4 +114,31 @@ async function* polled(read: () => readonly LogLine[]): AsyncGenerator<LogLine, 
     yield* lines;
     if (lines.length === 0) await sleep(POLL_MS);
   }
+}
+
+/** The line of an event. */
+export function lineOf(event: UnloggedEvent, isMasked: boolean): LogLine {
+  const { level, details } = writtenLate(event);
+  const { recipient } = details;
+  const all = {
+    level,
+    time: details.at,
+    event: event.event,
+    seq: event.seq,
+    id: event.messageId ?? undefined,
+    reference: details.reference,
+    account: event.account ?? undefined,
+    sender: event.sender ?? undefined,
+    recipient: recipient === undefined || !isMasked ? recipient : maskRecipient(recipient),
+    from: event.from ?? undefined,
+    to: event.to ?? undefined,
+    reason: event.reason ?? undefined,
+    attempt: event.attempt ?? undefined,
+    status: details.status,
+    parts: details.parts,
+    limit: details.limit,
+    remedy: details.remedy,
+  };
+  const fields = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  return { fields, text: JSON.stringify(fields) };
 }

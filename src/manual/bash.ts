@@ -6,11 +6,12 @@ import {
   namesCommand,
   namesMeant,
   optionNames,
-  takesFile,
-  type Place,
   placesOf,
-} from './places.ts';
-import type { Outline, Value } from './outline.ts';
+  takesFile,
+  type Outline,
+  type Place,
+  type Value,
+} from './outline.ts';
 
 /** A script to be sourced, or put where bash-completion looks. */
 export function bashCompletion(outline: Outline): string {

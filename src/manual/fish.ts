@@ -1,6 +1,14 @@
 /** Completion for fish, from the outline, with the words of the help beside each command and option. */
-import { namesCommand, namesMeant, placesOf, takesFile, type Place } from './places.ts';
-import type { OptionOutline, Outline, Value } from './outline.ts';
+import {
+  namesCommand,
+  namesMeant,
+  placesOf,
+  takesFile,
+  type OptionOutline,
+  type Outline,
+  type Place,
+  type Value,
+} from './outline.ts';
 
 /** The script. */
 export function fishCompletion(outline: Outline): string {

@@ -114,3 +114,91 @@ function epilogueOf(command: Command): string {
   }
   return printed.slice(command.helpInformation().length).trim();
 }
+
+export interface Place {
+  /** '' = before any command. */
+  readonly command: string;
+  /** Those of the command and those of the program. */
+  readonly options: readonly OptionOutline[];
+  /** The first argument that can be completed; null = none can. */
+  readonly argument: ArgumentOutline | null;
+}
+
+/** Before any command, then after each, in the order of the help. */
+export function placesOf({ program, commands }: Outline): readonly Place[] {
+  const first = { command: '', options: program.options, argument: null };
+  return [
+    first,
+    ...commands.map(({ name, options, arguments: all }) => {
+      const own = new Set(options.flatMap(optionNames));
+      const everywhere = program.options.filter(
+        (option) => !optionNames(option).some((one) => own.has(one)),
+      );
+      const argument =
+        all.find((one) => one.choices !== null || takesFile(one) || namesMeant(one) !== null) ??
+        null;
+      return { command: name, options: [...options, ...everywhere], argument };
+    }),
+  ];
+}
+
+/** `-h` and `--help`, whichever there are. */
+export function optionNames({ short, long }: OptionOutline): readonly string[] {
+  return [short, long].filter((name) => name !== null);
+}
+
+/** What names of the spool are meant; null = none. */
+export function namesMeant({ name, of }: Value): 'accounts' | 'campaigns' | null {
+  if (of === '--campaign') return 'campaigns';
+  if (of === '--account' || name === 'account') return 'accounts';
+  return null;
+}
+
+/**
+ * The command that prints them, one a line. Shells expand what it prints, so it leaves out names with other
+ * characters than letters, digits and . _ @ : + -
+ */
+export function namesCommand(names: 'accounts' | 'campaigns'): string {
+  return `sms-spoold completion --names ${names} 2>/dev/null`;
+}
+
+/** Whether a file of this machine is meant. */
+export function takesFile({ name }: Value): boolean {
+  return name === 'file';
+}
+
+/** `in this state (queued, retry or sending; default: queued)`. */
+export function wordsOfOption(option: Option): string {
+  const hasValue = option.required || option.optional;
+  return withExtras(option.description, [
+    choicesOf(option),
+    hasValue ? defaultOf(option) : null,
+    option.optional && typeof option.presetArg === 'string'
+      ? `without a value: ${option.presetArg}`
+      : null,
+  ]);
+}
+
+/** The same of an argument. */
+export function wordsOfArgument(argument: Argument): string {
+  return withExtras(argument.description, [choicesOf(argument), defaultOf(argument)]);
+}
+
+function withExtras(words: string, extras: readonly (string | null)[]): string {
+  const said = extras.filter((extra) => extra !== null);
+  return said.length === 0 ? words : `${words} (${said.join('; ')})`;
+}
+
+function choicesOf({ argChoices = [] }: Argument | Option): string | null {
+  if (argChoices.length === 0) return null;
+  if (argChoices.length === 1) return argChoices.join();
+  return `${argChoices.slice(0, -1).join(', ')} or ${argChoices.at(-1) ?? ''}`;
+}
+
+/* An empty list is what a command begins with, and nothing a person would write. */
+function defaultOf(of: Argument | Option): string | null {
+  const value: unknown = of.defaultValue;
+  if (of.defaultValueDescription !== undefined) return `default: ${of.defaultValueDescription}`;
+  const isPlain = typeof value === 'string' || typeof value === 'number';
+  return isPlain ? `default: ${value}` : null;
+}

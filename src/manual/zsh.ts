@@ -8,9 +8,11 @@ import {
   optionNames,
   placesOf,
   takesFile,
+  type OptionOutline,
+  type Outline,
   type Place,
-} from './places.ts';
-import type { OptionOutline, Outline, Value } from './outline.ts';
+  type Value,
+} from './outline.ts';
 
 /** The script. */
 export function zshCompletion(outline: Outline): string {

@@ -12,8 +12,7 @@ import type { Clock } from '../clock.ts';
 import { retryDelayMs } from '../core/retry-policy.ts';
 import type { CommittedEvent } from '../spool/event-log.ts';
 import { BATCH_MAX, batchOf, type Batch } from './batch.ts';
-import { post, type Failure, type Outcome } from './post.ts';
-import { keyOf, signedHeaders } from './signing.ts';
+import { keyOf, post, signedHeaders, type Failure, type Outcome } from './post.ts';
 
 const BACK_OFF = { firstDelayMs: 1_000, factor: 2, maxDelayMs: 300_000 };
 const RETRY_AFTER_MAX_MS = 900_000;

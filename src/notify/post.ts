@@ -4,6 +4,7 @@
  * Always holds: the whole exchange ends within its time limit; redirects are not followed; of an answer only
  * the status and Retry-After are heeded, and at most 64 KiB of its body are read, to be thrown away.
  */
+import { createHmac } from 'node:crypto';
 import { causeOf } from '../causes.ts';
 import { readRetryAfter } from '../core/read-answer.ts';
 
@@ -68,4 +69,25 @@ async function discard(body: Response['body']): Promise<void> {
   } catch {
     return; // the status has said it all: a body that breaks off takes nothing back
   }
+}
+
+/** The bytes to sign with: `whsec_` and base64 is decoded, anything else is taken as UTF-8. */
+export function keyOf(secret: string): Buffer {
+  const [, encoded = null] = /^whsec_([A-Za-z0-9+/]{2,}={0,2})$/.exec(secret) ?? [];
+  return encoded === null ? Buffer.from(secret, 'utf8') : Buffer.from(encoded, 'base64');
+}
+
+/** The three headers of https://www.standardwebhooks.com; `now` in Unix seconds, of this try. */
+export function signedHeaders(
+  key: Buffer,
+  { id, body }: { readonly id: string; readonly body: string },
+  now: number,
+): Readonly<Record<string, string>> {
+  const timestamp = Math.floor(now);
+  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': `v1,${signature}`,
+  };
 }

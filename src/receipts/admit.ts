@@ -4,12 +4,10 @@
  * Always holds: with a secret, every field that means something was under a signature that fits. How old a
  * receipt is does not matter, the gateway comes again for a day; what comes twice is told by its digest.
  */
-import type { StrayReason } from '../core/ignored.ts';
-import type { Receipt } from '../core/receipt.ts';
+import type { Receipt, StrayReason } from '../core/receipt.ts';
 import { verify, type SignatureMethod } from '../signature.ts';
 import { fieldsOfBody, fieldsOfQuery, merge, type Fields } from './fields.ts';
 import { isEmpty, readReceipt } from './read-receipt.ts';
-import { strayOf } from './stray.ts';
 
 /** Why a receipt was not taken. All but the first two may have been right, and come again. */
 export type RefusalReason =
@@ -86,4 +84,21 @@ export function looksLikeReceipt(push: Push): boolean {
 function signedOf(candidates: readonly Fields[], signature: Signature): Fields | null {
   const distinct = [...new Set(candidates)].filter((fields) => fields.has('sig'));
   return distinct.find((fields) => verify(fields, signature)) ?? null;
+}
+
+/** Fields of an inbound SMS that no delivery receipt has. `type` is `text`, `unicode` or `binary`. */
+const OF_INBOUND = ['text', 'type', 'keyword', 'data', 'udh', 'concat', 'concat-ref'] as const;
+
+/** What the fields are, if they are no delivery receipt of the SMS API; null = they may be one. */
+export function strayOf(fields: Fields): StrayReason | null {
+  const has = (name: string): boolean => fields.has(name);
+  /* Every web-hook of the Messages API has it, inbound messages and statuses alike, in both versions. */
+  if (has('message_uuid')) return 'messages-api';
+  if (isFilled(fields, 'status') || isFilled(fields, 'err-code')) return null;
+  const isOfSms = has('messageId') || has('msisdn');
+  return isOfSms && OF_INBOUND.some(has) ? 'inbound-sms' : null;
+}
+
+function isFilled(fields: Fields, name: string): boolean {
+  return (fields.get(name) ?? '').trim() !== '';
 }

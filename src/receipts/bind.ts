@@ -87,3 +87,24 @@ function explained({ listen, fd }: Place, cause: unknown): ListenerError {
   const [code, advice] = BY_SYSTEM_CODE[systemCode] ?? ['cannot-listen', detail];
   return new ListenerError(code, `receipts.listen: ${listen}: ${advice}`, { cause });
 }
+
+/** SD_LISTEN_FDS_START. */
+const FIRST_FD = 3;
+
+/** FileDescriptorName= of the socket unit. */
+const NAME = 'receipts';
+
+/**
+ * The socket that systemd opened for us (sd_listen_fds(3)) and named `receipts`, the first if several. Null when none
+ * was passed, or when what the environment says is not meant for this process or contradicts itself.
+ */
+export function inheritedSocket(
+  env: Readonly<Record<string, string | undefined>>,
+  pid: number,
+): number | null {
+  const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = env;
+  if (LISTEN_PID !== String(pid) || LISTEN_FDNAMES === undefined) return null;
+  const names = LISTEN_FDNAMES.split(':');
+  const at = names.indexOf(NAME);
+  return at === -1 || LISTEN_FDS !== String(names.length) ? null : FIRST_FD + at;
+}

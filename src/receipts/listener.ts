@@ -9,8 +9,7 @@
 import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { codeOf } from '../core/error-code.ts';
-import type { StrayReason } from '../core/ignored.ts';
-import type { Receipt } from '../core/receipt.ts';
+import type { Receipt, StrayReason } from '../core/receipt.ts';
 import { limitConnections } from '../idle-connections.ts';
 import { admit, looksLikeReceipt, type Push, type RefusalReason, type Signature } from './admit.ts';
 import { bind, type Place } from './bind.ts';

@@ -17,7 +17,7 @@ import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { fileIdOf, missingFolder, refuseExchangedFiles, refuseUnsafeFiles } from './plain-files.ts';
 import { refuseForeignSchema, spoolGuard } from './schema-guard.ts';
 import { shareDatabase } from './sharing.ts';
-import { quoted } from '../core/shell.ts';
+import { quoted } from '../core/escape.ts';
 
 export { isFull } from './errors.ts';
 export type { Database } from 'better-sqlite3';

@@ -31,7 +31,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { codeOf } from '../core/error-code.ts';
 import { SpoolError } from './errors.ts';
-import { quoted } from '../core/shell.ts';
+import { quoted } from '../core/escape.ts';
 import { realPathOf } from './plain-files.ts';
 
 /** Made by the package (tmpfiles.d) for the daemon's user. */

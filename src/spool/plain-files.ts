@@ -18,7 +18,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { codeOf } from '../core/error-code.ts';
 import { SpoolError } from './errors.ts';
-import { quoted } from '../core/shell.ts';
+import { quoted } from '../core/escape.ts';
 
 /** What names one file on a machine, whatever it is called. */
 export interface FileId {

@@ -7,9 +7,8 @@
  * of; an id is never used again (AUTOINCREMENT).
  */
 import type { Database, Statement } from 'better-sqlite3';
-import { forget, isForgotten } from '../core/forgotten.ts';
+import { forget, isForgotten, type Content } from '../core/parts.ts';
 import type { State } from '../core/message.ts';
-import type { Content } from '../core/parts.ts';
 import { CONTENT } from './bounded.ts';
 import { FINAL } from './final.ts';
 import { KeyValues } from './kv.ts';

@@ -6,7 +6,7 @@
  * word, and a client can switch CHECKs off. They use only functions that SQLite 3.31 knows. An UPDATE is judged
  * by what it changes, so that a row from before a rule can still be worked with.
  */
-import { INVISIBLE } from '../core/invisible.ts';
+import { INVISIBLE } from '../core/characters.ts';
 import { NOT_RAISED } from './triggers.ts';
 
 /** Bytes that a text column may hold at most. */

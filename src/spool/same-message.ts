@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { isForgotten } from '../core/forgotten.ts';
+import { isForgotten } from '../core/parts.ts';
 import { comparedForm } from '../core/recipient.ts';
 import { APPLICATION_COLUMNS, type ApplicationColumn } from './drop.ts';
 

@@ -6,8 +6,7 @@
  * so that no statement of ours meets a trigger, view or table that was not compared.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import { escapeText } from '../core/escape.ts';
-import { quoted } from '../core/shell.ts';
+import { escapeText, quoted } from '../core/escape.ts';
 import { SpoolError } from './errors.ts';
 import { inspect } from './migrations.ts';
 import { differenceOf, type Difference, type SchemaReference } from './schema-check.ts';

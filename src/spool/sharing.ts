@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from '../core/error-code.ts';
-import { quoted } from '../core/shell.ts';
+import { quoted } from '../core/escape.ts';
 
 const GROUP_MODE = 0o660;
 const SETGID = 0o2000;

@@ -3,10 +3,11 @@
  * round (sd_notify(3)). Without a service manager it says nothing.
  *
  * Always holds: a message is one datagram, so its words arrive together; nothing in them can add an
- * assignment.
+ * assignment; the event loop waits for nobody, and a message that cannot be handed over is dropped.
  */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { write } from 'node:fs';
 import { escapeText } from '../core/escape.ts';
-import { openChannel, type Channel, type ChannelParts } from './channel.ts';
 
 export class Announcer implements Disposable {
   /** A loop that was silent for so long is killed; null = nobody watches. */
@@ -68,4 +69,118 @@ function watchdogOf({ env, pid }: ChannelParts): number | null {
 
 function statusOf(text: string): string {
   return `STATUS=${escapeText(text)}`;
+}
+
+/** Takes the assignments of one message ("READY=1"). */
+export interface Channel extends Disposable {
+  send(assignments: readonly string[]): void;
+}
+
+export interface ChannelParts {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  /** Nobody hears us; at most once. */
+  readonly onTrouble: (reason: string) => void;
+}
+
+/** SD_LISTEN_FDS_START. */
+const FIRST_FD = 3;
+const NAME = 'notify';
+
+/** Null = no service manager started us, or it does not want to know. */
+export function openChannel(parts: ChannelParts): Channel | null {
+  const fd = passedDescriptor(parts);
+  if (fd !== null) return new DescriptorChannel(fd, parts.onTrouble);
+  const socket = parts.env['NOTIFY_SOCKET'] ?? '';
+  return socket === '' ? null : new ShellChannel(socket, parts);
+}
+
+function passedDescriptor({ env, pid }: ChannelParts): number | null {
+  const { LISTEN_PID, LISTEN_FDNAMES } = env;
+  if (LISTEN_PID !== String(pid) || LISTEN_FDNAMES === undefined) return null;
+  const at = LISTEN_FDNAMES.split(':').indexOf(NAME);
+  return at === -1 ? null : FIRST_FD + at;
+}
+
+/* systemd has passed a connected socket (OpenFile=): each write to it is a datagram. */
+class DescriptorChannel implements Channel {
+  readonly #fd: number;
+  readonly #onTrouble: (reason: string) => void;
+  #isWriting = false;
+  #hasSaid = false;
+
+  constructor(fd: number, onTrouble: (reason: string) => void) {
+    this.#fd = fd;
+    this.#onTrouble = onTrouble;
+  }
+
+  /* Never synchronously: the kernel holds ten datagrams, and the next write waits for the manager. */
+  send(assignments: readonly string[]): void {
+    if (this.#isWriting && assignments.every((one) => one.startsWith('STATUS='))) return;
+    this.#isWriting = true;
+    write(this.#fd, assignments.join('\n'), (error) => {
+      this.#isWriting = false;
+      if (error === null || this.#hasSaid) return;
+      this.#hasSaid = true;
+      this.#onTrouble(error.message);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    /* The descriptor ends with the process. */
+  }
+}
+
+/* Node sends no datagrams, so a shell waits at the end of a pipe and runs systemd-notify for each message.
+   One line is one message, its assignments separated by tabs. A second shell in its place, if it fails. */
+const SHELL = `IFS='\t'; set -f
+while read -r line; do systemd-notify $line || exit 1; done`;
+const PATH = '/usr/local/bin:/usr/bin:/bin';
+
+class ShellChannel implements Channel {
+  readonly #env: Record<string, string>;
+  readonly #onTrouble: (reason: string) => void;
+  #shell: ChildProcess | null = null;
+  #isOver = false;
+  #hasSaid = false;
+
+  constructor(socket: string, { env, onTrouble }: ChannelParts) {
+    this.#env = { NOTIFY_SOCKET: socket, PATH: env['PATH'] ?? PATH };
+    this.#onTrouble = onTrouble;
+  }
+
+  send(assignments: readonly string[]): void {
+    if (this.#isOver) return;
+    this.#shell ??= this.#start();
+    const { stdin } = this.#shell;
+    if (stdin?.writableNeedDrain !== false) return;
+    stdin.write(`${assignments.join('\t')}\n`);
+  }
+
+  /* What was written before is still sent. */
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#shell?.stdin?.end();
+  }
+
+  #start(): ChildProcess {
+    const shell = spawn('/bin/sh', ['-c', SHELL], {
+      env: this.#env,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    shell.on('error', (error) => this.#lost(shell, error.message));
+    shell.on('exit', (code) => this.#lost(shell, `systemd-notify failed (${code ?? 'killed'})`));
+    /* What a dead shell does not read says so at its exit. */
+    shell.stdin.on('error', () => undefined);
+    shell.unref();
+    return shell;
+  }
+
+  #lost(shell: ChildProcess, reason: string): void {
+    if (this.#shell !== shell) return;
+    this.#shell = null;
+    if (this.#isOver || this.#hasSaid) return;
+    this.#hasSaid = true;
+    this.#onTrouble(reason);
+  }
 }

@@ -5,11 +5,9 @@
  * Always holds: counting again is paced by what it costs, so that watching an unwatched spool stays cheap.
  */
 import { MessageCounts } from '../core/message-counts.ts';
-import { FAILURES_MAX, isFailure } from '../core/counters.ts';
+import { FAILURES_MAX, SECONDS_KEPT, isFailure } from '../core/counters.ts';
 import { LaneNames, type NameDefaults } from '../core/lane-names.ts';
-import { SECONDS_KEPT } from '../core/per-second.ts';
-import { statusOf, type AccountFacts } from '../core/status-document.ts';
-import type { Status } from '../core/status.ts';
+import { statusOf, type AccountFacts, type Status } from '../core/status.ts';
 import type { Stop } from '../core/stops.ts';
 import { MessageGroups } from '../spool/message-groups.ts';
 import type { Database } from '../spool/open.ts';

@@ -3,8 +3,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findDocument } from '../../src/config/find.ts';
-import type { Caller } from '../../src/config/trust.ts';
+import { findDocument, type Caller } from '../../src/config/find.ts';
 import { catchConfigError, setup } from './setup.ts';
 
 const isRoot = process.geteuid?.() === 0;

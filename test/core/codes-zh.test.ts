@@ -8,12 +8,12 @@ import {
   explainHttpStatus,
   explainReceiptCode,
   explainReceiptCodes,
+  languageNamed,
+  languageOf,
 } from '../../src/core/explain.ts';
-import { HTTP_CODES } from '../../src/core/http-codes.ts';
-import { languageNamed, languageOf } from '../../src/core/language.ts';
+import { HTTP_CODES, STATUS_CODES } from '../../src/core/status-codes.ts';
 import { RECEIPT_CODES } from '../../src/core/receipt-codes.ts';
 import { HTTP_RULES } from '../../src/core/rules.ts';
-import { STATUS_CODES } from '../../src/core/status-codes.ts';
 
 const NONE = new Map<number, never>();
 

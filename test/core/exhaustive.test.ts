@@ -24,7 +24,7 @@ const CASES: readonly (readonly [string, readonly [string, RegExp], readonly str
   [
     'route',
     ['src/core/verdict.ts', /(export type Route = )/],
-    ['src/core/classify.ts', 'src/core/follows.ts', 'src/core/settle.ts'],
+    ['src/core/classify.ts', 'src/core/explain.ts', 'src/core/settle.ts'],
   ],
 ];
 

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { forget, isForgotten, predictedParts } from '../../src/core/forgotten.ts';
-import { predictParts, type Content } from '../../src/core/parts.ts';
+import {
+  forget,
+  isForgotten,
+  predictParts,
+  predictedParts,
+  type Content,
+} from '../../src/core/parts.ts';
 import { setup } from '../support/spool.ts';
 
 const OCTET = fc.integer({ min: 0, max: 255 }).map((n) => n.toString(16).padStart(2, '0'));

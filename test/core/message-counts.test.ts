@@ -1,11 +1,10 @@
 /** Counts of messages: exact whatever comes in between, and coarse only where it says so. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Ages } from '../../src/core/ages.ts';
-import { MessageCounts, noStates, type Alike } from '../../src/core/message-counts.ts';
+import { Ages, MessageCounts, noStates, type Alike } from '../../src/core/message-counts.ts';
 import { CONFIGURED_NAMED_MAX, LaneNames, NAMED_MAX } from '../../src/core/lane-names.ts';
 import { STATES, type State } from '../../src/core/message.ts';
-import { PerSecond, SECONDS_KEPT } from '../../src/core/per-second.ts';
+import { PerSecond, SECONDS_KEPT } from '../../src/core/counters.ts';
 
 const NOW = 1_790_000_000;
 

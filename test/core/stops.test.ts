@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { sentenceOf } from '../../src/core/stop-words.ts';
-import { stopFor, stopsOf, type GateFact, type StopFacts } from '../../src/core/stops.ts';
+import {
+  sentenceOf,
+  stopFor,
+  stopsOf,
+  type GateFact,
+  type StopFacts,
+} from '../../src/core/stops.ts';
 import { STATUS_CODES } from '../../src/core/status-codes.ts';
 
 const NOW = 1_795_425_300;

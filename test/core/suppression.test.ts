@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
-import { RECEIPT_CODES } from '../../src/core/receipt-codes.ts';
+import {
+  RECEIPT_CODES,
+  suppressionOf,
+  suppressionOfReceipt,
+} from '../../src/core/receipt-codes.ts';
 import { STATUS_CODES } from '../../src/core/status-codes.ts';
-import { suppressionOf, suppressionOfReceipt } from '../../src/core/suppression.ts';
 
 const CODES = [...Array(120).keys(), -1, 400, 999, 1e9];
 const LISTED = [...STATUS_CODES, ...RECEIPT_CODES].map(({ code }) => code);

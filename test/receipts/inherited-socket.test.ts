@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { inheritedSocket } from '../../src/receipts/inherited-socket.ts';
+import { inheritedSocket } from '../../src/receipts/bind.ts';
 import { ask, dial, FIELDS, get, untilClosed } from './setup.ts';
 
 describe('the environment', () => {

@@ -3,7 +3,7 @@
  * `no socket`, then each receipt's id before it is answered; SIGTERM stops it.
  */
 import { writeSync } from 'node:fs';
-import { inheritedSocket } from '../../src/receipts/inherited-socket.ts';
+import { inheritedSocket } from '../../src/receipts/bind.ts';
 import { ReceiptListener } from '../../src/receipts/listener.ts';
 
 const say = (line: string): number => writeSync(1, `${line}\n`);

@@ -1,7 +1,6 @@
 /** What feeds the watchdog, and the line that goes with it. */
 import { expect, it } from 'vitest';
-import { Pulse } from '../../src/systemd/pulse.ts';
-import { QUEUED_MAX, statusLines, type Vitals } from '../../src/systemd/status-line.ts';
+import { Pulse, QUEUED_MAX, statusLines, type Vitals } from '../../src/systemd/pulse.ts';
 import { setup as startDaemon } from '../support/daemon.ts';
 
 const IDLE: Vitals = { queued: 0, inFlight: 0, ended: 0, stopped: [] };

@@ -1,6 +1,0 @@
-/** Writes words of commands that a person copies into a shell. */
-
-/** The word as a shell takes it for one. */
-export function quoted(word: string): string {
-  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
