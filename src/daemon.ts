@@ -20,7 +20,7 @@ import { Overview } from './overview.ts';
 import { describeMisfits } from './spool/sharing.ts';
 import type { DaySpend } from './spool/day-spend.ts';
 import type { Spool } from './spool/spool.ts';
-import { whenFree } from './spool/when-free.ts';
+import { whenFree } from './spool/open.ts';
 import { AccountRates } from './account-rates.ts';
 import { writeAccountRows } from './account-rows.ts';
 import { beginLog, writeLateLines } from './late-lines.ts';

@@ -6,7 +6,7 @@ import { isLogEvent, levelOf, type Level } from './core/log-events.ts';
 import { rateIn } from './core/reasons.ts';
 import { remedyOfAccount, UNKNOWN_ACCOUNT } from './core/stop-reasons.ts';
 import { isoOf, REFERENCE_MAX, type Line } from './events.ts';
-import type { UnloggedEvent } from './spool/unlogged.ts';
+import type { UnloggedEvent } from './spool/event-log.ts';
 
 /** As far as the spool still knows it: without durations, and with `at`. */
 export function writtenLate(event: UnloggedEvent): Line {

@@ -8,12 +8,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from './clock.ts';
 import { placeOf } from './core/stop-reasons.ts';
 import { stopOfStart, type StartObstacle, type Stop } from './core/stops.ts';
-import { digestKeyOf } from './spool/digest-key.ts';
-import { SpoolError } from './spool/errors.ts';
+import { digestKeyOf } from './spool/recent.ts';
+import { isOutOfRoom, SpoolError } from './spool/errors.ts';
 import { isBusy } from './spool/open.ts';
 import { OwnFolder } from './spool/own-folder.ts';
 import { Ownership } from './spool/ownership.ts';
-import { isOutOfRoom } from './spool/room.ts';
 import { Spool } from './spool/spool.ts';
 
 const TRY_EVERY_MS = 1_000;

@@ -1,7 +1,7 @@
 /** `stats --campaign`: how far a campaign has come, and what it has cost. */
 import { isOpen } from '../core/message.ts';
 import { CommandError } from '../exit-codes.ts';
-import { campaignNames, progressOf, type CampaignProgress } from '../spool/campaign.ts';
+import { campaignNames, progressOf, type CampaignProgress } from '../spool/statistics.ts';
 import type { Database } from '../spool/open.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';

@@ -4,7 +4,7 @@ import { bashCompletion } from '../manual/bash.ts';
 import { fishCompletion } from '../manual/fish.ts';
 import { outlineOf, type Outline } from '../manual/outline.ts';
 import { zshCompletion } from '../manual/zsh.ts';
-import { campaignNames } from '../spool/campaign.ts';
+import { campaignNames } from '../spool/statistics.ts';
 import { UsageError } from '../exit-codes.ts';
 import { print, printLine } from '../terminal/print.ts';
 import { accountsKnown } from './names-asked.ts';

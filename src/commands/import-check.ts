@@ -12,11 +12,11 @@ import type { Database } from '../spool/open.ts';
 import {
   differences,
   KeysOfFile,
-  keyUsesIn,
   type KeyUse,
+  keyUsesIn,
   type StoredRow,
-} from '../spool/same-message.ts';
-import { Trial } from '../spool/trial.ts';
+  Trial,
+} from '../spool/trial.ts';
 import { startProgress, type Progress } from '../terminal/progress.ts';
 import { contentOf, contentProblem, encodedWords } from './content-words.ts';
 import type { NameCheck } from './names-asked.ts';

@@ -2,12 +2,8 @@
 import { Command } from 'commander';
 import { ANY } from '../core/control-filter.ts';
 import { maskRecipient } from '../core/recipient.ts';
-import {
-  countMatching,
-  messagesMatching,
-  type MessageFilter,
-  type MessageRow,
-} from '../spool/queries.ts';
+import { countMatching, type MessageRow, messagesMatching } from '../spool/queries.ts';
+import type { MessageFilter } from '../spool/selection.ts';
 import { unmatchedReceipts, type UnmatchedReceipt } from '../spool/unmatched.ts';
 import { print, printJson, printLine } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';

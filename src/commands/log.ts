@@ -17,7 +17,7 @@ import {
   spoolSource,
   type LogSource,
 } from '../log/source.ts';
-import { campaignOf } from '../spool/history.ts';
+import { campaignOf } from '../spool/event-log.ts';
 import { printJson, printSafe } from '../terminal/print.ts';
 import { joined, safeLines } from '../terminal/safe.ts';
 import { terminalWidth } from '../terminal/width.ts';

@@ -5,10 +5,9 @@
 import type { Config } from '../config/config.ts';
 import { isKnownReason, REASONS } from '../core/reasons.ts';
 import { nearestTo } from '../nearest.ts';
-import { campaignNames } from '../spool/campaign.ts';
+import { accountNames, campaignNames, hasMessageWith, senderNames } from '../spool/statistics.ts';
 import type { DropRow } from '../spool/drop.ts';
 import type { Database } from '../spool/open.ts';
-import { accountNames, hasMessageWith, senderNames } from '../spool/statistics.ts';
 import { say } from '../terminal/print.ts';
 import { localTime } from '../terminal/times.ts';
 

@@ -15,7 +15,7 @@ import { becomeOwnerOf, workingAs } from '../owner.ts';
 import { openSpool, type Database } from '../spool/open.ts';
 import { SpoolError } from '../spool/errors.ts';
 import { typed } from '../spool/typed-rows.ts';
-import type { Defaults } from '../spool/queries.ts';
+import type { Defaults } from '../spool/selection.ts';
 
 /** How long a command waits for another writer before it gives up. */
 const BUSY_MS = 5_000;

@@ -6,7 +6,7 @@ import { UsageError } from '../exit-codes.ts';
 import { notToldBy } from '../make-policy.ts';
 import { Archive } from '../spool/archive.ts';
 import { countOver, Pruning } from '../spool/pruning.ts';
-import { vacuum, type NotVacuumed } from '../spool/vacuum.ts';
+import { vacuum, type NotVacuumed } from '../spool/wal.ts';
 import { print, printJson, printLine } from '../terminal/print.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { isoTime, localTime } from '../terminal/times.ts';

@@ -2,8 +2,13 @@
 import { Command } from 'commander';
 import { capsOf } from '../spool/caps.ts';
 import { restoredFrom } from '../spool/restored.ts';
-import { statisticsOf, type LaneRow, type Statistics } from '../spool/statistics.ts';
-import { storageOf, type Storage } from '../spool/storage.ts';
+import {
+  type LaneRow,
+  type Statistics,
+  statisticsOf,
+  type Storage,
+  storageOf,
+} from '../spool/statistics.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { tableOf } from '../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../terminal/times.ts';

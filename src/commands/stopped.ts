@@ -13,7 +13,7 @@ import {
   type StopFacts,
 } from '../core/stops.ts';
 import { startCommand } from '../start-command.ts';
-import { daemonOf } from '../spool/daemon-of.ts';
+import { daemonOf } from '../spool/ownership.ts';
 import { readStopFacts } from '../spool/stop-facts.ts';
 import { terminalWidth } from '../terminal/width.ts';
 import { isoTime, localTime } from '../terminal/times.ts';

@@ -9,8 +9,8 @@
  * across an await.
  */
 import type { GateChange } from '../core/health.ts';
-import { isOutOfRoom } from '../spool/room.ts';
-import { whenFree } from '../spool/when-free.ts';
+import { isOutOfRoom } from '../spool/errors.ts';
+import { whenFree } from '../spool/open.ts';
 import type { Ended } from '../spool/settlements.ts';
 import type { Watcher } from '../spool/watcher.ts';
 import type { Stats } from './live-stats.ts';

@@ -11,7 +11,7 @@
 import type { Clock } from '../clock.ts';
 import { remedyOfSpool } from '../core/stop-reasons.ts';
 import { isBusy } from '../spool/open.ts';
-import { isOutOfRoom } from '../spool/room.ts';
+import { isOutOfRoom } from '../spool/errors.ts';
 import type { Wal } from '../spool/wal.ts';
 import type { StatusLog } from '../status-log.ts';
 

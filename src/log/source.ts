@@ -3,15 +3,13 @@
  * those that come later. Files and the spool are polled.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lastSeqOf } from '../spool/event-log.ts';
-import { eventsAfter, eventsBefore } from '../spool/history.ts';
+import { eventsAfter, eventsBefore, lastSeqOf, type UnloggedEvent } from '../spool/event-log.ts';
 import type { Database } from '../spool/open.ts';
 import { LineReader, LogFile } from './file.ts';
 import { Journal } from './journal.ts';
 import { isTooOld, isWanted, readLine, type LogLine, type Search } from './line.ts';
 import { maskRecipient } from '../core/recipient.ts';
 import { writtenLate } from '../late-events.ts';
-import type { UnloggedEvent } from '../spool/unlogged.ts';
 
 /** How late a line may be seen. */
 const POLL_MS = 200;

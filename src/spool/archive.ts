@@ -15,8 +15,7 @@ import { refuseUnsafeDatabase } from './plain-files.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { explain, refuseMissingFolder, restrict } from './open.ts';
 import type { SchemaReference } from './schema-check.ts';
-import { refuseUnlike, SchemaGuard } from './schema-guard.ts';
-import { referenceOf } from './schema-reference.ts';
+import { referenceOf, refuseUnlike, SchemaGuard } from './schema-guard.ts';
 
 /** "smsa" (PRAGMA application_id). */
 const APPLICATION_ID = 0x736d7361;

@@ -12,23 +12,6 @@ import { isZone, zones, type Zone } from '../core/zone.ts';
 import { Bulk, type Value } from './bulk.ts';
 import { jsonIn } from './kv.ts';
 
-/** Of the schema. NULL in `allowed`: the rule is configured no more. `state` is the daemon's own. */
-export const CAPS = `
-CREATE TABLE caps (
-  account  TEXT NOT NULL,
-  scope    TEXT NOT NULL,
-  name     TEXT NOT NULL,
-  span     TEXT NOT NULL,
-  per      TEXT NOT NULL,
-  zone     TEXT NOT NULL,
-  allowed  INTEGER,
-  used     INTEGER NOT NULL,
-  frees_at REAL,
-  state    TEXT NOT NULL,
-  PRIMARY KEY (account, scope, name, span)
-) WITHOUT ROWID;
-`;
-
 /** What a window allows whose rule is configured no more. */
 export const UNSET = 0;
 

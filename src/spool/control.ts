@@ -4,8 +4,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { ControlFilter } from '../core/control-filter.ts';
 import { shown } from './bounded.ts';
-import type { Defaults } from './queries.ts';
-import { Selection } from './selection.ts';
+import { type Defaults, Selection } from './selection.ts';
 
 /** What the daemon can be asked for. */
 export const VERBS = [

@@ -9,7 +9,7 @@ import { CONTENT } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import { predictParts, type Content } from '../core/parts.ts';
 import type { Per } from '../core/rate-rules.ts';
-import { eventSeqs } from './event-seqs.ts';
+import { eventSeqs } from './event-log.ts';
 
 /** Requests of one sender that were over in one piece of time. */
 export interface Departure {

@@ -6,11 +6,11 @@
  * Always holds: SQLite has one writer at a time and AUTOINCREMENT gives no number twice, so a row is never
  * followed by one with a smaller `seq`, and whoever has seen a `seq` has seen all before it.
  */
-import { bounded } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { EventReason, RowEvent } from '../core/log-events.ts';
+import { bounded } from './bounded.ts';
 import { Bulk, type Value } from './bulk.ts';
-import { numberIn, KeyValues } from './kv.ts';
+import { KeyValues, numberIn } from './kv.ts';
 
 export interface EventRow {
   /** Unix seconds. */
@@ -48,11 +48,11 @@ const BYTES_READ = 100_000;
 export const NOTIFY_CURSOR = 'notify-cursor';
 
 /* A client that has switched the constraints off can leave bytes where text is meant. */
-export const eventText = (column: string): string =>
+const eventText = (column: string): string =>
   `substr(CAST(${bounded(column, BYTES_READ)} AS TEXT), 1, ${TEXT_MAX})`;
 
 /** The columns of a `CommittedEvent`, from `events` as `e` and `messages` as `m`. */
-export const EVENT_COLUMNS = `e.seq, e.at, e.message_id AS messageId, ${eventText('e.account')} AS account,
+const EVENT_COLUMNS = `e.seq, e.at, e.message_id AS messageId, ${eventText('e.account')} AS account,
   ${eventText('e.sender')} AS sender, e.event, e.from_state AS "from", e.to_state AS "to",
   ${eventText('e.reason')} AS reason, e.attempt, ${eventText('m.reference')} AS reference,
   ${eventText('m.campaign')} AS campaign`;
@@ -113,4 +113,99 @@ export class EventLog {
   saveCursor(seq: number): void {
     this.#values.set(NOTIFY_CURSOR, String(seq));
   }
+}
+
+/** Events that a clock put back may have left out of order. */
+const OUT_OF_ORDER = 10_000;
+
+/** Gives the `seq` from which on events of an instant (Unix seconds) and later ones are found. */
+export function eventSeqs(db: Database): (at: number) => number {
+  const last = db.prepare<[], number>('SELECT max(seq) FROM events').pluck();
+  const next = db.prepare<[number], { seq: number; at: number }>(
+    'SELECT seq, at FROM events WHERE seq >= ? ORDER BY seq LIMIT 1',
+  );
+  return (at) => {
+    let [low, high] = [0, (last.get() ?? 0) + 1];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const event = next.get(middle);
+      if (event === undefined || event.at >= at) high = middle;
+      else low = event.seq + 1;
+    }
+    return low - OUT_OF_ORDER;
+  };
+}
+
+/** An event, and what its message and its attempt still say of it. */
+export interface UnloggedEvent extends CommittedEvent {
+  readonly recipient: string | null;
+  /** Of the attempt that the event settled; null = it settled none. */
+  readonly status: number | null;
+  readonly parts: number;
+}
+
+/* At most the number of the last line that was written: some lines may be written twice, and none is left out. */
+const CURSOR = 'log-cursor';
+
+/** Rows of `events` with what they are about; a condition on `e` follows. */
+const EVENT_ROWS = `SELECT ${EVENT_COLUMNS}, ${eventText('m.recipient')} AS recipient, a.status,
+  (SELECT count(*) FROM parts p WHERE p.message_id = a.message_id AND p.attempt = a.number) AS parts
+  FROM events e LEFT JOIN messages m ON m.id = e.message_id
+  LEFT JOIN attempts a ON a.message_id = e.message_id AND a.number = e.attempt
+    AND e.from_state = 'sending'`;
+
+export class Unlogged {
+  readonly #after: Statement<[number, number], UnloggedEvent>;
+  readonly #values: KeyValues;
+
+  constructor(db: Database) {
+    this.#after = db.prepare(`${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT +?`);
+    this.#values = new KeyValues(db);
+  }
+
+  /** The last `seq` that is known to be in the log; null = it was never noted. */
+  cursor(): number | null {
+    return numberIn(this.#values.get(CURSOR));
+  }
+
+  save(seq: number): void {
+    this.#values.set(CURSOR, String(seq));
+  }
+
+  /** Events with a `seq` above `seq`, oldest first, at most `limit`. */
+  after(seq: number, limit: number): readonly UnloggedEvent[] {
+    return this.#after.all(seq, limit);
+  }
+}
+
+const PAGE = 500;
+
+/** Events up to now, the last one first; those of one message where it is named. */
+export function* eventsBefore(
+  db: Database,
+  message: number | null,
+): Generator<UnloggedEvent, void, undefined> {
+  const only = message === null ? '' : 'AND e.message_id = ?';
+  const page = db.prepare<(number | null)[], UnloggedEvent>(
+    `${EVENT_ROWS} WHERE e.seq < ? ${only} ORDER BY e.seq DESC LIMIT ${PAGE}`,
+  );
+  for (let before = Number.MAX_SAFE_INTEGER; ;) {
+    const rows = page.all(before, ...(message === null ? [] : [message]));
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    before = last.seq;
+  }
+}
+
+/** Events with a `seq` above this, oldest first, at most a page of them. */
+export function eventsAfter(db: Database, seq: number): readonly UnloggedEvent[] {
+  const sql = `${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT ${PAGE}`;
+  return db.prepare<[number], UnloggedEvent>(sql).all(seq);
+}
+
+/** The campaign of a message; null = it has none, or the message was pruned. */
+export function campaignOf(db: Database, messageId: number): string | null {
+  const sql = 'SELECT campaign FROM messages WHERE id = ?';
+  return db.prepare<[number], string | null>(sql).pluck().get(messageId) ?? null;
 }

@@ -15,7 +15,7 @@ import {
   type Looking,
   type ReadyCount,
 } from './standing.ts';
-import type { Defaults } from './queries.ts';
+import type { Defaults } from './selection.ts';
 
 /** Rows that wait for an instant. */
 export interface LaterCount {

@@ -7,9 +7,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
 import { isFull, SpoolError } from './errors.ts';
-import { FINAL_APART } from './final.ts';
+import { FINAL_APART, READY, SCHEMA_1, TURN } from './schema.ts';
 import { drawWord, IDENTITY, KeyValues, TAG_KEY } from './kv.ts';
-import { READY, SCHEMA_1, TURN } from './schema.ts';
 import { toVersion5 } from './schema-5.ts';
 
 /** "smsp": marks the file as a spool of ours (PRAGMA application_id). */

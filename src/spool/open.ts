@@ -9,17 +9,15 @@
  */
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Sqlite, { type Database } from 'better-sqlite3';
+import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { codeOf } from '../core/error-code.ts';
+import { quoted } from '../core/escape.ts';
 import { SpoolError } from './errors.ts';
-import { guarded } from './guarded.ts';
 import { migrate, SCHEMA_VERSION } from './migrations.ts';
 import { fileIdOf, missingFolder, refuseExchangedFiles, refuseUnsafeFiles } from './plain-files.ts';
 import { refuseForeignSchema, spoolGuard } from './schema-guard.ts';
 import { shareDatabase } from './sharing.ts';
-import { quoted } from '../core/escape.ts';
 
-export { isFull } from './errors.ts';
 export type { Database } from 'better-sqlite3';
 
 /**
@@ -189,4 +187,87 @@ export function tryWriteLock(db: Database): void {
 /** `wal` for every spool that a daemon has opened. */
 export function journalModeOf(db: Database): string {
   return String(db.pragma('journal_mode', { simple: true }));
+}
+
+const WAIT_MS = 20;
+const WAIT_MAX_MS = 5_000;
+
+/**
+ * Calls `act` until it does not return 'busy', and resolves to what it returns then. Throws SpoolError `locked`
+ * when that takes more than five seconds, and the reason of `signal` when it is aborted.
+ */
+export async function whenFree<T extends object | number>(
+  path: string,
+  act: () => T | 'busy',
+  signal: AbortSignal,
+): Promise<T> {
+  const endsAtMs = performance.now() + WAIT_MAX_MS;
+  do {
+    signal.throwIfAborted();
+    const done = act();
+    if (done !== 'busy') return done;
+    await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+  } while (performance.now() < endsAtMs);
+  throw new SpoolError('locked', `Another program has held the write lock of ${path} for seconds.`);
+}
+
+const USES_TABLES = /^\s*(?:SELECT|INSERT|REPLACE|UPDATE|DELETE|WITH|VALUES)\b/i;
+
+/** The same connection; `verify` runs first in each of its transactions and throws when there is to be none. */
+export function guarded(db: Database, verify: () => void): Database {
+  const prepare = db.prepare.bind(db);
+  const transaction = db.transaction.bind(db);
+  /* A write begins as one: a transaction that reads first cannot write when somebody else wrote meanwhile. */
+  const [read, write] = [prepare('BEGIN'), prepare('BEGIN IMMEDIATE')];
+  const [commit, rollback] = [prepare('COMMIT'), prepare('ROLLBACK')];
+
+  /* Transactions of ours that are open: cheaper to ask than SQLite. */
+  let open = 0;
+
+  function within<T>(begin: Statement, work: () => T): T {
+    begin.run();
+    try {
+      verify();
+      const result = work();
+      commit.run();
+      return result;
+    } catch (error) {
+      if (db.inTransaction) rollback.run();
+      throw error;
+    }
+  }
+
+  function guardStatement(statement: Statement): Statement {
+    if (!USES_TABLES.test(statement.source)) return statement;
+    const begin = statement.readonly ? read : write;
+    const native = Object.getPrototypeOf(statement) as Statement;
+    const isInside = (): boolean => open > 0 || db.inTransaction;
+    const inGuard = (name: 'run' | 'get' | 'all') => {
+      const call: (...values: unknown[]) => unknown = native[name].bind(statement);
+      return (...values: unknown[]): unknown =>
+        isInside() ? call(...values) : within(begin, () => call(...values));
+    };
+    return Object.assign(statement, {
+      run: inGuard('run'),
+      get: inGuard('get'),
+      all: inGuard('all'),
+      iterate: () => {
+        throw new Error('iterate() would hold a read transaction open: use all() page by page');
+      },
+    });
+  }
+
+  return Object.assign(db, {
+    prepare: (sql: string) => guardStatement(prepare(sql)),
+    transaction: (work: (...values: unknown[]) => unknown) =>
+      transaction((...values: unknown[]) => {
+        verify();
+        open += 1;
+        try {
+          return work(...values);
+        } finally {
+          open -= 1;
+        }
+      }),
+  });
 }

@@ -8,15 +8,17 @@
  *
  * Always holds: the lock next to the spool is never truncated, and only opened when it is a plain file.
  */
-import { rmSync, statSync } from 'node:fs';
+import { lstatSync, rmSync, statSync } from 'node:fs';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { codeOf } from '../core/error-code.ts';
 import type { Remembered } from '../core/rollback.ts';
+import type { DaemonFact } from '../core/stops.ts';
 import { SpoolError } from './errors.ts';
 import { Memory } from './memory.ts';
 import { explain, isBusy } from './open.ts';
 import type { OwnFolder } from './own-folder.ts';
-import { fileIdOf, isSameFile, refuseUnsafeFiles, type FileId } from './plain-files.ts';
+import { type FileId, fileIdOf, isSameFile, refuseUnsafeFiles } from './plain-files.ts';
+import { lastRunOf } from './runs.ts';
 import { shareDatabase } from './sharing.ts';
 
 /** Others that look whether the lock is free hold up a commit for a moment. */
@@ -167,7 +169,7 @@ function locked(path: string): Database {
   }
 }
 
-/* A commit that writes turns the reserved lock into an exclusive one, which a reader can tell (daemon-of.ts). */
+/* A commit that writes turns the reserved lock into an exclusive one, which a reader can tell (`isOwned`). */
 function holdExclusively(db: Database): void {
   try {
     db.pragma('user_version = 1');
@@ -185,6 +187,34 @@ function rememberedIn(db: Database): readonly Remembered[] {
     return db.prepare('SELECT identity, nonce, seq FROM states').all() as readonly Remembered[];
   } catch (error) {
     if (error instanceof Sqlite.SqliteError) return [];
+    throw error;
+  }
+}
+
+/** What is known of the daemon of the spool at `path`, open as `db`. */
+export function daemonOf(db: Sqlite.Database, path: string): DaemonFact {
+  const { hasRun, beganAt, endedAt } = lastRunOf(db);
+  const isRunning = isOwned(path);
+  return { isRunning, hasRun: hasRun || isRunning, since: isRunning ? beganAt : endedAt };
+}
+
+/** Whether a daemon holds the lock beside the spool at `path`. */
+export function isOwned(path: string): boolean {
+  const lock = `${path}.lock`;
+  const found = lstatSync(lock, { throwIfNoEntry: false });
+  /* A link, or what is no file, is nobody's lock. */
+  if (found?.isFile() !== true || found.nlink !== 1) return false;
+  try {
+    const db = new Sqlite(lock, { readonly: true, fileMustExist: true, timeout: 0 });
+    try {
+      db.prepare('SELECT count(*) FROM sqlite_master').get();
+    } finally {
+      db.close();
+    }
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    if (error instanceof Sqlite.SqliteError) return false;
     throw error;
   }
 }

@@ -7,7 +7,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Archive } from './archive.ts';
-import { FINAL } from './final.ts';
+import { FINAL } from './schema.ts';
 import { numberIn, KeyValues } from './kv.ts';
 import { MessagePruner, OVER, toldToIn } from './retention.ts';
 

@@ -5,7 +5,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { State } from '../core/message.ts';
-import { spellingsOf } from '../core/recipient.ts';
+import { conditions, type MessageQuery } from './selection.ts';
 import { shown } from './bounded.ts';
 import type { Content } from '../core/parts.ts';
 
@@ -53,38 +53,7 @@ const MESSAGE_COLUMNS = [
   .map((column) => (column === 'id' ? column : `${shown(column, COLUMN_MAX)} AS ${column}`))
   .join(', ');
 
-/** Which messages; null = any. Times are Unix seconds, of when a message was dropped. */
-export interface MessageFilter {
-  /** One of these. */
-  readonly states: readonly State[] | null;
-  readonly reason: string | null;
-  readonly campaign: string | null;
-  /** With or without the leading +. */
-  readonly recipient: string | null;
-  readonly reference: string | null;
-  readonly account: string | null;
-  readonly sender: string | null;
-  /** The gateway's id of any of its parts, from an answer or a receipt. */
-  readonly gatewayId: string | null;
-  /** At this time or later. */
-  readonly since: number | null;
-  /** Before this time. */
-  readonly until: number | null;
-}
-
-/** What a NULL account or sender stands for: they are one with the default (CONTRACT.md §3). */
-export interface Defaults {
-  readonly account: string | null;
-  /** Account name → its default sender; accounts without one are left out. */
-  readonly senders: ReadonlyMap<string, string>;
-}
-
 const PAGE = 500;
-
-export interface MessageQuery {
-  readonly filter: MessageFilter;
-  readonly defaults: Defaults;
-}
 
 export interface MessageOrder {
   readonly limit: number;
@@ -121,60 +90,6 @@ export function countMatching(db: Database, query: MessageQuery): number {
     .prepare(sql)
     .pluck()
     .get(...values) as number;
-}
-
-export interface Conditions {
-  readonly where: string;
-  readonly values: readonly (string | number)[];
-}
-
-/** The filter as SQL that follows a WHERE with another condition, and its values. */
-export function conditions({ filter, defaults }: MessageQuery): Conditions {
-  const terms: string[] = [];
-  const values: (string | number)[] = [];
-  const add = (term: string, ...bound: readonly (string | number)[]): void => {
-    terms.push(`AND ${term}`);
-    values.push(...bound);
-  };
-  if (filter.states !== null) {
-    add('state IN (SELECT value FROM json_each(?))', JSON.stringify(filter.states));
-  }
-  for (const column of ['reason', 'campaign', 'reference'] as const) {
-    const value = filter[column];
-    if (value !== null) add(`${column} = ?`, value);
-  }
-  if (filter.since !== null) add('created_at >= ?', filter.since);
-  if (filter.until !== null) add('created_at < ?', filter.until);
-  if (filter.gatewayId !== null)
-    add(`id IN (${OF_GATEWAY_ID})`, filter.gatewayId, filter.gatewayId);
-  if (filter.recipient !== null) {
-    /* As it was written as well: a row from before the rule may have no international form. */
-    add('recipient IN (?, ?, ?, ?)', ...spellingsOf(filter.recipient), filter.recipient);
-  }
-  addLane({ filter, defaults }, add);
-  return { where: terms.join(' '), values };
-}
-
-const OF_GATEWAY_ID = `SELECT message_id FROM parts WHERE gateway_id = ?
-  UNION SELECT message_id FROM receipts WHERE gateway_id = ? AND message_id IS NOT NULL`;
-
-/* What is NULL stands for a default. */
-function addLane(
-  { filter: { account, sender }, defaults }: MessageQuery,
-  add: (term: string, ...bound: readonly string[]) => void,
-): void {
-  if (account !== null) {
-    const orDefault = account === defaults.account ? ' OR account IS NULL' : '';
-    add(`(account = ?${orDefault})`, account);
-  }
-  if (sender === null) return;
-  const accounts = [...defaults.senders].filter(([, own]) => own === sender);
-  add(
-    `(sender = ? OR (sender IS NULL AND coalesce(account, ?) IN (SELECT value FROM json_each(?))))`,
-    sender,
-    defaults.account ?? '',
-    JSON.stringify(accounts.map(([name]) => name)),
-  );
 }
 
 /** The message, or null when there is none of that id. */

@@ -5,13 +5,10 @@
  * Always holds: parts.receipt_* only repeats what `receipts` holds, so that everything can be folded anew.
  * The index on the gateway's random ids costs the drain 9 µs a message and is made when it is first needed.
  */
+import { PARTS_BY_GATEWAY_ID } from './schema.ts';
 import { timingSafeEqual } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Receipt } from '../core/receipt.ts';
-
-/** Makes the index, once it is needed. */
-export const PARTS_BY_GATEWAY_ID =
-  'CREATE INDEX IF NOT EXISTS parts_gateway_id ON parts(gateway_id) WHERE gateway_id IS NOT NULL';
 
 /** An attempt as far as a receipt can name it. */
 export interface Match {

@@ -4,13 +4,15 @@
  *
  * Always holds: a claim and its row here commit together, so that a crash forgets neither; a message counts
  * once however often it is tried, and no more once it has ended without being sent. Texts are kept as digests under
- * a key that the spool does not hold (see digest-key).
+ * a key that the spool does not hold (`digestKeyOf`).
  */
+import { RECENT_TABLE } from './schema.ts';
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import { comparedForm } from '../core/recipient.ts';
 import { Bulk } from './bulk.ts';
-import { eventSeqs } from './event-seqs.ts';
+import { eventSeqs } from './event-log.ts';
+import type { OwnFolder } from './own-folder.ts';
 
 /** What makes two messages to one recipient the same. */
 export interface Content {
@@ -34,16 +36,6 @@ export interface SentAt {
   /** When it was claimed last (Unix seconds). */
   readonly at: number;
 }
-
-/* The key leads to a recipient's messages and to one text among them; there is no index to maintain. */
-/** Makes the table, once it is needed. */
-export const RECENT_TABLE = `CREATE TABLE IF NOT EXISTS recent (
-  recipient  TEXT NOT NULL,
-  digest     TEXT NOT NULL,
-  message_id INTEGER NOT NULL,
-  at         REAL NOT NULL,
-  PRIMARY KEY (recipient, digest, message_id)
-) WITHOUT ROWID`;
 
 const COUNTS = `(m.state IS NULL OR m.state NOT IN ('permanent-failure','expired','cancelled'))`;
 const RECENT = 'recent r LEFT JOIN messages m ON m.id = r.message_id';
@@ -160,4 +152,16 @@ function prepare(db: Database): Table {
       .pluck(),
     prune: db.prepare('DELETE FROM recent WHERE recipient > ? AND recipient <= ? AND at < ?'),
   };
+}
+
+const NAME = 'digest-key';
+const BYTES = 32;
+
+/** The key of this spool, drawn when it is first asked for. */
+export function digestKeyOf(own: Pick<OwnFolder, 'read' | 'write'>): Buffer {
+  const known = Buffer.from(own.read(NAME) ?? '', 'hex');
+  if (known.length === BYTES) return known;
+  const drawn = randomBytes(BYTES);
+  own.write(NAME, drawn.toString('hex'));
+  return drawn;
 }

@@ -10,7 +10,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import { forget, isForgotten, type Content } from '../core/parts.ts';
 import type { State } from '../core/message.ts';
 import { CONTENT } from './bounded.ts';
-import { FINAL } from './final.ts';
+import { FINAL } from './schema.ts';
 import { KeyValues } from './kv.ts';
 import { LOST } from './restored.ts';
 

@@ -7,7 +7,6 @@
  * can refuse a row, or a name that hides a function of our statements. Other objects of an operator's own are welcome,
  * and so is an index on plain columns of ours.
  */
-import { lowerCase, tokensOf } from './sql-tokens.ts';
 
 /** A row of `sqlite_schema`. */
 export interface SchemaObject {
@@ -193,4 +192,34 @@ const EXCERPT_TOKENS = 6;
 function excerpt(tokens: readonly string[], from: number): string {
   const words = tokens.slice(Math.max(0, from - 1), from + EXCERPT_TOKENS).join(' ');
   return words === '' ? 'nothing' : `"${words.length > 80 ? `${words.slice(0, 79)}…` : words}"`;
+}
+
+/* In this order: comments and white space, text, quoted names, words and numbers, operators, any other character. */
+const TOKEN =
+  /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|[ \t\n\f\r]+|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[\w$.\u0080-\uffff]+|<>|<=|>=|==|!=|\|\||<<|>>|->>?|[\s\S]/g;
+
+const IS_SPACE = /^(?:--|\/\*|[ \t\n\f\r])/;
+
+/**
+ * The tokens of `sql`. A quoted name that is in `names` becomes the bare name: both mean the same there. Text in
+ * single quotes stays as it is.
+ */
+export function tokensOf(sql: string, names: ReadonlySet<string>): readonly string[] {
+  const tokens: string[] = [];
+  for (const [token] of sql.matchAll(TOKEN)) {
+    if (!IS_SPACE.test(token)) tokens.push(token.startsWith("'") ? token : plain(token, names));
+  }
+  return tokens;
+}
+
+function plain(token: string, names: ReadonlySet<string>): string {
+  const isQuoted = token.length > 1 && /^["`[]/.test(token);
+  if (!isQuoted) return lowerCase(token);
+  const name = lowerCase(token.slice(1, -1));
+  return names.has(name) ? name : token;
+}
+
+/** Lower case as SQLite has it for names: of ASCII letters only. */
+export function lowerCase(name: string): string {
+  return name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

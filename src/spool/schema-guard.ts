@@ -5,12 +5,18 @@
  * open it is made again in each transaction that finds another `PRAGMA schema_version`, before anything else is read,
  * so that no statement of ours meets a trigger, view or table that was not compared.
  */
-import type { Database, Statement } from 'better-sqlite3';
+import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { escapeText, quoted } from '../core/escape.ts';
 import { SpoolError } from './errors.ts';
-import { inspect } from './migrations.ts';
-import { differenceOf, type Difference, type SchemaReference } from './schema-check.ts';
-import { readSchema, referenceOf } from './schema-reference.ts';
+import { inspect, STEPS } from './migrations.ts';
+import { PARTS_BY_GATEWAY_ID, RECENT_TABLE } from './schema.ts';
+import {
+  type Difference,
+  differenceOf,
+  lowerCase,
+  type SchemaObject,
+  type SchemaReference,
+} from './schema-check.ts';
 
 /** One schema of a connection: 'main', or the name under which a file is attached. */
 export class SchemaGuard {
@@ -78,4 +84,69 @@ function remedyOf(statement: string | null, path: string): string {
     return `To undo the change, run this in the sqlite3 shell: ${escapeText(statement)};`;
   }
   return `To undo the change: sqlite3 ${quoted(path)} ${quoted(`${statement};`)}`;
+}
+
+/** Made when they are first needed. */
+const MADE_LATER = [RECENT_TABLE, PARTS_BY_GATEWAY_ID];
+
+const references = new Map<number, SchemaReference>();
+
+/** What a spool of a schema version has. */
+export function referenceOf(version: number): SchemaReference {
+  const known = references.get(version);
+  if (known !== undefined) return known;
+  const { needed, optional } = made(version);
+  const latest = version === STEPS.length ? { needed, optional } : made(STEPS.length);
+  const reserved = new Set([...latest.needed, ...latest.optional].map(({ name }) => name));
+  const reference = { needed, optional, reserved };
+  references.set(version, reference);
+  return reference;
+}
+
+/** What a database says about its own schema. Nothing but `sqlite_schema` is read, until columns are asked for. */
+export function readSchema(
+  db: Database,
+  schema: 'main' | 'archive' = 'main',
+): readonly SchemaObject[] {
+  const rows = db
+    .prepare<[], Omit<SchemaObject, 'columns'>>(
+      `SELECT CAST(type AS TEXT) AS type, CAST(name AS TEXT) AS name, CAST(tbl_name AS TEXT) AS "table",
+        CAST(sql AS TEXT) AS sql FROM ${schema}.sqlite_schema ORDER BY rowid`,
+    )
+    .all();
+  return rows.map((row) => ({
+    ...row,
+    /* A virtual table would load its module to say which columns it has. */
+    columns: () =>
+      row.sql?.startsWith('CREATE TABLE ') === true ? columnsOf(db, schema, row.name) : [],
+  }));
+}
+
+function columnsOf(db: Database, schema: string, table: string): readonly string[] {
+  if (!/^\w+$/.test(table)) return [];
+  const rows = db.pragma(`${schema}.table_xinfo(${table})`) as readonly { readonly name: string }[];
+  return rows.map(({ name }) => name);
+}
+
+function made(version: number): Pick<SchemaReference, 'needed' | 'optional'> {
+  const db = new Sqlite(':memory:');
+  try {
+    for (const step of STEPS.slice(0, version)) step(db);
+    const needed = ownObjects(db);
+    const names = new Set(needed.map(({ name }) => name));
+    if (version > 0) for (const sql of MADE_LATER) db.exec(sql);
+    return { needed, optional: ownObjects(db).filter(({ name }) => !names.has(name)) };
+  } finally {
+    db.close();
+  }
+}
+
+/* Those of SQLite itself, such as sqlite_sequence, are nobody's. */
+function ownObjects(db: Database): readonly SchemaObject[] {
+  return readSchema(db)
+    .filter(({ name }) => !name.startsWith('sqlite_'))
+    .map((object) => {
+      const columns = object.columns().map(lowerCase);
+      return { ...object, name: lowerCase(object.name), columns: () => columns };
+    });
 }

@@ -10,21 +10,6 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { RefusedRow } from '../core/refusal-run.ts';
 import { Bulk } from './bulk.ts';
 
-/**
- * Part of schema version 5. `sender` NULL = the run is the account's; `run` = the message that began it;
- * `reason` = why this message was refused.
- */
-export const SET_ASIDE = `
-CREATE TABLE set_aside (
-  message_id INTEGER PRIMARY KEY,
-  attempt    INTEGER NOT NULL,
-  run        INTEGER NOT NULL,
-  account    TEXT NOT NULL,
-  sender     TEXT,
-  reason     TEXT NOT NULL
-);
-`;
-
 /** Whose run it is. */
 export interface RunScope {
   readonly account: string;

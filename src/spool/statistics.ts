@@ -2,11 +2,14 @@
  * Counts over a whole spool: how many messages are in which state, since when the oldest waits, and how the
  * lanes are. A count reads every message once; nothing here is for the daemon's hot path.
  */
+import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
-import { STATES, type State } from '../core/message.ts';
+import { type State, STATES } from '../core/message.ts';
 import { countLate } from './late.ts';
+import { type ControlRow, openControlRows } from './queries.ts';
+import { OLDEST_FINAL } from './retention.ts';
 import { countUnmatched } from './unmatched.ts';
-import { openControlRows, type ControlRow } from './queries.ts';
+import { walSize } from './wal.ts';
 
 export interface StateCount {
   readonly state: State;
@@ -137,4 +140,75 @@ export function accountNames(db: Database): readonly string[] {
     .prepare(`SELECT name FROM accounts WHERE name <> '*' ORDER BY name`)
     .pluck()
     .all() as string[];
+}
+
+export interface Storage {
+  readonly fileBytes: number;
+  /** Of those, free: what is pruned leaves room that what comes uses. */
+  readonly freeBytes: number;
+  readonly walBytes: number;
+  /** When the message ended that ended first (Unix seconds); null = none has. */
+  readonly oldestFinalAt: number | null;
+}
+
+/** `db` is the spool at `path`. */
+export function storageOf(db: Database, path: string): Storage {
+  const pragma = (name: string): number => db.pragma(name, { simple: true }) as number;
+  return {
+    fileBytes: statSync(path).size,
+    freeBytes: pragma('freelist_count') * pragma('page_size'),
+    walBytes: walSize(path),
+    oldestFinalAt: db.prepare<[], number | null>(OLDEST_FINAL).pluck().get() ?? null,
+  };
+}
+
+export interface CampaignState {
+  readonly state: State;
+  readonly count: number;
+  /** Parts that the gateway accepted, and what they cost (EUR); null = none is known. */
+  readonly parts: number | null;
+  readonly price: number | null;
+}
+
+export interface CampaignProgress {
+  readonly states: readonly CampaignState[];
+  /** When its first message was inserted, and when the latest one changed (Unix seconds); null = it has none. */
+  readonly firstAt: number | null;
+  readonly changedAt: number | null;
+}
+
+export function progressOf(db: Database, campaign: string): CampaignProgress {
+  const states = db
+    .prepare<[string], CampaignState>(
+      `SELECT state, count(*) AS count, sum(parts) AS parts, sum(price) AS price FROM messages
+        WHERE campaign = ? GROUP BY state`,
+    )
+    .all(campaign);
+  const times = db
+    .prepare<[string], Pick<CampaignProgress, 'firstAt' | 'changedAt'>>(
+      `SELECT min(created_at) AS firstAt, max(updated_at) AS changedAt FROM messages
+        WHERE campaign = ?`,
+    )
+    .get(campaign);
+  const order = (one: CampaignState): number => STATES.indexOf(one.state);
+  return {
+    states: states.toSorted((a, b) => order(a) - order(b)),
+    firstAt: times?.firstAt ?? null,
+    changedAt: times?.changedAt ?? null,
+  };
+}
+
+/** Names of campaigns, in order, at most `limit`; one seek a name. */
+export function campaignNames(db: Database, limit: number): readonly string[] {
+  const next = db
+    .prepare<[string]>('SELECT campaign FROM messages WHERE campaign > ? ORDER BY campaign LIMIT 1')
+    .pluck();
+  const names: string[] = [];
+  for (let name = next.get(''); typeof name === 'string'; name = next.get(name)) {
+    /* Bytes that are not UTF-8 are found again: SQLite gets others back. They sort last. */
+    if (names.at(-1) === name) break;
+    names.push(name);
+    if (names.length >= limit) break;
+  }
+  return names;
 }

@@ -2,8 +2,12 @@
  * Reads the length of the -wal next to the spool and copies it into the spool. A commit copies it as well, after as many
  * bytes as open.ts says. SQLite restarts the -wal only when no reader needs it.
  */
-import { statSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
+import { isOutOfRoom } from './errors.ts';
+import { isBusy } from './open.ts';
+import { isOwned } from './ownership.ts';
 
 /** As SQLite answers: whether somebody was in the way, and pages in the -wal. */
 interface Checkpoint {
@@ -62,4 +66,38 @@ export class Wal {
 /** Bytes of the -wal beside `path`; 0 = there is none. Opens nothing. */
 export function walSize(path: string): number {
   return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Bytes that are vacuumed while a daemon runs: about a second, in which it cannot commit. */
+const BESIDE_DAEMON_MAX = 64 * 1024 * 1024;
+/** Bytes that stay free on the disk. */
+const ROOM_LEFT = 16 * 1024 * 1024;
+
+/** Why it was not done. */
+export type NotVacuumed =
+  /** A daemon runs, and the spool is not small. */
+  | 'daemon-runs'
+  | 'no-room'
+  /** Another program wrote all the time. */
+  | 'busy'
+  /** Vacuumed, but another program reads from the old -wal. */
+  | 'wal-in-use';
+
+/** `db` is the spool at `path`, without a transaction. Null = done. */
+export function vacuum(db: Database, path: string): NotVacuumed | null {
+  const bytes =
+    (db.pragma('page_count', { simple: true }) as number) *
+    (db.pragma('page_size', { simple: true }) as number);
+  if (bytes > BESIDE_DAEMON_MAX && isOwned(path)) return 'daemon-runs';
+  const { bavail, bsize } = statfsSync(dirname(path));
+  /* The content goes through the -wal into the file. */
+  if (bavail * bsize < 2 * bytes + ROOM_LEFT) return 'no-room';
+  try {
+    db.exec('VACUUM');
+    return new Wal(db, path, () => true).truncate() ? null : 'wal-in-use';
+  } catch (error) {
+    if (isBusy(error)) return 'busy';
+    if (isOutOfRoom(error, path)) return 'no-room';
+    throw error;
+  }
 }

@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { walSize } from '../../src/spool/wal.ts';
 import { openSpool, type Database } from '../../src/spool/open.ts';
-import { storageOf } from '../../src/spool/storage.ts';
+import { storageOf } from '../../src/spool/statistics.ts';
 import { READY } from '../../src/spool/schema.ts';
 import { monotonicMs } from './clock.ts';
 import { startDaemon, type Daemon } from './daemon.ts';

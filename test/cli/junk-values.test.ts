@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { main } from '../../src/cli.ts';
-import { RECENT_TABLE } from '../../src/spool/recent.ts';
+import { RECENT_TABLE } from '../../src/spool/schema.ts';
 import { openSpool } from '../../src/spool/open.ts';
 import { withoutTriggers } from '../support/junk.ts';
 

@@ -2,11 +2,10 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ForecastOptions } from '../../src/commands/allowance.ts';
-import { laneDocument, laneTable } from '../../src/commands/lanes.ts';
-import { lanesOf, type LaneView } from '../../src/commands/lanes.ts';
+import { laneDocument, lanesOf, laneTable, type LaneView } from '../../src/commands/lanes.ts';
 import type { NestedRules, RateRule } from '../../src/core/rate-rules.ts';
 import { capsOf } from '../../src/spool/caps.ts';
-import type { Defaults } from '../../src/spool/queries.ts';
+import type { Defaults } from '../../src/spool/selection.ts';
 import { makeFolder, openHandle, NOW, type Handle } from '../support/spool.ts';
 import { Program, widestLine } from './program.ts';
 

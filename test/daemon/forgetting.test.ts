@@ -5,7 +5,7 @@ import { Archive } from '../../src/spool/archive.ts';
 import { backUp } from '../../src/spool/backup.ts';
 import { openSpool } from '../../src/spool/open.ts';
 import { Pruning } from '../../src/spool/pruning.ts';
-import { vacuum } from '../../src/spool/vacuum.ts';
+import { vacuum } from '../../src/spool/wal.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 
 const COUNT = 300;

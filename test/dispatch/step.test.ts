@@ -1,6 +1,6 @@
 /** Steps: what one takes up, what it leaves behind when it is rolled back, and whether it could wait for claims. */
 import { describe, expect, it } from 'vitest';
-import { isFull } from '../../src/spool/open.ts';
+import { isFull } from '../../src/spool/errors.ts';
 import { smuggle } from '../support/as-daemon.ts';
 import { fill, mayMount, mount, skipped } from '../support/full-disk.ts';
 import { makeFolder } from '../support/spool.ts';

@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { FINAL } from '../../src/spool/final.ts';
+import { FINAL } from '../../src/spool/schema.ts';
 import type { Database } from '../../src/spool/open.ts';
 import { ended, MAIN, type Ended } from '../cli/program.ts';
 import { withoutTriggers } from '../support/junk.ts';

@@ -8,7 +8,7 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { migrate } from '../../src/spool/migrations.ts';
 import { openSpool, type Database } from '../../src/spool/open.ts';
-import { RECENT_TABLE } from '../../src/spool/recent.ts';
+import { RECENT_TABLE } from '../../src/spool/schema.ts';
 import { makeFolder } from '../support/spool.ts';
 
 const FIXTURE = fileURLToPath(new URL('../fixtures/spool-8750d9a.db', import.meta.url));

@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSpool, type Database } from '../../src/spool/open.ts';
-import { messagesMatching, openControlRows, type MessageFilter } from '../../src/spool/queries.ts';
+import { messagesMatching, openControlRows } from '../../src/spool/queries.ts';
+import type { MessageFilter } from '../../src/spool/selection.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { storyOf } from '../../src/spool/story.ts';
 import { filesUnder, textOf } from '../support/sources.ts';

@@ -10,7 +10,7 @@ import { isNotOurs, SpoolError } from '../../src/spool/errors.ts';
 import { SCHEMA_VERSION, STEPS } from '../../src/spool/migrations.ts';
 import { isBusy, openSpool, type OpenOptions } from '../../src/spool/open.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import { tokensOf } from '../../src/spool/sql-tokens.ts';
+import { tokensOf } from '../../src/spool/schema-check.ts';
 import { makeFolder, openHandle } from '../support/spool.ts';
 
 const WAYS: readonly OpenOptions[] = [{ create: true }, {}, { readonly: true }];

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { openSpool } from '../../src/spool/open.ts';
-import { vacuum } from '../../src/spool/vacuum.ts';
+import { vacuum } from '../../src/spool/wal.ts';
 import { openHandle, setup } from '../support/spool.ts';
 
 const TEXT = 'a text that is to be forgotten';
