@@ -4,7 +4,7 @@ import { ANY } from '../core/control-filter.ts';
 import { maskRecipient } from '../core/recipient.ts';
 import { countMatching, type MessageRow, messagesMatching } from '../spool/queries.ts';
 import type { MessageFilter } from '../spool/selection.ts';
-import { unmatchedReceipts, type UnmatchedReceipt } from '../spool/unmatched.ts';
+import { unmatchedReceipts, type UnmatchedReceipt } from '../spool/receipts.ts';
 import { print, printJson, printLine } from '../terminal/print.ts';
 import { tableOf, type Column } from '../terminal/table.ts';
 import { isoTime, localTime } from '../terminal/times.ts';

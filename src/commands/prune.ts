@@ -5,7 +5,7 @@ import { parseDurationMs } from '../config/durations.ts';
 import { UsageError } from '../exit-codes.ts';
 import { notToldBy } from '../make-policy.ts';
 import { Archive } from '../spool/archive.ts';
-import { countOver, Pruning } from '../spool/pruning.ts';
+import { countOver, Pruning } from '../spool/retention.ts';
 import { vacuum, type NotVacuumed } from '../spool/wal.ts';
 import { print, printJson, printLine } from '../terminal/print.ts';
 import { startProgress } from '../terminal/progress.ts';

@@ -14,7 +14,7 @@ import { NOT_ALLOWED, dateOf, deadlineOf, isAllowed, judgeRow } from '../core/ju
 import { cancel, expire, refuse } from '../core/message-moves.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { Wait } from '../spool/waits.ts';
+import type { Wait } from '../spool/moves.ts';
 import type { NewClaims } from './courier.ts';
 import type { Desk, Taken } from './desk.ts';
 import type { Operator } from './operator.ts';

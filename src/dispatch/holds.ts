@@ -5,13 +5,12 @@
  * Always holds: nothing is asked for a row where no rule is configured; what is judged in one step counts
  * for the rows behind it, though it is claimed at the end of the step or later.
  */
-import type { QuietRule } from '../core/quiet.ts';
-import { QuietHours } from '../core/quiet.ts';
+import { QuietHours, type QuietRule } from '../core/quiet.ts';
 import { freeAt, type HoldRules } from '../core/safety.ts';
 import { comparedForm } from '../core/recipient.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Recent, Sent } from '../spool/recent.ts';
-import type { WaitReason } from '../spool/waits.ts';
+import type { WaitReason } from '../spool/moves.ts';
 
 /** Until when (Unix seconds) and why a row waits. */
 export interface Hold {

@@ -7,7 +7,7 @@
  */
 import type { Receipt } from '../core/receipt.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { Stock } from '../spool/unmatched.ts';
+import type { Stock } from '../spool/receipts.ts';
 import type { Reconciler } from './reconciler.ts';
 import type { Work } from './work.ts';
 

@@ -30,7 +30,6 @@ const TABLES = {
   events: 'message_id',
 } as const;
 
-/** As JSON. */
 interface Ids {
   readonly ids: string;
 }

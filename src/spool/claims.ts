@@ -3,6 +3,7 @@
  * transaction. What is read and what is claimed happens inside one write transaction of the caller, so no
  * other program can come between.
  */
+import { Bulk, pluck, type Value } from './bulk.ts';
 import { hash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { UncertainPolicy } from '../core/message.ts';
@@ -11,7 +12,6 @@ import { bounded, smalls } from './bounded.ts';
 import { BYTES_MAX, RECIPIENT_MAX, TYPE_MAX } from './rules.ts';
 import { RANK, READY, TURN } from './schema.ts';
 import { KeyValues, TAG_KEY } from './kv.ts';
-import { Bulk, type Value } from './bulk.ts';
 
 /** A row that is ready, as far as sending it needs. Names as in the table, in camel case. */
 export interface ReadyRow extends SourceKey {
@@ -75,7 +75,6 @@ const COLUMNS = `id, ${read('recipient')} AS recipient, ${read('text')} AS text,
 
 /** An attempt about to be written: a claim as far as the spool is concerned. */
 export interface NewAttempt {
-  /** The message's. */
   readonly id: number;
   readonly number: number;
   readonly clientRef: string;
@@ -105,12 +104,11 @@ export class Claims {
       `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
         AND campaign IS +? AND ${RANK} >= ? ORDER BY ${TURN} LIMIT +? OFFSET +?`,
     );
-    this.#turns = db
-      .prepare<[string | null, string | null, string | null, number], number>(
-        `SELECT id FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
+    this.#turns = pluck(
+      db,
+      `SELECT id FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
           AND campaign IS +? ORDER BY ${TURN} LIMIT +?`,
-      )
-      .pluck();
+    );
     this.#row = db.prepare(`SELECT ${COLUMNS} FROM messages WHERE id = ? AND ${READY}`);
     this.#mark = new Bulk(
       db,
@@ -144,7 +142,6 @@ export class Claims {
     return this.#turns.all(account, sender, campaign, limit);
   }
 
-  /** Rows with these ids that are ready. */
   rows(ids: readonly number[]): readonly ReadyRow[] {
     return ids.flatMap((id) => this.#row.get(id) ?? []);
   }
@@ -173,7 +170,6 @@ export class Claims {
   }
 }
 
-/** A client_ref under any key. */
 export function refUnder(tagKey: string, messageId: number, number: number): string {
   const subject = `${messageId.toString(36)}.${number.toString(36)}`;
   return `${subject}.${hash('sha256', `${tagKey}:${subject}`, 'hex').slice(0, 20)}`;

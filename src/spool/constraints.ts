@@ -16,8 +16,6 @@ interface Rule {
   readonly expected: string;
 }
 
-const seconds = 'Unix seconds (10 digits, not milliseconds)';
-const byDaemon = 'nothing: the daemon sets it';
 const internal = 'nothing: these columns are the daemon’s own';
 const asked = 'what it was: the daemon changes it; ask for a cancel or requeue in table control';
 const early = 'what it was: the message is no longer queued, or was attempted';
@@ -44,7 +42,19 @@ function each(
 export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
   ...each(['recipient', 'text', 'sender', 'account', 'campaign'], 'is_text', text),
   ...each(['recipient', 'sender'], 'is_text_not_a_number_quote_it', quoted),
+  ...each(
+    ['reference', 'idempotency_key', 'entity_id', 'content_id', 'account_ref'],
+    'is_text',
+    'text',
+  ),
+  ...each(['body', 'udh'], 'is_hex', 'hexadecimal, two digits an octet'),
+  ...each(
+    ['send_at', 'expires_at'],
+    'is_unix_seconds',
+    'Unix seconds (10 digits, not milliseconds)',
+  ),
   ...atMost(BYTES_MAX),
+  ...each(PUBLIC, 'is_set_by_the_daemon', 'nothing: the daemon sets it'),
   ...each(PUBLIC, 'is_changed_by_the_daemon_ask_in_control', asked),
   ...each(BEFORE_THE_FIRST_ATTEMPT, 'changes_only_before_the_first_attempt', early),
   internal_columns_are_changed_by_the_daemon_ask_in_control: { column: null, expected: asked },
@@ -81,8 +91,6 @@ export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
     expected: 'at most 15 digits, or at most 11 letters and digits, no spaces',
   },
   account_is_a_name: { column: 'account', expected: 'a name of 1 to 100 characters' },
-  body_is_hex: { column: 'body', expected: 'hexadecimal, two digits an octet' },
-  udh_is_hex: { column: 'udh', expected: 'hexadecimal, two digits an octet' },
   body_and_udh_are_at_most_140_octets: {
     column: 'body',
     expected: 'body and udh together at most 140 octets (280 hexadecimal digits)',
@@ -94,12 +102,8 @@ export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
   },
   message_class_is_0_to_3: { column: 'message_class', expected: '0, 1, 2 or 3' },
   priority_is_0_to_9: { column: 'priority', expected: 'a whole number from 0 to 9' },
-  send_at_is_unix_seconds: { column: 'send_at', expected: seconds },
-  expires_at_is_unix_seconds: { column: 'expires_at', expected: seconds },
   on_uncertain_is_resend_or_hold: { column: 'on_uncertain', expected: 'resend or hold' },
-  reference_is_text: { column: 'reference', expected: 'text' },
   campaign_is_a_name: { column: 'campaign', expected: 'a name of 1 to 200 characters' },
-  idempotency_key_is_text: { column: 'idempotency_key', expected: 'text' },
   idempotency_key_is_used_once: {
     column: 'idempotency_key',
     expected: 'a key that no earlier message has used',
@@ -108,19 +112,8 @@ export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
     column: 'idempotency_key',
     expected: 'a key, or NULL for none',
   },
-  entity_id_is_text: { column: 'entity_id', expected: 'text' },
-  content_id_is_text: { column: 'content_id', expected: 'text' },
-  account_ref_is_text: { column: 'account_ref', expected: 'text' },
   state_is_known: { column: 'state', expected: 'active, suspended or paused' },
   id_is_given_by_the_spool: { column: 'id', expected: 'nothing: the spool gives it' },
-  state_is_set_by_the_daemon: { column: 'state', expected: byDaemon },
-  reason_is_set_by_the_daemon: { column: 'reason', expected: byDaemon },
-  status_is_set_by_the_daemon: { column: 'status', expected: byDaemon },
-  attempts_is_set_by_the_daemon: { column: 'attempts', expected: byDaemon },
-  throttles_is_set_by_the_daemon: { column: 'throttles', expected: byDaemon },
-  next_attempt_at_is_set_by_the_daemon: { column: 'next_attempt_at', expected: byDaemon },
-  parts_is_set_by_the_daemon: { column: 'parts', expected: byDaemon },
-  price_is_set_by_the_daemon: { column: 'price', expected: byDaemon },
   internal_columns_are_set_by_the_daemon: { column: null, expected: internal },
   id_and_idempotency_key_never_change: { column: null, expected: 'the id and key it has' },
   filter_is_json_of_at_most_4000_bytes: {
@@ -146,7 +139,6 @@ export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
 /* A trigger says the name alone. */
 const NAMED = /^(?:CHECK|UNIQUE) constraint failed: (?:index ')?(\w+)'?$/;
 
-/** A value that a row was refused for. */
 export interface Refusal {
   readonly constraint: string;
   readonly sentence: string;

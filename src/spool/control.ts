@@ -1,12 +1,12 @@
 /**
  * What operators asked for, as rows: read in order, answered once.
  */
+import { pluck } from './bulk.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { ControlFilter } from '../core/control-filter.ts';
 import { shown } from './bounded.ts';
 import { type Defaults, Selection } from './selection.ts';
 
-/** What the daemon can be asked for. */
 export const VERBS = [
   'pause',
   'resume',
@@ -40,7 +40,6 @@ export interface ControlRow {
   readonly affected: number | null;
 }
 
-/** Bytes of a verb that are read. */
 const VERB_READ = 100;
 
 export class Control {
@@ -72,13 +71,12 @@ export class Control {
           (SELECT 1 FROM set_aside s WHERE s.message_id = messages.id AND s.attempt = last_attempt)`,
     );
     /* Surely refused: never left, or a refusal that no verdict called doubtful (then `follows` names it). */
-    this.#doubtful = db
-      .prepare<[number], number | null>(
-        `SELECT max(number) FROM attempts JOIN messages ON messages.id = attempts.message_id
+    this.#doubtful = pluck(
+      db,
+      `SELECT max(number) FROM attempts JOIN messages ON messages.id = attempts.message_id
           WHERE message_id = ? AND (route IS NULL OR route IN ('await-receipt','uncertain')
           OR attempts.status IN (5, 13) OR number = messages.follows)`,
-      )
-      .pluck();
+    );
   }
 
   /** Requests that wait for an answer, with an id above `after`, oldest first. */

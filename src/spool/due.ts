@@ -2,6 +2,7 @@
  * Reads what the passing of time brings: rows whose instant has come, rows past their deadline, and attempts
  * that a crash left open. Every read is bounded; what to do with a row is decided elsewhere.
  */
+import { pluck } from './bulk.ts';
 import { isUndatedRank, type SourceKey } from '../core/turn.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { State, UncertainPolicy } from '../core/message.ts';
@@ -20,7 +21,6 @@ export interface Instants {
   readonly nextExpiryAt: number | null;
 }
 
-/** Nothing waits. */
 export const NEVER: Instants = { nextDueAt: null, nextExpiryAt: null };
 
 export interface DueRow extends SourceKey {
@@ -85,28 +85,25 @@ export class Due {
       `${from} WHERE state IN ('queued','retry') AND expires_at IS NOT NULL AND expires_at <= ?
         ORDER BY expires_at LIMIT +?`,
     );
-    this.#nextRank = db
-      .prepare<SourceAt, number>(
-        `SELECT ${RANK} FROM messages WHERE ${source} AND ${RANK} > ? ORDER BY ${RANK} LIMIT 1`,
-      )
-      .pluck();
+    this.#nextRank = pluck(
+      db,
+      `SELECT ${RANK} FROM messages WHERE ${source} AND ${RANK} > ? ORDER BY ${RANK} LIMIT 1`,
+    );
     this.#oldest = db.prepare(
       `${from} WHERE ${source} AND ${RANK} = ? ORDER BY expires_at, id LIMIT +?`,
     );
     this.#sending = db.prepare(`${from} WHERE state = 'sending' ORDER BY id LIMIT +?`);
     this.#message = db.prepare(`${from} WHERE id = ?`);
-    this.#unanswered = db
-      .prepare<[number], number>(
-        `SELECT 1 FROM messages JOIN attempts ON attempts.message_id = messages.id
+    this.#unanswered = pluck(
+      db,
+      `SELECT 1 FROM messages JOIN attempts ON attempts.message_id = messages.id
           WHERE messages.id = ? AND number > restarted_at AND route = 'uncertain' LIMIT 1`,
-      )
-      .pluck();
-    this.#lastRoute = db
-      .prepare<[number], string | null>(
-        `SELECT route FROM messages JOIN attempts ON attempts.message_id = messages.id
+    );
+    this.#lastRoute = pluck(
+      db,
+      `SELECT route FROM messages JOIN attempts ON attempts.message_id = messages.id
           AND attempts.number = messages.last_attempt WHERE messages.id = ?`,
-      )
-      .pluck();
+    );
     this.#beyond = db.prepare(`${from} WHERE due_at >= 1e10 AND state = 'queued' LIMIT +?`);
   }
 
@@ -141,7 +138,6 @@ export class Due {
     return this.#sending.all(limit);
   }
 
-  /** One message; null = there is none. */
   message(id: number): DueRow | null {
     return this.#message.get(id) ?? null;
   }

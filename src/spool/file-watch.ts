@@ -5,6 +5,7 @@
  * Always holds: it opens and closes no file of SQLite's, which would drop locks. A look costs a few stats and
  * short reads, and never comes between two statements of a transaction.
  */
+import { pluck } from './bulk.ts';
 import { fstatSync, readSync, renameSync } from 'node:fs';
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { codeOf } from '../core/error-code.ts';
@@ -25,7 +26,6 @@ const LOOK_EVERY_MS = 1_000;
 const ENDS = ['', '-wal', '-shm'] as const;
 type End = (typeof ENDS)[number];
 
-/** What was found. */
 export interface FileChange {
   /** `spool`: what SQLite has open is not the spool any more. `lock`: it is, but it is no longer locked. */
   readonly kind: 'spool' | 'lock';
@@ -66,7 +66,7 @@ export class FileWatch {
       );
     }
     this.#locks = ownership.locks;
-    this.#schemaVersion = db.prepare<[], number>('PRAGMA schema_version').pluck();
+    this.#schemaVersion = pluck(db, 'PRAGMA schema_version');
     this.#last = this.#lookRaw();
     this.#onChange = onChange;
     this.#timer = setInterval(() => this.check(), LOOK_EVERY_MS).unref();

@@ -27,7 +27,6 @@ export interface Flow {
 
 export const NO_FLOW: Flow = { used: 0, firstAt: Infinity, lastAt: -Infinity, throttled: 0 };
 
-/** Several lanes as one. */
 export function together(flows: readonly Flow[]): Flow {
   return flows.reduce(
     (a, b) => ({

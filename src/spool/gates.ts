@@ -2,6 +2,7 @@
  * The rows of `accounts` and `senders`: what the lanes in memory are worth remembering over a restart, and
  * what operators read.
  */
+import { pluck } from './bulk.ts';
 import type { LaneReason } from '../core/stop-reasons.ts';
 import type { Database, Statement } from 'better-sqlite3';
 
@@ -84,14 +85,11 @@ export class Gates {
         FROM accounts UNION ALL
         SELECT account, sender, state, reason, since, next_probe_at FROM senders`,
     );
-    this.#learned = db
-      .prepare<[string], number | null>('SELECT learned_rate FROM accounts WHERE name = ?')
-      .pluck();
-    this.#learnedOfSender = db
-      .prepare<[string, string], number | null>(
-        'SELECT learned_rate FROM senders WHERE account = ? AND sender = ?',
-      )
-      .pluck();
+    this.#learned = pluck(db, 'SELECT learned_rate FROM accounts WHERE name = ?');
+    this.#learnedOfSender = pluck(
+      db,
+      'SELECT learned_rate FROM senders WHERE account = ? AND sender = ?',
+    );
     this.#forget = db.prepare('DELETE FROM accounts WHERE name = ?');
     this.#blockAccount = db.prepare('UPDATE accounts SET blocked_until = ? WHERE name = ?');
     this.#blockSender = db.prepare(
@@ -142,7 +140,6 @@ export class Gates {
     return this.#learned.get(account) ?? null;
   }
 
-  /** Removes an account that is configured no more. */
   forget(account: string): void {
     this.#forget.run(account);
   }

@@ -3,10 +3,10 @@
  *
  * Whoever may write to the spool may have put anything there: what does not have the expected form counts as missing.
  */
+import { pluck } from './bulk.ts';
 import { randomBytes } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 
-/** Names that several parts know. */
 export const IDENTITY = 'identity';
 export const TAG_KEY = 'tag-key';
 export const RUNS = 'runs';
@@ -22,7 +22,7 @@ export class KeyValues {
   readonly #delete: Statement<[string]>;
 
   constructor(db: Database) {
-    this.#get = db.prepare<[string]>('SELECT value FROM spool WHERE name = ?').pluck();
+    this.#get = pluck(db, 'SELECT value FROM spool WHERE name = ?');
     this.#set = db.prepare(
       `INSERT INTO spool (name, value) VALUES (?, ?)
        ON CONFLICT(name) DO UPDATE SET value = excluded.value`,

@@ -3,6 +3,7 @@
  *
  * Always holds: everything is read and written inside one write transaction of the caller.
  */
+import { pluck } from './bulk.ts';
 import type { MessageReason } from '../core/reasons.ts';
 import { CONTENT } from './bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
@@ -80,28 +81,21 @@ export class Ledgers {
       `UPDATE messages SET restarted_at = last_attempt, attempts = 0, follows = last_attempt, revision = revision + 1
         WHERE id = ?`,
     );
-    this.#duplicates = db
-      .prepare<[number], number>(
-        `SELECT count(*) FROM events WHERE message_id = ? AND event = 'message.duplicate'`,
-      )
-      .pluck();
-    this.#resends = db
-      .prepare<[number, string], number>(
-        'SELECT count(*) FROM events WHERE message_id = ? AND reason = ?',
-      )
-      .pluck();
-    this.#beganAt = db
-      .prepare<[number], number>(
-        `SELECT began_at FROM attempts WHERE message_id = ? AND route = 'uncertain'
+    this.#duplicates = pluck(
+      db,
+      `SELECT count(*) FROM events WHERE message_id = ? AND event = 'message.duplicate'`,
+    );
+    this.#resends = pluck(db, 'SELECT count(*) FROM events WHERE message_id = ? AND reason = ?');
+    this.#beganAt = pluck(
+      db,
+      `SELECT began_at FROM attempts WHERE message_id = ? AND route = 'uncertain'
           ORDER BY number DESC LIMIT 1`,
-      )
-      .pluck();
-    this.#gatewayIds = db
-      .prepare<[number], string>(
-        `SELECT gateway_id FROM parts WHERE message_id = ? AND gateway_id IS NOT NULL
+    );
+    this.#gatewayIds = pluck(
+      db,
+      `SELECT gateway_id FROM parts WHERE message_id = ? AND gateway_id IS NOT NULL
           AND (status = 0 OR status IS NULL)`,
-      )
-      .pluck();
+    );
   }
 
   /** Everything that is known of a message's attempts. */
@@ -157,7 +151,6 @@ export class Ledgers {
     this.#restart.run(messageId);
   }
 
-  /** Duplicates of this message that are written down. */
   duplicates(messageId: number): number {
     return this.#duplicates.get(messageId) ?? 0;
   }
@@ -172,7 +165,6 @@ export class Ledgers {
     return this.#beganAt.get(messageId) ?? null;
   }
 
-  /** The ids of the parts that were accepted. */
   gatewayIds(messageId: number): readonly string[] {
     return this.#gatewayIds.all(messageId);
   }

@@ -7,7 +7,7 @@ import type { Alike } from '../core/message-counts.ts';
 import { shown, small } from './bounded.ts';
 import { openSpool } from './open.ts';
 import { KeyValues } from './kv.ts';
-import { deletionsIn } from './pruning.ts';
+import { deletionsIn } from './retention.ts';
 import { BYTES_MAX, SENDER_MAX } from './rules.ts';
 
 interface Group extends Alike {

@@ -14,24 +14,21 @@ import { codeOf } from '../core/error-code.ts';
 import type { Remembered } from '../core/rollback.ts';
 import type { DaemonFact } from '../core/stops.ts';
 import { SpoolError } from './errors.ts';
-import { Memory } from './memory.ts';
+import { lastRunOf, Memory } from './runs.ts';
 import { explain, isBusy } from './open.ts';
 import type { OwnFolder } from './own-folder.ts';
 import { type FileId, fileIdOf, isSameFile, refuseUnsafeFiles } from './plain-files.ts';
-import { lastRunOf } from './runs.ts';
 import { shareDatabase } from './sharing.ts';
 
 /** Others that look whether the lock is free hold up a commit for a moment. */
 const COMMIT_WAIT_MS = 2_000;
 
-/** A lock file, as it was when it was taken. */
 export interface HeldLock {
   readonly path: string;
   readonly id: FileId | null;
 }
 
 export class Ownership {
-  /** The spool. */
   readonly id: FileId;
   readonly locks: readonly HeldLock[];
   readonly memory: Memory;

@@ -82,7 +82,6 @@ export function* messagesMatching(
   }
 }
 
-/** How many messages match. */
 export function countMatching(db: Database, query: MessageQuery): number {
   const { where, values } = conditions(query);
   const sql = `SELECT count(*) FROM messages WHERE id > 0 ${where}`;
@@ -104,7 +103,6 @@ export function userOfKey(db: Database, key: string): number | null {
   return (id as number | undefined) ?? null;
 }
 
-/** A row of `control`. */
 export interface ControlRow {
   readonly id: number;
   readonly asked_at: number;

@@ -5,10 +5,11 @@
  * Always holds: parts.receipt_* only repeats what `receipts` holds, so that everything can be folded anew.
  * The index on the gateway's random ids costs the drain 9 µs a message and is made when it is first needed.
  */
-import { PARTS_BY_GATEWAY_ID } from './schema.ts';
 import { timingSafeEqual } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Receipt } from '../core/receipt.ts';
+import { pluck } from './bulk.ts';
+import { PARTS_BY_GATEWAY_ID } from './schema.ts';
 
 /** An attempt as far as a receipt can name it. */
 export interface Match {
@@ -19,7 +20,6 @@ export interface Match {
   readonly account: string | null;
 }
 
-/** What is kept about an attempt. */
 export interface Kept {
   readonly count: number;
   /** Whether one of them says the same. */
@@ -77,17 +77,11 @@ export class Receipts {
           AND status IS +? AND code IS +? LIMIT 1`,
       )
       .pluck();
-    this.#parts = db
-      .prepare<[number, number], number>(
-        'SELECT count(*) FROM parts WHERE message_id = ? AND attempt = ?',
-      )
-      .pluck();
+    this.#parts = pluck(db, 'SELECT count(*) FROM parts WHERE message_id = ? AND attempt = ?');
     this.#adopt = db.prepare(
       'UPDATE receipts SET message_id = ?, attempt = ? WHERE id = ? AND message_id IS NULL',
     );
-    this.#hasAny = db
-      .prepare<[number], number>('SELECT 1 FROM receipts WHERE message_id = ? LIMIT 1')
-      .pluck();
+    this.#hasAny = pluck(db, 'SELECT 1 FROM receipts WHERE message_id = ? LIMIT 1');
   }
 
   /** The attempt that a client_ref names and proves by its tag; null = it is not one of ours, or is pruned. */
@@ -107,7 +101,6 @@ export class Receipts {
     return this.#part.get(gatewayId) ?? null;
   }
 
-  /** What is kept about an attempt already. */
   kept({ messageId, attempt }: Pick<Match, 'messageId' | 'attempt'>, digest: string): Kept {
     const row = this.#kept.get(digest, messageId, attempt);
     return { count: row?.count ?? 0, isKnown: row?.isKnown === 1 };
@@ -156,7 +149,6 @@ export class Receipts {
     return this.#adopt.run(messageId, attempt, receiptId).changes > 0;
   }
 
-  /** Whether any receipt is about this message. */
   hasAny(messageId: number): boolean {
     return this.#hasAny.get(messageId) !== undefined;
   }
@@ -172,5 +164,102 @@ export class Receipts {
       `SELECT messages.id AS messageId, attempt, CAST(recipient AS TEXT) AS recipient, account
         FROM parts JOIN messages ON messages.id = message_id WHERE gateway_id = ? LIMIT 1`,
     );
+  }
+}
+
+export interface UnmatchedReceipt {
+  readonly id: number;
+  /** Unix seconds. */
+  readonly received_at: number;
+  readonly gateway_id: string | null;
+  readonly client_ref: string | null;
+  readonly recipient: string | null;
+  readonly status: string | null;
+  readonly code: number | null;
+}
+
+/** The newest first, at most `limit`. */
+export function unmatchedReceipts(db: Database, limit: number): readonly UnmatchedReceipt[] {
+  const sql = `SELECT id, received_at, gateway_id, client_ref, recipient, status, code FROM receipts
+    WHERE message_id IS NULL ORDER BY id DESC LIMIT +?`;
+  return db.prepare<[number], UnmatchedReceipt>(sql).all(limit);
+}
+
+export function countUnmatched(db: Database): number {
+  const sql = 'SELECT count(*) FROM receipts WHERE message_id IS NULL';
+  return db.prepare<[], number>(sql).pluck().get() ?? 0;
+}
+
+/** One that may be joined with an attempt when its answer names this part. */
+export interface JoinableReceipt {
+  readonly id: number;
+  readonly gatewayId: string;
+  readonly recipient: string | null;
+}
+
+export interface DroppedReceipt {
+  readonly id: number;
+  readonly gatewayId: string | null;
+  readonly bytes: number;
+}
+
+export interface Stock {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+const BYTES = ['gateway_id', 'client_ref', 'recipient', 'status', 'network', 'raw']
+  .map((column) => `coalesce(octet_length(${column}), 0)`)
+  .join(' + ');
+
+export class Unmatched {
+  readonly #isKnown: Statement<[string], number>;
+  readonly #joinable: Statement<[], JoinableReceipt>;
+  readonly #stock: Statement<[], Stock>;
+  readonly #prune: Statement<[number, number]>;
+  readonly #dropOldest: Statement<[number], DroppedReceipt>;
+
+  constructor(db: Database) {
+    const unmatched = 'FROM receipts INDEXED BY receipts_unmatched WHERE message_id IS NULL';
+    this.#isKnown = pluck(
+      db,
+      'SELECT 1 FROM receipts WHERE message_id IS NULL AND digest = ? LIMIT 1',
+    );
+    this.#joinable = db.prepare(
+      `SELECT id, gateway_id AS gatewayId, recipient ${unmatched} AND gateway_id IS NOT NULL
+        AND attempt = ${NO_ATTEMPT}`,
+    );
+    this.#stock = db.prepare(`SELECT count(*) AS rows, total(${BYTES}) AS bytes ${unmatched}`);
+    this.#prune = db.prepare(
+      `DELETE FROM receipts WHERE id IN (SELECT id ${unmatched} AND received_at < ? LIMIT +?)`,
+    );
+    this.#dropOldest = db.prepare(
+      `DELETE FROM receipts WHERE id IN (SELECT id FROM receipts WHERE message_id IS NULL
+        ORDER BY received_at LIMIT +?)
+        RETURNING id, gateway_id AS gatewayId, ${BYTES} AS bytes`,
+    );
+  }
+
+  /** Whether one that says the same is kept already. */
+  isKnown(digest: string): boolean {
+    return this.#isKnown.get(digest) !== undefined;
+  }
+
+  joinable(): readonly JoinableReceipt[] {
+    return this.#joinable.all();
+  }
+
+  stock(): Stock {
+    return this.#stock.get() ?? { rows: 0, bytes: 0 };
+  }
+
+  /** Deletes those from before `before` (Unix seconds), at most `limit`; returns how many. */
+  prune(before: number, limit: number): number {
+    return this.#prune.run(before, limit).changes;
+  }
+
+  /** Deletes the oldest, at most `limit`. */
+  dropOldest(limit: number): readonly DroppedReceipt[] {
+    return this.#dropOldest.all(limit);
   }
 }

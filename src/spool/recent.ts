@@ -6,11 +6,11 @@
  * once however often it is tried, and no more once it has ended without being sent. Texts are kept as digests under
  * a key that the spool does not hold (`digestKeyOf`).
  */
+import { Bulk, pluck } from './bulk.ts';
 import { RECENT_TABLE } from './schema.ts';
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import { comparedForm } from '../core/recipient.ts';
-import { Bulk } from './bulk.ts';
 import { eventSeqs } from './event-log.ts';
 import type { OwnFolder } from './own-folder.ts';
 
@@ -22,7 +22,6 @@ export interface Content {
 }
 
 export interface Sent {
-  /** The message's. */
   readonly id: number;
   /** As the row has it, with or without a plus sign. */
   readonly recipient: string;
@@ -31,7 +30,6 @@ export interface Sent {
 }
 
 export interface SentAt {
-  /** The message's. */
   readonly id: number;
   /** When it was claimed last (Unix seconds). */
   readonly at: number;
@@ -73,13 +71,12 @@ export class Recent {
     this.#db = db;
     this.#create = db.prepare(RECENT_TABLE);
     this.#seqAt = eventSeqs(db);
-    this.#spent = db
-      .prepare<[number, string, number], number>(
-        `SELECT total(p.price) FROM events e JOIN parts p ON p.message_id = e.message_id
+    this.#spent = pluck(
+      db,
+      `SELECT total(p.price) FROM events e JOIN parts p ON p.message_id = e.message_id
           AND p.attempt = e.attempt WHERE e.seq >= ? AND e.account = ? AND e.at >= ?
           AND e.event = 'message.await-receipt' AND e.from_state = 'sending' AND p.status = 0`,
-      )
-      .pluck();
+    );
   }
 
   /** Digests are made under this key from now on: those under another are not found. */

@@ -8,10 +8,10 @@
  * recipient fits (which is for the caller to see to). What may have been sent since is written down as an
  * attempt that nobody answered.
  */
+import { Bulk, pluck } from './bulk.ts';
 import { randomBytes } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { State } from '../core/message.ts';
-import { Bulk } from './bulk.ts';
 import { refUnder } from './claims.ts';
 import { jsonIn, KeyValues, listIn, TAG_KEY } from './kv.ts';
 import { parseRef, type Match } from './receipts.ts';
@@ -39,7 +39,6 @@ interface OldKey {
   readonly lastId: number;
 }
 
-/** What a client_ref names. */
 interface OldRef {
   readonly id: number;
   readonly number: number;
@@ -159,13 +158,12 @@ export class Restored {
       `SELECT id, id AS messageId, state, last_attempt AS lastAttempt,
         CAST(recipient AS TEXT) AS recipient, account FROM messages WHERE id = ?`,
     );
-    this.#attempt = db
-      .prepare<[OldRef], number>(
-        `SELECT number FROM attempts WHERE message_id = @id AND (error_text = '${LOST}'
+    this.#attempt = pluck(
+      db,
+      `SELECT number FROM attempts WHERE message_id = @id AND (error_text = '${LOST}'
           OR (number = @number AND client_ref = @clientRef))
           ORDER BY number = @number DESC, number DESC LIMIT 1`,
-      )
-      .pluck();
+    );
     /* What is scheduled for later cannot have gone. What has its attempt here is done already. */
     this.#waiting = db.prepare(
       `SELECT id, state, last_attempt AS lastAttempt FROM messages

@@ -1,18 +1,20 @@
 /**
- * Deletes what is over: final messages with all that hangs on them, events of lanes, requests that were done,
- * idempotency keys; and blanks texts. Everything in slices: a call looks at few rows and says whether there is
- * more. When something is over is the caller's to say.
+ * Deletes what is over: final messages with all that hangs on them, events of lanes, requests that were done, idempotency
+ * keys; and blanks texts. Everything in slices: a call looks at few rows and says whether there is more. When something is
+ * over is the caller's to say. `Pruning` does it on an operator's word, in short transactions between which others work on.
  *
- * Always holds: a message that is not final is never touched; no event goes that somebody still has to be told
- * of; an id is never used again (AUTOINCREMENT).
+ * Always holds: a message that is not final when its deletion commits is never touched; no event goes that somebody still
+ * has to be told of; an id is never used again (AUTOINCREMENT).
  */
 import type { Database, Statement } from 'better-sqlite3';
-import { forget, isForgotten, type Content } from '../core/parts.ts';
 import type { State } from '../core/message.ts';
+import { type Content, forget, isForgotten } from '../core/parts.ts';
+import type { Archive } from './archive.ts';
 import { CONTENT } from './bounded.ts';
-import { FINAL } from './schema.ts';
-import { KeyValues } from './kv.ts';
+import { pluck } from './bulk.ts';
+import { KeyValues, numberIn } from './kv.ts';
 import { LOST } from './restored.ts';
+import { FINAL } from './schema.ts';
 
 /** Final messages from before an instant, those first that ended first. */
 export const OVER = `SELECT id, account, sender, state FROM messages WHERE (${FINAL}) AND updated_at < ?
@@ -33,17 +35,14 @@ const FORGOTTEN_TO = 'forgotten-to';
 /** What is told of events keeps its place in `spool` under a name that ends so. */
 const CURSORS = `SELECT name, CAST(value AS INTEGER) AS seq FROM spool WHERE name LIKE '%-cursor'`;
 
-/** What one call may delete. */
 export interface Slice {
   /** Unix seconds: what ended earlier. */
   readonly before: number;
-  /** Messages looked at. */
   readonly limit: number;
   /** Events above this one are still to be told. */
   readonly toldTo: number;
 }
 
-/** A message that was deleted. */
 export interface Removed {
   readonly id: number;
   readonly account: string | null;
@@ -53,29 +52,21 @@ export interface Removed {
 
 export interface Pruned {
   readonly messages: readonly Removed[];
-  /** Whether the limit was what ended it. */
   readonly hasMore: boolean;
 }
 
-/** Texts that were blanked. */
 export interface Forgotten {
   readonly count: number;
-  /** Whether the limit was what ended it. */
   readonly hasMore: boolean;
 }
 
-/** Deletes message by message. */
 export class MessagePruner {
   readonly #untold: Statement<[number, number], number>;
   readonly #rest: readonly Statement<[number]>[];
   readonly #message: Statement<[number]>;
 
   constructor(db: Database) {
-    this.#untold = db
-      .prepare<[number, number], number>(
-        'SELECT 1 FROM events WHERE message_id = ? AND seq > ? LIMIT 1',
-      )
-      .pluck();
+    this.#untold = pluck(db, 'SELECT 1 FROM events WHERE message_id = ? AND seq > ? LIMIT 1');
     this.#rest = OF_MESSAGE.map((table) =>
       db.prepare<[number]>(`DELETE FROM ${table} WHERE message_id = ?`),
     );
@@ -210,4 +201,90 @@ function toldTo(cursors: readonly Cursor[], except: ReadonlySet<string>): number
     Number.MAX_SAFE_INTEGER,
     ...cursors.filter(({ name }) => !except.has(name)).map(({ seq }) => seq),
   );
+}
+
+const BATCH = 200;
+/** A batch whose messages change just then is copied again, at most this often. */
+const TRIES_MAX = 20;
+
+/** In table `spool`: how many deletions there were. */
+const DELETIONS = 'pruned-to';
+
+/** How many deletions of this kind the spool has seen. */
+export function deletionsIn(values: KeyValues): number {
+  return numberIn(values.get(DELETIONS)) ?? 0;
+}
+
+export interface PruneOptions {
+  /** Unix seconds: what ended earlier. */
+  readonly before: number;
+  /** Null = deleted for good. */
+  readonly archive: Archive | null;
+  /** Cursors of those who are told of events no more. */
+  readonly notTold: ReadonlySet<string>;
+}
+
+/** How many final messages from before an instant there are, by state. */
+export function countOver(db: Database, before: number): ReadonlyMap<string, number> {
+  const rows = db
+    .prepare<[number], { readonly state: string; readonly count: number }>(
+      `SELECT state, count(*) AS count FROM messages
+        WHERE (${FINAL}) AND updated_at < ? GROUP BY state`,
+    )
+    .all(before);
+  return new Map(rows.map(({ state, count }) => [state, count]));
+}
+
+export class Pruning {
+  readonly #db: Database;
+  readonly #options: PruneOptions;
+  readonly #pruner: MessagePruner;
+  readonly #values: KeyValues;
+  readonly #final: Statement<[string], number>;
+
+  constructor(db: Database, options: PruneOptions) {
+    this.#db = db;
+    this.#options = options;
+    this.#pruner = new MessagePruner(db);
+    this.#values = new KeyValues(db);
+    this.#final = pluck(
+      db,
+      `SELECT id FROM messages WHERE (${FINAL}) AND id IN (SELECT value FROM json_each(?))`,
+    );
+  }
+
+  /** How many messages went; 0 = there are no more that may. */
+  batch(): number {
+    const { archive } = this.#options;
+    for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
+      const ids = this.#next();
+      if (ids.length === 0) return 0;
+      archive?.copy(ids);
+      const pruned = this.#delete(ids);
+      if (pruned !== null) return pruned;
+    }
+    throw new Error('messages change faster than they can be archived');
+  }
+
+  /* Later ones are told later: where one is still to be told, the rest is, too. */
+  #next(): readonly number[] {
+    const { before, notTold } = this.#options;
+    const ids = this.#db.prepare<[number, number], number>(OVER).pluck().all(before, BATCH);
+    const toldTo = toldToIn(this.#db, notTold);
+    const untold = ids.findIndex((id) => !this.#pruner.isTold(id, toldTo));
+    return untold < 0 ? ids : ids.slice(0, untold);
+  }
+
+  /* Null = the archive does not hold them as they are now. */
+  #delete(ids: readonly number[]): number | null {
+    const { archive } = this.#options;
+    const run = this.#db.transaction((): number | null => {
+      if (archive !== null && !archive.holds(ids)) return null;
+      const gone = this.#final.all(JSON.stringify(ids));
+      for (const id of gone) this.#pruner.prune(id);
+      if (gone.length > 0) this.#values.set(DELETIONS, String(deletionsIn(this.#values) + 1));
+      return gone.length;
+    });
+    return run.immediate();
+  }
 }

@@ -5,6 +5,7 @@
  * open it is made again in each transaction that finds another `PRAGMA schema_version`, before anything else is read,
  * so that no statement of ours meets a trigger, view or table that was not compared.
  */
+import { pluck } from './bulk.ts';
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { escapeText, quoted } from '../core/escape.ts';
 import { SpoolError } from './errors.ts';
@@ -27,7 +28,7 @@ export class SchemaGuard {
 
   /** `compare` returns the version, or throws. */
   constructor(db: Database, schema: 'main' | 'archive', compare: () => number) {
-    this.#cookie = db.prepare<[], number>(`PRAGMA ${schema}.schema_version`).pluck();
+    this.#cookie = pluck(db, `PRAGMA ${schema}.schema_version`);
     this.#compare = compare;
   }
 

@@ -4,6 +4,7 @@
  *
  * Always holds: one slice reads a bounded number of rows, however few of them match.
  */
+import { pluck } from './bulk.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { ControlFilter } from '../core/control-filter.ts';
 import { DUE_COLUMNS, type DueRow } from './due.ts';
@@ -95,7 +96,6 @@ function addLane(
   );
 }
 
-/** Rows that one slice looks at. */
 const SLICE = 500;
 
 export interface SelectionOptions {
@@ -131,19 +131,16 @@ export class Selection {
     this.#upTo = upTo;
     this.#values = [...values, asOf];
     this.#scope = campaign === null ? [] : [campaign];
-    this.#end = db
-      .prepare<unknown[], number | null>(
-        `SELECT max(id) FROM (SELECT id FROM messages WHERE ${scope} id > ? AND id <= ?
+    this.#end = pluck(
+      db,
+      `SELECT max(id) FROM (SELECT id FROM messages WHERE ${scope} id > ? AND id <= ?
           ORDER BY id LIMIT ${SLICE})`,
-      )
-      .pluck();
+    );
     this.#rows = db.prepare(
       `SELECT ${DUE_COLUMNS} FROM messages WHERE ${scope} id > ? AND id <= ? ${where} AND ${isSame}
         ORDER BY id`,
     );
-    this.#covers = db
-      .prepare<unknown[], number>(`SELECT 1 FROM messages WHERE id = ? ${where} AND ${isSame}`)
-      .pluck();
+    this.#covers = pluck(db, `SELECT 1 FROM messages WHERE id = ? ${where} AND ${isSame}`);
   }
 
   /** The slice of rows with an id above `after`. */

@@ -10,7 +10,6 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { RefusedRow } from '../core/refusal-run.ts';
 import { Bulk } from './bulk.ts';
 
-/** Whose run it is. */
 export interface RunScope {
   readonly account: string;
   /** Null = the account's. */
@@ -115,7 +114,6 @@ export class SetAsideRows {
     );
   }
 
-  /** Every run that has refused messages. */
   runs(): readonly KnownRun[] {
     return this.#runs.all();
   }

@@ -2,6 +2,7 @@
  * Finds out which sources have rows that are ready: all of them by a skip scan over the ready index (at
  * start, after a bulk load, and once in a while), or just the new rows one by one.
  */
+import { pluck } from './bulk.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { SourceKey, Turn } from '../core/turn.ts';
 import { bounded, smalls } from './bounded.ts';
@@ -50,11 +51,7 @@ class Names {
   constructor(db: Database, level: Level, under: readonly Level[]) {
     const where = [READY, ...under.map((name) => `${name} IS +?`)].join(' AND ');
     const ofRow = `(SELECT ${level} FROM messages WHERE id = ?)`;
-    this.#hasNull = db
-      .prepare<unknown[], number>(
-        `SELECT 1 FROM messages WHERE ${where} AND ${level} IS NULL LIMIT 1`,
-      )
-      .pluck();
+    this.#hasNull = pluck(db, `SELECT 1 FROM messages WHERE ${where} AND ${level} IS NULL LIMIT 1`);
     const named = (condition: string): Statement<unknown[], Named> =>
       db
         .prepare<unknown[], Named>(
@@ -64,14 +61,11 @@ class Names {
         .safeIntegers();
     this.#first = named('IS NOT NULL');
     this.#next = named(`> ${ofRow}`);
-    this.#isSame = db
-      .prepare<[bigint, string], number>(`SELECT 1 FROM messages WHERE id = ? AND ${level} IS +?`)
-      .pluck();
-    this.#ofSameName = db
-      .prepare<unknown[], number>(
-        `SELECT id FROM messages WHERE ${where} AND ${level} = ${ofRow} LIMIT ${MISNAMED_MAX}`,
-      )
-      .pluck();
+    this.#isSame = pluck(db, `SELECT 1 FROM messages WHERE id = ? AND ${level} IS +?`);
+    this.#ofSameName = pluck(
+      db,
+      `SELECT id FROM messages WHERE ${where} AND ${level} = ${ofRow} LIMIT ${MISNAMED_MAX}`,
+    );
   }
 
   /** `misnamed` receives rows whose name cannot be asked for. */
@@ -122,14 +116,11 @@ export class Sources {
       `SELECT ${TURN_COLUMNS}, ${NAMES}, ${smalls(['due_at', 'state'])} FROM messages
         WHERE id > ? ORDER BY id LIMIT +?`,
     );
-    this.#lastId = db
-      .prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`)
-      .pluck();
-    this.#ready = db
-      .prepare<[number], number>(
-        `SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${READY} LIMIT +?)`,
-      )
-      .pluck();
+    this.#lastId = pluck(db, `SELECT seq FROM sqlite_sequence WHERE name = 'messages'`);
+    this.#ready = pluck(
+      db,
+      `SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${READY} LIMIT +?)`,
+    );
   }
 
   /** Rows that may go now, counted no further than `limit`. */

@@ -16,10 +16,10 @@ import { EventLog, Unlogged } from './event-log.ts';
 import { Gates } from './gates.ts';
 import { MessageGroups } from './message-groups.ts';
 import { Ledgers } from './ledger.ts';
-import { Moves } from './moves.ts';
+import { Moves, Waits } from './moves.ts';
 import { FileWatch, type FileChange } from './file-watch.ts';
 import { explain, isBusy, openSpool, whenFree } from './open.ts';
-import { Receipts } from './receipts.ts';
+import { Receipts, Unmatched } from './receipts.ts';
 import { Recent } from './recent.ts';
 import type { Ownership } from './ownership.ts';
 import { adopt, Restored } from './restored.ts';
@@ -30,8 +30,6 @@ import { Settlements } from './settlements.ts';
 import { Sources } from './sources.ts';
 import { readStopFacts, type Configured, type SpoolStopFacts } from './stop-facts.ts';
 import { Suppressions } from './suppressions.ts';
-import { Unmatched } from './unmatched.ts';
-import { Waits } from './waits.ts';
 import { Wal } from './wal.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 
@@ -167,7 +165,6 @@ export class Spool {
     noteConfigRead(this.#db, now);
   }
 
-  /** What the spool says of what is stopped. */
   stopFacts(configured: Configured): SpoolStopFacts {
     return readStopFacts(this.#db, configured);
   }

@@ -8,7 +8,7 @@ import { type State, STATES } from '../core/message.ts';
 import { countLate } from './late.ts';
 import { type ControlRow, openControlRows } from './queries.ts';
 import { OLDEST_FINAL } from './retention.ts';
-import { countUnmatched } from './unmatched.ts';
+import { countUnmatched } from './receipts.ts';
 import { walSize } from './wal.ts';
 
 export interface StateCount {
@@ -105,7 +105,6 @@ export function laneRows(db: Database): readonly LaneRow[] {
     .all();
 }
 
-/** The latest moves of messages, the newest first. */
 export function latestMoves(db: Database, limit: number): readonly MoveRow[] {
   return db.prepare<[number], MoveRow>(LATEST_MOVES).all(limit);
 }

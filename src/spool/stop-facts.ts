@@ -19,7 +19,6 @@ export interface Configured {
   readonly defaultAccount: string | null;
 }
 
-/** The facts that the spool has. */
 export type SpoolStopFacts = Pick<StopFacts, 'restored' | 'gates' | 'unknown'>;
 
 export function readStopFacts(db: Database, configured: Configured): SpoolStopFacts {

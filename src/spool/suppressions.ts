@@ -5,6 +5,7 @@
  * Always holds: a recipient is stored in its international form, by a trigger where somebody else writes it, and
  * the first reason and date stay. What has no such form is stored, and compared, as it is written.
  */
+import { pluck } from './bulk.ts';
 import { comparedForm, internationalForm } from '../core/recipient.ts';
 import type { Database, Statement } from 'better-sqlite3';
 
@@ -30,10 +31,8 @@ export class Suppressions {
   readonly #newestAfter: Statement<[number, number, string, number], Suppression>;
 
   constructor(db: Database) {
-    this.#any = db.prepare<[], number>('SELECT 1 FROM suppressions LIMIT 1').pluck();
-    this.#has = db
-      .prepare<[string], number>('SELECT 1 FROM suppressions WHERE recipient = ?')
-      .pluck();
+    this.#any = pluck(db, 'SELECT 1 FROM suppressions LIMIT 1');
+    this.#has = pluck(db, 'SELECT 1 FROM suppressions WHERE recipient = ?');
     this.#find = db.prepare(`SELECT ${COLUMNS} FROM suppressions WHERE recipient = ?`);
     this.#add = db.prepare(
       `INSERT INTO suppressions (recipient, reason, since) VALUES (?, ?, ?)
@@ -41,12 +40,11 @@ export class Suppressions {
     );
     this.#remove = db.prepare('DELETE FROM suppressions WHERE recipient = ?');
     /* Nearly all are left out by SQLite. */
-    this.#formless = db
-      .prepare<[], string>(
-        `SELECT CAST(recipient AS TEXT) FROM suppressions WHERE recipient NOT GLOB '[1-9]*'
+    this.#formless = pluck(
+      db,
+      `SELECT CAST(recipient AS TEXT) FROM suppressions WHERE recipient NOT GLOB '[1-9]*'
           OR recipient GLOB '*[^0-9]*' OR length(recipient) NOT BETWEEN 7 AND 15`,
-      )
-      .pluck();
+    );
     const page = (where: string): string =>
       `SELECT ${COLUMNS} FROM suppressions WHERE typeof(recipient) = 'text' ${where}
         ORDER BY since DESC, recipient LIMIT +?`;

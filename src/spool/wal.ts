@@ -73,7 +73,6 @@ const BESIDE_DAEMON_MAX = 64 * 1024 * 1024;
 /** Bytes that stay free on the disk. */
 const ROOM_LEFT = 16 * 1024 * 1024;
 
-/** Why it was not done. */
 export type NotVacuumed =
   /** A daemon runs, and the spool is not small. */
   | 'daemon-runs'

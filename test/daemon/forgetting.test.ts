@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Archive } from '../../src/spool/archive.ts';
 import { backUp } from '../../src/spool/backup.ts';
 import { openSpool } from '../../src/spool/open.ts';
-import { Pruning } from '../../src/spool/pruning.ts';
+import { Pruning } from '../../src/spool/retention.ts';
 import { vacuum } from '../../src/spool/wal.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { STATES } from '../../src/core/message.ts';
 import type { Status } from '../../src/core/status.ts';
 import { KeyValues } from '../../src/spool/kv.ts';
-import { deletionsIn, Pruning } from '../../src/spool/pruning.ts';
+import { deletionsIn, Pruning } from '../../src/spool/retention.ts';
 import { ended, MAIN } from '../cli/program.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 

@@ -5,8 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Receipt } from '../../src/core/receipt.ts';
 import type { Database } from '../../src/spool/open.ts';
 import { Ledgers } from '../../src/spool/ledger.ts';
-import { Receipts } from '../../src/spool/receipts.ts';
-import { Unmatched } from '../../src/spool/unmatched.ts';
+import { Receipts, Unmatched } from '../../src/spool/receipts.ts';
 import { ended, NOW, PART, setup } from '../support/spool.ts';
 
 const RECIPIENT = '447700900000';

@@ -15,11 +15,10 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { backUp } from '../../src/spool/backup.ts';
 import type { Remembered } from '../../src/core/rollback.ts';
-import { Memory } from '../../src/spool/memory.ts';
+import { Memory, Run } from '../../src/spool/runs.ts';
 import { openSpool } from '../../src/spool/open.ts';
 import { Ownership } from '../../src/spool/ownership.ts';
 import { restoredFrom, type Mark } from '../../src/spool/restored.ts';
-import { Run } from '../../src/spool/runs.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { makeFolder, ownFolderOf } from '../support/spool.ts';
 
