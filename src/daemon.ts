@@ -16,7 +16,7 @@ import type { AccountLimits } from './dispatch/outcomes.ts';
 import { keepDaySpend, sayRestored } from './keeping.ts';
 import { isoOf, type Entry } from './events.ts';
 import { Opening, StartWait, type Opened } from './opening.ts';
-import { Overview } from './overview.ts';
+import { NOT_AT_WORK, Overview, vitalsOf } from './overview.ts';
 import { describeMisfits } from './spool/sharing.ts';
 import type { DaySpend } from './spool/day-spend.ts';
 import type { Spool } from './spool/spool.ts';
@@ -28,11 +28,11 @@ import { DeskMaker } from './make-desk.ts';
 import { Reception } from './reception.ts';
 import { Reload, type ReloadParts } from './reload.ts';
 import { byName, makePolicy } from './make-policy.ts';
-import { NOT_AT_WORK, vitalsOf, type Vitals } from './vitals.ts';
 import { stopsNow } from './stops-now.ts';
 import { SpoolGuard } from './spool-guard.ts';
 import { StartBrokenOff, takeDown, type Running } from './stop.ts';
 import { StatusLog, type Output } from './status-log.ts';
+import type { Vitals } from './systemd/pulse.ts';
 
 /** The time limit of a stop, and the part of it for answers to open requests. TimeoutStopSec of the unit is longer. */
 const STOP_MS = 45_000;
@@ -60,12 +60,6 @@ interface Started extends Running {
   readonly stops: () => readonly Stop[];
 }
 
-/** What a start needs from the first moment on. */
-interface Beginning {
-  readonly overview: Overview;
-  readonly reception: Reception;
-}
-
 export class Daemon implements AsyncDisposable {
   /** What is in force. */
   #config: Config;
@@ -84,7 +78,7 @@ export class Daemon implements AsyncDisposable {
   /** One after another, and none before the start is over. */
   #reloads: Promise<void> = Promise.resolve();
   #overview: Overview | null = null;
-  #reception: Reception | null = null;
+  readonly #reception: Reception;
   #guard: SpoolGuard | null = null;
   readonly #wait: StartWait;
 
@@ -112,6 +106,7 @@ export class Daemon implements AsyncDisposable {
       ...(options.logFd ? { fd: options.logFd } : {}),
       ...(options.logOutput ? { output: options.logOutput } : {}),
     });
+    this.#reception = new Reception({ config, clock: this.#clock, log: this.#log });
     this.#rates = new AccountRates({ clock: this.#clock, log: this.#log });
   }
 
@@ -121,7 +116,7 @@ export class Daemon implements AsyncDisposable {
 
   /** Where receipts come in, as "127.0.0.1:8026"; null = nowhere. */
   get receiptsAddress(): string | null {
-    return this.#reception?.address ?? null;
+    return this.#reception.address;
   }
 
   /**
@@ -186,8 +181,6 @@ export class Daemon implements AsyncDisposable {
       waiting: () => this.#wait.stop,
     });
     this.#overview = overview;
-    const reception = new Reception({ config: this.#config, clock: this.#clock, log: this.#log });
-    this.#reception = reception;
     const opening = new Opening(path, this.#config.spool.own);
     try {
       await overview.listen(this.#config.admin, this.#log);
@@ -195,10 +188,10 @@ export class Daemon implements AsyncDisposable {
       const { warning } = opened.own;
       for (const each of [...(warning === null ? [] : [warning]), ...describeMisfits(path)])
         this.#log.say('daemon.warning', { warning: each });
-      await this.#begin(opened, { overview, reception });
+      await this.#begin(opened, overview);
     } catch (error) {
       if (this.#started === null) {
-        await reception[Symbol.asyncDispose]();
+        await this.#reception[Symbol.asyncDispose]();
         opening.giveUp();
       }
       await overview[Symbol.asyncDispose]();
@@ -210,7 +203,7 @@ export class Daemon implements AsyncDisposable {
 
   /* Receipts are answered 503 meanwhile, so that the gateway comes again. */
   async #waits({ reason, meaning: missing, remedy }: Stop): Promise<void> {
-    await this.#reception?.listen();
+    await this.#reception.listen();
     const admin = this.adminAddress ?? undefined;
     this.#log.say('daemon.waiting', { reason, missing, remedy, admin });
     this.#options.onWaiting?.();
@@ -273,12 +266,12 @@ export class Daemon implements AsyncDisposable {
   };
 
   /* What was opened for nothing would keep the process. */
-  async #begin({ own, spool, ownership }: Opened, beginning: Beginning): Promise<void> {
+  async #begin({ own, spool, ownership }: Opened, overview: Overview): Promise<void> {
     const desks = new Map<string, Desk>();
     const daySpend = keepDaySpend(own, desks, this.#log);
-    const { reception } = beginning;
+    const reception = this.#reception;
     try {
-      await this.#work({ spool, ownership, desks, reception, daySpend }, beginning);
+      await this.#work({ spool, ownership, desks, reception, daySpend }, overview);
     } catch (error) {
       if (this.#started === null) {
         daySpend.stop();
@@ -291,7 +284,7 @@ export class Daemon implements AsyncDisposable {
 
   async #work(
     parts: Omit<Started, 'dispatcher' | 'reload' | 'stops'>,
-    { overview }: Pick<Beginning, 'overview'>,
+    overview: Overview,
   ): Promise<void> {
     const { spool, ownership, desks, reception, daySpend } = parts;
     const limits = new Map<string, AccountLimits>();

@@ -10,13 +10,15 @@ import type { Clock } from './clock.ts';
 import type { Instant } from './core/cap.ts';
 import type { GateState } from './core/gate.ts';
 import { statusOf, type AccountFacts, type Status, type StatusParts } from './core/status.ts';
-import type { Stop } from './core/stops.ts';
+import { inShort, type Stop } from './core/stops.ts';
 import type { Desk } from './dispatch/desk.ts';
 import type { Limit } from './dispatch/limit/limit.ts';
 import type { Lane } from './dispatch/lane.ts';
 import type { Dispatcher } from './dispatch/dispatcher.ts';
 import type { AccountLimits } from './dispatch/outcomes.ts';
+import type { Spool } from './spool/spool.ts';
 import type { StatusLog } from './status-log.ts';
+import { QUEUED_MAX, type Vitals } from './systemd/pulse.ts';
 
 /** A loop that has not finished a step for so long does not work; an idle one does so every second. */
 const STALLED_MS = 10_000;
@@ -192,4 +194,18 @@ export async function administer(
     log.say('daemon.warning', { warning });
     return null;
   }
+}
+
+/** Before the start and after the end. */
+export const NOT_AT_WORK: Vitals = { queued: 0, inFlight: 0, ended: 0, stopped: [] };
+
+/** The few numbers that fit a line. Asked every few seconds; costs a millisecond. */
+export function vitalsOf({
+  dispatcher,
+  stops,
+  spool,
+}: Pick<Working, 'dispatcher' | 'stops'> & { readonly spool: Spool }): Vitals {
+  const { inFlight, ended } = dispatcher;
+  const queued = spool.sources.countReady(QUEUED_MAX);
+  return { inFlight, ended, queued, stopped: inShort(stops()) };
 }

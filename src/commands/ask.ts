@@ -23,7 +23,6 @@ export interface AskOptions {
 const POLL_MS = 25;
 const DEFAULT_WAIT_MS = 3_000;
 
-/** Adds the options that all of them take. */
 export function withAskOptions(command: Command): Command {
   const wait = new Option('--wait <duration>', 'how long to wait for the daemon; 0 = not at all');
   return command
@@ -109,7 +108,6 @@ function subjectOf(row: ControlRow): string {
   return row.sender === null ? account : `sender ${row.sender} of ${account}`;
 }
 
-/** A request as `--json` prints it. */
 export function jsonOf(row: ControlRow): Readonly<Record<string, unknown>> {
   return { ...row, asked_at: isoTime(row.asked_at), done_at: isoTime(row.done_at) };
 }

@@ -60,7 +60,6 @@ export function capTable(
   );
 }
 
-/** The same as a document. */
 export function capDocument(cap: CapRow): object {
   return { kind: 'window', ...capFields(cap) };
 }

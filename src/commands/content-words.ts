@@ -25,7 +25,6 @@ export function encodedWords({ encoding, parts, causes }: Encoded): string {
   return `${encoding}, ${parts} ${parts === 1 ? 'part' : 'parts'}${because}`;
 }
 
-/** The same for programs. */
 export function encodedFields({ encoding, parts, causes }: Encoded): object {
   return { encoding, predicted_parts: parts, not_in_gsm: causes };
 }

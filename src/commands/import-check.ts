@@ -43,18 +43,14 @@ export async function checkFile(
   const { file, size, nowMs } = source;
   using judge = new LineJudge(parts, nowMs);
   const report = new ImportReport(file);
-  let columns: readonly ApplicationColumn[] = [];
-  const hash = await read(source, startProgress('Checking', size), {
-    onHeader: (names) => {
-      columns = headerOf(file, names);
-    },
-    onRecord: (record) => judge.judge(record, columns, report),
-  });
+  const hash = await read(source, startProgress('Checking', size), (record, columns) =>
+    judge.judge(record, columns, report),
+  );
   report.refuse();
   return { hash, report };
 }
 
-export function headerOf(file: string, names: readonly string[]): readonly ApplicationColumn[] {
+function headerOf(file: string, names: readonly string[]): readonly ApplicationColumn[] {
   const { columns, problems } = columnsOf(names);
   if (problems.length === 0) return columns;
   throw new CommandError(`${file}, line 1: ${problems.join('; ')}. Nothing was imported.`);
@@ -117,7 +113,7 @@ class LineJudge implements Disposable {
 }
 
 /** Why a row with this key would be left out; null = it is new, or the same message is there already. */
-export function keyProblem(
+function keyProblem(
   key: string,
   use: KeyUse | null,
   stored: StoredRow,
@@ -136,7 +132,7 @@ export function keyProblem(
 }
 
 /** The columns of a line that count from now, and so differ each time that it is read. */
-export function relativeIn(
+function relativeIn(
   columns: readonly ApplicationColumn[],
   cells: readonly string[],
 ): ReadonlySet<ApplicationColumn> {
@@ -149,20 +145,21 @@ function isRelative(cell: string): boolean {
   return cell.trim().startsWith('+');
 }
 
-type Callbacks = Parameters<typeof readCsvFile>[1];
-
-/** Reads the file with a progress bar. What cannot be read at all is thrown as CommandError. */
+/** Reads the file with a progress bar, to its hash. What cannot be read at all is thrown as CommandError. */
 export async function read(
   { file, handle }: Pick<Source, 'file' | 'handle'>,
   progress: Progress,
-  callbacks: Callbacks,
+  onRecord: (record: CsvRecord, columns: readonly ApplicationColumn[]) => Promise<void> | void,
 ): Promise<string> {
+  let columns: readonly ApplicationColumn[] = [];
   try {
     return await readCsvFile(handle, {
-      onHeader: callbacks.onHeader,
-      onRecord: (record, reading) => {
-        progress.update(reading.bytes);
-        return callbacks.onRecord(record, reading);
+      onHeader: (names) => {
+        columns = headerOf(file, names);
+      },
+      onRecord: (record, { bytes }) => {
+        progress.update(bytes);
+        return onRecord(record, columns);
       },
     });
   } catch (error) {

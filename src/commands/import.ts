@@ -12,11 +12,11 @@ import { codeOf } from '../core/error-code.ts';
 import { rowOf } from '../csv/columns.ts';
 import { CommandError, TryAgainError } from '../exit-codes.ts';
 import { refusalOf } from '../spool/constraints.ts';
-import { dropOnceInto, type ApplicationColumn, type DropRow } from '../spool/drop.ts';
+import { dropOnceInto, type DropOnce, type DropRow } from '../spool/drop.ts';
 import { isBusy, type Database } from '../spool/open.ts';
 import { printLine, say } from '../terminal/print.ts';
 import { startProgress } from '../terminal/progress.ts';
-import { checkFile, headerOf, read, type Source } from './import-check.ts';
+import { checkFile, read, type Source } from './import-check.ts';
 import { NameCheck } from './names-asked.ts';
 import { openToWrite } from './opened.ts';
 
@@ -106,17 +106,11 @@ async function importFile(
 ): Promise<Counts> {
   const { file, size, nowMs, hash } = source;
   const chunk = new Chunk(db, file);
-  let columns: readonly ApplicationColumn[] = [];
-  const again = await read(source, startProgress('Importing', size), {
-    onHeader: (names) => {
-      columns = headerOf(file, names);
-    },
-    onRecord: ({ line, cells, problem }) => {
-      if (cells === null) throw changed(file, `line ${line}: ${problem ?? 'unreadable'}`);
-      const key = `import:${hash.slice(0, 16)}:${line}`;
-      const row = { idempotency_key: key, ...rowOf(columns, cells, nowMs).row };
-      return chunk.add(line, row);
-    },
+  const progress = startProgress('Importing', size);
+  const again = await read(source, progress, ({ line, cells, problem }, columns) => {
+    if (cells === null) throw changed(file, `line ${line}: ${problem ?? 'unreadable'}`);
+    const key = `import:${hash.slice(0, 16)}:${line}`;
+    return chunk.add({ line, row: { idempotency_key: key, ...rowOf(columns, cells, nowMs).row } });
   });
   await chunk.commit();
   if (again !== hash) throw changed(file, 'it is not what was checked');
@@ -129,26 +123,32 @@ function changed(file: string, what: string): CommandError {
   );
 }
 
+interface Line {
+  readonly line: number;
+  readonly row: DropRow;
+}
+
 /** Rows that commit together. */
 class Chunk {
   readonly #file: string;
-  readonly #dropAll: (rows: readonly { line: number; row: DropRow }[]) => number;
-  #rows: { line: number; row: DropRow }[] = [];
+  readonly #dropOnce: DropOnce;
+  readonly #dropAll: (rows: readonly Line[]) => number;
+  #rows: Line[] = [];
   #imported = 0;
   #seen = 0;
 
   constructor(db: Database, file: string) {
     this.#file = file;
-    const dropOnce = dropOnceInto(db);
-    const dropAll = (rows: readonly { line: number; row: DropRow }[]): number =>
-      rows.filter(({ line, row }) => this.#drop(dropOnce, line, row) !== null).length;
-    const transaction = db.transaction(dropAll);
+    this.#dropOnce = dropOnceInto(db);
+    const transaction = db.transaction(
+      (rows: readonly Line[]) => rows.filter((row) => this.#drop(row) !== null).length,
+    );
     this.#dropAll = (rows) => transaction.immediate(rows);
   }
 
   /** Nothing to wait for unless the chunk is full. */
-  add(line: number, row: DropRow): Promise<void> | undefined {
-    this.#rows.push({ line, row });
+  add(row: Line): Promise<void> | undefined {
+    this.#rows.push(row);
     return this.#rows.length < CHUNK ? undefined : this.commit();
   }
 
@@ -166,29 +166,27 @@ class Chunk {
     return { imported: this.#imported, present: this.#seen - this.#imported };
   }
 
-  async #dropWhenFree(rows: readonly { line: number; row: DropRow }[]): Promise<number> {
+  async #dropWhenFree(rows: readonly Line[]): Promise<number> {
     for (let tries = 1; ; tries += 1) {
       try {
         return this.#dropAll(rows);
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-        if (tries >= TRIES) throw this.#locked(error);
+      } catch (cause) {
+        if (!isBusy(cause)) throw cause;
+        if (tries >= TRIES) {
+          throw new TryAgainError(
+            `another program holds a lock on the spool; ${this.#imported} rows were imported. ` +
+              `The same command completes the import.`,
+            { cause },
+          );
+        }
         await sleep(PAUSE_MAX_MS);
       }
     }
   }
 
-  #locked(cause: unknown): TryAgainError {
-    return new TryAgainError(
-      `another program holds a lock on the spool; ${this.#imported} rows were imported. ` +
-        `The same command completes the import.`,
-      { cause },
-    );
-  }
-
-  #drop(dropOnce: (row: DropRow) => number | null, line: number, row: DropRow): number | null {
+  #drop({ line, row }: Line): number | null {
     try {
-      return dropOnce(row);
+      return this.#dropOnce(row);
     } catch (error) {
       const refusal = refusalOf(error, row);
       throw refusal === null ? error : changed(this.#file, `line ${line}: ${refusal.sentence}`);

@@ -6,9 +6,7 @@ import { SpoolError } from '../spool/errors.ts';
 import { SCHEMA_VERSION } from '../spool/migrations.ts';
 import { openSpool } from '../spool/open.ts';
 import { printLine } from '../terminal/print.ts';
-import { configFor } from './opened.ts';
-
-const BUSY_MS = 5_000;
+import { BUSY_MS, configFor } from './opened.ts';
 
 export function initCommand(): Command {
   return new Command('init')

@@ -181,18 +181,15 @@ export function laneDocument(lane: LaneView): object {
 /** Lanes that a table shows; those with most to do. */
 const SHOWN_MAX = 50;
 
-/** What a table is made of. */
-export interface Shown {
+interface TableParts {
   readonly lanes: readonly LaneView[];
-  /** Their longer windows. */
   readonly caps: readonly CapRow[];
-  /** Unix seconds. */
   readonly now: number;
 }
 
 /** The lanes as a table; below it what is stopped, in words, their longer windows, and what the columns mean. */
 export function laneTable(
-  { lanes, caps, now }: Shown,
+  { lanes, caps, now }: TableParts,
   width: number | null = outputWidth(),
 ): string {
   if (lanes.length === 0) return 'No daemon has known an account of this spool yet.';

@@ -19,7 +19,7 @@ import {
 } from './selection-options.ts';
 import { messageJson, type Shown } from './show.ts';
 
-interface ListOptions extends SelectionOptions {
+interface ListOptions extends SelectionOptions, Shown {
   readonly recipient?: string;
   readonly reference?: string;
   readonly gatewayId?: string;
@@ -27,8 +27,6 @@ interface ListOptions extends SelectionOptions {
   readonly oldest?: true;
   readonly ids?: true;
   readonly count?: true;
-  readonly full?: true;
-  readonly text?: true;
   readonly json?: true;
   readonly unmatched?: true;
 }
@@ -77,7 +75,6 @@ Examples:
 async function list(options: ListOptions, command: Command): Promise<void> {
   if (!options.json && !options.ids) checkTableLimit(options.limit, 'messages');
   using spool = openToRead(command);
-  const shown = { full: options.full ?? false, text: options.text ?? false };
   if (options.unmatched) {
     await listUnmatched(unmatchedReceipts(spool.db, options.limit), options);
     return;
@@ -101,10 +98,10 @@ async function list(options: ListOptions, command: Command): Promise<void> {
   const order = { limit: options.limit, oldestFirst };
   const rows = messagesMatching(spool.db, query, order);
   if (options.json) {
-    for (const row of rows) await printJson(messageJson(row, shown));
+    for (const row of rows) await printJson(messageJson(row, options));
     return;
   }
-  const cells = Array.from(rows, (row) => cellsOf(row, shown));
+  const cells = Array.from(rows, (row) => cellsOf(row, options));
   await print(cells.length === 0 ? 'No message fits.\n' : `${tableOf(COLUMNS, cells)}\n`);
 }
 

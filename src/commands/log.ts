@@ -181,17 +181,13 @@ function warnOfUnknown(asked: LogAsked, opened: Opened): void {
 }
 
 function filterOf(options: LogOptions, opened: Opened): LogFilter {
-  const { campaign } = options;
-  return {
-    message: options.message ?? null,
-    reference: options.reference ?? null,
-    sender: options.sender ?? null,
-    state: options.state ?? null,
-    since: options.since ?? null,
-    until: options.until ?? null,
-    isInCampaign:
-      campaign === undefined ? null : (id) => campaignOf(opened.spool.db, id) === campaign,
-  };
+  const { message = null, reference = null, sender = null, campaign } = options;
+  const { state = null, since = null, until = null } = options;
+  const isInCampaign =
+    campaign === undefined
+      ? null
+      : (id: number): boolean => campaignOf(opened.spool.db, id) === campaign;
+  return { message, reference, sender, state, since, until, isInCampaign };
 }
 
 function limitOf({ lines, since, until, message, reference, isInput }: LogAsked): number {

@@ -44,10 +44,7 @@ export function etaOf(db: Database, row: MessageRow, options: ForecastOptions): 
   if (account === null) return stopped('an account: none is configured');
   const sender = row.sender ?? defaults.senders.get(account) ?? '';
   const { validityMs } = options;
-  const deadline = deadlineOf(
-    { expiresAt: row.expires_at, sendAt: row.send_at, createdAt: row.created_at },
-    validityMs,
-  );
+  const deadline = deadlineIn(row, validityMs);
   const asked = { ...row, account, sender, deadline, validityMs, isRetry: kindOf(row) };
   const standing = standingOf(db, asked, options);
   const gate = standing.account;
@@ -57,6 +54,12 @@ export function etaOf(db: Database, row: MessageRow, options: ForecastOptions): 
   if (lane !== null && lane.state !== 'active') return stopped(stopOf(`sender ${sender}`, lane));
   const allowed = allowedOf({ ...standing, account, gate }, options);
   return moving({ row, account, sender, gate, lane, standing, allowed }, options);
+}
+
+/** Unix seconds. */
+export function deadlineIn(row: MessageRow, validityMs: number): number {
+  const { expires_at: expiresAt, send_at: sendAt, created_at: createdAt } = row;
+  return deadlineOf({ expiresAt, sendAt, createdAt }, validityMs);
 }
 
 interface Moving {

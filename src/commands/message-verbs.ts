@@ -70,7 +70,6 @@ export function retryCommand(): Command {
   return aboutMessages(command, 'retry');
 }
 
-/* Gives the command its arguments, options and action. */
 function aboutMessages(command: Command, verb: Verb): Command {
   return withAskOptions(withSelection(command))
     .argument(

@@ -18,7 +18,7 @@ import { typed } from '../spool/typed-rows.ts';
 import type { Defaults } from '../spool/selection.ts';
 
 /** How long a command waits for another writer before it gives up. */
-const BUSY_MS = 5_000;
+export const BUSY_MS = 5_000;
 
 export interface OpenedSpool extends Disposable {
   readonly config: Config;
@@ -30,14 +30,17 @@ export interface OpenedSpool extends Disposable {
  * may not see them. Throws ConfigError.
  */
 export function configFor(command: Command, secrets: Secrets): Config {
-  const { config } = command.optsWithGlobals<{ readonly config?: string }>();
-  return loadConfig({ file: config ?? null, env: process.env, cwd: process.cwd(), secrets });
+  return loadConfig({ ...sourceFor(command), secrets });
 }
 
 /** The configuration, as far as its secrets can be read. Throws ConfigError. */
 export function configAsFarAsReadable(command: Command): Loaded {
-  const { config } = command.optsWithGlobals<{ readonly config?: string }>();
-  return loadAsFarAsReadable({ file: config ?? null, env: process.env, cwd: process.cwd() });
+  return loadAsFarAsReadable(sourceFor(command));
+}
+
+function sourceFor(command: Command): Parameters<typeof loadAsFarAsReadable>[0] {
+  const { config = null } = command.optsWithGlobals<{ readonly config?: string }>();
+  return { file: config, env: process.env, cwd: process.cwd() };
 }
 
 /** The spool, to write. Throws ConfigError and SpoolError. */

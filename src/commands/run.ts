@@ -60,8 +60,7 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
     pulse.start();
   };
   /* Whatever a timer or a socket throws ends the daemon in order, too. */
-  using uncaught = new Uncaught(daemon.fail);
-  uncaught.listen();
+  process.on('uncaughtException', daemon.fail);
   signals.onHangUp = () => void announcer.reload(() => daemon.reload(load));
   let unwritten = 0;
   try {
@@ -75,6 +74,7 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
   } finally {
     announcer.stopping(`leaving: ${daemon.inFlight} in flight`);
     unwritten = await daemon.stop();
+    process.off('uncaughtException', daemon.fail);
   }
   if (unwritten > 0) {
     throw new CommandError(
@@ -161,23 +161,6 @@ const MISSING = {
   remedy:
     'fill in an account in sms-spoold.toml (sms-spoold check says where), then restart or reload',
 } as const;
-
-/** Errors that nobody caught. */
-class Uncaught implements Disposable {
-  readonly #fail: (error: unknown) => void;
-
-  constructor(fail: (error: unknown) => void) {
-    this.#fail = fail;
-  }
-
-  listen(): void {
-    process.on('uncaughtException', this.#fail);
-  }
-
-  [Symbol.dispose](): void {
-    process.off('uncaughtException', this.#fail);
-  }
-}
 
 /** The signals that a daemon answers, for as long as it lives. */
 class Signals implements Disposable {

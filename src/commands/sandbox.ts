@@ -88,7 +88,6 @@ function signature(text: string): ReceiptSignature {
   return { method, secret };
 }
 
-/** What the flags ask for, as the sandbox wants it. */
 function sandboxOptionsOf(flags: SandboxFlags): SandboxOptions {
   const account = {
     secret: flags.apiSecret,

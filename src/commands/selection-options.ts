@@ -15,7 +15,6 @@ export interface SelectionOptions {
   readonly sender?: string;
 }
 
-/** Adds them to a command. */
 export function withSelection(command: Command): Command {
   return command
     .addOption(new Option('--state <state...>', 'in this state, or one of these').choices(STATES))
@@ -35,7 +34,6 @@ export function filterIn(options: SelectionOptions): ControlFilter | null {
   return named.length === 0 ? null : { ...ANY, ...Object.fromEntries(named) };
 }
 
-/* An instant that is over. */
 function parsePast(value: string): number {
   const instant = parsePastInstant(value, Date.now());
   if (instant === null) throw new InvalidArgumentError(`Expected ${PAST_FORMS}.`);

@@ -24,14 +24,12 @@ import { parseId } from './selection-options.ts';
 
 export interface Shown {
   /** The whole recipient, not a masked one. */
-  readonly full: boolean;
+  readonly full?: true;
   /** The text (and the body of a binary message) as well. */
-  readonly text: boolean;
+  readonly text?: true;
 }
 
-interface ShowOptions {
-  readonly full?: true;
-  readonly text?: true;
+interface ShowOptions extends Shown {
   readonly json?: true;
 }
 
@@ -56,9 +54,8 @@ async function show(id: number, options: ShowOptions, command: Command): Promise
   if (story === null) {
     throw new CommandError(`there is no message ${id} (never added, or pruned)`);
   }
-  const shown = { full: options.full ?? false, text: options.text ?? false };
   if (options.json) {
-    await printJson(storyJson(story, shown));
+    await printJson(storyJson(story, options));
     return;
   }
   const steps = stepsOf(story).map(({ at, what }, index, all) => [
@@ -71,7 +68,7 @@ async function show(id: number, options: ShowOptions, command: Command): Promise
     { head: 'AFTER', align: 'right' },
     { head: 'WHAT', fit: 'wrap' },
   ] as const;
-  await print(`${fieldsOf(story.message, shown)}\n\n${tableOf(columns, steps)}\n`);
+  await print(`${fieldsOf(story.message, options)}\n\n${tableOf(columns, steps)}\n`);
 }
 
 function gap(at: number, before: number | null): string {

@@ -1,6 +1,5 @@
 /** `why`: what messages are waiting for, and when each will go, in one sentence or two. */
 import { Command } from 'commander';
-import { deadlineOf } from '../core/judge-row.ts';
 import { nextStepOf, type NextStep } from '../core/next-step.ts';
 import { explainReason, type ReasonWords } from '../core/reasons.ts';
 import { sentenceOf, stopFor, type Stop } from '../core/stops.ts';
@@ -16,7 +15,7 @@ import { makePolicy } from '../make-policy.ts';
 import { forecastOptionsOf } from './allowance.ts';
 import { capFields } from './caps.ts';
 import { defaultsOf, openToRead, type OpenedSpool } from './opened.ts';
-import { etaOf, type MessageEta } from './message-eta.ts';
+import { deadlineIn, etaOf, type MessageEta } from './message-eta.ts';
 import { parseId } from './selection-options.ts';
 import { daemonJson, daemonLine, stopJson, stoppedNow, type Stopped } from './stopped.ts';
 
@@ -200,11 +199,6 @@ function nextStepIn(
     since: row.updated_at,
     policy: settle,
   });
-}
-
-function deadlineIn(row: MessageRow, validityMs: number): number {
-  const { expires_at: expiresAt, send_at: sendAt, created_at: createdAt } = row;
-  return deadlineOf({ expiresAt, sendAt, createdAt }, validityMs);
 }
 
 function sentence(row: MessageRow, answer: Answer, now: number): string {

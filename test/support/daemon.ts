@@ -10,7 +10,8 @@ import type { SandboxOptions } from '../../src/gateway/sandbox/options.ts';
 import type { ReceiptOptions } from '../../src/gateway/sandbox/receipt-options.ts';
 import { startSandbox, type Sandbox } from '../../src/gateway/sandbox/sandbox.ts';
 import type { DropRow } from '../../src/spool/drop.ts';
-import { NOT_AT_WORK, type Vitals } from '../../src/vitals.ts';
+import { NOT_AT_WORK } from '../../src/overview.ts';
+import type { Vitals } from '../../src/systemd/pulse.ts';
 import { makeFolder, openHandle, type Handle, type Row } from './spool.ts';
 
 export const KEY = 'sandbox1';
