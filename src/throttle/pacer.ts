@@ -46,6 +46,8 @@ export class Pacer {
   #stopped = false;
   /** The wall clock, which Bottleneck goes by, less the monotonic one. */
   #aheadMs: number;
+  /** The instant for which the clocks were compared (monotonic ms): of a step, only its beginning. */
+  #comparedAtMs: number | null = null;
   /** Limiters that were given up. */
   #leaving: Promise<unknown> = Promise.resolve();
 
@@ -117,6 +119,8 @@ export class Pacer {
 
   /* Bottleneck would wait until the wall clock is where it was before it was set back: another takes over. */
   #heedClock(nowMs: number): void {
+    if (nowMs === this.#comparedAtMs) return;
+    this.#comparedAtMs = nowMs;
     const aheadMs = Date.now() - nowMs;
     const isBack = aheadMs < this.#aheadMs - CLOCK_STEP_MS;
     this.#aheadMs = aheadMs;

@@ -190,6 +190,27 @@ describe('a step of the wall clock', () => {
   });
 });
 
+describe('a step that takes long', () => {
+  it('is no clock that was set back, however often the pacer is asked in it', async () => {
+    const began = Date.now();
+    const pacer = new Pacer({ rate: 0.1, monotonicMs, onGrant: () => undefined });
+    await vi.advanceTimersByTimeAsync(100);
+    const nowMs = Date.now();
+    expect(pacer.available(nowMs)).toBe(1);
+    pacer.spend(1, nowMs);
+    vi.setSystemTime(nowMs + 2_000);
+    pacer.available(nowMs);
+    const timers = vi.getTimerCount();
+    pacer.available(Date.now());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBe(timers);
+    expect(Date.now() - began).toBe(2_100);
+    const stopped = pacer.stop();
+    await vi.advanceTimersByTimeAsync(100);
+    await stopped;
+  });
+});
+
 describe('a pacer that waits', () => {
   it('runs no timer once its stock is full', async () => {
     const { run } = setup({ rate: 30 });
