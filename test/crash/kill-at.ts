@@ -120,6 +120,14 @@ wrap(statements, 'run', (self, args, original) => {
   return result;
 });
 
+/* What moves gives the ids that it moved. */
+wrap(statements, 'all', (self, args, original) => {
+  const result = original();
+  const step = stepOf((self as Statement).source, args);
+  if (step !== null) write(step, (result as readonly unknown[]).length);
+  return result;
+});
+
 function stepOf(source: string, [values]: readonly unknown[]): Step | null {
   const step = STEPS.find(([pattern]) => pattern.test(source))?.[1] ?? null;
   if (step !== 'lapsed' || !Array.isArray(values)) return step;
