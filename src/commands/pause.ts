@@ -46,8 +46,8 @@ export function resumeCommand(): Command {
     .description(
       'Starts an account, or one sender of it, that was paused. One that is suspended tries a single ' +
         'message at once and goes on if that is accepted.\n\n' +
-        'With --restored, starts a spool that was restored from a backup or otherwise put back to an older ' +
-        'state. What waited then may have been sent since: "hold" makes it uncertain, so that receipts and reports may ' +
+        'With --restored, starts a spool that was restored from a backup or that is an older state of itself. ' +
+        'What waited then may have been sent since: "hold" makes it uncertain, so that receipts and reports may ' +
         'settle it, and never sends it by itself; "resend" sends it, marked as a possible duplicate.',
     )
     .argument('[account]', 'name of the account')

@@ -42,7 +42,7 @@ function parsePast(value: string): number {
 
 /** Adds `--limit`, 20 rows unless it is given. */
 export function withLimit(command: Command): Command {
-  return command.option('--limit <number>', 'at most so many', parseLimit, 20);
+  return command.option('--limit <number>', 'list no more than this number', parseLimit, 20);
 }
 
 function parseLimit(value: string): number {

@@ -49,7 +49,7 @@ export interface Cap {
   used: (at: Instant) => number;
   /** When so much more fits (monotonic ms), in the past or now when it does; null = an answer will say. */
   freesAt: (cost: number, at: Instant) => number | null;
-  /** A claim of so much. Returns its instant (Unix seconds), which `close` needs. */
+  /** Counts a claim of this cost. Returns its instant (Unix seconds), which `close` needs. */
   open: (cost: number, at: Instant) => number;
   /** An open claim came to its end, and so much really left. */
   close: (claim: Opened, actual: number, at: Instant) => void;

@@ -86,10 +86,10 @@ export class Claimer {
     this.#cancels = cancels;
   }
 
-  /** NewClaims rows for each account, at most the number given for it. The caller hands them out after the commit. */
+  /** Claims rows for each account, at most the number given for it. The caller hands them out after the commit. */
   claim(wanted: ReadonlyMap<Desk, number>, work: Work): NewClaims {
     this.#unfinished.clear();
-    this.#heed(this.#policy().holds);
+    this.#follow(this.#policy().holds);
     if (!this.#areRulesKept) this.#release(work.now);
     const claims = new Map<Desk, readonly Claim[]>();
     let count = 0;
@@ -128,7 +128,7 @@ export class Claimer {
     return this.#take(desk, limit, work);
   }
 
-  #heed(holds: Policy['holds']): void {
+  #follow(holds: Policy['holds']): void {
     if (holds === this.#heldBy) return;
     this.#heldBy = holds;
     this.#holds = holds ? new Holds(this.#spool.recent, holds) : null;

@@ -12,11 +12,11 @@ import type { Desk } from './desk.ts';
 import type { Outcomes } from './outcomes.ts';
 import type { Participant } from './work.ts';
 
-/** NewClaims in hand beyond the free slots: what ends within this number of steps, and at most the second number. */
+/** Claims in hand beyond the free slots: as many as end within this number of steps, and at most the second number. */
 const RESERVE_STEPS = 4;
 const RESERVE_MAX = 128;
 
-/** NewClaims that have just been committed, by the desk they were made for. */
+/** Claims that have just been committed, by account. */
 export type NewClaims = ReadonlyMap<Desk, readonly Claim[]>;
 
 export interface CourierParts {

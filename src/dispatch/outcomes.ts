@@ -144,12 +144,7 @@ export class Outcomes {
     if (known !== undefined) return known;
     const { pending, limits, policy } = this.#parts;
     const own = limits.get(desk.name) ?? null;
-    const throttle = new AccountThrottle({
-      ...{ desk, limits: own, pending },
-      get waitMaxMs() {
-        return policy().waitMaxMs;
-      },
-    });
+    const throttle = new AccountThrottle({ desk, limits: own, pending, policy });
     this.#throttles.set(desk, throttle);
     return throttle;
   }

@@ -33,38 +33,36 @@ export class Bulk {
 
   /** Writes rows given as one flat list; returns how many changed, and the id of the last one that was inserted. */
   run(values: readonly Value[]): RunResult {
-    let from = 0;
     let changes = 0;
     let lastInsertRowid: RunResult['lastInsertRowid'] = 0;
-    for (const size of SIZES) {
-      const step = size * this.#width;
-      while (values.length - from >= step) {
-        const whole = from === 0 && values.length === step;
-        const done = this.#statement(size).run(whole ? values : values.slice(from, from + step));
-        changes += done.changes;
-        lastInsertRowid = done.lastInsertRowid;
-        from += step;
-      }
-    }
+    this.#each(values, (statement, rows) => {
+      const done = statement.run(rows);
+      changes += done.changes;
+      lastInsertRowid = done.lastInsertRowid;
+    });
     return { changes, lastInsertRowid };
   }
 
   /** Writes rows as `run` does; returns what the one column of its RETURNING clause says of each row that changed. */
   returning(values: readonly Value[]): readonly unknown[] {
     const returned: unknown[] = [];
+    this.#each(values, (statement, rows) => returned.push(...statement.pluck().all(rows)));
+    return returned;
+  }
+
+  #each(
+    values: readonly Value[],
+    act: (statement: Statement, rows: readonly Value[]) => void,
+  ): void {
     let from = 0;
     for (const size of SIZES) {
       const step = size * this.#width;
       while (values.length - from >= step) {
-        returned.push(
-          ...this.#statement(size)
-            .pluck()
-            .all(values.slice(from, from + step)),
-        );
+        const isWhole = from === 0 && values.length === step;
+        act(this.#statement(size), isWhole ? values : values.slice(from, from + step));
         from += step;
       }
     }
-    return returned;
   }
 
   /* Prepared when it is first needed: an update of messages has its triggers compiled into it. */

@@ -8,6 +8,7 @@ import { AccountThrottle, type AccountLimits } from '../../src/dispatch/limit/ac
 import { nothingPending } from '../../src/dispatch/work.ts';
 import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
 import { instant, makeDesk } from '../support/desk.ts';
+import { policyWith } from '../support/policy.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf } from '../support/verdicts.ts';
 
@@ -36,7 +37,7 @@ async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
   });
   onTestFinished(() => void desk.stop());
   const own = { configuredRate: rate, ceiling: rate, concurrency: 10, ...limits };
-  const pressure = new AccountThrottle({ desk, limits: own, pending, waitMaxMs: 1_800_000 });
+  const pressure = new AccountThrottle({ desk, limits: own, pending, policy: policyWith() });
   let id = 0;
   const drop = (sender = 'AcmeInc', priority = 4): number => {
     id += 1;

@@ -4,6 +4,7 @@ import { importsOf, sourceOf } from '../support/sources.ts';
 import { againstDirection, layerOf, LAYERS, upwardRows } from './direction.ts';
 import type { Layer } from './direction.ts';
 import type { Figure } from './figures.ts';
+import { lineCount } from './size.ts';
 import { fileCircles, folderCircles } from './graph.ts';
 import type { FileImports } from './graph.ts';
 import { fileNamesTwice, looseFiles, typeNamesTwice } from './names.ts';
@@ -241,6 +242,13 @@ describe('mannered phrases', () => {
   it('are whole words', () => {
     const prose = { path: 'A.md', line: 1, text: 'besides, forever, a bearing, whomsoever' };
     expect(manneredPhrases(prose)).toEqual([]);
+  });
+});
+
+describe('the size of src/', () => {
+  it('counts the lines of each file, but not of the sandbox and the demonstration', () => {
+    const source = (path: string) => ({ path, text: 'one\ntwo\n' });
+    expect(lineCount(['src/a.ts', 'src/b/c.ts', 'src/demo/d.ts'].map(source))).toBe(4);
   });
 });
 

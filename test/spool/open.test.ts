@@ -311,3 +311,11 @@ describe('a spool', () => {
     expect(readFileSync(path).equals(bytes)).toBe(true);
   });
 });
+
+it.each(WAYS)('a connection opened with %j waits for no lock unless it is told to', (options) => {
+  const { path } = setup();
+  open(path, { create: true });
+  const timeout = (db: Database): unknown => db.pragma('busy_timeout', { simple: true });
+  expect(timeout(open(path, options))).toBe(0);
+  expect(timeout(open(path, { ...options, busyTimeoutMs: 70 }))).toBe(70);
+});

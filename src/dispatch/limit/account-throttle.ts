@@ -5,6 +5,7 @@
  * Always holds: a sender's trouble is no other's; the windows of the gateway are aimed at only where all of a limit
  * that it named is there to be used.
  */
+import type { Policy } from '../../core/policy.ts';
 import type { LaneAct } from '../../core/verdict.ts';
 import { limitLearned } from '../../events.ts';
 import { Learner } from '../../throttle/learner.ts';
@@ -26,12 +27,12 @@ const WINDOW_MS = 1_000;
 const PLATEAU_MS = [5_000, 20_000] as const;
 /** Between the permit and the request: more is no commit but a slot that was waited for. */
 const LAG_MAX_MS = 60;
-/** A limit that the gateway named is doubted after so long. */
+/** After this time a limit that the gateway named is no longer believed. */
 const NAMED_FOR_MS = 3_600_000;
 /** Of a window that is said to be full, at least this much was ours. */
 const OURS = 0.7;
-/** Where aiming at the windows does not help: this many refused, that share of the last so many, and then
- *  it is not done for so long. */
+/** Permits follow the gateway's windows no longer once at least `MISSED_MIN` of the last `MISSED_OF` answers, and at least
+ *  `MISSED_SHARE` of them, were throttled. They stay even for `DISTRUST_MS`. */
 const MISSED_MIN = 4;
 const MISSED_SHARE = 0.01;
 const MISSED_OF = 2_000;
@@ -49,8 +50,7 @@ export interface AccountThrottleParts {
   readonly desk: Desk;
   readonly limits: AccountLimits | null;
   readonly pending: Pending;
-  /** The longest wait a throttled answer may ask for. */
-  readonly waitMaxMs: number;
+  readonly policy: () => Policy;
 }
 
 type WaitAct = Extract<LaneAct, { readonly kind: 'wait' }>;
@@ -64,13 +64,13 @@ export class AccountThrottle {
   readonly #concurrency: ConcurrencyFeedback;
   /** The limit the gateway's text named, and when (monotonic ms). */
   #named: { readonly limit: number; readonly atMs: number } | null = null;
-  /** While the windows are aimed at: how many were answered and refused, of late. */
+  /** Answers, and throttled ones among them, while permits follow the gateway's windows. Older ones count less. */
   #aimed = { answered: 0, refused: 0 };
-  /** Until when the windows are not aimed at (monotonic ms); null = they may be. */
+  /** Until this instant permits are even (monotonic ms); null = they may follow the windows. */
   #distrustUntil: number | null = null;
 
   constructor(parts: AccountThrottleParts) {
-    const { desk, limits: configured, pending } = parts;
+    const { desk, limits: configured, pending, policy } = parts;
     const { name: account, limits } = desk;
     this.#parts = parts;
     this.#limit = limits.account;
@@ -87,10 +87,7 @@ export class AccountThrottle {
     const concurrency = configured?.concurrency ?? desk.slots.concurrency;
     this.#concurrency = new ConcurrencyFeedback({ desk, pending, concurrency });
     this.#senders = new SenderThrottle({
-      ...{ account, limits, pending },
-      get waitMaxMs() {
-        return parts.waitMaxMs;
-      },
+      ...{ account, limits, pending, policy },
       ceiling: () => this.#response.learner.ceiling,
     });
   }
@@ -155,7 +152,10 @@ export class AccountThrottle {
     const drainMs = this.#response.learner.refused({ sentAtMs, nowMs, hint: null });
     if (act.waitMs === null && drainMs === null) return;
     const asked = act.waitMs === null ? 0 : act.waitMs + WAIT_MARGIN_MS;
-    const wait = Math.min(Math.max(asked, drainMs ?? 0, WAIT_MIN_MS), this.#parts.waitMaxMs);
+    const wait = Math.min(
+      Math.max(asked, drainMs ?? 0, WAIT_MIN_MS),
+      this.#parts.policy().waitMaxMs,
+    );
     this.#response.wait(wait, answer);
   }
 

@@ -40,7 +40,7 @@ export class LimitPath {
     return own === null || group === null ? null : Math.max(own, group);
   }
 
-  /** Admits a message of so many parts, if all limits have room for it. */
+  /** Admits a message, if all limits have room for its parts. */
   admit(parts: number, at: Instant): boolean {
     for (const limit of this.#all) if (!limit.fits(limit.costOf(parts), at)) return false;
     for (const limit of this.#all) limit.admit(limit.costOf(parts), at);

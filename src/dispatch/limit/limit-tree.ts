@@ -18,7 +18,7 @@ import { LimitPath } from './limit-path.ts';
 import { Limit, type Passage } from './limit.ts';
 import { UsageWindows, type LimitName } from './usage-windows.ts';
 
-/** The wall clock was set when it has moved so much against the other one. */
+/** The wall clock was set if its distance to the monotonic clock changes by more than this. */
 const CLOCK_STEP_MS = 100;
 
 export interface LimitTreeParts {

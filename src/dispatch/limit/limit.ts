@@ -74,7 +74,7 @@ export class Limit implements LimitName {
     return isFree && this.#blockedUntilMs === null && !this.#halfOpen.isOn;
   }
 
-  /** What a message of so many parts takes. */
+  /** Permits that a message of `parts` parts takes. */
   costOf(parts: number): number {
     return this.windows?.per === 'part' ? parts : 1;
   }

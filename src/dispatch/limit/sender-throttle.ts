@@ -4,6 +4,7 @@
  *
  * Always holds: a sender goes no faster than configured, or than its account; what one learns is no other's.
  */
+import type { Policy } from '../../core/policy.ts';
 import { Learner } from '../../throttle/learner.ts';
 import { SENDER_GUARD, senderPaceOf } from '../../throttle/pace.ts';
 import type { Pending } from '../work.ts';
@@ -23,7 +24,7 @@ export interface SenderThrottleParts {
   readonly account: string;
   readonly limits: LimitTree;
   readonly pending: Pending;
-  readonly waitMaxMs: number;
+  readonly policy: () => Policy;
   /** The account's limit (requests per second): no sender of it has more. */
   readonly ceiling: () => number;
 }
@@ -39,7 +40,7 @@ export class SenderThrottle {
 
   /** The gateway throttled the sender, and asked for this wait; null = it named none. */
   refused(answer: Answer, waitMs: number | null): void {
-    const { account, limits, pending, waitMaxMs } = this.#parts;
+    const { account, limits, pending, policy } = this.#parts;
     const { claim, sentAtMs, nowMs } = answer;
     const limit = limits.pathOf(claim.sender).sender;
     const asked = waitMs ?? WAIT_MS;
@@ -51,7 +52,7 @@ export class SenderThrottle {
       response.follow(null, answer);
     }
     const backOffMs = this.#responses.get(limit)?.learner.backOffMs ?? 0;
-    const wait = Math.min(Math.max(asked + WAIT_MARGIN_MS, backOffMs), waitMaxMs);
+    const wait = Math.min(Math.max(asked + WAIT_MARGIN_MS, backOffMs), policy().waitMaxMs);
     startWait({ account, limit, pending }, { waitMs: wait, reason: 'throttled' }, answer);
     limit.tryFirst();
   }
