@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { takeUpCommand, type SecretOrigin } from '../core/secret-origin.ts';
-import type { LastRun } from '../spool/runs.ts';
+import type { LastRun } from '../spool/run-memory.ts';
 import { warn, type Finding } from './finding.ts';
 
 /** What is odd about a secret, continuing "the secret …"; null = nothing. */

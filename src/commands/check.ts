@@ -12,7 +12,7 @@ import type { Loaded } from '../config/load.ts';
 import { EXIT } from '../exit-codes.ts';
 import { becomeOwnerOf } from '../owner.ts';
 import { SpoolError } from '../spool/errors.ts';
-import { lastRunOf } from '../spool/runs.ts';
+import { lastRunOf } from '../spool/run-memory.ts';
 import { isBusy } from '../spool/open.ts';
 import { print, printJson } from '../terminal/print.ts';
 import { terminalWidth } from '../terminal/width.ts';

@@ -6,9 +6,7 @@
  */
 import type { LaneReason } from './stop-reasons.ts';
 import { comparedForm } from './recipient.ts';
-
-/** Recipients refused in a row from which a refusal is not believed to be the message's own fault. */
-export const RUN_LIMIT = 10;
+import { RUN_LIMIT } from './rules.ts';
 
 const QUICK_PROBES = 45;
 const QUICK_MS = 1_000;

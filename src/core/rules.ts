@@ -5,9 +5,11 @@
  * where the first row that matches the HTTP status holds. classify.ts reads it, explain.ts prints it, and a
  * test walks it. A rule knows nothing of attempts, age or time.
  */
-import { RUN_LIMIT } from './refusal-run.ts';
 import { STATUS_CODES } from './status-codes.ts';
 import type { Route, Scope, Streak } from './verdict.ts';
+
+/** Recipients refused in a row from which a refusal is not believed to be the message's own fault. */
+export const RUN_LIMIT = 10;
 
 export interface Rule {
   readonly route: Route;

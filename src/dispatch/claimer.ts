@@ -15,9 +15,7 @@ import { cancel, expire, refuse } from '../core/message-moves.ts';
 import type { ReadyRow } from '../spool/claims.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Wait } from '../spool/moves.ts';
-import type { NewClaims } from './courier.ts';
 import type { Desk, Taken } from './desk.ts';
-import type { Operator } from './operator.ts';
 import { Holds } from './holds.ts';
 import { heldUntil, moveAll, type MoveParts, type Moving } from './move.ts';
 import { findUnlike } from './unlike.ts';
@@ -33,14 +31,25 @@ const SWEEP = 250;
 /** Rows that one step makes ready after the rules that they wait by have changed. */
 const RELEASED_MAX = 1_000;
 
-/** What holds for all rows of one look. */
+/** Claims that have just been committed, by the desk they were made for. */
+export type NewClaims = ReadonlyMap<Desk, readonly Claim[]>;
+
+/** Which messages a cancel is about that is being worked through. */
+export interface OpenCancels {
+  readonly isCancelling: boolean;
+  /** The control row that cancels the message; null = none does. */
+  cancelOf(messageId: number): number | null;
+  /** A message was taken back by that control row. */
+  tookBack(controlId: number): void;
+}
+
 export interface ClaimerHooks {
   /** Rows have become ready that nobody was offered. */
   readonly onReleased: () => void;
-  /** Who knows which messages a cancel is about that is being worked through. */
-  readonly cancels: () => Pick<Operator, 'isCancelling' | 'cancelOf' | 'tookBack'>;
+  readonly cancels: () => OpenCancels;
 }
 
+/** What holds for all rows of one look. */
 interface Seen {
   readonly desk: Desk;
   readonly work: Work;

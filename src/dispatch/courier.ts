@@ -8,6 +8,7 @@
 import type { Clock } from '../clock.ts';
 import type { Claim } from '../core/claim.ts';
 import type { Observation } from '../core/observation.ts';
+import type { NewClaims } from './claimer.ts';
 import type { Desk } from './desk.ts';
 import type { Outcomes } from './outcomes.ts';
 import type { Participant } from './work.ts';
@@ -15,9 +16,6 @@ import type { Participant } from './work.ts';
 /** Claims in hand beyond the free slots: as many as end within this number of steps, and at most the second number. */
 const RESERVE_STEPS = 4;
 const RESERVE_MAX = 128;
-
-/** Claims that have just been committed, by account. */
-export type NewClaims = ReadonlyMap<Desk, readonly Claim[]>;
 
 export interface CourierParts {
   readonly clock: Clock;

@@ -13,7 +13,7 @@ import type { Verdict } from '../core/verdict.ts';
 import type { Clock } from '../clock.ts';
 import { gateMoved, messageSettled } from '../events.ts';
 import type { Capabilities } from '../gateway/gateway.ts';
-import type { GateRow } from '../spool/gates.ts';
+import { gateRowOf } from '../spool/gates.ts';
 import type { AttemptEnd } from '../spool/settlements.ts';
 import type { Desk } from './desk.ts';
 import { AccountThrottle, type AccountLimits } from './limit/account-throttle.ts';
@@ -173,18 +173,5 @@ function endOf(observation: Observation, verdict: Verdict, now: number): Attempt
     traceId: hasHttp ? observation.traceId : null,
     route: verdict.route,
     scope: verdict.scope,
-  };
-}
-
-/** A gate as a row of `accounts` or `senders`. */
-export function gateRowOf(account: string, change: GateChange, now: number): GateRow {
-  const { gate, sender, reason } = change;
-  return {
-    account,
-    sender,
-    state: gate.kind,
-    reason: gate.kind === 'active' ? null : reason,
-    since: gate.kind === 'active' ? now : gate.since,
-    nextProbeAt: gate.kind === 'suspended' ? gate.nextProbeAt : null,
   };
 }

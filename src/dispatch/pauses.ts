@@ -9,9 +9,9 @@ import { SPEND_LIMIT } from '../core/safety.ts';
 import { EVERYTHING } from '../core/stops.ts';
 import { everythingMoved, gateMoved } from '../events.ts';
 import type { ControlRow } from '../spool/control.ts';
+import { gateRowOf } from '../spool/gates.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Desk } from './desk.ts';
-import { gateRowOf } from './outcomes.ts';
 import type { Work } from './work.ts';
 
 export interface PausesParts {

@@ -3,6 +3,7 @@
  * what operators read.
  */
 import { pluck } from './bulk.ts';
+import type { GateChange } from '../core/health.ts';
 import type { LaneReason } from '../core/stop-reasons.ts';
 import type { Database, Statement } from 'better-sqlite3';
 
@@ -14,6 +15,19 @@ export interface GateRow {
   readonly reason: LaneReason | null;
   readonly since: number;
   readonly nextProbeAt: number | null;
+}
+
+/** The row of a circuit that changed. */
+export function gateRowOf(account: string, change: GateChange, now: number): GateRow {
+  const { gate, sender, reason } = change;
+  return {
+    account,
+    sender,
+    state: gate.kind,
+    reason: gate.kind === 'active' ? null : reason,
+    since: gate.kind === 'active' ? now : gate.since,
+    nextProbeAt: gate.kind === 'suspended' ? gate.nextProbeAt : null,
+  };
 }
 
 export interface RateRow {

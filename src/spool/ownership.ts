@@ -14,7 +14,7 @@ import { codeOf } from '../core/error-code.ts';
 import type { Remembered } from '../core/rollback.ts';
 import type { DaemonFact } from '../core/stops.ts';
 import { SpoolError } from './errors.ts';
-import { lastRunOf, Memory } from './runs.ts';
+import { lastRunOf, Memory } from './run-memory.ts';
 import { explain, isBusy } from './open.ts';
 import type { OwnFolder } from './own-folder.ts';
 import { type FileId, fileIdOf, isSameFile, refuseUnsafeFiles } from './plain-files.ts';

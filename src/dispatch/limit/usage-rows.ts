@@ -8,20 +8,26 @@ import type { Instant } from '../../core/cap.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { NestedRules } from '../../core/rate-rules.ts';
 import type { Spool } from '../../spool/spool.ts';
-import type { Desk } from '../desk.ts';
 import { SpoolHistory } from '../history.ts';
 import type { Participant } from '../work.ts';
+import type { LimitTree } from './limit-tree.ts';
+
+/** An account with its limits. */
+interface Limited {
+  readonly name: string;
+  readonly limits: LimitTree;
+}
 
 export class UsageRows implements Participant {
   readonly #spool: Spool;
-  readonly #desks: ReadonlyMap<string, Desk>;
+  readonly #desks: ReadonlyMap<string, Limited>;
   readonly #policy: () => Policy;
   /** Whose windows the rows on disk are; null = not known yet. */
   #kept: readonly NestedRules[] | null = null;
   #saved: readonly NestedRules[] | null = null;
   #at: Instant | null = null;
 
-  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, policy: () => Policy) {
+  constructor(spool: Spool, desks: ReadonlyMap<string, Limited>, policy: () => Policy) {
     this.#spool = spool;
     this.#desks = desks;
     this.#policy = policy;

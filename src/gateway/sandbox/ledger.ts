@@ -11,6 +11,9 @@ import { increment, zeroCounts } from './ledger-counters.ts';
 
 export type { Countable, LedgerCounters } from './ledger-counters.ts';
 
+/** MCC and MNC that every number is said to belong to. */
+export const NETWORK = '23410';
+
 export interface LedgerEntry {
   /** Counts accepted requests from 1; gaps are entries that were forgotten. */
   readonly seq: number;
@@ -49,6 +52,8 @@ export interface LedgerSecond {
 }
 
 export type NewEntry = Omit<LedgerEntry, 'seq' | 'at'>;
+/** What the receipts of a message say. */
+export type Words = Pick<NewEntry, 'words' | 'code' | 'dueMs'>;
 export type Throttle = 'account' | 'sender';
 
 type Second = { -readonly [K in keyof LedgerSecond]: number };

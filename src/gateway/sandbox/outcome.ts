@@ -7,9 +7,8 @@ import { predictParts } from '../../core/parts.ts';
 import type { Account } from './account.ts';
 import type { Fault } from './faults.ts';
 import type { Fields } from './fields.ts';
-import type { NewEntry } from './ledger.ts';
+import { NETWORK, type NewEntry, type Words } from './ledger.ts';
 import type { SenderLimit } from './limits.ts';
-import type { Words } from './receipts.ts';
 import type { Status } from './status-texts.ts';
 
 export type Element = Readonly<Record<string, string>>;
@@ -34,9 +33,6 @@ export interface Order {
   /** That of its entry in the ledger, if it is accepted. */
   readonly seq: number;
 }
-
-/** MCC and MNC that every number is said to belong to. */
-export const NETWORK = '23410';
 
 /** What a client would have been told that is told nothing, or half of it. */
 export const NOT_TAKEN: readonly Element[] = [{ status: '5', 'error-text': 'Internal error' }];

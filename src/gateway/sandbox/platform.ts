@@ -12,14 +12,13 @@ import type { Chaos } from './chaos.ts';
 import type { Fault, Reply } from './faults.ts';
 import { httpFault } from './faults.ts';
 import type { Fields } from './fields.ts';
-import type { Ledger, Throttle } from './ledger.ts';
+import { NETWORK, type Ledger, type Throttle } from './ledger.ts';
 import { SenderLimit } from './limits.ts';
 import type { Scene } from './magic-recipients.ts';
 import { MagicRecipients, sceneOfCode } from './magic-recipients.ts';
 import type { SandboxChanges } from './options.ts';
 import type { Element, Order, Outcome } from './outcome.ts';
 import {
-  NETWORK,
   NOT_TAKEN,
   elementOf,
   entryOf,

@@ -6,8 +6,7 @@
  * `timestamp` in JSON.
  */
 import { randomUUID } from 'node:crypto';
-import type { NewEntry } from './ledger.ts';
-import { NETWORK } from './outcome.ts';
+import { NETWORK, type NewEntry } from './ledger.ts';
 import type { ReceiptFormat, ReceiptSettings, ReceiptSignature } from './receipt-options.ts';
 import { signatureOf } from './signature.ts';
 

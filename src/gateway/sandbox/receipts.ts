@@ -7,12 +7,10 @@
  */
 import { Courier } from './courier.ts';
 import type { Parcel } from './courier.ts';
-import type { Ledger, NewEntry } from './ledger.ts';
+import type { Ledger, NewEntry, Words } from './ledger.ts';
 import type { LastWord } from './magic-recipients.ts';
 import type { ReceiptOptions, ReceiptSettings } from './receipt-options.ts';
 import { RECEIPT_DEFAULTS } from './receipt-options.ts';
-
-export type Words = Pick<NewEntry, 'words' | 'code' | 'dueMs'>;
 
 interface ReceiptsOptions {
   /** Unix ms. */

@@ -4,8 +4,7 @@
  *
  * The status follows what the receipts would have said by now, sent or not: `submitted` before the first.
  */
-import type { LedgerEntry } from './ledger.ts';
-import { NETWORK } from './outcome.ts';
+import { NETWORK, type LedgerEntry } from './ledger.ts';
 
 export type ReportRecord = Readonly<Record<string, string>>;
 
