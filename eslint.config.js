@@ -12,8 +12,8 @@ const fence = (files, forbidden) => ({
 });
 const spool = ['**/spool/**', 'better-sqlite3'];
 const gateway = ['**/gateway/**', 'undici'];
-const throttle = ['**/throttle/**', 'bottleneck', 'p-queue'];
-const shell = ['**/config/**', '**/commands/**', '**/dispatch/**'];
+const limiter = ['**/limiter/**', 'bottleneck', 'p-queue'];
+const shell = ['**/config/**', '**/cli/**', '**/dispatch/**'];
 
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', 'coverage'] },
@@ -41,10 +41,10 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  fence(['src/core/**'], [...spool, ...gateway, ...throttle, ...shell, 'node:*', 'pino']),
-  fence(['src/spool/**'], [...gateway, ...throttle, ...shell, 'pino']),
-  fence(['src/gateway/**'], [...spool, ...throttle, ...shell, 'pino']),
-  fence(['src/throttle/**'], [...spool, ...gateway, ...shell, 'pino']),
+  fence(['src/core/**'], [...spool, ...gateway, ...limiter, ...shell, 'node:*', 'pino']),
+  fence(['src/spool/**'], [...gateway, ...limiter, ...shell, 'pino']),
+  fence(['src/gateway/**'], [...spool, ...limiter, ...shell, 'pino']),
+  fence(['src/limiter/**'], [...spool, ...gateway, ...shell, 'pino']),
   {
     files: ['test/**', 'src/packaging/**', 'eslint.config.js', 'vitest.config.ts'],
     rules: {

@@ -20,7 +20,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
       process.on(signal, () => early.push(signal));
     }
   }
-  const { main } = await import('./cli.ts');
+  const { main } = await import('./cli/program.ts');
   process.exitCode = await main(args, early);
 }
 

@@ -36,21 +36,21 @@ const HEAD_MAX = 14;
 /** Package → the one file or folder that knows it. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['src/spool/'],
-  bottleneck: ['src/throttle/pacer.ts'],
+  bottleneck: ['src/limiter/pacer.ts'],
   'cli-progress': ['src/terminal/progress.ts'],
   'cli-table3': ['src/terminal/table.ts'],
-  commander: ['src/cli.ts', 'src/commands/', 'src/manual/'],
-  'csv-parse': ['src/csv/csv-file.ts'],
-  'fastest-levenshtein': ['src/nearest.ts'],
-  fastify: ['src/admin/listener.ts', 'src/receipts/'],
-  'p-queue': ['src/throttle/slots.ts'],
-  'parse-duration': ['src/config/durations.ts'],
-  pino: ['src/status-log.ts'],
+  commander: ['src/cli/'],
+  'csv-parse': ['src/cli/insert/csv-file.ts'],
+  'fastest-levenshtein': ['src/config/nearest-name.ts'],
+  fastify: ['src/admin/admin-listener.ts', 'src/receipts/'],
+  'p-queue': ['src/limiter/slots.ts'],
+  'parse-duration': ['src/config/duration-values.ts'],
+  pino: ['src/log/status-log.ts'],
   'prom-client': ['src/admin/metrics.ts'],
   'smol-toml': ['src/config/find.ts'],
-  'string-width': ['src/terminal/width.ts'],
-  tinyqueue: ['src/dispatch/lazy-heap.ts'],
-  undici: ['src/gateway/'],
+  'string-width': ['src/terminal/terminal-width.ts'],
+  tinyqueue: ['src/dispatch/schedule/lazy-heap.ts'],
+  undici: ['src/gateway/', 'src/sandbox/'],
 };
 
 /** What a rule finds, by file: nothing, or a list that names each place. */
@@ -111,10 +111,10 @@ describe('imports', () => {
 
   it('keep the sandbox out of the daemon', () => {
     const wrong = findAll(SRC, (source) =>
-      /^src\/(gateway\/sandbox|demo)\/|^src\/commands\/sandbox\.ts$/.test(source.path)
+      /^src\/(sandbox|demo)\/|^src\/cli\/run\/sandbox\.ts$/.test(source.path)
         ? []
         : importsOf(source)
-            .filter(({ target }) => target.startsWith('src/gateway/sandbox/'))
+            .filter(({ target }) => target.startsWith('src/sandbox/'))
             .map(({ target }) => `${source.path} imports ${target}`),
     );
     expect(wrong).toEqual([]);

@@ -7,10 +7,10 @@
 import { statSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import client from 'prom-client';
-import type { Counters, HistogramCounts } from '../core/counters.ts';
-import type { LaneName } from '../core/lane-names.ts';
-import { STATES, type State } from '../core/message.ts';
-import type { Status } from '../core/status.ts';
+import type { Counters, HistogramCounts } from '../core/stats/counters.ts';
+import type { LaneName } from '../core/message/lane-names.ts';
+import { STATES, type State } from '../core/message/message.ts';
+import type { Status } from '../core/stats/status.ts';
 
 /** What a scrape is made of. */
 export interface AdminView {

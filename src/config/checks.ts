@@ -4,7 +4,7 @@
  * They see values as written, which may be of any type; what is wrong by itself is refused
  * elsewhere and passed over here.
  */
-import { parseDurationMs } from './durations.ts';
+import { parseDurationMs } from './duration-values.ts';
 import { describe, quote } from './found.ts';
 import { inside, refuse, warn, type Place } from './reading.ts';
 import { SECRET_FORMS } from './secrets.ts';

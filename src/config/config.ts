@@ -3,15 +3,15 @@
  * milliseconds (names end in Ms), every secret read (or '', where it was left), every path absolute. Nothing
  * here is optional; absent features are null.
  */
-import type { NestedRules } from '../core/rate-rules.ts';
-import type { Route } from '../core/verdict.ts';
-import type { ResendPolicy } from '../core/receipt.ts';
-import type { QuietRule } from '../core/quiet.ts';
-import type { AllowRules } from '../core/judge-row.ts';
-import type { RecipientLimit } from '../core/safety.ts';
-import type { UncertainPolicy } from '../core/message.ts';
-import type { SignatureMethod } from '../signature.ts';
-import type { SecretOrigin } from '../core/secret-origin.ts';
+import type { NestedRules } from '../core/window/rate-limits.ts';
+import type { Route } from '../core/answer/verdict.ts';
+import type { ResendPolicy } from '../core/receipt/receipt.ts';
+import type { QuietRule } from '../core/time/quiet-hours.ts';
+import type { AllowRules } from '../core/message/row-check.ts';
+import type { RecipientLimit } from '../core/account/safety.ts';
+import type { UncertainPolicy } from '../core/message/message.ts';
+import type { SignatureMethod } from '../gateway/signature.ts';
+import type { SecretOrigin } from '../core/text/secret-origin.ts';
 
 export interface SenderConfig {
   /** Messages per second this sender allows; null = no limit of its own. */
@@ -44,7 +44,7 @@ export interface Config {
   readonly file: string | null;
   readonly spool: {
     readonly path: string;
-    /** The daemon's own folder; null = the default place (src/spool/own-folder.ts). */
+    /** The daemon's own folder; null = the default place (src/spool/file/own-folder.ts). */
     readonly own: string | null;
     readonly retentionMs: number | null;
     readonly keysForMs: number;

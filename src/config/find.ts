@@ -10,12 +10,12 @@ import { realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { userInfo } from 'node:os';
-import { codeOf } from '../core/error-code.ts';
+import { codeOf } from '../core/text/error-code.ts';
 import { ConfigError } from './errors.ts';
 import { quote } from './found.ts';
 import { readTextFile } from './text-file.ts';
 import type { RawTable } from './tables.ts';
-import { quoted } from '../core/escape.ts';
+import { quoted } from '../core/text/escape.ts';
 
 export const SYSTEM_FILE = '/etc/sms-spoold/sms-spoold.toml';
 export const LOCAL_FILE = 'sms-spoold.toml';

@@ -16,8 +16,8 @@ import {
   checkQuiet,
   checkTimeout,
 } from './checks.ts';
-import { SIGNATURE_METHODS } from '../signature.ts';
-import { duration, durationOrNever } from './durations.ts';
+import { SIGNATURE_METHODS } from '../gateway/signature.ts';
+import { duration, durationOrNever } from './duration-values.ts';
 import {
   API_KEY,
   HOST_NAMES,

@@ -6,7 +6,7 @@
  * files that the configuration names are read, and nothing is written. Secrets that are left are ''.
  */
 import { ConfigError, type Problem } from './errors.ts';
-import { nestedRulesOf, type NestedRules, type Rates } from '../core/rate-rules.ts';
+import { nestedRulesOf, type NestedRules, type Rates } from '../core/window/rate-limits.ts';
 import { ENVIRONMENT_KEYS, findDocument, type Document, type Where } from './find.ts';
 import { DOCUMENT, KEY_NAMES, type AccountSettings, type Settings } from './keys.ts';
 import type { Reading, Secrets } from './reading.ts';

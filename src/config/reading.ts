@@ -5,7 +5,7 @@
  * asked gets null, so that all problems come out at once.
  */
 import type { Problem } from './errors.ts';
-import type { SecretOrigin } from '../core/secret-origin.ts';
+import type { SecretOrigin } from '../core/text/secret-origin.ts';
 import { joinKey } from './found.ts';
 
 /**

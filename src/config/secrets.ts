@@ -10,7 +10,7 @@ import { describeConcealed, quote } from './found.ts';
 import { inside, refuse, warn, type Place, type Read } from './reading.ts';
 import { readTextFile, type TextFile } from './text-file.ts';
 import { isTable, type Kind, type RawTable } from './tables.ts';
-import { quoted } from '../core/escape.ts';
+import { quoted } from '../core/text/escape.ts';
 
 /** What a secret may look like in the file. */
 export const SECRET_FORMS = '{ env = "…" }, { file = "…" } or { credential = "…" }';

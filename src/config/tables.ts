@@ -8,7 +8,7 @@
  */
 import { describe, describeConcealed, joinKey } from './found.ts';
 import { inside, refuse, type Place, type Read } from './reading.ts';
-import { nearestTo } from '../nearest.ts';
+import { nearestTo } from './nearest-name.ts';
 
 export interface Kind<T> {
   /** `value` is anything but undefined. */

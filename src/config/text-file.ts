@@ -4,7 +4,7 @@
  * Always holds: what is said never holds any of the file's content.
  */
 import { readFileSync, statSync } from 'node:fs';
-import { codeOf } from '../core/error-code.ts';
+import { codeOf } from '../core/text/error-code.ts';
 
 /** Far above any configuration or secret: whoever names a log or a device by mistake is told so. */
 const MOST_BYTES = 1024 * 1024;

@@ -5,13 +5,13 @@
  */
 import { isIP, isIPv4 } from 'node:net';
 import { resolve } from 'node:path';
-import type { RecipientLimit } from '../core/safety.ts';
-import { isZone } from '../core/zone.ts';
-import { parseDurationMs } from './durations.ts';
+import type { RecipientLimit } from '../core/account/safety.ts';
+import { isZone } from '../core/time/zone.ts';
+import { parseDurationMs } from './duration-values.ts';
 import { describe, describeConcealed } from './found.ts';
 import { plain, type Kind } from './tables.ts';
 import { refuse, type Place, type Read } from './reading.ts';
-import { SPANS, type LongWindow, type Rates, type Span } from '../core/rate-rules.ts';
+import { SPANS, type LongWindow, type Rates, type Span } from '../core/window/rate-limits.ts';
 
 const WINDOW_MAX_MS = 30 * 86_400_000;
 

@@ -2,10 +2,10 @@
  * The application of the demo: a program that has nothing but a connection of its own to the spool. It drops
  * rows with plain INSERTs, asks for things through `control`, and reads how its messages are.
  */
-import type { State } from '../core/message.ts';
-import { refusalOf } from '../spool/constraints.ts';
-import { askFor, dropInto, type DropRow } from '../spool/drop.ts';
-import { openSpool, type Database } from '../spool/open.ts';
+import type { State } from '../core/message/message.ts';
+import { refusalOf } from '../spool/schema/constraints.ts';
+import { askFor, dropInto, type DropRow } from '../spool/write/insert.ts';
+import { openSpool, type Database } from '../spool/file/open.ts';
 import {
   BULK_REFERENCE,
   CANCELLED_CAMPAIGN,

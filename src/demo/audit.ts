@@ -5,7 +5,7 @@
  * Pure: it reads neither, so that a test can show it a spool that lies. A message may have been accepted
  * more than once only where the later attempt is marked as one that may double an earlier one (`follows`).
  */
-import type { State } from '../core/message.ts';
+import type { State } from '../core/message/message.ts';
 
 export interface AuditedMessage {
   readonly id: number;

@@ -2,8 +2,8 @@
  * What the demo tells the gateway and asks of it while it runs, over HTTP, as whoever develops against the
  * sandbox would: `POST /control` and `GET /ledger`.
  */
-import type { LedgerCounters } from '../gateway/sandbox/ledger.ts';
-import type { SandboxChanges } from '../gateway/sandbox/options.ts';
+import type { LedgerCounters } from '../sandbox/sandbox-ledger.ts';
+import type { SandboxChanges } from '../sandbox/sandbox-options.ts';
 
 /** Changes what is named and leaves the rest; in force when it resolves. Throws what the gateway says of it. */
 export async function tellGateway(url: string, changes: SandboxChanges): Promise<void> {

@@ -1,6 +1,6 @@
 /** What the reader is told before anything happens: what is here, and the one statement an application needs. */
 import { joined, safeLines, styledForOutput, type Safe } from '../terminal/safe.ts';
-import { lineHead } from './line.ts';
+import { lineHead } from './event-line.ts';
 import { GATEWAY_RATE, RECEIPT_TIMEOUT_MS, SENDER_RATE, UNCERTAIN_AFTER_MS } from './setting.ts';
 
 /** Ends with the heads of the columns that follow. */

@@ -5,9 +5,9 @@
  *
  * Everything it knows of the daemon is in the log, which `--json` shows as it is.
  */
-import type { Output } from '../status-log.ts';
+import type { Output } from '../log/status-log.ts';
 import { joined, ourOwn, safeLines, type Safe } from '../terminal/safe.ts';
-import { lineOf, remark, type LogEntry } from './line.ts';
+import { lineOf, remark, type LogEntry } from './event-line.ts';
 import { isOrdinary } from './samples.ts';
 import { RECEIPT_TIMEOUT_MS, UNCERTAIN_AFTER_MS } from './setting.ts';
 

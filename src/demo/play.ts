@@ -4,9 +4,9 @@
  * for a moment, a recipient opts out; then everybody waits until nothing is left to happen.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { State } from '../core/message.ts';
-import { Daemon } from '../daemon.ts';
-import type { DropRow } from '../spool/drop.ts';
+import type { State } from '../core/message/message.ts';
+import { Daemon } from '../daemon/daemon.ts';
+import type { DropRow } from '../spool/write/insert.ts';
 import { readVersion } from '../version.ts';
 import { describeWaiting, waitOf, type Application, type Unsettled } from './application.ts';
 import { nameOf } from './audit.ts';
@@ -22,7 +22,7 @@ import {
   URGENT_ROW,
 } from './samples.ts';
 import { configOf, LATE_RECEIPTS, RECEIPTS } from './setting.ts';
-import type { Stop } from './stop.ts';
+import type { Stop } from './demo-end.ts';
 
 /** How often everybody looks whether something is left to wait for. */
 const TICK_MS = 100;

@@ -1,6 +1,6 @@
 /** What came of the receipts: how many the daemon took, and when they came. Read from the spool and the ledger. */
-import type { Ledger } from '../gateway/sandbox/ledger.ts';
-import type { Database } from '../spool/open.ts';
+import type { Ledger } from '../sandbox/sandbox-ledger.ts';
+import type { Database } from '../spool/file/open.ts';
 
 export interface ReceiptFacts {
   /** On disk. */

@@ -3,7 +3,7 @@
  * message does. Recipients that begin with 999 tell the sandbox what to do with them (`sandbox --help`);
  * the others are numbers set aside for films.
  */
-import type { DropRow } from '../spool/drop.ts';
+import type { DropRow } from '../spool/write/insert.ts';
 
 /** One a second at the gateway, and the daemon knows: none of its messages is throttled. */
 export const LIMITED_SENDER = '12015550123';

@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import type { ReceiptOptions } from '../gateway/sandbox/receipt-options.ts';
-import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../gateway/sandbox/options.ts';
-import { startSandbox, type Sandbox } from '../gateway/sandbox/sandbox.ts';
+import type { ReceiptOptions } from '../sandbox/receipt-options.ts';
+import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../sandbox/sandbox-options.ts';
+import { startSandbox, type Sandbox } from '../sandbox/sandbox-gateway.ts';
 import { LIMITED_SENDER, UNTOLD_SENDER } from './samples.ts';
 
 /** Requests per second that the gateway allows the account. */

@@ -1,8 +1,8 @@
 /** What stands at the end of the demo: tables for people, or one JSON document. */
-import { STATES, type State } from '../core/message.ts';
+import { STATES, type State } from '../core/message/message.ts';
 import { joined, ourOwn, safeLines, styledForOutput, type Safe } from '../terminal/safe.ts';
 import { tableOf } from '../terminal/table.ts';
-import type { Facts } from './facts.ts';
+import type { Facts } from './demo-facts.ts';
 import { GATEWAY_RATE, RECEIPT_TIMEOUT_MS, UNCERTAIN_AFTER_MS } from './setting.ts';
 
 const WIDTH = 80;

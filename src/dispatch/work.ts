@@ -2,14 +2,14 @@
  * Describes one write transaction: the instant it runs at, the events that it appends, and what is counted or logged
  * once it is on disk. The parts of the dispatcher add to it; only the writer commits.
  */
-import type { Claim } from '../core/claim.ts';
-import type { Entry } from '../events.ts';
-import type { ReadyRow } from '../spool/claims.ts';
-import type { Removed } from '../spool/retention.ts';
-import type { RunScope } from '../spool/set-aside.ts';
-import type { Ended } from '../spool/settlements.ts';
-import type { BlockRow, GateRow, RateRow, WidthRow } from '../spool/gates.ts';
-import type { IgnoredReason } from '../core/receipt.ts';
+import type { Claim } from '../core/message/claim.ts';
+import type { Entry } from '../log/event-lines.ts';
+import type { ReadyRow } from '../spool/write/claims.ts';
+import type { Removed } from '../spool/write/retention-deletes.ts';
+import type { RunScope } from '../spool/write/set-aside.ts';
+import type { Ended } from '../spool/write/settlements.ts';
+import type { BlockRow, GateRow, RateRow, WidthRow } from '../spool/write/circuit-rows.ts';
+import type { IgnoredReason } from '../core/receipt/receipt.ts';
 
 export interface Work {
   /** Unix seconds. */

@@ -6,11 +6,11 @@
  * the account. The first rows go one by one. Later the turns grow with the number of rows that have gone, so
  * that millions of rows cost little. After `WORK_MAX` turns the rest goes at the pace so far.
  */
-import { LENGTH_S, PIECES, fits, type Cap, type Instant } from '../core/cap.ts';
-import type { Per } from '../core/rate-rules.ts';
-import { rankOf, type Place } from '../core/turn.ts';
-import { Fairness, type Waiting } from '../dispatch/fairness.ts';
-import { LazyHeap } from '../dispatch/lazy-heap.ts';
+import { LENGTH_S, PIECES, fits, type Cap, type Instant } from '../core/window/usage-window.ts';
+import type { Per } from '../core/window/rate-limits.ts';
+import { rankOf, type Place } from '../core/message/sort-key.ts';
+import { Fairness, type Waiting } from '../dispatch/schedule/scheduler.ts';
+import { LazyHeap } from '../dispatch/schedule/lazy-heap.ts';
 
 /** Rows of one lane, campaign, priority and kind. */
 export interface Backlog {

@@ -3,10 +3,10 @@
  * plus sign, `type` decided here because the API upgrades nothing, empty fields left out because they break
  * signatures.
  */
-import type { Claim } from '../core/claim.ts';
-import { comparedForm } from '../core/recipient.ts';
-import { encodingOf } from '../core/parts.ts';
-import { sign, type SignatureMethod } from '../signature.ts';
+import type { Claim } from '../core/message/claim.ts';
+import { comparedForm } from '../core/text/recipient.ts';
+import { encodingOf } from '../core/message/parts.ts';
+import { sign, type SignatureMethod } from './signature.ts';
 
 /** Bounds of `ttl`, in milliseconds (src/gateway/README.md). */
 const TTL_MIN_MS = 20_000;

@@ -2,8 +2,8 @@
  * The interface of an SMS API for the dispatcher: it sends one request and says what happened to it. Failures of the
  * peer are Observations, never thrown.
  */
-import type { Claim } from '../core/claim.ts';
-import type { Observation } from '../core/observation.ts';
+import type { Claim } from '../core/message/claim.ts';
+import type { Observation } from '../core/answer/observation.ts';
 
 /** What an SMS API can do. */
 export interface Capabilities {

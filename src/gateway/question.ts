@@ -5,8 +5,8 @@
  * are not followed. Whatever the peer does is a value.
  */
 import { Agent, request } from 'undici';
-import { explainCause } from '../causes.ts';
-import { parseJson } from '../core/read-answer.ts';
+import { explainCause } from './failure-causes.ts';
+import { parseJson } from '../core/answer/read-answer.ts';
 import { readText } from './answer-body.ts';
 import { connectorOf } from './skip-continue.ts';
 

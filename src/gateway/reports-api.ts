@@ -7,9 +7,9 @@
  * to the limit of 10 requests a second. Finding nothing proves nothing: how soon a record shows is unknown.
  */
 import { createHash } from 'node:crypto';
-import { comparedForm } from '../core/recipient.ts';
-import { readRetryAfter } from '../core/read-answer.ts';
-import { wordOf, type Receipt } from '../core/receipt.ts';
+import { comparedForm } from '../core/text/recipient.ts';
+import { readRetryAfter } from '../core/answer/read-answer.ts';
+import { wordOf, type Receipt } from '../core/receipt/receipt.ts';
 import { askJson, isFields, type Fields, type QuestionTarget } from './question.ts';
 
 /** `baseUrl` is that of the reports, not the host that sends; `timeoutMs` is for one page. */

@@ -9,10 +9,10 @@
  * were read: the answer may lie there, and the server may have closed the connection.
  */
 import { Pool, type Dispatcher } from 'undici';
-import type { Claim } from '../core/claim.ts';
-import type { Observation } from '../core/observation.ts';
-import { readAnswer } from '../core/read-answer.ts';
-import { causeOf } from '../causes.ts';
+import type { Claim } from '../core/message/claim.ts';
+import type { Observation } from '../core/answer/observation.ts';
+import { readAnswer } from '../core/answer/read-answer.ts';
+import { causeOf } from './failure-causes.ts';
 import { textOfAnswer } from './answer-body.ts';
 import { encodeForm, fieldsOf, type Signer } from './form.ts';
 import type { Capabilities, Gateway } from './gateway.ts';

@@ -3,7 +3,7 @@
  * the same content. Changes of messages, accounts and senders are told; no recipient and no text ever is.
  */
 import { createHash } from 'node:crypto';
-import type { CommittedEvent } from '../spool/event-log.ts';
+import type { CommittedEvent } from '../spool/write/event-log.ts';
 
 /** Events in one request, at most. */
 export const BATCH_MAX = 100;

@@ -9,8 +9,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
-import { retryDelayMs } from '../core/retry-policy.ts';
-import type { CommittedEvent } from '../spool/event-log.ts';
+import { retryDelayMs } from '../core/message/retry-policy.ts';
+import type { CommittedEvent } from '../spool/write/event-log.ts';
 import { BATCH_MAX, batchOf, type Batch } from './batch.ts';
 import { keyOf, post, signedHeaders, type Failure, type Outcome } from './post.ts';
 

@@ -5,8 +5,8 @@
  * the status and Retry-After are heeded, and at most 64 KiB of its body are read, to be thrown away.
  */
 import { createHmac } from 'node:crypto';
-import { causeOf } from '../causes.ts';
-import { readRetryAfter } from '../core/read-answer.ts';
+import { causeOf } from '../gateway/failure-causes.ts';
+import { readRetryAfter } from '../core/answer/read-answer.ts';
 
 export interface Failure {
   readonly kind: 'failed';

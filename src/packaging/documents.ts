@@ -4,10 +4,10 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeProgram } from '../cli.ts';
-import { completionOf, SHELLS } from '../commands/completion.ts';
-import { manPage } from '../manual/man-page.ts';
-import { outlineOf } from '../manual/outline.ts';
+import { makeProgram } from '../cli/program.ts';
+import { completionOf, SHELLS } from '../cli/run/completion.ts';
+import { manPage } from '../cli/manual/man-page.ts';
+import { outlineOf } from '../cli/manual/outline.ts';
 import { readVersion } from '../version.ts';
 import { sourceDate } from './source-date.ts';
 

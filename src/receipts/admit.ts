@@ -4,9 +4,9 @@
  * Always holds: with a secret, every field that means something was under a signature that fits. How old a
  * receipt is does not matter, the gateway comes again for a day; what comes twice is told by its digest.
  */
-import type { Receipt, StrayReason } from '../core/receipt.ts';
-import { verify, type SignatureMethod } from '../signature.ts';
-import { fieldsOfBody, fieldsOfQuery, merge, type Fields } from './fields.ts';
+import type { Receipt, StrayReason } from '../core/receipt/receipt.ts';
+import { verify, type SignatureMethod } from '../gateway/signature.ts';
+import { fieldsOfBody, fieldsOfQuery, merge, type Fields } from './receipt-fields.ts';
 import { isEmpty, readReceipt } from './read-receipt.ts';
 
 /** Why a receipt was not taken. All but the first two may have been right, and come again. */

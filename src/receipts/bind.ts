@@ -5,7 +5,7 @@
  */
 import type { Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
-import { codeOf } from '../core/error-code.ts';
+import { codeOf } from '../core/text/error-code.ts';
 
 export type ListenerErrorCode =
   | 'address-in-use'

@@ -6,8 +6,8 @@
  * control characters, so that any store can keep it; `raw` is JSON of bounded length.
  */
 import { hash } from 'node:crypto';
-import { wordOf, type Receipt } from '../core/receipt.ts';
-import type { Fields } from './fields.ts';
+import { wordOf, type Receipt } from '../core/receipt/receipt.ts';
+import type { Fields } from './receipt-fields.ts';
 
 /** In hexadecimal digits: 16 bytes. */
 const DIGEST_LENGTH = 32;

@@ -4,9 +4,9 @@
  * and a bounded look at the rows of those that are not configured.
  */
 import type { Database } from 'better-sqlite3';
-import { EVERYTHING, type GateFact, type StopFacts } from '../core/stops.ts';
-import { restoredFrom } from './restored.ts';
-import { READY } from './schema.ts';
+import { EVERYTHING, type GateFact, type StopFacts } from '../core/account/stops.ts';
+import { restoredFrom } from './write/restored.ts';
+import { READY } from './schema/schema.ts';
 
 /** Of an account that is not configured, so many rows are looked at for the one that waits longest. */
 const ROWS_MAX = 1_000;

@@ -7,7 +7,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { write } from 'node:fs';
-import { escapeText } from '../core/escape.ts';
+import { escapeText } from '../core/text/escape.ts';
 
 export class Announcer implements Disposable {
   /** A loop that was silent for so long is killed; null = nobody watches. */

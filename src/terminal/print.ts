@@ -1,13 +1,13 @@
 /**
  * Standard output and standard error of the commands: the one place that writes there, and that escapes what
- * it writes. The daemon's log does not go through here (see status-log.ts).
+ * it writes. The daemon's log does not go through here (see log/status-log.ts).
  *
  * Always holds: what a reader sees is text. A control sequence reaches a terminal only as `Safe` (safe.ts).
  * The reader may leave early (`| head`): that ends the command quietly. Any other failure of standard output
  * ends it with one line and exit code 1.
  */
 import { once } from 'node:events';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT } from './exit-codes.ts';
 import { joined, ourOwn, safeJson, safeLine, safeLines, type Safe } from './safe.ts';
 
 const LINE_END = ourOwn('\n');

@@ -3,7 +3,7 @@
  * it, so that a colour cannot bring foreign text past the escaping.
  */
 import { styleText } from 'node:util';
-import { escapeJson, escapeLines, escapeText } from '../core/escape.ts';
+import { escapeJson, escapeLines, escapeText } from '../core/text/escape.ts';
 
 declare const checked: unique symbol;
 

@@ -4,8 +4,8 @@
  * row are left out. The only file that knows cli-table3.
  */
 import Table from 'cli-table3';
-import { escapeText } from '../core/escape.ts';
-import { displayWidth, outputWidth, terminalWidth } from './width.ts';
+import { escapeText } from '../core/text/escape.ts';
+import { displayWidth, outputWidth, terminalWidth } from './terminal-width.ts';
 import { linesIn } from './wrap.ts';
 
 export interface Column {

@@ -2,7 +2,7 @@
  * Times as people read them (local time, whole seconds) and write them. The spool holds Unix seconds; JSON
  * output has ISO-8601 in UTC.
  */
-import { parseDurationMs } from '../config/durations.ts';
+import { parseDurationMs } from '../config/duration-values.ts';
 
 const UNITS = [
   ['d', 86_400],

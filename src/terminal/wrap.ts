@@ -2,8 +2,8 @@
  * Breaks text into lines by the columns that it takes: at spaces, and between Chinese characters, which are written
  * without spaces. A line never begins with a closing mark of Chinese.
  */
-import { escapeText } from '../core/escape.ts';
-import { displayWidth } from './width.ts';
+import { escapeText } from '../core/text/escape.ts';
+import { displayWidth } from './terminal-width.ts';
 
 /**
  * `text` broken to lines of at most `width` columns, every line after the first indented. A word that is longer

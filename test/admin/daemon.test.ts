@@ -3,10 +3,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createServer as createHttpServer, type ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { NAMED_MAX } from '../../src/core/lane-names.ts';
-import { STATES } from '../../src/core/message.ts';
-import type { Status } from '../../src/core/status.ts';
-import type { DropRow } from '../../src/spool/drop.ts';
+import { NAMED_MAX } from '../../src/core/message/lane-names.ts';
+import { STATES } from '../../src/core/message/message.ts';
+import type { Status } from '../../src/core/stats/status.ts';
+import type { DropRow } from '../../src/spool/write/insert.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 
 const SENDERS: readonly DropRow[] = [

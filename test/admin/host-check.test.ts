@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { AdminListener } from '../../src/admin/listener.ts';
+import { AdminListener } from '../../src/admin/admin-listener.ts';
 
 const SOURCE = { unready: () => null, stops: () => [], view: () => null } as const;
 

@@ -6,7 +6,7 @@ import { closeSync, copyFileSync, fsyncSync, mkdtempSync, openSync, readSync } f
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openSpool, type Database } from '../../src/spool/open.ts';
+import { openSpool, type Database } from '../../src/spool/file/open.ts';
 import { monotonicMs } from './clock.ts';
 import { dropRows, SENDER } from './rows.ts';
 import { freePort } from './servers.ts';

@@ -10,10 +10,10 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Sqlite from 'better-sqlite3';
-import { dropInto } from '../../src/spool/drop.ts';
-import { Claims } from '../../src/spool/claims.ts';
-import { openSpool, type Database } from '../../src/spool/open.ts';
-import { Settlements, type Ended } from '../../src/spool/settlements.ts';
+import { dropInto } from '../../src/spool/write/insert.ts';
+import { Claims } from '../../src/spool/write/claims.ts';
+import { openSpool, type Database } from '../../src/spool/file/open.ts';
+import { Settlements, type Ended } from '../../src/spool/write/settlements.ts';
 import { median, temporaryFolder } from './support.ts';
 
 const BAR_US = 2;

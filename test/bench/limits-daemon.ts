@@ -3,14 +3,14 @@
  * Outcomes, Pressure and Learner, under a loop that stands for the dispatcher's and a commit that takes 1–4
  * ms. Only SQLite and HTTP are left out. The backlog never ends.
  */
-import type { Claim } from '../../src/core/claim.ts';
-import type { SourceKey } from '../../src/core/turn.ts';
-import { Courier } from '../../src/dispatch/courier.ts';
-import type { Desk, Taken } from '../../src/dispatch/desk.ts';
-import { Outcomes } from '../../src/dispatch/outcomes.ts';
+import type { Claim } from '../../src/core/message/claim.ts';
+import type { SourceKey } from '../../src/core/message/sort-key.ts';
+import { Courier } from '../../src/dispatch/send/sender.ts';
+import type { Desk, Taken } from '../../src/dispatch/schedule/account-queue.ts';
+import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
-import type { ReadyRow } from '../../src/spool/claims.ts';
-import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
+import type { ReadyRow } from '../../src/spool/write/claims.ts';
+import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
 import { makeDesk } from '../support/desk.ts';
 import { readyRow } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from './clock.ts';
 import { startDaemon } from './daemon.ts';
-import type { AccountOptions, LimitModel } from '../../src/gateway/sandbox/options.ts';
+import type { AccountOptions, LimitModel } from '../../src/sandbox/sandbox-options.ts';
 import { SANDBOX_ACCOUNT, startSandbox } from './servers.ts';
 import { temporaryFolder } from './support.ts';
 import { table, type Cell } from './table.ts';

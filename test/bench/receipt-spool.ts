@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openSpool, type Database } from '../../src/spool/open.ts';
+import { openSpool, type Database } from '../../src/spool/file/open.ts';
 import { startDaemon, verifyDrained, waitUntilSettled } from './daemon.ts';
 import { dropRows, SENDER } from './rows.ts';
 

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { AccountOptions, LimitModel } from '../../src/gateway/sandbox/options.ts';
+import type { AccountOptions, LimitModel } from '../../src/sandbox/sandbox-options.ts';
 import type { EndpointStats } from './endpoint.ts';
 import { ROOT, start, startScript, type Child } from './support.ts';
 

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openSpool } from '../../src/spool/open.ts';
+import { openSpool } from '../../src/spool/file/open.ts';
 import type { Daemon } from './daemon.ts';
 import { dropRows, recipientOf, textOf } from './rows.ts';
 import { percentile } from './support.ts';

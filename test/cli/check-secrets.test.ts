@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { Ownership } from '../../src/spool/ownership.ts';
+import { Ownership } from '../../src/spool/file/ownership.ts';
 import { Program } from './program.ts';
 import { ownFolderOf } from '../support/spool.ts';
 

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { startSandbox } from '../../src/gateway/sandbox/sandbox.ts';
+import { startSandbox } from '../../src/sandbox/sandbox-gateway.ts';
 import { Program, widestLine } from './program.ts';
 
 const programs: Program[] = [];

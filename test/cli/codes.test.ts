@@ -1,6 +1,6 @@
 /** `codes` for one HTTP status, and in Chinese. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { displayWidth } from '../../src/terminal/width.ts';
+import { displayWidth } from '../../src/terminal/terminal-width.ts';
 import { Program } from './program.ts';
 
 let program: Program;

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { openSpool } from '../../src/spool/open.ts';
+import { openSpool } from '../../src/spool/file/open.ts';
 import { ended, Program, widestLine } from './program.ts';
 
 interface Summary {

@@ -8,9 +8,9 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { main } from '../../src/cli.ts';
-import { RECENT_TABLE } from '../../src/spool/schema.ts';
-import { openSpool } from '../../src/spool/open.ts';
+import { main } from '../../src/cli/program.ts';
+import { RECENT_TABLE } from '../../src/spool/schema/schema.ts';
+import { openSpool } from '../../src/spool/file/open.ts';
 import { withoutTriggers } from '../support/junk.ts';
 
 const FIXTURE = resolve(import.meta.dirname, '../fixtures/spool-8750d9a.db');

@@ -1,11 +1,16 @@
 /** `stats --lanes`: what each lane allows, uses and has to do, from the spool alone. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ForecastOptions } from '../../src/commands/allowance.ts';
-import { laneDocument, lanesOf, laneTable, type LaneView } from '../../src/commands/lanes.ts';
-import type { NestedRules, RateRule } from '../../src/core/rate-rules.ts';
-import { capsOf } from '../../src/spool/caps.ts';
-import type { Defaults } from '../../src/spool/selection.ts';
+import type { ForecastOptions } from '../../src/cli/inspect/allowance.ts';
+import {
+  laneDocument,
+  lanesOf,
+  laneTable,
+  type LaneView,
+} from '../../src/cli/inspect/lane-report.ts';
+import type { NestedRules, RateRule } from '../../src/core/window/rate-limits.ts';
+import { capsOf } from '../../src/spool/write/usage-window-rows.ts';
+import type { Defaults } from '../../src/spool/write/selection.ts';
 import { makeFolder, openHandle, NOW, type Handle } from '../support/spool.ts';
 import { Program, widestLine } from './program.ts';
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeProgram } from '../../src/cli.ts';
+import { makeProgram } from '../../src/cli/program.ts';
 import { ownFolderOf } from '../support/spool.ts';
 import { MAIN, Program, ended, widestLine } from './program.ts';
 
@@ -178,7 +178,7 @@ describe('init', () => {
 describe('run', () => {
   it('leaves with 75 while another daemon owns the spool', async () => {
     const program = setup().init();
-    const { Ownership } = await import('../../src/spool/ownership.ts');
+    const { Ownership } = await import('../../src/spool/file/ownership.ts');
     const ownership = Ownership.take(program.spoolPath, ownFolderOf(program.spoolPath));
     const { code, stderr } = await program.run(['run']);
     ownership.release();

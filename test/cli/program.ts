@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { openSpool, type Database } from '../../src/spool/open.ts';
+import { openSpool, type Database } from '../../src/spool/file/open.ts';
 
 export const MAIN = resolve(import.meta.dirname, '../../dist/main.js');
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { CONSTRAINTS } from '../../src/spool/constraints.ts';
+import { CONSTRAINTS } from '../../src/spool/schema/constraints.ts';
 import { namesOfRefusals } from '../support/schema.ts';
 import { Program } from './program.ts';
 

@@ -1,6 +1,6 @@
 /** What is stopped, as every command tells it: state × command, from the built program. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Ownership } from '../../src/spool/ownership.ts';
+import { Ownership } from '../../src/spool/file/ownership.ts';
 import { Program } from './program.ts';
 import { ownFolderOf } from '../support/spool.ts';
 

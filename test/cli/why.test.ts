@@ -1,6 +1,6 @@
 /** `why`: one causal answer for each state, with an estimate while a message waits. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Ownership } from '../../src/spool/ownership.ts';
+import { Ownership } from '../../src/spool/file/ownership.ts';
 import { Program, widestLine } from './program.ts';
 import { ownFolderOf } from '../support/spool.ts';
 

@@ -1,6 +1,6 @@
 /** Windows longer than a second, as `why` and `stats` show them. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Ownership } from '../../src/spool/ownership.ts';
+import { Ownership } from '../../src/spool/file/ownership.ts';
 import { Program } from './program.ts';
 import { ownFolderOf } from '../support/spool.ts';
 

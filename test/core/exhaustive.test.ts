@@ -10,21 +10,21 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const CASES: readonly (readonly [string, readonly [string, RegExp], readonly string[]])[] = [
   [
     'state',
-    ['src/core/message.ts', /(export const STATES = \[)/],
+    ['src/core/message/message.ts', /(export const STATES = \[)/],
     [
-      ...['src/core/message.ts', 'src/core/next-step.ts', 'src/core/figures.ts'],
-      ...['src/dispatch/janitor.ts', 'src/spool/final.ts'],
+      ...['src/core/message/message.ts', 'src/core/answer/next-step.ts', 'src/core/figures.ts'],
+      ...['src/dispatch/maintenance/janitor.ts', 'src/spool/final.ts'],
     ],
   ],
   [
     'verb',
-    ['src/spool/control.ts', /(export const VERBS = \[)/],
-    ['src/dispatch/operator.ts', 'src/commands/ask.ts'],
+    ['src/spool/write/control.ts', /(export const VERBS = \[)/],
+    ['src/dispatch/maintenance/control-rows.ts', 'src/cli/options/control-request.ts'],
   ],
   [
     'route',
-    ['src/core/verdict.ts', /(export type Route = )/],
-    ['src/core/classify.ts', 'src/core/explain.ts', 'src/core/settle.ts'],
+    ['src/core/answer/verdict.ts', /(export type Route = )/],
+    ['src/core/answer/classify.ts', 'src/core/answer/explain.ts', 'src/core/answer/settle.ts'],
   ],
 ];
 

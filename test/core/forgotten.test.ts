@@ -6,7 +6,7 @@ import {
   predictParts,
   predictedParts,
   type Content,
-} from '../../src/core/parts.ts';
+} from '../../src/core/message/parts.ts';
 import { setup } from '../support/spool.ts';
 
 const OCTET = fc.integer({ min: 0, max: 255 }).map((n) => n.toString(16).padStart(2, '0'));

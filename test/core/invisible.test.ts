@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { INVISIBLE, isBlank } from '../../src/core/characters.ts';
+import { INVISIBLE, isBlank } from '../../src/core/message/characters.ts';
 
 /* Signs that are written over the digits which follow them: they can be seen. */
 const SEEN = new Set([

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { maskRecipient } from '../../src/core/recipient.ts';
+import { maskRecipient } from '../../src/core/text/recipient.ts';
 
 it('shows the first four and the last three digits of a number', () => {
   expect(maskRecipient('447700900000')).toBe('4477…000');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readStatus } from '../../src/top/ask-daemon.ts';
+import { readStatus } from '../../src/cli/top/ask-daemon.ts';
 import { statusWith } from '../support/status.ts';
 
 type Json = Readonly<Record<string, unknown>>;

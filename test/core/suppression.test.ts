@@ -3,8 +3,8 @@ import {
   RECEIPT_CODES,
   suppressionOf,
   suppressionOfReceipt,
-} from '../../src/core/receipt-codes.ts';
-import { STATUS_CODES } from '../../src/core/status-codes.ts';
+} from '../../src/core/codes/receipt-codes.ts';
+import { STATUS_CODES } from '../../src/core/codes/status-codes.ts';
 
 const CODES = [...Array(120).keys(), -1, 400, 999, 1e9];
 const LISTED = [...STATUS_CODES, ...RECEIPT_CODES].map(({ code }) => code);

@@ -5,7 +5,7 @@
  * A rule is a query for the rows that break it; `ledger` in it is what the gateway accepted.
  */
 import type { Database } from 'better-sqlite3';
-import type { LedgerEntry } from '../../src/gateway/sandbox/ledger.ts';
+import type { LedgerEntry } from '../../src/sandbox/sandbox-ledger.ts';
 import type { Line } from './program.ts';
 import type { Crash } from './trial.ts';
 

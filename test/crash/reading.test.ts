@@ -1,7 +1,7 @@
 /** The daemon under a program that always reads: the -wal stays short, and everything goes. */
 import { expect, it } from 'vitest';
 import Sqlite, { type Database } from 'better-sqlite3';
-import { walSize } from '../../src/spool/wal.ts';
+import { walSize } from '../../src/spool/file/wal.ts';
 import { Trial } from './trial.ts';
 
 const MIB = 1024 ** 2;

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { Agent, request, type ClientRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import type { LedgerEntry } from '../../src/gateway/sandbox/ledger.ts';
+import type { LedgerEntry } from '../../src/sandbox/sandbox-ledger.ts';
 import type { Program } from './program.ts';
 import { API_KEY, Trial } from './trial.ts';
 

@@ -4,7 +4,7 @@
  * nothing is sent twice and all is known to be delivered; without, only what `on_uncertain` says is sent twice.
  */
 import { describe, expect, it } from 'vitest';
-import type { ReceiptOptions } from '../../src/gateway/sandbox/receipt-options.ts';
+import type { ReceiptOptions } from '../../src/sandbox/receipt-options.ts';
 import { POINTS, type Point } from './kill-points.ts';
 import { Trial, type TrialOptions } from './trial.ts';
 

@@ -1,6 +1,6 @@
 /** The wall clock is set while messages wait: waits take as long as they were meant to; what people wrote is obeyed. */
 import { describe, expect, it } from 'vitest';
-import { ClockWatch } from '../../src/dispatch/clock-watch.ts';
+import { ClockWatch } from '../../src/dispatch/loop/clock-watch.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 import { NOW, setup as spoolSetup } from '../support/spool.ts';
 

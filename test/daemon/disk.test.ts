@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { remedyOfSpool } from '../../src/core/stop-reasons.ts';
+import { remedyOfSpool } from '../../src/core/account/stop-reasons.ts';
 import { RECIPIENT, setup } from '../support/daemon.ts';
 import { fill, mayMount, mount, skipped } from '../support/full-disk.ts';
 import { makeFolder } from '../support/spool.ts';

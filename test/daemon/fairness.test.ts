@@ -1,7 +1,7 @@
 /** Who goes first under a limit, as the gateway sees it: bulk waits, but not for ever, and campaigns share. */
 import { describe, expect, it } from 'vitest';
-import type { DropRow } from '../../src/spool/drop.ts';
-import { statisticsOf } from '../../src/spool/statistics.ts';
+import type { DropRow } from '../../src/spool/write/insert.ts';
+import { statisticsOf } from '../../src/spool/read/statistics.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 
 /** Drops rows while nothing may go, and lets them go one at a time; gives their references as they arrived. */

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { SpoolError } from '../../src/spool/errors.ts';
-import { startSandbox } from '../../src/gateway/sandbox/sandbox.ts';
+import { SpoolError } from '../../src/spool/sql/spool-errors.ts';
+import { startSandbox } from '../../src/sandbox/sandbox-gateway.ts';
 import { ended, MAIN, Program } from '../cli/program.ts';
 import { setup } from '../support/daemon.ts';
 

@@ -1,11 +1,11 @@
 /** H: of a text that was forgotten nothing is left, where CONTRACT.md §8 says so: held by a search for its bytes. */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { Archive } from '../../src/spool/archive.ts';
-import { backUp } from '../../src/spool/backup.ts';
-import { openSpool } from '../../src/spool/open.ts';
-import { Pruning } from '../../src/spool/retention.ts';
-import { vacuum } from '../../src/spool/wal.ts';
+import { Archive } from '../../src/spool/write/archive.ts';
+import { backUp } from '../../src/spool/write/backup-copy.ts';
+import { openSpool } from '../../src/spool/file/open.ts';
+import { Pruning } from '../../src/spool/write/retention-deletes.ts';
+import { vacuum } from '../../src/spool/file/wal.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 
 const COUNT = 300;

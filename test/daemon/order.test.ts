@@ -1,6 +1,6 @@
 /** Who goes first, as the gateway sees it. */
 import { describe, expect, it } from 'vitest';
-import type { DropRow } from '../../src/spool/drop.ts';
+import type { DropRow } from '../../src/spool/write/insert.ts';
 import { accountOf, setup, type Bundle } from '../support/daemon.ts';
 
 const LATER = 1_900_000_000;

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { STATES } from '../../src/core/message.ts';
-import type { Status } from '../../src/core/status.ts';
-import { KeyValues } from '../../src/spool/kv.ts';
-import { deletionsIn, Pruning } from '../../src/spool/retention.ts';
+import { STATES } from '../../src/core/message/message.ts';
+import type { Status } from '../../src/core/stats/status.ts';
+import { KeyValues } from '../../src/spool/sql/kv.ts';
+import { deletionsIn, Pruning } from '../../src/spool/write/retention-deletes.ts';
 import { ended, MAIN } from '../cli/program.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 

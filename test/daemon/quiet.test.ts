@@ -1,6 +1,6 @@
 /** Quiet hours: who waits costs nothing and nobody else, and comes back as fast as the account allows. */
 import { describe, expect, it } from 'vitest';
-import type { QuietRule } from '../../src/core/quiet.ts';
+import type { QuietRule } from '../../src/core/time/quiet-hours.ts';
 import { KEY, setup, type Bundle } from '../support/daemon.ts';
 
 const HOUR = 3_600;

@@ -2,8 +2,8 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { backUp } from '../../src/spool/backup.ts';
-import { refUnder } from '../../src/spool/claims.ts';
+import { backUp } from '../../src/spool/write/backup-copy.ts';
+import { refUnder } from '../../src/spool/write/claims.ts';
 import { KEY, RECIPIENT, setup, type Bundle, type Options } from '../support/daemon.ts';
 import type { Row } from '../support/spool.ts';
 

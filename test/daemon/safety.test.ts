@@ -1,7 +1,7 @@
 /** Limits of the operator's own, in the daemon: what waits, what is refused before it costs, what stops. */
 import { describe, expect, it } from 'vitest';
-import { SAME_TEXT, SENT_AT } from '../../src/spool/recent.ts';
-import { HELD_BACK } from '../../src/spool/moves.ts';
+import { SAME_TEXT, SENT_AT } from '../../src/spool/write/recent-sends.ts';
+import { HELD_BACK } from '../../src/spool/write/move-rows.ts';
 import { KEY, RECIPIENT, setup, type Bundle } from '../support/daemon.ts';
 
 const HOUR = 3_600;

@@ -2,8 +2,8 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { remedyOfSpool } from '../../src/core/stop-reasons.ts';
-import { isOwned } from '../../src/spool/ownership.ts';
+import { remedyOfSpool } from '../../src/core/account/stop-reasons.ts';
+import { isOwned } from '../../src/spool/file/ownership.ts';
 import { RECIPIENT, setup } from '../support/daemon.ts';
 import { makeFolder, openHandle } from '../support/spool.ts';
 

@@ -3,7 +3,7 @@
  * and a gateway that has too many requests open gets fewer, until it takes more again.
  */
 import { describe, expect, it } from 'vitest';
-import type { DropRow } from '../../src/spool/drop.ts';
+import type { DropRow } from '../../src/spool/write/insert.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 
 /** No retry is due before it is told to be, however slow the machine is. */

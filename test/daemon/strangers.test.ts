@@ -96,7 +96,7 @@ describe('B4: what a stranger can do', () => {
 it('B3: a signed receipt with blank fields put in is the same receipt, and undoes no unsuppress', async () => {
   const secret = 's3cret';
   const bundle = await setup({ receipts: { signatureSecrets: [secret] } });
-  const { sign } = await import('../../src/signature.ts');
+  const { sign } = await import('../../src/gateway/signature.ts');
   const id = bundle.drop();
   await bundle.untilState(id, 'await-receipt');
   const ref = String(bundle.attempts(id)[0]?.['client_ref']);

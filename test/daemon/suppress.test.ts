@@ -1,6 +1,6 @@
 /** Who is on the list is not sent to: before a permit is spent, and before an attempt exists. */
 import { describe, expect, it } from 'vitest';
-import { Suppressions } from '../../src/spool/suppressions.ts';
+import { Suppressions } from '../../src/spool/write/suppressions.ts';
 import { smuggle } from '../support/as-daemon.ts';
 import { RECIPIENT, setup, type Bundle } from '../support/daemon.ts';
 

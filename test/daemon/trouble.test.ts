@@ -3,7 +3,7 @@
  * says once what to do, and goes on after the repair. One poison message fails alone.
  */
 import { describe, expect, it } from 'vitest';
-import type { SandboxChanges } from '../../src/gateway/sandbox/options.ts';
+import type { SandboxChanges } from '../../src/sandbox/sandbox-options.ts';
 import { KEY, setup, type Bundle } from '../support/daemon.ts';
 
 const ROWS = 30;

@@ -1,7 +1,7 @@
 /** A control row whose verb is none, written past the rules of the table: it is answered and changes nothing. */
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { markBackup } from '../../src/spool/restored.ts';
+import { markBackup } from '../../src/spool/write/restored.ts';
 import { execAsDaemon } from '../support/as-daemon.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 import { withoutTriggers } from '../support/junk.ts';

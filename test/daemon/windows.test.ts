@@ -1,7 +1,11 @@
 /** Rates with windows longer than a second, in the daemon: waited for, kept over restarts and crashes, shown. */
 import { describe, expect, it } from 'vitest';
-import { nestedRulesOf, type NestedRules, type RateRule } from '../../src/core/rate-rules.ts';
-import { capsOf } from '../../src/spool/caps.ts';
+import {
+  nestedRulesOf,
+  type NestedRules,
+  type RateRule,
+} from '../../src/core/window/rate-limits.ts';
+import { capsOf } from '../../src/spool/write/usage-window-rows.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 
 const NOTHING: RateRule = { perSecond: null, windows: [], per: 'request', zone: 'UTC' };

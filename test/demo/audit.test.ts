@@ -7,7 +7,7 @@ import {
   type AuditedMessage,
   type AuditInput,
 } from '../../src/demo/audit.ts';
-import type { State } from '../../src/core/message.ts';
+import type { State } from '../../src/core/message/message.ts';
 
 const message = (id: number, state: State, more: Partial<AuditedMessage> = {}): AuditedMessage => ({
   id,

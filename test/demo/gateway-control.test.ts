@@ -1,8 +1,8 @@
 /** How the demo speaks with its gateway, over real HTTP. */
 import { expect, onTestFinished, test } from 'vitest';
 import { receiptsPending, tellGateway } from '../../src/demo/gateway-control.ts';
-import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../../src/gateway/sandbox/options.ts';
-import { startSandbox } from '../../src/gateway/sandbox/sandbox.ts';
+import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../../src/sandbox/sandbox-options.ts';
+import { startSandbox } from '../../src/sandbox/sandbox-gateway.ts';
 
 async function setup() {
   const sandbox = await startSandbox();

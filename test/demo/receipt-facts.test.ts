@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { receiptFactsOf } from '../../src/demo/receipt-facts.ts';
-import { Ledger, type NewEntry } from '../../src/gateway/sandbox/ledger.ts';
+import { Ledger, type NewEntry } from '../../src/sandbox/sandbox-ledger.ts';
 import { makeFolder, NOW, openHandle } from '../support/spool.ts';
 
 const entry = (clientRef: string): NewEntry => ({

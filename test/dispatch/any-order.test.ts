@@ -4,8 +4,8 @@
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Claim } from '../../src/core/claim.ts';
-import type { Receipt } from '../../src/core/receipt.ts';
+import type { Claim } from '../../src/core/message/claim.ts';
+import type { Receipt } from '../../src/core/receipt/receipt.ts';
 import {
   Bench,
   expectLawful,

@@ -1,6 +1,6 @@
 /** B2: however many senders and campaigns applications name, the lanes in memory are bounded and nobody starves. */
 import { describe, expect, it, vi } from 'vitest';
-import { Sources } from '../../src/spool/sources.ts';
+import { Sources } from '../../src/spool/write/sources.ts';
 import { accountOf, RECIPIENT, setup } from '../support/daemon.ts';
 
 const ROWS = 600;

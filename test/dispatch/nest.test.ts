@@ -1,9 +1,9 @@
 /** The limits of an account, its groups and its senders in a desk: what waits for which, what is paid, and what becomes of it when a step fails. */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Instant } from '../../src/core/cap.ts';
-import type { NestedRules, RateRule } from '../../src/core/rate-rules.ts';
-import type { Observation } from '../../src/core/observation.ts';
-import { partsLeft } from '../../src/dispatch/outcomes.ts';
+import type { Instant } from '../../src/core/window/usage-window.ts';
+import type { NestedRules, RateRule } from '../../src/core/window/rate-limits.ts';
+import type { Observation } from '../../src/core/answer/observation.ts';
+import { partsLeft } from '../../src/dispatch/send/outcomes.ts';
 import type { Capabilities } from '../../src/gateway/gateway.ts';
 import { makeDesk } from '../support/desk.ts';
 import { silentGateway } from '../support/gateway.ts';

@@ -3,10 +3,13 @@
  * and what is written of it. The desk is real; the test says what the gateway answered, and when.
  */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { LaneAct } from '../../src/core/verdict.ts';
-import { AccountThrottle, type AccountLimits } from '../../src/dispatch/limit/account-throttle.ts';
+import type { LaneAct } from '../../src/core/answer/verdict.ts';
+import {
+  AccountThrottle,
+  type AccountLimits,
+} from '../../src/dispatch/feedback/account-throttle.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
-import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
+import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
 import { instant, makeDesk } from '../support/desk.ts';
 import { policyWith } from '../support/policy.ts';
 import { ReadyRows } from '../support/ready-rows.ts';

@@ -3,14 +3,14 @@
  * they are, against a gateway that the test breaks and mends. Only SQLite and HTTP are left out.
  */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { RETRY_SHARE } from '../../src/core/deficit-counter.ts';
-import type { Observation } from '../../src/core/observation.ts';
-import { Courier } from '../../src/dispatch/courier.ts';
-import type { Desk, Taken } from '../../src/dispatch/desk.ts';
-import { Outcomes } from '../../src/dispatch/outcomes.ts';
+import { RETRY_SHARE } from '../../src/core/window/deficit-counter.ts';
+import type { Observation } from '../../src/core/answer/observation.ts';
+import { Courier } from '../../src/dispatch/send/sender.ts';
+import type { Desk, Taken } from '../../src/dispatch/schedule/account-queue.ts';
+import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
-import type { ReadyRow } from '../../src/spool/claims.ts';
-import { paceOf } from '../../src/throttle/pace.ts';
+import type { ReadyRow } from '../../src/spool/write/claims.ts';
+import { paceOf } from '../../src/limiter/pace.ts';
 import { makeDesk } from '../support/desk.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';

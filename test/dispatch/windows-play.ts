@@ -3,16 +3,16 @@
  * Courier, Outcomes and Pressure are the daemon's own; the gateway and the disk are stood in for. What the
  * gateway saw is kept with both clocks, for whoever judges it. A crash forgets all but the rows on disk.
  */
-import type { Claim } from '../../src/core/claim.ts';
-import type { Observation } from '../../src/core/observation.ts';
-import { predictParts } from '../../src/core/parts.ts';
-import type { NestedRules } from '../../src/core/rate-rules.ts';
-import { Courier } from '../../src/dispatch/courier.ts';
-import type { Desk, Taken } from '../../src/dispatch/desk.ts';
-import { Outcomes } from '../../src/dispatch/outcomes.ts';
+import type { Claim } from '../../src/core/message/claim.ts';
+import type { Observation } from '../../src/core/answer/observation.ts';
+import { predictParts } from '../../src/core/message/parts.ts';
+import type { NestedRules } from '../../src/core/window/rate-limits.ts';
+import { Courier } from '../../src/dispatch/send/sender.ts';
+import type { Desk, Taken } from '../../src/dispatch/schedule/account-queue.ts';
+import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
-import type { CapRow } from '../../src/spool/caps.ts';
-import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
+import type { CapRow } from '../../src/spool/write/usage-window-rows.ts';
+import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
 import type { SimulatedTime } from '../bench/limits-clock.ts';
 import { makeDesk } from '../support/desk.ts';
 import { ReadyRows } from '../support/ready-rows.ts';

@@ -9,10 +9,10 @@ import {
   type GroupRule,
   type NestedRules,
   type RateRule,
-} from '../../src/core/rate-rules.ts';
-import { Zone } from '../../src/core/zone.ts';
-import { burstOf } from '../../src/throttle/meter.ts';
-import { paceOf, senderPaceOf } from '../../src/throttle/pace.ts';
+} from '../../src/core/window/rate-limits.ts';
+import { Zone } from '../../src/core/time/zone.ts';
+import { burstOf } from '../../src/limiter/meter.ts';
+import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
 import { randomOf, SimulatedTime } from '../bench/limits-clock.ts';
 import {
   DEFAULT_SENDER,

@@ -4,9 +4,9 @@
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { capOf, fits, type Cap } from '../../src/core/cap.ts';
-import type { LongWindow, Per } from '../../src/core/rate-rules.ts';
-import { Zone } from '../../src/core/zone.ts';
+import { capOf, fits, type Cap } from '../../src/core/window/usage-window.ts';
+import type { LongWindow, Per } from '../../src/core/window/rate-limits.ts';
+import { Zone } from '../../src/core/time/zone.ts';
 import {
   forecast,
   type AccountAllowance,

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished as onThisFinished, type TestContext } from 'vitest';
-import type { SandboxOptions } from '../../src/gateway/sandbox/options.ts';
-import { startSandbox, type Sandbox } from '../../src/gateway/sandbox/sandbox.ts';
-import { openSpool, type Database } from '../../src/spool/open.ts';
+import type { SandboxOptions } from '../../src/sandbox/sandbox-options.ts';
+import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox-gateway.ts';
+import { openSpool, type Database } from '../../src/spool/file/open.ts';
 import { Program, type ProgramOptions } from '../crash/program.ts';
 
 const API_KEY = 'abcd1234';

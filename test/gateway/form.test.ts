@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Claim } from '../../src/core/claim.ts';
+import type { Claim } from '../../src/core/message/claim.ts';
 import { encodeForm, fieldsOf } from '../../src/gateway/form.ts';
-import { verify } from '../../src/signature.ts';
+import { verify } from '../../src/gateway/signature.ts';
 import { claimOf, NOW } from '../support/verdicts.ts';
 
 const DAY_MS = 86_400_000;

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Observation } from '../../src/core/observation.ts';
+import type { Observation } from '../../src/core/answer/observation.ts';
 import { fetchBalance } from '../../src/gateway/account-api.ts';
 import { LoopWatch } from '../../src/gateway/loop-watch.ts';
 import { withoutContinue } from '../../src/gateway/skip-continue.ts';

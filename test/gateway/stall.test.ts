@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Observation } from '../../src/core/observation.ts';
+import type { Observation } from '../../src/core/answer/observation.ts';
 import { LoopWatch } from '../../src/gateway/loop-watch.ts';
 import { VonageGateway } from '../../src/gateway/vonage.ts';
 import { claimOf, NOW } from '../support/verdicts.ts';

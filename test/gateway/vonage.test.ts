@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Observation } from '../../src/core/observation.ts';
+import type { Observation } from '../../src/core/answer/observation.ts';
 import { LoopWatch } from '../../src/gateway/loop-watch.ts';
 import { VonageGateway, type VonageOptions } from '../../src/gateway/vonage.ts';
 import { claimOf, NOW } from '../support/verdicts.ts';

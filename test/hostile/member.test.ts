@@ -12,7 +12,7 @@
  * attempt. They run while the daemon runs, or after it has refused. The daemon has a process of its own.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startSandbox } from '../../src/gateway/sandbox/sandbox.ts';
+import { startSandbox } from '../../src/sandbox/sandbox-gateway.ts';
 import { ATTEMPTS, type Attempt } from './attempts.ts';
 import { Member } from './member.ts';
 import { DAEMON, missing, ROOT, type User } from './users.ts';

@@ -14,7 +14,7 @@ export const TOP = resolve(import.meta.dirname, '../..');
 export const MAIN = join(TOP, 'dist/main.js');
 
 /** What MAIN runs. */
-export const CLI = join(TOP, 'dist/cli.js');
+export const CLI = join(TOP, 'dist/cli/program.js');
 
 /** Why there can be no such users here; null = there can. */
 export const missing = whyMissing();

@@ -9,7 +9,7 @@ export interface Layer {
   /** Files and folders (with a slash at the end) of `src/`; the longest that fits a file is its own. `*.ts` is
    *  any other file of `src/` itself. */
   readonly places: readonly string[];
-  /** Layers below that it may import, beside itself. */
+  /** Layers below that it may import, beside itself; `core/` is all that begin so. */
   readonly imports: readonly string[];
 }
 
@@ -43,118 +43,336 @@ export function againstDirection(
       .filter(({ isOurs }) => isOurs)
       .filter(({ target }) => {
         const to = layerOf(target, layers)?.name ?? '';
-        return to !== from.name && !from.imports.includes(to);
+        return to !== from.name && !from.imports.some((allowed) => isNamedBy(to, allowed));
       })
       .map(({ target, line }) => `${path}:${line} imports ${target}`);
   });
 }
 
+/** A name with a slash at the end stands for all layers that begin with it. */
+function isNamedBy(name: string, allowed: string): boolean {
+  return allowed.endsWith('/') ? name.startsWith(allowed) : name === allowed;
+}
+
 /** Rows of the table that name a layer above them or none: such a table would allow circles. */
 export function upwardRows(layers: readonly Layer[] = LAYERS): readonly string[] {
   return layers.flatMap(({ name, imports }, index) => {
-    const below = new Set(layers.slice(index + 1).map((layer) => layer.name));
-    return imports.filter((other) => !below.has(other)).map((other) => `${name} → ${other}`);
+    const named = (from: readonly Layer[], other: string): boolean =>
+      from.some((layer) => isNamedBy(layer.name, other));
+    return imports
+      .filter((other) => named(layers.slice(0, index + 1), other) || !named(layers, other))
+      .map((other) => `${name} → ${other}`);
   });
 }
 
 export const LAYERS: readonly Layer[] = [
-  { name: 'packaging', places: ['packaging/'], imports: ['entry', 'commands', 'manual', 'leaf'] },
   {
-    name: 'entry',
-    places: ['main.ts', 'cli.ts'],
-    imports: ['commands', 'manual', 'terminal', 'config', 'receipts', 'spool', 'leaf'],
+    name: 'packaging',
+    places: ['packaging/'],
+    imports: ['main', 'cli', 'clock'],
   },
   {
-    name: 'commands',
-    places: ['commands/'],
+    name: 'main',
+    places: ['main.ts', 'cli/program.ts'],
+    imports: ['cli', 'receipts', 'terminal', 'config', 'spool/file', 'spool/sql', 'clock'],
+  },
+  {
+    name: 'cli',
+    places: ['cli/'],
     imports: [
       'demo',
-      'root',
       'sandbox',
-      'checkup',
-      'admin',
-      'csv',
-      'log',
-      'top',
+      'daemon',
       'estimate',
-      'manual',
+      'admin',
+      'log',
       'terminal',
       'config',
+      'gateway',
+      'limiter',
       'systemd',
-      'lines',
       'spool',
-      'throttle',
-      'leaf',
-      'core',
+      'spool/',
+      'clock',
+      'core/',
     ],
   },
   {
     name: 'demo',
     places: ['demo/'],
-    imports: ['root', 'sandbox', 'terminal', 'config', 'lines', 'spool', 'leaf', 'core'],
+    imports: ['sandbox', 'daemon', 'log', 'terminal', 'config', 'spool/', 'clock', 'core/message'],
   },
   {
-    name: 'root',
-    places: ['*.ts'],
+    name: 'sandbox',
+    places: ['sandbox/'],
+    imports: ['gateway', 'core/message', 'core/text'],
+  },
+  {
+    name: 'daemon',
+    places: ['daemon/'],
     imports: [
+      'dispatch/',
       'admin',
-      'dispatch',
       'notify',
       'receipts',
-      'gateway',
+      'log',
+      'terminal',
       'config',
+      'gateway',
+      'limiter',
       'systemd',
-      'lines',
       'spool',
-      'throttle',
-      'leaf',
-      'core',
+      'spool/',
+      'clock',
+      'core/',
     ],
   },
-  { name: 'sandbox', places: ['gateway/sandbox/'], imports: ['leaf', 'core'] },
   {
-    name: 'checkup',
-    places: ['checkup/'],
-    imports: ['gateway', 'config', 'spool', 'leaf', 'core'],
+    name: 'estimate',
+    places: ['estimate/'],
+    imports: ['dispatch/schedule', 'core/message', 'core/window'],
   },
-  { name: 'estimate', places: ['estimate/'], imports: ['dispatch', 'core'] },
+  {
+    name: 'dispatch/loop',
+    places: ['dispatch/loop/'],
+    imports: [
+      'dispatch/maintenance',
+      'dispatch/receive',
+      'dispatch/send',
+      'dispatch/feedback',
+      'dispatch/schedule',
+      'dispatch/limit',
+      'dispatch/stats',
+      'dispatch',
+      'log',
+      'spool',
+      'spool/',
+      'clock',
+      'core/',
+    ],
+  },
+  {
+    name: 'dispatch/maintenance',
+    places: ['dispatch/maintenance/'],
+    imports: [
+      'dispatch/receive',
+      'dispatch/schedule',
+      'dispatch',
+      'log',
+      'spool',
+      'spool/write',
+      'core/',
+    ],
+  },
+  {
+    name: 'dispatch/receive',
+    places: ['dispatch/receive/'],
+    imports: ['dispatch', 'log', 'gateway', 'spool', 'spool/write', 'clock', 'core/'],
+  },
+  {
+    name: 'dispatch/send',
+    places: ['dispatch/send/'],
+    imports: [
+      'dispatch/feedback',
+      'dispatch/schedule',
+      'dispatch',
+      'log',
+      'gateway',
+      'spool/write',
+      'clock',
+      'core/',
+    ],
+  },
+  {
+    name: 'dispatch/feedback',
+    places: ['dispatch/feedback/'],
+    imports: [
+      'dispatch/schedule',
+      'dispatch/limit',
+      'dispatch',
+      'log',
+      'gateway',
+      'limiter',
+      'spool',
+      'spool/write',
+      'clock',
+      'core/',
+    ],
+  },
+  {
+    name: 'dispatch/schedule',
+    places: ['dispatch/schedule/'],
+    imports: [
+      'dispatch/limit',
+      'dispatch',
+      'log',
+      'gateway',
+      'limiter',
+      'spool',
+      'spool/write',
+      'core/',
+    ],
+  },
+  {
+    name: 'dispatch/limit',
+    places: ['dispatch/limit/'],
+    imports: ['dispatch', 'limiter', 'spool', 'spool/write', 'clock', 'core/'],
+  },
+  {
+    name: 'dispatch/stats',
+    places: ['dispatch/stats/'],
+    imports: ['dispatch', 'log', 'spool', 'spool/write', 'spool/file', 'clock', 'core/'],
+  },
   {
     name: 'dispatch',
     places: ['dispatch/'],
-    imports: ['gateway', 'lines', 'spool', 'throttle', 'leaf', 'core'],
+    imports: ['log', 'spool', 'spool/write', 'core/'],
   },
-  { name: 'csv', places: ['csv/'], imports: ['terminal', 'spool', 'leaf', 'core'] },
-  { name: 'log', places: ['log/'], imports: ['terminal', 'lines', 'spool', 'leaf', 'core'] },
-  { name: 'top', places: ['top/'], imports: ['terminal', 'spool', 'leaf', 'core'] },
-  { name: 'manual', places: ['manual/'], imports: ['terminal', 'config', 'leaf'] },
-  { name: 'terminal', places: ['terminal/'], imports: ['config', 'leaf', 'core'] },
-  { name: 'admin', places: ['admin/'], imports: ['lines', 'leaf', 'core'] },
-  { name: 'notify', places: ['notify/'], imports: ['spool', 'leaf', 'core'] },
-  { name: 'receipts', places: ['receipts/'], imports: ['leaf', 'core'] },
-  { name: 'gateway', places: ['gateway/'], imports: ['leaf', 'core'] },
-  { name: 'config', places: ['config/'], imports: ['leaf', 'core'] },
-  { name: 'systemd', places: ['systemd/'], imports: ['core'] },
   {
-    name: 'lines',
-    places: ['events.ts', 'late-events.ts', 'status-log.ts'],
-    imports: ['spool', 'leaf', 'core'],
+    name: 'admin',
+    places: ['admin/'],
+    imports: ['log', 'http', 'core/'],
   },
-  { name: 'spool', places: ['spool/'], imports: ['core'] },
-  { name: 'throttle', places: ['throttle/'], imports: [] },
   {
-    name: 'leaf',
-    places: [
-      'causes.ts',
-      'clock.ts',
-      'exit-codes.ts',
-      'idle-connections.ts',
-      'journal.ts',
-      'log-sink.ts',
-      'nearest.ts',
-      'signature.ts',
-      'version.ts',
+    name: 'notify',
+    places: ['notify/'],
+    imports: ['gateway', 'spool/write', 'clock', 'core/answer', 'core/message'],
+  },
+  {
+    name: 'receipts',
+    places: ['receipts/'],
+    imports: ['gateway', 'http', 'core/receipt', 'core/text'],
+  },
+  {
+    name: 'log',
+    places: ['log/'],
+    imports: ['spool/write', 'core/'],
+  },
+  {
+    name: 'terminal',
+    places: ['terminal/'],
+    imports: ['config', 'core/text'],
+  },
+  {
+    name: 'config',
+    places: ['config/'],
+    imports: ['gateway', 'core/'],
+  },
+  {
+    name: 'gateway',
+    places: ['gateway/'],
+    imports: ['core/'],
+  },
+  {
+    name: 'http',
+    places: ['http/'],
+    imports: [],
+  },
+  {
+    name: 'limiter',
+    places: ['limiter/'],
+    imports: [],
+  },
+  {
+    name: 'systemd',
+    places: ['systemd/'],
+    imports: ['core/text'],
+  },
+  {
+    name: 'spool',
+    places: ['spool/'],
+    imports: ['spool/', 'core/account'],
+  },
+  {
+    name: 'spool/read',
+    places: ['spool/read/'],
+    imports: ['spool/write', 'spool/file', 'spool/schema', 'core/message'],
+  },
+  {
+    name: 'spool/write',
+    places: ['spool/write/'],
+    imports: ['spool/file', 'spool/schema', 'spool/sql', 'core/'],
+  },
+  {
+    name: 'spool/file',
+    places: ['spool/file/'],
+    imports: ['spool/schema', 'spool/sql', 'core/'],
+  },
+  {
+    name: 'spool/schema',
+    places: ['spool/schema/'],
+    imports: ['spool/sql', 'core/message', 'core/text'],
+  },
+  {
+    name: 'spool/sql',
+    places: ['spool/sql/'],
+    imports: ['core/text'],
+  },
+  {
+    name: 'clock',
+    places: ['clock.ts', 'version.ts'],
+    imports: [],
+  },
+  {
+    name: 'core/events',
+    places: ['core/events/'],
+    imports: ['core/account', 'core/receipt', 'core/message', 'core/codes'],
+  },
+  {
+    name: 'core/stats',
+    places: ['core/stats/'],
+    imports: ['core/account', 'core/receipt', 'core/message', 'core/codes', 'core/text'],
+  },
+  {
+    name: 'core/account',
+    places: ['core/account/'],
+    imports: [
+      'core/answer',
+      'core/receipt',
+      'core/message',
+      'core/codes',
+      'core/time',
+      'core/text',
     ],
-    imports: ['core'],
   },
-  { name: 'core', places: ['core/'], imports: [] },
+  {
+    name: 'core/answer',
+    places: ['core/answer/'],
+    imports: ['core/message', 'core/codes'],
+  },
+  {
+    name: 'core/receipt',
+    places: ['core/receipt/'],
+    imports: ['core/message', 'core/codes', 'core/text'],
+  },
+  {
+    name: 'core/message',
+    places: ['core/message/'],
+    imports: ['core/codes', 'core/text'],
+  },
+  {
+    name: 'core/codes',
+    places: ['core/codes/'],
+    imports: [],
+  },
+  {
+    name: 'core/window',
+    places: ['core/window/'],
+    imports: ['core/time'],
+  },
+  {
+    name: 'core/time',
+    places: ['core/time/'],
+    imports: ['core/text'],
+  },
+  {
+    name: 'core/spool-state',
+    places: ['core/spool-state/'],
+    imports: [],
+  },
+  {
+    name: 'core/text',
+    places: ['core/text/'],
+    imports: [],
+  },
 ];

@@ -3,7 +3,7 @@
  * image of a row in `events`.
  */
 import { describe, expect, it } from 'vitest';
-import { STATES } from '../../src/core/message.ts';
+import { STATES } from '../../src/core/message/message.ts';
 import { KEY, setup, type Line } from '../support/daemon.ts';
 
 /** Field → what it holds; those of a settled message first. */

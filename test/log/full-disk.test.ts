@@ -4,7 +4,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { StatusLog } from '../../src/status-log.ts';
+import { StatusLog } from '../../src/log/status-log.ts';
 
 /** A file system of 64 KiB; null = this user may not make one. */
 function smallDisk(): string | null {

@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { StatusLog } from '../../src/status-log.ts';
+import { StatusLog } from '../../src/log/status-log.ts';
 import { makeFolder } from '../support/spool.ts';
 
 function setup(mode: number) {

@@ -4,8 +4,8 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Entry } from '../../src/events.ts';
-import { StatusLog } from '../../src/status-log.ts';
+import type { Entry } from '../../src/log/event-lines.ts';
+import { StatusLog } from '../../src/log/status-log.ts';
 import { makeFolder } from '../support/spool.ts';
 
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { Notifier, type NotifierParts, type Trouble } from '../../src/notify/notifier.ts';
-import type { EventRow } from '../../src/spool/event-log.ts';
+import type { EventRow } from '../../src/spool/write/event-log.ts';
 import { setup as setupSpool } from '../support/spool.ts';
 import { startReceiver, status, type Answer, type Posted } from './receiver.ts';
 

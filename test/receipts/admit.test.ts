@@ -1,8 +1,8 @@
 /** Which receipts are believed. */
 import { describe, expect, it } from 'vitest';
 import { admit, type Push, type RefusalReason, type Signature } from '../../src/receipts/admit.ts';
-import type { Receipt } from '../../src/core/receipt.ts';
-import { sign } from '../../src/signature.ts';
+import type { Receipt } from '../../src/core/receipt/receipt.ts';
+import { sign } from '../../src/gateway/signature.ts';
 import { FIELDS, NOW, SECRET, SIGNED, UNSIGNED, signed } from './setup.ts';
 
 type Fields = Readonly<Record<string, string>>;

@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Receipt } from '../../src/core/receipt.ts';
-import { sign } from '../../src/signature.ts';
+import type { Receipt } from '../../src/core/receipt/receipt.ts';
+import { sign } from '../../src/gateway/signature.ts';
 import {
   FIELDS,
   SECRET,

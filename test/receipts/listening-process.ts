@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { inheritedSocket } from '../../src/receipts/bind.ts';
-import { ReceiptListener } from '../../src/receipts/listener.ts';
+import { ReceiptListener } from '../../src/receipts/receipt-listener.ts';
 
 const say = (line: string): number => writeSync(1, `${line}\n`);
 

@@ -1,7 +1,7 @@
 /** Fields become a receipt, whatever they are. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Receipt } from '../../src/core/receipt.ts';
+import type { Receipt } from '../../src/core/receipt/receipt.ts';
 import { isEmpty, readReceipt } from '../../src/receipts/read-receipt.ts';
 import { FIELDS, NOW } from './setup.ts';
 

@@ -3,10 +3,10 @@ import { request as httpRequest, type Agent, type IncomingHttpHeaders } from 'no
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
-import type { Receipt } from '../../src/core/receipt.ts';
+import type { Receipt } from '../../src/core/receipt/receipt.ts';
 import type { RefusalReason } from '../../src/receipts/admit.ts';
-import { ReceiptListener, type ListenerOptions } from '../../src/receipts/listener.ts';
-import { sign } from '../../src/signature.ts';
+import { ReceiptListener, type ListenerOptions } from '../../src/receipts/receipt-listener.ts';
+import { sign } from '../../src/gateway/signature.ts';
 
 export const SECRET = 'the receipt secret';
 export const SIGNED = { method: 'sha256', secrets: [SECRET] } as const;

@@ -1,8 +1,8 @@
 /** Signatures against the vectors that Vonage's SDKs publish, and against whoever alters what was signed. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { SignatureMethod } from '../../src/signature.ts';
-import { sign, verify } from '../../src/signature.ts';
+import type { SignatureMethod } from '../../src/gateway/signature.ts';
+import { sign, verify } from '../../src/gateway/signature.ts';
 
 interface Vector {
   readonly name: string;

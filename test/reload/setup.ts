@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { startSandbox, type Sandbox } from '../../src/gateway/sandbox/sandbox.ts';
+import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox-gateway.ts';
 import { Program, type Line } from '../crash/program.ts';
 import { makeFolder, openHandle, type Handle, type Row } from '../support/spool.ts';
 

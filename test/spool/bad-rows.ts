@@ -4,8 +4,12 @@
  * The statements are plain SQL, because they are run by clients of several languages.
  */
 
-import { BEFORE_THE_FIRST_ATTEMPT, INTERNAL, PUBLIC } from '../../src/spool/guard.ts';
-import { BYTES_MAX } from '../../src/spool/rules.ts';
+import {
+  BEFORE_THE_FIRST_ATTEMPT,
+  INTERNAL,
+  PUBLIC,
+} from '../../src/spool/schema/column-guards.ts';
+import { BYTES_MAX } from '../../src/spool/schema/row-rules.ts';
 
 /** A good row with some columns replaced; values are SQL expressions, null leaves the column out. */
 export function insert(

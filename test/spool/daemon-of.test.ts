@@ -1,8 +1,8 @@
 import { linkSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { daemonOf, isOwned, Ownership } from '../../src/spool/ownership.ts';
-import { openSpool } from '../../src/spool/open.ts';
+import { daemonOf, isOwned, Ownership } from '../../src/spool/file/ownership.ts';
+import { openSpool } from '../../src/spool/file/open.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { makeFolder, ownFolderOf } from '../support/spool.ts';
 

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { digestKeyOf } from '../../src/spool/recent.ts';
-import { OwnFolder } from '../../src/spool/own-folder.ts';
+import { digestKeyOf } from '../../src/spool/write/recent-sends.ts';
+import { OwnFolder } from '../../src/spool/file/own-folder.ts';
 import { setup as daemon } from '../support/daemon.ts';
 import { makeFolder, setup } from '../support/spool.ts';
 

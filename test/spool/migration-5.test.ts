@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { migrate } from '../../src/spool/migrations.ts';
-import { openSpool, type Database } from '../../src/spool/open.ts';
-import { RECENT_TABLE } from '../../src/spool/schema.ts';
+import { migrate } from '../../src/spool/schema/migrations.ts';
+import { openSpool, type Database } from '../../src/spool/file/open.ts';
+import { RECENT_TABLE } from '../../src/spool/schema/schema.ts';
 import { makeFolder } from '../support/spool.ts';
 
 const FIXTURE = fileURLToPath(new URL('../fixtures/spool-8750d9a.db', import.meta.url));

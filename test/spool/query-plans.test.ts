@@ -4,11 +4,11 @@
  */
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openSpool, type Database } from '../../src/spool/open.ts';
-import { messagesMatching, openControlRows } from '../../src/spool/queries.ts';
-import type { MessageFilter } from '../../src/spool/selection.ts';
+import { openSpool, type Database } from '../../src/spool/file/open.ts';
+import { messagesMatching, openControlRows } from '../../src/spool/read/queries.ts';
+import type { MessageFilter } from '../../src/spool/write/selection.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import { storyOf } from '../../src/spool/story.ts';
+import { storyOf } from '../../src/spool/read/message-record.ts';
 import { filesUnder, textOf } from '../support/sources.ts';
 import { makeFolder } from '../support/spool.ts';
 import { planOf, preparedBy } from '../support/statements.ts';

@@ -5,8 +5,8 @@
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { compareTurns, rankOf, withRetry } from '../../src/core/turn.ts';
-import { SCHEMA_1 } from '../../src/spool/schema.ts';
+import { compareTurns, rankOf, withRetry } from '../../src/core/message/sort-key.ts';
+import { SCHEMA_1 } from '../../src/spool/schema/schema.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { makeFolder, NOW, openHandle, setup } from '../support/spool.ts';
 

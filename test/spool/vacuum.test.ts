@@ -1,8 +1,8 @@
 /** When a spool is vacuumed, and what is said when it is not. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { openSpool } from '../../src/spool/open.ts';
-import { vacuum } from '../../src/spool/wal.ts';
+import { openSpool } from '../../src/spool/file/open.ts';
+import { vacuum } from '../../src/spool/file/wal.ts';
 import { openHandle, setup } from '../support/spool.ts';
 
 const TEXT = 'a text that is to be forgotten';

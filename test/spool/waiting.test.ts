@@ -1,7 +1,7 @@
 /** What is ready and what goes before, counted by the index, against a count of the rows one by one. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aheadOf, countsOf, sourcesOf } from '../../src/spool/standing.ts';
+import { aheadOf, countsOf, sourcesOf } from '../../src/spool/read/standing.ts';
 import { NOW, setup } from '../support/spool.ts';
 
 const DAY_S = 86_400;

@@ -1,5 +1,5 @@
 // Changes of rows as the daemon makes them: each UPDATE of messages raises `revision`, as its own do.
-import type { Database } from '../../src/spool/open.ts';
+import type { Database } from '../../src/spool/file/open.ts';
 
 /** Makes each `UPDATE messages SET …` among the statements one of the daemon's. */
 export function asDaemon(sql: string): string {

@@ -5,18 +5,18 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { AccountConfig, Config } from '../../src/config/config.ts';
-import { Daemon } from '../../src/daemon.ts';
-import type { SandboxOptions } from '../../src/gateway/sandbox/options.ts';
-import type { ReceiptOptions } from '../../src/gateway/sandbox/receipt-options.ts';
-import { startSandbox, type Sandbox } from '../../src/gateway/sandbox/sandbox.ts';
-import type { DropRow } from '../../src/spool/drop.ts';
-import { NOT_AT_WORK } from '../../src/overview.ts';
+import { Daemon } from '../../src/daemon/daemon.ts';
+import type { SandboxOptions } from '../../src/sandbox/sandbox-options.ts';
+import type { ReceiptOptions } from '../../src/sandbox/receipt-options.ts';
+import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox-gateway.ts';
+import type { DropRow } from '../../src/spool/write/insert.ts';
+import { NOT_AT_WORK } from '../../src/daemon/status-source.ts';
 import type { Vitals } from '../../src/systemd/pulse.ts';
 import { makeFolder, openHandle, type Handle, type Row } from './spool.ts';
 
 export const KEY = 'sandbox1';
 export const SECRET = 'sandbox-secret';
-/** An ordinary recipient; magic ones are in src/gateway/sandbox/magic-recipients.ts. */
+/** An ordinary recipient; magic ones are in src/sandbox/magic-recipients.ts. */
 export const RECIPIENT = '447700900000';
 
 const DEADLINE_MS = 20_000;

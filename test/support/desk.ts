@@ -1,14 +1,14 @@
 // A desk with everything that it needs: a test names only what it is about.
-import type { Instant } from '../../src/core/cap.ts';
-import { AccountHealth } from '../../src/core/health.ts';
-import type { NestedRules } from '../../src/core/rate-rules.ts';
+import type { Instant } from '../../src/core/window/usage-window.ts';
+import { AccountHealth } from '../../src/core/account/account-circuit.ts';
+import type { NestedRules } from '../../src/core/window/rate-limits.ts';
 import type { Clock } from '../../src/clock.ts';
-import { Desk } from '../../src/dispatch/desk.ts';
+import { Desk } from '../../src/dispatch/schedule/account-queue.ts';
 import { LimitTree } from '../../src/dispatch/limit/limit-tree.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
-import { Meter } from '../../src/throttle/meter.ts';
-import { Pacer } from '../../src/throttle/pacer.ts';
-import { Slots } from '../../src/throttle/slots.ts';
+import { Meter } from '../../src/limiter/meter.ts';
+import { Pacer } from '../../src/limiter/pacer.ts';
+import { Slots } from '../../src/limiter/slots.ts';
 import { silentGateway } from './gateway.ts';
 
 export interface DeskOptions {

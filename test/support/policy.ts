@@ -1,5 +1,5 @@
 /** A policy that decides nothing of its own: one account, `main`, nothing is limited and everything is kept. */
-import type { Policy } from '../../src/core/policy.ts';
+import type { Policy } from '../../src/core/account/policy.ts';
 import { DAY, KEEP_ALL, POLICY } from './verdicts.ts';
 
 export function policyWith(over: Partial<Policy> = {}): () => Policy {

@@ -6,9 +6,9 @@ import {
   placeOf,
   rankOf,
   type StrandKey,
-} from '../../src/core/turn.ts';
-import type { Peek } from '../../src/dispatch/strand.ts';
-import type { ReadyRow } from '../../src/spool/claims.ts';
+} from '../../src/core/message/sort-key.ts';
+import type { Peek } from '../../src/dispatch/schedule/row-queue.ts';
+import type { ReadyRow } from '../../src/spool/write/claims.ts';
 
 /** What rows without a deadline of their own have where nothing else is said. */
 const VALIDITY_MS = 86_400_000;

@@ -1,6 +1,6 @@
 // The schema as a new spool has it: the names that it refuses with.
 import Sqlite from 'better-sqlite3';
-import { bringUp } from '../../src/spool/migrations.ts';
+import { bringUp } from '../../src/spool/schema/migrations.ts';
 
 /** Every name of a constraint, of a trigger's refusal, and of the index that refuses a used key. */
 export function namesOfRefusals(): readonly string[] {

@@ -9,7 +9,7 @@ import ts from 'typescript';
 export const ROOT = resolve(import.meta.dirname, '../..');
 
 export interface Source {
-  /** Relative to the repository, with forward slashes: `src/core/message.ts`. */
+  /** Relative to the repository, with forward slashes: `src/core/message/message.ts`. */
   readonly path: string;
   readonly text: string;
   readonly tree: ts.SourceFile;
@@ -18,7 +18,7 @@ export interface Source {
 /** An import or re-export: static, dynamic, or of a type (`import('./a.ts').A`). */
 export interface Import {
   readonly line: number;
-  /** A file of ours (`src/core/message.ts`), a package (`undici`), or `node:fs`. */
+  /** A file of ours (`src/core/message/message.ts`), a package (`undici`), or `node:fs`. */
   readonly target: string;
   readonly isOurs: boolean;
   /** As it is written. */
@@ -62,7 +62,7 @@ export function childrenOf(node: ts.Node): readonly ts.Node[] {
   return children;
 }
 
-/** `src/core/message.ts:12`, for messages. */
+/** `src/core/message/message.ts:12`, for messages. */
 export function placeOf({ path, tree }: Source, node: ts.Node): string {
   return `${path}:${tree.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
 }

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Settlement } from '../../src/core/settle.ts';
-import { dropInto, type DropRow } from '../../src/spool/drop.ts';
-import { openSpool, type Database } from '../../src/spool/open.ts';
-import type { AttemptEnd, Ended } from '../../src/spool/settlements.ts';
-import { OwnFolder } from '../../src/spool/own-folder.ts';
+import type { Settlement } from '../../src/core/answer/settle.ts';
+import { dropInto, type DropRow } from '../../src/spool/write/insert.ts';
+import { openSpool, type Database } from '../../src/spool/file/open.ts';
+import type { AttemptEnd, Ended } from '../../src/spool/write/settlements.ts';
+import { OwnFolder } from '../../src/spool/file/own-folder.ts';
 import { Spool } from '../../src/spool/spool.ts';
 
 export const NOW = 1_790_000_000;

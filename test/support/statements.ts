@@ -1,6 +1,6 @@
 // The statements that production code prepares, recorded while it runs, and how SQLite plans each of them.
 import Sqlite from 'better-sqlite3';
-import type { Database } from '../../src/spool/open.ts';
+import type { Database } from '../../src/spool/file/open.ts';
 
 /** The SQL of every statement that `work` prepares, each once, in the order of first use. */
 export function preparedBy(work: () => void): readonly string[] {

@@ -1,6 +1,6 @@
 /** The status document of a daemon with one account, one lane and one failure. */
-import { noStates } from '../../src/core/message-counts.ts';
-import { AGE_BOUNDS_S, type Status } from '../../src/core/status.ts';
+import { noStates } from '../../src/core/stats/message-counts.ts';
+import { AGE_BOUNDS_S, type Status } from '../../src/core/stats/status.ts';
 
 /** `text` stands wherever a daemon may write text. */
 export function statusWith(spool: string, text: string): Status {

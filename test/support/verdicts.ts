@@ -1,10 +1,10 @@
 // Claims and verdicts for tests of the core: one ordinary of each, and what a real answer leads to.
-import type { KeepPolicy } from '../../src/core/policy.ts';
-import type { Claim } from '../../src/core/claim.ts';
-import { classify } from '../../src/core/classify.ts';
-import type { Observation } from '../../src/core/observation.ts';
-import type { SettlePolicy } from '../../src/core/settle.ts';
-import type { Verdict } from '../../src/core/verdict.ts';
+import type { KeepPolicy } from '../../src/core/account/policy.ts';
+import type { Claim } from '../../src/core/message/claim.ts';
+import { classify } from '../../src/core/answer/classify.ts';
+import type { Observation } from '../../src/core/answer/observation.ts';
+import type { SettlePolicy } from '../../src/core/answer/settle.ts';
+import type { Verdict } from '../../src/core/answer/verdict.ts';
 
 export const NOW = 1_790_000_000;
 export const DAY = 86_400;

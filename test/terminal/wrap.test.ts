@@ -1,7 +1,7 @@
 /** Lines and tables by the columns that a text takes. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { tableOf } from '../../src/terminal/table.ts';
-import { displayWidth, outputWidth } from '../../src/terminal/width.ts';
+import { displayWidth, outputWidth } from '../../src/terminal/terminal-width.ts';
 import { linesIn, wrap } from '../../src/terminal/wrap.ts';
 
 const COLUMNS = process.env['COLUMNS'];

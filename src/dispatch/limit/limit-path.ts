@@ -2,7 +2,7 @@
  * The limits that a sender's messages pass: its own, its group's and the account's. A permit is: all of them admit
  * the message.
  */
-import type { Instant } from '../../core/cap.ts';
+import type { Instant } from '../../core/window/usage-window.ts';
 import type { Limit } from './limit.ts';
 
 export class LimitPath {

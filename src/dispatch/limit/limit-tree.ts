@@ -6,14 +6,19 @@
  * usage window and no group is configured, nothing is kept for a message.
  */
 import type { Clock } from '../../clock.ts';
-import { setSince, type BootInstant, type Cap, type Instant } from '../../core/cap.ts';
-import { predictParts, type Content } from '../../core/parts.ts';
-import type { GroupRule, NestedRules, RateRule, Span } from '../../core/rate-rules.ts';
-import { zones } from '../../core/zone.ts';
-import { UNSET, type CapRow } from '../../spool/caps.ts';
-import type { Meter } from '../../throttle/meter.ts';
-import type { Pacer } from '../../throttle/pacer.ts';
-import { NO_HISTORY, type History } from '../history.ts';
+import {
+  setSince,
+  type BootInstant,
+  type Cap,
+  type Instant,
+} from '../../core/window/usage-window.ts';
+import { predictParts, type Content } from '../../core/message/parts.ts';
+import type { GroupRule, NestedRules, RateRule, Span } from '../../core/window/rate-limits.ts';
+import { zones } from '../../core/time/zone.ts';
+import { UNSET, type CapRow } from '../../spool/write/usage-window-rows.ts';
+import type { Meter } from '../../limiter/meter.ts';
+import type { Pacer } from '../../limiter/pacer.ts';
+import { NO_HISTORY, type History } from './window-seed.ts';
 import { LimitPath } from './limit-path.ts';
 import { Limit, type Passage } from './limit.ts';
 import { UsageWindows, type LimitName } from './usage-windows.ts';

@@ -5,10 +5,10 @@
  * Always holds: asking spends nothing; nobody else changes the rate or the wait. Why they change is decided by the
  * throttle response, and whose turn it is by the scheduler.
  */
-import type { Instant, Opened } from '../../core/cap.ts';
-import type { WindowSchedule, Meter } from '../../throttle/meter.ts';
-import { HalfOpen } from '../../throttle/half-open.ts';
-import type { Pacer } from '../../throttle/pacer.ts';
+import type { Instant, Opened } from '../../core/window/usage-window.ts';
+import type { WindowSchedule, Meter } from '../../limiter/meter.ts';
+import { HalfOpen } from '../../limiter/half-open.ts';
+import type { Pacer } from '../../limiter/pacer.ts';
 import type { LimitName, UsageWindows } from './usage-windows.ts';
 
 /** Messages that a circuit lets through: all, one to see whether the trouble is over, or none. */

@@ -4,11 +4,11 @@
  *
  * Always holds: accounts without usage windows cost nothing; a claim and what it used commit together.
  */
-import type { Instant } from '../../core/cap.ts';
-import type { Policy } from '../../core/policy.ts';
-import type { NestedRules } from '../../core/rate-rules.ts';
+import type { Instant } from '../../core/window/usage-window.ts';
+import type { Policy } from '../../core/account/policy.ts';
+import type { NestedRules } from '../../core/window/rate-limits.ts';
 import type { Spool } from '../../spool/spool.ts';
-import { SpoolHistory } from '../history.ts';
+import { SpoolHistory } from './window-seed.ts';
 import type { Participant } from '../work.ts';
 import type { LimitTree } from './limit-tree.ts';
 

@@ -4,10 +4,16 @@
  * Always holds: a message that does not fit is waited for, so that smaller ones do not pass it again and again. It
  * is waited for only for a moment after it was last looked at, since it may have been cancelled.
  */
-import { capOf, fits, type Cap, type Instant, type Opened } from '../../core/cap.ts';
-import type { Per, RateRule } from '../../core/rate-rules.ts';
-import type { Zone } from '../../core/zone.ts';
-import type { CapRow } from '../../spool/caps.ts';
+import {
+  capOf,
+  fits,
+  type Cap,
+  type Instant,
+  type Opened,
+} from '../../core/window/usage-window.ts';
+import type { Per, RateRule } from '../../core/window/rate-limits.ts';
+import type { Zone } from '../../core/time/zone.ts';
+import type { CapRow } from '../../spool/write/usage-window-rows.ts';
 
 /** How long a message that does not fit is believed to wait after it was looked at. */
 const BELIEVED_MS = 1_000;

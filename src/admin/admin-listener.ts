@@ -1,0 +1,190 @@
+/**
+ * The HTTP server for operators' programs: health, metrics, and what `top` shows. It only answers questions,
+ * and has no secret; it is meant for this machine.
+ *
+ * Always holds: only a client that calls it by an address or by a name of its own is answered; `/healthz` answers as
+ * long as the process turns; `/readyz` is 200 only while the loop turns and the spool can be written, and its body
+ * names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
+ */
+import { fastify, type FastifyInstance } from 'fastify';
+import { isIP } from 'node:net';
+import { codeOf } from '../core/text/error-code.ts';
+import { escapeJson } from '../core/text/escape.ts';
+import { isoOf } from '../log/event-lines.ts';
+import { adviceOf, type Stop } from '../core/account/stops.ts';
+import { limitConnections } from '../http/idle-connections.ts';
+import type { AdminView, Metrics } from './metrics.ts';
+
+/** What is asked. */
+export interface AdminSource {
+  /** Null = messages are being sent; else why not, in a word. */
+  readonly unready: () => string | null;
+  /** What is stopped, the worst first. */
+  readonly stops: () => readonly Stop[];
+  /** Null = there is nothing to tell yet. */
+  readonly view: () => AdminView | null;
+}
+
+const CONNECTIONS_MAX = 64;
+const REQUEST_MS = 5_000;
+const CLOSE_MS = 1_000;
+/** More lines about what is stopped are not read. */
+const LINES_MAX = 100;
+const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json; charset=utf-8';
+const MISDIRECTED =
+  'This server is not known by that name. Ask by IP address or localhost, or add the name to admin.hosts.\n';
+const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** Where it listens, as "HOST:PORT", and by which names it may be called. */
+export interface AdminPlace {
+  readonly listen: string;
+  readonly hosts: readonly string[];
+}
+
+/** Nobody can listen at `admin.listen`. `cause` is the system's own error. */
+export class AdminError extends Error {
+  override readonly name = 'AdminError';
+}
+
+export class AdminListener implements AsyncDisposable {
+  readonly #app: FastifyInstance;
+  readonly #source: AdminSource;
+  #address = '';
+  #metrics: Promise<Metrics> | null = null;
+
+  private constructor(place: AdminPlace, source: AdminSource) {
+    this.#source = source;
+    this.#app = this.#make(hostCheck(place.listen, place.hosts));
+  }
+
+  /** Listens when it resolves. Rejects with an AdminError. */
+  static async start(place: AdminPlace, source: AdminSource): Promise<AdminListener> {
+    const listener = new AdminListener(place, source);
+    const { listen } = place;
+    const colon = listen.lastIndexOf(':');
+    const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
+    try {
+      const url = await listener.#app.listen({ host, port: Number(listen.slice(colon + 1)) });
+      listener.#address = url.replace(/^http:\/\//, '');
+    } catch (cause) {
+      throw new AdminError(`admin.listen: ${listen}: ${why(cause)}`, { cause });
+    }
+    limitConnections(listener.#app.server, CONNECTIONS_MAX);
+    return listener;
+  }
+
+  /** As "127.0.0.1:8027". */
+  get address(): string {
+    return this.#address;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { server } = this.#app;
+    const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+    try {
+      server.closeIdleConnections();
+      await this.#app.close();
+    } finally {
+      clearTimeout(cut);
+      (await this.#metrics)?.stop();
+    }
+  }
+
+  #make(mayCall: ReturnType<typeof hostCheck>): FastifyInstance {
+    const app = fastify({
+      logger: false,
+      requestTimeout: REQUEST_MS,
+      connectionTimeout: REQUEST_MS,
+      bodyLimit: 1_024,
+      return503OnClosing: false,
+      http: { requireHostHeader: false },
+    });
+    app.addHook('onRequest', (request, reply, done) => {
+      if (mayCall(request.raw.headers.host)) done();
+      else void reply.code(421).type(TEXT).send(MISDIRECTED);
+    });
+    const { unready, stops, view } = this.#source;
+    app.get('/healthz', (_request, reply) => reply.type(TEXT).send('alive\n'));
+    app.get('/readyz', (_request, reply) => {
+      const reason = unready();
+      return reply
+        .code(reason === null ? 200 : 503)
+        .type(TEXT)
+        .send(`${[reason ?? 'ready', ...linesOf(stops())].join('\n')}\n`);
+    });
+    app.get('/status', (_request, reply) => {
+      const seen = view();
+      if (seen === null)
+        return reply
+          .code(503)
+          .type(TEXT)
+          .send(`${unready() ?? 'starting'}\n`);
+      return reply.type(JSON_TYPE).send(escapeJson(JSON.stringify(seen.status)));
+    });
+    app.get('/metrics', async (_request, reply) => {
+      const seen = view();
+      if (seen === null)
+        return reply
+          .code(503)
+          .type(TEXT)
+          .send(`${unready() ?? 'starting'}\n`);
+      return reply.type(PROMETHEUS).send(await this.#render(seen));
+    });
+    return app;
+  }
+
+  /* Loaded when it is first asked for: it takes 20 MB that a daemon nobody asks need not have. */
+  async #render(view: AdminView): Promise<string> {
+    this.#metrics ??= import('./metrics.ts').then((module) => new module.Metrics());
+    return (await this.#metrics).render(view);
+  }
+}
+
+/* One line for each thing that is stopped, with its remedy. */
+function linesOf(stops: readonly Stop[]): readonly string[] {
+  const shape = (seconds: number): string => isoOf(seconds) ?? '?';
+  const lines = stops.slice(0, LINES_MAX).map((stop) => adviceOf(stop, shape));
+  const rest = stops.length - lines.length;
+  return rest > 0 ? [...lines, `${rest} more are stopped`] : lines;
+}
+
+function why(cause: unknown): string {
+  const code = codeOf(cause);
+  if (code === 'EADDRINUSE') return 'another program listens there; choose another port';
+  if (code === 'EACCES' || code === 'EPERM') return 'not permitted; choose a port from 1024 up';
+  if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address';
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Loads what is otherwise read from its files when the first server is made, and when metrics are first asked for. */
+export async function loadListeners(): Promise<void> {
+  fastify();
+  await import('./metrics.ts');
+}
+
+/**
+ * Makes the check of a Host header: a page in a browser may come under a name of its own (DNS rebinding). `listen` is
+ * "HOST:PORT", whose host counts as well; `hosts` are names.
+ */
+export function hostCheck(
+  listen: string,
+  hosts: readonly string[],
+): (host: string | undefined) => boolean {
+  const names = new Set(['localhost', nameIn(listen), ...hosts.map(plain)]);
+  return (host) => {
+    if (host === undefined || host.trim() === '') return true;
+    const name = nameIn(host);
+    return isIP(name) !== 0 || names.has(name);
+  };
+}
+
+/** Without a port, and an IPv6 address without its brackets. */
+function nameIn(host: string): string {
+  const [, bracketed, bare = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host.trim()) ?? [];
+  return plain(bracketed ?? bare);
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
+}

@@ -1,0 +1,88 @@
+/**
+ * Windows longer than a second, for people: which of them a message waits for, and how much of each is used.
+ * What they show is the daemon's own count, aged to the moment that is asked about.
+ */
+import type { CapRow } from '../../spool/write/usage-window-rows.ts';
+import { isoTime, localTime } from '../../terminal/times.ts';
+import { tableOf } from '../../terminal/table.ts';
+import { outputWidth } from '../../terminal/terminal-width.ts';
+
+/** A window that is used up, or will be. */
+export interface HeldBy {
+  readonly cap: CapRow;
+  /** Until when at last, before the message goes (Unix seconds); null = it frees bit by bit. */
+  readonly until: number | null;
+}
+
+/** What a message waits for, in words: a window that is used up, or will be. `facts`: what else is to be said. */
+export function waitFor({ cap, until }: HeldBy, facts: readonly string[]): string {
+  const { allowed, used, span, freesAt } = cap;
+  const [name, count, unit] = [nameOf(cap), allowed.toLocaleString('en'), partsOf(cap)];
+  const times = until === null ? [] : [`until ${localTime(until)}`];
+  if (freesAt === null) {
+    const window = `${count} ${unit} of ${OF_WHICH[span]}`;
+    const rest = [...times, ...facts].join(', ');
+    return `${name}, whose ${window} will be used up before its turn (${rest})`;
+  }
+  const now = `${name}, used up (${used.toLocaleString('en')} of ${count} ${unit} in a ${WORDS[span]})`;
+  const isOnce = until !== null && until < freesAt + SAME_S;
+  if (isOnce) return `${now} until ${localTime(until)}`;
+  return `${now} and again before its turn (${[...times, ...facts].join(', ')})`;
+}
+
+/** Instants that are one. */
+const SAME_S = 1;
+
+/** The windows of a whole spool as a table; null = there are none. */
+export function capTable(
+  caps: readonly CapRow[],
+  width: number | null = outputWidth(),
+): string | null {
+  if (caps.length === 0) return null;
+  const isOfSeveral = caps.some(({ account }) => account !== caps[0]?.account);
+  const columns = [
+    { head: 'WINDOW OF', fit: 'cut' },
+    { head: 'ALLOWS', align: 'right' },
+    { head: 'USED', align: 'right' },
+    { head: 'COUNTS' },
+    { head: 'FREES' },
+  ] as const;
+  return tableOf(
+    columns,
+    caps.map((cap) => [
+      isOfSeveral ? fullNameOf(cap) : nameOf(cap),
+      `${cap.allowed.toLocaleString('en')}/${cap.span}`,
+      cap.used.toLocaleString('en'),
+      partsOf(cap),
+      cap.freesAt === null ? '' : localTime(cap.freesAt),
+    ]),
+    width,
+  );
+}
+
+export function capDocument(cap: CapRow): object {
+  return { kind: 'window', ...capFields(cap) };
+}
+
+/** Everything of it but what is the daemon's own. */
+export function capFields(cap: CapRow): object {
+  const { account, scope, name, span, per, zone, allowed, used } = cap;
+  const subject = scope === 'account' ? {} : { [scope]: name };
+  const figures = { allowed, used, frees_at: isoTime(cap.freesAt) };
+  return { account, ...subject, span, per, zone, ...figures };
+}
+
+const OF_WHICH = { min: 'a minute', h: 'an hour', day: 'the day' } as const;
+const WORDS = { min: 'minute', h: 'hour', day: 'day' } as const;
+
+function nameOf({ account, scope, name }: CapRow): string {
+  return scope === 'account' ? `account ${account}` : `${scope} ${name}`;
+}
+
+function fullNameOf(cap: CapRow): string {
+  return cap.scope === 'account' ? nameOf(cap) : `${nameOf(cap)} of ${cap.account}`;
+}
+
+function partsOf({ per }: CapRow): string {
+  return per === 'part' ? 'parts' : 'requests';
+}

@@ -1,0 +1,228 @@
+/**
+ * The command line as a whole: which commands there are, how help and mistakes look, and which exit code an
+ * error leads to (CONTRACT.md §18).
+ *
+ * Always holds: an error of a known kind is words on standard error, without a stack. What is thrown beside
+ * those is a bug, and shows its stack.
+ */
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../config/errors.ts';
+import { CommandError, EXIT, UsageError } from '../terminal/exit-codes.ts';
+import { factsOfHelp } from './manual/manual-facts.ts';
+import { wordsOfArgument, wordsOfOption } from './manual/outline.ts';
+import { ListenerError } from '../receipts/bind.ts';
+import { isFull, SpoolError, type SpoolErrorCode } from '../spool/sql/spool-errors.ts';
+import { isBusy } from '../spool/file/open.ts';
+import { say, writeSafe } from '../terminal/print.ts';
+import { safeLines } from '../terminal/safe.ts';
+import { readVersion } from '../version.ts';
+
+const DESCRIPTION =
+  'A spool in front of the Vonage SMS API. Programs add messages to an SQLite file; the daemon sends ' +
+  'them as fast as the account allows, retries, and keeps the whole story of each.';
+
+const helpText = (): string => `
+Examples:
+  $ sms-spoold init                                    make the spool
+  $ sms-spoold send 447700900000 'Your table is ready' add a message
+  $ sms-spoold run                                     send what is there
+  $ sms-spoold list --state retry                      what failed for now
+  $ sms-spoold show 41                                 the whole story of one
+
+${factsOfHelp()}`;
+
+/** `early`: signals that came before the command was loaded. */
+type Load = (early: EarlySignals) => Promise<Command>;
+
+type EarlySignals = readonly NodeJS.Signals[];
+
+/* Each is loaded when it is asked for: the daemon does not carry what a table or a CSV needs. */
+const init: Load = async () => (await import('./run/init.ts')).initCommand();
+const check: Load = async () => (await import('./run/check.ts')).checkCommand();
+const run: Load = async (early) => (await import('./run/run.ts')).runCommand(early);
+const demo: Load = async () => (await import('./run/demo.ts')).demoCommand();
+const sandbox: Load = async () => (await import('./run/sandbox.ts')).sandboxCommand();
+const send: Load = async () => (await import('./insert/send.ts')).sendCommand();
+const importCsv: Load = async () => (await import('./insert/import.ts')).importCommand();
+const list: Load = async () => (await import('./inspect/list.ts')).listCommand();
+const show: Load = async () => (await import('./inspect/show.ts')).showCommand();
+const why: Load = async () => (await import('./inspect/why.ts')).whyCommand();
+const stats: Load = async () => (await import('./inspect/stats.ts')).statsCommand();
+const log: Load = async () => (await import('./inspect/log.ts')).logCommand();
+const top: Load = async () => (await import('./inspect/top.ts')).topCommand();
+const codes: Load = async () => (await import('./inspect/codes.ts')).codesCommand();
+const cancel: Load = async () => (await import('./control/message-verbs.ts')).cancelCommand();
+const requeue: Load = async () => (await import('./control/message-verbs.ts')).requeueCommand();
+const pause: Load = async () => (await import('./control/pause.ts')).pauseCommand();
+const resume: Load = async () => (await import('./control/pause.ts')).resumeCommand();
+const prune: Load = async () => (await import('./maintain/prune.ts')).pruneCommand();
+const backup: Load = async () => (await import('./maintain/backup.ts')).backupCommand();
+const suppress: Load = async () => (await import('./control/suppress.ts')).suppressCommand();
+const unsuppress: Load = async () => (await import('./control/suppress.ts')).unsuppressCommand();
+const suppressed: Load = async () => (await import('./control/suppress.ts')).suppressedCommand();
+const help: Load = async () => (await import('./run/help.ts')).helpCommand(showHelp);
+const version: Load = async () => (await import('./run/help.ts')).versionCommand();
+const retry: Load = async () => (await import('./control/message-verbs.ts')).retryCommand();
+const completion: Load = async () =>
+  (await import('./run/completion.ts')).completionCommand(makeProgram);
+
+/** Commands by what they are for, in the order of the help. */
+const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<string, Load>>])[] = [
+  ['Running:', { init, check, run, demo, sandbox }],
+  ['Sending:', { send, import: importCsv }],
+  ['Looking:', { list, show, why, stats, top, log, codes }],
+  ['Steering:', { cancel, requeue, retry, pause, resume, suppress, unsuppress, suppressed }],
+  ['Keeping:', { prune, backup }],
+  ['Help:', { help, version, completion }],
+];
+
+/** Runs the command that `args` name (without node and script) and resolves to the exit code. */
+export async function main(args: readonly string[], early: EarlySignals = []): Promise<number> {
+  try {
+    const program = await makeProgram(namedIn(args), early);
+    await program.parseAsync(args, { from: 'user' });
+    return typeof process.exitCode === 'number' ? process.exitCode : EXIT.done;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** The program with all its commands, or with the one named `only`. */
+export async function makeProgram(
+  only: string | null = null,
+  early: EarlySignals = [],
+): Promise<Command> {
+  const program = new Command('sms-spoold')
+    .description(DESCRIPTION)
+    .option('--config <file>', 'configuration file')
+    .version(readVersion(), '-v, --version', 'show the version')
+    .helpOption('-h, --help', 'show help; COMMAND --help shows more')
+    .helpCommand(false)
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: termOf,
+      optionDescription: wordsOfOption,
+      argumentDescription: wordsOfArgument,
+    })
+    .configureOutput({ writeOut, outputError })
+    .exitOverride()
+    .addHelpText('after', helpText);
+  for (const [heading, commands] of GROUPS) {
+    for (const [name, load] of Object.entries(commands)) {
+      if (only !== null && only !== name) continue;
+      const command = await load(early);
+      program.addCommand(command.helpGroup(heading).copyInheritedSettings(program));
+    }
+  }
+  return program;
+}
+
+/* Prints what `--help` prints, of the program or of one command. */
+async function showHelp(name: string | null): Promise<void> {
+  const program = await makeProgram();
+  const command = name === null ? program : program.commands.find((one) => one.name() === name);
+  if (command === undefined) {
+    const names = program.commands.map((one) => one.name());
+    throw new UsageError(
+      `there is no command ${JSON.stringify(name)}; there are ${names.join(', ')}`,
+    );
+  }
+  command.outputHelp();
+}
+
+/* The command that the arguments begin with, --config and its value apart; null = look at all of them. */
+function namedIn(args: readonly string[]): string | null {
+  const rest = args[0] === '--config' ? args.slice(2) : args;
+  const first = rest[0]?.startsWith('--config=') ? rest[1] : rest[0];
+  const isKnown = GROUPS.some(
+    ([, commands]) => first !== undefined && Object.hasOwn(commands, first),
+  );
+  return isKnown ? (first ?? null) : null;
+}
+
+/* Nearly every command has options; saying so at each would only fill the list. */
+function termOf(command: Command): string {
+  const names = command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '…' : ''}`;
+    return argument.required ? name.toUpperCase() : `[${name.toUpperCase()}]`;
+  });
+  return [command.name(), ...names].join(' ');
+}
+
+function writeOut(text: string): void {
+  writeSafe(safeLines(text));
+}
+
+/* One line, as every other error: commander puts its suggestion on a line of its own. */
+function outputError(text: string): void {
+  const plain = text.replace(/^error: /, '').trim();
+  say(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}`);
+}
+
+/** Says what went wrong, and returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badUsage;
+  const known = explain(error);
+  if (known === null) {
+    const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    say(...`sms-spoold: this is a bug, please report it: ${shown}`.split('\n'));
+    return EXIT.failed;
+  }
+  const [first = '', ...details] = known.lines;
+  say(`sms-spoold: ${first}`, ...details);
+  return known.exitCode;
+}
+
+interface Explained {
+  readonly lines: readonly string[];
+  readonly exitCode: number;
+}
+
+function explain(error: unknown): Explained | null {
+  if (error instanceof CommandError) {
+    return { lines: [error.message, ...error.details], exitCode: error.exitCode };
+  }
+  if (error instanceof ConfigError) {
+    const lines = error.problems.map(({ key, message }) => `${key}: ${message}`);
+    return { lines, exitCode: EXIT.badConfiguration };
+  }
+  if (error instanceof SpoolError) {
+    const { message, code } = error;
+    return { lines: [message], exitCode: exitCodeOf(code) };
+  }
+  if (isBusy(error)) {
+    return {
+      lines: ['another program holds a lock on the spool; try again'],
+      exitCode: EXIT.tryAgain,
+    };
+  }
+  if (isFull(error)) {
+    return { lines: ['the disk of the spool is full; nothing was changed'], exitCode: EXIT.failed };
+  }
+  if (error instanceof ListenerError) return { lines: [error.message], exitCode: EXIT.failed };
+  return explainSystem(error);
+}
+
+const NO_RESTART_HELPS: readonly SpoolErrorCode[] = [
+  'unsafe-file',
+  'foreign-schema',
+  'newer-schema',
+];
+
+/* With badConfiguration the unit is not restarted: trying again cannot help. */
+function exitCodeOf(code: SpoolErrorCode): number {
+  if (code === 'owned-by-another' || code === 'locked') return EXIT.tryAgain;
+  return NO_RESTART_HELPS.includes(code) ? EXIT.badConfiguration : EXIT.failed;
+}
+
+/* SQLite's and the operating system's own errors bear a code; they are no bugs of ours. */
+function explainSystem(error: unknown): Explained | null {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
+    return null;
+  const isSystem = error.code.startsWith('SQLITE_') || 'syscall' in error;
+  if (!isSystem) return null;
+  const said = error.message.startsWith(error.code)
+    ? error.message
+    : `${error.code}: ${error.message}`;
+  return { lines: [said], exitCode: EXIT.failed };
+}

@@ -1,0 +1,399 @@
+/**
+ * The trouble of one account and its senders: which verdicts are the message's own fault and which are not,
+ * and what its gates do about it (CONTRACT.md §5). It changes verdicts before settle sees them.
+ *
+ * Always holds: a mistake in the configuration or an outage burns no backlog (attempts are given back), and
+ * one poison message fails alone. No I/O, no clock: instants are Unix seconds and come in as arguments.
+ * What it remembers is bounded and need not survive a restart.
+ */
+import type { LaneReason } from './stop-reasons.ts';
+import {
+  ACTIVE,
+  halfOpen,
+  probeWith,
+  REFUSED,
+  suspend,
+  suspendAgain,
+  UNREACHABLE,
+  UNREADABLE,
+  type GateState,
+  type ProbeSchedule,
+  type Suspended,
+} from './circuit.ts';
+import { HealthGates } from './circuit-set.ts';
+import type { GateChange, HealthClaim, Judged, SetAside } from './judged.ts';
+import type { RunEnd } from './refusal-run.ts';
+import { RunJudge, type OpenRun } from './run-judge.ts';
+import { LOW_BALANCE, SPEND_LIMIT, type Budget, type Stop } from './safety.ts';
+import { Streaks } from './streaks.ts';
+import { Suspects } from './suspects.ts';
+import type { Verdict } from '../answer/verdict.ts';
+
+export type { GateChange, HealthClaim, Judged, SetAside } from './judged.ts';
+
+/** Unanswered requests in a row that mean the gateway is down. */
+const UNANSWERED_LIMIT = 5;
+
+/** Why an account is suspended whose answers come and cannot be read, as in `accounts.reason`. */
+export const ANSWER_UNREADABLE = 'answer-unreadable';
+
+const NOTHING: Omit<Judged, 'verdict'> = { changes: [], setAside: null, ended: [] };
+
+export class AccountHealth {
+  /** What the account may cost; null = nobody asks. */
+  budget: Budget | null;
+  readonly #gates = new HealthGates();
+  readonly #runs = new RunJudge(this.#gates);
+  readonly #suspects = new Suspects();
+  readonly #streaks = new Streaks();
+  /** Recipients in a row whose answer could not be read; no more than count. */
+  readonly #unread = new Set<string>();
+  #unanswered = 0;
+  #ended: readonly RunEnd[] = [];
+  #setAside: SetAside | null = null;
+
+  constructor(budget: Budget | null = null) {
+    this.budget = budget;
+  }
+
+  gate(sender: string | null = null): GateState {
+    return this.#gates.of(sender);
+  }
+
+  /** Senders whose gate is not simply open. */
+  get troubledSenders(): ReadonlyMap<string, GateState> {
+    return this.#gates.senders;
+  }
+
+  /** How many messages of the account (null), or of a sender of it, may go now. */
+  mayPass(sender: string | null): 'all' | 'one' | 'none' {
+    return this.#gates.mayPass(sender);
+  }
+
+  /** Messages that suspended the account lately: another one is to be the probe. */
+  isSuspect(messageId: number): boolean {
+    return this.#suspects.has(messageId);
+  }
+
+  /** A message goes out through gates of which at least one is half-open. */
+  began(claim: HealthClaim): void {
+    for (const scope of [null, claim.sender]) {
+      const gate = this.#gates.of(scope);
+      if (gate.kind === 'suspended') this.#gates.put(scope, probeWith(gate, claim.id));
+    }
+  }
+
+  /** The probe came back without having left: the gate is half-open still. */
+  returned(claim: HealthClaim): void {
+    this.#gates.returned(null, claim.id);
+    this.#returnedToSender(claim);
+  }
+
+  /** What the verdict on a message means once the account's recent past is taken into account. */
+  judge(claim: HealthClaim, verdict: Verdict, now: number): Judged {
+    if (this.#isQuiet(verdict)) return { ...NOTHING, verdict };
+    this.#ended = [];
+    this.#setAside = null;
+    const judged = this.#judge(claim, verdict, now);
+    return {
+      verdict: judged,
+      changes: this.#gates.takeChanges(),
+      setAside: this.#setAside,
+      ended: this.#ended,
+    };
+  }
+
+  /** The run of refusals that a probe would be for; null = none is open. The account's comes first. */
+  runOf(sender: string | null): OpenRun | null {
+    return this.#runs.openOf(sender);
+  }
+
+  /** An operator's word. Null = there was nothing to change. */
+  setPaused(sender: string | null, isPaused: boolean, now: number): GateChange | null {
+    const gate = this.gate(sender);
+    if (isPaused) {
+      if (gate.kind === 'paused') return null;
+      return this.#noted(this.#set(sender, { kind: 'paused', since: now }, 'paused', 'operator'));
+    }
+    if (gate.kind === 'paused') {
+      const held = sender === null ? this.enforceBudget(now) : null;
+      return held ?? this.#noted(this.#set(sender, ACTIVE, 'resumed', 'operator'));
+    }
+    if (gate.kind !== 'suspended') return null;
+    if (sender === null && this.budget?.holds(gate.reason) === true) return this.askAgain(now);
+    if (gate.run !== null) return this.#noted(this.#runs.resume(sender));
+    return this.#noted(this.#set(sender, halfOpen(gate), null, gate.reason));
+  }
+
+  /** Whether the account has spent what a day allows: only midnight or the configuration lets it go on. */
+  get isSpent(): boolean {
+    const gate = this.gate();
+    return gate.kind === 'suspended' && gate.reason === SPEND_LIMIT && this.#holds(gate.reason);
+  }
+
+  /** Suspends the account if it has spent enough or has too little left. Null = it may go on, or is suspended for it. */
+  enforceBudget(now: number): GateChange | null {
+    const gate = this.gate();
+    const stop = this.budget?.stop(now) ?? null;
+    if (stop === null || (gate.kind === 'suspended' && gate.reason === stop.reason)) return null;
+    const run = gate.kind === 'suspended' ? gate.run : null;
+    const shut = { ...suspend(stop.reason, stop.schedule, now), run };
+    return this.#noted(this.#set(null, shut, 'suspended', stop.reason));
+  }
+
+  /** What the account has left is asked about at once. Null = that is not what it is suspended for. */
+  askAgain(now: number): GateChange | null {
+    const gate = this.gate();
+    if (gate.kind !== 'suspended' || gate.reason !== LOW_BALANCE) return null;
+    const asked = { ...gate, by: 'balance', isHalfOpen: false, nextProbeAt: now } as const;
+    return this.#noted(this.#set(null, asked, null, gate.reason));
+  }
+
+  /** An operator ends a run of refusals: its rows go again, and are counted from none. Null = there is no run. */
+  endRun(sender: string | null): GateChange | null {
+    return this.#noted(this.#runs.resume(sender));
+  }
+
+  /**
+   * What the spool remembers from before a restart. A suspended gate is tried at once, unless it is for money; a
+   * run of refusals goes on when its next probe is due.
+   */
+  restore(sender: string | null, gate: GateState): void {
+    const isTried = gate.kind === 'suspended' && gate.run === null && !this.#holds(gate.reason);
+    this.#gates.put(sender, isTried ? halfOpen(gate) : gate);
+  }
+
+  /** Moves every instant: the wall clock was set by `by` seconds (below 0: back). */
+  shift(seconds: number): void {
+    this.#gates.shift(seconds);
+    this.#suspects.shift(seconds);
+  }
+
+  /** The time of a probe has come; the caller has asked the balance where the gate says so. */
+  look(sender: string | null, hasPassed: boolean, now: number): GateChange | null {
+    const gate = this.gate(sender);
+    if (gate.kind !== 'suspended' || gate.isHalfOpen) return null;
+    const next = hasPassed ? halfOpen(gate) : suspendAgain(gate, REFUSED, now);
+    return this.#noted(this.#set(sender, next, null, gate.reason));
+  }
+
+  #holds(reason: LaneReason): boolean {
+    return this.budget?.holds(reason) === true;
+  }
+
+  /* The common answer on a healthy account: nothing to remember, nothing to forget. */
+  #isQuiet(verdict: Verdict): boolean {
+    return (
+      verdict.route === 'await-receipt' &&
+      verdict.acts.length === 0 &&
+      this.#gates.areOpen &&
+      this.budget === null &&
+      this.#suspects.size === 0 &&
+      this.#streaks.size === 0 &&
+      this.#runs.isIdle &&
+      this.#unread.size === 0 &&
+      this.#unanswered === 0
+    );
+  }
+
+  #judge(claim: HealthClaim, verdict: Verdict, now: number): Verdict {
+    const transport = verdict.acts.find((act) => act.kind === 'unanswered');
+    if (transport !== undefined) {
+      this.#judgeUnanswered(claim, transport.left, now);
+      return verdict;
+    }
+    this.#unanswered = 0;
+    const { streak } = verdict;
+    if (streak?.kind === 'unreadable') {
+      this.#judgeUnreadable(claim, { limit: streak.limit, detail: verdict.errorText, now });
+      return verdict;
+    }
+    this.#unread.clear();
+    if (verdict.route === 'await-receipt') this.#noteAccepted(claim);
+    const stop = this.#stopOf(verdict, now);
+    if (stop !== null) return this.#judgeSuspending(claim, verdict, stop, now);
+    if (streak !== null && verdict.route !== 'await-receipt') {
+      return streak.kind === 'run'
+        ? this.#judgeRefusal(claim, verdict, { now, scope: streak.scope })
+        : this.#judgeStreak(claim, verdict, now);
+    }
+    this.#heal(claim, now);
+    return verdict;
+  }
+
+  #stopOf({ route, acts }: Verdict, now: number): Stop | null {
+    const suspends = acts.find((act) => act.kind === 'suspend');
+    if (suspends !== undefined) return { reason: suspends.reason, schedule: REFUSED };
+    return route === 'await-receipt' ? (this.budget?.stop(now) ?? null) : null;
+  }
+
+  #noteAccepted(claim: HealthClaim): void {
+    this.#streaks.accepted(claim.sender);
+    this.#suspects.forget(claim.id);
+    this.#suspects.pass(claim.claimedAt);
+    this.#ended = this.#runs.accepted(claim.sender);
+  }
+
+  /* The message may have been accepted, and the next one may be: sending on would leave nobody knowing of any. */
+  #judgeUnreadable(
+    claim: HealthClaim,
+    about: { readonly limit: number; readonly detail: string | null; readonly now: number },
+  ): void {
+    const { limit, detail, now } = about;
+    this.#unread.add(claim.recipient);
+    const gate = this.#gates.of(null);
+    const isProbe = gate.kind === 'suspended' && gate.probeId === claim.id;
+    this.#returnedToSender(claim);
+    if (gate.kind === 'suspended' && isProbe && gate.reason === ANSWER_UNREADABLE) {
+      this.#set(null, suspendAgain(gate, UNREADABLE, now), null, gate.reason);
+    } else if ((gate.kind === 'active' || isProbe) && this.#unread.size >= limit) {
+      this.#unread.clear();
+      const run = gate.kind === 'suspended' ? gate.run : null;
+      const shut = { ...suspend(ANSWER_UNREADABLE, UNREADABLE, now), run };
+      this.#gates.set(null, shut, { event: 'suspended', reason: ANSWER_UNREADABLE, detail });
+    } else this.#runs.goOn(null, claim, now);
+  }
+
+  #judgeUnanswered(claim: HealthClaim, left: boolean, now: number): void {
+    this.#unanswered += 1;
+    this.#returnedToSender(claim);
+    const gate = this.#gates.of(null);
+    if (gate.kind === 'suspended') {
+      if (gate.probeId === claim.id) {
+        this.#set(null, suspendAgain(gate, UNREACHABLE, now), null, gate.reason);
+      }
+      return;
+    }
+    if (gate.kind === 'active' && (!left || this.#unanswered >= UNANSWERED_LIMIT)) {
+      this.#set(null, suspend('gateway-down', UNREACHABLE, now), 'suspended', 'gateway-down');
+    }
+  }
+
+  #judgeSuspending(claim: HealthClaim, verdict: Verdict, stop: Stop, now: number): Verdict {
+    const isAccepted = verdict.route === 'await-receipt';
+    if (verdict.route === 'retry' && this.#suspects.hasBeenPassed(claim.id)) {
+      return this.#alone(claim, verdict, now);
+    }
+    this.#shut(claim, { sender: null, ...stop }, now);
+    if (isAccepted) this.#suspects.forget(claim.id);
+    this.#returnedToSender(claim);
+    return verdict;
+  }
+
+  #judgeStreak(claim: HealthClaim, verdict: Verdict, now: number): Verdict {
+    const { streak, reason } = verdict;
+    if (streak === null) return verdict;
+    const sender = streak.scope === 'sender' ? claim.sender : null;
+    const count = this.#streaks.refused(sender, reason, claim.recipient);
+    if (count < streak.limit && !this.#isSameAgain(claim, sender, reason)) {
+      this.#heal(claim, now);
+      return verdict;
+    }
+    if (this.#suspects.hasBeenPassed(claim.id)) return this.#alone(claim, verdict, now);
+    this.#shut(claim, { sender, reason, schedule: UNREACHABLE }, now);
+    if (sender === null) this.#returnedToSender(claim);
+    else this.#healAccount(claim, now);
+    return { ...verdict, route: 'retry', scope: streak.scope };
+  }
+
+  /* The first nine recipients fail by themselves; from the tenth on each refusal waits for its run. */
+  #judgeRefusal(
+    claim: HealthClaim,
+    verdict: Verdict,
+    { scope, now }: { readonly scope: 'sender' | 'account'; readonly now: number },
+  ): Verdict {
+    const refusal = this.#runs.refused(claim, { scope, reason: verdict.reason, now });
+    if (refusal === null) {
+      this.#heal(claim, now);
+      return verdict;
+    }
+    const { sender, setAside } = refusal;
+    this.#setAside = setAside;
+    if (sender === null) this.#runs.goOn(claim.sender, claim, now);
+    else this.#healAccount(claim, now);
+    return { ...verdict, route: 'retry', scope: sender === null ? 'account' : 'sender' };
+  }
+
+  /* The probe of a gate that met the same refusal again needs no new streak. */
+  #isSameAgain(claim: HealthClaim, sender: string | null, reason: LaneReason): boolean {
+    const gate = this.gate(sender);
+    return gate.kind === 'suspended' && gate.probeId === claim.id && gate.reason === reason;
+  }
+
+  /* The same trouble twice while others got through in between: it is this message after all. */
+  #alone(claim: HealthClaim, verdict: Verdict, now: number): Verdict {
+    this.#suspects.forget(claim.id);
+    this.#heal(claim, now);
+    return {
+      ...verdict,
+      route: 'permanent-failure',
+      scope: 'message',
+      reason: 'refused-alone',
+      acts: [],
+    };
+  }
+
+  #shut(
+    claim: HealthClaim,
+    why: { sender: string | null; reason: LaneReason; schedule: ProbeSchedule },
+    now: number,
+  ): void {
+    const gate = this.gate(why.sender);
+    if (gate.kind === 'paused') return;
+    if (gate.kind === 'suspended' && gate.probeId !== claim.id) return;
+    this.#suspects.remember(claim.id, now);
+    if (gate.kind === 'suspended' && gate.reason === why.reason) {
+      this.#set(why.sender, suspendAgain(gate, why.schedule, now), null, why.reason);
+    } else {
+      const run = gate.kind === 'suspended' ? gate.run : null;
+      const shut = { ...suspend(why.reason, why.schedule, now), run };
+      this.#set(why.sender, shut, 'suspended', why.reason);
+    }
+  }
+
+  /* A probe of the sender's gate met trouble that is not the sender's: the gate is half-open still. */
+  #returnedToSender(claim: HealthClaim): void {
+    this.#gates.returned(claim.sender, claim.id);
+  }
+
+  /* Answered without the account's trouble: what was half-open opens, unless a run is to be judged. */
+  #heal(claim: HealthClaim, now: number): void {
+    this.#healAccount(claim, now);
+    this.#healGate(claim.sender, claim, now);
+  }
+
+  #healAccount(claim: HealthClaim, now: number): void {
+    const gate = this.#gates.of(null);
+    if (gate.kind === 'suspended' && this.#isProof(gate, claim)) this.#healGate(null, claim, now);
+  }
+
+  #healGate(sender: string | null, claim: HealthClaim, now: number): void {
+    const gate = this.gate(sender);
+    if (gate.kind !== 'suspended') return;
+    if (gate.run !== null) this.#runs.goOn(sender, claim, now);
+    else if (sender === null || gate.probeId === claim.id) {
+      this.#set(sender, ACTIVE, 'resumed', gate.reason);
+    }
+  }
+
+  /* An answer heals a gateway that was down whoever got it, if the request left after the trouble began. */
+  #isProof(gate: Suspended, claim: HealthClaim): boolean {
+    if (gate.probeId === claim.id) return true;
+    return gate.reason === 'gateway-down' && claim.claimedAt >= gate.since;
+  }
+
+  #set(
+    sender: string | null,
+    gate: GateState,
+    event: GateChange['event'],
+    reason: LaneReason | null,
+  ): GateChange {
+    return this.#gates.set(sender, gate, { event, reason });
+  }
+
+  /* A change that the caller is given is not among those of the next answer. */
+  #noted(change: GateChange | null): GateChange | null {
+    this.#gates.takeChanges();
+    return change;
+  }
+}

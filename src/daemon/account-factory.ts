@@ -1,0 +1,90 @@
+/**
+ * An account's configuration → its desk: the gateway, the pacers, the slots and the rules that nest. What a
+ * reload may change is asked anew each time it is needed.
+ *
+ * Always holds: nobody but the daemon's roots makes a desk; one desk an account for as long as it is configured.
+ */
+import type { Clock } from '../clock.ts';
+import type { AccountConfig, Config } from '../config/config.ts';
+import { Desk } from '../dispatch/schedule/account-queue.ts';
+import { LimitTree } from '../dispatch/limit/limit-tree.ts';
+import { guarded, watched } from '../dispatch/feedback/budgets.ts';
+import { LoopWatch } from '../gateway/loop-watch.ts';
+import { VonageGateway } from '../gateway/vonage.ts';
+import type { Spool } from '../spool/spool.ts';
+import { paceOf, senderPaceOf } from '../limiter/pace.ts';
+import { Meter } from '../limiter/meter.ts';
+import { Pacer } from '../limiter/pacer.ts';
+import { Slots } from '../limiter/slots.ts';
+
+export interface DeskMakerParts {
+  readonly clock: Clock;
+  /** The configuration in force. */
+  readonly config: () => Config;
+  /** What is configured of an account; undefined = nothing any more. */
+  readonly account: (name: string) => AccountConfig | undefined;
+  /** Something may be possible now that was not before. */
+  readonly onReady: () => void;
+  readonly onFatal: (error: unknown) => void;
+}
+
+export class DeskMaker {
+  readonly #parts: DeskMakerParts;
+  readonly #gateways = new Map<string, VonageGateway>();
+  readonly #watch = new LoopWatch();
+
+  constructor(parts: DeskMakerParts) {
+    this.#parts = parts;
+  }
+
+  /** `ceiling`: requests per second; what an earlier run had learned below it holds. */
+  make(account: AccountConfig, ceiling: number, spool: Spool): Desk {
+    const { clock, config, onReady, onFatal } = this.#parts;
+    const { monotonicMs, now } = clock;
+    const { name } = account;
+    const gateway = new VonageGateway({ ...account, now, watch: this.#watch });
+    this.#gateways.set(name, gateway);
+    const current = (): AccountConfig | undefined => this.#parts.account(name);
+    const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);
+    const { gateway: guardedGateway, health } = guarded(gateway, config().safety, now);
+    const limits = new LimitTree({
+      account: name,
+      rate,
+      pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
+      rules: account.nested,
+      clock,
+      passage: (sender) => health.mayPass(sender),
+      ratesOf: (sender) => ({
+        configured: current()?.senders.get(sender)?.rate ?? null,
+        learned: spool.gates.learnedRate(name, sender),
+      }),
+      meterOf: (limit) => this.#meter(limit),
+    });
+    return new Desk({
+      name,
+      get defaultSender() {
+        return current()?.sender ?? null;
+      },
+      ...{ gateway: guardedGateway, health, limits },
+      slots: new Slots(account.concurrency, onFatal),
+      reserve: config().fairness.reserve,
+      get validityMs() {
+        return config().messages.validityMs;
+      },
+    });
+  }
+
+  /** The desk's requests go by this account from the next one on; what is out comes back to where it left. */
+  replaceGateway(desk: Desk, account: AccountConfig): void {
+    const gateway = this.#gateways.get(account.name);
+    if (gateway === undefined) return;
+    gateway.adopt(account);
+    desk.gateway = watched(gateway, desk.health.budget, this.#parts.clock.now);
+  }
+
+  /* A meter alone, without a limiter and its timers: 5,000 lanes may have one each. */
+  #meter(limit: number): Meter {
+    const nowMs = this.#parts.clock.monotonicMs();
+    return new Meter({ rate: senderPaceOf(limit), burst: null, nowMs });
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * A new configuration while the daemon works. First everything that can fail or takes time is done beside what
+ * is in force; then all of it is taken up at once, between two turns of the loop.
+ *
+ * Always holds: a configuration that cannot be taken up changes nothing, and one line says why. What is out
+ * comes back to whoever sent it; rates that were learned, waits and suspensions stay. What only a restart can
+ * change stays as it was, and is named.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../clock.ts';
+import { changesBetween, fixedAmong, keepFixed } from '../config/changes.ts';
+import type { AccountConfig, Config } from '../config/config.ts';
+import { isRunReason } from '../core/answer/classification-rules.ts';
+import type { LaneReason } from '../core/account/stop-reasons.ts';
+import { LOW_BALANCE, SPEND_LIMIT } from '../core/account/safety.ts';
+import type { Desk } from '../dispatch/schedule/account-queue.ts';
+import type { Dispatcher } from '../dispatch/loop/dispatcher.ts';
+import type { AccountLimits } from '../dispatch/send/outcomes.ts';
+import { budgetOf, recall, recallSpent, type SpentSince } from '../dispatch/feedback/budgets.ts';
+import type { Entry } from '../log/event-lines.ts';
+import type { DeskMaker } from './account-factory.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { LogFile, StatusLog } from '../log/status-log.ts';
+
+export interface ReloadParts {
+  readonly spool: Spool;
+  readonly desks: Map<string, Desk>;
+  readonly limits: Map<string, AccountLimits>;
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly log: StatusLog;
+  /** An account's ceiling (requests per second); what was found out about it is added to `entries`. */
+  readonly rateOf: (account: AccountConfig, entries: Entry[]) => Promise<number>;
+  readonly maker: DeskMaker;
+  /** What accounts have spent, as the own folder has it. */
+  readonly spentSince: SpentSince;
+  /** From here on this configuration is the one in force, for everybody but the desks. */
+  readonly adopt: (config: Config) => void;
+  /** Writes the rows of accounts and senders, in a transaction. */
+  readonly writeRows: () => void;
+}
+
+/** What was found out before anything is changed. */
+interface Prepared {
+  readonly before: Config;
+  /** As it was read. */
+  readonly read: Config;
+  /** As it is taken up. */
+  readonly after: Config;
+  readonly logFile: LogFile;
+  readonly ceilings: ReadonlyMap<string, number>;
+  readonly entries: readonly Entry[];
+}
+
+export class Reload {
+  readonly #parts: ReloadParts;
+
+  constructor(parts: ReloadParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes up what `load` returns; `mayGoOn` is asked once it is ready, and false leaves all as it is. */
+  async run(before: Config, load: () => Config, mayGoOn: () => boolean): Promise<void> {
+    let prepared: Prepared;
+    try {
+      prepared = await this.#prepare(before, load);
+    } catch (error) {
+      sayRefused(this.#parts.log, error);
+      return;
+    }
+    if (mayGoOn()) this.#takeUp(prepared);
+  }
+
+  async #prepare(before: Config, load: () => Config): Promise<Prepared> {
+    const read = load();
+    refuseNothing(before, read);
+    const after = keepFixed(before, read);
+    const logFile = this.#parts.log.openFile(after.log.file);
+    const entries: Entry[] = [];
+    const ceilings = new Map<string, number>();
+    for (const account of after.accounts) {
+      ceilings.set(account.name, await this.#ceilingOf(account, before, entries));
+    }
+    return { before, read, after, logFile, ceilings, entries };
+  }
+
+  /* The account is not asked again while nothing of it has changed. */
+  async #ceilingOf(account: AccountConfig, before: Config, entries: Entry[]): Promise<number> {
+    const known = this.#parts.limits.get(account.name)?.ceiling;
+    const old = accountOf(before, account.name);
+    const isSame = old?.rate === account.rate && !hasOtherCredentials(old, account);
+    if (isSame && known !== undefined && known !== null) return known;
+    return this.#parts.rateOf(account, entries);
+  }
+
+  #takeUp(prepared: Prepared): void {
+    const { log, desks, dispatcher } = this.#parts;
+    const { before, after, entries } = prepared;
+    log.adopt(after.log, prepared.logFile);
+    this.#parts.adopt(after);
+    const gone = [...desks.values()].filter(({ name }) => accountOf(after, name) === null);
+    for (const desk of gone) this.#remove(desk);
+    for (const account of after.accounts) this.#account(account, prepared);
+    dispatcher.reconfigured((work) => {
+      work.entries.push(...entries);
+      this.#parts.writeRows();
+    });
+    for (const warning of after.warnings) {
+      if (!before.warnings.includes(warning)) log.say('daemon.warning', { warning });
+    }
+    this.#sayReloaded(prepared);
+  }
+
+  #account(account: AccountConfig, { before, after, ceilings }: Prepared): void {
+    const { desks, limits, dispatcher, maker } = this.#parts;
+    const { name, rate: configuredRate, concurrency } = account;
+    const ceiling = ceilings.get(name) ?? Infinity;
+    const own: AccountLimits = { configuredRate, concurrency, ceiling };
+    const desk = desks.get(name);
+    const old = accountOf(before, name);
+    if (desk === undefined || old === null) {
+      this.#add(account, own, after);
+      return;
+    }
+    const isSame = isDeepStrictEqual(
+      [limits.get(name), old.senders, old.sender],
+      [own, account.senders, account.sender],
+    );
+    if (!isSame) dispatcher.configure(desk, own);
+    limits.set(name, own);
+    if (!isDeepStrictEqual(old.nested, account.nested)) desk.limits.configure(account.nested);
+    desk.reserve = after.fairness.reserve;
+    for (const lane of desk.lanes) lane.validityMs = after.messages.validityMs;
+    this.#money(desk, before, after);
+    if (hasOtherGateway(old, account) || !hasSameMoney(before, after)) {
+      maker.replaceGateway(desk, account);
+    }
+    if (hasOtherCredentials(old, account)) this.#tryAgain(desk);
+    const isOther = hasOtherCredentials(old, account) || old.sender !== account.sender;
+    this.#endRuns(desk, (reason) => isOther || !isRunReason(reason, after.classify));
+  }
+
+  /* Refused messages go again under what may have been corrected, as after `resume`. */
+  #endRuns(desk: Desk, isOver: (reason: LaneReason) => boolean): void {
+    const { dispatcher, spool } = this.#parts;
+    for (const sender of [null, ...desk.health.troubledSenders.keys()]) {
+      const gate = desk.health.gate(sender);
+      if (gate.kind !== 'suspended' || gate.run === null || !isOver(gate.run.reason)) continue;
+      const change = desk.health.endRun(sender);
+      if (change !== null) dispatcher.gateChanged(desk, change);
+      dispatcher.reconfigured(() => void spool.setAside.release({ account: desk.name, sender }));
+    }
+  }
+
+  #add(account: AccountConfig, limits: AccountLimits, after: Config): void {
+    const { desks, spool, clock, maker, spentSince, dispatcher } = this.#parts;
+    const desk = maker.make(account, limits.ceiling ?? Infinity, spool);
+    const waitMaxMs = after.retry.maxDelayMs;
+    const added = new Map([[account.name, desk]]);
+    for (const { change } of recall(spool, added, { clock, waitMaxMs, spentSince })) {
+      dispatcher.gateChanged(desk, change);
+    }
+    this.#parts.limits.set(account.name, limits);
+    desks.set(account.name, desk);
+  }
+
+  #remove(desk: Desk): void {
+    const { desks, limits, dispatcher } = this.#parts;
+    desks.delete(desk.name);
+    limits.delete(desk.name);
+    dispatcher.retire(desk, () => {
+      if (desks.has(desk.name)) return;
+      this.#parts.spool.gates.forget(desk.name);
+      this.#parts.spool.setAside.releaseOrphans();
+    });
+  }
+
+  #money(desk: Desk, before: Config, after: Config): void {
+    if (hasSameMoney(before, after)) return;
+    const { spool, clock, spentSince, dispatcher } = this.#parts;
+    const now = clock.now();
+    const { health } = desk;
+    const old = health.budget;
+    health.budget = budgetOf(after.safety);
+    recallSpent(spool, desk, { now, spentSince });
+    const { budget } = health;
+    if (old !== null && budget !== null && old.spentAt >= budget.dayOf(now)) {
+      budget.recall(old.spent, now);
+    }
+    const gate = health.gate();
+    const held = gate.kind === 'paused' ? null : health.enforceBudget(now);
+    if (held !== null) dispatcher.gateChanged(desk, held);
+    const isAboutMoney = gate.kind === 'suspended' && MONEY.includes(gate.reason);
+    if (isAboutMoney) this.#tryAgain(desk);
+  }
+
+  /* What stopped the account may be over: one message goes to see. */
+  #tryAgain(desk: Desk): void {
+    const { health } = desk;
+    const gate = health.gate();
+    if (gate.kind !== 'suspended') return;
+    const now = this.#parts.clock.now();
+    const isHeld = health.budget?.holds(gate.reason) === true;
+    const change = isHeld ? health.askAgain(now) : health.look(null, true, now);
+    if (change !== null) this.#parts.dispatcher.gateChanged(desk, change);
+  }
+
+  #sayReloaded({ before, read, after }: Prepared): void {
+    const { log } = this.#parts;
+    const changed = changesBetween(before, after);
+    const needsRestart = fixedAmong(changesBetween(before, read));
+    const accounts = after.accounts.map(({ name }) => name);
+    const facts = { config: read.file ?? undefined, accounts, changed };
+    if (needsRestart.length === 0) log.say('daemon.reloaded', facts);
+    else {
+      const remedy = 'restart the daemon: these stay as they were until then';
+      log.say('daemon.reloaded', { ...facts, needs_restart: needsRestart, remedy }, 'warn');
+    }
+  }
+}
+
+const MONEY: readonly LaneReason[] = [SPEND_LIMIT, LOW_BALANCE];
+
+/** A new configuration cannot be taken up: why, in one line. */
+export function sayRefused(log: StatusLog, error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  log.say('daemon.reload-failed', {
+    error: why.replaceAll('\n', '; '),
+    remedy: 'nothing was changed; mend the configuration and send SIGHUP again',
+  });
+}
+
+/* Between an editor's two renames there is no file: what is then read is not what an operator wants. */
+function refuseNothing(before: Config, read: Config): void {
+  if (before.file !== null && read.file === null) {
+    throw new Error(`${before.file} is gone`);
+  }
+  if (before.accounts.length > 0 && read.accounts.length === 0) {
+    throw new Error('no account is configured');
+  }
+}
+
+function accountOf(config: Config, name: string): AccountConfig | null {
+  return config.accounts.find((account) => account.name === name) ?? null;
+}
+
+function hasOtherCredentials(old: AccountConfig | null, account: AccountConfig): boolean {
+  const of = ({ apiKey, apiSecret, signature, baseUrl }: AccountConfig): unknown => [
+    apiKey,
+    apiSecret,
+    signature,
+    baseUrl,
+  ];
+  return old === null || !isDeepStrictEqual(of(old), of(account));
+}
+
+function hasOtherGateway(old: AccountConfig, account: AccountConfig): boolean {
+  const isOther = old.concurrency !== account.concurrency || old.timeoutMs !== account.timeoutMs;
+  return isOther || hasOtherCredentials(old, account);
+}
+
+function hasSameMoney({ safety: a }: Config, { safety: b }: Config): boolean {
+  return a.spendPerDay === b.spendPerDay && a.minBalance === b.minBalance && a.zone === b.zone;
+}

@@ -1,0 +1,352 @@
+/**
+ * Runs the loop: permit → claim with attempt on disk → send → classify → settle → apply.
+ *
+ * No timer decides when a step is due: what is ready when the last one ends is the next one,
+ * but for outcomes just before a permit comes.
+ *
+ * Always holds: a request leaves only after its attempt is on disk; an outcome stays in memory until it is on
+ * disk; a lock held by another program, or a full disk, delays a step and loses nothing. Nothing is held
+ * across an await.
+ */
+import type { GateChange } from '../../core/account/account-circuit.ts';
+import { isOutOfRoom } from '../../spool/sql/spool-errors.ts';
+import { whenFree } from '../../spool/file/open.ts';
+import type { Ended } from '../../spool/write/settlements.ts';
+import type { Watcher } from '../../spool/file/watcher.ts';
+import type { Stats } from '../stats/live-stats.ts';
+import { Courier } from '../send/sender.ts';
+import type { Desk } from '../schedule/account-queue.ts';
+import { LongWal } from './wal-checkpoints.ts';
+import type { Inbox } from '../receive/inbox.ts';
+import { LoopMode } from './mode.ts';
+import type { AccountLimits } from '../send/outcomes.ts';
+import { Probes, type AskBalance } from '../feedback/circuit-probes.ts';
+import { SpoolTrouble, type LoopProgress } from './spool-trouble.ts';
+import { Step, type Change, type StepParts } from './transaction.ts';
+import { WakeUp } from './wake-up.ts';
+
+/** A step that found the spool locked tries again after this long. */
+const BUSY_WAIT_MS = 3;
+/** How often the last one does. */
+const LEAVES_MAX = 50;
+/** A step that found the disk full does so after this. */
+const FULL_WAIT_MS = 1_000;
+/** How long to wait for open requests when the spool is broken. */
+const BROKEN_ANSWERS_MS = 2_000;
+
+export interface DispatcherParts extends StepParts {
+  readonly askBalance: AskBalance;
+  /** The daemon cannot go on: a bug, or a broken spool. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** How long a stop may take. */
+export interface DrainLimits {
+  /** Milliseconds to wait for the answers to open requests. */
+  readonly answersMs: number;
+  /** All of it, writing included. */
+  readonly totalMs: number;
+}
+
+export class Dispatcher {
+  readonly #parts: DispatcherParts;
+  readonly #step: Step;
+  readonly #courier: Courier;
+  readonly #probes: Probes;
+  readonly #wakeUp: WakeUp;
+  readonly #trouble: SpoolTrouble;
+  readonly #mode = new LoopMode();
+  /** Desks that are not asked any more, until what they have out is answered. */
+  readonly #retiring = new Set<Desk>();
+  readonly #longWal: LongWal;
+  #watcher: Watcher | null = null;
+  /** A turn follows. */
+  #isScheduled = false;
+  #seenEnded = 0;
+  #turns = 0;
+  /** Ends the wait of a drain; null = none waits. */
+  #onSettled: (() => void) | null = null;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+    const { desks, clock, log } = parts;
+    const onGate: (desk: Parameters<Courier['takeBack']>[0]) => void = (desk) =>
+      this.#courier.takeBack(desk, null);
+    const takeNews = (): boolean => this.#watcher?.takeNews() === true;
+    this.#step = new Step(parts, { onGate, kick: () => this.kick(), takeNews });
+    const { outcomes, intake, janitor, sweeper } = this.#step;
+    this.#courier = new Courier({ clock, outcomes, kick: this.kick });
+    this.#wakeUp = new WakeUp({ clock, desks, intake, janitor, sweeper, wake: this.kick });
+    const spoolPath = parts.spool.path;
+    this.#trouble = new SpoolTrouble({ clock, log, spoolPath });
+    this.#longWal = new LongWal({
+      ...{ wal: parts.spool.wal, clock, log, spoolPath },
+      onRelease: this.kick,
+      takeForgotten: () => sweeper.takeForgotten(),
+      onFatal: (error) => this.#broke(error),
+    });
+    this.#probes = new Probes({
+      desks,
+      clock,
+      askBalance: parts.askBalance,
+      lastPrice: (account) => outcomes.lastPrice(account),
+      onChange: (desk, change) => {
+        outcomes.changed(desk, [change], clock.now());
+        this.kick();
+      },
+    });
+  }
+
+  /** Where receipts and reports are brought to. */
+  get inbox(): Inbox {
+    return this.#step.inbox;
+  }
+
+  /** The application was told so far; written with the next step. */
+  saveCursor(seq: number): void {
+    this.#step.saveCursor(seq);
+  }
+
+  /** A new configuration is in force from now on; `change` writes what it brings, with the next step. */
+  reconfigured(change: Change): void {
+    this.#step.reconfigured(change);
+    this.kick();
+  }
+
+  /** Other limits hold for a desk. */
+  configure(desk: Desk, limits: AccountLimits): void {
+    this.#step.outcomes.configure(desk, limits);
+  }
+
+  /** A gate was opened from outside. */
+  gateChanged(desk: Desk, change: GateChange): void {
+    this.#step.outcomes.changed(desk, [change], this.#parts.clock.now());
+  }
+
+  /** The desk is not asked any more: what has not left goes back. `change` is written once what has left is
+   *  answered. */
+  retire(desk: Desk, change: Change): void {
+    this.#courier.takeBack(desk, null);
+    this.#retiring.add(desk);
+    desk.slots
+      .onIdle()
+      .then(async () => {
+        this.#retiring.delete(desk);
+        this.reconfigured(change);
+        await desk.stop();
+      })
+      .catch(this.#parts.onFatal);
+  }
+
+  /** How many messages there are, and what was done. */
+  get stats(): Stats {
+    return this.#step.stats;
+  }
+
+  get progress(): LoopProgress {
+    return this.#trouble.progress;
+  }
+
+  /** Requests that are out. */
+  get inFlight(): number {
+    return this.#courier.inFlight;
+  }
+
+  /** Requests that came back. */
+  get ended(): number {
+    return this.#courier.ended;
+  }
+
+  /**
+   * How often the loop went round: at least once a second, also while another program holds the lock or the
+   * disk is full.
+   */
+  get turns(): number {
+    return this.#turns;
+  }
+
+  /** Outcomes that are not on disk: after a drain, those that are lost. */
+  get unwritten(): readonly Ended[] {
+    return this.#step.unwritten;
+  }
+
+  /** Settles what a crash left open, then begins. Throws SpoolError, and the reason of `signal` when it is aborted. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { path } = this.#parts.spool;
+    while ((await whenFree(path, () => this.#step.rescue(), signal)) > 0);
+    if (!this.#mode.move('running')) return;
+    this.#watcher = this.#parts.spool.watch({
+      onCommit: () => this.#notice(),
+      isIdle: () => this.inFlight === 0 && !this.#isScheduled && !this.#step.intake.hasWork,
+      onBlind: (error) => this.#parts.log.say('daemon.blind', { error: String(error) }),
+    });
+    this.stats.start(this.#parts.onFatal);
+    this.kick();
+  }
+
+  /** Something may be possible now that was not before: a step follows this turn of the event loop. */
+  readonly kick = (): void => {
+    if (this.#isScheduled || !this.#mode.mayTurn) return;
+    this.#isScheduled = true;
+    setImmediate(this.#turn);
+  };
+
+  /**
+   * Stops claiming, releases claims whose request has not left, waits for open requests, and writes the outcomes.
+   * `unwritten` then has what could not be written within the limits.
+   */
+  async drain({ answersMs, totalMs }: DrainLimits): Promise<void> {
+    const endsAtMs = performance.now() + totalMs;
+    this.#mode.move('draining');
+    for (const desk of this.#parts.desks.values()) this.#courier.takeBack(desk, null);
+    this.kick();
+    await this.#settled(answersMs);
+    this.#courier.abandon();
+    await this.#settled(Math.max(0, endsAtMs - performance.now()));
+    const isBroken = this.#mode.name === 'broken';
+    this.#stop();
+    if (isBroken) this.#lastTry();
+    await this.#leave(isBroken);
+    for (const desk of this.#retiring) await desk.stop();
+  }
+
+  /* Nothing is out, and everything that was decided is on disk, as far as it can be. */
+  get #isSettled(): boolean {
+    return this.inFlight === 0 && (!this.#mode.mayStep || this.#step.isClean);
+  }
+
+  /* Resolves when it is so, or when the time is up. */
+  #settled(limitMs: number): Promise<void> {
+    if (this.#isSettled) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.#onSettled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #lookSettled(): void {
+    if (this.#onSettled !== null && this.#isSettled) this.#onSettled();
+  }
+
+  /* The disk may have come back, or only some of its pages are bad. */
+  #lastTry(): void {
+    try {
+      this.#step.run(false);
+    } catch {
+      /* What is lost by it is in `unwritten`, and the error was reported. */
+    }
+  }
+
+  /* What cannot be noted is no loss: the next start writes a few lines again. */
+  async #leave(isBroken: boolean): Promise<void> {
+    try {
+      for (let tries = 1; tries <= LEAVES_MAX && this.#step.leave() === 'busy'; tries += 1) {
+        await pause(BUSY_WAIT_MS);
+      }
+    } catch (error) {
+      if (!isBroken && !isOutOfRoom(error, this.#parts.spool.path)) throw error;
+    }
+  }
+
+  /** Stops at once: nothing is claimed, handed out or written any more. */
+  halt(): void {
+    this.#stop();
+    for (const desk of this.#parts.desks.values()) this.#courier.takeBack(desk, null);
+  }
+
+  /** Whether what a crash left is settled: receipts can be stored from here on. */
+  get isStarted(): boolean {
+    return this.#mode.mayStep;
+  }
+
+  #stop(): void {
+    this.#mode.move('stopped');
+    this.#watcher?.stop();
+    this.stats.stop();
+    this.#probes.stop();
+    this.#longWal.stop();
+    this.#wakeUp.clear();
+  }
+
+  #notice(): void {
+    this.#step.noticeNews();
+    if (!this.#isScheduled && this.#mode.mayTurn) this.#run();
+  }
+
+  /* A step when the turn brought nothing new, or most of the reserve is used; else another turn. */
+  readonly #turn = (): void => {
+    this.#isScheduled = false;
+    if (!this.#mode.mayTurn) return;
+    const brought = this.#step.ended - this.#seenEnded;
+    this.#seenEnded = this.#step.ended;
+    if (brought > 0 && !this.#step.isReserveLow) this.kick();
+    else if (!this.#isGathering()) this.#run();
+  };
+
+  #isGathering(): boolean {
+    return this.#mode.mayClaim && this.#step.hasOutcomesAlone && this.#wakeUp.gather();
+  }
+
+  #run(): void {
+    this.#turns += 1;
+    if (!this.#mode.mayStep) this.#lookSettled();
+    if (this.#longWal.isHolding || !this.#mode.mayStep) return;
+    this.#seenEnded = 0;
+    this.#wakeUp.endGathering();
+    try {
+      const claims = this.#step.run(this.#mode.mayClaim);
+      if (claims === 'busy') {
+        this.#trouble.locked();
+        this.#wakeUp.after(BUSY_WAIT_MS);
+        return;
+      }
+      this.#trouble.stepped();
+      if (this.#step.ended > 0) this.kick();
+      this.#courier.handOut(claims);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    setImmediate(this.#sleepUntilNext);
+    this.#lookSettled();
+  }
+
+  #failed(error: unknown): void {
+    if (!isOutOfRoom(error, this.#parts.spool.path)) {
+      this.#broke(error);
+      return;
+    }
+    this.#trouble.full(this.#step.ended);
+    this.#wakeUp.after(FULL_WAIT_MS);
+  }
+
+  /* Nothing is claimed any more; `onFatal` stops the daemon. */
+  #broke(error: unknown): void {
+    if (!this.#mode.move('broken')) return;
+    this.#trouble.broken();
+    this.#wakeUp.clear();
+    setTimeout(() => this.#onSettled?.(), BROKEN_ANSWERS_MS).unref();
+    this.#parts.onFatal(error);
+  }
+
+  /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
+  readonly #sleepUntilNext = (): void => {
+    if (!this.#mode.mayStep) return;
+    const isIdle = !this.#isScheduled && !this.#wakeUp.isGathering && !this.#step.isBusy;
+    try {
+      if (isIdle) this.#wakeUp.whenDue(this.#mode.mayClaim && !this.#step.isHeld);
+      else if (this.#step.isBusy) this.kick();
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    this.#longWal.look(isIdle);
+  };
+}
+
+function pause(waitMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, waitMs));
+}

@@ -1,0 +1,284 @@
+/**
+ * One step: one write transaction, in which everything that waits for one is done. Outcomes of the last turn,
+ * news of other programs, what operators asked, receipts, what time brought, and the next claims, in this
+ * order: whatever keeps a message from being sent comes before it is claimed.
+ *
+ * Always holds: what is in memory is forgotten only when the transaction is on disk; nothing is counted or logged
+ * before that; after a roll-back everything that was read in it is read again. Each part sees to its own share of
+ * this (`Participant`).
+ */
+import type { Policy } from '../../core/account/policy.ts';
+import type { Clock } from '../../clock.ts';
+import { ANSWER_UNREADABLE } from '../../core/account/account-circuit.ts';
+import type { Entry } from '../../log/event-lines.ts';
+import type { Ended } from '../../spool/write/settlements.ts';
+import type { Spool } from '../../spool/spool.ts';
+import type { StatusLog } from '../../log/status-log.ts';
+import { Stats } from '../stats/live-stats.ts';
+import { ClockWatch } from './clock-watch.ts';
+import { Claimer, type NewClaims } from '../schedule/claimer.ts';
+import { Reserve } from '../send/sender.ts';
+import type { Desk } from '../schedule/account-queue.ts';
+import { Inbox, type InboxParts } from '../receive/inbox.ts';
+import { Intake } from '../schedule/intake.ts';
+import { Janitor } from '../maintenance/janitor.ts';
+import type { Lookups } from '../receive/report-lookups.ts';
+import { UsageRows } from '../limit/usage-rows.ts';
+import { Operator } from '../maintenance/control-rows.ts';
+import { Outcomes, type AccountLimits } from '../send/outcomes.ts';
+import { Reconciler } from '../receive/reconciler.ts';
+import { Sweeper } from '../maintenance/retention.ts';
+import { isEmpty, nothingPending, type Participant, type Work } from '../work.ts';
+import { Writer } from './transaction-runner.ts';
+
+export interface StepParts {
+  readonly spool: Spool;
+  readonly desks: ReadonlyMap<string, Desk>;
+  readonly limits: ReadonlyMap<string, AccountLimits>;
+  readonly policy: () => Policy;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: StatusLog;
+  readonly receipts: Pick<InboxParts, 'onIgnored'> & {
+    /** Null = the gateway's reports are not asked. */
+    readonly lookups: Lookups | null;
+    /** Since when receipts can reach us (Unix seconds); Infinity = they cannot yet. */
+    readonly since: () => number;
+  };
+  /** Events were committed. */
+  readonly onEvents: () => void;
+  /** What the start found out: written with the first step. */
+  readonly opening: readonly Entry[];
+}
+
+/** Writes what a new configuration brings; runs again after a roll-back. */
+export type Change = (work: Work) => void;
+
+/** What a step cannot do by itself. */
+export interface StepHooks {
+  /** A gate changed: what is in hand may have to come back. */
+  readonly onGate: (desk: Desk) => void;
+  /** There is something to write. */
+  readonly kick: () => void;
+  /** Whether somebody else has committed since this was last asked. */
+  readonly takeNews: () => boolean;
+}
+
+export class Step implements Participant {
+  readonly outcomes: Outcomes;
+  readonly intake: Intake;
+  readonly janitor: Janitor;
+  readonly sweeper: Sweeper;
+  /** How many messages there are, and what was done. */
+  readonly stats: Stats;
+  /** Where receipts and reports are brought to. */
+  readonly inbox: Inbox;
+  readonly #spool: Spool;
+  readonly #desks: ReadonlyMap<string, Desk>;
+  readonly #pending = nothingPending();
+  readonly #claimer: Claimer;
+  readonly #operator: Operator;
+  readonly #reserve = new Reserve();
+  readonly #usageRows: UsageRows;
+  readonly #writer: Writer;
+  readonly #clockWatch: ClockWatch;
+  readonly #takeNews: () => boolean;
+  #hasNews = false;
+  /** What a new configuration has to write; kept until it is on disk. */
+  #changes: readonly Change[] = [];
+  /** How far the application was told; null = as the spool has it. */
+  #cursor: number | null = null;
+
+  constructor(parts: StepParts, hooks: StepHooks) {
+    const { spool, desks, policy, clock, log, receipts } = parts;
+    const pending = this.#pending;
+    pending.entries.push(...parts.opening);
+    this.stats = new Stats({ spool, policy, clock });
+    this.#spool = spool;
+    this.#desks = desks;
+    this.#usageRows = new UsageRows(spool, desks, policy);
+    this.#takeNews = hooks.takeNews;
+    this.#clockWatch = new ClockWatch({ spool, clock, log, desks });
+    const reconciler = new Reconciler(spool, policy);
+    this.intake = new Intake(spool, desks, policy);
+    this.#claimer = new Claimer(spool, policy, {
+      onReleased: () => this.intake.mustScan(),
+      cancels: () => this.#operator,
+    });
+    this.#operator = new Operator({
+      ...{ spool, desks, policy },
+      offer: (row, work) => this.intake.offer(row, row, work),
+      onGate: hooks.onGate,
+      onDecided: () => this.intake.mustScan(),
+    });
+    const isCancelAsked = (id: number): boolean => this.#operator.isCancelAsked(id);
+    this.outcomes = new Outcomes({
+      ...{ ...parts, pending, isCancelAsked },
+      onBalance: (account, euros) => this.stats.counters.balance(account, euros),
+    });
+    this.inbox = new Inbox({
+      ...receipts,
+      ...{ spool, clock, reconciler, policy },
+      onIgnored: (reason) => {
+        this.stats.ignored(reason);
+        receipts.onIgnored(reason);
+      },
+      kick: hooks.kick,
+    });
+    const { lookups, since: receiptsSince } = receipts;
+    const hasReports = (): boolean => this.inbox.hasReports;
+    const isUnreadable = (account: string | null): boolean => {
+      const gate = desks.get(account ?? '')?.health.gate();
+      return gate?.kind === 'suspended' && gate.reason === ANSWER_UNREADABLE;
+    };
+    this.janitor = new Janitor({
+      ...{ spool, policy, reconciler, lookups, receiptsSince, hasReports, isUnreadable },
+    });
+    this.sweeper = new Sweeper(spool.retention, policy, () => this.#writer.noteLogged());
+    this.#writer = new Writer({
+      ...{ spool, policy, clock, log, pending },
+      onEvents: parts.onEvents,
+      participants: [
+        ...[this, this.stats, this.#reserve, this.#clockWatch, this.#usageRows, this.#operator],
+        ...[reconciler, this.inbox, this.intake, this.janitor, this.sweeper],
+      ],
+      onSettled: (ended, work) => {
+        this.#operator.settled(ended.claim.id, ended.settlement.to, work);
+        reconciler.settled(ended, work);
+      },
+    });
+  }
+
+  /** Attempts that ended and are not on disk. */
+  get ended(): number {
+    return this.#pending.ended.length;
+  }
+
+  /** The same, each with what came of it. */
+  get unwritten(): readonly Ended[] {
+    return this.#pending.ended;
+  }
+
+  /** Whether attempts that ended are all that a step would write, as far as is known. */
+  get hasOutcomesAlone(): boolean {
+    return this.ended > 0 && !this.#hasNews && this.inbox.size === 0 && !this.#operator.isBusy;
+  }
+
+  /** Whether everything that was decided is on disk. */
+  get isClean(): boolean {
+    const isTold = this.#cursor === null && this.#changes.length === 0;
+    return isEmpty(this.#pending) && this.inbox.size === 0 && isTold;
+  }
+
+  /** An operator's request is being worked through, or more wait: another step is needed. */
+  get isBusy(): boolean {
+    return this.#operator.isBusy;
+  }
+
+  /** Nothing may be claimed: a restored spool waits, everything is paused, or requests are not read yet. */
+  get isHeld(): boolean {
+    const { restored } = this.#spool;
+    return restored.mark !== null || this.#operator.isAllPaused || this.#operator.hasUnread;
+  }
+
+  /** The application was told so far. */
+  saveCursor(seq: number): void {
+    this.#cursor = seq;
+  }
+
+  /** A new configuration is in force: everything is looked at again, and this is written in the next step. */
+  reconfigured(change: Change): void {
+    this.#changes = [...this.#changes, change];
+    this.intake.reconfigured();
+  }
+
+  /** Somebody else committed. */
+  noticeNews(): void {
+    this.#hasNews = true;
+  }
+
+  /** Whether slots are about to find nothing in hand. */
+  get isReserveLow(): boolean {
+    for (const desk of this.#desks.values()) {
+      if (desk.slots.busy > 0 && this.#reserve.isLow(desk.hand.length)) return true;
+    }
+    return false;
+  }
+
+  /** Settles what a crash left open, some at a time; returns how many, 0 when nothing is left. */
+  rescue(): number | 'busy' {
+    const done = this.#writer.transact((work) => {
+      this.#clockWatch.work();
+      return { rescued: this.janitor.rescue(work) };
+    });
+    return done === 'busy' ? done : done.rescued;
+  }
+
+  /** 'busy' = another program holds the lock, and nothing happened. Throws what made it roll back. */
+  run(mayClaim: boolean): NewClaims | 'busy' {
+    this.#reserve.begin(this.#pending.ended.length);
+    this.inbox.giveUp();
+    const done = this.#writer.transact((work) => this.#counted(work, mayClaim));
+    return done === 'busy' ? done : done.claims;
+  }
+
+  /** Notes how far the log has come; 'busy' = another program holds the lock. */
+  leave(): unknown {
+    return this.#writer.leave();
+  }
+
+  /** What a new configuration brings, and how far the application was told, are on disk. */
+  committed(): void {
+    this.#changes = [];
+    this.#cursor = null;
+  }
+
+  /** Both stay until they are on disk. */
+  rolledBack(): void {
+    this.#hasNews = true;
+  }
+
+  #counted(work: Work, mayClaim: boolean): { readonly claims: NewClaims } {
+    this.#usageRows.begin(work);
+    const claims = this.#work(work, mayClaim);
+    this.#usageRows.save(work);
+    return { claims };
+  }
+
+  #work(work: Work, mayClaim: boolean): NewClaims {
+    if (this.#clockWatch.work()) this.janitor.lookAgain();
+    for (const change of this.#changes) change(work);
+    if (this.#cursor !== null) this.#spool.events.saveCursor(this.#cursor);
+    this.intake.takeBack(this.#pending.ended, work);
+    /* Also what was not noticed yet: else a permit goes to bulk while something urgent is there already. */
+    if (this.#takeNews() || this.#hasNews) {
+      this.#hasNews = false;
+      this.janitor.noticeNews();
+      this.intake.readNews(work);
+    }
+    this.#operator.work(work);
+    this.inbox.work(work);
+    this.janitor.due(work, (row) => this.intake.offer(row, row, work));
+    this.intake.scan(work);
+    this.janitor.expire(work, () => this.intake.sources);
+    const claims = this.#claim(work, mayClaim && !this.isHeld);
+    const ended = this.#pending.ended.length;
+    this.sweeper.sweep(work, { ended, hasRoom: ended === 0 && !hasClaims(claims) });
+    this.janitor.lookAhead();
+    return claims;
+  }
+
+  #claim(work: Work, mayClaim: boolean): NewClaims {
+    if (!mayClaim) return new Map();
+    const wanted = new Map<Desk, number>();
+    for (const desk of this.#desks.values()) {
+      wanted.set(desk, desk.slots.free + this.#reserve.size - desk.hand.length);
+    }
+    return this.#claimer.claim(wanted, work);
+  }
+}
+
+function hasClaims(claims: NewClaims): boolean {
+  for (const taken of claims.values()) if (taken.length > 0) return true;
+  return false;
+}

@@ -1,0 +1,109 @@
+/**
+ * Carries out `pause` and `resume`: of an account, of one of its senders, or of everything.
+ *
+ * Everything is one row in the place of an account that there cannot be (core/account/stops). Always holds: ending the
+ * pause of everything resumes no account or sender that is paused by its name.
+ */
+import type { GateChange } from '../../core/account/account-circuit.ts';
+import { SPEND_LIMIT } from '../../core/account/safety.ts';
+import { EVERYTHING } from '../../core/account/stops.ts';
+import { everythingMoved, gateMoved } from '../../log/event-lines.ts';
+import type { ControlRow } from '../../spool/write/control.ts';
+import { gateRowOf } from '../../spool/write/circuit-rows.ts';
+import type { Spool } from '../../spool/spool.ts';
+import type { Desk } from '../schedule/account-queue.ts';
+import type { Work } from '../work.ts';
+
+export interface PausesParts {
+  readonly spool: Spool;
+  readonly desks: ReadonlyMap<string, Desk>;
+  /** A gate changed: what is in hand may have to come back. */
+  readonly onGate: (desk: Desk) => void;
+  /** Rows have become ready that nobody was offered. */
+  readonly onDecided: () => void;
+}
+
+/** A request for `pause`, else for `resume`. */
+interface Asked extends Pick<ControlRow, 'id' | 'account' | 'sender'> {
+  readonly isPause: boolean;
+}
+
+export class Pauses {
+  readonly #parts: PausesParts;
+  /** Gates that a request has changed, until its answer is on disk: a roll-back does not change them back. */
+  readonly #applied = new Map<number, GateChange>();
+  #isAllPaused: boolean;
+
+  constructor(parts: PausesParts) {
+    this.#parts = parts;
+    this.#isAllPaused = isAllPaused(parts.spool);
+  }
+
+  /** An operator paused everything. */
+  get isAllPaused(): boolean {
+    return this.#isAllPaused;
+  }
+
+  /** Null = done; else why not, in a few words. */
+  carryOut(
+    { id, account, sender }: ControlRow,
+    verb: 'pause' | 'resume',
+    work: Work,
+  ): string | null {
+    const asked = { id, account, sender, isPause: verb === 'pause' };
+    return account === EVERYTHING ? this.#everything(asked, work) : this.#gate(asked, work);
+  }
+
+  /** These requests are answered on disk. */
+  committed(ids: readonly number[]): void {
+    for (const id of ids) this.#applied.delete(id);
+  }
+
+  /** The step was rolled back. */
+  rolledBack(): void {
+    this.#isAllPaused = isAllPaused(this.#parts.spool);
+  }
+
+  #gate(row: Asked, work: Work): string | null {
+    const desk = row.account === null ? undefined : this.#parts.desks.get(row.account);
+    if (desk === undefined) return `no account "${row.account ?? ''}" is configured`;
+    const isMoney = !row.isPause && row.sender === null;
+    if (isMoney && desk.health.isSpent) return SPEND_LIMIT;
+    const applied = this.#applied.get(row.id) ?? null;
+    const change = applied ?? desk.health.setPaused(row.sender, row.isPause, work.now);
+    if (change === null) {
+      return row.isPause ? 'it is paused already' : 'it is active already';
+    }
+    this.#applied.set(row.id, change);
+    if (!row.isPause) this.#releaseRefused(desk, row.sender);
+    this.#parts.spool.gates.write(gateRowOf(desk.name, change, work.now));
+    work.entries.push(...gateMoved(desk.name, change, work.now));
+    this.#parts.onGate(desk);
+    /* The pause is over, and what the day allows is spent. */
+    return isMoney && desk.health.isSpent ? SPEND_LIMIT : null;
+  }
+
+  /* `resume` ends a run of refusals: what it refused goes again. */
+  #releaseRefused({ name: account }: Desk, sender: string | null): void {
+    if (this.#parts.spool.setAside.release({ account, sender }) > 0) this.#parts.onDecided();
+  }
+
+  #everything({ isPause: isPaused, sender }: Asked, work: Work): string | null {
+    if (sender !== null) return 'a sender is of one account: name that account';
+    if (isPaused === this.#isAllPaused) {
+      return isPaused ? 'everything is paused already' : 'everything is not paused';
+    }
+    const { gates } = this.#parts.spool;
+    const gate = { account: EVERYTHING, sender: null, nextProbeAt: null } as const;
+    if (isPaused) gates.write({ ...gate, state: 'paused', reason: 'operator', since: work.now });
+    else gates.forget(EVERYTHING);
+    this.#isAllPaused = isPaused;
+    work.entries.push(everythingMoved(isPaused ? 'paused' : 'resumed', work.now));
+    for (const desk of this.#parts.desks.values()) this.#parts.onGate(desk);
+    return null;
+  }
+}
+
+function isAllPaused(spool: Spool): boolean {
+  return spool.gates.all().some(({ account }) => account === EVERYTHING);
+}

@@ -1,0 +1,95 @@
+/**
+ * Moves messages that have no open attempt: the row and its event, together.
+ *
+ * Always holds: what is no longer in the state that was read is not moved, and no event says that it was.
+ */
+import type { MessageReason } from '../core/codes/reasons.ts';
+import { namedOf, type Policy } from '../core/account/policy.ts';
+import type { Move, Requeue } from '../core/message/message-moves.ts';
+import type { EventState } from '../core/events/log-events.ts';
+import type { State } from '../core/message/message.ts';
+import { heldDueAt } from '../core/answer/settle.ts';
+import { messageMoved, type Subject } from '../log/event-lines.ts';
+import type { DueRow } from '../spool/write/due.ts';
+import type { Spool } from '../spool/spool.ts';
+import type { Work } from './work.ts';
+
+export interface MoveParts {
+  readonly spool: Spool;
+  readonly policy: () => Pick<Policy, 'settle' | 'defaultAccount' | 'defaultSenders'>;
+}
+
+/** What of a transaction a move needs. */
+type Step = Pick<Work, 'now' | 'entries'>;
+
+/** A message as it was read. */
+export type Moved = Subject & Pick<DueRow, 'lastAttempt'>;
+
+/** A move and the message that it is of. */
+export interface Moving<R extends Moved = Moved> {
+  readonly row: R;
+  readonly move: Move;
+}
+
+/** Moves a message; false = it was moved since it was read, and nothing happened. */
+export function moveOne(parts: MoveParts, row: Moved, move: Move, work: Step): boolean {
+  return moveAll(parts, [{ row, move }], work).length > 0;
+}
+
+/** Moves messages; returns those that were still in the state that was read. */
+export function moveAll<M extends Moving>(
+  { spool, policy }: MoveParts,
+  all: readonly M[],
+  work: Step,
+): readonly M[] {
+  if (all.length === 0) return all;
+  const ids = new Set(
+    spool.moves.write(
+      all.map(({ move }) => move),
+      work.now,
+    ),
+  );
+  const moved = all.filter(({ move }) => ids.delete(move.id));
+  for (const { row, move } of moved) noteMove(policy, row, move, work);
+  return moved;
+}
+
+/** Starts a message over; false = it was moved since it was read, and nothing happened. */
+export function moveToQueue(
+  { spool, policy }: MoveParts,
+  row: Moved,
+  move: Requeue,
+  work: Step,
+): boolean {
+  if (!spool.moves.requeue(move, work.now)) return false;
+  spool.ledgers.close(row.id);
+  noteMove(policy, row, { ...move, nextAttemptAt: null }, work);
+  return true;
+}
+
+/** Adds the event of a move that was written. */
+export function noteMove(
+  policy: MoveParts['policy'],
+  row: Moved,
+  move: {
+    readonly from: State;
+    readonly to: EventState;
+    readonly reason: MessageReason;
+    readonly nextAttemptAt: number | null;
+  },
+  work: Step,
+): void {
+  const { from, to, reason, nextAttemptAt } = move;
+  const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
+  const facts = { from, to, reason, nextAttemptAt, at: work.now, attempt };
+  work.entries.push(messageMoved(namedOf(row, policy()), facts));
+}
+
+/** When to look again at a message that has an unanswered attempt and is not sent again; null = it has none. */
+export function heldUntil(
+  { spool, policy }: MoveParts,
+  row: Pick<DueRow, 'id' | 'follows'>,
+  work: Step,
+): number | null {
+  return spool.due.isUnanswered(row) ? heldDueAt(policy().settle, work.now) : null;
+}

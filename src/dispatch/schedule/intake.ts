@@ -1,0 +1,186 @@
+/**
+ * Brings ready rows to the desks: new rows one by one, or every source by a scan when there are too many.
+ * Rows of an account that is not configured stay where they are; one warning names it.
+ */
+import type { Policy } from '../../core/account/policy.ts';
+import { dateOf } from '../../core/message/row-check.ts';
+import { withRetry, type SourceKey, type Turn } from '../../core/message/sort-key.ts';
+import type { Claim } from '../../core/message/claim.ts';
+import { refuse } from '../../core/message/message-moves.ts';
+import { unknownAccount } from '../../log/event-lines.ts';
+import type { Ended } from '../../spool/write/settlements.ts';
+import { isDoubtful } from '../../spool/write/sources.ts';
+import type { Spool } from '../../spool/spool.ts';
+import type { Desk } from './account-queue.ts';
+import { heldUntil, moveAll } from '../message-move.ts';
+import type { Participant, Work } from '../work.ts';
+
+/** More new rows than this at once are found by a scan of their sources. */
+const NEW_ROWS_MAX = 1_000;
+/** Scans after bulk loads come no quicker than this. */
+const SCAN_EVERY_MS = 50;
+/** A full scan in between, in case an operator changed rows in a way that makes no new id. */
+const SCAN_ANYWAY_MS = 60_000;
+/** The same where there are more sources than may be in memory: others take their places as they empty. */
+const SCAN_CUT_MS = 2_000;
+/** Sources of accounts that are not configured that are looked through for what expires. */
+const STRANGERS_MAX = 1_000;
+
+export class Intake implements Participant {
+  readonly #spool: Spool;
+  readonly #desks: ReadonlyMap<string, Desk>;
+  readonly #policy: () => Policy;
+  /** Sources of accounts that are not configured; they are looked through for what expires. */
+  readonly #strangers = new Map<string, SourceKey>();
+  readonly #warned = new Set<string>();
+  /** Those of the transaction that runs. */
+  #warning: string[] = [];
+  #lastId = 0;
+  #scannedAt = -Infinity;
+  #mustScan = true;
+  /** There are sources with rows that no desk knows. */
+  #isCut = false;
+
+  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, policy: () => Policy) {
+    this.#spool = spool;
+    this.#desks = desks;
+    this.#policy = policy;
+  }
+
+  /** Every source with rows that wait, as far as is known. */
+  get sources(): SourceKey[] {
+    const own = [...this.#desks.values()].flatMap((desk) =>
+      [...desk.lanes].flatMap((lane) => lane.sources),
+    );
+    return [...own, ...this.#strangers.values()];
+  }
+
+  /** Whether any desk has a row that is ready, as far as is known. */
+  get hasWork(): boolean {
+    return [...this.#desks.values()].some((desk) => desk.hasWork);
+  }
+
+  /** A scan is due at this instant (monotonic ms). */
+  get scanAt(): number {
+    if (this.#mustScan) return this.#scannedAt + SCAN_EVERY_MS;
+    return this.#scannedAt + (this.#isCut ? SCAN_CUT_MS : SCAN_ANYWAY_MS);
+  }
+
+  /** What is known of heads may be wrong: all sources are looked through again. */
+  mustScan(): void {
+    this.#mustScan = true;
+  }
+
+  committed(): void {
+    if (this.#warning.length > 0) this.#warning = [];
+  }
+
+  /** Heads are read again, and accounts whose warning is not on disk are named again. */
+  rolledBack(): void {
+    this.#mustScan = true;
+    for (const name of this.#warning.splice(0)) this.#warned.delete(name);
+  }
+
+  /** Accounts came or went: an account that is unknown from now on is reported again. */
+  reconfigured(): void {
+    this.#mustScan = true;
+    this.#scannedAt = -Infinity;
+    for (const name of this.#warned) if (this.#desks.has(name)) this.#warned.delete(name);
+  }
+
+  /** Somebody committed: offers rows that are new. */
+  readNews(work: Work): void {
+    if (this.#mustScan) return;
+    const rows = this.#spool.sources.newRows(this.#lastId, NEW_ROWS_MAX + 1);
+    if (rows.length > NEW_ROWS_MAX) {
+      this.#mustScan = true;
+      return;
+    }
+    const misdated: number[] = [];
+    for (const row of rows) {
+      this.#lastId = row.id;
+      const createdAt = dateOf(row.createdAt, work.now);
+      const isDated = createdAt === row.createdAt;
+      if (!isDated) misdated.push(row.id);
+      const isReady = (row.state === 'queued' || row.state === 'retry') && row.dueAt === null;
+      if (isDoubtful(row)) this.#mustScan = true;
+      if (isReady) this.offer(row, isDated ? row : { ...row, createdAt }, work);
+    }
+    if (misdated.length > 0) this.#spool.moves.redate(misdated, work.now);
+  }
+
+  /** Looks through all sources, when it is time. */
+  scan(work: Work): void {
+    if (work.nowMs < this.scanAt) return;
+    this.#scannedAt = work.nowMs;
+    this.#mustScan = false;
+    this.#lastId = this.#spool.sources.lastId();
+    this.#strangers.clear();
+    this.#isCut = false;
+    for (const desk of this.#desks.values()) desk.forget();
+    const limit = this.#policy().lanesMax;
+    const accounts = [
+      ...(this.#policy().defaultAccount === null ? [] : [null]),
+      ...this.#desks.keys(),
+    ];
+    let found = 0;
+    /* One more than may be in memory tells whether there are more. */
+    for (const { head, ...key } of this.#spool.sources.scan(limit + 1, accounts)) {
+      this.offer(key, head, work);
+      found += 1;
+    }
+    this.#isCut ||= found > limit;
+    this.#endMisnamed(work);
+  }
+
+  /* Rows under a name that nobody can ask for: found by their ids, they end here. */
+  #endMisnamed(work: Work): void {
+    const ids = this.#spool.sources.takeMisnamed();
+    if (ids.length === 0 || this.#spool.restored.mark !== null) return;
+    const parts = { spool: this.#spool, policy: this.#policy };
+    const moves = ids.flatMap((id) => {
+      const row = this.#spool.due.message(id);
+      if (row === null || (row.state !== 'queued' && row.state !== 'retry')) return [];
+      const { state } = row;
+      return { row, move: refuse({ id, state }, 'unreadable-name', heldUntil(parts, row, work)) };
+    });
+    if (moveAll(parts, moves, work).length === 0) return;
+    /* There may be more of the same name. */
+    this.#mustScan = true;
+  }
+
+  /** Messages that wait for their lane again are ready. */
+  takeBack(ended: readonly Ended<Claim>[], work: Work): void {
+    for (const { claim, settlement } of ended) {
+      /* One with an instant of its own waits for it, or for its run to be judged. */
+      if (settlement.to !== 'queued' || settlement.dueAt !== null) continue;
+      const rank = withRetry(claim.turn.rank, settlement.attempts > 0);
+      this.offer(claim.source, { ...claim.turn, rank }, work);
+    }
+  }
+
+  /** A row that is ready. */
+  offer(key: SourceKey, turn: Turn, work: Work): void {
+    const name = key.account ?? this.#policy().defaultAccount;
+    const desk = name === null ? undefined : this.#desks.get(name);
+    const source = { account: key.account, sender: key.sender, campaign: key.campaign };
+    if (desk !== undefined) {
+      if (this.#hasPlace(desk, source)) desk.offer(source, turn);
+      else this.#isCut = true;
+      return;
+    }
+    if (this.#strangers.size < STRANGERS_MAX) this.#strangers.set(JSON.stringify(source), source);
+    const shown = name ?? '(default)';
+    if (this.#warned.has(shown)) return;
+    this.#warned.add(shown);
+    this.#warning.push(shown);
+    work.entries.push(unknownAccount(shown, work.now));
+  }
+
+  /* Memory holds this number, however many senders and campaigns applications name. */
+  #hasPlace(desk: Desk, source: SourceKey): boolean {
+    let count = 0;
+    for (const one of this.#desks.values()) count += one.sourceCount;
+    return count < this.#policy().lanesMax || desk.knows(source);
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Say what happened, then what it means, then what follows: Observation → verdict → judged by the account's
+ * health → settlement; what the answer asks of its lane is the throttle's. Nothing is written here; what is
+ * decided waits in `Pending` for the next commit.
+ */
+import type { Policy } from '../../core/account/policy.ts';
+import type { Claim } from '../../core/message/claim.ts';
+import { classify } from '../../core/answer/classify.ts';
+import type { GateChange, SetAside } from '../../core/account/account-circuit.ts';
+import type { AnswerPart, Observation } from '../../core/answer/observation.ts';
+import { interrupted, settle, unsent, type Settlement } from '../../core/answer/settle.ts';
+import type { Verdict } from '../../core/answer/verdict.ts';
+import type { Clock } from '../../clock.ts';
+import { gateMoved, messageSettled } from '../../log/event-lines.ts';
+import type { Capabilities } from '../../gateway/gateway.ts';
+import { gateRowOf } from '../../spool/write/circuit-rows.ts';
+import type { AttemptEnd } from '../../spool/write/settlements.ts';
+import type { Desk } from '../schedule/account-queue.ts';
+import { AccountThrottle, type AccountLimits } from '../feedback/account-throttle.ts';
+import type { Pending } from '../work.ts';
+
+export type { AccountLimits };
+
+export interface OutcomesParts {
+  readonly policy: () => Policy;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly pending: Pending;
+  readonly limits: ReadonlyMap<string, AccountLimits>;
+  readonly isCancelAsked: (messageId: number) => boolean;
+  /** An answer said what is left in the account (EUR). */
+  readonly onBalance: (account: string, euros: number) => void;
+}
+
+export class Outcomes {
+  readonly #parts: OutcomesParts;
+  readonly #throttles = new WeakMap<Desk, AccountThrottle>();
+  readonly #prices = new Map<string, number>();
+
+  constructor(parts: OutcomesParts) {
+    this.#parts = parts;
+  }
+
+  /** EUR per part, from the account's latest answer that named one; null = none yet. */
+  lastPrice(account: string): number | null {
+    return this.#prices.get(account) ?? null;
+  }
+
+  /** A request came to its end. `sentAtMs` is when it was handed to the gateway (monotonic). */
+  observed(desk: Desk, claim: Claim, observation: Observation, sentAtMs: number): void {
+    const { policy, clock } = this.#parts;
+    const now = clock.now();
+    const nowMs = clock.monotonicMs();
+    desk.limits.settle(claim.id, partsLeft(observation, desk.gateway.capabilities), { now, nowMs });
+    const first = classify(observation, policy().overrides);
+    const { verdict, changes, setAside, ended } = desk.health.judge(claim, first, now);
+    this.#throttleOf(desk).heard({
+      ...{ claim, acts: first.acts, sentAtMs, now, nowMs },
+      isAnswered: observation.kind === 'answered' || observation.kind === 'http',
+      isJudged: observation.kind === 'answered',
+      isAccepted: verdict.route === 'await-receipt',
+    });
+    this.changed(desk, changes, now);
+    for (const { sender, id } of ended)
+      this.#parts.pending.runs.push({ account: desk.name, sender, id });
+    const settlement = settle({
+      claim,
+      verdict,
+      policy: policy().settle,
+      isSetAside: setAside !== null,
+      isCancelAsked: this.#parts.isCancelAsked(claim.id),
+      now,
+      random: this.#parts.random(),
+    });
+    const parts = observation.kind === 'answered' ? observation.parts : [];
+    const price = parts[0]?.price ?? null;
+    if (price !== null) this.#prices.set(desk.name, price);
+    const balance = parts.at(-1)?.balance ?? null;
+    if (balance !== null) this.#parts.onBalance(desk.name, balance);
+    const end = endOf(observation, verdict, now);
+    this.#push(claim, { settlement, end, parts, setAside, gatewayMs: nowMs - sentAtMs });
+  }
+
+  /** A claimed request that never left: as if nothing had happened, but for the attempt's row. */
+  returned(desk: Desk, claim: Claim): void {
+    const { clock } = this.#parts;
+    const now = clock.now();
+    desk.health.returned(claim);
+    desk.limits.settle(claim.id, 0, { now, nowMs: clock.monotonicMs() });
+    const isCancelAsked = this.#parts.isCancelAsked(claim.id);
+    const settlement = unsent({ claim, policy: this.#parts.policy().settle, isCancelAsked, now });
+    const end = { ...UNKNOWN, endedAt: now, route: 'not-sent', scope: 'message' } as const;
+    this.#push(claim, { settlement, end, parts: [], gatewayMs: null });
+  }
+
+  /** A request that is still out when the daemon leaves: nobody knows. */
+  abandoned(claim: Claim, sentAtMs: number): void {
+    const { policy, clock } = this.#parts;
+    const now = clock.now();
+    const settlement = interrupted(claim, policy().settle, now);
+    const end = { ...UNKNOWN, endedAt: now, route: 'uncertain', scope: 'message' } as const;
+    const gatewayMs = clock.monotonicMs() - sentAtMs;
+    this.#push(claim, { settlement, end, parts: [], gatewayMs });
+  }
+
+  /** Other limits are configured for the desk; what was learned under them stays learned. */
+  configure(desk: Desk, limits: AccountLimits): void {
+    this.#throttleOf(desk).configure(limits, this.#parts.clock.monotonicMs());
+  }
+
+  /** Gates that changed: their rows, and a line where there is news. */
+  changed(desk: Desk, changes: readonly GateChange[], now: number): void {
+    const { pending } = this.#parts;
+    for (const change of changes) {
+      pending.gates.push(gateRowOf(desk.name, change, now));
+      pending.entries.push(...gateMoved(desk.name, change, now));
+    }
+  }
+
+  #push(
+    claim: Claim,
+    how: {
+      readonly settlement: Settlement;
+      readonly end: AttemptEnd;
+      readonly parts: readonly AnswerPart[];
+      readonly setAside?: SetAside | null;
+      readonly gatewayMs: number | null;
+    },
+  ): void {
+    const { settlement, end, parts, setAside = null, gatewayMs } = how;
+    this.#parts.pending.ended.push({ claim, settlement, end, parts, setAside });
+    this.#parts.pending.entries.push(
+      messageSettled(claim, settlement, {
+        at: end.endedAt,
+        status: end.status,
+        parts: settlement.to === 'await-receipt' ? parts.length : 0,
+        gatewayMs,
+      }),
+    );
+  }
+
+  #throttleOf(desk: Desk): AccountThrottle {
+    const known = this.#throttles.get(desk);
+    if (known !== undefined) return known;
+    const { pending, limits, policy } = this.#parts;
+    const own = limits.get(desk.name) ?? null;
+    const throttle = new AccountThrottle({ desk, limits: own, pending, policy });
+    this.#throttles.set(desk, throttle);
+    return throttle;
+  }
+}
+
+/** The parts that left, for the usage windows; null = it may have left, and nobody knows as how many: the estimate holds. */
+export function partsLeft(
+  observation: Observation,
+  { partsInAnswer }: Capabilities,
+): number | null {
+  if (observation.kind === 'never-left') return 0;
+  const isTold = partsInAnswer && observation.kind === 'answered' && observation.parts.length > 0;
+  return isTold ? observation.parts.length : null;
+}
+
+const UNKNOWN = { httpStatus: null, status: null, errorText: null, traceId: null };
+
+function endOf(observation: Observation, verdict: Verdict, now: number): AttemptEnd {
+  const hasHttp = observation.kind !== 'never-left';
+  const label = observation.kind === 'http' ? observation.errorText : null;
+  return {
+    endedAt: now,
+    httpStatus: hasHttp ? observation.httpStatus : null,
+    status: verdict.status,
+    errorText: verdict.errorText ?? label,
+    traceId: hasHttp ? observation.traceId : null,
+    route: verdict.route,
+    scope: verdict.scope,
+  };
+}

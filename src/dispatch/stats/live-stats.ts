@@ -1,0 +1,218 @@
+/**
+ * Counts for the daemon: how many messages are in which state, lane by lane and by age, and what was done since
+ * the start. A count goes through the spool a slice at a time, so that nothing waits for it; from then on each
+ * committed step is added, and new rows are counted as they are seen. After a `prune` all is counted again, and
+ * the old numbers are shown until that is done.
+ *
+ * Always holds: a step that was rolled back leaves no trace; what nobody can tell (a row changed by hand) is put
+ * right by the next count.
+ */
+import type { IgnoredReason } from '../../core/receipt/receipt.ts';
+import type { Policy } from '../../core/account/policy.ts';
+import type { Clock } from '../../clock.ts';
+import { MessageCounts, sinceOf } from '../../core/stats/message-counts.ts';
+import { Counters, isFailure } from '../../core/stats/counters.ts';
+import { LaneNames, type NameDefaults } from '../../core/message/lane-names.ts';
+import type { State } from '../../core/message/message.ts';
+import type { Entry } from '../../log/event-lines.ts';
+import type { CountSnapshot } from '../../spool/write/message-groups.ts';
+import { isBusy } from '../../spool/file/open.ts';
+import type { Removed } from '../../spool/write/retention-deletes.ts';
+import type { Spool } from '../../spool/spool.ts';
+import type { Participant, Work } from '../work.ts';
+
+/** Rows counted at once (about a millisecond), and the wait before the next ones. */
+const SLICE = 1_000;
+const SLICE_EVERY_MS = 15;
+/** New rows are looked for so often. */
+const LOOK_EVERY_MS = 1_000;
+/** Everything is counted again after this. */
+const RECOUNT_MS = 3_600_000;
+
+export interface StatsParts {
+  readonly spool: Spool;
+  readonly policy: () => Policy;
+  readonly clock: Clock;
+}
+
+export class Stats implements Participant {
+  readonly counters: Counters;
+  readonly #spool: Spool;
+  readonly #policy: () => Policy;
+  readonly #clock: Clock;
+  readonly #names: LaneNames;
+  /** Complete, but for rows that nobody has looked at yet; null = the first count is not done. */
+  #counts: MessageCounts | null = null;
+  /** On its way; null = none is. */
+  #counting: MessageCounts | null;
+  #countedAtMs = -Infinity;
+  /** The deletions by `prune` that the counts know of; null = nothing was counted yet. */
+  #deletions: number | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #onFatal: (error: unknown) => void = () => undefined;
+
+  constructor({ spool, policy, clock }: StatsParts) {
+    this.#spool = spool;
+    this.#policy = policy;
+    this.#clock = clock;
+    this.#names = new LaneNames(namesOf(policy()));
+    this.counters = new Counters(this.#names);
+    this.#counting = new MessageCounts(this.#names);
+  }
+
+  /** The latest count; the first one as far as it has come. */
+  get counts(): MessageCounts {
+    return this.#counts ?? this.#counting ?? new MessageCounts(this.#names);
+  }
+
+  /** Whether every message was counted. */
+  get isComplete(): boolean {
+    return this.#counts !== null;
+  }
+
+  /** Begins to count. `onFatal` is called when the spool cannot be read. */
+  start(onFatal: (error: unknown) => void): void {
+    this.#onFatal = onFatal;
+    this.#timer ??= setTimeout(this.#look, 0);
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** The configuration was read again: what NULL stands for may have changed, so all is counted again. */
+  configure(): void {
+    this.#names.configure(namesOf(this.#policy()));
+    this.counters.configured();
+    this.#counting = new MessageCounts(this.#names);
+  }
+
+  /** Counts what is new, if it is no more than a slice. */
+  catchUp(): void {
+    if (this.#counts !== null) this.#slice(this.#counts);
+  }
+
+  /** What a transaction decided is on disk. */
+  committed({ entries, held, removed, claims, kept, now, nowMs }: Work): void {
+    for (const entry of entries) this.#entry(entry, now, nowMs);
+    for (const { row, until } of held) {
+      const since = sinceOf({ ...row, nextAttemptAt: until });
+      this.#moved({ ...row, from: row.state, to: row.state, wasSince: sinceOf(row), since }, now);
+    }
+    this.#removed(removed, now);
+    for (const status of kept) this.counters.receipt(status);
+    for (const { id, account, sender, from, waitedSinceAt } of claims) {
+      this.counters.moved(account, sender, 'sending');
+      const since = waitedSinceAt;
+      this.#moved({ id, account, sender, from, to: 'sending', wasSince: since, since }, now);
+    }
+  }
+
+  rolledBack(): void {
+    /* Nothing was counted. */
+  }
+
+  /** A receipt changed nothing, or was refused. */
+  ignored(reason: IgnoredReason): void {
+    this.counters.ignore(reason);
+  }
+
+  #entry({ row, details, timing }: Entry, now: number, nowMs: number): void {
+    const { messageId: id, account, sender } = row;
+    if (row.event === 'message.duplicate') this.counters.doubled();
+    if (id === null || timing === undefined || row.to === null || row.from === null) return;
+    const from = row.from as State;
+    const to = row.to as State;
+    this.counters.moved(account, sender, to);
+    this.#moved({ id, account, sender, from, to, ...timing }, now);
+    const { gatewayMs, queuedMs = 0, limiterMs = 0 } = details;
+    const code = details.status ?? null;
+    if (from === 'sending' && gatewayMs !== undefined) {
+      const isAccepted = to === 'await-receipt';
+      const answer = { account: account ?? '', code, isAccepted, queuedMs, limiterMs, gatewayMs };
+      this.counters.answer(answer, nowMs);
+    }
+    const isHeardOf = to === 'delivered' || to === 'undelivered';
+    if (isHeardOf && from === 'await-receipt' && timing.enteredAt !== undefined) {
+      this.counters.receiptDelay.note((row.at - timing.enteredAt) * 1000);
+    }
+    if (!isFailure(to)) return;
+    const { recipient = '' } = details;
+    this.counters.failed({
+      at: row.at,
+      id,
+      account,
+      sender,
+      recipient,
+      to,
+      reason: row.reason ?? '',
+      code,
+    });
+  }
+
+  #removed(messages: readonly Removed[], now: number): void {
+    for (const { id, account, sender, state } of messages) {
+      this.#moved({ id, account, sender, from: state, to: null, wasSince: 0, since: 0 }, now);
+    }
+  }
+
+  #moved(move: Parameters<MessageCounts['moved']>[0], now: number): void {
+    this.#counts?.moved(move, now);
+    this.#counting?.moved(move, now);
+  }
+
+  readonly #look = (): void => {
+    this.#timer = setTimeout(this.#look, this.#count() ? SLICE_EVERY_MS : LOOK_EVERY_MS);
+    this.#timer.unref();
+  };
+
+  /* Whether there is more to count soon. */
+  #count(): boolean {
+    const isBehind = this.#counts !== null && this.#slice(this.#counts);
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#counting === null && nowMs - this.#countedAtMs >= RECOUNT_MS) {
+      this.#counting = new MessageCounts(this.#names);
+    }
+    if (this.#counting === null) return isBehind;
+    if (this.#slice(this.#counting)) return true;
+    this.#counts = this.#counting;
+    this.#counting = null;
+    this.#countedAtMs = nowMs;
+    return isBehind;
+  }
+
+  /* Whether there may be more. */
+  #slice(counts: MessageCounts): boolean {
+    const look = this.#read(counts.upTo);
+    if (look === 'busy') return true;
+    const { deletions, found } = look;
+    /* What was counted may be gone. */
+    const isPruned = this.#deletions !== null && this.#deletions !== deletions;
+    this.#deletions = deletions;
+    if (isPruned) {
+      this.#counting = new MessageCounts(this.#names);
+      return true;
+    }
+    if (found === null) return false;
+    counts.count(found.rows, found.upTo, this.#clock.now());
+    return found.read === SLICE;
+  }
+
+  #read(after: number): CountSnapshot | 'busy' {
+    try {
+      return this.#spool.messageGroups.look(after, SLICE);
+    } catch (error) {
+      /* Another program holds the whole file for a moment. */
+      if (!isBusy(error)) this.#onFatal(error);
+      return 'busy';
+    }
+  }
+}
+
+function namesOf({ defaultAccount, defaultSenders, senders }: Policy): NameDefaults {
+  const accounts = [...defaultSenders].map(
+    ([name, sender]) => [name, { sender, senders: senders.get(name) ?? [] }] as const,
+  );
+  return { accounts: new Map(accounts), defaultAccount };
+}

@@ -1,0 +1,223 @@
+/**
+ * Sends receipts when they are due, over kept-alive connections, and again where the API would.
+ *
+ * Always holds: what is pending is counted in the ledger, each receipt once; all that waits is in one agenda
+ * under one timer; a parcel keeps its bytes from its first try on; after `close` nothing waits and nothing
+ * leaves. Due times are of real time, written times of the sandbox's clock.
+ */
+import type { Dispatcher } from 'undici';
+import { Agent, request } from 'undici';
+import { codeOf } from '../core/text/error-code.ts';
+import { Agenda } from './agenda.ts';
+import type { Countable, Ledger } from './sandbox-ledger.ts';
+import type { News, Push } from './pushed-receipt.ts';
+import { addressOf, pushOf } from './pushed-receipt.ts';
+import type { ReceiptSettings } from './receipt-options.ts';
+
+/** A receipt; one that is sent twice is the same parcel twice. */
+export interface Parcel {
+  readonly news: News;
+  /** Null until its first try. */
+  push: Push | null;
+}
+
+/** How sending a parcel went so far. */
+interface Delivery {
+  readonly parcel: Parcel;
+  tries: number;
+  /** Monotonic ms. */
+  firstTriedAt: number;
+}
+
+/** Deliveries of which each has its try when the one before has had its own. */
+interface Run {
+  readonly deliveries: readonly Delivery[];
+  readonly onDone: () => void;
+}
+
+/** How long a receiver may take; not documented. */
+const ANSWER_MS = 15_000;
+const LONGEST_RETRY_MS = 900_000;
+const GIVE_UP_MS = 86_400_000;
+/** Longer waits are cut into pieces: a timer holds no more than 2^31 ms. */
+const LONGEST_TIMER_MS = 86_400_000;
+
+/** How long after its `tries`-th try a receipt is sent again, ms. */
+export function retryWaitMs(retryMs: number, tries: number): number {
+  return Math.min(LONGEST_RETRY_MS, retryMs * 2 ** (tries - 1));
+}
+
+/** Whether the API tries again after such an answer; null = there was none. */
+function comesAgain(httpStatus: number | null): boolean {
+  return httpStatus === null || httpStatus === 429 || httpStatus >= 500;
+}
+
+/** The HTTP status; null = no whole answer. */
+async function post(dispatcher: Dispatcher, url: string, push: Push): Promise<number | null> {
+  const { method, headers, body } = push;
+  try {
+    const response = await request(addressOf(url, push), { dispatcher, method, headers, body });
+    await response.body.dump();
+    return response.statusCode;
+  } catch (error) {
+    // What begins with ERR_ is a mistake of ours; the rest is the network's, or the receiver's.
+    const code = codeOf(error);
+    if (code === null || code.startsWith('ERR_')) throw error;
+    return null;
+  }
+}
+
+function agentOf({ concurrency }: ReceiptSettings): Agent {
+  return new Agent({
+    connections: concurrency,
+    pipelining: 1,
+    headersTimeout: ANSWER_MS,
+    bodyTimeout: ANSWER_MS,
+    connect: { timeout: ANSWER_MS },
+  });
+}
+
+export class Courier {
+  readonly #ledger: Ledger;
+  readonly #now: () => number;
+  readonly #agenda = new Agenda<Run>();
+  #settings: ReceiptSettings;
+  #agent: Agent;
+  /** Those of other numbers of connections, which end what they have begun. */
+  readonly #formerAgents: Agent[] = [];
+  #running = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #timerAt = Infinity;
+  #isClosed = false;
+  #idle: (() => void)[] = [];
+
+  /** `now` is Unix ms. */
+  constructor(ledger: Ledger, now: () => number, settings: ReceiptSettings) {
+    this.#ledger = ledger;
+    this.#now = now;
+    this.#settings = settings;
+    this.#agent = agentOf(settings);
+  }
+
+  /** Without a URL, what waits is abandoned. */
+  change(settings: ReceiptSettings): void {
+    if (settings.concurrency !== this.#settings.concurrency) {
+      this.#formerAgents.push(this.#agent);
+      this.#agent = agentOf(settings);
+    }
+    this.#settings = settings;
+    if (settings.url === null) this.#drop();
+    this.#pump();
+  }
+
+  /** Sends parcels one after the other, the first in `dueMs`; resolves when each has had its first try. */
+  async send(parcels: readonly Parcel[], dueMs: number): Promise<void> {
+    this.#ledger.pend(parcels.length);
+    const deliveries = parcels.map((parcel) => ({ parcel, tries: 0, firstTriedAt: 0 }));
+    await new Promise<void>((onDone) => {
+      this.#agenda.add(performance.now() + dueMs, { deliveries, onDone });
+      this.#pump();
+    });
+  }
+
+  /** Resolves when no receipt is pending. */
+  async idle(): Promise<void> {
+    if (this.#ledger.receiptsPending === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Forgets what waits and cuts what is on its way. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#drop();
+    this.#arm();
+    await Promise.all([this.#agent, ...this.#formerAgents].map((agent) => agent.destroy()));
+  }
+
+  /** Begins what is due and has a place, and sees that it is called when the next is. */
+  #pump(): void {
+    while (!this.#isClosed && this.#running < this.#settings.concurrency) {
+      const run = this.#agenda.take(performance.now());
+      if (run === null) break;
+      void this.#drive(run);
+    }
+    this.#arm();
+  }
+
+  /** The end of a run calls again when there is no place now. */
+  #arm(): void {
+    const hasPlace = this.#running < this.#settings.concurrency;
+    const at = hasPlace ? (this.#agenda.nextAt ?? Infinity) : Infinity;
+    if (at === this.#timerAt) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timerAt = at;
+    if (at === Infinity) return;
+    const aheadMs = Math.max(0, Math.ceil(at - performance.now()));
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = Infinity;
+        this.#pump();
+      },
+      Math.min(LONGEST_TIMER_MS, aheadMs),
+    );
+  }
+
+  async #drive({ deliveries, onDone }: Run): Promise<void> {
+    this.#running += 1;
+    for (const delivery of deliveries) await this.#try(delivery);
+    this.#running -= 1;
+    onDone();
+    this.#pump();
+  }
+
+  async #try(delivery: Delivery): Promise<void> {
+    const { url } = this.#settings;
+    if (url === null || this.#isClosed) {
+      this.#end('receiptsAbandoned');
+      return;
+    }
+    const { parcel } = delivery;
+    parcel.push ??= pushOf(parcel.news, this.#settings, this.#now());
+    if (delivery.tries === 0) delivery.firstTriedAt = performance.now();
+    delivery.tries += 1;
+    this.#ledger.count('receiptsSent');
+    this.#settle(delivery, await post(this.#agent, url, parcel.push));
+  }
+
+  #settle(delivery: Delivery, httpStatus: number | null): void {
+    if (httpStatus !== null && httpStatus >= 200 && httpStatus <= 299) {
+      this.#end('receiptsAnswered');
+      return;
+    }
+    if (httpStatus === null) this.#ledger.count('receiptsUnanswered');
+    else this.#ledger.refuseReceipt(httpStatus);
+    if (!comesAgain(httpStatus)) {
+      this.#end(null);
+      return;
+    }
+    const at = performance.now() + retryWaitMs(this.#settings.retryMs, delivery.tries);
+    const isOver = this.#isClosed || at - delivery.firstTriedAt > GIVE_UP_MS;
+    if (isOver) this.#end('receiptsAbandoned');
+    else this.#agenda.add(at, { deliveries: [delivery], onDone: () => undefined });
+  }
+
+  /** Abandons what waits. */
+  #drop(): void {
+    for (;;) {
+      const run = this.#agenda.take(Infinity);
+      if (run === null) return;
+      run.deliveries.forEach(() => this.#end('receiptsAbandoned'));
+      run.onDone();
+    }
+  }
+
+  /** One less is pending. */
+  #end(how: Countable | null): void {
+    if (how !== null) this.#ledger.count(how);
+    this.#ledger.pend(-1);
+    if (this.#ledger.receiptsPending > 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+}

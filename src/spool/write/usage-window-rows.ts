@@ -1,0 +1,143 @@
+/**
+ * What is used of the windows longer than a second, one row a window: written with the claims that it counts,
+ * taken up at a start, and read by people.
+ *
+ * Always holds: rows of rules that are configured no more are kept, with `allowed` NULL, so that a rule which
+ * comes back knows what was used.
+ */
+import type { Database, Statement } from 'better-sqlite3';
+import { capOf, fits, type CapState, type Instant } from '../../core/window/usage-window.ts';
+import { SPANS, type Per, type Span } from '../../core/window/rate-limits.ts';
+import { isZone, zones, type Zone } from '../../core/time/zone.ts';
+import { Bulk, type Value } from '../sql/bulk.ts';
+import { jsonIn } from '../sql/kv.ts';
+
+/** What a window allows whose rule is configured no more. */
+export const UNSET = 0;
+
+export interface CapRow {
+  readonly account: string;
+  readonly scope: 'account' | 'group' | 'sender';
+  /** The group's or the sender's; '' for the account itself. */
+  readonly name: string;
+  readonly span: Span;
+  readonly per: Per;
+  readonly zone: string;
+  /** How many the window allows; `UNSET` only where all rows are asked for. */
+  readonly allowed: number;
+  readonly used: number;
+  /** Unix seconds at which one more may go; null = now, as far as this window goes. */
+  readonly freesAt: number | null;
+  readonly state: CapState;
+}
+
+const COLUMNS = 'account, scope, name, span, per, zone, allowed, used, frees_at AS freesAt, state';
+
+type Stored = Omit<CapRow, 'state' | 'allowed'> & {
+  readonly state: string;
+  readonly allowed: number | null;
+};
+
+export class Caps {
+  readonly #write: Bulk;
+  readonly #all: Statement<[], Stored>;
+  readonly #unset: Statement<[]>;
+
+  constructor(db: Database) {
+    this.#write = new Bulk(
+      db,
+      10,
+      (values) => `INSERT OR REPLACE INTO caps
+        (account, scope, name, span, per, zone, allowed, used, frees_at, state) VALUES ${values}`,
+    );
+    this.#all = db.prepare(`SELECT ${COLUMNS} FROM caps`);
+    this.#unset = db.prepare('UPDATE caps SET allowed = NULL WHERE allowed IS NOT NULL');
+  }
+
+  /** Every row, those of rules that are configured no more as well. */
+  all(): readonly CapRow[] {
+    return rowsOf(this.#all.all());
+  }
+
+  write(rows: readonly CapRow[]): void {
+    const values: Value[] = [];
+    for (const row of rows) {
+      values.push(row.account, row.scope, row.name, row.span, row.per, row.zone);
+      values.push(row.allowed, row.used, row.freesAt, JSON.stringify(row.state));
+    }
+    if (values.length > 0) this.#write.run(values);
+  }
+
+  /** No rule is configured, until it is written. */
+  unset(): void {
+    this.#unset.run();
+  }
+}
+
+/**
+ * The windows that the daemon keeps, for people: what of each is used now, and when one more may go. What was
+ * written last is aged to `now` (Unix seconds), its state as well. `account` null = of all.
+ */
+export function capsOf(
+  db: Database,
+  now: number,
+  account: string | null = null,
+): readonly CapRow[] {
+  const rows = db
+    .prepare<[string | null], Stored>(
+      `SELECT ${COLUMNS} FROM caps WHERE allowed IS NOT NULL AND account = coalesce(?, account)
+        ORDER BY account, scope, name, span`,
+    )
+    .all(account);
+  const zoneOf = zones();
+  return rowsOf(rows).map((row) => aged(row, zoneOf(row.zone), { now, nowMs: 0 }));
+}
+
+function aged(row: CapRow, zone: Zone, at: Instant): CapRow {
+  const cap = capOf({ count: row.allowed, span: row.span }, zone);
+  cap.restore(row.state, at);
+  const freesAtMs = fits(cap, 1, at) ? null : cap.freesAt(1, at);
+  const freesAt = freesAtMs === null ? null : at.now + (freesAtMs - at.nowMs) / 1000;
+  return { ...row, used: cap.used(at), freesAt, state: cap.save(at) };
+}
+
+/* Without the rows that no daemon writes: such a window counts as unused. */
+function rowsOf(stored: readonly Stored[]): readonly CapRow[] {
+  const known = new Map<string, boolean>();
+  const isKnown = (zone: string): boolean => {
+    const found = known.get(zone) ?? isZone(zone);
+    known.set(zone, found);
+    return found;
+  };
+  return stored.flatMap((row) => rowOf(row, isKnown) ?? []);
+}
+
+function rowOf(row: Stored, isKnownZone: (zone: string) => boolean): CapRow | null {
+  const texts: readonly unknown[] = [row.account, row.name, row.per, row.zone];
+  const isRead = texts.every((value) => typeof value === 'string') && isKnownZone(row.zone);
+  const isKnown = SCOPES.includes(row.scope) && SPANS.includes(row.span);
+  const isCounted = isAmount(row.used) && (row.allowed === null || isAmount(row.allowed));
+  const isDated = row.freesAt === null || isAmount(row.freesAt);
+  const state = stateIn(row.state);
+  if (!isRead || !isKnown || !isCounted || !isDated || state === null) return null;
+  return { ...row, allowed: row.allowed ?? UNSET, state };
+}
+
+const SCOPES: readonly unknown[] = ['account', 'group', 'sender'];
+
+function isAmount(value: unknown): boolean {
+  return Number.isFinite(value);
+}
+
+function stateIn(text: unknown): CapState | null {
+  const state = jsonIn(text);
+  if (state === null || !isAmount(state['at'])) return null;
+  return arePairs(state['used']) && arePairs(state['open']) ? (state as unknown as CapState) : null;
+}
+
+function arePairs(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isAmount))
+  );
+}

@@ -1,0 +1,221 @@
+/** An account at work: no permit, no row; a lane that waits holds up no other; probes pick another message. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AccountHealth } from '../../../src/core/account/account-circuit.ts';
+import { instant, makeDesk } from '../../support/desk.ts';
+import { ReadyRows, type RowOver } from '../../support/ready-rows.ts';
+import { answered, claimOf, NOW } from '../../support/verdicts.ts';
+
+beforeEach(() => void vi.useFakeTimers({ now: 0 }));
+afterEach(() => void vi.useRealTimers());
+
+const BURST = 1_000;
+
+interface Limits {
+  readonly rate?: number;
+  readonly burst?: number;
+  readonly reserve?: number;
+  readonly senders?: Readonly<Record<string, number>>;
+}
+
+async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
+  const table = new ReadyRows();
+  const health = new AccountHealth();
+  const { rate = 50_000, burst = BURST, reserve = 0, senders = {} } = limits;
+  const desk = makeDesk({
+    health,
+    rate,
+    burst,
+    reserve,
+    senders: Object.entries(senders),
+    senderBurst: 1,
+  });
+  const add = (over: RowOver): void => {
+    const row = table.add(over);
+    desk.offer(row, row);
+  };
+  /** One step: takes and claims; gives the ids. */
+  const take = (limit = 100): readonly number[] => {
+    const ids = desk.take(limit, instant(), table.peek).map(({ row }) => row.id);
+    table.claim(ids);
+    return ids;
+  };
+  for (const row of rows) add(row);
+  await vi.advanceTimersByTimeAsync(3_000); // permits are in stock
+  return { table, desk, health, add, take };
+}
+
+const rowsOf = (sender: string | null, ...ids: readonly number[]): readonly RowOver[] =>
+  ids.map((id) => ({ id, sender }));
+
+describe('lanes', () => {
+  it('are senders: NULL and the default it stands for are one, with one limit', async () => {
+    const { desk, take } = await setup([...rowsOf(null, 1, 3), ...rowsOf('AcmeInc', 2, 4)], {
+      senders: { AcmeInc: 1 },
+    });
+    expect(desk.lane(null)).toBe(desk.lane('AcmeInc'));
+    const taken: number[] = [];
+    for (let second = 0; second < 10 && taken.length < 4; second += 1) {
+      const now = take();
+      expect(now.length).toBeLessThanOrEqual(1);
+      taken.push(...now);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(taken).toEqual([1, 2, 3, 4]);
+  });
+
+  it('that wait hold up no other, whatever their priority', async () => {
+    const { desk, take } = await setup([
+      { id: 1, sender: 'Slow', priority: 9 },
+      { id: 2, sender: 'Slow', priority: 9 },
+      ...rowsOf('Quick', 3, 4, 5),
+    ]);
+    desk.lane('Slow').limits.sender.block(5_000, Date.now());
+    expect(take()).toEqual([3, 4, 5]);
+    expect(desk.wakeAt(instant())).toBe(Date.now() + 5_000);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(take()).toEqual([1, 2]);
+  });
+
+  it('are served by the priority of their heads', async () => {
+    const { take } = await setup([
+      { id: 1, sender: 'A', priority: 5 },
+      { id: 2, sender: 'B', priority: 9 },
+      { id: 3, sender: 'A', priority: 2 },
+      { id: 4, sender: 'B', priority: 4 },
+    ]);
+    expect(take()).toEqual([2, 1, 4, 3]);
+  });
+
+  it('that are paused or suspended wait, and go on when they are well', async () => {
+    const { health, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)]);
+    health.setPaused('A', true, NOW);
+    expect(take()).toEqual([2]);
+    expect(take()).toEqual([]);
+    health.setPaused('A', false, NOW);
+    expect(take()).toEqual([1]);
+  });
+});
+
+describe('permits', () => {
+  it('of the account bound what is taken, whoever wants it', async () => {
+    const { take } = await setup([...rowsOf('A', 1, 2, 3), ...rowsOf('B', 4, 5, 6)], {
+      rate: 30,
+      burst: 2,
+    });
+    expect(take()).toEqual([1, 2]);
+    expect(take()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(take()).toHaveLength(2);
+  });
+
+  it('are not spent on a lane that may not go', async () => {
+    const { desk, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)], {
+      rate: 1,
+      burst: 1,
+    });
+    desk.lane('A').limits.sender.block(60_000, Date.now());
+    expect(take()).toEqual([2]);
+  });
+
+  it('say how long a row waited for them', async () => {
+    const { table, desk } = await setup([], { rate: 10, burst: 1 });
+    const offer = (id: number): void => {
+      const row = table.add({ id });
+      desk.offer(row, row);
+    };
+    const take = () => desk.take(10, instant(), table.peek);
+    offer(1);
+    table.claim(take().map(({ row }) => row.id));
+    offer(2);
+    expect(take()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(take()[0]?.limiterMs).toBe(100);
+  });
+
+  it('come to nobody while the gateway asked the whole account to wait', async () => {
+    const { desk, take } = await setup(rowsOf('A', 1));
+    desk.limits.account.block(500, Date.now());
+    expect(take()).toEqual([]);
+    expect(desk.wakeAt(instant())).toBe(Date.now() + 500);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(take()).toEqual([1]);
+  });
+});
+
+describe('a half-open account', () => {
+  async function halfOpen(rows: readonly RowOver[]) {
+    const kit = await setup(rows);
+    const refuse = (id: number): void => {
+      kit.health.judge(claimOf({ id }), answered(4), NOW);
+    };
+    refuse(1);
+    expect(kit.take()).toEqual([]);
+    const open = (): void => void kit.health.look(null, true, NOW);
+    open();
+    return { ...kit, open, refuse };
+  }
+
+  it('sends one message, and another one than that which shut it', async () => {
+    const { health, take } = await halfOpen([...rowsOf('A', 1, 2), ...rowsOf('B', 3)]);
+    expect(take()).toEqual([2]);
+    health.began(claimOf({ id: 2 }));
+    expect(take()).toEqual([]);
+  });
+
+  it('looks for it in other lanes', async () => {
+    const { take } = await halfOpen([...rowsOf('A', 1), ...rowsOf('B', 3)]);
+    expect(take()).toEqual([3]);
+  });
+
+  it('sends the suspect itself where there is no other', async () => {
+    const { take } = await halfOpen(rowsOf('A', 1));
+    expect(take()).toEqual([1]);
+  });
+
+  it('skips lanes that may not go', async () => {
+    const { desk, take } = await halfOpen([...rowsOf('A', 2), ...rowsOf('B', 3)]);
+    desk.lane('A').limits.sender.block(60_000, Date.now());
+    expect(take()).toEqual([3]);
+  });
+
+  it('sends one message also where the empty sender name is paused', async () => {
+    const { health, take } = await halfOpen(rowsOf('A', 2));
+    health.setPaused('', true, NOW);
+    expect(take()).toEqual([2]);
+  });
+
+  it('waits for a message where there is none', async () => {
+    const { add, take } = await halfOpen([]);
+    expect(take()).toEqual([]);
+    add({ id: 9, sender: 'C' });
+    expect(take()).toEqual([9]);
+  });
+
+  it('takes everything once it is open again', async () => {
+    const { health, take } = await halfOpen([...rowsOf('A', 1, 2, 3), ...rowsOf('B', 4)]);
+    expect(take()).toEqual([2]);
+    const claim = claimOf({ id: 2 });
+    health.began(claim);
+    health.judge(claim, answered(0), NOW + 1);
+    expect(take()).toEqual([1, 3, 4]);
+  });
+});
+
+it('a sender that is half-open sends one message while the others go on', async () => {
+  const { health, take } = await setup([...rowsOf('A', 11, 12), ...rowsOf('B', 13, 14)]);
+  for (let id = 1; id <= 10; id += 1) {
+    health.judge(claimOf({ id, sender: 'A' }), answered(15), NOW);
+  }
+  expect(take()).toEqual([13, 14]);
+  health.look('A', true, NOW);
+  expect(take()).toEqual([11]);
+});
+
+it('forgets what it knew when told, and takes what a scan finds', async () => {
+  const { table, desk, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)]);
+  desk.forget();
+  expect(desk.hasWork).toBe(false);
+  expect(take()).toEqual([]);
+  for (const row of table.waiting) desk.offer(row, row);
+  expect(take()).toEqual([1, 2]);
+});
