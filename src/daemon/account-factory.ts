@@ -1,12 +1,12 @@
 /**
- * An account's configuration → its desk: the gateway, the pacers, the slots and the rules that nest. What a
+ * An account's configuration → its account queue: the gateway, the pacers, the slots and the usage windows of several scopes. What a
  * reload may change is asked anew each time it is needed.
  *
- * Always holds: nobody but the daemon's roots makes a desk; one desk an account for as long as it is configured.
+ * Always holds: nobody but the daemon's roots makes an account queue; one account queue an account for as long as it is configured.
  */
 import type { Clock } from '../clock.ts';
 import type { AccountConfig, Config } from '../config/config.ts';
-import { Desk } from '../dispatch/schedule/account-queue.ts';
+import { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import { LimitTree } from '../dispatch/limit/limit-tree.ts';
 import { guarded, watched } from '../dispatch/feedback/budgets.ts';
 import { LoopWatch } from '../gateway/loop-watch.ts';
@@ -17,7 +17,7 @@ import { Meter } from '../limiter/meter.ts';
 import { Pacer } from '../limiter/pacer.ts';
 import { Slots } from '../limiter/slots.ts';
 
-export interface DeskMakerParts {
+export interface AccountQueueMakerParts {
   readonly clock: Clock;
   /** The configuration in force. */
   readonly config: () => Config;
@@ -28,17 +28,17 @@ export interface DeskMakerParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-export class DeskMaker {
-  readonly #parts: DeskMakerParts;
+export class AccountFactory {
+  readonly #parts: AccountQueueMakerParts;
   readonly #gateways = new Map<string, VonageGateway>();
   readonly #watch = new LoopWatch();
 
-  constructor(parts: DeskMakerParts) {
+  constructor(parts: AccountQueueMakerParts) {
     this.#parts = parts;
   }
 
   /** `ceiling`: requests per second; what an earlier run had learned below it holds. */
-  make(account: AccountConfig, ceiling: number, spool: Spool): Desk {
+  make(account: AccountConfig, ceiling: number, spool: Spool): AccountQueue {
     const { clock, config, onReady, onFatal } = this.#parts;
     const { monotonicMs, now } = clock;
     const { name } = account;
@@ -60,7 +60,7 @@ export class DeskMaker {
       }),
       meterOf: (limit) => this.#meter(limit),
     });
-    return new Desk({
+    return new AccountQueue({
       name,
       get defaultSender() {
         return current()?.sender ?? null;
@@ -74,12 +74,12 @@ export class DeskMaker {
     });
   }
 
-  /** The desk's requests go by this account from the next one on; what is out comes back to where it left. */
-  replaceGateway(desk: Desk, account: AccountConfig): void {
+  /** The account queue's requests go by this account from the next one on; what is out comes back to where it left. */
+  replaceGateway(queue: AccountQueue, account: AccountConfig): void {
     const gateway = this.#gateways.get(account.name);
     if (gateway === undefined) return;
     gateway.adopt(account);
-    desk.gateway = watched(gateway, desk.health.budget, this.#parts.clock.now);
+    queue.gateway = watched(gateway, queue.health.budget, this.#parts.clock.now);
   }
 
   /* A meter alone, without a limiter and its timers: 5,000 lanes may have one each. */

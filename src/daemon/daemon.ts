@@ -8,7 +8,7 @@ import { systemClock, type Clock } from '../clock.ts';
 import type { AccountConfig, Config } from '../config/config.ts';
 import type { Policy } from '../core/account/policy.ts';
 import { adviceOf, type Stop } from '../core/account/stops.ts';
-import type { Desk } from '../dispatch/schedule/account-queue.ts';
+import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import { Dispatcher } from '../dispatch/loop/dispatcher.ts';
 import type { BalanceAnswer } from '../dispatch/feedback/circuit-probes.ts';
 import { askBalance, recall } from '../dispatch/feedback/budgets.ts';
@@ -17,14 +17,14 @@ import { keepDaySpend, sayRestored } from './retention-policy.ts';
 import { isoOf, type Entry } from '../log/event-lines.ts';
 import { Opening, StartWait, type Opened } from './open-at-start.ts';
 import { NOT_AT_WORK, Overview, vitalsOf } from './status-source.ts';
-import { describeMisfits } from '../spool/file/permissions.ts';
+import { describeWrongPermissions } from '../spool/file/permissions.ts';
 import type { DaySpend } from '../spool/write/day-spend.ts';
 import type { Spool } from '../spool/spool.ts';
 import { whenFree } from '../spool/file/open.ts';
 import { AccountRates } from './account-rates.ts';
 import { writeAccountRows } from './account-rows.ts';
 import { beginLog, writeLateLines } from './log-replay.ts';
-import { DeskMaker } from './account-factory.ts';
+import { AccountFactory } from './account-factory.ts';
 import { Reception } from './inbound.ts';
 import { Reload, type ReloadParts } from './reload.ts';
 import { byName, makePolicy } from './make-policy.ts';
@@ -54,7 +54,7 @@ export interface DaemonOptions {
 }
 
 interface Started extends Running {
-  readonly desks: Map<string, Desk>;
+  readonly queues: Map<string, AccountQueue>;
   readonly reload: Reload;
   readonly daySpend: DaySpend;
   readonly stops: () => readonly Stop[];
@@ -65,7 +65,7 @@ export class Daemon implements AsyncDisposable {
   #config: Config;
   #accounts: ReadonlyMap<string, AccountConfig>;
   #policy: Policy;
-  readonly #maker: DeskMaker;
+  readonly #maker: AccountFactory;
   readonly #options: DaemonOptions;
   readonly #clock: Clock;
   readonly #log: StatusLog;
@@ -88,7 +88,7 @@ export class Daemon implements AsyncDisposable {
     this.#policy = makePolicy(config);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#maker = new DeskMaker({
+    this.#maker = new AccountFactory({
       clock: this.#clock,
       config: () => this.#config,
       account: (name) => this.#accounts.get(name),
@@ -186,7 +186,10 @@ export class Daemon implements AsyncDisposable {
       await overview.listen(this.#config.admin, this.#log);
       const opened = await this.#wait.whenPossible(() => opening.open(this.#stopAsked.signal));
       const { warning } = opened.own;
-      for (const each of [...(warning === null ? [] : [warning]), ...describeMisfits(path)])
+      for (const each of [
+        ...(warning === null ? [] : [warning]),
+        ...describeWrongPermissions(path),
+      ])
         this.#log.say('daemon.warning', { warning: each });
       await this.#begin(opened, overview);
     } catch (error) {
@@ -267,15 +270,15 @@ export class Daemon implements AsyncDisposable {
 
   /* What was opened for nothing would keep the process. */
   async #begin({ own, spool, ownership }: Opened, overview: Overview): Promise<void> {
-    const desks = new Map<string, Desk>();
-    const daySpend = keepDaySpend(own, desks, this.#log);
+    const queues = new Map<string, AccountQueue>();
+    const daySpend = keepDaySpend(own, queues, this.#log);
     const reception = this.#reception;
     try {
-      await this.#work({ spool, ownership, desks, reception, daySpend }, overview);
+      await this.#work({ spool, ownership, queues, reception, daySpend }, overview);
     } catch (error) {
       if (this.#started === null) {
         daySpend.stop();
-        for (const desk of desks.values()) await desk.stop();
+        for (const queue of queues.values()) await queue.stop();
         spool.close();
       }
       throw error;
@@ -286,7 +289,7 @@ export class Daemon implements AsyncDisposable {
     parts: Omit<Started, 'dispatcher' | 'reload' | 'stops'>,
     overview: Overview,
   ): Promise<void> {
-    const { spool, ownership, desks, reception, daySpend } = parts;
+    const { spool, ownership, queues, reception, daySpend } = parts;
     const limits = new Map<string, AccountLimits>();
     const opening: Entry[] = [];
     for (const account of this.#config.accounts) {
@@ -294,11 +297,11 @@ export class Daemon implements AsyncDisposable {
       const { name, rate: configuredRate, concurrency } = account;
       const ceiling = await this.#rates.rateOf(account, spool, opening);
       limits.set(name, { configuredRate, concurrency, ceiling });
-      desks.set(name, this.#maker.make(account, ceiling, spool));
+      queues.set(name, this.#maker.make(account, ceiling, spool));
     }
     const dispatcher = new Dispatcher({
       spool,
-      desks,
+      queues,
       limits,
       policy: () => this.#policy,
       clock: this.#clock,
@@ -318,20 +321,20 @@ export class Daemon implements AsyncDisposable {
     sayRestored(spool, this.#log);
     const { waitMaxMs } = this.#policy;
     const known = { clock: this.#clock, waitMaxMs, spentSince: daySpend.spentSince };
-    for (const { desk, change } of recall(spool, desks, known))
-      dispatcher.gateChanged(desk, change);
-    await this.#wait.whenPossible(() => this.#writeStart(spool, desks));
+    for (const { queue, change } of recall(spool, queues, known))
+      dispatcher.gateChanged(queue, change);
+    await this.#wait.whenPossible(() => this.#writeStart(spool, queues));
     writeLateLines(spool, this.#log);
     /* First: nothing is sent whose receipt nobody would take. */
     await reception.open(dispatcher);
-    const reload = this.#reloadOf({ spool, desks, dispatcher, reception, daySpend }, limits);
+    const reload = this.#reloadOf({ spool, queues, dispatcher, reception, daySpend }, limits);
     const startedAt = this.#clock.now();
     const facts = { clock: this.#clock, config: () => this.#config, log: this.#log, startedAt };
     const stops = (): readonly Stop[] => stopsNow({ ...facts, spool, dispatcher });
     this.#started = {
-      ...{ spool, ownership, desks, dispatcher, reception, reload, daySpend, stops },
+      ...{ spool, ownership, queues, dispatcher, reception, reload, daySpend, stops },
     };
-    overview.show({ dispatcher, desks, limits, stops });
+    overview.show({ dispatcher, queues, limits, stops });
     await this.#wait.whenPossible(() => dispatcher.start(this.#stopAsked.signal));
     reception.notify(spool, dispatcher);
     /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
@@ -339,20 +342,20 @@ export class Daemon implements AsyncDisposable {
     overview.ready();
     const receipts = reception.address ?? undefined;
     const admin = this.adminAddress ?? undefined;
-    this.#log.say('daemon.ready', { accounts: [...desks.keys()], receipts, admin });
+    this.#log.say('daemon.ready', { accounts: [...queues.keys()], receipts, admin });
   }
 
-  async #writeStart(spool: Spool, desks: ReadonlyMap<string, Desk>): Promise<void> {
+  async #writeStart(spool: Spool, queues: ReadonlyMap<string, AccountQueue>): Promise<void> {
     const write = (): object => {
       beginLog(spool);
-      this.#writeRows(spool, desks);
-      return desks;
+      this.#writeRows(spool, queues);
+      return queues;
     };
     await whenFree(spool.path, () => spool.transaction(write), this.#stopAsked.signal);
   }
 
-  #writeRows(spool: Spool, desks: ReadonlyMap<string, Desk>): void {
-    const slots = (name: string): number | undefined => desks.get(name)?.slots.concurrency;
+  #writeRows(spool: Spool, queues: ReadonlyMap<string, AccountQueue>): void {
+    const slots = (name: string): number | undefined => queues.get(name)?.slots.concurrency;
     const now = this.#clock.now();
     spool.noteConfigRead(Date.now() / 1000);
     writeAccountRows(spool, { accounts: this.#accounts, asked: this.#rates.asked, slots, now });
@@ -362,10 +365,10 @@ export class Daemon implements AsyncDisposable {
     parts: Omit<Started, 'reload' | 'ownership' | 'stops'>,
     limits: ReloadParts['limits'],
   ): Reload {
-    const { spool, dispatcher, desks, reception, daySpend } = parts;
+    const { spool, dispatcher, queues, reception, daySpend } = parts;
     return new Reload({
       spentSince: daySpend.spentSince,
-      ...{ spool, dispatcher, desks, limits, clock: this.#clock, log: this.#log },
+      ...{ spool, dispatcher, queues, limits, clock: this.#clock, log: this.#log },
       rateOf: (account, entries) => this.#rates.rateOf(account, spool, entries),
       maker: this.#maker,
       adopt: (config) => {
@@ -375,14 +378,14 @@ export class Daemon implements AsyncDisposable {
         dispatcher.stats.configure();
         reception.adopt(config, spool, dispatcher).catch(this.fail);
       },
-      writeRows: () => this.#writeRows(spool, desks),
+      writeRows: () => this.#writeRows(spool, queues),
     });
   }
 
   async #askBalance(name: string): Promise<BalanceAnswer> {
     const account = this.#accounts.get(name);
     if (account === undefined) return { kind: 'unknown' };
-    return askBalance(account, this.#started?.desks.get(name)?.health, (euros) =>
+    return askBalance(account, this.#started?.queues.get(name)?.health, (euros) =>
       this.#started?.dispatcher.stats.counters.balance(name, euros),
     );
   }

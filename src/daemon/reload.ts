@@ -13,28 +13,28 @@ import type { AccountConfig, Config } from '../config/config.ts';
 import { isRunReason } from '../core/answer/classification-rules.ts';
 import type { LaneReason } from '../core/account/stop-reasons.ts';
 import { LOW_BALANCE, SPEND_LIMIT } from '../core/account/safety.ts';
-import type { Desk } from '../dispatch/schedule/account-queue.ts';
+import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import type { Dispatcher } from '../dispatch/loop/dispatcher.ts';
 import type { AccountLimits } from '../dispatch/send/outcomes.ts';
 import { budgetOf, recall, recallSpent, type SpentSince } from '../dispatch/feedback/budgets.ts';
 import type { Entry } from '../log/event-lines.ts';
-import type { DeskMaker } from './account-factory.ts';
+import type { AccountFactory } from './account-factory.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { LogFile, StatusLog } from '../log/status-log.ts';
 
 export interface ReloadParts {
   readonly spool: Spool;
-  readonly desks: Map<string, Desk>;
+  readonly queues: Map<string, AccountQueue>;
   readonly limits: Map<string, AccountLimits>;
   readonly dispatcher: Dispatcher;
   readonly clock: Clock;
   readonly log: StatusLog;
   /** An account's ceiling (requests per second); what was found out about it is added to `entries`. */
   readonly rateOf: (account: AccountConfig, entries: Entry[]) => Promise<number>;
-  readonly maker: DeskMaker;
+  readonly maker: AccountFactory;
   /** What accounts have spent, as the own folder has it. */
   readonly spentSince: SpentSince;
-  /** From here on this configuration is the one in force, for everybody but the desks. */
+  /** From here on this configuration is the one in force, for everybody but the account queues. */
   readonly adopt: (config: Config) => void;
   /** Writes the rows of accounts and senders, in a transaction. */
   readonly writeRows: () => void;
@@ -94,12 +94,12 @@ export class Reload {
   }
 
   #takeUp(prepared: Prepared): void {
-    const { log, desks, dispatcher } = this.#parts;
+    const { log, queues, dispatcher } = this.#parts;
     const { before, after, entries } = prepared;
     log.adopt(after.log, prepared.logFile);
     this.#parts.adopt(after);
-    const gone = [...desks.values()].filter(({ name }) => accountOf(after, name) === null);
-    for (const desk of gone) this.#remove(desk);
+    const gone = [...queues.values()].filter(({ name }) => accountOf(after, name) === null);
+    for (const queue of gone) this.#remove(queue);
     for (const account of after.accounts) this.#account(account, prepared);
     dispatcher.reconfigured((work) => {
       work.entries.push(...entries);
@@ -112,13 +112,13 @@ export class Reload {
   }
 
   #account(account: AccountConfig, { before, after, ceilings }: Prepared): void {
-    const { desks, limits, dispatcher, maker } = this.#parts;
+    const { queues, limits, dispatcher, maker } = this.#parts;
     const { name, rate: configuredRate, concurrency } = account;
     const ceiling = ceilings.get(name) ?? Infinity;
     const own: AccountLimits = { configuredRate, concurrency, ceiling };
-    const desk = desks.get(name);
+    const queue = queues.get(name);
     const old = accountOf(before, name);
-    if (desk === undefined || old === null) {
+    if (queue === undefined || old === null) {
       this.#add(account, own, after);
       return;
     }
@@ -126,83 +126,83 @@ export class Reload {
       [limits.get(name), old.senders, old.sender],
       [own, account.senders, account.sender],
     );
-    if (!isSame) dispatcher.configure(desk, own);
+    if (!isSame) dispatcher.configure(queue, own);
     limits.set(name, own);
-    if (!isDeepStrictEqual(old.nested, account.nested)) desk.limits.configure(account.nested);
-    desk.reserve = after.fairness.reserve;
-    for (const lane of desk.lanes) lane.validityMs = after.messages.validityMs;
-    this.#money(desk, before, after);
+    if (!isDeepStrictEqual(old.nested, account.nested)) queue.limits.configure(account.nested);
+    queue.reserve = after.fairness.reserve;
+    for (const lane of queue.lanes) lane.validityMs = after.messages.validityMs;
+    this.#money(queue, before, after);
     if (hasOtherGateway(old, account) || !hasSameMoney(before, after)) {
-      maker.replaceGateway(desk, account);
+      maker.replaceGateway(queue, account);
     }
-    if (hasOtherCredentials(old, account)) this.#tryAgain(desk);
+    if (hasOtherCredentials(old, account)) this.#tryAgain(queue);
     const isOther = hasOtherCredentials(old, account) || old.sender !== account.sender;
-    this.#endRuns(desk, (reason) => isOther || !isRunReason(reason, after.classify));
+    this.#endRuns(queue, (reason) => isOther || !isRunReason(reason, after.classify));
   }
 
   /* Refused messages go again under what may have been corrected, as after `resume`. */
-  #endRuns(desk: Desk, isOver: (reason: LaneReason) => boolean): void {
+  #endRuns(queue: AccountQueue, isOver: (reason: LaneReason) => boolean): void {
     const { dispatcher, spool } = this.#parts;
-    for (const sender of [null, ...desk.health.troubledSenders.keys()]) {
-      const gate = desk.health.gate(sender);
+    for (const sender of [null, ...queue.health.troubledSenders.keys()]) {
+      const gate = queue.health.gate(sender);
       if (gate.kind !== 'suspended' || gate.run === null || !isOver(gate.run.reason)) continue;
-      const change = desk.health.endRun(sender);
-      if (change !== null) dispatcher.gateChanged(desk, change);
-      dispatcher.reconfigured(() => void spool.setAside.release({ account: desk.name, sender }));
+      const change = queue.health.endRun(sender);
+      if (change !== null) dispatcher.gateChanged(queue, change);
+      dispatcher.reconfigured(() => void spool.setAside.release({ account: queue.name, sender }));
     }
   }
 
   #add(account: AccountConfig, limits: AccountLimits, after: Config): void {
-    const { desks, spool, clock, maker, spentSince, dispatcher } = this.#parts;
-    const desk = maker.make(account, limits.ceiling ?? Infinity, spool);
+    const { queues, spool, clock, maker, spentSince, dispatcher } = this.#parts;
+    const queue = maker.make(account, limits.ceiling ?? Infinity, spool);
     const waitMaxMs = after.retry.maxDelayMs;
-    const added = new Map([[account.name, desk]]);
+    const added = new Map([[account.name, queue]]);
     for (const { change } of recall(spool, added, { clock, waitMaxMs, spentSince })) {
-      dispatcher.gateChanged(desk, change);
+      dispatcher.gateChanged(queue, change);
     }
     this.#parts.limits.set(account.name, limits);
-    desks.set(account.name, desk);
+    queues.set(account.name, queue);
   }
 
-  #remove(desk: Desk): void {
-    const { desks, limits, dispatcher } = this.#parts;
-    desks.delete(desk.name);
-    limits.delete(desk.name);
-    dispatcher.retire(desk, () => {
-      if (desks.has(desk.name)) return;
-      this.#parts.spool.gates.forget(desk.name);
+  #remove(queue: AccountQueue): void {
+    const { queues, limits, dispatcher } = this.#parts;
+    queues.delete(queue.name);
+    limits.delete(queue.name);
+    dispatcher.retire(queue, () => {
+      if (queues.has(queue.name)) return;
+      this.#parts.spool.gates.forget(queue.name);
       this.#parts.spool.setAside.releaseOrphans();
     });
   }
 
-  #money(desk: Desk, before: Config, after: Config): void {
+  #money(queue: AccountQueue, before: Config, after: Config): void {
     if (hasSameMoney(before, after)) return;
     const { spool, clock, spentSince, dispatcher } = this.#parts;
     const now = clock.now();
-    const { health } = desk;
+    const { health } = queue;
     const old = health.budget;
     health.budget = budgetOf(after.safety);
-    recallSpent(spool, desk, { now, spentSince });
+    recallSpent(spool, queue, { now, spentSince });
     const { budget } = health;
     if (old !== null && budget !== null && old.spentAt >= budget.dayOf(now)) {
       budget.recall(old.spent, now);
     }
     const gate = health.gate();
     const held = gate.kind === 'paused' ? null : health.enforceBudget(now);
-    if (held !== null) dispatcher.gateChanged(desk, held);
+    if (held !== null) dispatcher.gateChanged(queue, held);
     const isAboutMoney = gate.kind === 'suspended' && MONEY.includes(gate.reason);
-    if (isAboutMoney) this.#tryAgain(desk);
+    if (isAboutMoney) this.#tryAgain(queue);
   }
 
   /* What stopped the account may be over: one message goes to see. */
-  #tryAgain(desk: Desk): void {
-    const { health } = desk;
+  #tryAgain(queue: AccountQueue): void {
+    const { health } = queue;
     const gate = health.gate();
     if (gate.kind !== 'suspended') return;
     const now = this.#parts.clock.now();
     const isHeld = health.budget?.holds(gate.reason) === true;
     const change = isHeld ? health.askAgain(now) : health.look(null, true, now);
-    if (change !== null) this.#parts.dispatcher.gateChanged(desk, change);
+    if (change !== null) this.#parts.dispatcher.gateChanged(queue, change);
   }
 
   #sayReloaded({ before, read, after }: Prepared): void {

@@ -1,5 +1,5 @@
 /** Keeps what accounts spend today in the daemon's own folder, and says that a spool was restored. */
-import type { Desk } from '../dispatch/schedule/account-queue.ts';
+import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import { spentToday } from '../dispatch/feedback/budgets.ts';
 import { DaySpend } from '../spool/write/day-spend.ts';
 import type { OwnFolder } from '../spool/file/own-folder.ts';
@@ -25,12 +25,12 @@ export function sayRestored({ path, restored: { mark } }: Spool, log: StatusLog)
 /** Keeps what accounts spend today in the daemon's own folder. */
 export function keepDaySpend(
   folder: OwnFolder,
-  desks: ReadonlyMap<string, Desk>,
+  queues: ReadonlyMap<string, AccountQueue>,
   log: StatusLog,
 ): DaySpend {
   return new DaySpend({
     folder,
-    spent: () => spentToday(desks),
+    spent: () => spentToday(queues),
     onTrouble: (error) => {
       const warning = `what accounts spend today cannot be kept in ${folder.path}: ${String(error)}`;
       log.say('daemon.warning', { warning });

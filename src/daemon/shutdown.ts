@@ -2,7 +2,7 @@
  * Stops a running daemon within a time limit: stores the receipts that arrived, waits for the answers to open requests,
  * writes the outcomes, and logs those that could not be written.
  */
-import type { Desk } from '../dispatch/schedule/account-queue.ts';
+import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import type { Dispatcher, DrainLimits } from '../dispatch/loop/dispatcher.ts';
 import type { Reception } from './inbound.ts';
 import type { Ownership } from '../spool/file/ownership.ts';
@@ -24,7 +24,7 @@ export class StartBrokenOff extends Error {
 export interface Running {
   readonly spool: Spool;
   readonly ownership: Ownership;
-  readonly desks: ReadonlyMap<string, Desk>;
+  readonly queues: ReadonlyMap<string, AccountQueue>;
   readonly dispatcher: Dispatcher;
   readonly reception: Reception;
 }
@@ -36,7 +36,7 @@ export interface TakeDownOptions {
 
 /** Resolves to how many outcomes could not be written. Never rejects: what goes wrong is logged. */
 export async function takeDown(running: Running, options: TakeDownOptions): Promise<number> {
-  const { spool, ownership, desks, dispatcher, reception } = running;
+  const { spool, ownership, queues, dispatcher, reception } = running;
   const { log, limits } = options;
   const step = (work: () => unknown, limitMs = STEP_MS): Promise<void> =>
     within(limitMs, work, log);
@@ -53,7 +53,7 @@ export async function takeDown(running: Running, options: TakeDownOptions): Prom
     });
   }
   await step(() => reception.stopNotifying());
-  for (const desk of desks.values()) await step(() => desk.stop());
+  for (const queue of queues.values()) await step(() => queue.stop());
   await step(() => spool.close());
   await step(() => ownership.release());
   return unwritten.length;

@@ -21,7 +21,7 @@ import {
   type StatusParts,
 } from '../core/stats/status.ts';
 import { inShort, type Stop } from '../core/account/stops.ts';
-import type { Desk } from '../dispatch/schedule/account-queue.ts';
+import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import type { Limit } from '../dispatch/limit/limit.ts';
 import type { Lane } from '../dispatch/schedule/lane.ts';
 import type { Dispatcher } from '../dispatch/loop/dispatcher.ts';
@@ -45,7 +45,7 @@ export interface OverviewParts {
 /** What there is once the daemon has started. */
 export interface Working {
   readonly dispatcher: Dispatcher;
-  readonly desks: ReadonlyMap<string, Desk>;
+  readonly queues: ReadonlyMap<string, AccountQueue>;
   readonly limits: ReadonlyMap<string, AccountLimits>;
   /** What is stopped at this moment. */
   readonly stops: () => readonly Stop[];
@@ -135,7 +135,7 @@ export class Overview implements AsyncDisposable, AdminSource {
       stops: this.stops(),
       is_counted: stats.isComplete,
       counts,
-      accounts: [...working.desks.values()].map((desk) => accountFacts(desk, working, at)),
+      accounts: [...working.queues.values()].map((queue) => accountFacts(queue, working, at)),
       lane: laneFacts(working, at),
       answered: sumOf(answered),
       accepted: counters.accepted.seconds(at.nowMs),
@@ -145,30 +145,34 @@ export class Overview implements AsyncDisposable, AdminSource {
   }
 }
 
-function accountFacts(desk: Desk, { limits, dispatcher }: Working, at: Instant): AccountFacts {
+function accountFacts(
+  queue: AccountQueue,
+  { limits, dispatcher }: Working,
+  at: Instant,
+): AccountFacts {
   const { counters } = dispatcher.stats;
   return {
-    account: desk.name,
-    ...gateStatus(desk.health.gate()),
-    limit: limits.get(desk.name)?.ceiling ?? null,
-    available: desk.limits.account.rate,
-    used: counters.answered.get(desk.name)?.rate(at.nowMs) ?? 0,
-    in_flight: desk.slots.busy,
-    concurrency: desk.slots.concurrency,
-    blocked_seconds: blockedSeconds(desk.limits.account, at),
+    account: queue.name,
+    ...gateStatus(queue.health.gate()),
+    limit: limits.get(queue.name)?.ceiling ?? null,
+    available: queue.limits.account.rate,
+    used: counters.answered.get(queue.name)?.rate(at.nowMs) ?? 0,
+    in_flight: queue.slots.busy,
+    concurrency: queue.slots.concurrency,
+    blocked_seconds: blockedSeconds(queue.limits.account, at),
   };
 }
 
-function laneFacts({ desks }: Working, at: Instant): StatusParts['lane'] {
+function laneFacts({ queues }: Working, at: Instant): StatusParts['lane'] {
   const lanes = new Map<string, ReadonlyMap<string | null, Lane>>();
-  for (const [account, desk] of desks) {
-    lanes.set(account, new Map([...desk.lanes].map((lane) => [lane.sender, lane])));
+  for (const [account, queue] of queues) {
+    lanes.set(account, new Map([...queue.lanes].map((lane) => [lane.sender, lane])));
   }
   return (account, sender) => {
-    const desk = desks.get(account);
+    const queue = queues.get(account);
     const lane = lanes.get(account)?.get(sender);
     return {
-      state: desk === undefined ? 'suspended' : desk.health.gate(sender).kind,
+      state: queue === undefined ? 'suspended' : queue.health.gate(sender).kind,
       available: lane?.limits.sender.pace ?? null,
       blocked_seconds: lane === undefined ? 0 : blockedSeconds(lane.limits.sender, at),
     };

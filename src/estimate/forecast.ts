@@ -6,10 +6,16 @@
  * the account. The first rows go one by one. Later the turns grow with the number of rows that have gone, so
  * that millions of rows cost little. After `WORK_MAX` turns the rest goes at the pace so far.
  */
-import { LENGTH_S, PIECES, fits, type Cap, type Instant } from '../core/window/usage-window.ts';
+import {
+  LENGTH_S,
+  PIECES,
+  fits,
+  type UsageWindow,
+  type Instant,
+} from '../core/window/usage-window.ts';
 import type { Per } from '../core/window/rate-limits.ts';
-import { rankOf, type Place } from '../core/message/sort-key.ts';
-import { Fairness, type Waiting } from '../dispatch/schedule/scheduler.ts';
+import { rankOf, type DeadlineKey } from '../core/message/sort-key.ts';
+import { Scheduler, type Waiting } from '../dispatch/schedule/scheduler.ts';
 import { LazyHeap } from '../dispatch/schedule/lazy-heap.ts';
 
 /** Rows of one lane, campaign, priority and kind. */
@@ -33,7 +39,7 @@ export interface Allowance {
   /** What a permit is for. */
   readonly per: Per;
   /** Longer windows, as they are now. One forecast uses them up. */
-  readonly windows: readonly Cap[];
+  readonly windows: readonly UsageWindow[];
 }
 
 /** Senders that share what is allowed. */
@@ -52,7 +58,7 @@ export interface AccountAllowance extends Allowance {
 
 /** A window for which a backlog waited. */
 export interface Held {
-  readonly window: Cap;
+  readonly window: UsageWindow;
   /** How long it waited in all. */
   readonly seconds: number;
   /** The end of the last wait (seconds from now); null = permits came back bit by bit. */
@@ -110,7 +116,7 @@ interface Turn {
 interface Opening {
   readonly opensS: number;
   /** The window that is waited for; null = the next permit, or the end of a wait. */
-  readonly window: Cap | null;
+  readonly window: UsageWindow | null;
 }
 
 /** A limit at work: permits come evenly, and its windows count what goes. */
@@ -190,7 +196,7 @@ class Player implements Waiting {
   readonly #index: number;
   /** Its lane's and its group's. */
   readonly limits: readonly Limit[];
-  place: Place | null = null;
+  place: DeadlineKey | null = null;
   gone = 0;
   goneInS = 0;
   /** A limit of it never opens. */
@@ -226,13 +232,13 @@ class Play {
   readonly #players: readonly Player[];
   readonly #asked: Player | null;
   readonly #account: Limit;
-  readonly #scheduler: Fairness<Player>;
+  readonly #scheduler: Scheduler<Player>;
   /** Limits that keep backlogs, by when they open. */
   readonly #closed = new LazyHeap<Limit, number>(
     ({ opensS }) => opensS,
     (a, b) => a - b,
   );
-  readonly #held = new Map<Cap, Held>();
+  readonly #held = new Map<UsageWindow, Held>();
   readonly #now: number;
   #atS = 0;
   #gone = 0;
@@ -256,7 +262,7 @@ class Play {
     });
     this.#asked = asked === null ? null : (this.#players[asked] ?? null);
     this.#account = new Limit(account);
-    this.#scheduler = new Fairness(account.reserve);
+    this.#scheduler = new Scheduler(account.reserve);
     for (const player of this.#players) this.#scheduler.put(player);
     this.#now = now;
   }
@@ -319,7 +325,7 @@ class Play {
     return opensS;
   }
 
-  #note(window: Cap, opensS: number): void {
+  #note(window: UsageWindow, opensS: number): void {
     const { span } = window.window;
     const seconds = opensS - this.#atS;
     const isBit = span !== 'day' && seconds <= (BIT * LENGTH_S[span]) / PIECES;

@@ -13,7 +13,7 @@ import { Control } from './write/control.ts';
 import { Departures } from './write/sent-counts.ts';
 import { Due } from './write/due.ts';
 import { EventLog, Unlogged } from './write/event-log.ts';
-import { Gates } from './write/circuit-rows.ts';
+import { CircuitRows } from './write/circuit-rows.ts';
 import { MessageGroups } from './write/message-groups.ts';
 import { Ledgers } from './write/ledger.ts';
 import { Moves, Waits } from './write/move-rows.ts';
@@ -43,7 +43,7 @@ export class Spool {
   readonly departures: Departures;
   readonly due: Due;
   readonly events: EventLog;
-  readonly gates: Gates;
+  readonly gates: CircuitRows;
   readonly ledgers: Ledgers;
   readonly moves: Moves;
   readonly receipts: Receipts;
@@ -78,7 +78,7 @@ export class Spool {
     this.departures = new Departures(db);
     this.due = new Due(db);
     this.events = new EventLog(db);
-    this.gates = new Gates(db);
+    this.gates = new CircuitRows(db);
     this.ledgers = new Ledgers(db);
     this.moves = new Moves(db);
     this.receipts = new Receipts(db, (id, number) => this.claims.clientRef(id, number));

@@ -1,17 +1,17 @@
 /**
- * The daemon's own code on simulated time: Desk, Lane, Pacer with Bottleneck, Slots with p-queue, Courier,
+ * The daemon's own code on simulated time: Account queue, Lane, Pacer with Bottleneck, Slots with p-queue, Courier,
  * Outcomes, Pressure and Learner, under a loop that stands for the dispatcher's and a commit that takes 1–4
  * ms. Only SQLite and HTTP are left out. The backlog never ends.
  */
 import type { Claim } from '../../src/core/message/claim.ts';
 import type { SourceKey } from '../../src/core/message/sort-key.ts';
 import { Courier } from '../../src/dispatch/send/sender.ts';
-import type { Desk, Taken } from '../../src/dispatch/schedule/account-queue.ts';
+import type { AccountQueue, Taken } from '../../src/dispatch/schedule/account-queue.ts';
 import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { ReadyRow } from '../../src/spool/write/claims.ts';
 import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
-import { makeDesk } from '../support/desk.ts';
+import { makeQueue } from '../support/desk.ts';
 import { readyRow } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';
 import { CAPABLE } from '../support/gateway.ts';
@@ -68,7 +68,7 @@ export interface SimulatedDaemonOptions {
 }
 
 export class SimulatedDaemon {
-  readonly desk: Desk;
+  readonly queue: AccountQueue;
   readonly #options: SimulatedDaemonOptions;
   readonly #pending = nothingPending();
   readonly #rows = new EndlessRows();
@@ -81,7 +81,7 @@ export class SimulatedDaemon {
   constructor(options: SimulatedDaemonOptions) {
     this.#options = options;
     const { time, configured, concurrency, gateway, senderRate } = options;
-    this.desk = makeDesk({
+    this.queue = makeQueue({
       ...{ clock: time, defaultSender: '0', concurrency },
       gateway: {
         capabilities: CAPABLE,
@@ -141,10 +141,10 @@ export class SimulatedDaemon {
     if (this.#isCommitting) return;
     const { time, random } = this.#options;
     const back = this.#drain();
-    const { desk } = this;
-    const limit = desk.slots.free - desk.hand.length;
+    const { queue } = this;
+    const limit = queue.slots.free - queue.hand.length;
     const at = { now: time.now(), nowMs: time.monotonicMs() };
-    const taken = desk.take(limit, at, (source, count, skip) =>
+    const taken = queue.take(limit, at, (source, count, skip) =>
       this.#rows.peek(source, count, skip),
     );
     for (const { row } of taken) this.#rows.claim(row);
@@ -157,7 +157,7 @@ export class SimulatedDaemon {
     const [least, most] = COMMIT_MS;
     time.afterSettling(least + (most - least) * random(), () => {
       this.#isCommitting = false;
-      this.#courier.handOut(new Map([[desk, claims]]));
+      this.#courier.handOut(new Map([[queue, claims]]));
       this.#kick();
     });
   };
@@ -182,7 +182,7 @@ export class SimulatedDaemon {
   #offer(sender: string): void {
     const key = { account: null, sender, campaign: null };
     const [row] = this.#rows.peek(key, 1, 0);
-    if (row !== undefined) this.desk.offer(key, row);
+    if (row !== undefined) this.queue.offer(key, row);
   }
 
   #claimOf({ row, lane }: Taken): Claim {
@@ -200,7 +200,7 @@ export class SimulatedDaemon {
 
   #sleep(): void {
     const { time } = this.#options;
-    const at = this.desk.wakeAt({ now: time.now(), nowMs: time.monotonicMs() });
+    const at = this.queue.wakeAt({ now: time.now(), nowMs: time.monotonicMs() });
     if (at === null) return;
     this.#wake += 1;
     const wake = this.#wake;

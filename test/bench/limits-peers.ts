@@ -100,8 +100,8 @@ export const PEERS: readonly Peer[] = [
     isLibrary: true,
     start: (options) => {
       const { rate, concurrency: maxConcurrent } = options;
-      const refresh = { reservoirRefreshAmount: rate, reservoirRefreshInterval: 1000 };
-      const limiter = new Bottleneck({ reservoir: rate, ...refresh, maxConcurrent });
+      const refresh = { forecastRefreshAmount: rate, forecastRefreshInterval: 1000 };
+      const limiter = new Bottleneck({ forecast: rate, ...refresh, maxConcurrent });
       keepFull(options, (job) => limiter.schedule(job));
     },
   },

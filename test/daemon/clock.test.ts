@@ -115,7 +115,7 @@ describe('G5: between two runs', () => {
     const said: object[] = [];
     const steps = new ClockWatch({
       spool,
-      desks: new Map(),
+      queues: new Map(),
       clock: {
         now: () => clocks.now,
         monotonicMs: () => clocks.monotonicMs,

@@ -1,11 +1,11 @@
-/** The limits of an account, its groups and its senders in a desk: what waits for which, what is paid, and what becomes of it when a step fails. */
+/** The limits of an account, its groups and its senders in an account queue: what waits for which, what is paid, and what becomes of it when a step fails. */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Instant } from '../../src/core/window/usage-window.ts';
 import type { NestedRules, RateRule } from '../../src/core/window/rate-limits.ts';
 import type { Observation } from '../../src/core/answer/observation.ts';
 import { partsLeft } from '../../src/dispatch/send/outcomes.ts';
 import type { Capabilities } from '../../src/gateway/gateway.ts';
-import { makeDesk } from '../support/desk.ts';
+import { makeQueue } from '../support/desk.ts';
 import { silentGateway } from '../support/gateway.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 
@@ -34,7 +34,7 @@ async function setup(
 ) {
   const table = new ReadyRows();
   const whole = { account: PLAIN, senders: new Map(), groups: [], ...rules };
-  const desk = makeDesk({
+  const queue = makeQueue({
     ...{ clock, defaultSender: 'A', rate, burst: rate >= 1_000 ? 100 : 1, concurrency: 100 },
     ...{
       gateway: silentGateway(capabilities),
@@ -44,14 +44,14 @@ async function setup(
       rules: whole,
     },
   });
-  const { limits } = desk;
-  onTestFinished(() => void desk.stop());
+  const { limits } = queue;
+  onTestFinished(() => void queue.stop());
   const add = (over: RowOver): void => {
     const row = table.add(over);
-    desk.offer(row, row);
+    queue.offer(row, row);
   };
   /** Takes without an end: the transaction is open. */
-  const begin = (): readonly number[] => desk.take(100, at(), table.peek).map(({ row }) => row.id);
+  const begin = (): readonly number[] => queue.take(100, at(), table.peek).map(({ row }) => row.id);
   const commit = (ids: readonly number[]): readonly number[] => {
     table.claim(ids);
     limits.save(at(), false);
@@ -62,7 +62,7 @@ async function setup(
   /** The answer to a message names so many parts; null = nobody answers; 0 = it never left. */
   const answer = (id: number, parts: number | null): void => {
     const told = parts === 0 ? NEVER_LEFT : observation(parts);
-    limits.settle(id, partsLeft(told, desk.gateway.capabilities), at());
+    limits.settle(id, partsLeft(told, queue.gateway.capabilities), at());
   };
   const used = (): readonly number[] => limits.save(at(), true).map((row) => row.used);
   /** So long, in steps of so many ms, it takes and answers at once as predicted; all that it took. */
@@ -78,7 +78,7 @@ async function setup(
     return all;
   };
   await vi.advanceTimersByTimeAsync(3_000); // permits are in stock
-  return { desk, limits, table, add, begin, commit, take, answer, used, run };
+  return { queue, limits, table, add, begin, commit, take, answer, used, run };
 }
 
 const perMinute = (count: number, over: Partial<RateRule> = {}): RateRule => ({
@@ -89,7 +89,7 @@ const perMinute = (count: number, over: Partial<RateRule> = {}): RateRule => ({
 
 describe('all rules must allow', () => {
   it('account, group and sender: the tightest says when, and holds up nobody else', async () => {
-    const { desk, add, take } = await setup({
+    const { queue, add, take } = await setup({
       account: perMinute(6),
       senders: new Map([['A', perMinute(1)]]),
       groups: [{ ...perMinute(3), name: 'us', senders: ['A', 'B'] }],
@@ -99,7 +99,7 @@ describe('all rules must allow', () => {
     for (let id = 9; id <= 12; id += 1) add({ id, sender: 'C' });
     expect(take()).toEqual([1, 5, 6, 9, 10, 11]);
     expect(take()).toEqual([]);
-    expect(desk.wakeAt(at())).toBeNull();
+    expect(queue.wakeAt(at())).toBeNull();
   });
 
   it('a group is paced as one, whoever of it sends', async () => {
@@ -206,27 +206,27 @@ describe('a message that does not fit', () => {
 
 describe('a step that is rolled back', () => {
   it('has used nothing', async () => {
-    const { limits, desk, table, add, begin, take, used } = await setup({ account: perMinute(3) });
+    const { limits, queue, table, add, begin, take, used } = await setup({ account: perMinute(3) });
     for (let id = 1; id <= 4; id += 1) add({ id });
     expect(begin()).toEqual([1, 2, 3]);
     expect(used()).toEqual([3]);
     limits.rolledBack(at());
     expect(used()).toEqual([0]);
-    desk.forget();
-    for (const row of table.waiting) desk.offer(row, row);
+    queue.forget();
+    for (const row of table.waiting) queue.offer(row, row);
     expect(take()).toEqual([1, 2, 3]);
   });
 });
 
 describe('what waits for a window', () => {
-  it('wakes the desk when it frees, and comes back paced', async () => {
-    const { desk, add, run } = await setup(
+  it('wakes the account queue when it frees, and comes back paced', async () => {
+    const { queue, add, run } = await setup(
       { groups: [{ ...perMinute(5), perSecond: 1, name: 'us', senders: ['A'] }] },
       {},
     );
     for (let id = 1; id <= 12; id += 1) add({ id });
     expect(await run(8_000)).toHaveLength(5);
-    const wakeAt = desk.wakeAt(at()) ?? 0;
+    const wakeAt = queue.wakeAt(at()) ?? 0;
     await vi.advanceTimersByTimeAsync(Math.ceil(wakeAt - monotonicMs()) + 10_000);
     expect((await run(100)).length).toBe(1);
     expect((await run(3_000)).length).toBeLessThanOrEqual(3);

@@ -1,6 +1,6 @@
 /**
  * What throttled answers do to an account and its senders: deadlines, one message first, the learned pace,
- * and what is written of it. The desk is real; the test says what the gateway answered, and when.
+ * and what is written of it. The account queue is real; the test says what the gateway answered, and when.
  */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { LaneAct } from '../../src/core/answer/verdict.ts';
@@ -10,7 +10,7 @@ import {
 } from '../../src/dispatch/feedback/account-throttle.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
-import { instant, makeDesk } from '../support/desk.ts';
+import { instant, makeQueue } from '../support/desk.ts';
 import { policyWith } from '../support/policy.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf } from '../support/verdicts.ts';
@@ -32,24 +32,24 @@ interface Options {
 async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
   const table = new ReadyRows();
   const pending = nothingPending();
-  const desk = makeDesk({
+  const queue = makeQueue({
     rate,
     pace: paceOf(rate),
     senders: Object.entries(senders),
     senderPace: senderPaceOf,
   });
-  onTestFinished(() => void desk.stop());
+  onTestFinished(() => void queue.stop());
   const own = { configuredRate: rate, ceiling: rate, concurrency: 10, ...limits };
-  const pressure = new AccountThrottle({ desk, limits: own, pending, policy: policyWith() });
+  const pressure = new AccountThrottle({ queue, limits: own, pending, policy: policyWith() });
   let id = 0;
   const drop = (sender = 'AcmeInc', priority = 4): number => {
     id += 1;
     const row = table.add({ id, sender, priority });
-    desk.offer(row, row);
+    queue.offer(row, row);
     return id;
   };
   const take = (): readonly number[] => {
-    const ids = desk.take(100, instant(), table.peek).map(({ row }) => row.id);
+    const ids = queue.take(100, instant(), table.peek).map(({ row }) => row.id);
     table.claim(ids);
     return ids;
   };
@@ -83,15 +83,15 @@ async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
   };
   await vi.advanceTimersByTimeAsync(1_000); // permits are in stock
   const events = (): readonly string[] => pending.entries.map(({ row }) => row.event);
-  return { desk, pressure, pending, drop, take, answer, run, events };
+  return { queue, pressure, pending, drop, take, answer, run, events };
 }
 
 describe('an account that is throttled', () => {
   it('waits by a deadline, sends one message, and the rest once that one was answered', async () => {
-    const { desk, drop, take, answer } = await setup();
+    const { queue, drop, take, answer } = await setup();
     for (let count = 0; count < 5; count += 1) drop();
     answer(Date.now(), [wait({ waitMs: 480 })]);
-    expect(desk.wakeAt(instant())).toBe(Date.now() + 500);
+    expect(queue.wakeAt(instant())).toBe(Date.now() + 500);
     await vi.advanceTimersByTimeAsync(499);
     expect(take()).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
@@ -104,24 +104,24 @@ describe('an account that is throttled', () => {
   });
 
   it('tries another message when the first is not answered', async () => {
-    const { desk, drop, take, answer } = await setup();
+    const { queue, drop, take, answer } = await setup();
     drop();
     drop();
     answer(Date.now(), [wait({ waitMs: 80 })]);
     await vi.advanceTimersByTimeAsync(100);
     expect(take()).toEqual([1]);
-    expect(desk.wakeAt(instant())).toBe(Date.now() + 2_000);
+    expect(queue.wakeAt(instant())).toBe(Date.now() + 2_000);
     await vi.advanceTimersByTimeAsync(2_000);
     expect(take()).toEqual([2]);
   });
 
   it('waits longer from cohort to cohort where the text names no time', async () => {
-    const { desk, answer } = await setup();
+    const { queue, answer } = await setup();
     const waits = [1, 2, 3, 4, 5].map(() => {
-      const from = Math.max(Date.now(), desk.limits.account.blockedUntilMs ?? 0);
+      const from = Math.max(Date.now(), queue.limits.account.blockedUntilMs ?? 0);
       vi.setSystemTime(from + 1);
       answer(from + 1, [wait()]);
-      return (desk.limits.account.blockedUntilMs ?? 0) - Date.now();
+      return (queue.limits.account.blockedUntilMs ?? 0) - Date.now();
     });
     expect(waits.slice(1)).toEqual([1_000, 2_000, 4_000, 8_000]);
   });
@@ -145,11 +145,11 @@ describe('an account that is throttled', () => {
   });
 
   it('finds what is really there, goes no faster, and comes back when there is more', async () => {
-    const { desk, pressure, run } = await setup();
+    const { queue, pressure, run } = await setup();
     await run(20_000, 20);
     expect(pressure.rate).toBeGreaterThan(17);
     expect(pressure.rate).toBeLessThan(23);
-    expect(desk.limits.account.pace).toBeCloseTo(paceOf(pressure.rate));
+    expect(queue.limits.account.pace).toBeCloseTo(paceOf(pressure.rate));
     await run(60_000);
     expect(pressure.rate).toBe(30);
   });
@@ -163,59 +163,59 @@ describe('a limit that the text names', () => {
   };
 
   it('is the ceiling, aimed at in the windows it tells of', async () => {
-    const { desk, pending, answer, run, events } = await setup();
+    const { queue, pending, answer, run, events } = await setup();
     fill(answer, 20);
     answer(Date.now(), [named(20, 480)]);
     expect(events()).toContain('account.limit');
     expect(pending.rates).toMatchObject([{ account: 'main', sender: null, learnedRate: 20 }]);
     await run(3_000);
-    expect(desk.limits.account.schedule).toMatchObject({ count: 20, intervalMs: 1_000 });
+    expect(queue.limits.account.schedule).toMatchObject({ count: 20, intervalMs: 1_000 });
   });
 
   it('is aimed at in windows of the length that the text names', async () => {
-    const { desk, answer, run } = await setup();
+    const { queue, answer, run } = await setup();
     fill(answer, 10);
     await vi.advanceTimersByTimeAsync(500);
     fill(answer, 10);
     answer(Date.now(), [wait({ limit: 20, waitMs: 240, intervalMs: 500 })]);
     await run(3_000);
-    expect(desk.limits.account.schedule).toMatchObject({ count: 10, intervalMs: 500 });
+    expect(queue.limits.account.schedule).toMatchObject({ count: 10, intervalMs: 500 });
   });
 
   it('is not aimed at in windows longer than is remembered', async () => {
-    const { desk, pressure, answer, run } = await setup();
+    const { queue, pressure, answer, run } = await setup();
     fill(answer, 20);
     answer(Date.now(), [wait({ limit: 20, waitMs: 480, intervalMs: 60_000 })]);
     await run(3_000);
     expect(pressure.rate).toBe(20);
-    expect(desk.limits.account.schedule).toBeNull();
+    expect(queue.limits.account.schedule).toBeNull();
   });
 
   it('is kept without its windows where others filled them', async () => {
-    const { desk, pressure, answer, run } = await setup();
+    const { queue, pressure, answer, run } = await setup();
     fill(answer, 5);
     answer(Date.now(), [named(20, 480)]);
     await run(3_000);
     expect(pressure.rate).toBeLessThanOrEqual(20);
-    expect(desk.limits.account.schedule).toBeNull();
+    expect(queue.limits.account.schedule).toBeNull();
   });
 
   it('is replaced by another that a later text names', async () => {
-    const { desk, pressure, answer } = await setup({ rate: 60 });
+    const { queue, pressure, answer } = await setup({ rate: 60 });
     answer(Date.now(), [named(20, 100)]);
     await vi.advanceTimersByTimeAsync(5_000);
     answer(Date.now(), [named(40, 100)]);
     expect(pressure.rate).toBeLessThanOrEqual(40);
     expect(pressure.rate).toBeGreaterThan(20);
-    expect(desk.limits.account.pace).toBeGreaterThan(20);
+    expect(queue.limits.account.pace).toBeGreaterThan(20);
   });
 
   it('above the configured one changes nothing, and its windows are not aimed at', async () => {
-    const { desk, pressure, answer, run } = await setup({ rate: 25 });
+    const { queue, pressure, answer, run } = await setup({ rate: 25 });
     answer(Date.now(), [named(30, 480)]);
     await run(3_000);
     expect(pressure.rate).toBe(25);
-    expect(desk.limits.account.schedule).toBeNull();
+    expect(queue.limits.account.schedule).toBeNull();
   });
 
   it('is doubted after an hour, and what is more is felt for', async () => {
@@ -230,16 +230,16 @@ describe('a limit that the text names', () => {
   });
 
   it('whose windows are missed again and again is paced evenly instead', async () => {
-    const { desk, answer, run } = await setup({ rate: 5 });
+    const { queue, answer, run } = await setup({ rate: 5 });
     fill(answer, 5);
     answer(Date.now(), [named(5, 480)]);
     await run(5_000);
     for (let misses = 0; misses < 4; misses += 1) {
-      expect(desk.limits.account.schedule).not.toBeNull();
+      expect(queue.limits.account.schedule).not.toBeNull();
       answer(Date.now(), [named(5, 10)]);
       await run(4_100);
     }
-    expect(desk.limits.account.schedule).toBeNull();
+    expect(queue.limits.account.schedule).toBeNull();
   });
 });
 
@@ -286,9 +286,9 @@ describe('a sender that is throttled', () => {
   const slow = wait({ scope: 'sender', waitMs: 230 });
 
   it('waits alone, and comes back with one message, in the order it had', async () => {
-    const { desk, drop, take, answer } = await setup({ rate: 1_000 });
+    const { queue, drop, take, answer } = await setup({ rate: 1_000 });
     answer(Date.now(), [slow], 'Slow');
-    expect(desk.limits.account.blockedUntilMs).toBeNull();
+    expect(queue.limits.account.blockedUntilMs).toBeNull();
     const [low, high, next] = [drop('Slow', 4), drop('Slow', 9), drop('Slow', 9)];
     const quick = drop('Quick', 0);
     expect(take()).toEqual([quick]);
@@ -302,8 +302,8 @@ describe('a sender that is throttled', () => {
   });
 
   it('tells its spacing by what is left to wait, and gets it shorter again in time', async () => {
-    const { desk, answer, pending } = await setup();
-    const limit = desk.lane('Slow').limits.sender;
+    const { queue, answer, pending } = await setup();
+    const limit = queue.lane('Slow').limits.sender;
     answer(1_000, [], 'Slow');
     vi.setSystemTime(1_300);
     answer(1_270, [slow], 'Slow');
@@ -318,8 +318,8 @@ describe('a sender that is throttled', () => {
   });
 
   it('is never sent faster than it is configured, whatever is learned', async () => {
-    const { desk, answer } = await setup({ senders: { Slow: 2 } });
-    const limit = desk.lane('Slow').limits.sender;
+    const { queue, answer } = await setup({ senders: { Slow: 2 } });
+    const limit = queue.lane('Slow').limits.sender;
     answer(1_000, [], 'Slow');
     vi.setSystemTime(1_300);
     answer(1_270, [slow], 'Slow');
@@ -339,7 +339,7 @@ describe('requests that are too many at a time', () => {
   /** So many slots are at work. */
   async function busy(count: number) {
     const kit = await setup();
-    for (let open = 0; open < count; open += 1) kit.desk.slots.open(() => undefined);
+    for (let open = 0; open < count; open += 1) kit.queue.slots.open(() => undefined);
     return kit;
   }
 
@@ -348,15 +348,15 @@ describe('requests that are too many at a time', () => {
     ['HTTP 429', [wait(), narrow]],
     ['no answer in time', late],
   ])('are halved by %s, once a cohort', async (_, acts) => {
-    const { desk, answer, pending } = await busy(10);
+    const { queue, answer, pending } = await busy(10);
     const sentAtMs = Date.now();
     await vi.advanceTimersByTimeAsync(100);
     answer(sentAtMs, acts);
     answer(sentAtMs + 50, acts);
-    expect(desk.slots.concurrency).toBe(5);
+    expect(queue.slots.concurrency).toBe(5);
     await vi.advanceTimersByTimeAsync(100);
     answer(sentAtMs + 150, acts);
-    expect(desk.slots.concurrency).toBe(2);
+    expect(queue.slots.concurrency).toBe(2);
     const written = { account: 'main', configured: 10 };
     expect(pending.widths).toEqual([
       { ...written, learned: 5 },
@@ -367,44 +367,44 @@ describe('requests that are too many at a time', () => {
   it('keep the account waiting after status 10, and say so; not where one was only late', async () => {
     const ten = await busy(10);
     ten.answer(Date.now(), [narrow]);
-    expect(ten.desk.limits.account.blockedUntilMs).toBe(Date.now() + 1_000);
+    expect(ten.queue.limits.account.blockedUntilMs).toBe(Date.now() + 1_000);
     expect(ten.events()).toEqual(['account.throttled']);
     const one = await busy(10);
     one.answer(Date.now(), late);
-    expect([one.desk.limits.account.blockedUntilMs, one.events()]).toEqual([null, []]);
+    expect([one.queue.limits.account.blockedUntilMs, one.events()]).toEqual([null, []]);
   });
 
   it('are none where one that was alone got no answer: probes of a gateway that is down', async () => {
-    const { desk, answer } = await busy(1);
+    const { queue, answer } = await busy(1);
     for (let probes = 0; probes < 5; probes += 1) {
       const sentAtMs = Date.now();
       await vi.advanceTimersByTimeAsync(30_000);
       answer(sentAtMs, late);
     }
-    expect(desk.slots.concurrency).toBe(10);
+    expect(queue.slots.concurrency).toBe(10);
     answer(Date.now(), [narrow]);
-    expect(desk.slots.concurrency).toBe(5);
+    expect(queue.slots.concurrency).toBe(5);
   });
 
   it('grow back to what is configured, and it is written that all of it is there', async () => {
-    const { desk, answer, pending } = await busy(10);
+    const { queue, answer, pending } = await busy(10);
     answer(Date.now(), [narrow]);
     for (let count = 0; count < 600; count += 1) {
       await vi.advanceTimersByTimeAsync(50);
       answer(Date.now());
-      expect(desk.slots.concurrency).toBeLessThanOrEqual(10);
+      expect(queue.slots.concurrency).toBeLessThanOrEqual(10);
     }
-    expect(desk.slots.concurrency).toBe(10);
+    expect(queue.slots.concurrency).toBe(10);
     expect(pending.widths.at(-1)).toEqual({ account: 'main', configured: 10, learned: null });
   });
 
   it('do not grow while few are open', async () => {
-    const { desk, answer } = await busy(2);
+    const { queue, answer } = await busy(2);
     answer(Date.now(), [narrow]);
     for (let count = 0; count < 600; count += 1) {
       await vi.advanceTimersByTimeAsync(50);
       answer(Date.now());
     }
-    expect(desk.slots.concurrency).toBe(5);
+    expect(queue.slots.concurrency).toBe(5);
   });
 });

@@ -10,7 +10,7 @@ import type { Claim } from '../../src/core/message/claim.ts';
 import type { IgnoredReason, Receipt } from '../../src/core/receipt/receipt.ts';
 import { NEXT, type State } from '../../src/core/message/message.ts';
 import type { AnswerPart } from '../../src/core/answer/observation.ts';
-import type { Desk } from '../../src/dispatch/schedule/account-queue.ts';
+import type { AccountQueue } from '../../src/dispatch/schedule/account-queue.ts';
 import { Step } from '../../src/dispatch/loop/transaction.ts';
 import type { Policy, ReceiptPolicy } from '../../src/core/account/policy.ts';
 import { policyWith } from '../support/policy.ts';
@@ -19,7 +19,7 @@ import type { DropRow } from '../../src/spool/write/insert.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { StatusLog } from '../../src/log/status-log.ts';
 import type { Capabilities } from '../../src/gateway/gateway.ts';
-import { makeDesk } from '../support/desk.ts';
+import { makeQueue } from '../support/desk.ts';
 import { silentGateway } from '../support/gateway.ts';
 import { makeFolder, openHandle, type Handle, type Row } from '../support/spool.ts';
 import { claimOf, KEEP_ALL, NOW, POLICY } from '../support/verdicts.ts';
@@ -94,7 +94,7 @@ export class Bench {
   readonly #options: BenchOptions;
   #at = NOW;
   #spool: Spool;
-  #desk: Desk;
+  #queue: AccountQueue;
   #step: Step;
   #fault: Fault | null = null;
   #kicks = 0;
@@ -104,11 +104,11 @@ export class Bench {
     this.path = join(options.folder ?? makeFolder(), 'spool.db');
     this.other = openHandle(this.path);
     this.#spool = this.#open();
-    this.#desk = this.#makeDesk();
+    this.#queue = this.#makeQueue();
     this.#step = this.#makeStep();
     onTestFinished(async () => {
       this.#spool.close();
-      await this.#desk.stop();
+      await this.#queue.stop();
     });
   }
 
@@ -196,18 +196,18 @@ export class Bench {
     });
     const rest = { httpStatus: 200, retryAfterMs: null, traceId: null } as const;
     const answered = { kind: 'answered', parts: whole, ...rest } as const;
-    this.#step.outcomes.observed(this.#desk, claim, answered, this.#clock.monotonicMs());
+    this.#step.outcomes.observed(this.#queue, claim, answered, this.#clock.monotonicMs());
   }
 
   /** The request left, and no answer came. */
   lose(claim: Claim): void {
     const lost = { kind: 'unanswered', cause: 'timeout', httpStatus: null, traceId: null } as const;
-    this.#step.outcomes.observed(this.#desk, claim, lost, this.#clock.monotonicMs());
+    this.#step.outcomes.observed(this.#queue, claim, lost, this.#clock.monotonicMs());
   }
 
   /** The request never left. */
   giveBack(claim: Claim): void {
-    this.#step.outcomes.returned(this.#desk, claim);
+    this.#step.outcomes.returned(this.#queue, claim);
   }
 
   /** A receipt about a part of this attempt, with its client-ref unless it says otherwise. */
@@ -243,7 +243,7 @@ export class Bench {
   /** One step of the dispatcher, once there is a permit; gives the ids of what it claims. */
   async stepAndClaim(): Promise<readonly number[]> {
     this.advance(0.01);
-    while (this.#desk.limits.account.available(this.#instant) < 1) await told();
+    while (this.#queue.limits.account.available(this.#instant) < 1) await told();
     const claims = this.#step.run(true);
     if (claims === 'busy') throw new Error('the spool was locked');
     return [...claims.values()].flat().map(({ id }) => id);
@@ -270,9 +270,9 @@ export class Bench {
   /** Power fails: what is in memory is gone, and another daemon starts on what is on disk. */
   crash(): void {
     this.#spool.close();
-    void this.#desk.stop();
+    void this.#queue.stop();
     this.#spool = this.#open();
-    this.#desk = this.#makeDesk();
+    this.#queue = this.#makeQueue();
     this.#step = this.#makeStep();
     let rescued: number | 'busy';
     do rescued = this.#step.rescue();
@@ -353,8 +353,8 @@ export class Bench {
     return spool;
   }
 
-  #makeDesk(): Desk {
-    return makeDesk({
+  #makeQueue(): AccountQueue {
+    return makeQueue({
       ...{ clock: this.#clock, concurrency: 10 },
       gateway: silentGateway(this.#options.capabilities),
     });
@@ -363,7 +363,7 @@ export class Bench {
   #makeStep(): Step {
     const parts = {
       spool: this.#spool,
-      desks: new Map([['main', this.#desk]]),
+      queues: new Map([['main', this.#queue]]),
       limits: new Map([['main', { configuredRate: null, ceiling: null, concurrency: 10 }]]),
       policy: this.#policy(),
       clock: this.#clock,

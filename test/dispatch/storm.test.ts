@@ -1,17 +1,17 @@
 /**
- * An outage and its end on a clock that is moved: desk, lanes, pacer, slots, courier, outcomes and health as
+ * An outage and its end on a clock that is moved: account queue, lanes, pacer, slots, courier, outcomes and health as
  * they are, against a gateway that the test breaks and mends. Only SQLite and HTTP are left out.
  */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RETRY_SHARE } from '../../src/core/window/deficit-counter.ts';
 import type { Observation } from '../../src/core/answer/observation.ts';
 import { Courier } from '../../src/dispatch/send/sender.ts';
-import type { Desk, Taken } from '../../src/dispatch/schedule/account-queue.ts';
+import type { AccountQueue, Taken } from '../../src/dispatch/schedule/account-queue.ts';
 import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { ReadyRow } from '../../src/spool/write/claims.ts';
 import { paceOf } from '../../src/limiter/pace.ts';
-import { makeDesk } from '../support/desk.ts';
+import { makeQueue } from '../support/desk.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';
 import { policyWith } from '../support/policy.ts';
@@ -49,7 +49,7 @@ class Storm {
   mood: Mood = well;
   readonly sent: Sent[] = [];
   readonly accepted = new Set<number>();
-  readonly desk: Desk;
+  readonly queue: AccountQueue;
   readonly #table = new ReadyRows();
   readonly #pending = nothingPending();
   readonly #outcomes: Outcomes;
@@ -63,7 +63,7 @@ class Storm {
   constructor() {
     const monotonicMs = (): number => Date.now() - BEGAN * 1_000;
     const clock = { now: () => Date.now() / 1_000, monotonicMs };
-    this.desk = makeDesk({
+    this.queue = makeQueue({
       clock,
       gateway: {
         capabilities: CAPABLE,
@@ -81,7 +81,7 @@ class Storm {
         throw error;
       },
     });
-    onTestFinished(() => this.desk.stop());
+    onTestFinished(() => this.queue.stop());
     this.#outcomes = new Outcomes({
       policy: policyWith(),
       clock,
@@ -135,7 +135,7 @@ class Storm {
   #offer(over: RowOver): void {
     const row = this.#table.add(over);
     this.#rows.set(row.id, row);
-    this.desk.offer(row, row);
+    this.queue.offer(row, row);
   }
 
   /* As a step of the dispatcher does: what ended, what is due, and the next claims. */
@@ -145,15 +145,19 @@ class Storm {
     const due = this.#waiting.filter(({ at }) => at <= now);
     this.#waiting = this.#waiting.filter(({ at }) => at > now);
     for (const { row } of due) this.#offer({ ...row, state: 'retry' });
-    const gate = this.desk.health.gate();
+    const gate = this.queue.health.gate();
     if (gate.kind === 'suspended' && !gate.isHalfOpen && gate.nextProbeAt <= now) {
-      this.desk.health.look(null, true, now);
+      this.queue.health.look(null, true, now);
     }
-    const { desk } = this;
+    const { queue } = this;
     const nowMs = Date.now() - BEGAN * 1_000;
-    const taken = desk.take(desk.slots.free - desk.hand.length, { now, nowMs }, this.#table.peek);
+    const taken = queue.take(
+      queue.slots.free - queue.hand.length,
+      { now, nowMs },
+      this.#table.peek,
+    );
     this.#table.claim(taken.map(({ row }) => row.id));
-    this.#courier.handOut(new Map([[desk, taken.map((one) => this.#claimOf(one))]]));
+    this.#courier.handOut(new Map([[queue, taken.map((one) => this.#claimOf(one))]]));
   }
 
   #settle(): void {
@@ -202,16 +206,16 @@ async function outage(): Promise<Storm> {
   const storm = new Storm();
   storm.mood = halfFails;
   await storm.play(60, () => {
-    if (storm.desk.hand.length === 0 && storm.sent.length % 2 === 0) storm.drop(1);
+    if (storm.queue.hand.length === 0 && storm.sent.length % 2 === 0) storm.drop(1);
   });
   storm.mood = down;
   storm.drop(200);
   await storm.skip(120);
-  expect(storm.desk.health.gate()).toMatchObject({ kind: 'suspended', reason: 'gateway-down' });
+  expect(storm.queue.health.gate()).toMatchObject({ kind: 'suspended', reason: 'gateway-down' });
   storm.mood = well;
   await vi.waitFor(async () => {
     await storm.skip(1.2);
-    expect(storm.desk.health.gate().kind).toBe('active');
+    expect(storm.queue.health.gate().kind).toBe('active');
   });
   return storm;
 }

@@ -1,5 +1,5 @@
 /**
- * An account under rules that nest, on simulated time: Desk, LimitTree, Pacer with Bottleneck, Slots with p-queue,
+ * An account under usage windows of several scopes, on simulated time: Account queue, LimitTree, Pacer with Bottleneck, Slots with p-queue,
  * Courier, Outcomes and Pressure are the daemon's own; the gateway and the disk are stood in for. What the
  * gateway saw is kept with both clocks, for whoever judges it. A crash forgets all but the rows on disk.
  */
@@ -8,13 +8,13 @@ import type { Observation } from '../../src/core/answer/observation.ts';
 import { predictParts } from '../../src/core/message/parts.ts';
 import type { NestedRules } from '../../src/core/window/rate-limits.ts';
 import { Courier } from '../../src/dispatch/send/sender.ts';
-import type { Desk, Taken } from '../../src/dispatch/schedule/account-queue.ts';
+import type { AccountQueue, Taken } from '../../src/dispatch/schedule/account-queue.ts';
 import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { CapRow } from '../../src/spool/write/usage-window-rows.ts';
 import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
 import type { SimulatedTime } from '../bench/limits-clock.ts';
-import { makeDesk } from '../support/desk.ts';
+import { makeQueue } from '../support/desk.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';
 import { policyWith } from '../support/policy.ts';
@@ -134,7 +134,7 @@ export class Play {
     this.#daemon = null;
     if (daemon === null) return;
     for (const id of daemon.die()) this.unsent.delete(id);
-    this.#stopped.push(daemon.desk.stop());
+    this.#stopped.push(daemon.queue.stop());
   }
 
   /** The clock was set, or a new second began: whoever sleeps looks again. */
@@ -220,7 +220,7 @@ interface World {
 
 /** The daemon from a start to a crash. */
 class Life {
-  readonly desk: Desk;
+  readonly queue: AccountQueue;
   readonly #options: PlayOptions;
   readonly #world: World;
   readonly #pending = nothingPending();
@@ -236,7 +236,7 @@ class Life {
     this.#options = options;
     this.#world = world;
     const { time, rules, perSecond, senderRates } = options;
-    this.desk = makeDesk({
+    this.queue = makeQueue({
       ...{ clock: time, defaultSender: DEFAULT_SENDER, rules, senders: senderRates },
       gateway: {
         capabilities: CAPABLE,
@@ -252,7 +252,7 @@ class Life {
         throw error;
       },
     });
-    this.desk.limits.recall(world.recall(), { now: time.now(), nowMs: time.monotonicMs() });
+    this.queue.limits.recall(world.recall(), { now: time.now(), nowMs: time.monotonicMs() });
     const outcomes = new Outcomes({
       policy: policyWith(),
       clock: time,
@@ -266,7 +266,7 @@ class Life {
   }
 
   offerAll(): void {
-    for (const row of this.#world.rows.waiting) this.desk.offer(row, row);
+    for (const row of this.#world.rows.waiting) this.queue.offer(row, row);
     this.kick();
   }
 
@@ -286,32 +286,32 @@ class Life {
     this.#isScheduled = false;
     if (this.#isCommitting || this.#isDead) return;
     const { time } = this.#options;
-    const { desk } = this;
+    const { queue } = this;
     const brought = this.#settle();
     const at = { now: time.now(), nowMs: time.monotonicMs() };
-    if (this.#probeAt <= at.now) desk.health.look(null, true, at.now);
-    const limit = desk.slots.free + 2 - desk.hand.length;
-    const taken = desk.take(Math.max(0, limit), at, this.#world.rows.peek);
-    const rows = JSON.parse(JSON.stringify(desk.limits.save(at, false))) as readonly CapRow[];
+    if (this.#probeAt <= at.now) queue.health.look(null, true, at.now);
+    const limit = queue.slots.free + 2 - queue.hand.length;
+    const taken = queue.take(Math.max(0, limit), at, this.#world.rows.peek);
+    const rows = JSON.parse(JSON.stringify(queue.limits.save(at, false))) as readonly CapRow[];
     if (taken.length === 0 && !brought && rows.length === 0) {
       this.#sleep();
       return;
     }
     if (taken.length > 0 && this.#world.isLost()) {
-      desk.limits.rolledBack(at);
-      desk.forget();
+      queue.limits.rolledBack(at);
+      queue.forget();
       this.offerAll();
       return;
     }
     this.#isCommitting = true;
     this.#world.keep(rows);
-    desk.limits.committed();
+    queue.limits.committed();
     const claims = taken.map((one) => this.#claimOf(one));
     this.#world.rows.claim(claims.map(({ id }) => id));
     time.afterSettling(COMMIT_MS, () => {
       this.#isCommitting = false;
       if (this.#isDead) return;
-      this.#courier.handOut(new Map([[desk, claims]]));
+      this.#courier.handOut(new Map([[queue, claims]]));
       this.kick();
     });
   };
@@ -353,7 +353,7 @@ class Life {
 
   /* When a suspended account is to be tried (Unix seconds); Infinity = it is not suspended, or is tried. */
   get #probeAt(): number {
-    const gate = this.desk.health.gate();
+    const gate = this.queue.health.gate();
     return gate.kind === 'suspended' && !gate.isHalfOpen ? gate.nextProbeAt : Infinity;
   }
 
@@ -361,7 +361,7 @@ class Life {
     const { time } = this.#options;
     const nowMs = time.monotonicMs();
     const probeAt = nowMs + (this.#probeAt - time.now()) * 1000;
-    const at = Math.min(this.desk.wakeAt({ now: time.now(), nowMs }) ?? Infinity, probeAt);
+    const at = Math.min(this.queue.wakeAt({ now: time.now(), nowMs }) ?? Infinity, probeAt);
     if (at === Infinity) return;
     this.#wake += 1;
     const wake = this.#wake;

@@ -1,5 +1,5 @@
 /**
- * Rules that nest, whatever happens: random accounts, groups, senders, windows, sizes of messages, refusals,
+ * Usage windows of several scopes, whatever happens: random accounts, groups, senders, windows, sizes of messages, refusals,
  * crashes and clocks that are set. Judged from what the gateway saw, by the rules as they are written.
  */
 import * as fc from 'fast-check';

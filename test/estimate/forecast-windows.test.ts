@@ -4,7 +4,7 @@
  */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { capOf, fits, type Cap } from '../../src/core/window/usage-window.ts';
+import { usageWindowOf, fits, type UsageWindow } from '../../src/core/window/usage-window.ts';
 import type { LongWindow, Per } from '../../src/core/window/rate-limits.ts';
 import { Zone } from '../../src/core/time/zone.ts';
 import {
@@ -63,9 +63,9 @@ const perHour = (count: number): LongWindow => ({ count, span: 'h' });
 const perDay = (count: number): LongWindow => ({ count, span: 'day' });
 
 /** The caps of a rule as they are at noon. */
-function capsAt({ windows, went = [] }: Rule): readonly Cap[] {
+function capsAt({ windows, went = [] }: Rule): readonly UsageWindow[] {
   return windows.map((window, index) => {
-    const cap = capOf(window, UTC);
+    const cap = usageWindowOf(window, UTC);
     for (const [agoS, count] of went[index] ?? []) {
       const at = { now: NOON - agoS, nowMs: -agoS * 1000 };
       const key = cap.open(count, at);
@@ -105,7 +105,7 @@ const KEPT = 3;
 class Gate {
   readonly per: Per;
   readonly #rate: number;
-  readonly #caps: readonly Cap[];
+  readonly #caps: readonly UsageWindow[];
   #permits = 1;
   #atS = 0;
 
@@ -241,7 +241,7 @@ describe('a window', () => {
   it('of a day ends at the midnight of its zone, also where the clock is set', () => {
     const zone = new Zone('Europe/London');
     const now = Date.parse('2027-03-27T12:00:00Z') / 1000;
-    const cap = capOf(perDay(100), zone);
+    const cap = usageWindowOf(perDay(100), zone);
     cap.restore({ at: now, used: [[zone.dayAt(now), 100]], open: [] }, { now, nowMs: 0 });
     const { piles, allowance } = modelOf({ account: rule(10), lanes: [lane('a', 250)] });
     const [seconds] = forecast(piles, { ...allowance, windows: [cap] }, { now }).goneInS;

@@ -156,7 +156,7 @@ describe('what waits is gone', () => {
   });
 });
 
-describe('the turnout of one pile', () => {
+describe('the message ETA of one pile', () => {
   it('says when it is gone, and how many of the others are by then', () => {
     const piles = [
       pile({ count: 10 }),

@@ -41,7 +41,7 @@ describe.skipIf(!shims.isThere)(`G4: a disk that fails${skipped}`, () => {
     await rig.until(() => rig.sandbox.ledger.counters.open === REQUESTS);
     shim.fail('EIO-WRITE');
     await program.line(({ event }) => event === 'daemon.failed');
-    shim.heal();
+    shim.recover();
     expect(await program.end()).toEqual({ code: 1, signal: null });
     expect(program.lines.filter(({ event }) => event === 'message.unwritten')).toEqual([]);
     expect(rig.count('await-receipt')).toBe(REQUESTS);
@@ -56,7 +56,7 @@ describe.skipIf(!shims.isThere)(`G4: a disk that fails${skipped}`, () => {
     await rig.until(() => rig.sandbox.ledger.counters.open > 0);
     shim.fail('EDQUOT');
     await program.line(({ event }) => event === 'daemon.disk-full');
-    shim.heal();
+    shim.recover();
     await rig.until(() => rig.count('await-receipt') === REQUESTS);
     expect(rig.sandbox.ledger.counters.requests).toBe(REQUESTS);
     program.kill('SIGTERM');

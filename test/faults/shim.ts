@@ -11,7 +11,7 @@ export type Fault = 'EIO-WRITE' | 'EIO-FSYNC' | 'EDQUOT';
 export interface Shim {
   readonly env: Readonly<Record<string, string>>;
   readonly fail: (fault: Fault) => void;
-  readonly heal: () => void;
+  readonly recover: () => void;
 }
 
 export class Shims implements Disposable {
@@ -32,7 +32,7 @@ export class Shims implements Disposable {
     return {
       env: { LD_PRELOAD: this.#library, FAULT_FILE: file },
       fail: (fault) => writeFileSync(file, fault),
-      heal: () => rmSync(file, { force: true }),
+      recover: () => rmSync(file, { force: true }),
     };
   }
 

@@ -1,11 +1,11 @@
 // An account's health and a hand for it: messages go out and are answered at instants that only grow.
-import { AccountHealth, type GateChange } from '../../src/core/account/account-circuit.ts';
+import { AccountCircuit, type GateChange } from '../../src/core/account/account-circuit.ts';
 import type { Verdict } from '../../src/core/answer/verdict.ts';
 import { claimOf, NOW } from './verdicts.ts';
 
 /** `send` is one message out and answered; `judge` an answer that comes late. */
 export function setup() {
-  const health = new AccountHealth();
+  const health = new AccountCircuit();
   let now = NOW;
   const changes: GateChange[] = [];
   const claim = (id: number, sender = 'AcmeInc', claimedAt = now) =>

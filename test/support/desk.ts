@@ -1,9 +1,9 @@
-// A desk with everything that it needs: a test names only what it is about.
+// An account queue with everything that it needs: a test names only what it is about.
 import type { Instant } from '../../src/core/window/usage-window.ts';
-import { AccountHealth } from '../../src/core/account/account-circuit.ts';
+import { AccountCircuit } from '../../src/core/account/account-circuit.ts';
 import type { NestedRules } from '../../src/core/window/rate-limits.ts';
 import type { Clock } from '../../src/clock.ts';
-import { Desk } from '../../src/dispatch/schedule/account-queue.ts';
+import { AccountQueue } from '../../src/dispatch/schedule/account-queue.ts';
 import { LimitTree } from '../../src/dispatch/limit/limit-tree.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { Meter } from '../../src/limiter/meter.ts';
@@ -11,7 +11,7 @@ import { Pacer } from '../../src/limiter/pacer.ts';
 import { Slots } from '../../src/limiter/slots.ts';
 import { silentGateway } from './gateway.ts';
 
-export interface DeskOptions {
+export interface AccountQueueOptions {
   readonly defaultSender?: string | null;
   readonly gateway?: Gateway;
   /** Left out: the one that vitest fakes. */
@@ -23,7 +23,7 @@ export interface DeskOptions {
   /** Left out: by the pace. */
   readonly burst?: number;
   readonly concurrency?: number;
-  readonly health?: AccountHealth;
+  readonly health?: AccountCircuit;
   readonly reserve?: number;
   /** Sender → messages per second that it is configured to allow. */
   readonly senders?: Iterable<readonly [string, number]>;
@@ -40,13 +40,13 @@ export interface DeskOptions {
 
 const FAKED: Clock = { now: () => Date.now() / 1_000, monotonicMs: () => Date.now() };
 
-/** The desk of the account "main". */
-export function makeDesk(options: DeskOptions = {}): Desk {
+/** The account queue of the account "main". */
+export function makeQueue(options: AccountQueueOptions = {}): AccountQueue {
   const { clock = FAKED, senders = [], rules = null } = options;
   const { rate = 1_000, pace = rate, senderPace = asItIs, senderBurst = null } = options;
   const { monotonicMs } = clock;
   const rates = new Map(senders);
-  const health = options.health ?? new AccountHealth();
+  const health = options.health ?? new AccountCircuit();
   const onGrant = options.onGrant ?? (() => undefined);
   const burst = options.burst === undefined ? {} : { burst: options.burst };
   const limits = new LimitTree({
@@ -57,7 +57,7 @@ export function makeDesk(options: DeskOptions = {}): Desk {
     meterOf: (limit) =>
       new Meter({ rate: senderPace(limit), burst: senderBurst, nowMs: monotonicMs() }),
   });
-  return new Desk({
+  return new AccountQueue({
     name: 'main',
     defaultSender: options.defaultSender === undefined ? 'AcmeInc' : options.defaultSender,
     gateway: options.gateway ?? silentGateway(),

@@ -1,11 +1,11 @@
 // Ready rows without a spool, for tests of who goes next: a table that answers reads as the ready index does.
 import {
-  comparePlaces,
+  compareDeadlineKeys,
   compareTurns,
   levelOf,
   placeOf,
   rankOf,
-  type StrandKey,
+  type RowQueueKey,
 } from '../../src/core/message/sort-key.ts';
 import type { Peek } from '../../src/dispatch/schedule/row-queue.ts';
 import type { ReadyRow } from '../../src/spool/write/claims.ts';
@@ -55,7 +55,7 @@ export function readyRow(over: RowOver): ReadyRow {
 /** Negative when `a` goes before `b`: rows of one campaign and kind, whatever their priorities. */
 export function compareInTurn(a: ReadyRow, b: ReadyRow): number {
   const places = [placeOf(a, VALIDITY_MS), placeOf(b, VALIDITY_MS)] as const;
-  return levelOf(a.rank) - levelOf(b.rank) || comparePlaces(...places);
+  return levelOf(a.rank) - levelOf(b.rank) || compareDeadlineKeys(...places);
 }
 
 /** Rows that wait. `claim` takes rows away, as the claim of a committed transaction does. */
@@ -77,17 +77,17 @@ export class ReadyRows {
     return [...this.#rows.values()].sort(compareTurns);
   }
 
-  readonly peek: Peek = (strand, limit, skip) => {
+  readonly peek: Peek = (rowQueue, limit, skip) => {
     this.reads += 1;
-    return this.waiting.filter((row) => isFrom(row, strand)).slice(skip, skip + limit);
+    return this.waiting.filter((row) => isFrom(row, rowQueue)).slice(skip, skip + limit);
   };
 }
 
-function isFrom(row: ReadyRow, strand: StrandKey): boolean {
+function isFrom(row: ReadyRow, rowQueue: RowQueueKey): boolean {
   return (
-    row.account === strand.account &&
-    row.sender === strand.sender &&
-    row.campaign === strand.campaign &&
-    row.rank >= strand.rank
+    row.account === rowQueue.account &&
+    row.sender === rowQueue.sender &&
+    row.campaign === rowQueue.campaign &&
+    row.rank >= rowQueue.rank
   );
 }

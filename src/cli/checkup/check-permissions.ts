@@ -8,7 +8,7 @@ import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { quoted } from '../../core/text/escape.ts';
-import { findMisfits, spoolFiles } from '../../spool/file/permissions.ts';
+import { findWrongPermissions, spoolFiles } from '../../spool/file/permissions.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
 
 const SUBJECT = 'spool permissions';
@@ -17,14 +17,16 @@ const DAEMON_GROUP = 'sms-spoold';
 
 /** The spool at `path`, which is there: what is wrong, or one line that all is well. */
 export function checkSharing(path: string): readonly Finding[] {
-  const misfits = findMisfits(path).map(({ path: file, found, command, isBroken }) => {
-    const verdict = isBroken ? fail : warn;
-    return verdict(SUBJECT, `${file} ${found}`, command);
-  });
+  const wrongPermissions = findWrongPermissions(path).map(
+    ({ path: file, found, command, isBroken }) => {
+      const verdict = isBroken ? fail : warn;
+      return verdict(SUBJECT, `${file} ${found}`, command);
+    },
+  );
   const shut = spoolFiles(path)
     .filter((file) => !isWritable(file))
     .map((file) => fail(SUBJECT, `${file} is not writable for this user`, letIn(path, file)));
-  const findings = [...misfits, ...shut];
+  const findings = [...wrongPermissions, ...shut];
   return findings.length > 0 ? findings : [pass(SUBJECT, `mode ${modeOf(statSync(path))}`)];
 }
 

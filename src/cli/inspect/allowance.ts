@@ -3,7 +3,7 @@
  * and seen of late, and what is left of its longer windows.
  */
 import type { Config } from '../../config/config.ts';
-import { capOf, type Cap } from '../../core/window/usage-window.ts';
+import { usageWindowOf, type UsageWindow } from '../../core/window/usage-window.ts';
 import type { GroupRule, NestedRules, Per } from '../../core/window/rate-limits.ts';
 import { zones } from '../../core/time/zone.ts';
 import type { AccountAllowance, Allowance, GroupAllowance } from '../../estimate/forecast.ts';
@@ -19,7 +19,7 @@ export interface ForecastOptions extends Looking {
   readonly validityMs: number;
   /** `[fairness] reserve`. */
   readonly reserve: number;
-  /** By account: rules that nest, where there are any. */
+  /** By account: usage windows of several scopes, where there are any. */
   readonly nested: ReadonlyMap<string, NestedRules>;
 }
 
@@ -46,7 +46,7 @@ export interface Allowed {
   /** The groups that it is about. */
   readonly groups: readonly GroupRule[];
   /** What the spool says of each window. */
-  readonly rowOf: ReadonlyMap<Cap, CapRow>;
+  readonly rowOf: ReadonlyMap<UsageWindow, CapRow>;
 }
 
 /** What went of late is believed when it was so many, over so long (s). */
@@ -61,7 +61,7 @@ export function allowedOf(known: Known, options: ForecastOptions): Allowed {
   const { reserve, now } = options;
   const rules = options.nested.get(known.account) ?? null;
   const windows = windowsOf(known.caps, now);
-  const look: Look = { known, windows, parts: partsIn(known.ready), now };
+  const look: Reading = { known, windows, parts: partsIn(known.ready), now };
   const names = new Set([...senders.keys(), ...windows.namesOf('sender')]);
   const groups = groupsOf(rules, windows);
   const grouped = new Set(groups.flatMap((group) => group.senders));
@@ -85,7 +85,7 @@ export function allowedOf(known: Known, options: ForecastOptions): Allowed {
 }
 
 /** What all rules of an account are looked at with. */
-interface Look {
+interface Reading {
   readonly known: Known;
   readonly windows: Windows;
   /** Parts that a message becomes, on average. */
@@ -94,9 +94,9 @@ interface Look {
 }
 
 interface Windows {
-  readonly of: (scope: CapRow['scope'], name: string) => readonly Cap[];
+  readonly of: (scope: CapRow['scope'], name: string) => readonly UsageWindow[];
   readonly namesOf: (scope: CapRow['scope']) => readonly string[];
-  readonly rowOf: ReadonlyMap<Cap, CapRow>;
+  readonly rowOf: ReadonlyMap<UsageWindow, CapRow>;
 }
 
 function windowsOf(rows: readonly CapRow[], now: number): Windows {
@@ -104,7 +104,7 @@ function windowsOf(rows: readonly CapRow[], now: number): Windows {
   const at = { now, nowMs: 0 };
   const windows = rows.map((row) => {
     const { allowed: count, span, zone, used, state } = row;
-    const window = capOf({ count, span }, zoneOf(zone));
+    const window = usageWindowOf({ count, span }, zoneOf(zone));
     if (span === 'day') window.close({ cost: used, key: window.open(used, at) }, used, at);
     else window.restore(state, at);
     return [window, row] as const;
@@ -132,7 +132,7 @@ function groupsOf(rules: NestedRules | null, windows: Windows): readonly GroupAl
 function laneAllowance(
   sender: string,
   { per, isGrouped }: { readonly per: Per; readonly isGrouped: boolean },
-  look: Look,
+  look: Reading,
 ): Allowance | null {
   const { known, now } = look;
   const gate = known.senders.get(sender) ?? null;
@@ -158,7 +158,7 @@ function rateOf(
     readonly since: number | undefined;
     readonly per: Per;
   },
-  { known, parts, now }: Look,
+  { known, parts, now }: Reading,
 ): number {
   const { flow = NO_FLOW, since = Infinity, gate, per } = seen;
   const from = now - USED_OVER_S;

@@ -82,7 +82,7 @@ function viewsOf(reading: LaneReading, options: ForecastOptions): readonly LaneV
       goneS: latest([...gone].flatMap(([sender, seconds]) => (isOf({ sender }) ? [seconds] : []))),
     };
   };
-  const view = (facts: LaneFacts): Figures => viewOf(facts, options.now);
+  const view = (facts: LaneFacts): LaneNumbers => viewOf(facts, options.now);
   const lanes = [...new Set(known)].toSorted().map((sender): LaneView => {
     const per = rules?.senders.get(sender)?.per ?? 'request';
     const facts = { ...factsOf([sender]), gate: senders.get(sender) ?? null };
@@ -99,7 +99,7 @@ function viewsOf(reading: LaneReading, options: ForecastOptions): readonly LaneV
   return [{ ...{ account, sender: null, group: null, per }, ...whole }, ...groups, ...lanes];
 }
 
-type Figures = Omit<LaneView, 'account' | 'sender' | 'group' | 'per'>;
+type LaneNumbers = Omit<LaneView, 'account' | 'sender' | 'group' | 'per'>;
 
 interface LaneFacts extends Pick<LaneReading, 'ready' | 'later'> {
   /** Null = it has neither a limit nor a stop of its own. */
@@ -109,7 +109,7 @@ interface LaneFacts extends Pick<LaneReading, 'ready' | 'later'> {
   readonly goneS: number | null;
 }
 
-function viewOf(facts: LaneFacts, now: number): Figures {
+function viewOf(facts: LaneFacts, now: number): LaneNumbers {
   const { gate, flow, goneS } = facts;
   return {
     configuredRate: gate?.configured_rate ?? null,

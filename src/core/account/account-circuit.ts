@@ -39,7 +39,7 @@ export const ANSWER_UNREADABLE = 'answer-unreadable';
 
 const NOTHING: Omit<Judged, 'verdict'> = { changes: [], setAside: null, ended: [] };
 
-export class AccountHealth {
+export class AccountCircuit {
   /** What the account may cost; null = nobody asks. */
   budget: Budget | null;
   readonly #gates = new HealthGates();
@@ -217,7 +217,7 @@ export class AccountHealth {
         ? this.#judgeRefusal(claim, verdict, { now, scope: streak.scope })
         : this.#judgeStreak(claim, verdict, now);
     }
-    this.#heal(claim, now);
+    this.#recover(claim, now);
     return verdict;
   }
 
@@ -286,13 +286,13 @@ export class AccountHealth {
     const sender = streak.scope === 'sender' ? claim.sender : null;
     const count = this.#streaks.refused(sender, reason, claim.recipient);
     if (count < streak.limit && !this.#isSameAgain(claim, sender, reason)) {
-      this.#heal(claim, now);
+      this.#recover(claim, now);
       return verdict;
     }
     if (this.#suspects.hasBeenPassed(claim.id)) return this.#alone(claim, verdict, now);
     this.#shut(claim, { sender, reason, schedule: UNREACHABLE }, now);
     if (sender === null) this.#returnedToSender(claim);
-    else this.#healAccount(claim, now);
+    else this.#recoverAccount(claim, now);
     return { ...verdict, route: 'retry', scope: streak.scope };
   }
 
@@ -304,13 +304,13 @@ export class AccountHealth {
   ): Verdict {
     const refusal = this.#runs.refused(claim, { scope, reason: verdict.reason, now });
     if (refusal === null) {
-      this.#heal(claim, now);
+      this.#recover(claim, now);
       return verdict;
     }
     const { sender, setAside } = refusal;
     this.#setAside = setAside;
     if (sender === null) this.#runs.goOn(claim.sender, claim, now);
-    else this.#healAccount(claim, now);
+    else this.#recoverAccount(claim, now);
     return { ...verdict, route: 'retry', scope: sender === null ? 'account' : 'sender' };
   }
 
@@ -323,7 +323,7 @@ export class AccountHealth {
   /* The same trouble twice while others got through in between: it is this message after all. */
   #alone(claim: HealthClaim, verdict: Verdict, now: number): Verdict {
     this.#suspects.forget(claim.id);
-    this.#heal(claim, now);
+    this.#recover(claim, now);
     return {
       ...verdict,
       route: 'permanent-failure',
@@ -357,17 +357,18 @@ export class AccountHealth {
   }
 
   /* Answered without the account's trouble: what was half-open opens, unless a run is to be judged. */
-  #heal(claim: HealthClaim, now: number): void {
-    this.#healAccount(claim, now);
-    this.#healGate(claim.sender, claim, now);
+  #recover(claim: HealthClaim, now: number): void {
+    this.#recoverAccount(claim, now);
+    this.#recoverGate(claim.sender, claim, now);
   }
 
-  #healAccount(claim: HealthClaim, now: number): void {
+  #recoverAccount(claim: HealthClaim, now: number): void {
     const gate = this.#gates.of(null);
-    if (gate.kind === 'suspended' && this.#isProof(gate, claim)) this.#healGate(null, claim, now);
+    if (gate.kind === 'suspended' && this.#isProof(gate, claim))
+      this.#recoverGate(null, claim, now);
   }
 
-  #healGate(sender: string | null, claim: HealthClaim, now: number): void {
+  #recoverGate(sender: string | null, claim: HealthClaim, now: number): void {
     const gate = this.gate(sender);
     if (gate.kind !== 'suspended') return;
     if (gate.run !== null) this.#runs.goOn(sender, claim, now);

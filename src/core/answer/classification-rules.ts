@@ -11,7 +11,7 @@ import type { Route, Scope, Streak } from './verdict.ts';
 /** Recipients refused in a row from which a refusal is not believed to be the message's own fault. */
 export const RUN_LIMIT = 10;
 
-export interface Rule {
+export interface ClassificationRule {
   readonly route: Route;
   /** For act `wait` of status 1 the default: the text decides between sender and account. */
   readonly scope: Scope;
@@ -27,33 +27,43 @@ export interface HttpRule {
   readonly label: string;
   readonly from: number;
   readonly to: number;
-  readonly rule: Rule;
+  readonly rule: ClassificationRule;
 }
 
 const PLAIN = { act: null, streak: null, maxAttempts: null, mayDouble: false } as const;
 
-const ACCEPTED: Rule = { ...PLAIN, route: 'await-receipt', scope: 'message' };
-const THROTTLED: Rule = { ...PLAIN, route: 'retry', scope: 'account', act: 'wait' };
-const NARROWED: Rule = { ...PLAIN, route: 'retry', scope: 'account', act: 'narrow' };
-const SUSPENDED: Rule = { ...PLAIN, route: 'retry', scope: 'account', act: 'suspend' };
+const ACCEPTED: ClassificationRule = { ...PLAIN, route: 'await-receipt', scope: 'message' };
+const THROTTLED: ClassificationRule = { ...PLAIN, route: 'retry', scope: 'account', act: 'wait' };
+const NARROWED: ClassificationRule = { ...PLAIN, route: 'retry', scope: 'account', act: 'narrow' };
+const SUSPENDED: ClassificationRule = {
+  ...PLAIN,
+  route: 'retry',
+  scope: 'account',
+  act: 'suspend',
+};
 /** Nothing says that a message with status 5 or 13 was not taken all the same. */
-const FAILED_THERE: Rule = {
+const FAILED_THERE: ClassificationRule = {
   ...PLAIN,
   route: 'retry',
   scope: 'message',
   streak: { kind: 'outage', scope: 'account', limit: 5 },
   mayDouble: true,
 };
-const REFUSED: Rule = { ...PLAIN, route: 'permanent-failure', scope: 'message' };
+const REFUSED: ClassificationRule = { ...PLAIN, route: 'permanent-failure', scope: 'message' };
 /** Refusals that an error in the configuration or the account causes as well as one in the message. */
-const REFUSED_OFTEN: Rule = { ...REFUSED, streak: runOf('account') };
-const SENDER_REFUSED: Rule = { ...REFUSED, streak: runOf('sender') };
-const TRIED_THRICE: Rule = { ...PLAIN, route: 'retry', scope: 'message', maxAttempts: 3 };
+const REFUSED_OFTEN: ClassificationRule = { ...REFUSED, streak: runOf('account') };
+const SENDER_REFUSED: ClassificationRule = { ...REFUSED, streak: runOf('sender') };
+const TRIED_THRICE: ClassificationRule = {
+  ...PLAIN,
+  route: 'retry',
+  scope: 'message',
+  maxAttempts: 3,
+};
 /** A proxy, or a mistake of ours, that refuses everybody must burn no backlog. */
-const ODD_REQUEST: Rule = { ...TRIED_THRICE, streak: runOf('account') };
+const ODD_REQUEST: ClassificationRule = { ...TRIED_THRICE, streak: runOf('account') };
 
 /** The request left and nobody knows what became of it. */
-export const UNANSWERED: Rule = {
+export const UNANSWERED: ClassificationRule = {
   ...PLAIN,
   route: 'uncertain',
   scope: 'message',
@@ -62,7 +72,7 @@ export const UNANSWERED: Rule = {
 };
 
 /** An answer came and cannot be read: the message may have been accepted. */
-export const UNREADABLE: Rule = {
+export const UNREADABLE: ClassificationRule = {
   ...PLAIN,
   route: 'uncertain',
   scope: 'message',
@@ -71,15 +81,21 @@ export const UNREADABLE: Rule = {
 };
 
 /** Nothing left the machine. */
-export const NEVER_LEFT: Rule = { ...PLAIN, route: 'retry', scope: 'account', act: 'unanswered' };
+export const NEVER_LEFT: ClassificationRule = {
+  ...PLAIN,
+  route: 'retry',
+  scope: 'account',
+  act: 'unanswered',
+};
 
 /** A code that nobody has listed. */
-export const UNKNOWN_CODE: Rule = { ...TRIED_THRICE, streak: runOf('account') };
+export const UNKNOWN_CODE: ClassificationRule = { ...TRIED_THRICE, streak: runOf('account') };
 
-const rows = (rule: Rule, ...codes: number[]): [number, Rule][] => codes.map((c) => [c, rule]);
+const rows = (rule: ClassificationRule, ...codes: number[]): [number, ClassificationRule][] =>
+  codes.map((c) => [c, rule]);
 
 /** Gateway code → its rule, without the operator's overrides. */
-export const CODE_RULES: ReadonlyMap<number, Rule> = new Map([
+export const CODE_RULES: ReadonlyMap<number, ClassificationRule> = new Map([
   ...rows(ACCEPTED, 0),
   ...rows(THROTTLED, 1),
   ...rows(NARROWED, 10),
@@ -106,7 +122,10 @@ export const HTTP_RULES: readonly HttpRule[] = [
 ];
 
 /** The rule of a code, the operator's override applied; null is an element without a readable code. */
-export function ruleOf(status: number | null, overrides: ReadonlyMap<number, Route>): Rule {
+export function ruleOf(
+  status: number | null,
+  overrides: ReadonlyMap<number, Route>,
+): ClassificationRule {
   if (status === 0) return ACCEPTED; // no override: what was accepted must never be sent again
   if (status === null) return UNREADABLE; // it did not say "refused"
   const rule = CODE_RULES.get(status) ?? UNKNOWN_CODE;
@@ -118,7 +137,7 @@ export function ruleOf(status: number | null, overrides: ReadonlyMap<number, Rou
  * An overridden code is its message's own affair: it neither suspends nor counts towards a streak. What
  * slows a lane down stays. `retry` for a code that suspends means: keep sending, retry this message.
  */
-function overridden(rule: Rule, route: Route): Rule {
+function overridden(rule: ClassificationRule, route: Route): ClassificationRule {
   if (route === rule.route && rule.act !== 'suspend') return rule;
   return {
     ...PLAIN,
@@ -130,7 +149,7 @@ function overridden(rule: Rule, route: Route): Rule {
 }
 
 /** The rule of an answer without parts. */
-export function httpRuleOf(httpStatus: number): Rule {
+export function httpRuleOf(httpStatus: number): ClassificationRule {
   const row = HTTP_RULES.find(({ from, to }) => httpStatus >= from && httpStatus <= to);
   return row?.rule ?? UNANSWERED;
 }

@@ -8,7 +8,7 @@
 import type { Cause, MessageReason } from '../codes/reasons.ts';
 import type { AnswerPart, Observation } from './observation.ts';
 import { httpRuleOf, NEVER_LEFT, ruleOf, UNANSWERED, UNREADABLE } from './classification-rules.ts';
-import type { Rule } from './classification-rules.ts';
+import type { ClassificationRule } from './classification-rules.ts';
 import { reasonOf } from '../codes/status-codes.ts';
 import { readThrottleText } from './throttle-text.ts';
 import type { LaneAct, Route, Scope, Verdict } from './verdict.ts';
@@ -19,7 +19,7 @@ type WaitAct = Extract<LaneAct, { kind: 'wait' }>;
 
 interface JudgedPart {
   readonly part: AnswerPart;
-  readonly rule: Rule;
+  readonly rule: ClassificationRule;
   readonly reason: MessageReason;
   readonly scope: Scope;
   readonly act: LaneAct | null;
@@ -88,13 +88,13 @@ function judge(part: AnswerPart, overrides: Overrides): JudgedPart {
 
 /* Only what was accepted has an id: whatever the status says, sending it again may double it. A price says
  * nothing: status 9 names one as well. */
-function withId({ gatewayId }: AnswerPart, rule: Rule): Rule {
+function withId({ gatewayId }: AnswerPart, rule: ClassificationRule): ClassificationRule {
   if (gatewayId === null || rule.route !== 'retry') return rule;
   const doubt = { route: 'uncertain', scope: 'message', mayDouble: true } as const;
   return { ...rule, ...doubt, streak: null, maxAttempts: null };
 }
 
-function plainAct(rule: Rule, reason: MessageReason): LaneAct | null {
+function plainAct(rule: ClassificationRule, reason: MessageReason): LaneAct | null {
   if (rule.act === 'narrow') return { kind: 'narrow' };
   return rule.act === 'suspend' ? { kind: 'suspend', reason } : null;
 }
@@ -164,7 +164,11 @@ function unansweredActs(cause: Cause): readonly LaneAct[] {
   return cause === 'timeout' ? [unanswered, { kind: 'narrow' }] : [unanswered];
 }
 
-function httpActs(rule: Rule, reason: MessageReason, waitMs: number | null): readonly LaneAct[] {
+function httpActs(
+  rule: ClassificationRule,
+  reason: MessageReason,
+  waitMs: number | null,
+): readonly LaneAct[] {
   /* 429 does not say whether they come too fast or are too many at a time. */
   if (rule.act === 'wait') {
     const named = { waitMs, limit: null, intervalMs: null };
@@ -174,7 +178,11 @@ function httpActs(rule: Rule, reason: MessageReason, waitMs: number | null): rea
   return rule.act === 'unanswered' ? [{ kind: 'unanswered', left: true }] : [];
 }
 
-function verdictOf(rule: Rule, reason: MessageReason, acts: readonly LaneAct[]): Verdict {
+function verdictOf(
+  rule: ClassificationRule,
+  reason: MessageReason,
+  acts: readonly LaneAct[],
+): Verdict {
   const { route, scope, streak, maxAttempts, mayDouble } = rule;
   const nothingRead = { status: null, errorText: null };
   return { route, scope, reason, ...nothingRead, acts, streak, maxAttempts, mayDouble };

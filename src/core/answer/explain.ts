@@ -12,7 +12,12 @@ import {
   type ChineseWords,
 } from '../codes/codes-zh.ts';
 import { HTTP_CODES, STATUS_CODES, type Code } from '../codes/status-codes.ts';
-import { HTTP_RULES, ruleOf, type HttpRule, type Rule } from './classification-rules.ts';
+import {
+  HTTP_RULES,
+  ruleOf,
+  type HttpRule,
+  type ClassificationRule,
+} from './classification-rules.ts';
 import { RECEIPT_CODES } from '../codes/receipt-codes.ts';
 import type { Route, Scope } from './verdict.ts';
 
@@ -104,7 +109,7 @@ function unknownCode(code: number): Code {
   return { code, name: `unknown-code-${code}`, ...UNKNOWN };
 }
 
-function scopeOf(code: number, rule: Rule): string {
+function scopeOf(code: number, rule: ClassificationRule): string {
   return code === 1 && rule.act === 'wait' && rule.route === 'retry'
     ? 'sender or account'
     : rule.scope;
@@ -114,7 +119,7 @@ interface Phrases {
   readonly settled: Readonly<Record<'await-receipt' | 'permanent-failure' | 'uncertain', string>>;
   readonly kept: string;
   readonly retried: (maxAttempts: number | null, mayDouble: boolean) => string;
-  readonly act: Readonly<Record<Exclude<Rule['act'], null>, string>>;
+  readonly act: Readonly<Record<Exclude<ClassificationRule['act'], null>, string>>;
   readonly run: (limit: number, scope: Scope) => string;
   readonly stop: (limit: number, scope: Scope) => string;
   readonly joint: string;
@@ -175,23 +180,23 @@ const PHRASES: Readonly<Record<Language, Phrases>> = {
 };
 
 /** The sentence for a rule. */
-export function followsOf(rule: Rule, language: Language): string {
+export function followsOf(rule: ClassificationRule, language: Language): string {
   const { joint, end } = PHRASES[language];
   const parts = [forMessage(rule, language), forLane(rule, language), forStreak(rule, language)];
   return `${parts.filter((part) => part !== '').join(joint)}${end}`;
 }
 
-function forMessage(rule: Rule, language: Language): string {
+function forMessage(rule: ClassificationRule, language: Language): string {
   const { settled, kept, retried } = PHRASES[language];
   if (rule.route !== 'retry') return settled[rule.route];
   return rule.scope === 'message' ? retried(rule.maxAttempts, rule.mayDouble) : kept;
 }
 
-function forLane({ act }: Rule, language: Language): string {
+function forLane({ act }: ClassificationRule, language: Language): string {
   return act === null ? '' : PHRASES[language].act[act];
 }
 
-function forStreak({ streak }: Rule, language: Language): string {
+function forStreak({ streak }: ClassificationRule, language: Language): string {
   if (streak === null) return '';
   const { kind, limit, scope } = streak;
   const { run, stop } = PHRASES[language];

@@ -3,7 +3,7 @@
  * all that settle, the gateway and the log need to know of it.
  */
 import type { State, TextType, UncertainPolicy } from './message.ts';
-import type { SourceKey, Turn } from './sort-key.ts';
+import type { SourceKey, SortKey } from './sort-key.ts';
 
 export interface Claim {
   readonly id: number;
@@ -12,7 +12,7 @@ export interface Claim {
   readonly clientRef: string;
   /** Where it goes back to when it must wait for its lane. */
   readonly source: SourceKey;
-  readonly turn: Turn;
+  readonly turn: SortKey;
   /** The lane's names: NULL in the row stands for the default and is filled in. */
   readonly account: string;
   readonly sender: string;

@@ -1,7 +1,7 @@
 /**
  * Whose turn it is. Ready rows of a source lie by their rank: larger priority, then first attempts before
  * retries, then rows with a deadline of their own before those without; within a rank by deadline, then age.
- * The spool's index and the strands in memory agree on it. Among the ranks of one priority who goes first is
+ * The spool's index and the row queues in memory agree on it. Among the ranks of one priority who goes first is
  * decided elsewhere: a row without a deadline of its own has that of its validity, and has its turn by it.
  *
  * A row that cannot make its deadline needs no place of its own: its turn comes after its deadline, when it
@@ -16,7 +16,7 @@ const UNDATED = 1;
 /** The rank that comes last. */
 export const LAST_RANK = (HIGHEST + 1) * RANKS_PER_PRIORITY - 1;
 
-export interface Turn {
+export interface SortKey {
   readonly id: number;
   /** By `rankOf`, or as the spool says: the same. */
   readonly rank: number;
@@ -28,7 +28,7 @@ export interface Turn {
 }
 
 /** Where a row stands among those of one campaign, priority and kind. */
-export interface Place {
+export interface DeadlineKey {
   /** Unix seconds. */
   readonly deadline: number;
   readonly id: number;
@@ -64,7 +64,7 @@ export function levelOf(rank: number): number {
 }
 
 /** Negative when `a` goes before `b` in the index. */
-export function compareTurns(a: Turn, b: Turn): number {
+export function compareTurns(a: SortKey, b: SortKey): number {
   if (a.rank !== b.rank) return a.rank - b.rank;
   if (a.expiresAt !== null && b.expiresAt !== null && a.expiresAt !== b.expiresAt) {
     return a.expiresAt - b.expiresAt;
@@ -72,12 +72,12 @@ export function compareTurns(a: Turn, b: Turn): number {
   return a.id - b.id;
 }
 
-export function placeOf(turn: Turn, validityMs: number): Place {
+export function placeOf(turn: SortKey, validityMs: number): DeadlineKey {
   return { deadline: deadlineOf(turn, validityMs), id: turn.id };
 }
 
 /** Negative when `a` goes before `b` in their campaign. */
-export function comparePlaces(a: Place, b: Place): number {
+export function compareDeadlineKeys(a: DeadlineKey, b: DeadlineKey): number {
   return a.deadline - b.deadline || a.id - b.id;
 }
 
@@ -89,6 +89,6 @@ export interface SourceKey {
 }
 
 /** The rows of a source that have one rank. */
-export interface StrandKey extends SourceKey {
+export interface RowQueueKey extends SourceKey {
   readonly rank: number;
 }

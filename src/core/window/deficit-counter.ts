@@ -18,16 +18,16 @@ export const RETRY_SHARE = 0.2;
 const ROUNDING = 1e-9;
 
 /** Permits owed to those behind, from 0 to 1. */
-export type Owed = number;
+export type Deficit = number;
 
-export const NOTHING_OWED: Owed = 0;
+export const NOTHING_OWED: Deficit = 0;
 
 /** Whether the next permit is for one behind, if one waits. `share` is 0 to 0.5. */
-export function isOwed(owed: Owed, share: number): boolean {
+export function isOwed(owed: Deficit, share: number): boolean {
   return share > 0 && owed + share >= 1 - ROUNDING;
 }
 
 /** What is owed after a permit for which one behind waited, too; `wentBehind`: it got it. */
-export function owedAfter(owed: Owed, share: number, wentBehind: boolean): Owed {
+export function owedAfter(owed: Deficit, share: number, wentBehind: boolean): Deficit {
   return wentBehind ? Math.max(0, owed + share - 1) : owed + share;
 }

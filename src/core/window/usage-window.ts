@@ -43,7 +43,7 @@ export function setSince(state: CapState, boot: BootInstant | null, now: number)
   return now - state.at - (boot.ms - saved.ms) / 1000;
 }
 
-export interface Cap {
+export interface UsageWindow {
   readonly window: LongWindow;
   /** How much is used and open; more than `count` where answers named more than was predicted. */
   used: (at: Instant) => number;
@@ -65,13 +65,13 @@ export interface Opened {
   readonly key: number;
 }
 
-export function capOf(window: LongWindow, zone: Zone): Cap {
+export function usageWindowOf(window: LongWindow, zone: Zone): UsageWindow {
   if (window.span === 'day') return new DailyCap(window, zone);
   return new SlidingCap(window, LENGTH_S[window.span] * 1000);
 }
 
 /** Whether so much more fits now. */
-export function fits(cap: Cap, cost: number, at: Instant): boolean {
+export function fits(cap: UsageWindow, cost: number, at: Instant): boolean {
   return cap.used(at) + needOf(cap.window, cost) <= cap.window.count;
 }
 
@@ -98,7 +98,7 @@ interface Piece {
 }
 
 /** Any stretch of a minute or an hour. */
-class SlidingCap implements Cap {
+class SlidingCap implements UsageWindow {
   readonly window: LongWindow;
   readonly #lengthMs: number;
   readonly #pieceMs: number;
@@ -172,7 +172,7 @@ class SlidingCap implements Cap {
 }
 
 /** From midnight to midnight. */
-class DailyCap implements Cap {
+class DailyCap implements UsageWindow {
   readonly window: LongWindow;
   readonly #zone: Zone;
   /** By local day, what is open included. */

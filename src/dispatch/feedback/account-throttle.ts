@@ -12,7 +12,7 @@ import { Learner } from '../../limiter/rate-learner.ts';
 import type { WindowSchedule } from '../../limiter/meter.ts';
 import { ACCOUNT_GUARD, DEFAULT_LIMIT, nearestOf } from '../../limiter/pace.ts';
 import { WindowPhase } from '../../limiter/window-phase.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import type { Pending } from '../work.ts';
 import { ConcurrencyFeedback } from './concurrency-feedback.ts';
 import type { Limit } from '../limit/limit.ts';
@@ -47,7 +47,7 @@ export interface AccountLimits {
 }
 
 export interface AccountThrottleParts {
-  readonly desk: Desk;
+  readonly queue: AccountQueue;
   readonly limits: AccountLimits | null;
   readonly pending: Pending;
   readonly policy: () => Policy;
@@ -70,8 +70,8 @@ export class AccountThrottle {
   #distrustUntil: number | null = null;
 
   constructor(parts: AccountThrottleParts) {
-    const { desk, limits: configured, pending, policy } = parts;
-    const { name: account, limits } = desk;
+    const { queue, limits: configured, pending, policy } = parts;
+    const { name: account, limits } = queue;
     this.#parts = parts;
     this.#limit = limits.account;
     const rate = limits.account.rate ?? configured?.ceiling ?? DEFAULT_LIMIT;
@@ -84,8 +84,8 @@ export class AccountThrottle {
         plateauMs: PLATEAU_MS,
       }),
     });
-    const concurrency = configured?.concurrency ?? desk.slots.concurrency;
-    this.#concurrency = new ConcurrencyFeedback({ desk, pending, concurrency });
+    const concurrency = configured?.concurrency ?? queue.slots.concurrency;
+    this.#concurrency = new ConcurrencyFeedback({ queue, pending, concurrency });
     this.#senders = new SenderThrottle({
       ...{ account, limits, pending, policy },
       ceiling: () => this.#response.learner.ceiling,
@@ -134,7 +134,7 @@ export class AccountThrottle {
     this.#limit.passed(sentAtMs);
     const isNarrow = acts.some((act) => act.kind === 'narrow');
     if (isJudged && !isNarrow) {
-      const parts = this.#parts.desk.limits.partsOf(claim);
+      const parts = this.#parts.queue.limits.partsOf(claim);
       learner.accepted(sentAtMs, nowMs, this.#limit.costOf(parts));
     }
     if (this.#named === null || configuredRate === null) return;
@@ -222,7 +222,7 @@ export class AccountThrottle {
   }
 
   #say(facts: Parameters<typeof limitLearned>[1]): void {
-    const { desk, pending } = this.#parts;
-    pending.entries.push(limitLearned(desk.name, facts));
+    const { queue, pending } = this.#parts;
+    pending.entries.push(limitLearned(queue.name, facts));
   }
 }

@@ -10,14 +10,14 @@ import type { Instant } from '../../core/window/usage-window.ts';
 import { ACTIVE, type GateState } from '../../core/account/circuit.ts';
 import { probeDelayMs, type RefusalRun } from '../../core/account/refusal-run.ts';
 import { isRunReason } from '../../core/answer/classification-rules.ts';
-import { AccountHealth, type GateChange } from '../../core/account/account-circuit.ts';
+import { AccountCircuit, type GateChange } from '../../core/account/account-circuit.ts';
 import { Budget, LOW_BALANCE, type SpendRules } from '../../core/account/safety.ts';
 import { fetchBalance } from '../../gateway/account-api.ts';
 import type { Capabilities, Gateway } from '../../gateway/gateway.ts';
 import type { GateRow } from '../../spool/write/circuit-rows.ts';
 import type { KnownRun } from '../../spool/write/set-aside.ts';
 import type { Spool } from '../../spool/spool.ts';
-import type { Desk, DeskParts } from '../schedule/account-queue.ts';
+import type { AccountQueue, AccountQueueParts } from '../schedule/account-queue.ts';
 import type { BalanceAnswer } from './circuit-probes.ts';
 
 /** A gateway and the health of its account; with a limit on money, both know of it. */
@@ -25,9 +25,9 @@ export function guarded(
   gateway: Gateway,
   rules: SpendRules,
   now: () => number,
-): Pick<DeskParts, 'gateway' | 'health'> {
+): Pick<AccountQueueParts, 'gateway' | 'health'> {
   const budget = budgetOf(rules);
-  return { gateway: watched(gateway, budget, now), health: new AccountHealth(budget) };
+  return { gateway: watched(gateway, budget, now), health: new AccountCircuit(budget) };
 }
 
 /** Null = nobody asks what an account costs. */
@@ -66,7 +66,7 @@ class WatchedGateway implements Gateway {
 }
 
 /** What an account that was asked has left (EUR), as an answer to whoever may try it again. */
-function balanceAnswer(euros: number, health: AccountHealth | undefined): BalanceAnswer {
+function balanceAnswer(euros: number, health: AccountCircuit | undefined): BalanceAnswer {
   const gate = health?.gate() ?? ACTIVE;
   const isEnough =
     gate.kind !== 'suspended' || health?.budget?.isEnough(gate.reason, euros) !== false;
@@ -76,7 +76,7 @@ function balanceAnswer(euros: number, health: AccountHealth | undefined): Balanc
 /** Asks an account, as whoever may try it again wants to know. */
 export async function askBalance(
   account: Parameters<typeof fetchBalance>[0],
-  health: AccountHealth | undefined,
+  health: AccountCircuit | undefined,
   onBalance: (euros: number) => void,
 ): Promise<BalanceAnswer> {
   const balance = await fetchBalance(account);
@@ -93,7 +93,7 @@ export type SpentSince = (account: string, since: number) => number;
 
 /** A gate that is another than the spool has it. */
 export interface Recalled {
-  readonly desk: Desk;
+  readonly queue: AccountQueue;
   readonly change: GateChange;
 }
 
@@ -103,7 +103,7 @@ export interface Recalled {
  */
 export function recall(
   spool: Spool,
-  desks: ReadonlyMap<string, Desk>,
+  queues: ReadonlyMap<string, AccountQueue>,
   {
     clock,
     waitMaxMs,
@@ -111,33 +111,33 @@ export function recall(
   }: { readonly clock: Clock; readonly waitMaxMs: number; readonly spentSince: SpentSince },
 ): readonly Recalled[] {
   const now = clock.now();
-  recallWaits(spool, desks, { now, nowMs: clock.monotonicMs(), waitMaxMs });
-  for (const desk of desks.values()) recallSpent(spool, desk, { now, spentSince });
+  recallWaits(spool, queues, { now, nowMs: clock.monotonicMs(), waitMaxMs });
+  for (const queue of queues.values()) recallSpent(spool, queue, { now, spentSince });
   const runs = spool.setAside.runs();
   for (const row of spool.gates.all()) {
     const run = runs.find(
       ({ account, sender }) => account === row.account && sender === row.sender,
     );
-    desks.get(row.account)?.health.restore(row.sender, gateOf(row, run ?? null));
+    queues.get(row.account)?.health.restore(row.sender, gateOf(row, run ?? null));
   }
   /* Whoever can write to the spool could have set the account active. */
-  return [...desks.values()].flatMap((desk) => {
-    if (desk.health.gate().kind === 'paused') return [];
-    const change = desk.health.enforceBudget(now);
-    return change === null ? [] : [{ desk, change }];
+  return [...queues.values()].flatMap((queue) => {
+    if (queue.health.gate().kind === 'paused') return [];
+    const change = queue.health.enforceBudget(now);
+    return change === null ? [] : [{ queue, change }];
   });
 }
 
 /* Nobody waits longer than `waitMaxMs`, whatever the wall clock has done since. One message goes first after it. */
 function recallWaits(
   spool: Spool,
-  desks: ReadonlyMap<string, Desk>,
+  queues: ReadonlyMap<string, AccountQueue>,
   { now, nowMs, waitMaxMs }: Instant & { readonly waitMaxMs: number },
 ): void {
   for (const { account, sender, until } of spool.gates.blocks(now)) {
-    const desk = desks.get(account);
-    if (desk === undefined) continue;
-    const limit = sender === null ? desk.limits.account : desk.lane(sender).limits.sender;
+    const queue = queues.get(account);
+    if (queue === undefined) continue;
+    const limit = sender === null ? queue.limits.account : queue.lane(sender).limits.sender;
     limit.block(Math.min((until - now) * 1000, waitMaxMs), nowMs);
     limit.tryFirst();
   }
@@ -145,10 +145,10 @@ function recallWaits(
 
 /** What each account with a limit on money has spent since midnight, and when last (Unix seconds). */
 export function spentToday(
-  desks: ReadonlyMap<string, Desk>,
+  queues: ReadonlyMap<string, AccountQueue>,
 ): ReadonlyMap<string, { readonly euros: number; readonly at: number }> {
   return new Map(
-    [...desks.values()].flatMap(({ name, health: { budget } }) =>
+    [...queues.values()].flatMap(({ name, health: { budget } }) =>
       budget === null || budget.spentAt === -Infinity
         ? []
         : [[name, { euros: budget.spent, at: budget.spentAt }] as const],
@@ -159,7 +159,7 @@ export function spentToday(
 /** What the account has cost today is counted on: the larger of what the spool shows and what was kept. */
 export function recallSpent(
   spool: Spool,
-  { name, health }: Desk,
+  { name, health }: AccountQueue,
   { now, spentSince }: { readonly now: number; readonly spentSince: SpentSince },
 ): void {
   const { budget } = health;

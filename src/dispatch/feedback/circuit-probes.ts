@@ -6,7 +6,7 @@ import type { LaneReason } from '../../core/account/stop-reasons.ts';
 import type { Clock } from '../../clock.ts';
 import { nextLookAt } from '../../core/account/circuit.ts';
 import type { GateChange } from '../../core/account/account-circuit.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 
 /** How often gates are looked through; they wait seconds to an hour. */
 const TICK_MS = 200;
@@ -21,18 +21,18 @@ export type BalanceAnswer =
 export type AskBalance = (account: string) => Promise<BalanceAnswer>;
 
 export interface ProbesParts {
-  readonly desks: ReadonlyMap<string, Desk>;
+  readonly queues: ReadonlyMap<string, AccountQueue>;
   readonly clock: Clock;
   readonly askBalance: AskBalance;
   /** EUR per part, from the account's latest answer; null = none yet. */
   readonly lastPrice: (account: string) => number | null;
-  readonly onChange: (desk: Desk, change: GateChange) => void;
+  readonly onChange: (queue: AccountQueue, change: GateChange) => void;
 }
 
 export class Probes {
   readonly #parts: ProbesParts;
   readonly #timer: NodeJS.Timeout;
-  readonly #asking = new Set<Desk>();
+  readonly #asking = new Set<AccountQueue>();
 
   constructor(parts: ProbesParts) {
     this.#parts = parts;
@@ -47,44 +47,44 @@ export class Probes {
 
   #tick(): void {
     const now = this.#parts.clock.now();
-    for (const desk of this.#parts.desks.values()) {
-      this.#look(desk, null, now);
-      for (const sender of desk.health.troubledSenders.keys()) this.#look(desk, sender, now);
+    for (const queue of this.#parts.queues.values()) {
+      this.#look(queue, null, now);
+      for (const sender of queue.health.troubledSenders.keys()) this.#look(queue, sender, now);
     }
   }
 
-  #look(desk: Desk, sender: string | null, now: number): void {
-    const gate = desk.health.gate(sender);
+  #look(queue: AccountQueue, sender: string | null, now: number): void {
+    const gate = queue.health.gate(sender);
     const at = nextLookAt(gate);
     if (at === null || at > now || gate.kind !== 'suspended') return;
-    if (gate.by === 'time') this.#found(desk, sender, true);
+    if (gate.by === 'time') this.#found(queue, sender, true);
     else
-      this.#ask(desk, gate.reason).catch((error: unknown) => {
+      this.#ask(queue, gate.reason).catch((error: unknown) => {
         /* A question that breaks is a bug: it must not be lost, nor keep the gate shut for ever. */
-        this.#found(desk, sender, true);
+        this.#found(queue, sender, true);
         throw error;
       });
   }
 
-  async #ask(desk: Desk, reason: LaneReason): Promise<void> {
-    if (this.#asking.has(desk)) return;
-    this.#asking.add(desk);
+  async #ask(queue: AccountQueue, reason: LaneReason): Promise<void> {
+    if (this.#asking.has(queue)) return;
+    this.#asking.add(queue);
     try {
-      const answer = await this.#parts.askBalance(desk.name);
-      this.#found(desk, null, this.#hasPassed(desk, reason, answer));
+      const answer = await this.#parts.askBalance(queue.name);
+      this.#found(queue, null, this.#hasPassed(queue, reason, answer));
     } finally {
-      this.#asking.delete(desk);
+      this.#asking.delete(queue);
     }
   }
 
   /* Without money for one more part, the next message would be refused as well (status 9). */
-  #hasPassed(desk: Desk, reason: LaneReason, answer: BalanceAnswer): boolean {
+  #hasPassed(queue: AccountQueue, reason: LaneReason, answer: BalanceAnswer): boolean {
     if (answer.kind !== 'balance') return answer.kind === 'unknown';
-    return reason !== 'quota-exceeded' || answer.euros > (this.#parts.lastPrice(desk.name) ?? 0);
+    return reason !== 'quota-exceeded' || answer.euros > (this.#parts.lastPrice(queue.name) ?? 0);
   }
 
-  #found(desk: Desk, sender: string | null, hasPassed: boolean): void {
-    const change = desk.health.look(sender, hasPassed, this.#parts.clock.now());
-    if (change !== null) this.#parts.onChange(desk, change);
+  #found(queue: AccountQueue, sender: string | null, hasPassed: boolean): void {
+    const change = queue.health.look(sender, hasPassed, this.#parts.clock.now());
+    if (change !== null) this.#parts.onChange(queue, change);
   }
 }

@@ -7,7 +7,7 @@
  * open alone and got no answer was not one too many: a gateway that is down closes no slot by its probes.
  */
 import { ConcurrencyWindow } from '../../limiter/concurrency-window.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import type { Pending } from '../work.ts';
 import { startWait, type Answer } from './throttle-response.ts';
 
@@ -16,7 +16,7 @@ const WAIT_MS = 1_000;
 const REASON = 'too-many-binds';
 
 export interface ConcurrencyFeedbackParts {
-  readonly desk: Desk;
+  readonly queue: AccountQueue;
   readonly pending: Pending;
   /** Requests open at a time, as configured. */
   readonly concurrency: number;
@@ -42,29 +42,29 @@ export class ConcurrencyFeedback {
     const { acts, isAnswered, nowMs } = answer;
     if (acts.some(({ kind }) => kind === 'narrow')) this.#refused(answer);
     else if (isAnswered && acts.length === 0) {
-      this.#window.accepted(this.#parts.desk.slots.busy, nowMs);
+      this.#window.accepted(this.#parts.queue.slots.busy, nowMs);
       this.#adopt();
     }
   }
 
   #refused({ acts, isAnswered, sentAtMs, now, nowMs }: Answer): void {
-    if (!isAnswered && this.#parts.desk.slots.busy <= 1) return;
+    if (!isAnswered && this.#parts.queue.slots.busy <= 1) return;
     if (!this.#window.refused(sentAtMs, nowMs)) return;
     this.#adopt();
     const isAskedToWait = acts.some(({ kind }) => kind === 'wait');
     if (!isAnswered || isAskedToWait) return;
-    const { desk, pending } = this.#parts;
-    const wait = { account: desk.name, limit: desk.limits.account, pending };
+    const { queue, pending } = this.#parts;
+    const wait = { account: queue.name, limit: queue.limits.account, pending };
     startWait(wait, { waitMs: WAIT_MS, reason: REASON }, { now, nowMs });
   }
 
   #adopt(): void {
-    const { desk, pending } = this.#parts;
+    const { queue, pending } = this.#parts;
     const { size, most } = this.#window;
-    if (size === desk.slots.concurrency) return;
-    desk.slots.concurrency = size;
+    if (size === queue.slots.concurrency) return;
+    queue.slots.concurrency = size;
     pending.widths.push({
-      account: desk.name,
+      account: queue.name,
       configured: most,
       learned: size < most ? size : null,
     });

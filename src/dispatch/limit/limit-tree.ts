@@ -9,7 +9,7 @@ import type { Clock } from '../../clock.ts';
 import {
   setSince,
   type BootInstant,
-  type Cap,
+  type UsageWindow,
   type Instant,
 } from '../../core/window/usage-window.ts';
 import { predictParts, type Content } from '../../core/message/parts.ts';
@@ -224,7 +224,7 @@ export class LimitTree {
 
   #recallWindow(
     limit: Limit,
-    window: Cap,
+    window: UsageWindow,
     about: { readonly row: CapRow | null; readonly at: Instant; readonly history: History },
   ): void {
     const { row, at, history } = about;

@@ -20,16 +20,16 @@ interface Limited {
 
 export class UsageRows implements Participant {
   readonly #spool: Spool;
-  readonly #desks: ReadonlyMap<string, Limited>;
+  readonly #queues: ReadonlyMap<string, Limited>;
   readonly #policy: () => Policy;
   /** Whose windows the rows on disk are; null = not known yet. */
   #kept: readonly NestedRules[] | null = null;
   #saved: readonly NestedRules[] | null = null;
   #at: Instant | null = null;
 
-  constructor(spool: Spool, desks: ReadonlyMap<string, Limited>, policy: () => Policy) {
+  constructor(spool: Spool, queues: ReadonlyMap<string, Limited>, policy: () => Policy) {
     this.#spool = spool;
-    this.#desks = desks;
+    this.#queues = queues;
     this.#policy = policy;
   }
 
@@ -38,7 +38,7 @@ export class UsageRows implements Participant {
     this.#at = at;
     if (this.#isKept) return;
     const rows = this.#spool.caps.all();
-    for (const { name, limits } of this.#desks.values()) {
+    for (const { name, limits } of this.#queues.values()) {
       if (limits.rules === null) continue;
       const own = rows.filter(({ account }) => account === name);
       limits.recall(own, at, new SpoolHistory(this.#spool, name, this.#policy));
@@ -49,7 +49,7 @@ export class UsageRows implements Participant {
   save(at: Instant): void {
     const isWhole = !this.#isKept;
     if (isWhole) this.#spool.caps.unset();
-    for (const { limits } of this.#desks.values()) {
+    for (const { limits } of this.#queues.values()) {
       if (limits.rules !== null) this.#spool.caps.write(limits.save(at, isWhole));
     }
     if (isWhole) this.#saved = this.#inForce;
@@ -58,13 +58,13 @@ export class UsageRows implements Participant {
   committed(): void {
     this.#kept = this.#saved ?? this.#kept;
     this.#saved = null;
-    for (const { limits } of this.#desks.values()) limits.committed();
+    for (const { limits } of this.#queues.values()) limits.committed();
   }
 
   rolledBack(): void {
     this.#saved = null;
     if (this.#at === null) return;
-    for (const { limits } of this.#desks.values()) limits.rolledBack(this.#at);
+    for (const { limits } of this.#queues.values()) limits.rolledBack(this.#at);
   }
 
   /* Whether the rows on disk are those of what is configured. */
@@ -76,6 +76,6 @@ export class UsageRows implements Participant {
   }
 
   get #inForce(): readonly NestedRules[] {
-    return [...this.#desks.values()].flatMap(({ limits }) => limits.rules ?? []);
+    return [...this.#queues.values()].flatMap(({ limits }) => limits.rules ?? []);
   }
 }

@@ -5,9 +5,9 @@
  * is waited for only for a moment after it was last looked at, since it may have been cancelled.
  */
 import {
-  capOf,
+  usageWindowOf,
   fits,
-  type Cap,
+  type UsageWindow,
   type Instant,
   type Opened,
 } from '../../core/window/usage-window.ts';
@@ -28,7 +28,7 @@ export interface LimitName {
 export class UsageWindows {
   readonly per: Per;
   readonly zone: Zone;
-  readonly all: readonly Cap[];
+  readonly all: readonly UsageWindow[];
   /** Whether there is news that is not on disk. */
   isDirty = true;
   readonly #zoneName: string;
@@ -40,7 +40,7 @@ export class UsageWindows {
     this.per = rule.per;
     this.#zoneName = rule.zone;
     this.zone = zoneOf(rule.zone);
-    this.all = rule.windows.map((window) => capOf(window, this.zone));
+    this.all = rule.windows.map((window) => usageWindowOf(window, this.zone));
   }
 
   /** Whether the next message may go, as far as its size is known. */

@@ -6,14 +6,14 @@ import type { Clock } from '../../clock.ts';
 import { hasDrifted, stepBetween, type Reading } from '../../core/time/clock-step.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { StatusLog } from '../../log/status-log.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import type { Participant } from '../work.ts';
 
 export interface ClockWatchParts {
   readonly spool: Spool;
   readonly clock: Clock;
   readonly log: Pick<StatusLog, 'say'>;
-  readonly desks: ReadonlyMap<string, Desk>;
+  readonly queues: ReadonlyMap<string, AccountQueue>;
 }
 
 interface SeenStep {
@@ -61,7 +61,7 @@ export class ClockWatch implements Participant {
     this.#seen = null;
     this.#before = reading;
     if (step === 0) return;
-    for (const { health } of this.#parts.desks.values()) health.shift(step);
+    for (const { health } of this.#parts.queues.values()) health.shift(step);
     this.#parts.log.say('daemon.clock-set', { by_seconds: Math.round(step), waiting });
   }
 }

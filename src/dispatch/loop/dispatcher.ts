@@ -15,7 +15,7 @@ import type { Ended } from '../../spool/write/settlements.ts';
 import type { Watcher } from '../../spool/file/watcher.ts';
 import type { Stats } from '../stats/live-stats.ts';
 import { Courier } from '../send/sender.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import { LongWal } from './wal-checkpoints.ts';
 import type { Inbox } from '../receive/inbox.ts';
 import { LoopMode } from './mode.ts';
@@ -56,8 +56,8 @@ export class Dispatcher {
   readonly #wakeUp: WakeUp;
   readonly #trouble: SpoolTrouble;
   readonly #mode = new LoopMode();
-  /** Desks that are not asked any more, until what they have out is answered. */
-  readonly #retiring = new Set<Desk>();
+  /** Account queues that are not asked any more, until what they have out is answered. */
+  readonly #retiring = new Set<AccountQueue>();
   readonly #longWal: LongWal;
   #watcher: Watcher | null = null;
   /** A turn follows. */
@@ -69,14 +69,14 @@ export class Dispatcher {
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
-    const { desks, clock, log } = parts;
-    const onGate: (desk: Parameters<Courier['takeBack']>[0]) => void = (desk) =>
-      this.#courier.takeBack(desk, null);
+    const { queues, clock, log } = parts;
+    const onGate: (queue: Parameters<Courier['takeBack']>[0]) => void = (queue) =>
+      this.#courier.takeBack(queue, null);
     const takeNews = (): boolean => this.#watcher?.takeNews() === true;
     this.#step = new Step(parts, { onGate, kick: () => this.kick(), takeNews });
     const { outcomes, intake, janitor, sweeper } = this.#step;
     this.#courier = new Courier({ clock, outcomes, kick: this.kick });
-    this.#wakeUp = new WakeUp({ clock, desks, intake, janitor, sweeper, wake: this.kick });
+    this.#wakeUp = new WakeUp({ clock, queues, intake, janitor, sweeper, wake: this.kick });
     const spoolPath = parts.spool.path;
     this.#trouble = new SpoolTrouble({ clock, log, spoolPath });
     this.#longWal = new LongWal({
@@ -86,12 +86,12 @@ export class Dispatcher {
       onFatal: (error) => this.#broke(error),
     });
     this.#probes = new Probes({
-      desks,
+      queues,
       clock,
       askBalance: parts.askBalance,
       lastPrice: (account) => outcomes.lastPrice(account),
-      onChange: (desk, change) => {
-        outcomes.changed(desk, [change], clock.now());
+      onChange: (queue, change) => {
+        outcomes.changed(queue, [change], clock.now());
         this.kick();
       },
     });
@@ -113,27 +113,27 @@ export class Dispatcher {
     this.kick();
   }
 
-  /** Other limits hold for a desk. */
-  configure(desk: Desk, limits: AccountLimits): void {
-    this.#step.outcomes.configure(desk, limits);
+  /** Other limits hold for an account queue. */
+  configure(queue: AccountQueue, limits: AccountLimits): void {
+    this.#step.outcomes.configure(queue, limits);
   }
 
   /** A gate was opened from outside. */
-  gateChanged(desk: Desk, change: GateChange): void {
-    this.#step.outcomes.changed(desk, [change], this.#parts.clock.now());
+  gateChanged(queue: AccountQueue, change: GateChange): void {
+    this.#step.outcomes.changed(queue, [change], this.#parts.clock.now());
   }
 
-  /** The desk is not asked any more: what has not left goes back. `change` is written once what has left is
+  /** The account queue is not asked any more: what has not left goes back. `change` is written once what has left is
    *  answered. */
-  retire(desk: Desk, change: Change): void {
-    this.#courier.takeBack(desk, null);
-    this.#retiring.add(desk);
-    desk.slots
+  retire(queue: AccountQueue, change: Change): void {
+    this.#courier.takeBack(queue, null);
+    this.#retiring.add(queue);
+    queue.slots
       .onIdle()
       .then(async () => {
-        this.#retiring.delete(desk);
+        this.#retiring.delete(queue);
         this.reconfigured(change);
-        await desk.stop();
+        await queue.stop();
       })
       .catch(this.#parts.onFatal);
   }
@@ -198,7 +198,7 @@ export class Dispatcher {
   async drain({ answersMs, totalMs }: DrainLimits): Promise<void> {
     const endsAtMs = performance.now() + totalMs;
     this.#mode.move('draining');
-    for (const desk of this.#parts.desks.values()) this.#courier.takeBack(desk, null);
+    for (const queue of this.#parts.queues.values()) this.#courier.takeBack(queue, null);
     this.kick();
     await this.#settled(answersMs);
     this.#courier.abandon();
@@ -207,7 +207,7 @@ export class Dispatcher {
     this.#stop();
     if (isBroken) this.#lastTry();
     await this.#leave(isBroken);
-    for (const desk of this.#retiring) await desk.stop();
+    for (const queue of this.#retiring) await queue.stop();
   }
 
   /* Nothing is out, and everything that was decided is on disk, as far as it can be. */
@@ -254,7 +254,7 @@ export class Dispatcher {
   /** Stops at once: nothing is claimed, handed out or written any more. */
   halt(): void {
     this.#stop();
-    for (const desk of this.#parts.desks.values()) this.#courier.takeBack(desk, null);
+    for (const queue of this.#parts.queues.values()) this.#courier.takeBack(queue, null);
   }
 
   /** Whether what a crash left is settled: receipts can be stored from here on. */

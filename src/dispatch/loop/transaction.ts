@@ -18,7 +18,7 @@ import { Stats } from '../stats/live-stats.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { Claimer, type NewClaims } from '../schedule/claimer.ts';
 import { Reserve } from '../send/sender.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import { Inbox, type InboxParts } from '../receive/inbox.ts';
 import { Intake } from '../schedule/intake.ts';
 import { Janitor } from '../maintenance/janitor.ts';
@@ -33,7 +33,7 @@ import { Writer } from './transaction-runner.ts';
 
 export interface StepParts {
   readonly spool: Spool;
-  readonly desks: ReadonlyMap<string, Desk>;
+  readonly queues: ReadonlyMap<string, AccountQueue>;
   readonly limits: ReadonlyMap<string, AccountLimits>;
   readonly policy: () => Policy;
   readonly clock: Clock;
@@ -57,7 +57,7 @@ export type Change = (work: Work) => void;
 /** What a step cannot do by itself. */
 export interface StepHooks {
   /** A gate changed: what is in hand may have to come back. */
-  readonly onGate: (desk: Desk) => void;
+  readonly onGate: (queue: AccountQueue) => void;
   /** There is something to write. */
   readonly kick: () => void;
   /** Whether somebody else has committed since this was last asked. */
@@ -74,7 +74,7 @@ export class Step implements Participant {
   /** Where receipts and reports are brought to. */
   readonly inbox: Inbox;
   readonly #spool: Spool;
-  readonly #desks: ReadonlyMap<string, Desk>;
+  readonly #queues: ReadonlyMap<string, AccountQueue>;
   readonly #pending = nothingPending();
   readonly #claimer: Claimer;
   readonly #operator: Operator;
@@ -90,23 +90,23 @@ export class Step implements Participant {
   #cursor: number | null = null;
 
   constructor(parts: StepParts, hooks: StepHooks) {
-    const { spool, desks, policy, clock, log, receipts } = parts;
+    const { spool, queues, policy, clock, log, receipts } = parts;
     const pending = this.#pending;
     pending.entries.push(...parts.opening);
     this.stats = new Stats({ spool, policy, clock });
     this.#spool = spool;
-    this.#desks = desks;
-    this.#usageRows = new UsageRows(spool, desks, policy);
+    this.#queues = queues;
+    this.#usageRows = new UsageRows(spool, queues, policy);
     this.#takeNews = hooks.takeNews;
-    this.#clockWatch = new ClockWatch({ spool, clock, log, desks });
+    this.#clockWatch = new ClockWatch({ spool, clock, log, queues });
     const reconciler = new Reconciler(spool, policy);
-    this.intake = new Intake(spool, desks, policy);
+    this.intake = new Intake(spool, queues, policy);
     this.#claimer = new Claimer(spool, policy, {
       onReleased: () => this.intake.mustScan(),
       cancels: () => this.#operator,
     });
     this.#operator = new Operator({
-      ...{ spool, desks, policy },
+      ...{ spool, queues, policy },
       offer: (row, work) => this.intake.offer(row, row, work),
       onGate: hooks.onGate,
       onDecided: () => this.intake.mustScan(),
@@ -128,7 +128,7 @@ export class Step implements Participant {
     const { lookups, since: receiptsSince } = receipts;
     const hasReports = (): boolean => this.inbox.hasReports;
     const isUnreadable = (account: string | null): boolean => {
-      const gate = desks.get(account ?? '')?.health.gate();
+      const gate = queues.get(account ?? '')?.health.gate();
       return gate?.kind === 'suspended' && gate.reason === ANSWER_UNREADABLE;
     };
     this.janitor = new Janitor({
@@ -199,8 +199,8 @@ export class Step implements Participant {
 
   /** Whether slots are about to find nothing in hand. */
   get isReserveLow(): boolean {
-    for (const desk of this.#desks.values()) {
-      if (desk.slots.busy > 0 && this.#reserve.isLow(desk.hand.length)) return true;
+    for (const queue of this.#queues.values()) {
+      if (queue.slots.busy > 0 && this.#reserve.isLow(queue.hand.length)) return true;
     }
     return false;
   }
@@ -270,9 +270,9 @@ export class Step implements Participant {
 
   #claim(work: Work, mayClaim: boolean): NewClaims {
     if (!mayClaim) return new Map();
-    const wanted = new Map<Desk, number>();
-    for (const desk of this.#desks.values()) {
-      wanted.set(desk, desk.slots.free + this.#reserve.size - desk.hand.length);
+    const wanted = new Map<AccountQueue, number>();
+    for (const queue of this.#queues.values()) {
+      wanted.set(queue, queue.slots.free + this.#reserve.size - queue.hand.length);
     }
     return this.#claimer.claim(wanted, work);
   }

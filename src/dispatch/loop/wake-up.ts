@@ -8,7 +8,7 @@
  * Always holds: no outcome waits longer than `GATHER_MS`, however many more come.
  */
 import type { Clock } from '../../clock.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import type { Intake } from '../schedule/intake.ts';
 import type { Janitor } from '../maintenance/janitor.ts';
 import type { Sweeper } from '../maintenance/retention.ts';
@@ -19,7 +19,7 @@ const GATHER_MS = 5;
 
 export interface WakeUpParts {
   readonly clock: Clock;
-  readonly desks: ReadonlyMap<string, Desk>;
+  readonly queues: ReadonlyMap<string, AccountQueue>;
   readonly intake: Intake;
   readonly janitor: Janitor;
   readonly sweeper: Sweeper;
@@ -44,15 +44,15 @@ export class WakeUp {
 
   /** Wakes it when something is due; lanes are not waited for where nothing may be claimed. */
   whenDue(mayClaim: boolean): void {
-    const { clock, desks, intake, janitor, sweeper } = this.#parts;
+    const { clock, queues, intake, janitor, sweeper } = this.#parts;
     const at = { now: clock.now(), nowMs: clock.monotonicMs() };
     const { nowMs } = at;
     const instants = [nowMs + SLEEP_MAX_MS, janitor.expiryAtMs, intake.scanAt];
     instants.push(sweeper.wakeAtMs);
     const dueAt = janitor.nextDueAt;
     if (dueAt !== null) instants.push(nowMs + (dueAt - at.now) * 1000);
-    for (const desk of mayClaim ? desks.values() : []) {
-      const wakeAt = desk.wakeAt(at);
+    for (const queue of mayClaim ? queues.values() : []) {
+      const wakeAt = queue.wakeAt(at);
       if (wakeAt !== null) instants.push(wakeAt);
     }
     this.after(Math.max(0, Math.min(...instants) - nowMs));
@@ -84,12 +84,14 @@ export class WakeUp {
 
   /* Milliseconds until the next row is likely to be claimed; Infinity = it is not time that is waited for. */
   #nextClaimInMs(nowMs: number): number {
-    return Math.min(...[...this.#parts.desks.values()].map((desk) => claimAt(desk, nowMs))) - nowMs;
+    return (
+      Math.min(...[...this.#parts.queues.values()].map((queue) => claimAt(queue, nowMs))) - nowMs
+    );
   }
 }
 
-/** When a desk's next row is likely to be claimed (monotonic ms), now at the earliest; Infinity = as above. */
-export function claimAt(desk: Desk, nowMs: number): number {
-  if (!desk.hasWork || desk.slots.free <= desk.hand.length) return Infinity;
-  return desk.limits.account.expectedAt(nowMs);
+/** When an account queue's next row is likely to be claimed (monotonic ms), now at the earliest; Infinity = as above. */
+export function claimAt(queue: AccountQueue, nowMs: number): number {
+  if (!queue.hasWork || queue.slots.free <= queue.hand.length) return Infinity;
+  return queue.limits.account.expectedAt(nowMs);
 }

@@ -17,7 +17,7 @@ import { VERBS, verbOf, type ControlRow, type Verb } from '../../spool/write/con
 import type { DueRow } from '../../spool/write/due.ts';
 import type { Selection } from '../../spool/write/selection.ts';
 import type { Spool } from '../../spool/spool.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import { Pauses } from './pauses.ts';
 import { heldUntil, moveOne, moveToQueue } from '../message-move.ts';
 import { hold, resend } from './restoration.ts';
@@ -50,12 +50,12 @@ interface Progress {
 
 export interface OperatorParts {
   readonly spool: Spool;
-  readonly desks: ReadonlyMap<string, Desk>;
+  readonly queues: ReadonlyMap<string, AccountQueue>;
   readonly policy: () => Policy;
   /** A message became ready. */
   readonly offer: (row: DueRow, work: Work) => void;
   /** A gate changed: what is in hand may have to come back. */
-  readonly onGate: (desk: Desk) => void;
+  readonly onGate: (queue: AccountQueue) => void;
   /** Rows are ready that nobody was offered, or are ready no more. */
   readonly onDecided: () => void;
 }

@@ -11,14 +11,14 @@ import { everythingMoved, gateMoved } from '../../log/event-lines.ts';
 import type { ControlRow } from '../../spool/write/control.ts';
 import { gateRowOf } from '../../spool/write/circuit-rows.ts';
 import type { Spool } from '../../spool/spool.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import type { Work } from '../work.ts';
 
 export interface PausesParts {
   readonly spool: Spool;
-  readonly desks: ReadonlyMap<string, Desk>;
+  readonly queues: ReadonlyMap<string, AccountQueue>;
   /** A gate changed: what is in hand may have to come back. */
-  readonly onGate: (desk: Desk) => void;
+  readonly onGate: (queue: AccountQueue) => void;
   /** Rows have become ready that nobody was offered. */
   readonly onDecided: () => void;
 }
@@ -65,26 +65,26 @@ export class Pauses {
   }
 
   #gate(row: Asked, work: Work): string | null {
-    const desk = row.account === null ? undefined : this.#parts.desks.get(row.account);
-    if (desk === undefined) return `no account "${row.account ?? ''}" is configured`;
+    const queue = row.account === null ? undefined : this.#parts.queues.get(row.account);
+    if (queue === undefined) return `no account "${row.account ?? ''}" is configured`;
     const isMoney = !row.isPause && row.sender === null;
-    if (isMoney && desk.health.isSpent) return SPEND_LIMIT;
+    if (isMoney && queue.health.isSpent) return SPEND_LIMIT;
     const applied = this.#applied.get(row.id) ?? null;
-    const change = applied ?? desk.health.setPaused(row.sender, row.isPause, work.now);
+    const change = applied ?? queue.health.setPaused(row.sender, row.isPause, work.now);
     if (change === null) {
       return row.isPause ? 'it is paused already' : 'it is active already';
     }
     this.#applied.set(row.id, change);
-    if (!row.isPause) this.#releaseRefused(desk, row.sender);
-    this.#parts.spool.gates.write(gateRowOf(desk.name, change, work.now));
-    work.entries.push(...gateMoved(desk.name, change, work.now));
-    this.#parts.onGate(desk);
+    if (!row.isPause) this.#releaseRefused(queue, row.sender);
+    this.#parts.spool.gates.write(gateRowOf(queue.name, change, work.now));
+    work.entries.push(...gateMoved(queue.name, change, work.now));
+    this.#parts.onGate(queue);
     /* The pause is over, and what the day allows is spent. */
-    return isMoney && desk.health.isSpent ? SPEND_LIMIT : null;
+    return isMoney && queue.health.isSpent ? SPEND_LIMIT : null;
   }
 
   /* `resume` ends a run of refusals: what it refused goes again. */
-  #releaseRefused({ name: account }: Desk, sender: string | null): void {
+  #releaseRefused({ name: account }: AccountQueue, sender: string | null): void {
     if (this.#parts.spool.setAside.release({ account, sender }) > 0) this.#parts.onDecided();
   }
 
@@ -99,7 +99,7 @@ export class Pauses {
     else gates.forget(EVERYTHING);
     this.#isAllPaused = isPaused;
     work.entries.push(everythingMoved(isPaused ? 'paused' : 'resumed', work.now));
-    for (const desk of this.#parts.desks.values()) this.#parts.onGate(desk);
+    for (const queue of this.#parts.queues.values()) this.#parts.onGate(queue);
     return null;
   }
 }

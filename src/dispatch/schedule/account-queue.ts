@@ -7,13 +7,13 @@
  */
 import type { Instant } from '../../core/window/usage-window.ts';
 import type { Claim } from '../../core/message/claim.ts';
-import type { AccountHealth } from '../../core/account/account-circuit.ts';
-import type { SourceKey, Turn } from '../../core/message/sort-key.ts';
+import type { AccountCircuit } from '../../core/account/account-circuit.ts';
+import type { SourceKey, SortKey } from '../../core/message/sort-key.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 import type { ReadyRow } from '../../spool/write/claims.ts';
 import type { Slots } from '../../limiter/slots.ts';
-import { Fairness } from './scheduler.ts';
-import { Lane, type LaneStrand } from './lane.ts';
+import { Scheduler } from './scheduler.ts';
+import { Lane, type LaneRowQueue } from './lane.ts';
 import type { LimitTree } from '../limit/limit-tree.ts';
 import { findProbe, type ProbeRow } from './probe-row.ts';
 import { RUN_MAX, type Peek } from './row-queue.ts';
@@ -25,7 +25,7 @@ const LANES_KEPT = 1_000;
 /** So many rows at once are one instant: reading them one lane at a time saves most of it. */
 const LARGE = 64;
 
-export interface DeskParts {
+export interface AccountQueueParts {
   readonly name: string;
   /** The sender of messages that name none; null = they cannot be sent. */
   readonly defaultSender: string | null;
@@ -33,7 +33,7 @@ export interface DeskParts {
   /** Of the account, its groups and its senders. */
   readonly limits: LimitTree;
   readonly slots: Slots;
-  readonly health: AccountHealth;
+  readonly health: AccountCircuit;
   /** The share of permits for lower priorities than the highest that waits, 0 to 0.5. */
   readonly reserve: number;
   /** How long rows without a deadline of their own may be sent. */
@@ -42,18 +42,18 @@ export interface DeskParts {
 
 export type { Taken };
 
-export class Desk {
+export class AccountQueue {
   readonly name: string;
   /** What goes from now on goes through it. */
   gateway: Gateway;
   readonly limits: LimitTree;
   readonly slots: Slots;
-  readonly health: AccountHealth;
+  readonly health: AccountCircuit;
   /** Claimed, on disk, and not yet sent. */
   readonly hand: Claim[] = [];
-  readonly #parts: DeskParts;
+  readonly #parts: AccountQueueParts;
   readonly #lanes = new Map<string | null, Lane>();
-  readonly #fairness: Fairness<LaneStrand>;
+  readonly #fairness: Scheduler<LaneRowQueue>;
   /** Lanes that keep rows which could not go, whatever the reason; looked through when time or news comes. */
   readonly #aside = new Set<Lane>();
   /** Since when (monotonic ms) a permit of the account has been missing; null = none is. */
@@ -62,14 +62,14 @@ export class Desk {
   readonly #tally = { sources: 0 };
   #dropAt = LANES_KEPT;
 
-  constructor(parts: DeskParts) {
+  constructor(parts: AccountQueueParts) {
     this.#parts = parts;
     this.name = parts.name;
     this.gateway = parts.gateway;
     this.limits = parts.limits;
     this.slots = parts.slots;
     this.health = parts.health;
-    this.#fairness = new Fairness(parts.reserve);
+    this.#fairness = new Scheduler(parts.reserve);
   }
 
   set reserve(share: number) {
@@ -104,12 +104,12 @@ export class Desk {
   }
 
   /** A row that is ready. */
-  offer(key: SourceKey, turn: Turn): void {
+  offer(key: SourceKey, turn: SortKey): void {
     const lane = this.lane(key.sender);
-    const strand = lane.offer(key, turn);
-    if (strand === null) return;
-    if (this.#aside.has(lane)) lane.setAside(strand);
-    else this.#fairness.put(strand);
+    const rowQueue = lane.offer(key, turn);
+    if (rowQueue === null) return;
+    if (this.#aside.has(lane)) lane.setAside(rowQueue);
+    else this.#fairness.put(rowQueue);
   }
 
   /** Forgets every head: a scan follows. */
@@ -149,7 +149,7 @@ export class Desk {
     return pass.taken;
   }
 
-  /** When the desk should be asked again (monotonic ms); null = an answer, a grant or news will say. */
+  /** When the account queue should be asked again (monotonic ms); null = an answer, a grant or news will say. */
   wakeAt(at: Instant): number | null {
     if (this.slots.free <= this.hand.length) return null;
     const permitAt = this.limits.account.opensAt(at);
@@ -166,46 +166,46 @@ export class Desk {
 
   #takeAll(limit: number, pass: TakePass): void {
     const { account } = this.limits;
-    const mayGo = (strand: LaneStrand): boolean => this.#mayGo(strand, pass);
+    const mayGo = (rowQueue: LaneRowQueue): boolean => this.#mayGo(rowQueue, pass);
     while (pass.taken.length < limit) {
       const permits = account.available(pass.at);
-      const strand = permits < 1 ? null : this.#fairness.next(mayGo);
-      if (strand === null) break;
-      this.#takeFrom(strand, Math.min(limit - pass.taken.length, permits), pass);
+      const rowQueue = permits < 1 ? null : this.#fairness.next(mayGo);
+      if (rowQueue === null) break;
+      this.#takeFrom(rowQueue, Math.min(limit - pass.taken.length, permits), pass);
     }
   }
 
-  #takeFrom(strand: LaneStrand, permits: number, pass: TakePass): void {
-    const { lane } = strand;
+  #takeFrom(rowQueue: LaneRowQueue, permits: number, pass: TakePass): void {
+    const { lane } = rowQueue;
     const { reading } = pass;
     if (lane.limits.sender.circuit === 'one') {
       pass.probed.add(lane);
       this.#takeProbe([lane], pass);
       return;
     }
-    const { head, place } = strand;
-    const wanted = this.#fairness.shareOf(strand, permits, pass.isLarge ? RUN_MAX : 1);
+    const { head, place } = rowQueue;
+    const wanted = this.#fairness.shareOf(rowQueue, permits, pass.isLarge ? RUN_MAX : 1);
     pass.read.add(lane);
-    const row = lane.first(strand, wanted, reading);
+    const row = lane.first(rowQueue, wanted, reading);
     /* What was known of it may be out of date: then it may be another's turn. */
-    if (row !== null && strand.head === head && this.#take(row, lane, pass)) {
-      this.#fairness.spend(strand);
-      strand.take(reading, pass.isLarge && pass.isOpen(lane));
+    if (row !== null && rowQueue.head === head && this.#take(row, lane, pass)) {
+      this.#fairness.spend(rowQueue);
+      rowQueue.take(reading, pass.isLarge && pass.isOpen(lane));
     }
-    if (strand.place !== place) this.#fairness.put(strand);
+    if (rowQueue.place !== place) this.#fairness.put(rowQueue);
   }
 
   #found(row: ReadyRow): void {
-    const strand = this.lane(row.sender).offerFound(row);
-    if (strand !== null) this.#fairness.put(strand);
+    const rowQueue = this.lane(row.sender).offerFound(row);
+    if (rowQueue !== null) this.#fairness.put(rowQueue);
   }
 
   /* Whether its lane can go; else the lane keeps it. */
-  #mayGo(strand: LaneStrand, pass: TakePass): boolean {
-    const { lane } = strand;
+  #mayGo(rowQueue: LaneRowQueue, pass: TakePass): boolean {
+    const { lane } = rowQueue;
     if (pass.isOpen(lane)) return true;
     lane.deniedAt ??= pass.at.nowMs;
-    lane.setAside(strand);
+    lane.setAside(rowQueue);
     this.#aside.add(lane);
     return false;
   }
@@ -243,7 +243,7 @@ export class Desk {
   #reopen(at: Instant): void {
     for (const lane of this.#aside) {
       if (lane.hasRows && lane.limits.available(at) < 1) continue;
-      if (!lane.bringBack((strand) => this.#fairness.put(strand))) this.#aside.delete(lane);
+      if (!lane.bringBack((rowQueue) => this.#fairness.put(rowQueue))) this.#aside.delete(lane);
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Permit → claim with its attempt on disk: takes rows whose turn it is from the desks and writes the claims.
+ * Permit → claim with its attempt on disk: takes rows whose turn it is from the account queues and writes the claims.
  * Rows that are past their deadline, cannot be sent, are to somebody suppressed or have to wait are moved on
  * the way and cost no permit.
  *
@@ -8,7 +8,7 @@
  */
 import type { MessageReason } from '../../core/codes/reasons.ts';
 import type { Policy } from '../../core/account/policy.ts';
-import type { StrandKey } from '../../core/message/sort-key.ts';
+import type { RowQueueKey } from '../../core/message/sort-key.ts';
 import type { Claim } from '../../core/message/claim.ts';
 import {
   NOT_ALLOWED,
@@ -21,7 +21,7 @@ import { cancel, expire, refuse } from '../../core/message/message-moves.ts';
 import type { ReadyRow } from '../../spool/write/claims.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { Wait } from '../../spool/write/move-rows.ts';
-import type { Desk, Taken } from './account-queue.ts';
+import type { AccountQueue, Taken } from './account-queue.ts';
 import { Holds } from './holds.ts';
 import { heldUntil, moveAll, type MoveParts, type Moving } from '../message-move.ts';
 import { findUnlike } from './unlike-rows.ts';
@@ -30,15 +30,15 @@ import type { KeptBack, Work } from '../work.ts';
 /** A step stops after the account with which it has claimed this number of rows. The event loop reads its sockets
  *  before the next step, which begins with the account after it. */
 const CLAIMS_MAX = 64;
-/** Rows that one step moves out of the way for a desk; the rest is for the next ones. */
+/** Rows that one step moves out of the way for an account queue; the rest is for the next ones. */
 const MOVED_MAX = 1_000;
 /** Rows that are looked at at once where one of the first had to be moved. */
 const SWEEP = 250;
 /** Rows that one step makes ready after the rules that they wait by have changed. */
 const RELEASED_MAX = 1_000;
 
-/** Claims that have just been committed, by the desk they were made for. */
-export type NewClaims = ReadonlyMap<Desk, readonly Claim[]>;
+/** Claims that have just been committed, by the account queue they were made for. */
+export type NewClaims = ReadonlyMap<AccountQueue, readonly Claim[]>;
 
 /** Which messages a cancel is about that is being worked through. */
 export interface OpenCancels {
@@ -57,7 +57,7 @@ export interface ClaimerHooks {
 
 /** What holds for all rows of one look. */
 interface Seen {
-  readonly desk: Desk;
+  readonly queue: AccountQueue;
   readonly work: Work;
   /** False: nobody is on the list, and no row pays for asking. */
   readonly isAnySuppressed: boolean;
@@ -87,11 +87,11 @@ export class Claimer {
   #heldBy: Policy['holds'] = null;
   #holdRules = '';
   #areRulesKept = false;
-  /** Strands with more stale rows than this step moves, each with its account. */
-  readonly #unfinished = new Map<StrandKey, Desk>();
+  /** Row queues with more stale rows than this step moves, each with its account. */
+  readonly #unfinished = new Map<RowQueueKey, AccountQueue>();
   #mayMove = 0;
   /** The first account that the last step left out; null = it left out none. */
-  #next: Desk | null = null;
+  #next: AccountQueue | null = null;
 
   constructor(spool: Spool, policy: () => Policy, { onReleased, cancels }: ClaimerHooks) {
     this.#parts = { spool, policy };
@@ -102,45 +102,45 @@ export class Claimer {
   }
 
   /** Claims rows for each account, at most the number given for it. The caller hands them out after the commit. */
-  claim(wanted: ReadonlyMap<Desk, number>, work: Work): NewClaims {
+  claim(wanted: ReadonlyMap<AccountQueue, number>, work: Work): NewClaims {
     this.#unfinished.clear();
     this.#follow(this.#policy().holds);
     if (!this.#areRulesKept) this.#release(work.now);
-    const claims = new Map<Desk, readonly Claim[]>();
+    const claims = new Map<AccountQueue, readonly Claim[]>();
     let count = 0;
     const inTurn = this.#inTurn(wanted);
     this.#next = null;
-    for (const [desk, limit] of inTurn) {
-      if (limit > 0 && count >= CLAIMS_MAX) this.#next ??= desk;
+    for (const [queue, limit] of inTurn) {
+      if (limit > 0 && count >= CLAIMS_MAX) this.#next ??= queue;
       const mayTake = limit > 0 && this.#next === null;
-      const taken = mayTake ? this.#claimFor(desk, limit, work) : [];
-      claims.set(desk, taken);
+      const taken = mayTake ? this.#claimFor(queue, limit, work) : [];
+      claims.set(queue, taken);
       count += taken.length;
     }
     /* Of all accounts at once: a statement for many rows costs less than one for each account. */
     const all = [...claims.values()].flat();
     this.#spool.claims.write(all, work.now);
     work.claims.push(...all);
-    for (const [strand, desk] of this.#unfinished) {
-      for (const row of this.#spool.claims.peek(strand, 1, 0)) desk.offer(row, row);
+    for (const [rowQueue, queue] of this.#unfinished) {
+      for (const row of this.#spool.claims.peek(rowQueue, 1, 0)) queue.offer(row, row);
     }
     return claims;
   }
 
-  #inTurn(wanted: ReadonlyMap<Desk, number>): Iterable<readonly [Desk, number]> {
+  #inTurn(wanted: ReadonlyMap<AccountQueue, number>): Iterable<readonly [AccountQueue, number]> {
     if (this.#next === null) return wanted;
-    const desks = [...wanted];
+    const queues = [...wanted];
     const first = Math.max(
       0,
-      desks.findIndex(([desk]) => desk === this.#next),
+      queues.findIndex(([queue]) => queue === this.#next),
     );
-    return [...desks.slice(first), ...desks.slice(0, first)];
+    return [...queues.slice(first), ...queues.slice(0, first)];
   }
 
-  #claimFor(desk: Desk, limit: number, work: Work): readonly Claim[] {
+  #claimFor(queue: AccountQueue, limit: number, work: Work): readonly Claim[] {
     this.#mayMove = MOVED_MAX;
     this.#holds?.begin();
-    return this.#take(desk, limit, work);
+    return this.#take(queue, limit, work);
   }
 
   #follow(holds: Policy['holds']): void {
@@ -151,21 +151,21 @@ export class Claimer {
     this.#areRulesKept = false;
   }
 
-  #take(desk: Desk, limit: number, work: Work): readonly Claim[] {
-    const taken = desk.take(
+  #take(queue: AccountQueue, limit: number, work: Work): readonly Claim[] {
+    const taken = queue.take(
       limit,
       work,
-      (strand, count, skip) => this.#peek(desk, strand, { count, skip }, work),
+      (rowQueue, count, skip) => this.#peek(queue, rowQueue, { count, skip }, work),
       (lanes, run) =>
         findUnlike(lanes, run, {
           spool: this.#spool,
-          account: desk.name,
-          defaultSender: desk.lane(null).sender,
-          sift: (row) => this.#sift(row, desk, work),
+          account: queue.name,
+          defaultSender: queue.lane(null).sender,
+          sift: (row) => this.#sift(row, queue, work),
         }),
     );
     if (taken.length === 0) return [];
-    const claims = taken.map((one) => this.#claimOf(desk, one, work));
+    const claims = taken.map((one) => this.#claimOf(queue, one, work));
     const misdated = taken.filter(({ row }, index) => claims[index]?.createdAt !== row.createdAt);
     if (misdated.length > 0) {
       this.#spool.moves.redate(
@@ -179,15 +179,15 @@ export class Claimer {
 
   /* Reads rows that can be sent; moves the others out of the way first. */
   #peek(
-    desk: Desk,
-    strand: StrandKey,
+    queue: AccountQueue,
+    rowQueue: RowQueueKey,
     range: { readonly count: number; readonly skip: number },
     work: Work,
   ): ReadyRow[] {
-    const seen = { desk, work, isAnySuppressed: !this.#spool.suppressions.isEmpty() };
+    const seen = { queue, work, isAnySuppressed: !this.#spool.suppressions.isEmpty() };
     let { count } = range;
     for (;;) {
-      const rows = this.#spool.claims.peek(strand, count, range.skip);
+      const rows = this.#spool.claims.peek(rowQueue, count, range.skip);
       const stale = this.#staleOf(rows, seen);
       if (stale.moves.length + stale.waits.length === 0) {
         return rows.length > range.count ? rows.slice(0, range.count) : rows;
@@ -196,13 +196,13 @@ export class Claimer {
       this.#write(stale, work);
       count = Math.max(range.count, SWEEP);
     }
-    this.#unfinished.set(strand, seen.desk);
+    this.#unfinished.set(rowQueue, seen.queue);
     return [];
   }
 
   /* Whether a row that was picked out of its turn can be sent. */
-  #sift(row: ReadyRow, desk: Desk, work: Work): 'may-go' | 'moved' | 'enough' {
-    const seen = { desk, work, isAnySuppressed: !this.#spool.suppressions.isEmpty() };
+  #sift(row: ReadyRow, queue: AccountQueue, work: Work): 'may-go' | 'moved' | 'enough' {
+    const seen = { queue, work, isAnySuppressed: !this.#spool.suppressions.isEmpty() };
     const stale = this.#staleOf([row], seen);
     if (stale.moves.length + stale.waits.length === 0) return 'may-go';
     if (this.#mayMove <= 0) return 'enough';
@@ -256,8 +256,8 @@ export class Claimer {
 
   /* Null = the row is not at its end. */
   #endingOf(row: ReadyRow, seen: Seen): Ending | null {
-    const { desk, work } = seen;
-    const { sender } = desk.lane(row.sender);
+    const { queue, work } = seen;
+    const { sender } = queue.lane(row.sender);
     const isLate = this.#deadlineOf(row, work.now) <= work.now;
     const refusal = isLate ? null : this.#refusalOf(row, sender, seen);
     const controlId = isLate || refusal !== null ? null : this.#cancelOf(row);
@@ -265,7 +265,7 @@ export class Claimer {
     const until = heldUntil(this.#parts, row, work);
     /* One that is no text cannot be shown. */
     const recipient = typeof row.recipient === 'string' ? row.recipient : '';
-    const subject = { ...row, account: desk.name, sender, recipient };
+    const subject = { ...row, account: queue.name, sender, recipient };
     if (controlId !== null) return { row: subject, move: cancel(row, controlId, until), controlId };
     const move = refusal === null ? expire(row, until) : refuse(row, refusal, until);
     return { row: subject, move, controlId };
@@ -281,11 +281,11 @@ export class Claimer {
   #refusalOf(
     row: ReadyRow,
     sender: string | null,
-    { desk, work, isAnySuppressed }: Seen,
+    { queue, work, isAnySuppressed }: Seen,
   ): MessageReason | null {
     const refusal = judgeRow(row, sender);
     if (refusal !== null) return refusal;
-    if (row.type === 'binary' && !desk.gateway.capabilities.binary) return NOT_ALLOWED;
+    if (row.type === 'binary' && !queue.gateway.capabilities.binary) return NOT_ALLOWED;
     const { allow } = this.#policy();
     if (allow !== null && !isAllowed(row, sender, allow)) return NOT_ALLOWED;
     if (isAnySuppressed && this.#spool.suppressions.has(row.recipient)) return 'suppressed';
@@ -296,7 +296,7 @@ export class Claimer {
     return deadlineOf(row, this.#policy().validityMs, dateOf(row.createdAt, now));
   }
 
-  #claimOf(desk: Desk, { row, lane, limiterMs }: Taken, work: Work): Claim {
+  #claimOf(queue: AccountQueue, { row, lane, limiterMs }: Taken, work: Work): Claim {
     const number = row.lastAttempt + 1;
     const createdAt = dateOf(row.createdAt, work.now);
     const { id, rank, expiresAt, sendAt } = row;
@@ -309,7 +309,7 @@ export class Claimer {
       clientRef: this.#spool.claims.clientRef(id, number),
       source: { account: row.account, sender: row.sender, campaign: row.campaign },
       turn: { id, rank, expiresAt, createdAt, sendAt },
-      account: desk.name,
+      account: queue.name,
       sender,
       recipient: row.recipient,
       text: row.text,

@@ -1,17 +1,17 @@
 /**
- * Brings ready rows to the desks: new rows one by one, or every source by a scan when there are too many.
+ * Brings ready rows to the account queues: new rows one by one, or every source by a scan when there are too many.
  * Rows of an account that is not configured stay where they are; one warning names it.
  */
 import type { Policy } from '../../core/account/policy.ts';
 import { dateOf } from '../../core/message/row-check.ts';
-import { withRetry, type SourceKey, type Turn } from '../../core/message/sort-key.ts';
+import { withRetry, type SourceKey, type SortKey } from '../../core/message/sort-key.ts';
 import type { Claim } from '../../core/message/claim.ts';
 import { refuse } from '../../core/message/message-moves.ts';
 import { unknownAccount } from '../../log/event-lines.ts';
 import type { Ended } from '../../spool/write/settlements.ts';
 import { isDoubtful } from '../../spool/write/sources.ts';
 import type { Spool } from '../../spool/spool.ts';
-import type { Desk } from './account-queue.ts';
+import type { AccountQueue } from './account-queue.ts';
 import { heldUntil, moveAll } from '../message-move.ts';
 import type { Participant, Work } from '../work.ts';
 
@@ -28,7 +28,7 @@ const STRANGERS_MAX = 1_000;
 
 export class Intake implements Participant {
   readonly #spool: Spool;
-  readonly #desks: ReadonlyMap<string, Desk>;
+  readonly #queues: ReadonlyMap<string, AccountQueue>;
   readonly #policy: () => Policy;
   /** Sources of accounts that are not configured; they are looked through for what expires. */
   readonly #strangers = new Map<string, SourceKey>();
@@ -38,26 +38,26 @@ export class Intake implements Participant {
   #lastId = 0;
   #scannedAt = -Infinity;
   #mustScan = true;
-  /** There are sources with rows that no desk knows. */
+  /** There are sources with rows that no account queue knows. */
   #isCut = false;
 
-  constructor(spool: Spool, desks: ReadonlyMap<string, Desk>, policy: () => Policy) {
+  constructor(spool: Spool, queues: ReadonlyMap<string, AccountQueue>, policy: () => Policy) {
     this.#spool = spool;
-    this.#desks = desks;
+    this.#queues = queues;
     this.#policy = policy;
   }
 
   /** Every source with rows that wait, as far as is known. */
   get sources(): SourceKey[] {
-    const own = [...this.#desks.values()].flatMap((desk) =>
-      [...desk.lanes].flatMap((lane) => lane.sources),
+    const own = [...this.#queues.values()].flatMap((queue) =>
+      [...queue.lanes].flatMap((lane) => lane.sources),
     );
     return [...own, ...this.#strangers.values()];
   }
 
-  /** Whether any desk has a row that is ready, as far as is known. */
+  /** Whether any account queue has a row that is ready, as far as is known. */
   get hasWork(): boolean {
-    return [...this.#desks.values()].some((desk) => desk.hasWork);
+    return [...this.#queues.values()].some((queue) => queue.hasWork);
   }
 
   /** A scan is due at this instant (monotonic ms). */
@@ -85,7 +85,7 @@ export class Intake implements Participant {
   reconfigured(): void {
     this.#mustScan = true;
     this.#scannedAt = -Infinity;
-    for (const name of this.#warned) if (this.#desks.has(name)) this.#warned.delete(name);
+    for (const name of this.#warned) if (this.#queues.has(name)) this.#warned.delete(name);
   }
 
   /** Somebody committed: offers rows that are new. */
@@ -117,11 +117,11 @@ export class Intake implements Participant {
     this.#lastId = this.#spool.sources.lastId();
     this.#strangers.clear();
     this.#isCut = false;
-    for (const desk of this.#desks.values()) desk.forget();
+    for (const queue of this.#queues.values()) queue.forget();
     const limit = this.#policy().lanesMax;
     const accounts = [
       ...(this.#policy().defaultAccount === null ? [] : [null]),
-      ...this.#desks.keys(),
+      ...this.#queues.keys(),
     ];
     let found = 0;
     /* One more than may be in memory tells whether there are more. */
@@ -160,12 +160,12 @@ export class Intake implements Participant {
   }
 
   /** A row that is ready. */
-  offer(key: SourceKey, turn: Turn, work: Work): void {
+  offer(key: SourceKey, turn: SortKey, work: Work): void {
     const name = key.account ?? this.#policy().defaultAccount;
-    const desk = name === null ? undefined : this.#desks.get(name);
+    const queue = name === null ? undefined : this.#queues.get(name);
     const source = { account: key.account, sender: key.sender, campaign: key.campaign };
-    if (desk !== undefined) {
-      if (this.#hasPlace(desk, source)) desk.offer(source, turn);
+    if (queue !== undefined) {
+      if (this.#hasPlace(queue, source)) queue.offer(source, turn);
       else this.#isCut = true;
       return;
     }
@@ -178,9 +178,9 @@ export class Intake implements Participant {
   }
 
   /* Memory holds this number, however many senders and campaigns applications name. */
-  #hasPlace(desk: Desk, source: SourceKey): boolean {
+  #hasPlace(queue: AccountQueue, source: SourceKey): boolean {
     let count = 0;
-    for (const one of this.#desks.values()) count += one.sourceCount;
-    return count < this.#policy().lanesMax || desk.knows(source);
+    for (const one of this.#queues.values()) count += one.sourceCount;
+    return count < this.#policy().lanesMax || queue.knows(source);
   }
 }

@@ -9,7 +9,7 @@
  * have had (for ever is only what a reserve of 0 asks for). What may not go stands in nobody's way: it is handed back, and put in again when it may.
  */
 import { isOwed, NOTHING_OWED, owedAfter } from '../../core/window/deficit-counter.ts';
-import { comparePlaces, levelOf, type Place } from '../../core/message/sort-key.ts';
+import { compareDeadlineKeys, levelOf, type DeadlineKey } from '../../core/message/sort-key.ts';
 import { LazyHeap } from './lazy-heap.ts';
 
 /** Rows of one lane, campaign and rank. */
@@ -17,7 +17,7 @@ export interface Waiting {
   readonly campaign: string | null;
   readonly rank: number;
   /** By which its turn in the campaign is decided; null = nothing is ready. */
-  readonly place: Place | null;
+  readonly place: DeadlineKey | null;
 }
 
 /** Below the highest. */
@@ -31,7 +31,7 @@ class Campaign<W extends Waiting> {
   readonly name: string | null;
   /** Its place in the line; null = it is not in it. */
   ticket: number | null = null;
-  readonly waiting = new LazyHeap<W, Place>((one) => one.place, comparePlaces);
+  readonly waiting = new LazyHeap<W, DeadlineKey>((one) => one.place, compareDeadlineKeys);
 
   constructor(name: string | null) {
     this.name = name;
@@ -107,7 +107,7 @@ class Level<W extends Waiting> {
   }
 }
 
-export class Ladder<W extends Waiting> {
+export class LevelQueue<W extends Waiting> {
   /** The share of permits for lower priorities than the highest that waits, 0 to 0.5. */
   reserve: number;
   readonly #lowest = new Level<W>();

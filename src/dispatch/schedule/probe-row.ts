@@ -6,7 +6,7 @@ import type { ReadyRow } from '../../spool/write/claims.ts';
 import type { Lane } from './lane.ts';
 import type { Peek } from './row-queue.ts';
 
-/** Rows looked at per strand. */
+/** Rows looked at per row queue. */
 const LOOK_MAX = 65;
 
 export interface ProbeRow {

@@ -2,7 +2,7 @@
  * The rows of one source that have one rank. They are read from the index a few at a time, and kept no longer
  * than the transaction they were read in: afterwards only the turn of the next one is known.
  *
- * Always holds: `head` is the row that goes next, as far as is known, and `place` its turn among strands (in a
+ * Always holds: `head` is the row that goes next, as far as is known, and `place` its turn among row queues (in a
  * run, that of the run's first row). Rows taken in a transaction are skipped
  * by what is read later in it, since they are still `queued` there.
  */
@@ -11,10 +11,10 @@ import {
   isUndatedRank,
   LAST_RANK,
   placeOf,
-  type Place,
+  type DeadlineKey,
   type SourceKey,
-  type StrandKey,
-  type Turn,
+  type RowQueueKey,
+  type SortKey,
 } from '../../core/message/sort-key.ts';
 import type { ReadyRow } from '../../spool/write/claims.ts';
 
@@ -24,7 +24,7 @@ const READ_MAX = 64;
 export const RUN_MAX = 8;
 
 /** Reads ready rows of a source in their turn, those of a rank and of later ones. */
-export type Peek = (from: StrandKey, limit: number, skip: number) => ReadyRow[];
+export type Peek = (from: RowQueueKey, limit: number, skip: number) => ReadyRow[];
 
 /** Where rows are read from, and who hears of rows of a later rank that were found on the way. */
 export interface Reading {
@@ -32,14 +32,14 @@ export interface Reading {
   readonly onLater: (row: ReadyRow) => void;
 }
 
-export class Strand {
+export class RowQueue {
   readonly source: SourceKey;
   readonly rank: number;
   readonly #validityMs: number;
   /** Rows taken in this transaction. */
   taken = 0;
-  #head: Turn | null = null;
-  #place: Place | null = null;
+  #head: SortKey | null = null;
+  #place: DeadlineKey | null = null;
   #ran = 0;
   #rows: readonly ReadyRow[] = [];
   #at = 0;
@@ -60,12 +60,12 @@ export class Strand {
   }
 
   /** The row that goes next; null = nothing is ready. */
-  get head(): Turn | null {
+  get head(): SortKey | null {
     return this.#head;
   }
 
-  /** Whose turn it is by; the very same as long as the strand's place among others is. */
-  get place(): Place | null {
+  /** Whose turn it is by; the very same as long as the row queue's place among others is. */
+  get place(): DeadlineKey | null {
     return this.#place;
   }
 
@@ -75,7 +75,7 @@ export class Strand {
   }
 
   /** A row that is ready; true when it became the head. */
-  offer(turn: Turn): boolean {
+  offer(turn: SortKey): boolean {
     if (this.#head !== null && compareTurns(turn, this.#head) >= 0) return false;
     this.#move(turn);
     this.#forgetRows();
@@ -111,7 +111,7 @@ export class Strand {
     this.#forgetRows();
   }
 
-  #move(head: Turn | null): void {
+  #move(head: SortKey | null): void {
     this.#head = head;
     this.#place = head === null ? null : placeOf(head, this.#validityMs);
   }
@@ -148,13 +148,13 @@ export class Strand {
     return peek(this.#from(this.rank + 1), 1, 0)[0];
   }
 
-  #from(rank: number): StrandKey {
+  #from(rank: number): RowQueueKey {
     return { ...this.source, rank };
   }
 }
 
 /* A row holds its text. */
-function turnOf(row: ReadyRow | undefined): Turn | null {
+function turnOf(row: ReadyRow | undefined): SortKey | null {
   if (row === undefined) return null;
   const { id, rank, expiresAt, createdAt, sendAt } = row;
   return { id, rank, expiresAt, createdAt, sendAt };

@@ -1,6 +1,6 @@
 /**
  * Who gets an account's next permit: first attempts, but for a share that is the retries'; among each kind by
- * its own ladder of priorities, campaigns and deadlines. After an outage thousands of retries may be due at
+ * its own level queue of priorities, campaigns and deadlines. After an outage thousands of retries may be due at
  * once: what is new goes past them, and they drain at their share, or at the whole rate when nothing is new.
  *
  * Always holds: of the permits that both kinds might have had, retries got their share, no more and no less,
@@ -9,16 +9,16 @@
  */
 import { isOwed, NOTHING_OWED, owedAfter, RETRY_SHARE } from '../../core/window/deficit-counter.ts';
 import { isRetryRank } from '../../core/message/sort-key.ts';
-import { Ladder, type MayGo, type Waiting } from './level-queue.ts';
+import { LevelQueue, type MayGo, type Waiting } from './level-queue.ts';
 
 export type { MayGo, Waiting } from './level-queue.ts';
 
 /** Of an account's permits, for lower priorities. */
 const RESERVE = 0.1;
 
-export class Fairness<W extends Waiting> {
-  readonly #firsts: Ladder<W>;
-  readonly #retries: Ladder<W>;
+export class Scheduler<W extends Waiting> {
+  readonly #firsts: LevelQueue<W>;
+  readonly #retries: LevelQueue<W>;
   #owed = NOTHING_OWED;
   /** Of the latest permit: both kinds waited for it, and a retry is to have it. */
   #isContested = false;
@@ -26,8 +26,8 @@ export class Fairness<W extends Waiting> {
 
   /** `reserve`: the share of permits for lower priorities than the highest that waits, 0 to 0.5. */
   constructor(reserve = RESERVE) {
-    this.#firsts = new Ladder(reserve);
-    this.#retries = new Ladder(reserve);
+    this.#firsts = new LevelQueue(reserve);
+    this.#retries = new LevelQueue(reserve);
   }
 
   set reserve(share: number) {
@@ -41,7 +41,7 @@ export class Fairness<W extends Waiting> {
 
   /** Enters rows under the place they have now; also when it has changed. */
   put(one: W): void {
-    this.#ladderOf(one).put(one);
+    this.#levelQueueOf(one).put(one);
   }
 
   /** What the next permit is for; null = nothing that may go. It stays in. */
@@ -55,14 +55,14 @@ export class Fairness<W extends Waiting> {
 
   /** What `next` gave has the permit: the others of its kind and priority go before it again. */
   spend(one: W): void {
-    this.#ladderOf(one).spend(one);
+    this.#levelQueueOf(one).spend(one);
     if (this.#isContested) this.#owed = owedAfter(this.#owed, RETRY_SHARE, this.#isRetry);
   }
 
   /** How many of `permits` would go to what `next` gave, about, if it can have so many in a run; at least 1. */
   shareOf(one: W, permits: number, run: number): number {
     const share = this.#isRetry ? RETRY_SHARE : 1 - RETRY_SHARE;
-    return this.#ladderOf(one).shareOf(one, permits * (this.#isContested ? share : 1), run);
+    return this.#levelQueueOf(one).shareOf(one, permits * (this.#isContested ? share : 1), run);
   }
 
   /** Forgets what waits, not whose turn it is: what is put in before the next look keeps its place. */
@@ -71,7 +71,7 @@ export class Fairness<W extends Waiting> {
     this.#retries.clear();
   }
 
-  #ladderOf({ rank }: W): Ladder<W> {
+  #levelQueueOf({ rank }: W): LevelQueue<W> {
     return isRetryRank(rank) ? this.#retries : this.#firsts;
   }
 }

@@ -15,7 +15,7 @@ import { gateMoved, messageSettled } from '../../log/event-lines.ts';
 import type { Capabilities } from '../../gateway/gateway.ts';
 import { gateRowOf } from '../../spool/write/circuit-rows.ts';
 import type { AttemptEnd } from '../../spool/write/settlements.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import { AccountThrottle, type AccountLimits } from '../feedback/account-throttle.ts';
 import type { Pending } from '../work.ts';
 
@@ -34,7 +34,7 @@ export interface OutcomesParts {
 
 export class Outcomes {
   readonly #parts: OutcomesParts;
-  readonly #throttles = new WeakMap<Desk, AccountThrottle>();
+  readonly #throttles = new WeakMap<AccountQueue, AccountThrottle>();
   readonly #prices = new Map<string, number>();
 
   constructor(parts: OutcomesParts) {
@@ -47,22 +47,25 @@ export class Outcomes {
   }
 
   /** A request came to its end. `sentAtMs` is when it was handed to the gateway (monotonic). */
-  observed(desk: Desk, claim: Claim, observation: Observation, sentAtMs: number): void {
+  observed(queue: AccountQueue, claim: Claim, observation: Observation, sentAtMs: number): void {
     const { policy, clock } = this.#parts;
     const now = clock.now();
     const nowMs = clock.monotonicMs();
-    desk.limits.settle(claim.id, partsLeft(observation, desk.gateway.capabilities), { now, nowMs });
+    queue.limits.settle(claim.id, partsLeft(observation, queue.gateway.capabilities), {
+      now,
+      nowMs,
+    });
     const first = classify(observation, policy().overrides);
-    const { verdict, changes, setAside, ended } = desk.health.judge(claim, first, now);
-    this.#throttleOf(desk).heard({
+    const { verdict, changes, setAside, ended } = queue.health.judge(claim, first, now);
+    this.#throttleOf(queue).heard({
       ...{ claim, acts: first.acts, sentAtMs, now, nowMs },
       isAnswered: observation.kind === 'answered' || observation.kind === 'http',
       isJudged: observation.kind === 'answered',
       isAccepted: verdict.route === 'await-receipt',
     });
-    this.changed(desk, changes, now);
+    this.changed(queue, changes, now);
     for (const { sender, id } of ended)
-      this.#parts.pending.runs.push({ account: desk.name, sender, id });
+      this.#parts.pending.runs.push({ account: queue.name, sender, id });
     const settlement = settle({
       claim,
       verdict,
@@ -74,19 +77,19 @@ export class Outcomes {
     });
     const parts = observation.kind === 'answered' ? observation.parts : [];
     const price = parts[0]?.price ?? null;
-    if (price !== null) this.#prices.set(desk.name, price);
+    if (price !== null) this.#prices.set(queue.name, price);
     const balance = parts.at(-1)?.balance ?? null;
-    if (balance !== null) this.#parts.onBalance(desk.name, balance);
+    if (balance !== null) this.#parts.onBalance(queue.name, balance);
     const end = endOf(observation, verdict, now);
     this.#push(claim, { settlement, end, parts, setAside, gatewayMs: nowMs - sentAtMs });
   }
 
   /** A claimed request that never left: as if nothing had happened, but for the attempt's row. */
-  returned(desk: Desk, claim: Claim): void {
+  returned(queue: AccountQueue, claim: Claim): void {
     const { clock } = this.#parts;
     const now = clock.now();
-    desk.health.returned(claim);
-    desk.limits.settle(claim.id, 0, { now, nowMs: clock.monotonicMs() });
+    queue.health.returned(claim);
+    queue.limits.settle(claim.id, 0, { now, nowMs: clock.monotonicMs() });
     const isCancelAsked = this.#parts.isCancelAsked(claim.id);
     const settlement = unsent({ claim, policy: this.#parts.policy().settle, isCancelAsked, now });
     const end = { ...UNKNOWN, endedAt: now, route: 'not-sent', scope: 'message' } as const;
@@ -103,17 +106,17 @@ export class Outcomes {
     this.#push(claim, { settlement, end, parts: [], gatewayMs });
   }
 
-  /** Other limits are configured for the desk; what was learned under them stays learned. */
-  configure(desk: Desk, limits: AccountLimits): void {
-    this.#throttleOf(desk).configure(limits, this.#parts.clock.monotonicMs());
+  /** Other limits are configured for the account queue; what was learned under them stays learned. */
+  configure(queue: AccountQueue, limits: AccountLimits): void {
+    this.#throttleOf(queue).configure(limits, this.#parts.clock.monotonicMs());
   }
 
   /** Gates that changed: their rows, and a line where there is news. */
-  changed(desk: Desk, changes: readonly GateChange[], now: number): void {
+  changed(queue: AccountQueue, changes: readonly GateChange[], now: number): void {
     const { pending } = this.#parts;
     for (const change of changes) {
-      pending.gates.push(gateRowOf(desk.name, change, now));
-      pending.entries.push(...gateMoved(desk.name, change, now));
+      pending.gates.push(gateRowOf(queue.name, change, now));
+      pending.entries.push(...gateMoved(queue.name, change, now));
     }
   }
 
@@ -139,13 +142,13 @@ export class Outcomes {
     );
   }
 
-  #throttleOf(desk: Desk): AccountThrottle {
-    const known = this.#throttles.get(desk);
+  #throttleOf(queue: AccountQueue): AccountThrottle {
+    const known = this.#throttles.get(queue);
     if (known !== undefined) return known;
     const { pending, limits, policy } = this.#parts;
-    const own = limits.get(desk.name) ?? null;
-    const throttle = new AccountThrottle({ desk, limits: own, pending, policy });
-    this.#throttles.set(desk, throttle);
+    const own = limits.get(queue.name) ?? null;
+    const throttle = new AccountThrottle({ queue, limits: own, pending, policy });
+    this.#throttles.set(queue, throttle);
     return throttle;
   }
 }

@@ -9,7 +9,7 @@ import type { Clock } from '../../clock.ts';
 import type { Claim } from '../../core/message/claim.ts';
 import type { Observation } from '../../core/answer/observation.ts';
 import type { NewClaims } from '../schedule/claimer.ts';
-import type { Desk } from '../schedule/account-queue.ts';
+import type { AccountQueue } from '../schedule/account-queue.ts';
 import type { Outcomes } from './outcomes.ts';
 import type { Participant } from '../work.ts';
 
@@ -42,23 +42,23 @@ export class Courier {
 
   /** Puts claims in hand and opens as many slots as there is use for. */
   handOut(claims: NewClaims): void {
-    for (const [desk, claimed] of claims) {
-      for (const claim of claimed) desk.health.began(claim);
-      desk.hand.push(...claimed);
-      const slots = Math.min(desk.hand.length, desk.slots.free);
+    for (const [queue, claimed] of claims) {
+      for (const claim of claimed) queue.health.began(claim);
+      queue.hand.push(...claimed);
+      const slots = Math.min(queue.hand.length, queue.slots.free);
       for (let opened = 0; opened < slots; opened += 1) {
-        desk.slots.open((end) => this.#run(desk, end));
+        queue.slots.open((end) => this.#run(queue, end));
       }
     }
   }
 
   /** Gives back what is in hand and may not go any more; `sender` null = all of it. */
-  takeBack(desk: Desk, sender: string | null): void {
-    if (desk.hand.length === 0) return;
-    const back = desk.hand.filter((claim) => sender === null || claim.sender === sender);
-    const kept = desk.hand.filter((claim) => sender !== null && claim.sender !== sender);
-    desk.hand.splice(0, desk.hand.length, ...kept);
-    for (const claim of back) this.#parts.outcomes.returned(desk, claim);
+  takeBack(queue: AccountQueue, sender: string | null): void {
+    if (queue.hand.length === 0) return;
+    const back = queue.hand.filter((claim) => sender === null || claim.sender === sender);
+    const kept = queue.hand.filter((claim) => sender !== null && claim.sender !== sender);
+    queue.hand.splice(0, queue.hand.length, ...kept);
+    for (const claim of back) this.#parts.outcomes.returned(queue, claim);
     this.#parts.kick();
   }
 
@@ -72,8 +72,8 @@ export class Courier {
   }
 
   /* One slot: sends what is in hand, one after another, until nothing is. */
-  #run(desk: Desk, end: () => void): void {
-    const claim = desk.slots.isCrowded ? undefined : desk.hand.shift();
+  #run(queue: AccountQueue, end: () => void): void {
+    const claim = queue.slots.isCrowded ? undefined : queue.hand.shift();
     if (claim === undefined) {
       end();
       this.#parts.kick();
@@ -81,29 +81,29 @@ export class Courier {
     }
     const sentAtMs = this.#parts.clock.monotonicMs();
     this.#out.set(claim.id, { claim, sentAtMs });
-    const { gateway } = desk;
+    const { gateway } = queue;
     const leftMs = (claim.deadline - this.#parts.clock.now()) * 1000;
     const ttlMs = gateway.capabilities.validity ? leftMs : null;
     gateway.send(claim, ttlMs, (observation) => {
-      if (this.#out.delete(claim.id)) this.#observed(desk, claim, observation, sentAtMs);
+      if (this.#out.delete(claim.id)) this.#observed(queue, claim, observation, sentAtMs);
       this.#parts.kick();
-      this.#run(desk, end);
+      this.#run(queue, end);
     });
   }
 
-  #observed(desk: Desk, claim: Claim, observation: Observation, sentAtMs: number): void {
+  #observed(queue: AccountQueue, claim: Claim, observation: Observation, sentAtMs: number): void {
     this.ended += 1;
-    this.#parts.outcomes.observed(desk, claim, observation, sentAtMs);
-    if (desk.hand.length === 0) return;
+    this.#parts.outcomes.observed(queue, claim, observation, sentAtMs);
+    if (queue.hand.length === 0) return;
     const { sender } = claim;
-    const { limits, health } = desk;
+    const { limits, health } = queue;
     if (health.gate().kind !== 'active' || limits.account.isBlockedAt(sentAtMs)) {
-      this.takeBack(desk, null);
+      this.takeBack(queue, null);
     } else if (
-      desk.lane(sender).limits.sender.isBlockedAt(sentAtMs) ||
+      queue.lane(sender).limits.sender.isBlockedAt(sentAtMs) ||
       health.mayPass(sender) === 'none'
     ) {
-      this.takeBack(desk, sender);
+      this.takeBack(queue, sender);
     }
   }
 }

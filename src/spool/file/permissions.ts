@@ -46,7 +46,7 @@ export function shareDatabase(path: string, { make }: SharingOptions): void {
 }
 
 /** A file or directory that some cannot use as they should, or that more can use than should. */
-export interface Misfit {
+export interface WrongPermission {
   readonly path: string;
   /** How it is, continuing the path: "has mode 0640: …". */
   readonly found: string;
@@ -57,19 +57,21 @@ export interface Misfit {
 }
 
 /** What is wrong with who may use the spool at `path`. Opens nothing, changes nothing. */
-export function findMisfits(path: string): readonly Misfit[] {
+export function findWrongPermissions(path: string): readonly WrongPermission[] {
   const folder = dirname(path);
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found === undefined) return [];
-  const ofFolder = folderMisfits(folder, found);
+  const ofFolder = folderWrongPermissions(folder, found);
   const within = { folder, mode: found.mode, gid: found.gid };
-  const ofFiles = statFiles(path).flatMap(({ name, stats }) => fileMisfits(name, stats, within));
+  const ofFiles = statFiles(path).flatMap(({ name, stats }) =>
+    fileWrongPermissions(name, stats, within),
+  );
   return [...ofFolder, ...ofFiles];
 }
 
 /** The same in sentences, each with its command. */
-export function describeMisfits(path: string): readonly string[] {
-  return findMisfits(path).map(
+export function describeWrongPermissions(path: string): readonly string[] {
+  return findWrongPermissions(path).map(
     ({ path: name, found, command }) => `${name} ${found}; mend it: ${command}`,
   );
 }
@@ -147,38 +149,42 @@ function openPath(path: string): number | null {
   }
 }
 
-function folderMisfits(folder: string, { mode }: Stats): readonly Misfit[] {
-  const misfit = (what: string, change: string): Misfit[] => {
+function folderWrongPermissions(folder: string, { mode }: Stats): readonly WrongPermission[] {
+  const wrongPermission = (what: string, change: string): WrongPermission[] => {
     const found = `has mode ${octal(mode)}: ${what}`;
     return [{ path: folder, found, command: `chmod ${change} ${quoted(folder)}`, isBroken: true }];
   };
-  if ((mode & 0o002) !== 0) return misfit('every user may replace the spool', 'o-w');
+  if ((mode & 0o002) !== 0) return wrongPermission('every user may replace the spool', 'o-w');
   if ((mode & GROUP_WRITES) === 0 || isShared({ mode })) return [];
-  return misfit('what others of the group make there is not for the group', 'g+s');
+  return wrongPermission('what others of the group make there is not for the group', 'g+s');
 }
 
 interface Folder extends Pick<Stats, 'mode' | 'gid'> {
   readonly folder: string;
 }
 
-function fileMisfits(path: string, file: Stats, within: Folder): readonly Misfit[] {
-  const misfits: Misfit[] = [];
+function fileWrongPermissions(
+  path: string,
+  file: Stats,
+  within: Folder,
+): readonly WrongPermission[] {
+  const wrongPermissions: WrongPermission[] = [];
   const name = quoted(path);
   const mode = `has mode ${octal(file.mode)}`;
   const isGroups = isShared(within);
   if (isGroups && file.gid !== within.gid) {
     const found = 'does not belong to the group of its directory';
     const command = `chgrp --reference=${quoted(within.folder)} ${name}`;
-    misfits.push({ path, found, command, isBroken: true });
+    wrongPermissions.push({ path, found, command, isBroken: true });
   }
   if (isGroups && (file.mode & GROUP_MODE) !== GROUP_MODE) {
     const found = `${mode}: the group cannot read and write it`;
-    misfits.push({ path, found, command: `chmod 0660 ${name}`, isBroken: true });
+    wrongPermissions.push({ path, found, command: `chmod 0660 ${name}`, isBroken: true });
   } else if ((file.mode & 0o006) !== 0) {
     const found = `${mode}: every user sees all messages`;
-    misfits.push({ path, found, command: `chmod o= ${name}`, isBroken: false });
+    wrongPermissions.push({ path, found, command: `chmod o= ${name}`, isBroken: false });
   }
-  return misfits;
+  return wrongPermissions;
 }
 
 function octal(mode: number): string {

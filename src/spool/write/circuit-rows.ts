@@ -57,7 +57,7 @@ export interface WidthRow {
 
 type GateValues = [string, string, string, string | null, number, number | null];
 
-export class Gates {
+export class CircuitRows {
   readonly #account: Statement;
   readonly #sender: Statement<GateValues>;
   readonly #accountRate: Statement;

@@ -4,16 +4,16 @@
  */
 import { pluck } from '../sql/bulk.ts';
 import type { Database, Statement } from 'better-sqlite3';
-import type { SourceKey, Turn } from '../../core/message/sort-key.ts';
+import type { SourceKey, SortKey } from '../../core/message/sort-key.ts';
 import { bounded, smalls } from '../schema/bounded.ts';
 import { BYTES_MAX, SENDER_MAX } from '../schema/row-rules.ts';
 import { RANK, READY, TURN } from '../schema/schema.ts';
 
 export interface SourceHead extends SourceKey {
-  readonly head: Turn;
+  readonly head: SortKey;
 }
 
-interface NewRow extends SourceKey, Turn {
+interface NewRow extends SourceKey, SortKey {
   readonly dueAt: number | null;
   readonly state: string;
 }
@@ -98,7 +98,7 @@ export class Sources {
   readonly #accounts: Names;
   readonly #senders: Names;
   readonly #campaigns: Names;
-  readonly #head: Statement<[string | null, string | null, string | null], Turn>;
+  readonly #head: Statement<[string | null, string | null, string | null], SortKey>;
   readonly #newRows: Statement<[number, number], NewRow>;
   readonly #lastId: Statement<[], number>;
   readonly #ready: Statement<[number], number>;
@@ -165,7 +165,7 @@ export class Sources {
   }
 
   /** The head of one source; null = nothing is ready there. */
-  head({ account, sender, campaign }: SourceKey): Turn | null {
+  head({ account, sender, campaign }: SourceKey): SortKey | null {
     return this.#head.get(account, sender, campaign) ?? null;
   }
 

@@ -6,7 +6,12 @@
  * comes back knows what was used.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import { capOf, fits, type CapState, type Instant } from '../../core/window/usage-window.ts';
+import {
+  usageWindowOf,
+  fits,
+  type CapState,
+  type Instant,
+} from '../../core/window/usage-window.ts';
 import { SPANS, type Per, type Span } from '../../core/window/rate-limits.ts';
 import { isZone, zones, type Zone } from '../../core/time/zone.ts';
 import { Bulk, type Value } from '../sql/bulk.ts';
@@ -94,7 +99,7 @@ export function capsOf(
 }
 
 function aged(row: CapRow, zone: Zone, at: Instant): CapRow {
-  const cap = capOf({ count: row.allowed, span: row.span }, zone);
+  const cap = usageWindowOf({ count: row.allowed, span: row.span }, zone);
   cap.restore(row.state, at);
   const freesAtMs = fits(cap, 1, at) ? null : cap.freesAt(1, at);
   const freesAt = freesAtMs === null ? null : at.now + (freesAtMs - at.nowMs) / 1000;

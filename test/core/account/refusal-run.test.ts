@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AccountHealth } from '../../../src/core/account/account-circuit.ts';
+import { AccountCircuit } from '../../../src/core/account/account-circuit.ts';
 import {
   pickProbe,
   placesOf,
@@ -237,7 +237,7 @@ function play(of: {
   readonly endS: number;
   readonly picks?: readonly number[];
 }): { requests: number; failed: number; doneS: number } {
-  const health = new AccountHealth();
+  const health = new AccountCircuit();
   const rows = of.rows.map((isGood, index) => ({ id: index + 1, isGood }));
   const done = { requests: 0, failed: 0, doneS: 0 };
   let now = NOW;

@@ -2,7 +2,7 @@
 import type { LaneReason } from '../../../src/core/account/stop-reasons.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AccountHealth } from '../../../src/core/account/account-circuit.ts';
+import { AccountCircuit } from '../../../src/core/account/account-circuit.ts';
 import type { AnswerPart } from '../../../src/core/answer/observation.ts';
 import { Budget, freeAt, LOW_BALANCE, SPEND_LIMIT } from '../../../src/core/account/safety.ts';
 import { answered, claimOf } from '../../support/verdicts.ts';
@@ -131,7 +131,7 @@ describe('a budget', () => {
 describe('an account', () => {
   const setup = (rules: Partial<typeof OFF> | { spendPerDay: number } | { minBalance: number }) => {
     const budget = new Budget({ ...OFF, ...rules });
-    const health = new AccountHealth(budget);
+    const health = new AccountCircuit(budget);
     /** An answer to a request that was out already. */
     const late = (id: number, told: Partial<AnswerPart>, now = NOON): readonly unknown[] => {
       const claim = claimOf({ id, claimedAt: now });

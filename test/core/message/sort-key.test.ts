@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  comparePlaces,
+  compareDeadlineKeys,
   compareTurns,
   isRetryRank,
   isUndatedRank,
@@ -11,7 +11,7 @@ import {
   placeOf,
   rankOf,
   withRetry,
-  type Turn,
+  type SortKey,
 } from '../../../src/core/message/sort-key.ts';
 
 interface Facts {
@@ -21,7 +21,7 @@ interface Facts {
   readonly expiresAt?: number | null;
 }
 
-function turn({ id, priority, isRetry = false, expiresAt = null }: Facts): Turn {
+function turn({ id, priority, isRetry = false, expiresAt = null }: Facts): SortKey {
   const rank = rankOf({ priority, isRetry, expiresAt });
   return { id, rank, expiresAt, createdAt: 1_000, sendAt: null };
 }
@@ -52,7 +52,7 @@ describe('the order of the index', () => {
   it('is a total order: two rows are equal only when they are one row', () => {
     fc.assert(
       fc.property(anyFacts, anyFacts, anyFacts, (...facts) => {
-        const [a, b, c] = facts.map(turn) as [Turn, Turn, Turn];
+        const [a, b, c] = facts.map(turn) as [SortKey, SortKey, SortKey];
         expect(Math.sign(compareTurns(a, b))).toBe(-Math.sign(compareTurns(b, a)) + 0);
         if (compareTurns(a, b) <= 0 && compareTurns(b, c) <= 0) {
           expect(compareTurns(a, c)).toBeLessThanOrEqual(0);
@@ -95,5 +95,5 @@ it('has rows without a deadline go by their validity, from when they may be sent
   const between = turn({ id: 4, priority: 4, expiresAt: 1_061 });
   const after = turn({ id: 5, priority: 4, expiresAt: 1_561 });
   const places = [after, between, before, later, undated].map((one) => placeOf(one, 60_000));
-  expect(places.sort(comparePlaces).map(({ id }) => id)).toEqual([3, 1, 4, 2, 5]);
+  expect(places.sort(compareDeadlineKeys).map(({ id }) => id)).toEqual([3, 1, 4, 2, 5]);
 });

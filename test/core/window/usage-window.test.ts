@@ -1,10 +1,10 @@
 /** Windows longer than a second: what they let through, when they free, and what they know after a restart. */
 import { describe, expect, it } from 'vitest';
 import {
-  capOf,
+  usageWindowOf,
   fits,
   setSince,
-  type Cap,
+  type UsageWindow,
   type CapState,
   type Instant,
 } from '../../../src/core/window/usage-window.ts';
@@ -16,7 +16,7 @@ const NOON = 1_811_851_200;
 
 function setup(window: LongWindow, zone = 'UTC', startsAt = NOON) {
   let at: Instant = { now: startsAt, nowMs: 5_000 };
-  let cap: Cap = capOf(window, new Zone(zone));
+  let cap: UsageWindow = usageWindowOf(window, new Zone(zone));
   /** One of that cost goes and is answered at once, if it fits. */
   const send = (cost = 1): boolean => {
     if (!fits(cap, cost, at)) return false;
@@ -35,7 +35,7 @@ function setup(window: LongWindow, zone = 'UTC', startsAt = NOON) {
     const state: CapState = { ...cap.save(at), boot: { id: 'boot', ms: at.nowMs } };
     const boot = { id: 'boot', ms: at.nowMs + seconds * 1000 };
     at = { now: at.now + seconds + setS, nowMs: 77 };
-    cap = capOf(window, new Zone(zone));
+    cap = usageWindowOf(window, new Zone(zone));
     cap.restore(state, at, setSince(state, boot, at.now));
   };
   const freesInS = (cost = 1): number | null => {

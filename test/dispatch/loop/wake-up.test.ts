@@ -1,7 +1,7 @@
 /** When the next row is likely to be claimed: what outcomes may wait for. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { claimAt } from '../../../src/dispatch/loop/wake-up.ts';
-import { instant, makeDesk } from '../../support/desk.ts';
+import { instant, makeQueue } from '../../support/desk.ts';
 import { ReadyRows } from '../../support/ready-rows.ts';
 import { claimOf } from '../../support/verdicts.ts';
 
@@ -10,18 +10,18 @@ afterEach(() => void vi.useRealTimers());
 
 async function setup(rows: number) {
   const table = new ReadyRows();
-  const desk = makeDesk({ rate: 100, burst: 1, concurrency: 2 });
+  const queue = makeQueue({ rate: 100, burst: 1, concurrency: 2 });
   for (let id = 1; id <= rows; id += 1) {
     const row = table.add({ id });
-    desk.offer(row, row);
+    queue.offer(row, row);
   }
   await vi.advanceTimersByTimeAsync(1_000);
   const take = (): number => {
-    const taken = desk.take(1, instant(), table.peek).map(({ row }) => row.id);
+    const taken = queue.take(1, instant(), table.peek).map(({ row }) => row.id);
     table.claim(taken);
     return taken.length;
   };
-  return { desk, take, at: () => claimAt(desk, Date.now()) - Date.now() };
+  return { queue, take, at: () => claimAt(queue, Date.now()) - Date.now() };
 }
 
 describe('the next claim', () => {
@@ -35,28 +35,28 @@ describe('the next claim', () => {
   });
 
   it('is expected soon where the permit is late', async () => {
-    const { desk, take, at } = await setup(100);
+    const { queue, take, at } = await setup(100);
     for (let permit = 0; permit < 50; permit += 1) {
       vi.setSystemTime(Date.now() + 10);
       take();
     }
     vi.setSystemTime(Date.now() + 100);
-    expect(desk.limits.account.available(instant())).toBe(0);
+    expect(queue.limits.account.available(instant())).toBe(0);
     expect(at()).toBe(1);
   });
 
   it('is not a matter of time where nothing is ready, or no slot is free', async () => {
-    const { desk, at } = await setup(0);
+    const { queue, at } = await setup(0);
     expect(at()).toBe(Infinity);
     const busy = await setup(10);
-    busy.desk.hand.push(claimOf({ id: 1 }), claimOf({ id: 2 }));
+    busy.queue.hand.push(claimOf({ id: 1 }), claimOf({ id: 2 }));
     expect(busy.at()).toBe(Infinity);
-    expect(desk.hasWork).toBe(false);
+    expect(queue.hasWork).toBe(false);
   });
 
   it('waits for what the gateway asked', async () => {
-    const { desk, at } = await setup(10);
-    desk.limits.account.block(500, Date.now());
+    const { queue, at } = await setup(10);
+    queue.limits.account.block(500, Date.now());
     expect(at()).toBe(500);
   });
 });

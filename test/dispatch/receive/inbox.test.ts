@@ -198,7 +198,7 @@ describe('a receipt is matched', () => {
 });
 
 describe('what does not fit changes nothing', () => {
-  const misfits: readonly (readonly [string, string, Partial<Receipt>])[] = [
+  const wrongPermissions: readonly (readonly [string, string, Partial<Receipt>])[] = [
     ['another account', 'other-account', { apiKey: 'somebody' }],
     [
       'another recipient, by the part',
@@ -225,7 +225,7 @@ describe('what does not fit changes nothing', () => {
     expect(bench.state(claim.id)).toBe('await-receipt');
   });
 
-  it.each(misfits)('%s', async (_what, reason, over) => {
+  it.each(wrongPermissions)('%s', async (_what, reason, over) => {
     const bench = new Bench();
     const claim = await accepted(bench);
     const before = bench.message(claim.id);
@@ -237,7 +237,7 @@ describe('what does not fit changes nothing', () => {
     expect(bench.ignored).toEqual([reason]);
   });
 
-  it.each(misfits)(
+  it.each(wrongPermissions)(
     '%s, also where it came before the answer, and over a restart',
     async (...row) => {
       const bench = new Bench();

@@ -1,7 +1,7 @@
 /** An account at work: no permit, no row; a lane that waits holds up no other; probes pick another message. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { AccountHealth } from '../../../src/core/account/account-circuit.ts';
-import { instant, makeDesk } from '../../support/desk.ts';
+import { AccountCircuit } from '../../../src/core/account/account-circuit.ts';
+import { instant, makeQueue } from '../../support/desk.ts';
 import { ReadyRows, type RowOver } from '../../support/ready-rows.ts';
 import { answered, claimOf, NOW } from '../../support/verdicts.ts';
 
@@ -19,9 +19,9 @@ interface Limits {
 
 async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
   const table = new ReadyRows();
-  const health = new AccountHealth();
+  const health = new AccountCircuit();
   const { rate = 50_000, burst = BURST, reserve = 0, senders = {} } = limits;
-  const desk = makeDesk({
+  const queue = makeQueue({
     health,
     rate,
     burst,
@@ -31,17 +31,17 @@ async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
   });
   const add = (over: RowOver): void => {
     const row = table.add(over);
-    desk.offer(row, row);
+    queue.offer(row, row);
   };
   /** One step: takes and claims; gives the ids. */
   const take = (limit = 100): readonly number[] => {
-    const ids = desk.take(limit, instant(), table.peek).map(({ row }) => row.id);
+    const ids = queue.take(limit, instant(), table.peek).map(({ row }) => row.id);
     table.claim(ids);
     return ids;
   };
   for (const row of rows) add(row);
   await vi.advanceTimersByTimeAsync(3_000); // permits are in stock
-  return { table, desk, health, add, take };
+  return { table, queue, health, add, take };
 }
 
 const rowsOf = (sender: string | null, ...ids: readonly number[]): readonly RowOver[] =>
@@ -49,10 +49,10 @@ const rowsOf = (sender: string | null, ...ids: readonly number[]): readonly RowO
 
 describe('lanes', () => {
   it('are senders: NULL and the default it stands for are one, with one limit', async () => {
-    const { desk, take } = await setup([...rowsOf(null, 1, 3), ...rowsOf('AcmeInc', 2, 4)], {
+    const { queue, take } = await setup([...rowsOf(null, 1, 3), ...rowsOf('AcmeInc', 2, 4)], {
       senders: { AcmeInc: 1 },
     });
-    expect(desk.lane(null)).toBe(desk.lane('AcmeInc'));
+    expect(queue.lane(null)).toBe(queue.lane('AcmeInc'));
     const taken: number[] = [];
     for (let second = 0; second < 10 && taken.length < 4; second += 1) {
       const now = take();
@@ -64,14 +64,14 @@ describe('lanes', () => {
   });
 
   it('that wait hold up no other, whatever their priority', async () => {
-    const { desk, take } = await setup([
+    const { queue, take } = await setup([
       { id: 1, sender: 'Slow', priority: 9 },
       { id: 2, sender: 'Slow', priority: 9 },
       ...rowsOf('Quick', 3, 4, 5),
     ]);
-    desk.lane('Slow').limits.sender.block(5_000, Date.now());
+    queue.lane('Slow').limits.sender.block(5_000, Date.now());
     expect(take()).toEqual([3, 4, 5]);
-    expect(desk.wakeAt(instant())).toBe(Date.now() + 5_000);
+    expect(queue.wakeAt(instant())).toBe(Date.now() + 5_000);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(take()).toEqual([1, 2]);
   });
@@ -109,21 +109,21 @@ describe('permits', () => {
   });
 
   it('are not spent on a lane that may not go', async () => {
-    const { desk, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)], {
+    const { queue, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)], {
       rate: 1,
       burst: 1,
     });
-    desk.lane('A').limits.sender.block(60_000, Date.now());
+    queue.lane('A').limits.sender.block(60_000, Date.now());
     expect(take()).toEqual([2]);
   });
 
   it('say how long a row waited for them', async () => {
-    const { table, desk } = await setup([], { rate: 10, burst: 1 });
+    const { table, queue } = await setup([], { rate: 10, burst: 1 });
     const offer = (id: number): void => {
       const row = table.add({ id });
-      desk.offer(row, row);
+      queue.offer(row, row);
     };
-    const take = () => desk.take(10, instant(), table.peek);
+    const take = () => queue.take(10, instant(), table.peek);
     offer(1);
     table.claim(take().map(({ row }) => row.id));
     offer(2);
@@ -133,10 +133,10 @@ describe('permits', () => {
   });
 
   it('come to nobody while the gateway asked the whole account to wait', async () => {
-    const { desk, take } = await setup(rowsOf('A', 1));
-    desk.limits.account.block(500, Date.now());
+    const { queue, take } = await setup(rowsOf('A', 1));
+    queue.limits.account.block(500, Date.now());
     expect(take()).toEqual([]);
-    expect(desk.wakeAt(instant())).toBe(Date.now() + 500);
+    expect(queue.wakeAt(instant())).toBe(Date.now() + 500);
     await vi.advanceTimersByTimeAsync(500);
     expect(take()).toEqual([1]);
   });
@@ -173,8 +173,8 @@ describe('a half-open account', () => {
   });
 
   it('skips lanes that may not go', async () => {
-    const { desk, take } = await halfOpen([...rowsOf('A', 2), ...rowsOf('B', 3)]);
-    desk.lane('A').limits.sender.block(60_000, Date.now());
+    const { queue, take } = await halfOpen([...rowsOf('A', 2), ...rowsOf('B', 3)]);
+    queue.lane('A').limits.sender.block(60_000, Date.now());
     expect(take()).toEqual([3]);
   });
 
@@ -212,10 +212,10 @@ it('a sender that is half-open sends one message while the others go on', async 
 });
 
 it('forgets what it knew when told, and takes what a scan finds', async () => {
-  const { table, desk, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)]);
-  desk.forget();
-  expect(desk.hasWork).toBe(false);
+  const { table, queue, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)]);
+  queue.forget();
+  expect(queue.hasWork).toBe(false);
   expect(take()).toEqual([]);
-  for (const row of table.waiting) desk.offer(row, row);
+  for (const row of table.waiting) queue.offer(row, row);
   expect(take()).toEqual([1, 2]);
 });

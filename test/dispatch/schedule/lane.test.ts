@@ -1,11 +1,11 @@
 /** Who goes next within a lane, whatever sources its rows are in and however old what is known of them. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { rankOf, type Turn } from '../../../src/core/message/sort-key.ts';
-import { Fairness } from '../../../src/dispatch/schedule/scheduler.ts';
-import type { LaneStrand } from '../../../src/dispatch/schedule/lane.ts';
+import { rankOf, type SortKey } from '../../../src/core/message/sort-key.ts';
+import { Scheduler } from '../../../src/dispatch/schedule/scheduler.ts';
+import type { LaneRowQueue } from '../../../src/dispatch/schedule/lane.ts';
 import type { ReadyRow } from '../../../src/spool/write/claims.ts';
-import { makeDesk } from '../../support/desk.ts';
+import { makeQueue } from '../../support/desk.ts';
 import {
   compareInTurn,
   ReadyRows,
@@ -17,10 +17,10 @@ const always = (): boolean => true;
 
 function setup(rows: readonly RowOver[] = []) {
   const table = new ReadyRows();
-  const lane = makeDesk().lane('AcmeInc');
-  const fairness = new Fairness<LaneStrand>(0);
-  const put = (strand: LaneStrand | null): void => {
-    if (strand !== null) fairness.put(strand);
+  const lane = makeQueue().lane('AcmeInc');
+  const fairness = new Scheduler<LaneRowQueue>(0);
+  const put = (rowQueue: LaneRowQueue | null): void => {
+    if (rowQueue !== null) fairness.put(rowQueue);
   };
   const reading = {
     peek: table.peek,
@@ -192,21 +192,21 @@ describe('a lane that cannot go', () => {
     const { lane, take, put } = setup();
     const key = (campaign: number) => ({ account: null, sender: null, campaign: String(campaign) });
     for (const id of idsUpTo(200)) {
-      const strand = lane.offer(key(id), turnOf(id, id === 200 ? 9 : 4));
-      if (strand === null) throw new Error('not offered');
-      lane.setAside(strand);
-      lane.setAside(strand);
+      const rowQueue = lane.offer(key(id), turnOf(id, id === 200 ? 9 : 4));
+      if (rowQueue === null) throw new Error('not offered');
+      lane.setAside(rowQueue);
+      lane.setAside(rowQueue);
     }
-    const back: LaneStrand[] = [];
-    while (lane.bringBack((strand) => back.push(strand))) expect(back.length % 64).toBe(0);
+    const back: LaneRowQueue[] = [];
+    while (lane.bringBack((rowQueue) => back.push(rowQueue))) expect(back.length % 64).toBe(0);
     expect(back.map(({ head }) => head?.id)).toEqual([200, ...idsUpTo(199)]);
-    for (const strand of back) put(strand);
+    for (const rowQueue of back) put(rowQueue);
     expect(take(10)).toEqual([]); // the table has none of them
     expect(lane.hasRows).toBe(false);
   });
 });
 
-function turnOf(id: number, priority = 4): Turn {
+function turnOf(id: number, priority = 4): SortKey {
   const rank = rankOf({ priority, isRetry: false, expiresAt: null });
   return { id, rank, expiresAt: null, createdAt: 1_790_000_000, sendAt: null };
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RETRY_SHARE } from '../../../src/core/window/deficit-counter.ts';
 import { isRetryRank } from '../../../src/core/message/sort-key.ts';
 import type { ReadyRow } from '../../../src/spool/write/claims.ts';
-import { instant, makeDesk } from '../../support/desk.ts';
+import { instant, makeQueue } from '../../support/desk.ts';
 import {
   compareInTurn,
   ReadyRows,
@@ -27,20 +27,20 @@ const laneOf = (row: { readonly sender: string | null }): string => row.sender ?
 
 async function setup(reserve: number) {
   const table = new ReadyRows();
-  const desk = makeDesk({
+  const queue = makeQueue({
     ...{ defaultSender: DEFAULT, rate: 50_000, burst: 1_000, concurrency: 1_000, reserve },
     ...{ senders: [[PACED, 100]], senderBurst: 1 },
   });
-  const offer = (row: ReadyRow): void => desk.offer(row, row);
+  const offer = (row: ReadyRow): void => queue.offer(row, row);
   const add = (over: RowOver): void => offer(table.add(over));
   const take = (permits: number): readonly ReadyRow[] => {
-    const rows = desk.take(permits, instant(), table.peek).map(({ row }) => row);
+    const rows = queue.take(permits, instant(), table.peek).map(({ row }) => row);
     table.claim(rows.map(({ id }) => id));
     return rows;
   };
   /** As a scan does: every source by its first row alone. */
   const scan = (): void => {
-    desk.forget();
+    queue.forget();
     const seen = new Set<string>();
     for (const row of table.waiting) {
       const source = JSON.stringify([row.account, row.sender, row.campaign]);
@@ -52,7 +52,7 @@ async function setup(reserve: number) {
     await vi.advanceTimersByTimeAsync(20);
   };
   await vi.advanceTimersByTimeAsync(100); // permits are in stock
-  return { table, desk, offer, add, take, scan, wait };
+  return { table, queue, offer, add, take, scan, wait };
 }
 
 type Kit = Awaited<ReturnType<typeof setup>>;
@@ -153,11 +153,11 @@ const priorityOf = (name: string): string => name.split(' ')[0] ?? '';
 
 /** Takes, and has the referee look at each permit. */
 function takeJudged(kit: Kit, permits: number, referee: Referee): readonly ReadyRow[] {
-  const { desk, table } = kit;
+  const { queue, table } = kit;
   const now = Date.now();
   const left = new Map(
     LANES.map((name) => {
-      const lane = desk.lane(name);
+      const lane = queue.lane(name);
       return [name, lane.limits.available({ now: now / 1_000, nowMs: now })];
     }),
   );
@@ -205,7 +205,7 @@ it('holds over any lanes, campaigns, priorities, deadlines, arrivals and throttl
       let id = 0;
       for (const { arrivals, permits, blocked, back } of steps) {
         for (const row of arrivals) kit.add({ id: (id += 1), ...row });
-        for (const name of blocked) kit.desk.lane(name).limits.sender.block(1, Date.now());
+        for (const name of blocked) kit.queue.lane(name).limits.sender.block(1, Date.now());
         const taken = takeJudged(kit, permits, referee);
         for (const row of taken.slice(0, back)) kit.add(row);
         await kit.wait();
@@ -214,7 +214,7 @@ it('holds over any lanes, campaigns, priorities, deadlines, arrivals and throttl
         takeJudged(kit, 50, referee);
         await kit.wait();
       }
-      await kit.desk.stop();
+      await kit.queue.stop();
     }),
     { numRuns: 60 },
   );
@@ -230,7 +230,7 @@ it('loses no row whatever scans and cancellations come between, and takes none t
         void gone.push(...rows.map((row) => row.id));
       for (const { arrivals, permits, blocked, isCancelled, isScanned } of steps) {
         for (const row of arrivals) kit.add({ id: (id += 1), ...row });
-        for (const name of blocked) kit.desk.lane(name).limits.sender.block(1, Date.now());
+        for (const name of blocked) kit.queue.lane(name).limits.sender.block(1, Date.now());
         const [first] = kit.table.waiting;
         if (isCancelled && first !== undefined) {
           kit.table.claim([first.id]);
@@ -246,7 +246,7 @@ it('loses no row whatever scans and cancellations come between, and takes none t
         await kit.wait();
       }
       expect(gone.sort((a, b) => a - b)).toEqual(Array.from({ length: id }, (_, at) => at + 1));
-      await kit.desk.stop();
+      await kit.queue.stop();
     }),
     { numRuns: 40 },
   );

@@ -18,7 +18,7 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSpool } from '../../../src/spool/file/open.ts';
 import { Ownership } from '../../../src/spool/file/ownership.ts';
-import { findMisfits, shareDatabase } from '../../../src/spool/file/permissions.ts';
+import { findWrongPermissions, shareDatabase } from '../../../src/spool/file/permissions.ts';
 import { makeFolder, ownFolderOf } from '../../support/spool.ts';
 
 const ENDS = ['', '-wal', '-shm', '.lock'] as const;
@@ -49,7 +49,7 @@ describe('in a directory of a group', () => {
     const db = openSpool(path, { create: true });
     onTestFinished(() => void db.close());
     expect(ENDS.map((end) => modeOf(path + end))).toEqual(['660', '660', '660', '660']);
-    expect(findMisfits(path)).toEqual([]);
+    expect(findWrongPermissions(path)).toEqual([]);
   });
 
   it('what an earlier program left too narrow is opened to the group', () => {
@@ -130,22 +130,22 @@ describe('what is wrong is found, with a command that mends it:', () => {
     onTestFinished(() => void db.close());
     Ownership.take(place.path, ownFolderOf(place.path)).release();
     spoil(place);
-    const misfits = findMisfits(place.path);
-    for (const { command } of misfits) spawnSync('sh', ['-c', command]);
-    return { misfits, after: findMisfits(place.path) };
+    const wrongPermissions = findWrongPermissions(place.path);
+    for (const { command } of wrongPermissions) spawnSync('sh', ['-c', command]);
+    return { wrongPermissions, after: findWrongPermissions(place.path) };
   }
 
   it.each(ENDS)('spool.db%s that the group cannot write', (end) => {
-    const { misfits, after } = mend(({ path }) => chmodSync(path + end, 0o640));
-    expect(misfits).toHaveLength(1);
-    expect(misfits[0]?.found).toMatch(/has mode 0640/);
-    expect(misfits[0]?.isBroken).toBe(true);
+    const { wrongPermissions, after } = mend(({ path }) => chmodSync(path + end, 0o640));
+    expect(wrongPermissions).toHaveLength(1);
+    expect(wrongPermissions[0]?.found).toMatch(/has mode 0640/);
+    expect(wrongPermissions[0]?.isBroken).toBe(true);
     expect(after).toEqual([]);
   });
 
   it('files that everybody reads', () => {
-    const { misfits, after } = mend(({ path }) => chmodSync(path, 0o664));
-    expect(misfits).toMatchObject([{ isBroken: false }]);
+    const { wrongPermissions, after } = mend(({ path }) => chmodSync(path, 0o664));
+    expect(wrongPermissions).toMatchObject([{ isBroken: false }]);
     expect(after).toEqual([]);
   });
 
@@ -153,14 +153,14 @@ describe('what is wrong is found, with a command that mends it:', () => {
     ['is not setgid', 0o770],
     ['everybody writes to', 0o2777],
   ])('a directory that %s', (_name, mode) => {
-    const { misfits, after } = mend(({ folder }) => chmodSync(folder, mode));
-    expect(misfits).toMatchObject([{ isBroken: true }]);
+    const { wrongPermissions, after } = mend(({ folder }) => chmodSync(folder, mode));
+    expect(wrongPermissions).toMatchObject([{ isBroken: true }]);
     expect(after).toEqual([]);
   });
 
   it.skipIf(process.getuid?.() !== 0)('a file of another group', () => {
-    const { misfits, after } = mend(({ path }) => chownSync(`${path}-shm`, 0, 1));
-    expect(misfits).toHaveLength(1);
+    const { wrongPermissions, after } = mend(({ path }) => chownSync(`${path}-shm`, 0, 1));
+    expect(wrongPermissions).toHaveLength(1);
     expect(after).toEqual([]);
   });
 });
@@ -172,7 +172,7 @@ it('a path with blanks and quotes is one word of the command', () => {
   const path = join(folder, 'spool.db');
   new Sqlite(path).exec('CREATE TABLE t (x)').close();
   chmodSync(path, 0o644);
-  const [misfit] = findMisfits(path);
-  spawnSync('sh', ['-c', misfit?.command ?? '']);
-  expect(findMisfits(path)).toEqual([]);
+  const [wrongPermission] = findWrongPermissions(path);
+  spawnSync('sh', ['-c', wrongPermission?.command ?? '']);
+  expect(findWrongPermissions(path)).toEqual([]);
 });
