@@ -15,6 +15,8 @@ import {
   textOf,
 } from './support/sources.ts';
 import type { Source } from './support/sources.ts';
+import { fileCircles, folderCircles } from './house/graph.ts';
+import { danglingReferences } from './house/prose.ts';
 import { againstDirection, LAYERS, upwardRows } from './house/direction.ts';
 
 const SRC = sourcesUnder('src');
@@ -74,6 +76,11 @@ describe('imports', () => {
       (place) => !SRC.some(({ path }) => path.startsWith(`src/${place}`)),
     );
     expect(missing).toEqual([]);
+  });
+
+  it('make no circle between files or folders, types included', () => {
+    const files = SRC.map((source) => ({ path: source.path, imports: importsOf(source) }));
+    expect([...fileCircles(files), ...folderCircles(files)]).toEqual([]);
   });
 
   it('leave core without packages, files, clocks and chance', () => {
@@ -269,6 +276,15 @@ describe('src/', () => {
 });
 
 describe('the repository', () => {
+  it('refers to no document that is not in it', () => {
+    const here = ['README', 'ARCHITECTURE', 'CHANGELOG', 'CONTRACT'].map((name) => `${name}.md`);
+    const markdown = filesUnder('src').filter((path) => path.endsWith('.md'));
+    const documents = here.map((path) => ({ path, text: textOf(path) }));
+    const files = [...ALL.filter(({ path }) => !path.startsWith('test/house/')), ...documents];
+    const known = new Set([...here, ...markdown]);
+    expect(files.flatMap((file) => danglingReferences(file, known))).toEqual([]);
+  });
+
   it('leaves nothing for later and skips no test without a condition', () => {
     const later = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X'.repeat(3)].join('|')})\\b`);
     const focused = /\b(?:it|test|describe)(?:\.\w+)*\.(?:only|skip|todo)\b/;
