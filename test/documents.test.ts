@@ -43,20 +43,20 @@ interface Package {
 const PACKAGE = JSON.parse(textOf('package.json')) as Package;
 
 describe('README', () => {
-  it('lists the columns an application may set, in the order of the schema', () => {
+  it('README lists the columns an application may set, in the order of the schema', () => {
     expect(firstColumn(sectionOf(README, '## Insert messages'), 'column')).toEqual(
       APPLICATION_COLUMNS,
     );
   });
 
-  it('lists every command with its arguments, in the order of the help', async () => {
+  it('README lists every command with its arguments, in the order of the help', async () => {
     const program = await makeProgram();
     const inHelp = program.createHelp().visibleCommands(program);
     const terms = inHelp.map((command) => program.configureHelp().subcommandTerm?.(command));
     expect(firstColumn(sectionOf(README, '## Commands'), 'command')).toEqual(terms);
   });
 
-  it('lists every key of the configuration', () => {
+  it('README lists every key of the configuration', () => {
     const rows = tableIn(sectionOf(README, '## Configuration'), 'table');
     const words = new Set(rows.flatMap((row) => row.flatMap((cell) => tickedIn(cell))));
     const keys = KEY_NAMES.filter((key) => key.includes('.')).map(
@@ -71,11 +71,11 @@ describe('README', () => {
     expect([...words].filter((word) => !known.has(word) && !isTable(word))).toEqual([]);
   });
 
-  it('lists every state, in order', () => {
+  it('README lists every state, in order', () => {
     expect(firstColumn(sectionOf(README, '## States'), 'state')).toEqual(STATES);
   });
 
-  it('I11: tells a newcomer what no second source needs to tell', () => {
+  it('README tells a newcomer what no second source needs to tell', () => {
     const told = {
       'how to read a state': /v_messages/,
       'the columns of events': /\| `seq`/,
@@ -93,7 +93,7 @@ describe('README', () => {
     expect(README).not.toMatch(/ · /);
   });
 
-  it('shows npm scripts that exist', () => {
+  it('README shows npm scripts that exist', () => {
     const scripts = [...README.matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1] ?? '');
     expect(scripts.length).toBeGreaterThan(0);
     expect(scripts.filter((name) => !(name in PACKAGE.scripts))).toEqual([]);
@@ -101,11 +101,11 @@ describe('README', () => {
 });
 
 describe('CONTRACT', () => {
-  it('lists the columns that an application may set, in the order of the schema', () => {
+  it('CONTRACT lists the columns that an application may set, in the order of the schema', () => {
     expect(firstColumn(sectionOf(CONTRACT, chapter(3)), 'column')).toEqual(APPLICATION_COLUMNS);
   });
 
-  it('lists every refusal of the spool', () => {
+  it('CONTRACT lists every refusal of the spool', () => {
     const rows = [3, 9].flatMap((number) =>
       tablesIn(sectionOf(CONTRACT, chapter(number)))
         .filter(({ heads: [head = ''] }) => head.startsWith('refusal'))
@@ -122,7 +122,7 @@ describe('CONTRACT', () => {
     expect(named.filter((name) => !name.startsWith('COLUMN')).toSorted()).toEqual(names.toSorted());
   });
 
-  it('lists every column of every table that everybody may read, with its type', () => {
+  it('CONTRACT lists every column of every table that everybody may read, with its type', () => {
     const db = new Sqlite(':memory:');
     bringUp(db, 0);
     const section = sectionOf(CONTRACT, chapter(15));
@@ -158,14 +158,14 @@ describe('CONTRACT', () => {
     db.close();
   });
 
-  it('has the table of states that the code has', () => {
+  it('CONTRACT has the table of states that the code has', () => {
     const rows = tableIn(sectionOf(CONTRACT, chapter(14)), 'state').map(
       ([state = '', next = '']) => [tickedIn(state)[0], next === '–' ? [] : next.split(', ')],
     );
     expect(rows).toEqual(STATES.map((state) => [state, NEXT[state]]));
   });
 
-  it('says of each answer of the gateway what the classifier does', () => {
+  it('CONTRACT says of each answer of the gateway what the classifier does', () => {
     const none = new Map<number, never>();
     const codes = [...explainCodes(none), { ...explainCode(999, none), code: 'any other' }];
     const truth = [
@@ -191,7 +191,7 @@ describe('CONTRACT', () => {
     expect(names.slice(0, known.length)).toEqual(known);
   });
 
-  it('lists every status and every code of a receipt, and why receipts are ignored', () => {
+  it('CONTRACT lists every status and every code of a receipt, and why receipts are ignored', () => {
     const section = sectionOf(CONTRACT, chapter(6));
     expect(firstColumn(section, 'status').toSorted()).toEqual(RECEIPT_STATUSES.toSorted());
     expect(tableIn(section, 'code').map(([code, name = '']) => [code, ...tickedIn(name)])).toEqual(
@@ -200,7 +200,7 @@ describe('CONTRACT', () => {
     expect(firstColumn(section, 'reason')).toEqual(IGNORED_REASONS);
   });
 
-  it('lists every reason of a message', () => {
+  it('CONTRACT lists every reason of a message', () => {
     const ofCodes = [...explainCodes(new Map()), ...explainReceiptCodes()].map(({ name }) => name);
     const own = firstColumn(sectionOf(CONTRACT, chapter(16)), 'reason');
     expect([...new Set([...own, ...ofCodes])].toSorted()).toEqual(REASONS.toSorted());
@@ -210,11 +210,11 @@ describe('CONTRACT', () => {
     expect(states.filter((state) => !(STATES as readonly string[]).includes(state))).toEqual([]);
   });
 
-  it('lists every verb of a control row', () => {
+  it('CONTRACT lists every verb of a control row', () => {
     expect(firstColumn(sectionOf(CONTRACT, chapter(9)), 'verb')).toEqual(VERBS);
   });
 
-  it('lists every exit code', () => {
+  it('CONTRACT lists every exit code', () => {
     const rows = tableIn(sectionOf(CONTRACT, chapter(18)), 'code').map(([code, name = '']) => [
       ...tickedIn(name),
       Number(code),
@@ -222,12 +222,12 @@ describe('CONTRACT', () => {
     expect(Object.fromEntries(rows)).toEqual(EXIT);
   });
 
-  it('lists every environment variable that is read by its name', () => {
+  it('CONTRACT lists every environment variable that is read by its name', () => {
     const listed = firstColumn(sectionOf(CONTRACT, chapter(17)), 'variable');
     expect(listed.toSorted()).toEqual(variablesRead());
   });
 
-  it('lists every event of the status log with its levels', () => {
+  it('CONTRACT lists every event of the status log with its levels', () => {
     const rows = tableIn(sectionOf(CONTRACT, chapter(20)), 'event').map(
       ([event = '', level = '']) => [tickedIn(event)[0], level.split(', ').toSorted()],
     );
@@ -235,12 +235,12 @@ describe('CONTRACT', () => {
     expect(rows.toSorted()).toEqual(truth.toSorted());
   });
 
-  it('lists every field of a line', () => {
+  it('CONTRACT lists every field of a line', () => {
     const listed = firstColumn(sectionOf(CONTRACT, chapter(20)), 'field');
     expect(listed.toSorted()).toEqual(['level', 'time', ...fieldsOfALine()].toSorted());
   });
 
-  it('lists every metric with its labels, and every key of the status document', async () => {
+  it('CONTRACT lists every metric with its labels, and every key of the status document', async () => {
     const limited = { senders: new Map([['12015550123', { rate: 1 }]]) };
     const daemon = await setup({ account: limited });
     await daemon.untilState(daemon.drop({ sender: '12015550123' }), 'await-receipt');
@@ -255,7 +255,7 @@ describe('CONTRACT', () => {
     expect(firstColumn(section, 'key of `/status`')).toEqual(Object.keys(status));
   });
 
-  it('is cited by numbers of sections that are there', () => {
+  it('CONTRACT is cited by numbers of sections that are there', () => {
     const numbers = new Set([...CONTRACT.matchAll(/^## (\d+)\. /gm)].map(([, number]) => number));
     const files = [...filesUnder('src'), ...filesUnder('test')].filter((path) =>
       path.endsWith('.ts'),
@@ -289,27 +289,27 @@ function metricsIn(text: string): readonly (readonly [string, readonly string[]]
 }
 
 describe('ARCHITECTURE', () => {
-  it('has every folder with files, and every file at the top of src/, in its map, and nothing else', () => {
+  it('ARCHITECTURE has every folder with files, and every file at the top of src/, in its map, and nothing else', () => {
     const listed = firstColumn(sectionOf(ARCHITECTURE, '## Code map'), 'place');
     const there = filesUnder('src').map((path) => path.replace(/^src\//, ''));
     const places = there.map((path) => path.replace(/[^/]+$/, '') || path);
     expect(listed.toSorted()).toEqual([...new Set(places)].toSorted());
   });
 
-  it('names source files that are there', () => {
+  it('ARCHITECTURE names source files that are there', () => {
     const names = new Set(filesUnder('src').map((path) => path.replace(/^.*\//, '')));
     const named = [...ARCHITECTURE.matchAll(/`([\w-]+\.ts)`/g)].map(([, name = '']) => name);
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter((name) => !names.has(name))).toEqual([]);
   });
 
-  it('explains at most 20 words', () => {
+  it('ARCHITECTURE explains at most 20 words', () => {
     const words = tableIn(sectionOf(ARCHITECTURE, '## Glossary'), 'word');
     expect(words.length).toBeGreaterThan(0);
     expect(words.length).toBeLessThanOrEqual(20);
   });
 
-  it('says of every dependency why it is there', () => {
+  it('ARCHITECTURE says of every dependency why it is there', () => {
     const rows = tableIn(sectionOf(ARCHITECTURE, '## Dependencies'), 'package');
     const isDev = (cell: string) => cell.endsWith(' (dev)');
     const namesIn = (cells: readonly string[]) =>

@@ -69,7 +69,7 @@ describe('imports', () => {
     expect(againstDirection(files)).toEqual([]);
   });
 
-  it('have a table of layers that points downward and names only what is there', () => {
+  it('imports have a table of layers that points downward and names only what is there', () => {
     expect(upwardRows()).toEqual([]);
     const places = LAYERS.flatMap((layer) => layer.places).filter((place) => place !== '*.ts');
     const missing = places.filter(
@@ -127,7 +127,7 @@ describe('imports', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('A7: let one file write to the terminal, so that nothing is printed without being escaped', () => {
+  it('let one file write to the terminal, so that nothing is printed without being escaped', () => {
     /* main.ts runs before anything may be imported; packaging is no part of the program. */
     const wrong = SRC.filter(
       ({ path, text }) =>
@@ -255,7 +255,7 @@ const NEVER: Readonly<Record<string, (node: ts.Node) => boolean>> = {
 };
 
 describe('src/', () => {
-  it.each(Object.entries(NEVER))('never writes %s', (_name, isIt) => {
+  it.each(Object.entries(NEVER))('src/ never writes %s', (_name, isIt) => {
     const found = findAll(SRC, (source) =>
       [...nodesOf(source.tree)]
         .filter((node) => isIt(node) && !ts.isDefaultClause(node.parent))
@@ -264,7 +264,7 @@ describe('src/', () => {
     expect(found).toEqual([]);
   });
 
-  it('says at the head of each file what it owns, in a few lines', () => {
+  it('src/ says at the head of each file what it owns, in a few lines', () => {
     const wrong = SRC.flatMap(({ path, text }) => {
       const [head = null] = /^\/\*\*[\s\S]*?\*\//.exec(text.replace(/^#!.*\n/, '')) ?? [];
       if (head === null) return [`${path}: no head comment`];
@@ -276,7 +276,7 @@ describe('src/', () => {
 });
 
 describe('the repository', () => {
-  it('refers to no document that is not in it', () => {
+  it('the repository refers to no document that is not in it', () => {
     const here = ['README', 'ARCHITECTURE', 'CHANGELOG', 'CONTRACT'].map((name) => `${name}.md`);
     const markdown = filesUnder('src').filter((path) => path.endsWith('.md'));
     const documents = here.map((path) => ({ path, text: textOf(path) }));
@@ -285,7 +285,23 @@ describe('the repository', () => {
     expect(files.flatMap((file) => danglingReferences(file, known))).toEqual([]);
   });
 
-  it('leaves nothing for later and skips no test without a condition', () => {
+  it('titles of tests can be read alone: they have a subject', () => {
+    const fragment =
+      /^(?:is|are|was|were|has|have|had|does|do|did|can|cannot|may|must|will|would|and|or|of|that|which|whose|who)\b/;
+    const wrong = TESTS.flatMap(({ path, tree }) =>
+      [...nodesOf(tree)]
+        .filter((node) => ts.isCallExpression(node))
+        .filter((call) => /^(?:it|test)\b/.test(call.expression.getText(tree)))
+        .flatMap(({ arguments: [title] }) =>
+          title !== undefined && ts.isStringLiteralLike(title) && fragment.test(title.text)
+            ? [`${path}: ${title.text}`]
+            : [],
+        ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('the repository leaves nothing for later and skips no test without a condition', () => {
     const later = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X'.repeat(3)].join('|')})\\b`);
     const focused = /\b(?:it|test|describe)(?:\.\w+)*\.(?:only|skip|todo)\b/;
     const found = ALL.flatMap(({ path, text }) =>
@@ -298,7 +314,7 @@ describe('the repository', () => {
     expect(found).toEqual([]);
   });
 
-  it('holds no path of one machine', () => {
+  it('the repository holds no path of one machine', () => {
     const homes = new RegExp(`(?<![\\w.])/(${['home', 'root', 'Users', 'work'].join('|')})/\\w`);
     const documents = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'package.json', '.ci/run'];
     const folders = ['config', 'src/packaging', 'systemd'];
@@ -310,7 +326,7 @@ describe('the repository', () => {
     expect(found).toEqual([]);
   });
 
-  it('names files and folders in kebab-case, and folders by responsibility', () => {
+  it('the repository names files and folders in kebab-case, and folders by responsibility', () => {
     const names = ALL.flatMap(({ path }) => path.split('/'));
     expect(names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.test)?(\.ts)?$/.test(name))).toEqual(
       [],

@@ -87,7 +87,7 @@ async function eventfulDay(bundle: Bundle, waiting = 0): Promise<number> {
 }
 
 describe('GET /status', () => {
-  it('counts by lane and state what the spool holds, rows from before the start and after it', async () => {
+  it('GET /status counts by lane and state what the spool holds, rows from before the start and after it', async () => {
     const bundle = await setup({ isStopped: true });
     for (let index = 0; index < 2_500; index += 1)
       bundle.drop({ send_at: Date.now() / 1000 + 9_000 });
@@ -98,7 +98,7 @@ describe('GET /status', () => {
     expect(inStatus(status)).toEqual(named(inSpool(bundle)));
   });
 
-  it('tells since when what waits could go, and what is not due yet', async () => {
+  it('GET /status tells since when what waits could go, and what is not due yet', async () => {
     const bundle = await setup({ account: { senders: new Map([['Slow1', { rate: 0.001 }]]) } });
     bundle.drop({ send_at: Date.now() / 1000 + 90_000 });
     bundle.drop({ sender: 'Slow1' });
@@ -115,7 +115,7 @@ describe('GET /status', () => {
     expect(status.accounts[0]?.oldest_due_seconds).toBeGreaterThanOrEqual(400);
   });
 
-  it('names an account that stopped, and failures with their recipient masked', async () => {
+  it('GET /status names an account that stopped, and failures with their recipient masked', async () => {
     const bundle = await setup();
     const id = bundle.drop({ recipient: '999100600001' });
     await bundle.untilState(id, 'permanent-failure');
@@ -185,7 +185,7 @@ describe('GET /healthz and /readyz', () => {
 });
 
 describe('a port that is taken', () => {
-  it('is said in one line, and sending goes on', async () => {
+  it('a port that is taken is said in one line, and sending goes on', async () => {
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void squatter.close());
@@ -203,16 +203,22 @@ describe('a port that is taken', () => {
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
 
 describe('GET /metrics', () => {
-  it.skipIf(!hasPromtool)('is what promtool takes without a word (needs promtool)', async () => {
-    const bundle = await setup();
-    await bundle.sendReceipts();
-    await eventfulDay(bundle);
-    const { text } = await ask(bundle, '/metrics');
-    const said = execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-    expect(said).toBe('');
-  });
+  it.skipIf(!hasPromtool)(
+    'GET /metrics is what promtool takes without a word (needs promtool)',
+    async () => {
+      const bundle = await setup();
+      await bundle.sendReceipts();
+      await eventfulDay(bundle);
+      const { text } = await ask(bundle, '/metrics');
+      const said = execFileSync('promtool', ['check', 'metrics'], {
+        input: text,
+        encoding: 'utf8',
+      });
+      expect(said).toBe('');
+    },
+  );
 
-  it('counts moves, answers and receipts as the spool does', async () => {
+  it('GET /metrics counts moves, answers and receipts as the spool does', async () => {
     const bundle = await setup();
     await bundle.sendReceipts();
     for (let index = 0; index < 20; index += 1) bundle.drop();
@@ -233,7 +239,7 @@ describe('GET /metrics', () => {
     );
   });
 
-  it('gives only so many senders a name, whatever applications call themselves', async () => {
+  it('GET /metrics gives only so many senders a name, whatever applications call themselves', async () => {
     const bundle = await setup();
     for (let index = 0; index < 300; index += 1) bundle.drop({ sender: `Shop${index}` });
     await bundle.until(() => bundle.count('await-receipt') === 300, 'all to be sent');

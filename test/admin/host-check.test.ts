@@ -1,4 +1,4 @@
-/** A14: who may call the admin server, and by which names. */
+/** Who may call the admin server, and by which names. */
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -35,7 +35,7 @@ function answerTo(port: number, bytes: string): Promise<string> {
   });
 }
 
-describe('A14: the admin server answers who calls it', () => {
+describe('the admin server answers who calls it', () => {
   it.each([
     ...['127.0.0.1', '127.0.0.1:8027', '10.1.2.3:80', '[::1]', '[::1]:8027', '[fe80::1]:80'],
     ...['localhost', 'LOCALHOST:8027', 'localhost.', 'localhost:', '', ' '],
@@ -44,21 +44,21 @@ describe('A14: the admin server answers who calls it', () => {
   });
 
   it.each(['ops.example.com', 'OPS.example.com:443', 'ops.example.com.'])(
-    'by a name of admin.hosts, %j',
+    'the admin server answers who calls it by a name of admin.hosts, %j',
     async (host) => {
       expect(await statusOf(await listen(['Ops.Example.com']), host)).toBe(200);
     },
   );
 
   it.each(['GET /healthz HTTP/1.0\r\n\r\n', 'GET /healthz HTTP/1.1\r\n\r\n'])(
-    'without a Host header (%j)',
+    'the admin server answers who calls it without a Host header (%j)',
     async (bytes) => {
       expect(await answerTo(await listen(), bytes)).toMatch(/ 200 /);
     },
   );
 });
 
-describe('A14: the admin server answers 421 to who calls it', () => {
+describe('the admin server answers 421 to who calls it', () => {
   it.each([
     ...['evil.example', 'evil.example:8027', 'localhost.evil.example', 'evil-localhost'],
     ...['127.0.0.1.evil.example', '[::1].evil.example', 'localhost:80:90', 'a@localhost', '[x]'],

@@ -11,7 +11,7 @@ async function valueOf(bundle: Bundle, metric: string): Promise<number | null> {
 const BALANCE = 'account_balance_euros{account="main"}';
 
 describe('the balance of an account', () => {
-  it('I10: is unknown before the first answer, and then what the latest answer said', async () => {
+  it('the balance of an account is unknown before the first answer, and then what the latest answer said', async () => {
     const bundle = await setup();
     expect(await valueOf(bundle, BALANCE)).toBeNull();
     await bundle.untilState(bundle.drop(), 'await-receipt');
@@ -22,7 +22,7 @@ describe('the balance of an account', () => {
     expect(await valueOf(bundle, BALANCE)).toBeLessThan(Number(first));
   });
 
-  it('I10: is what the account says when it is asked, while nothing can be sent', async () => {
+  it('the balance of an account is what the account says when it is asked, while nothing can be sent', async () => {
     const bundle = await setup({
       sandbox: { accounts: { sandbox1: { rate: null, balance: 0.001 } } },
     });
@@ -35,7 +35,7 @@ describe('the balance of an account', () => {
 });
 
 describe('a sender', () => {
-  it('I10: that is suspended is told apart from one that is paused', async () => {
+  it('a sender that is suspended is told apart from one that is paused', async () => {
     const bundle = await setup();
     for (let n = 10; n < 22; n += 1) bundle.drop({ recipient: `9991015000${n}`, sender: 'Other1' });
     await bundle.until(() => bundle.lines('sender.suspended').length > 0);

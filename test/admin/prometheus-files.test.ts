@@ -25,7 +25,7 @@ function metricsIn(text: string): readonly string[] {
 }
 
 describe('the alerts', () => {
-  it.skipIf(!hasPromtool)('are rules that Prometheus takes (needs promtool)', () => {
+  it.skipIf(!hasPromtool)('the alerts are rules that Prometheus takes (needs promtool)', () => {
     const { code, said } = promtool('check', 'rules', RULES);
     expect(said).toContain('SUCCESS: 17 rules found');
     expect(code).toBe(0);
@@ -37,7 +37,7 @@ describe('the alerts', () => {
     expect(code).toBe(0);
   });
 
-  it('are tested one by one', () => {
+  it('the alerts are tested one by one', () => {
     const namesIn = (path: string, key: string): readonly string[] => [
       ...new Set(
         [...textOf(path).matchAll(new RegExp(`${key}: (\\w+)`, 'g'))].map(([, name]) => name ?? ''),
@@ -85,7 +85,7 @@ describe('the dashboard', () => {
     };
   }
 
-  it('is a document of panels that do not lie over each other', () => {
+  it('the dashboard is a document of panels that do not lie over each other', () => {
     const { panels } = JSON.parse(textOf(DASHBOARD)) as { readonly panels: readonly Panel[] };
     const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
       Array.from(

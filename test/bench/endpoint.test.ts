@@ -43,7 +43,7 @@ async function read(socket: Socket, count: number): Promise<readonly Answer[]> {
 }
 
 describe('the stand-in endpoint', () => {
-  it('answers a request with one accepted part', async () => {
+  it('the stand-in endpoint answers a request with one accepted part', async () => {
     const { socket } = await setup();
     socket.write(post('to=447700900000&text=Hello'));
     const [answer] = await read(socket, 1);
@@ -52,7 +52,7 @@ describe('the stand-in endpoint', () => {
     expect(answer?.messages[0]?.['message-id']).toMatch(/^[0-9a-f]{16}$/);
   });
 
-  it('answers each of many requests that come in one packet, with an id of its own', async () => {
+  it('the stand-in endpoint answers each of many requests that come in one packet, with an id of its own', async () => {
     const { endpoint, socket } = await setup();
     socket.write(Array.from({ length: 50 }, (_, index) => post(`to=4477009000${index}`)).join(''));
     const answers = await read(socket, 50);
@@ -60,7 +60,7 @@ describe('the stand-in endpoint', () => {
     expect((await endpoint.stats()).requests).toBe(50);
   });
 
-  it('waits for the rest of a request that comes in pieces, wherever it is cut', async () => {
+  it('the stand-in endpoint waits for the rest of a request that comes in pieces, wherever it is cut', async () => {
     const { endpoint, socket } = await setup();
     const request = post('to=447700900000&text=Hello') + post('to=447700900001&text=Again');
     for (let cut = 1; cut < request.length; cut += 7) {
@@ -72,7 +72,7 @@ describe('the stand-in endpoint', () => {
     expect((await endpoint.stats()).requests).toBe(2 * Math.ceil((request.length - 1) / 7));
   });
 
-  it('remembers who was written to, and in which order', async () => {
+  it('the stand-in endpoint remembers who was written to, and in which order', async () => {
     const { endpoint, socket } = await setup(true);
     socket.write(post('to=447700900000&text=a') + post('text=b&to=447700900001'));
     await read(socket, 2);

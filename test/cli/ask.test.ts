@@ -41,7 +41,7 @@ it('notes what the daemon cannot do yet, and leaves with 0', async () => {
   });
 });
 
-it('waits for the daemon and says what it did', async () => {
+it('a command that asks the daemon waits for the daemon and says what it did', async () => {
   const done = program.run(['cancel', '41', '42', '--wait', '60s']);
   await answer(2, 'affected = 1');
   const { code, stdout } = await done;
@@ -51,13 +51,13 @@ it('waits for the daemon and says what it did', async () => {
   });
 });
 
-it('counts the messages of a campaign', async () => {
+it('a command that asks the daemon counts the messages of a campaign', async () => {
   const done = program.run(['requeue', '--campaign', 'spring', '--wait', '60s']);
   await answer(1, 'affected = 12');
   expect((await done).stdout).toBe('campaign spring: 12 messages requeued\n');
 });
 
-it('does not say cancelled of a message that is uncertain', async () => {
+it('a command that asks the daemon does not say cancelled of a message that is uncertain', async () => {
   program.exec(`INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hi');
     UPDATE messages SET revision = revision + 1, state = 'uncertain'`);
   const done = program.run(['cancel', '1', '--wait', '60s']);
@@ -65,14 +65,14 @@ it('does not say cancelled of a message that is uncertain', async () => {
   expect((await done).stdout).toBe('message 1: is uncertain, and never sent again\n');
 });
 
-it('leaves with 1 and the reason when it is refused', async () => {
+it('a command that asks the daemon leaves with 1 and the reason when it is refused', async () => {
   const done = program.run(['requeue', '41', '--wait', '60s']);
   await answer(1, `affected = 0, refused = 'it is delivered'`);
   const { code, stdout } = await done;
   expect({ code, stdout }).toEqual({ code: 1, stdout: 'message 41: refused, it is delivered\n' });
 });
 
-it('prints the request as JSON', async () => {
+it('a command that asks the daemon prints the request as JSON', async () => {
   const { stdout } = await program.run(['resume', 'second', '--wait', '0', '--json']);
   expect(JSON.parse(stdout)).toMatchObject({
     id: 1,
@@ -82,7 +82,7 @@ it('prints the request as JSON', async () => {
   });
 });
 
-it('names the nearest account when there is no such one, and asks for nothing', async () => {
+it('a command that asks the daemon names the nearest account when there is no such one, and asks for nothing', async () => {
   const { code, stderr } = await program.run(['pause', 'mian']);
   expect(code).toBe(1);
   expect(stderr).toBe('sms-spoold: there is no account "mian"; the nearest is main\n');
@@ -90,7 +90,7 @@ it('names the nearest account when there is no such one, and asks for nothing', 
 });
 
 it.each([[['cancel']], [['cancel', '1', '--campaign', 'x']], [['requeue', 'one']], [['pause']]])(
-  'leaves with 64 for %j',
+  'a command that asks the daemon leaves with 64 for %j',
   async (args) => {
     const { code, stderr } = await program.run(args);
     expect(code).toBe(64);

@@ -62,8 +62,8 @@ async function refusing(): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' ? (address?.port ?? 0) : 0}`;
 }
 
-describe('I4: check', () => {
-  it('runs all its checks though a secret cannot be read', async () => {
+describe('check', () => {
+  it('check runs all its checks though a secret cannot be read', async () => {
     const found = await check({}, '--offline');
     expect(about(found, 'THE_SECRET')).toMatchObject({ verdict: 'fail' });
     for (const subject of ['spool', 'journal mode', 'disk space', 'receipts', 'status log']) {
@@ -73,7 +73,7 @@ describe('I4: check', () => {
     expect(about(asked, 'its secret could not be read')).toMatchObject({ subject: 'account main' });
   });
 
-  it('has a remedy of its own for each way in which a secret cannot be read', async () => {
+  it('check has a remedy of its own for each way in which a secret cannot be read', async () => {
     mkdirSync(join(program.folder, 'folder'));
     program.write('empty', '');
     program.write('two-lines', 'one\ntwo\n');
@@ -97,7 +97,7 @@ describe('I4: check', () => {
   });
 
   it.skipIf(process.getuid?.() === 0)(
-    'says how to read a file that this user may not',
+    'check says how to read a file that this user may not',
     async () => {
       chmodSync(program.write('shut', 'secret\n'), 0);
       configure('{ file = "shut" }');
@@ -106,7 +106,7 @@ describe('I4: check', () => {
     },
   );
 
-  it('says what is odd about a secret, and says it where the secret is refused', async () => {
+  it('check says what is odd about a secret, and says it where the secret is refused', async () => {
     const expected = [
       ['"sekret-0001"', 'begins and ends with quotes'],
       [`'sekret-0001'`, 'begins and ends with quotes'],
@@ -132,7 +132,7 @@ describe('I4: check', () => {
     expect(JSON.stringify(found)).not.toContain('sekret');
   });
 
-  it('takes a secret file with a byte order mark, a carriage return and blank lines at its end', async () => {
+  it('check takes a secret file with a byte order mark, a carriage return and blank lines at its end', async () => {
     program.write('secret', '\ufeffsekret-0001\r\n\r');
     configure('{ file = "secret" }');
     const found = await check({}, '--offline');
@@ -141,15 +141,15 @@ describe('I4: check', () => {
     ]);
   });
 
-  it('says that a proxy of the environment is not used', async () => {
+  it('check says that a proxy of the environment is not used', async () => {
     const found = await check({ THE_SECRET: 'secret', HTTPS_PROXY: 'http://127.0.0.1:3128' });
     expect(about(found, 'HTTPS_PROXY is set')).toMatchObject({ subject: 'proxy', verdict: 'warn' });
     expect(about(await check({ THE_SECRET: 'secret' }), 'proxy')).toBeUndefined();
   });
 });
 
-describe('I2: check', () => {
-  it('says what the daemon has where a secret changed after it was read', async () => {
+describe('check', () => {
+  it('check says what the daemon has where a secret changed after it was read', async () => {
     program.write('api-secret', 'secret\n');
     const began = Date.now() / 1000 - 600;
     program.exec(`INSERT OR REPLACE INTO spool (name, value)

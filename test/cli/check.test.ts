@@ -19,7 +19,7 @@ afterEach(() => {
 
 const account = { api_key: 'sandbox1', api_secret: 'sandbox-secret', sender: 'AcmeInc' };
 
-it('passes what is well, balance and limit included', async () => {
+it('check passes what is well, balance and limit included', async () => {
   await using sandbox = await startSandbox({ accounts: { sandbox1: { balance: 12.5, rate: 30 } } });
   const program = setup({ ...account, base_url: sandbox.url }).init();
   chmodSync(program.spoolPath, 0o660);
@@ -34,7 +34,7 @@ it('passes what is well, balance and limit included', async () => {
   expect(widestLine(stdout.replaceAll(program.folder, ''))).toBeLessThanOrEqual(80);
 });
 
-it('warns of a secret in the file, a spool that everybody reads, and a rate above the limit', async () => {
+it('check warns of a secret in the file, a spool that everybody reads, and a rate above the limit', async () => {
   await using sandbox = await startSandbox({ accounts: { sandbox1: { balance: 12.5, rate: 30 } } });
   const program = setup({ ...account, base_url: sandbox.url, rate: 50 }).init();
   chmodSync(program.spoolPath, 0o644);
@@ -54,7 +54,7 @@ it('warns of a secret in the file, a spool that everybody reads, and a rate abov
   expect(stdout).not.toContain('sandbox-secret');
 });
 
-it('fails with a remedy when the credentials are wrong', async () => {
+it('check fails with a remedy when the credentials are wrong', async () => {
   await using sandbox = await startSandbox({});
   const program = setup({ ...account, api_secret: 'wrong', base_url: sandbox.url }).init();
   const { code, stdout } = await program.run(['check']);
@@ -63,7 +63,7 @@ it('fails with a remedy when the credentials are wrong', async () => {
   expect(stdout).toMatch(/^ +→ Compare api_key and api_secret/m);
 });
 
-it('fails when nobody answers', async () => {
+it('check fails when nobody answers', async () => {
   const sandbox = await startSandbox({});
   const { url } = sandbox;
   await sandbox.close();
@@ -74,7 +74,7 @@ it('fails when nobody answers', async () => {
   expect(stdout).toMatch(/^fail {2}account main: .*the connection was refused$/m);
 });
 
-it('fails when there is no spool, and makes none', async () => {
+it('check fails when there is no spool, and makes none', async () => {
   const program = setup(account);
   const { code, stdout } = await program.run(['check', '--offline']);
   expect(code).toBe(1);
@@ -83,7 +83,7 @@ it('fails when there is no spool, and makes none', async () => {
   expect(statSync(program.spoolPath, { throwIfNoEntry: false })).toBeUndefined();
 });
 
-it('fails for each problem of a configuration that cannot be used', async () => {
+it('check fails for each problem of a configuration that cannot be used', async () => {
   const program = setup(account);
   program.write('sms-spoold.toml', '[accounts.main]\napi_key = 5\nratte = 3\n');
   const { code, stdout } = await program.run(['check']);
@@ -92,7 +92,7 @@ it('fails for each problem of a configuration that cannot be used', async () => 
   expect(stdout).toMatch(/^fail {2}configuration: accounts\.main\.ratte: /m);
 });
 
-it('fails when the spool bears a trigger that is not ours', async () => {
+it('check fails when the spool bears a trigger that is not ours', async () => {
   const program = setup(account).init();
   program.exec(`CREATE TRIGGER theirs AFTER INSERT ON messages BEGIN SELECT 1; END`);
   const { code, stdout } = await program.run(['check', '--offline']);
@@ -101,7 +101,7 @@ it('fails when the spool bears a trigger that is not ours', async () => {
   expect(stdout).toContain('"theirs"');
 });
 
-it('names whatever may be read or written by the wrong users, and a command that mends it', async () => {
+it('check names whatever may be read or written by the wrong users, and a command that mends it', async () => {
   const log = join(mkdtempSync(join(tmpdir(), 'sms-spoold-log-')), 'status.log');
   const program = setup(account).init();
   const config = program.write(

@@ -12,25 +12,22 @@ afterEach(() => program[Symbol.dispose]());
 it.each([
   ['401', 'HTTP 401 of an answer without a status (rule 401)', 'retry, of the account'],
   ['503', 'HTTP 503 of an answer without a status (rule 5xx)', 'uncertain, of the message'],
-])(
-  'I5: codes %s gives the HTTP rule first, with meaning and remedy',
-  async (code, title, route) => {
-    const { stdout } = await program.run(['codes', code]);
-    const [http = ''] = stdout.split('\n\n');
-    expect(http).toContain(title);
-    expect(http).toContain(route);
-    expect(http).toMatch(/^meaning +\S[^]*\nremedy +\S/m);
-    expect(stdout).toContain(`Status ${code} of an answer: unknown-code-${code}`);
-    const { stdout: json } = await program.run(['codes', code, '--json']);
-    const kinds = json
-      .trim()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as { kind: string }).kind);
-    expect(kinds).toEqual(['answer', 'http', 'receipt']);
-  },
-);
+])('codes %s gives the HTTP rule first, with meaning and remedy', async (code, title, route) => {
+  const { stdout } = await program.run(['codes', code]);
+  const [http = ''] = stdout.split('\n\n');
+  expect(http).toContain(title);
+  expect(http).toContain(route);
+  expect(http).toMatch(/^meaning +\S[^]*\nremedy +\S/m);
+  expect(stdout).toContain(`Status ${code} of an answer: unknown-code-${code}`);
+  const { stdout: json } = await program.run(['codes', code, '--json']);
+  const kinds = json
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { kind: string }).kind);
+  expect(kinds).toEqual(['answer', 'http', 'receipt']);
+});
 
-it('I12: codes N --lang zh explains in Chinese, within COLUMNS', async () => {
+it('codes N --lang zh explains in Chinese, within COLUMNS', async () => {
   const { code, stdout } = await program.run(['codes', '29', '--lang', 'zh'], {
     env: { COLUMNS: '60' },
   });
@@ -41,7 +38,7 @@ it('I12: codes N --lang zh explains in Chinese, within COLUMNS', async () => {
   expect(Math.max(...stdout.split('\n').map(displayWidth))).toBeLessThanOrEqual(60);
 });
 
-it('I12: codes follows the locale in text, and --json only --lang', async () => {
+it('codes follows the locale in text, and --json only --lang', async () => {
   const env = { LANG: 'zh_CN.UTF-8', COLUMNS: '80' };
   const { stdout } = await program.run(['codes'], { env });
   expect(stdout).toContain('送达回执的代码');

@@ -62,7 +62,7 @@ function linesOf(text: string): readonly Readonly<Record<string, unknown>>[] {
 }
 
 describe.concurrent('demo', () => {
-  test('tells what happens, sums it up in 80 columns, leaves nothing behind and ends with 0', async () => {
+  test('demo tells what happens, sums it up in 80 columns, leaves nothing behind and ends with 0', async () => {
     using demo = setup();
     const { code, stdout, stderr } = await ended(demo.start());
     expect(stderr).toBe('');
@@ -85,7 +85,7 @@ describe.concurrent('demo', () => {
     expect(demo.folders()).toEqual([]);
   });
 
-  test('shows every kind of fate under --json, and keeps the spool under --keep', async () => {
+  test('demo shows every kind of fate under --json, and keeps the spool under --keep', async () => {
     using demo = setup();
     const { code, stdout } = await ended(demo.start('--json', '--keep'));
     const lines = linesOf(stdout);
@@ -128,7 +128,7 @@ describe.concurrent('demo', () => {
     expect(lines.flatMap(({ seq }) => seq ?? [])).toEqual(events);
   });
 
-  test('names what is left when the time is up, and fails', async () => {
+  test('demo names what is left when the time is up, and fails', async () => {
     using demo = setup();
     const { code, stdout, stderr } = await ended(demo.start('--limit', '1'));
     expect(code).toBe(1);
@@ -138,18 +138,21 @@ describe.concurrent('demo', () => {
     expect(demo.folders()).toEqual([]);
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('leaves nothing behind after %s', async (signal) => {
-    using demo = setup();
-    const child = demo.start();
-    const done = ended(child);
-    child.stdout?.once('data', () => child.kill(signal));
-    const { code, stderr } = await done;
-    expect(stderr).toBe(`sms-spoold: stopped by ${signal} before the end\n`);
-    expect(code).toBe(1);
-    expect(demo.folders()).toEqual([]);
-  });
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'demo leaves nothing behind after %s',
+    async (signal) => {
+      using demo = setup();
+      const child = demo.start();
+      const done = ended(child);
+      child.stdout?.once('data', () => child.kill(signal));
+      const { code, stderr } = await done;
+      expect(stderr).toBe(`sms-spoold: stopped by ${signal} before the end\n`);
+      expect(code).toBe(1);
+      expect(demo.folders()).toEqual([]);
+    },
+  );
 
-  test('leaves with its reader, and nothing behind', async () => {
+  test('demo leaves with its reader, and nothing behind', async () => {
     using demo = setup();
     const child = demo.start();
     const left = once(child, 'exit');
@@ -158,7 +161,7 @@ describe.concurrent('demo', () => {
     expect(demo.folders()).toEqual([]);
   });
 
-  test('refuses a limit that is none', async () => {
+  test('demo refuses a limit that is none', async () => {
     using demo = setup();
     const { code, stderr } = await ended(demo.start('--limit', 'soon'));
     expect(code).toBe(64);

@@ -75,31 +75,31 @@ const IN_JSON = COMMANDS.filter(([name = '']) =>
   ['list', 'show', 'why', 'stats', 'top', 'log', 'suppressed', 'prune', 'check'].includes(name),
 ).filter((args) => !args.includes(JUNK));
 
-describe('A7: junk in every column', () => {
+describe('junk in every column', () => {
   const program = junkSpool();
   afterAll(() => program[Symbol.dispose]());
 
-  it.each(COMMANDS)('A7: no invisible character leaves %j %j', async (...args) => {
+  it.each(COMMANDS)('no invisible character leaves %j %j', async (...args) => {
     const { stdout, stderr } = await program.run(args);
     expect(stdout + stderr).not.toMatch(UNSAFE);
     expect(stdout + stderr).not.toMatch(/^sms-spoold: forged line/m);
     expect(stderr).not.toContain('this is a bug');
   });
 
-  it.each(IN_JSON)('A7: %j %j --json is one escaped document a line', async (...args) => {
+  it.each(IN_JSON)('%j %j --json is one escaped document a line', async (...args) => {
     const { stdout, stderr } = await program.run([...args, '--json']);
     expect(stdout + stderr).not.toMatch(UNSAFE);
     expect(stderr).not.toContain('this is a bug');
     for (const line of stdout.trimEnd().split('\n')) JSON.parse(line);
   });
 
-  it('A7: --json gives the original text back', async () => {
+  it('--json gives the original text back', async () => {
     const { stdout } = await program.run(['show', '2', '--json', '--full', '--text']);
     const shown = JSON.parse(stdout) as Record<string, unknown>;
     expect(shown).toMatchObject({ reference: JUNK, recipient: JUNK, text: JUNK, reason: JUNK });
   });
 
-  it('A7: what stands in place of a date is never shown', async () => {
+  it('what stands in place of a date is never shown', async () => {
     const { stdout } = await program.run(['show', '2']);
     expect(stdout).toMatch(/^send at +\?$/m);
     expect(stdout).toMatch(/^\? .*attempt 1 began/m);
@@ -120,8 +120,8 @@ async function boundByAStranger(answer: (spool: string) => string): Promise<Prog
   return program;
 }
 
-describe('A7: top and a stranger on the admin port', () => {
-  it('A7: what a status says is escaped, a lone surrogate too', async () => {
+describe('top and a stranger on the admin port', () => {
+  it('what a status says is escaped, a lone surrogate too', async () => {
     const text = `${JUNK} \ud800`;
     const program = await boundByAStranger((spool) => JSON.stringify(statusWith(spool, text)));
     for (const format of ['--once', '--json']) {
@@ -132,7 +132,7 @@ describe('A7: top and a stranger on the admin port', () => {
     }
   });
 
-  it('A7: a document that is no status is not shown', async () => {
+  it('a document that is no status is not shown', async () => {
     const program = await boundByAStranger((spool) =>
       JSON.stringify({ ...statusWith(spool, 'x'), at: JUNK }),
     );

@@ -10,7 +10,7 @@ afterEach(() => program[Symbol.dispose]());
 
 const count = (): unknown => program.value('SELECT count(*) FROM messages');
 
-it('drops a row for every line, cells with commas, quotes and line breaks included', async () => {
+it('import drops a row for every line, cells with commas, quotes and line breaks included', async () => {
   const text = 'recipient,text,priority,send_at,campaign\r\n';
   const rows =
     '447700900000,"Hello, ""Ann""\nbye",9,2026-11-23T09:15Z,spring\r\n\r\n+447700900001,plain,,,\r\n';
@@ -60,7 +60,7 @@ it('imports nothing when one line is bad and names its number', async () => {
   expect(count()).toBe(0);
 });
 
-it('names fifty bad lines and counts the rest', async () => {
+it('import names fifty bad lines and counts the rest', async () => {
   const file = program.write('some.csv', `recipient,text\n${'12,bad\n'.repeat(60)}`);
   const { stderr } = await program.run(['import', file]);
   expect(stderr).toContain('60 bad lines');
@@ -78,19 +78,19 @@ it.each([
   ['', 'the file is empty'],
   ['recipient,text\n447700900000,"open\n', 'line 2: a quote is opened and not closed again'],
   [Buffer.from('recipient,text\n447700900000,Grüße\n', 'latin1'), 'line 2: expected UTF-8'],
-])('says what is wrong with the file %j', async (content, sentence) => {
+])('import says what is wrong with the file %j', async (content, sentence) => {
   const { code, stderr } = await program.run(['import', program.write('some.csv', content)]);
   expect(code).toBe(1);
   expect(stderr).toContain(sentence);
   expect(count()).toBe(0);
 });
 
-it('says that a file is not there, or is none', async () => {
+it('import says that a file is not there, or is none', async () => {
   expect((await program.run(['import', 'no.csv'])).stderr).toMatch(/: there is no such file\n$/);
   expect((await program.run(['import', '.'])).stderr).toMatch(/ is not a regular file/);
 });
 
-it('drops nothing twice, rows that were pruned meanwhile included', async () => {
+it('import drops nothing twice, rows that were pruned meanwhile included', async () => {
   const file = program.write('some.csv', 'recipient,text\n447700900000,one\n447700900001,two\n');
   await program.run(['import', file]);
   program.exec('DELETE FROM messages WHERE id = 1');
@@ -99,7 +99,7 @@ it('drops nothing twice, rows that were pruned meanwhile included', async () => 
   expect(count()).toBe(1);
 });
 
-it('keeps to the keys of the file where it has some', async () => {
+it('import keeps to the keys of the file where it has some', async () => {
   const lines = 'recipient,text,idempotency_key\n447700900000,a,k1\n447700900001,b,k2\n';
   await program.run(['import', program.write('first.csv', lines)]);
   const more = `${lines}447700900002,c,k3\n447700900003,d,\n`;
@@ -136,7 +136,7 @@ async function killWhenBegun(file: string): Promise<void> {
   db.close();
 }
 
-it('lets another writer in while it is at work', async () => {
+it('import lets another writer in while it is at work', async () => {
   const lines = Array.from({ length: 5_000 }, (_, line) => `${447700000000 + line},Hello`);
   const file = program.write('many.csv', `recipient,text\n${lines.join('\n')}\n`);
   const done = program.run(['import', file]);

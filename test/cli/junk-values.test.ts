@@ -1,5 +1,5 @@
 /**
- * A8: no value in any column ends a command. One spool for each table: each of its columns holds every kind of junk,
+ * No value in any column ends a command. One spool for each table: each of its columns holds every kind of junk,
  * each in a row of its own, as a program that switches the constraints off can leave it. The commands run in this
  * process.
  */
@@ -197,7 +197,7 @@ function aboutOne(ids: readonly number[]): readonly (readonly string[])[] {
   ];
 }
 
-describe('A8: no value ends a command, in a column of', () => {
+describe('no value ends a command, in a column of', () => {
   it('every table of the spool: none is left out', () => {
     const db = new Sqlite(base);
     const tables = db.prepare(

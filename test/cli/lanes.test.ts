@@ -66,7 +66,7 @@ const of = (lanes: readonly LaneView[], sender: string | null): LaneView | undef
   lanes.find((lane) => lane.account === 'main' && lane.sender === sender);
 
 describe('the lanes of a spool', () => {
-  it('are those with a limit, a stop, rows or recent requests; an account counts for all of its', () => {
+  it('the lanes of a spool are those with a limit, a stop, rows or recent requests; an account counts for all of its', () => {
     const { db, lanes } = setup();
     db.exec(account('main', { configured_rate: 30 }));
     db.exec(
@@ -87,7 +87,7 @@ describe('the lanes of a spool', () => {
     expect(of(found, 'Slow')).toMatchObject({ configuredRate: 1, backlog: 0 });
   });
 
-  it('are gone when their backlog has flowed off at the pace of the account and of the sender', () => {
+  it('the lanes of a spool are gone when their backlog has flowed off at the pace of the account and of the sender', () => {
     const { db, lanes } = setup();
     db.exec(account('main', { configured_rate: 30, learned_rate: 20 }));
     db.exec(
@@ -100,7 +100,7 @@ describe('the lanes of a spool', () => {
     expect(seconds(null)).toBe(seconds('Slow'));
   });
 
-  it('are estimated by what really went, where they always had something to send', () => {
+  it('the lanes of a spool are estimated by what really went, where they always had something to send', () => {
     const { db, lanes } = setup();
     db.exec(account('main', { configured_rate: 30 }));
     db.exec(ready(1_000, null) + answered(100, 10, 'AcmeInc'));
@@ -160,7 +160,7 @@ describe('the lanes of a spool', () => {
     expect(widestLine(AT_80)).toBeLessThanOrEqual(80);
   });
 
-  it('are shown by a table for people up to a number, those that are stopped or have most to do', () => {
+  it('the lanes of a spool are shown by a table for people up to a number, those that are stopped or have most to do', () => {
     const { db, lanes } = setup();
     db.exec(account('main', { configured_rate: 30 }));
     for (let sender = 1; sender <= 60; sender += 1) db.exec(ready(sender, `Sender${sender}`));
@@ -185,7 +185,7 @@ const MIDNIGHT_S = 86_400 - (NOW % 86_400);
 describe('groups and windows', () => {
   const groups = [{ ...PLAIN, name: 'us', senders: ['A', 'B'], perSecond: 5 }];
 
-  it('of senders are seen: what they allow and what those in them do together', () => {
+  it('groups and windows of senders are seen: what they allow and what those in them do together', () => {
     process.env['TZ'] = 'UTC';
     const { db, lanes } = setup({ groups });
     db.exec(account('main', { configured_rate: 30 }));
@@ -206,7 +206,7 @@ describe('groups and windows', () => {
     expect(`\n${laneTable({ lanes: found, caps, now: NOW }, 80)}`).toBe(WITH_GROUP);
   });
 
-  it('are in when a lane is gone: an account’s day, its parts, a sender’s minute', () => {
+  it('groups and windows are in when a lane is gone: an account’s day, its parts, a sender’s minute', () => {
     const { db, lanes } = setup({ account: { ...PLAIN, per: 'part' } });
     db.exec(account('main', { configured_rate: 30 }));
     db.exec(cap(`'account', '', 'day', 'part', 'UTC', 20000`, [[TODAY, 19_700]]));
@@ -226,7 +226,7 @@ describe('stats --lanes', () => {
   beforeEach(() => void (program = new Program().init()));
   afterEach(() => program[Symbol.dispose]());
 
-  it('shows the longer windows, too, below the table and as documents', async () => {
+  it('stats --lanes shows the longer windows, too, below the table and as documents', async () => {
     const state = JSON.stringify({ at: NOW, used: [], open: [] });
     program.exec(account('main', { configured_rate: 30 }));
     program.exec(`INSERT INTO caps (account, scope, name, span, per, zone, allowed, used, state)
@@ -240,7 +240,7 @@ describe('stats --lanes', () => {
     });
   });
 
-  it('prints a table, and with --json a document a lane', async () => {
+  it('stats --lanes prints a table, and with --json a document a lane', async () => {
     program.exec(account('main', { configured_rate: 30, learned_rate: 18 }) + ready(284, null));
     const { stdout, code } = await program.run(['stats', '--lanes']);
     expect(code).toBe(0);

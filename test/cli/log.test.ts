@@ -44,14 +44,14 @@ function said(child: ChildProcess, what: string): Promise<void> {
 }
 
 describe('log', () => {
-  it('shows the last lines of the log file, without colours where nobody looks', async () => {
+  it('log shows the last lines of the log file, without colours where nobody looks', async () => {
     const { stdout, code } = await setup().run(['log', '-n', '2']);
     expect(code).toBe(0);
     expect(stdout).not.toContain('\u001b');
     expect(stdout).toMatch(/^── 2026-11-24 ─+\n09:15:05 .*\n09:15:06 .*\n +evil.*\n +status 3\n$/);
   });
 
-  it('leaves out what is not asked for; conditions add up', async () => {
+  it('log leaves out what is not asked for; conditions add up', async () => {
     const program = setup();
     expect(await seqs(program)).toEqual([null, 1, 2, 3, 4, 5]);
     expect(await seqs(program, '--message', '41')).toEqual([1]);
@@ -69,7 +69,7 @@ describe('log', () => {
     expect(await seqs(program, '--campaign', 'autumn')).toEqual([2]);
   });
 
-  it('lets no control character pass', async () => {
+  it('log lets no control character pass', async () => {
     const program = setup();
     for (const args of [[], ['--json']]) {
       const { stdout } = await program.run(['log', ...args]);
@@ -77,7 +77,7 @@ describe('log', () => {
     }
   });
 
-  it('reads the events of the spool where there is no file', async () => {
+  it('log reads the events of the spool where there is no file', async () => {
     const program = setup(false);
     program.exec(
       `INSERT INTO messages (recipient, text, reference) VALUES ('447700900000', 'x', 'r');
@@ -96,7 +96,7 @@ describe('log', () => {
     expect(await seqs(program, '--message', '1')).toEqual([1]);
   });
 
-  it('follows the file by its name', async () => {
+  it('log follows the file by its name', async () => {
     const program = setup();
     const child = program.start(['log', '-f', '-n', '1', '--json']);
     await said(child, '"seq":5');
@@ -108,7 +108,7 @@ describe('log', () => {
     child.kill();
   });
 
-  it('reads what was rotated away through standard input, compressed or not, in little memory', async () => {
+  it('log reads what was rotated away through standard input, compressed or not, in little memory', async () => {
     const program = setup();
     const line = JSON.stringify({ ...SAMPLE[1], id: 7, reference: 'x'.repeat(200) });
     program.write('status.log.2.gz', gzipSync(`${line}\n`.repeat(100_000)));
@@ -133,13 +133,13 @@ describe('log', () => {
     expect(await read('-f', '--since', '2026-11-23T09:15:04Z')).toEqual([3, 4, 5]);
   });
 
-  it('reads standard input to its last line, which may have no line break', async () => {
+  it('log reads standard input to its last line, which may have no line break', async () => {
     const input = `${JSON.stringify(SAMPLE[1])}\n${JSON.stringify(SAMPLE[2])}`;
     const { stdout } = await setup().run(['log', '-', '--json'], { input });
     expect(linesIn(stdout).map(({ seq }) => seq)).toEqual([1, 2]);
   });
 
-  it('follows the spool', async () => {
+  it('log follows the spool', async () => {
     const program = setup(false);
     const insert = `INSERT INTO events (at, account, event) VALUES (1795425300, 'main', 'account.limit')`;
     program.exec(insert);
@@ -150,7 +150,7 @@ describe('log', () => {
     child.kill();
   });
 
-  it('reads and follows the journal without a gap', async () => {
+  it('log reads and follows the journal without a gap', async () => {
     const program = setup();
     const entry = (index: number): string =>
       JSON.stringify({ MESSAGE: JSON.stringify(SAMPLE[index]), __CURSOR: `s=${index}` });
@@ -182,7 +182,7 @@ esac
     expect(linesIn(stdout).map(({ seq }) => seq)).toEqual([1, 2, 3]);
   });
 
-  it('says what is wrong with what it was asked', async () => {
+  it('log says what is wrong with what it was asked', async () => {
     const program = setup();
     const missing = await program.run(['log', '--file', 'nowhere.log']);
     expect(missing).toMatchObject({ code: 64, stdout: '' });

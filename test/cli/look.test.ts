@@ -28,7 +28,7 @@ function dropSome(): void {
 }
 
 describe('list', () => {
-  it('I8: shows the newest first within COLUMNS, and cuts nothing for a pipe, with neither texts nor whole recipients', async () => {
+  it('list shows the newest first within COLUMNS, and cuts nothing for a pipe, with neither texts nor whole recipients', async () => {
     program.exec(`INSERT INTO messages (recipient, text, campaign, reference) VALUES
       ('447700900000', 'a secret', 'spring', '${'long-reference-'.repeat(8)}')`);
     program.exec(
@@ -46,7 +46,7 @@ describe('list', () => {
     expect(stdout).not.toContain('a secret');
   });
 
-  it('shows whole recipients and texts when asked to, control characters made visible', async () => {
+  it('list shows whole recipients and texts when asked to, control characters made visible', async () => {
     program.exec(
       `INSERT INTO messages (recipient, text) VALUES ('447700900000', 'a' || char(27) || '[2Jb')`,
     );
@@ -56,7 +56,7 @@ describe('list', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  it('prints one JSON document a line, times in ISO-8601 and recipients masked', async () => {
+  it('list prints one JSON document a line, times in ISO-8601 and recipients masked', async () => {
     dropSome();
     const { stdout } = await program.run(['list', '--json', '--limit', '2']);
     const rows = documents(stdout);
@@ -66,7 +66,7 @@ describe('list', () => {
     expect(rows[0]).not.toHaveProperty('text');
   });
 
-  it('finds by each condition, taking NULL for the default it stands for', async () => {
+  it('list finds by each condition, taking NULL for the default it stands for', async () => {
     dropSome();
     expect(await ids('--state', 'permanent-failure')).toEqual([2]);
     expect(await ids('--campaign', 'spring')).toEqual([1]);
@@ -79,14 +79,14 @@ describe('list', () => {
     expect(await ids('--campaign', 'none')).toEqual([]);
   });
 
-  it('goes on over many pages', async () => {
+  it('list goes on over many pages', async () => {
     program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1300)
       INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n`);
     const all = await ids('--limit', '1200');
     expect(all).toEqual(Array.from({ length: 1_200 }, (_, index) => 1_300 - index));
   });
 
-  it('finds by several states, by reason, and by an id of the gateway', async () => {
+  it('list finds by several states, by reason, and by an id of the gateway', async () => {
     dropSome();
     program.exec(`
       UPDATE messages SET revision = revision + 1, state = 'delivered' WHERE id = 3;
@@ -102,7 +102,7 @@ describe('list', () => {
     expect(await ids('--gateway-id', '0A00000009')).toEqual([]);
   });
 
-  it('finds by the time of the drop, the first included and the last not, or so long ago', async () => {
+  it('list finds by the time of the drop, the first included and the last not, or so long ago', async () => {
     const now = Date.now() / 1000;
     program.exec(`INSERT INTO messages (recipient, text) VALUES ('447700900001', 'a'),
       ('447700900002', 'b'), ('447700900003', 'c'), ('447700900004', 'd');
@@ -118,7 +118,7 @@ describe('list', () => {
     expect(stderr).toContain('2h for so long ago');
   });
 
-  it('shows the oldest first when asked to, over many pages, and counts without a limit', async () => {
+  it('list shows the oldest first when asked to, over many pages, and counts without a limit', async () => {
     program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1300)
       INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n`);
     const all = await ids('--oldest', '--limit', '1200');
@@ -128,13 +128,13 @@ describe('list', () => {
     expect(counted.stdout).toBe('{"count":0}\n');
   });
 
-  it('names the states there are when it does not know one', async () => {
+  it('list names the states there are when it does not know one', async () => {
     const { code, stderr } = await program.run(['list', '--state', 'failed']);
     expect(code).toBe(64);
     expect(stderr).toContain('permanent-failure');
   });
 
-  it('can be read by another program of the same machine', async () => {
+  it('list can be read by another program of the same machine', async () => {
     dropSome();
     const { stdout } = await program.run(['list', '--json']);
     const python = spawnSync(
@@ -165,7 +165,7 @@ function dropAndSend(): void {
 }
 
 describe('show', () => {
-  it('I6: says added of a message, and never dropped', async () => {
+  it('show says added of a message, and never dropped', async () => {
     dropAndSend();
     for (const args of [['show', '1'], ['list'], ['show', '--help'], ['list', '--help']]) {
       const { stdout } = await program.run(args);
@@ -174,7 +174,7 @@ describe('show', () => {
     expect((await program.run(['show', '1'])).stdout).toMatch(/^.*\badded\b/m);
   });
 
-  it('tells the whole story in time order, with the time between each step', async () => {
+  it('show tells the whole story in time order, with the time between each step', async () => {
     dropAndSend();
     const { code, stdout } = await program.run(['show', '1']);
     expect(code).toBe(0);
@@ -199,7 +199,7 @@ describe('show', () => {
     expect(stdout).not.toContain('447700900000');
   });
 
-  it('prints the same as one JSON document', async () => {
+  it('show prints the same as one JSON document', async () => {
     dropAndSend();
     const [story] = documents((await program.run(['show', '1', '--json', '--text'])).stdout);
     expect(story).toMatchObject({ id: 1, text: 'a secret', recipient: '4477…000' });
@@ -208,7 +208,7 @@ describe('show', () => {
     expect(story?.['events']).toHaveLength(3);
   });
 
-  it('shows every field that an application set', async () => {
+  it('show shows every field that an application set', async () => {
     program.exec(`INSERT INTO messages
       (recipient, type, body, udh, entity_id, content_id, account_ref, reference, campaign, priority)
       VALUES ('447700900000', 'binary', 'beef', '050003cc0101', 'E1', 'C1', 'cost-7', 'r1', 'spring', 9)`);
@@ -218,7 +218,7 @@ describe('show', () => {
     expect(stdout).not.toContain('beef');
   });
 
-  it('says that there is no such message', async () => {
+  it('show says that there is no such message', async () => {
     const { code, stderr } = await program.run(['show', '7']);
     expect(code).toBe(1);
     expect(stderr).toBe('sms-spoold: there is no message 7 (never added, or pruned)\n');
@@ -226,7 +226,7 @@ describe('show', () => {
 });
 
 describe('stats', () => {
-  it('counts by state with the oldest age of those that wait, and shows lanes and open requests', async () => {
+  it('stats counts by state with the oldest age of those that wait, and shows lanes and open requests', async () => {
     dropSome();
     program.exec(`
       INSERT INTO messages (recipient, text, send_at) VALUES ('447700900003', 'later', 4000000000);
@@ -261,7 +261,7 @@ describe('stats', () => {
     expect(lines[3]).toMatchObject({ state: 'queued', count: 3, scheduled: 1 });
   });
 
-  it('says how many requests an account may have open, where fewer are available', async () => {
+  it('stats says how many requests an account may have open, where fewer are available', async () => {
     program.exec(`
       INSERT INTO accounts (name, since, configured_concurrency, learned_concurrency)
         VALUES ('main', 1795425300, 10, 5), ('other', 1795425300, 10, NULL);
@@ -279,7 +279,7 @@ describe('stats', () => {
     ]);
   });
 
-  it('says that a spool is empty', async () => {
+  it('stats says that a spool is empty', async () => {
     const { stdout } = await program.run(['stats']);
     expect(stdout).toMatch(
       /^no daemon has run on this spool yet; start one:[^]*\n\nThe spool holds no messages\.\n\nThe spool has [\d.]+ MiB, /,
@@ -288,7 +288,7 @@ describe('stats', () => {
 });
 
 describe('list --unmatched', () => {
-  it('shows receipts that are about no message here, newest first, and stats counts them', async () => {
+  it('list --unmatched shows receipts that are about no message here, newest first, and stats counts them', async () => {
     program.exec(`INSERT INTO receipts (received_at, gateway_id, recipient, status, code, raw, digest)
       VALUES (1795425300, 'part-1', '447700900000', 'failed', 3, '{}', 'a'),
         (1795425400, 'part-2', '447700900001', 'delivered', 0, '{}', 'b')`);
@@ -303,14 +303,14 @@ describe('list --unmatched', () => {
 });
 
 describe('codes', () => {
-  it('explains a code of an answer and of a receipt', async () => {
+  it('codes explains a code of an answer and of a receipt', async () => {
     const { stdout } = await program.run(['codes', '9']);
     expect(stdout).toContain('Status 9 of an answer: quota-exceeded');
     expect(stdout).toContain('Code 9 of a delivery receipt: illegal-number');
     expect(stdout).toMatch(/^remedy +Top up the account/m);
   });
 
-  it('prints all of them in 80 columns', async () => {
+  it('codes prints all of them in 80 columns', async () => {
     const { stdout } = await program.run(['codes']);
     expect(widestLine(stdout)).toBeLessThanOrEqual(80);
     expect(stdout).toContain('not-whitelisted');

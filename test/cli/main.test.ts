@@ -27,7 +27,7 @@ const OLD_NODES = [...new Set((process.env['PATH'] ?? '').split(delimiter))]
   });
 
 describe('main', () => {
-  it('says in one line that Node is too old, and imports nothing before', () => {
+  it('main says in one line that Node is too old, and imports nothing before', () => {
     // Alone in a folder: whatever it imported first would be missing.
     const program = setup();
     const main = join(program.folder, 'main.mjs');
@@ -44,7 +44,7 @@ describe('main', () => {
     expect(status).toBe(1);
   });
 
-  it.skipIf(OLD_NODES.length === 0)('says so on an old Node of this machine, too', () => {
+  it.skipIf(OLD_NODES.length === 0)('main says so on an old Node of this machine, too', () => {
     for (const node of OLD_NODES) {
       const { status, stderr } = spawnSync(node, [MAIN, 'list'], { encoding: 'utf8' });
       expect(stderr).toMatch(/^sms-spoold: Node 22\.19 or newer is needed, .*\n$/);
@@ -52,7 +52,7 @@ describe('main', () => {
     }
   });
 
-  it('is small and bears the limits of V8 in its first line', () => {
+  it('main is small and bears the limits of V8 in its first line', () => {
     const source = readFileSync(MAIN.replace('/dist/main.js', '/src/main.ts'), 'utf8');
     expect(source.split('\n').length).toBeLessThanOrEqual(41);
     const [first] = source.split('\n');
@@ -85,7 +85,7 @@ describe('help', () => {
     expect(widestLine(stdout)).toBeLessThanOrEqual(80);
   });
 
-  it('of each command has an example and fits 80 columns', async () => {
+  it('help of each command has an example and fits 80 columns', async () => {
     const program = setup();
     for (const command of (await makeProgram()).commands) {
       const { code, stdout } = await program.run([command.name(), '--help']);
@@ -98,20 +98,20 @@ describe('help', () => {
 });
 
 describe('mistakes', () => {
-  it('names the nearest command in one line, with exit code 64', async () => {
+  it('mistakes names the nearest command in one line, with exit code 64', async () => {
     const { code, stderr } = await setup().run(['lisst']);
     expect(stderr).toBe("sms-spoold: unknown command 'lisst' (Did you mean list?)\n");
     expect(code).toBe(64);
   });
 
   it.each([[[]], [['list', '--limit', 'many']], [['show']], [['show', 'x']], [['list', '--oops']]])(
-    'leaves with 64 for %j',
+    'mistakes leaves with 64 for %j',
     async (args) => {
       expect((await setup().run(args)).code).toBe(64);
     },
   );
 
-  it('leaves with 78 for a bad configuration, and names the key', async () => {
+  it('mistakes leaves with 78 for a bad configuration, and names the key', async () => {
     const program = setup('[accounts.main]\napi_key = 5\n');
     const { code, stdout, stderr } = await program.run(['list']);
     expect(code).toBe(78);
@@ -120,19 +120,19 @@ describe('mistakes', () => {
     expect(stderr).not.toContain('    at ');
   });
 
-  it('leaves with 78 when the file of --config is not there, before and after the command', async () => {
+  it('mistakes leaves with 78 when the file of --config is not there, before and after the command', async () => {
     const program = setup();
     expect((await program.run(['--config', 'no.toml', 'list'])).code).toBe(78);
     expect((await program.run(['list', '--config', 'no.toml'])).code).toBe(78);
   });
 
-  it('says in one line that there is no spool', async () => {
+  it('mistakes says in one line that there is no spool', async () => {
     const { code, stderr } = await setup().run(['list']);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^sms-spoold: There is no spool at .*sms-spoold init\n$/);
   });
 
-  it('leaves with 75 when another program keeps the spool locked', async () => {
+  it('mistakes leaves with 75 when another program keeps the spool locked', async () => {
     const program = setup().init();
     const db = program.open();
     db.exec('BEGIN IMMEDIATE');
@@ -145,7 +145,7 @@ describe('mistakes', () => {
 });
 
 describe('standard output', () => {
-  it('may be closed by its reader without a word', async () => {
+  it('standard output may be closed by its reader without a word', async () => {
     const program = setup().init();
     program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
       INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n`);
@@ -158,14 +158,14 @@ describe('standard output', () => {
 });
 
 describe('init', () => {
-  it('makes a spool, then says it is up to date', async () => {
+  it('init makes a spool, then says it is up to date', async () => {
     const program = setup();
     expect((await program.run(['init'])).stdout).toMatch(/^Made the spool .*spool\.db \(schema/);
     expect(program.value('SELECT count(*) FROM messages')).toBe(0);
     expect((await program.run(['init'])).stdout).toMatch(/ is up to date /);
   });
 
-  it('leaves a file that is no spool as it is', async () => {
+  it('init leaves a file that is no spool as it is', async () => {
     const program = setup();
     program.write('spool.db', 'a shopping list, by no means a database');
     const { code, stderr } = await program.run(['init']);
@@ -176,7 +176,7 @@ describe('init', () => {
 });
 
 describe('run', () => {
-  it('leaves with 75 while another daemon owns the spool', async () => {
+  it('run leaves with 75 while another daemon owns the spool', async () => {
     const program = setup().init();
     const { Ownership } = await import('../../src/spool/file/ownership.ts');
     const ownership = Ownership.take(program.spoolPath, ownFolderOf(program.spoolPath));

@@ -8,7 +8,7 @@ beforeEach(() => {
 });
 afterEach(() => program[Symbol.dispose]());
 
-it('E7: send warns of an unknown account and of an expiry in the past, and adds the message', async () => {
+it('send warns of an unknown account and of an expiry in the past, and adds the message', async () => {
   const args = ['send', '447700900000', 'Hi', '--account', 'secnod', '--expires-at', '2025-11-01'];
   const { code, stdout, stderr } = await program.run(args);
   expect({ code, stdout }).toEqual({ code: 0, stdout: '1\n' });
@@ -39,7 +39,7 @@ it.each([
   [['resume', 'main', '--sender', 'AcmeInk', '--wait', '0'], 'the nearest is "AcmeInc"'],
   [['log', '--spool', '--sender', 'AcmeInk'], 'the nearest is "AcmeInc"'],
   [['log', '--spool', '--campaign', 'sprong'], 'the nearest is "spring"'],
-])('E7: %j warns and goes on', async (args, warning) => {
+])('%j warns and goes on', async (args, warning) => {
   program.exec(
     `INSERT INTO messages (recipient, text, campaign) VALUES ('447700900000', 'a', 'spring')`,
   );
@@ -49,7 +49,7 @@ it.each([
   expect(stderr).toContain(warning);
 });
 
-it('E7: names that the configuration, the spool or a message has get no warning', async () => {
+it('names that the configuration, the spool or a message has get no warning', async () => {
   program.exec(`INSERT INTO messages (recipient, text, account, sender, campaign)
     VALUES ('447700900000', 'a', 'old', 'Shop', 'spring');
     UPDATE messages SET revision = revision + 1, state = 'retry', reason = 'rare-cause'`);
@@ -61,14 +61,14 @@ it('E7: names that the configuration, the spool or a message has get no warning'
   }
 });
 
-it('E4: send refuses letters that type text does not have, and names them', async () => {
+it('send refuses letters that type text does not have, and names them', async () => {
   const { code, stderr } = await program.run(['send', '447700900113', 'Привет', '--type', 'text']);
   expect(code).toBe(1);
   expect(stderr).toContain('U+041F П');
   expect(program.value('SELECT count(*) FROM messages')).toBe(0);
 });
 
-it('E4: send and show say encoding, parts and the character that caused them', async () => {
+it('send and show say encoding, parts and the character that caused them', async () => {
   const text = `No-break\u00a0space ${'x'.repeat(80)}`;
   const said = 'unicode, 2 parts, because of U+00A0 (no-break space)';
   const sent = await program.run(['send', '447700900113', text]);
@@ -85,7 +85,7 @@ it('E4: send and show say encoding, parts and the character that caused them', a
   expect(shown).toMatchObject({ encoding: 'unicode', predicted_parts: 2, not_in_gsm: ['\u00a0'] });
 });
 
-it('E4: import --dry-run says what the file becomes, and imports nothing', async () => {
+it('import --dry-run says what the file becomes, and imports nothing', async () => {
   const file = program.write('some.csv', 'recipient,text\n447700900103,It\u2019s\n');
   const { code, stdout, stderr } = await program.run(['import', file, '--dry-run']);
   expect({ code, stdout }).toEqual({ code: 0, stdout: '1 would be imported.\n' });

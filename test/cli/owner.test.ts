@@ -1,4 +1,4 @@
-/** A5: commands of root work as the owner of the spool's folder. Users are numbers without accounts; needs root. */
+/** Commands of root work as the owner of the spool's folder. Users are numbers without accounts; needs root. */
 import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -76,9 +76,9 @@ function privateCopy(top: string): string {
   return join(top, 'dist/main.js');
 }
 
-describe(`A5: a command of root${why}`, () => {
+describe(`a command of root${why}`, () => {
   it.skipIf(!isRoot)(
-    'makes, reads and checks the spool as the owner of its folder, and reads the secret as root',
+    'a command of root makes, reads and checks the spool as the owner of its folder, and reads the secret as root',
     () => {
       expect(run(['init'])).toMatchObject({ code: 0, err: '' });
       expect(run(['send', '447700900000', 'x'])).toMatchObject({ code: 0 });
@@ -91,7 +91,7 @@ describe(`A5: a command of root${why}`, () => {
   );
 
   it.skipIf(!isRoot)(
-    'names the command that makes a folder for a backup that the owner may not write',
+    'a command of root names the command that makes a folder for a backup that the owner may not write',
     () => {
       run(['init']);
       mkdirSync(join(folder, 'root-only'), { mode: 0o700 });
@@ -124,7 +124,7 @@ describe(`A5: a command of root${why}`, () => {
     db.close();
   });
 
-  it.skipIf(!isRoot)('stays root where the folder is of root', () => {
+  it.skipIf(!isRoot)('a command of root stays root where the folder is of root', () => {
     chownSync(spool, 0, OWNER.gid);
     expect(run(['init'])).toMatchObject({ code: 0 });
     expect(statSync(join(spool, 'spool.db')).uid).toBe(0);
@@ -139,7 +139,7 @@ describe(`A5: a command of root${why}`, () => {
     expect(run(['import', file])).toMatchObject({ code: 0, err: '' });
   });
 
-  it.skipIf(!isRoot)('works from a folder that only root may read', async () => {
+  it.skipIf(!isRoot)('a command of root works from a folder that only root may read', async () => {
     const main = privateCopy(join(folder, 'program'));
     expect(run(['init'], main)).toMatchObject({ code: 0, err: '' });
     expect(run(['top', '--once'], main)).toMatchObject({ code: 0, err: '' });

@@ -56,7 +56,7 @@ const counts = (content: Content): readonly number[] =>
   TABLES.map((table) => content[table]?.length ?? 0);
 
 describe('prune', () => {
-  it('deletes what ended longer ago than it is told, with all that hangs on it', async () => {
+  it('prune deletes what ended longer ago than it is told, with all that hangs on it', async () => {
     fill(5, 10);
     fill(3, 2);
     fill(1, 40, 'await-receipt');
@@ -67,14 +67,14 @@ describe('prune', () => {
     expect(program.value('SELECT count(*) FROM keys')).toBe(9);
   });
 
-  it('goes by spool.retention where nothing else is said, which is 30 days', async () => {
+  it('prune goes by spool.retention where nothing else is said, which is 30 days', async () => {
     fill(2, 31);
     fill(2, 29);
     await program.run(['prune']);
     expect(program.value('SELECT count(*) FROM messages')).toBe(2);
   });
 
-  it('asks how old where everything is kept', async () => {
+  it('prune asks how old where everything is kept', async () => {
     const accounts = '[accounts.main]\napi_key = "abcd1234"\napi_secret = "s"\n';
     program.write(
       'sms-spoold.toml',
@@ -85,7 +85,7 @@ describe('prune', () => {
     expect(stderr).toContain('say how old with --older-than');
   });
 
-  it('only counts where it is a dry run', async () => {
+  it('prune only counts where it is a dry run', async () => {
     fill(4, 10);
     fill(2, 10, 'expired');
     const { stdout } = await program.run(['prune', '--older-than', '7d', '--dry-run']);
@@ -102,7 +102,7 @@ describe('prune', () => {
     expect(program.value('SELECT count(*) FROM messages')).toBe(6);
   });
 
-  it('leaves what the application has still to be told of', async () => {
+  it('prune leaves what the application has still to be told of', async () => {
     const notify = '[notify]\nurl = "http://127.0.0.1:1/"\nsecret = "whsec_c2VjcmV0"\n';
     const accounts = '[accounts.main]\napi_key = "abcd1234"\napi_secret = "s"\n';
     program.write('sms-spoold.toml', `[spool]\npath = "spool.db"\n${accounts}${notify}`);
@@ -114,7 +114,7 @@ describe('prune', () => {
 });
 
 describe('prune --archive', () => {
-  it('moves messages to a file that holds all of what they were, and is no spool', async () => {
+  it('prune --archive moves messages to a file that holds all of what they were, and is no spool', async () => {
     fill(450, 10);
     fill(2, 1);
     const before = contentOf(program.spoolPath);
@@ -138,7 +138,7 @@ describe('prune --archive', () => {
     expect(opened.stderr).toContain('not a spool of sms-spoold');
   });
 
-  it('adds to an archive of the same spool, and refuses any other file', async () => {
+  it('prune --archive adds to an archive of the same spool, and refuses any other file', async () => {
     fill(2, 10);
     const args = ['prune', '--older-than', '7d', '--archive', 'old.db'];
     await program.run(args);
@@ -156,7 +156,7 @@ describe('prune --archive', () => {
     expect(program.value('SELECT count(*) FROM messages')).toBe(1);
   });
 
-  it('takes an idempotency key that was used again after it was forgotten', async () => {
+  it('prune --archive takes an idempotency key that was used again after it was forgotten', async () => {
     const args = ['prune', '--older-than', '7d', '--archive', 'old.db'];
     for (const count of [1, 2]) {
       fill(1, 10);
@@ -174,22 +174,25 @@ describe('prune --archive', () => {
       `CREATE TABLE messages (id INTEGER PRIMARY KEY, x TEXT DEFAULT ';
        CONSTRAINT idempotency_key_is_used_once UNIQUE; ATTACH ''evil.db'' AS evil; ')`,
     ],
-  ])('A1: makes no file from a table that somebody made again with %s', async (_what, sql) => {
-    program.exec(`DROP VIEW v_messages; DROP TABLE messages; ${sql}`);
-    const { code, stderr } = await program.run([
-      'prune',
-      '--older-than',
-      '7d',
-      '--archive',
-      'old.db',
-    ]);
-    expect(code).toBe(78);
-    expect(stderr).toMatch(/^sms-spoold: .*spool\.db: the (?:table|view) "\w+" .*\n$/);
-    expect(existsSync(join(program.folder, 'old.db'))).toBe(false);
-    expect(existsSync(join(program.folder, 'evil.db'))).toBe(false);
-  });
+  ])(
+    'prune --archive makes no file from a table that somebody made again with %s',
+    async (_what, sql) => {
+      program.exec(`DROP VIEW v_messages; DROP TABLE messages; ${sql}`);
+      const { code, stderr } = await program.run([
+        'prune',
+        '--older-than',
+        '7d',
+        '--archive',
+        'old.db',
+      ]);
+      expect(code).toBe(78);
+      expect(stderr).toMatch(/^sms-spoold: .*spool\.db: the (?:table|view) "\w+" .*\n$/);
+      expect(existsSync(join(program.folder, 'old.db'))).toBe(false);
+      expect(existsSync(join(program.folder, 'evil.db'))).toBe(false);
+    },
+  );
 
-  it('A1: refuses an archive that somebody gave a trigger', async () => {
+  it('prune --archive refuses an archive that somebody gave a trigger', async () => {
     fill(1, 10);
     const args = ['prune', '--older-than', '7d', '--archive', 'old.db'];
     await program.run(args);

@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => program[Symbol.dispose]());
 
-it('lets every command that sends nothing work where secrets are out of reach', async () => {
+it('the command line lets every command that sends nothing work where secrets are out of reach', async () => {
   const file = program.write('some.csv', 'recipient,text\n447700900001,Hello\n');
   for (const args of [
     ['init'],
@@ -40,14 +40,14 @@ it('lets every command that sends nothing work where secrets are out of reach', 
   expect(program.value('SELECT count(*) FROM messages')).toBe(2);
 });
 
-it('finds ./spool.db where the environment names an account without its secret', async () => {
+it('the command line finds ./spool.db where the environment names an account without its secret', async () => {
   program.init();
   rmSync(join(program.folder, 'sms-spoold.toml'));
   const env = { VONAGE_API_KEY: 'abcd1234' };
   expect((await program.run(['send', '447700900000', 'Hello'], { env })).stdout).toBe('1\n');
 });
 
-it('lets run and check say which secrets are missing', async () => {
+it('the command line lets run and check say which secrets are missing', async () => {
   program.init();
   const { code, stderr } = await program.run(['run']);
   expect(code).toBe(78);

@@ -21,7 +21,7 @@ const asked = (): unknown =>
     ),
   );
 
-it('I10: list --ids prints bare ids, all of them, and cancel - reads them', async () => {
+it('list --ids prints bare ids, all of them, and cancel - reads them', async () => {
   const { stdout } = await program.run(['list', '--campaign', 'spring', '--ids']);
   expect(stdout).toBe('2\n1\n');
   const { code } = await program.run(['cancel', '-', '--wait', '0'], { input: stdout });
@@ -32,7 +32,7 @@ it('I10: list --ids prints bare ids, all of them, and cancel - reads them', asyn
   ]);
 });
 
-it('I10: no ids on standard input ask for nothing, and what is no id is refused with its text', async () => {
+it('no ids on standard input ask for nothing, and what is no id is refused with its text', async () => {
   const none = await program.run(['retry', '-'], { input: '\n' });
   expect(none).toMatchObject({
     code: 0,
@@ -44,7 +44,7 @@ it('I10: no ids on standard input ask for nothing, and what is no id is refused 
   expect(asked()).toEqual([]);
 });
 
-it('I10: options become a filter, a campaign alone stays a campaign, and nothing at all is refused', async () => {
+it('options become a filter, a campaign alone stays a campaign, and nothing at all is refused', async () => {
   await program.run(['requeue', '--campaign', 'spring', '--wait', '0']);
   await program.run([
     ...['cancel', '--campaign', 'spring', '--state', 'queued', 'retry', '--since', '1795425300'],
@@ -61,7 +61,7 @@ it('I10: options become a filter, a campaign alone stays a campaign, and nothing
   }
 });
 
-it('I10: pause --all and resume --all name everything, and nothing beside it', async () => {
+it('pause --all and resume --all name everything, and nothing beside it', async () => {
   await program.run(['pause', '--all', '--wait', '0']);
   await program.run(['resume', '--all', '--wait', '0']);
   expect(asked()).toEqual([
@@ -73,7 +73,7 @@ it('I10: pause --all and resume --all name everything, and nothing beside it', a
   }
 });
 
-it('I10: help and version are commands', async () => {
+it('help and version are commands', async () => {
   const [help, whole] = [await program.run(['help', 'list']), await program.run(['help'])];
   expect(help.stdout).toBe((await program.run(['list', '--help'])).stdout);
   expect(whole.stdout).toContain('requeue');
@@ -83,7 +83,7 @@ it('I10: help and version are commands', async () => {
   expect(unknown.stderr).toContain('there is no command "lst"');
 });
 
-it('I10: stats --campaign tells how far a campaign has come and what it has cost', async () => {
+it('stats --campaign tells how far a campaign has come and what it has cost', async () => {
   program.exec(
     asDaemon(`UPDATE messages SET state = 'delivered', parts = 2, price = 0.0667 WHERE id = 1`),
   );
@@ -100,7 +100,7 @@ it('I10: stats --campaign tells how far a campaign has come and what it has cost
   expect(none.stderr).toContain('the nearest is "spring"');
 });
 
-it('I10: stats says when the last receipt came', async () => {
+it('stats says when the last receipt came', async () => {
   program.exec(`INSERT INTO receipts (received_at, raw, digest) VALUES (1795425300, '{}', 'd')`);
   const { stdout } = await program.run(['stats']);
   expect(stdout).toContain('The last receipt came 2026-11-23 09:15:00');
@@ -108,7 +108,7 @@ it('I10: stats says when the last receipt came', async () => {
   expect(json.stdout).toContain('{"kind":"receipts","last_at":"2026-11-23T09:15:00.000Z"}');
 });
 
-it('I10: completion offers accounts and campaigns, and no name that a shell would expand', async () => {
+it('completion offers accounts and campaigns, and no name that a shell would expand', async () => {
   program.exec(`INSERT INTO messages (recipient, text, campaign) VALUES
     ('447700900000', 'a', '$(touch x)'), ('447700900000', 'a', '-rf'), ('447700900000', 'a', 'a b')`);
   const names = async (which: string): Promise<string> =>

@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => program[Symbol.dispose]());
 
-it('drops one row and prints its id', async () => {
+it('send drops one row and prints its id', async () => {
   const { code, stdout } = await program.run(['send', '447700900000', 'Your table is ready']);
   expect({ code, stdout }).toEqual({ code: 0, stdout: '1\n' });
   expect(program.value('SELECT recipient || text FROM messages')).toBe(
@@ -17,7 +17,7 @@ it('drops one row and prints its id', async () => {
   );
 });
 
-it('takes the text from standard input, without its last line break', async () => {
+it('send takes the text from standard input, without its last line break', async () => {
   const { stdout } = await program.run(['send', '447700900000', '--json'], {
     input: 'Grüße,\nAnn\n',
   });
@@ -25,7 +25,7 @@ it('takes the text from standard input, without its last line break', async () =
   expect(program.value('SELECT text FROM messages')).toBe('Grüße,\nAnn');
 });
 
-it('refuses standard input that is not UTF-8', async () => {
+it('send refuses standard input that is not UTF-8', async () => {
   const input = Buffer.from('Grüße', 'latin1');
   const { code, stderr } = await program.run(['send', '447700900000'], { input });
   expect(code).toBe(64);
@@ -33,7 +33,7 @@ it('refuses standard input that is not UTF-8', async () => {
   expect(program.value('SELECT count(*) FROM messages')).toBe(0);
 });
 
-it('sets every column that an application may set', async () => {
+it('send sets every column that an application may set', async () => {
   const options = {
     '--sender': 'AcmeInc',
     '--account': 'second',
@@ -82,7 +82,7 @@ it('sets every column that an application may set', async () => {
   });
 });
 
-it('counts +10m from now', async () => {
+it('send counts +10m from now', async () => {
   const before = Date.now() / 1000;
   await program.run(['send', '447700900000', 'Hello', '--send-at', '+10m']);
   const sendAt = program.value('SELECT send_at FROM messages') as number;
@@ -90,7 +90,7 @@ it('counts +10m from now', async () => {
   expect(sendAt).toBeLessThanOrEqual(Date.now() / 1000 + 600);
 });
 
-it('says what a time looks like when it cannot read one', async () => {
+it('send says what a time looks like when it cannot read one', async () => {
   const { code, stderr } = await program.run([
     'send',
     '447700900000',
@@ -121,7 +121,7 @@ it.each([
   expect(stderr).toContain(value);
 });
 
-it('names the message that has the key', async () => {
+it('send names the message that has the key', async () => {
   await program.run(['send', '447700900000', 'Hi', '--key', 'order-9']);
   const { code, stderr } = await program.run(['send', '447700900001', 'Hi', '--key', 'order-9']);
   expect(code).toBe(1);
@@ -129,7 +129,7 @@ it('names the message that has the key', async () => {
   expect(stderr).toContain('(message 1 has it)');
 });
 
-it('refuses a key whose message was pruned', async () => {
+it('send refuses a key whose message was pruned', async () => {
   await program.run(['send', '447700900000', 'Hi', '--key', 'order-9']);
   program.exec('DELETE FROM messages');
   const { code, stderr } = await program.run(['send', '447700900001', 'Hi', '--key', 'order-9']);
@@ -137,6 +137,6 @@ it('refuses a key whose message was pruned', async () => {
   expect(stderr).toContain('idempotency_key_is_used_once');
 });
 
-it('has a sentence for every constraint of the schema, and for no other', () => {
+it('send has a sentence for every constraint of the schema, and for no other', () => {
   expect(Object.keys(CONSTRAINTS).toSorted()).toEqual([...namesOfRefusals()].toSorted());
 });

@@ -30,7 +30,7 @@ async function outputs(): Promise<readonly string[]> {
 const firstJson = async (...args: readonly string[]): Promise<unknown> =>
   JSON.parse((await program.run([...args, '--json'])).stdout.split('\n')[0] ?? '');
 
-describe('I1: with no daemon running', () => {
+describe('with no daemon running', () => {
   it('the first line of stats, why and check says so, with the command that starts one', async () => {
     const start = `sms-spoold run --config ${program.folder}/sms-spoold.toml`;
     const [stats = '', why = '', check = ''] = await outputs();
@@ -98,8 +98,8 @@ const STATES: readonly (readonly [string, string])[] = [
   ],
 ];
 
-describe('I9: the same is said by stats, why, check and top', () => {
-  it.each(STATES)('after %s', async (sql, words) => {
+describe('the same is said by stats, why, check and top', () => {
+  it.each(STATES)('the same is said by stats, why, check and top after %s', async (sql, words) => {
     program.exec(sql);
     const daemon = Ownership.take(program.spoolPath, ownFolderOf(program.spoolPath));
     try {

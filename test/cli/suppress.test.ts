@@ -26,7 +26,7 @@ const rows = (): readonly unknown[] => {
 };
 
 describe('suppress', () => {
-  it('puts recipients on the list as digits, with the reason and the date', async () => {
+  it('suppress puts recipients on the list as digits, with the reason and the date', async () => {
     const args = ['suppress', '+447700900000', '447700900001', '--reason', 'asked by phone'];
     const { code, stdout } = await program.run(args);
     expect({ code, stdout }).toEqual({
@@ -40,12 +40,12 @@ describe('suppress', () => {
     ]);
   });
 
-  it('says operator where no reason is given', async () => {
+  it('suppress says operator where no reason is given', async () => {
     await program.run(['suppress', '447700900000']);
     expect(program.value('SELECT reason FROM suppressions')).toBe('operator');
   });
 
-  it('leaves who is on the list already, and says since when and why', async () => {
+  it('suppress leaves who is on the list already, and says since when and why', async () => {
     program.exec(`INSERT INTO suppressions VALUES ('447700900000', 'number-barred', 1795425300),
       ('+447700900001', NULL, 1795425300)`);
     const before = rows();
@@ -60,12 +60,12 @@ describe('suppress', () => {
     expect(rows()).toEqual(before);
   });
 
-  it('takes a recipient that is named twice once', async () => {
+  it('suppress takes a recipient that is named twice once', async () => {
     const { stdout } = await program.run(['suppress', '447700900000', '+447700900000']);
     expect(stdout).toBe('447700900000: suppressed\n');
   });
 
-  it('prints JSON', async () => {
+  it('suppress prints JSON', async () => {
     program.exec(`INSERT INTO suppressions VALUES ('447700900000', 'number-barred', 1795425300)`);
     const { stdout } = await program.run(['suppress', '447700900000', '447700900001', '--json']);
     expect(documents(stdout)).toEqual([
@@ -86,7 +86,7 @@ describe('suppress', () => {
 });
 
 describe('unsuppress', () => {
-  it('takes recipients off the list in either form, and says who was not on it', async () => {
+  it('unsuppress takes recipients off the list in either form, and says who was not on it', async () => {
     program.exec(`INSERT INTO suppressions VALUES ('447700900000', NULL, 1795425300),
       ('+447700900001', NULL, 1795425300), ('447700900002', NULL, 1795425300)`);
     const args = ['unsuppress', '+447700900000', '447700900001', '447700900009'];
@@ -101,7 +101,7 @@ describe('unsuppress', () => {
     expect(rows()).toMatchObject([{ recipient: '447700900002' }]);
   });
 
-  it('prints JSON', async () => {
+  it('unsuppress prints JSON', async () => {
     program.exec(`INSERT INTO suppressions VALUES ('447700900000', NULL, 1795425300)`);
     const { stdout } = await program.run(['unsuppress', '447700900000', '447700900009', '--json']);
     expect(documents(stdout)).toEqual([
@@ -133,13 +133,13 @@ describe('a recipient that is none', () => {
     expect(rows()).toEqual([]);
   });
 
-  it('is counted where there are many', async () => {
+  it('a recipient that is none is counted where there are many', async () => {
     const { stderr } = await program.run(['suppress', '1', '2', '3', '4', '5']);
     expect(stderr).toMatch(/found "1", "2", "3" and 2 more\n$/);
   });
 
   it.each([[['suppress']], [['unsuppress']], [['suppress', '447700900000', '--reason', ' ']]])(
-    'leaves with 64 for %j',
+    'a recipient that is none leaves with 64 for %j',
     async (args) => {
       const { code, stderr } = await program.run(args);
       expect(code).toBe(64);
@@ -169,7 +169,7 @@ describe('suppressed', () => {
       ('447700900001', 'number-barred', 1795425300), ('+447700900002', NULL, 1795425400),
       ('447700900003', '${'a long reason '.repeat(9)}', 1795425200)`);
 
-  it('shows the newest first within COLUMNS, without whole recipients', async () => {
+  it('suppressed shows the newest first within COLUMNS, without whole recipients', async () => {
     fill();
     const { code, stdout } = await program.run(['suppressed'], { env: { COLUMNS: '80' } });
     expect(code).toBe(0);
@@ -183,13 +183,13 @@ describe('suppressed', () => {
     ]);
   });
 
-  it('shows whole recipients when asked to, and no more than asked', async () => {
+  it('suppressed shows whole recipients when asked to, and no more than asked', async () => {
     fill();
     const { stdout } = await program.run(['suppressed', '--full', '--limit', '2']);
     expect(stdout.match(/^\+?\d+(?= )/gm)).toEqual(['447700900002', '447700900001']);
   });
 
-  it('prints one JSON document a line, recipients masked unless asked for', async () => {
+  it('suppressed prints one JSON document a line, recipients masked unless asked for', async () => {
     fill();
     const masked = documents((await program.run(['suppressed', '--json', '--limit', '2'])).stdout);
     expect(masked).toEqual([
@@ -204,7 +204,7 @@ describe('suppressed', () => {
     ]);
   });
 
-  it('goes on over many pages', async () => {
+  it('suppressed goes on over many pages', async () => {
     program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
       INSERT INTO suppressions SELECT 447700900000 + i, 'operator', 1795425300 + i % 7 FROM n`);
     const { stdout } = await program.run(['suppressed', '--json', '--full', '--limit', '59999']);
@@ -213,7 +213,7 @@ describe('suppressed', () => {
     expect(new Set(found).size).toBe(59_999);
   });
 
-  it('shows control characters as text, and no text as a date', async () => {
+  it('suppressed shows control characters as text, and no text as a date', async () => {
     program.exec(
       `INSERT INTO suppressions VALUES ('4477' || char(27) || '[2J', char(27) || 'x', char(7) || 'soon')`,
     );
@@ -222,13 +222,13 @@ describe('suppressed', () => {
     expect(stdout).toMatch(/^4477\\u\{1B\}\[2J +\? +\\u\{1B\}x$/m);
   });
 
-  it('says that nobody is on the list', async () => {
+  it('suppressed says that nobody is on the list', async () => {
     expect((await program.run(['suppressed'])).stdout).toBe('Nobody is suppressed.\n');
     expect((await program.run(['suppressed', '--json'])).stdout).toBe('');
   });
 
   it.each([[['--limit', '0']], [['--limit', 'all']], [['--limit', '10001']]])(
-    'leaves with 64 for %j',
+    'suppressed leaves with 64 for %j',
     async (args) => {
       expect((await program.run(['suppressed', ...args])).code).toBe(64);
     },

@@ -31,7 +31,7 @@ function leftBehind(): Program {
 }
 
 describe('top without a daemon', () => {
-  it('says so and counts from the spool, in one frame where there is no terminal', async () => {
+  it('top without a daemon says so and counts from the spool, in one frame where there is no terminal', async () => {
     const { code, stdout, stderr } = await leftBehind().run(['top']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^sms-spoold: no daemon answers/);
@@ -43,7 +43,7 @@ describe('top without a daemon', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  it('gives the same as one JSON document', async () => {
+  it('top without a daemon gives the same as one JSON document', async () => {
     const { code, stdout } = await leftBehind().run(['top', '--json']);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -54,7 +54,7 @@ describe('top without a daemon', () => {
     });
   });
 
-  it('is not misled by a daemon on another spool, or by what is no daemon', async () => {
+  it('top without a daemon is not misled by a daemon on another spool, or by what is no daemon', async () => {
     for (const answer of ['{"spool":"/elsewhere/spool.db","lanes":[]}', 'hello', '[1]']) {
       const server = createServer((_request, response) => void response.end(answer));
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -77,7 +77,7 @@ const hasTmux = spawnSync('tmux', ['-V']).status === 0;
 
 describe('top in a terminal', () => {
   it.skipIf(!hasTmux)(
-    'fills it, follows its size, and gives it back at q (needs tmux)',
+    'top in a terminal fills it, follows its size, and gives it back at q (needs tmux)',
     async () => {
       const program = leftBehind();
       const tmux = (...args: readonly string[]): string =>

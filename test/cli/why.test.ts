@@ -24,7 +24,7 @@ afterEach(() => {
 const why = async (id: number): Promise<string> => (await program.run(['why', String(id)])).stdout;
 
 describe('why', () => {
-  it('counts who goes first on the account, and says when it will go', async () => {
+  it('why counts who goes first on the account, and says when it will go', async () => {
     program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 301)
       INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n`);
     const { stdout } = await program.run(['why', '301', '--json']);
@@ -38,7 +38,7 @@ describe('why', () => {
     );
   });
 
-  it('names the sender where that is what it waits for, and says that it will not make it', async () => {
+  it('why names the sender where that is what it waits for, and says that it will not make it', async () => {
     program.exec(`
       INSERT INTO senders (account, sender, since, configured_rate) VALUES ('main', '12015550123', 1795425300, 1);
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 213)
@@ -49,7 +49,7 @@ describe('why', () => {
     );
   });
 
-  it('says that a retry waits for its share, and how many of both kinds go first', async () => {
+  it('why says that a retry waits for its share, and how many of both kinds go first', async () => {
     program.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 401)
       INSERT INTO messages (recipient, text) SELECT 447700900000 + i, 'Hello' FROM n;
       UPDATE messages SET revision = revision + 1, state = 'retry', reason = 'throttled', attempts = 1 WHERE id <= 101`);
@@ -66,7 +66,7 @@ describe('why', () => {
     expect(await why(101)).toMatch(/waiting for account main \(30\/s, 100 ahead\)/);
   });
 
-  it('counts by deadlines, and takes its validity for that of a message without one', async () => {
+  it('why counts by deadlines, and takes its validity for that of a message without one', async () => {
     program.exec(`INSERT INTO messages (recipient, text, expires_at) VALUES
       ('447700900000', 'a', NULL), ('447700900000', 'b', unixepoch() + 3600.0),
       ('447700900000', 'c', unixepoch() + 172800.0)`);
@@ -75,7 +75,7 @@ describe('why', () => {
     expect(await why(3)).toContain('(30/s, 2 ahead)');
   });
 
-  it('says who stopped the account or the sender', async () => {
+  it('why says who stopped the account or the sender', async () => {
     program.exec(`
       INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hello');
       UPDATE accounts SET state = 'suspended', reason = 'quota-exceeded', next_probe_at = 1795425400`);
@@ -84,7 +84,7 @@ describe('why', () => {
     );
   });
 
-  it('says what other states wait for', async () => {
+  it('why says what other states wait for', async () => {
     program.exec(`
       INSERT INTO messages (recipient, text, send_at) VALUES ('447700900000', 'a', 4000000000);
       INSERT INTO messages (recipient, text) VALUES ('447700900000', 'b'), ('447700900000', 'c'), ('447700900000', 'd');
@@ -102,7 +102,7 @@ describe('why', () => {
     expect(stderr).toContain('there is no message 99');
   });
 
-  it('I7: explains a final message as codes does, with its id in the command', async () => {
+  it('why explains a final message as codes does, with its id in the command', async () => {
     program.exec(`
       INSERT INTO messages (recipient, text) VALUES ('447700900000', 'a'), ('447700900000', 'b');
       UPDATE messages SET revision = revision + 1, state = 'permanent-failure', reason = 'not-whitelisted' WHERE id = 1;
@@ -121,7 +121,7 @@ describe('why', () => {
     });
   });
 
-  it('I7: says of an uncertain message what will happen, and when', async () => {
+  it('why says of an uncertain message what will happen, and when', async () => {
     program.exec(`
       INSERT INTO messages (recipient, text, on_uncertain) VALUES
         ('447700900000', 'a', 'resend'), ('447700900000', 'b', 'hold');
@@ -137,7 +137,7 @@ describe('why', () => {
     );
   });
 
-  it('I7: says of a suspended account what it means, and what happens at its time', async () => {
+  it('why says of a suspended account what it means, and what happens at its time', async () => {
     program.exec(`
       INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hello');
       UPDATE accounts SET state = 'suspended', reason = 'quota-exceeded', next_probe_at = 4000000000`);
@@ -146,7 +146,7 @@ describe('why', () => {
     );
   });
 
-  it('I8: is one line for a pipe, and wraps at COLUMNS', async () => {
+  it('why is one line for a pipe, and wraps at COLUMNS', async () => {
     program.exec(`INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hello');
       UPDATE messages SET revision = revision + 1, state = 'permanent-failure', reason = 'not-gsm-7'`);
     const plain = (await program.run(['why', '1'])).stdout;

@@ -71,11 +71,11 @@ describe('the example configuration', () => {
     });
   });
 
-  it('has every key of the key table and no other', () => {
+  it('the example configuration has every key of the key table and no other', () => {
     expect([...listWritten(SWITCHED_ON).keys()].sort()).toEqual([...KEY_NAMES].sort());
   });
 
-  it('writes every default as the key table does', () => {
+  it('the example configuration writes every default as the key table does', () => {
     const written = listWritten(EXAMPLE);
     const scalars = listFallbacks(KEYS).filter(([, { length }]) => length > 0);
     expect(scalars.length).toBeGreaterThan(20);

@@ -5,7 +5,7 @@ import { listCandidates } from '../../src/config/find.ts';
 import { ACCOUNT, catchConfigError, CREDENTIALS, setup } from './setup.ts';
 
 describe('the search order', () => {
-  it('takes --config before everything else', () => {
+  it('the search order takes --config before everything else', () => {
     const { load, write } = setup();
     const file = write('other/a.toml', '[log]\nlevel = "debug"\n');
     write('sms-spoold.toml', '[log]\nlevel = "error"\n');
@@ -13,51 +13,54 @@ describe('the search order', () => {
     expect(config).toMatchObject({ file, log: { level: 'debug' } });
   });
 
-  it('takes $SMS_SPOOLD_CONFIG before the files that are merely looked for', () => {
+  it('the search order takes $SMS_SPOOLD_CONFIG before the files that are merely looked for', () => {
     const { load, write } = setup();
     const file = write('other/a.toml', '');
     write('sms-spoold.toml', '');
     expect(load({ SMS_SPOOLD_CONFIG: 'other/a.toml' }).file).toBe(file);
   });
 
-  it('takes the working folder before the system', () => {
+  it('the search order takes the working folder before the system', () => {
     const { load, write } = setup();
     write('etc/sms-spoold.toml', '');
     const file = write('sms-spoold.toml', '');
     expect(load().file).toBe(file);
   });
 
-  it('takes the system file when the working folder has none', () => {
+  it('the search order takes the system file when the working folder has none', () => {
     const { load, systemFile, write } = setup();
     write('etc/sms-spoold.toml', '');
     expect(load({ SMS_SPOOLD_CONFIG: '' }).file).toBe(systemFile);
   });
 
-  it('ends at /etc/sms-spoold/sms-spoold.toml', () => {
+  it('the search order ends at /etc/sms-spoold/sms-spoold.toml', () => {
     const paths = listCandidates({ file: null, env: {}, cwd: '/srv' }).map(({ path }) => path);
     expect(paths).toEqual(['/srv/sms-spoold.toml', '/etc/sms-spoold/sms-spoold.toml']);
   });
 
-  it('ignores the account of the environment when there is a file', () => {
+  it('the search order ignores the account of the environment when there is a file', () => {
     const config = setup().loadText('', { VONAGE_API_KEY: 'abcd1234', VONAGE_API_SECRET: 's' });
     expect(config).toMatchObject({ accounts: [], defaultAccount: null });
   });
 });
 
 describe('a file that cannot be read', () => {
-  it.each(['--config', 'SMS_SPOOLD_CONFIG'])('is an error when %s names a missing one', (key) => {
-    const { folder, load } = setup();
-    const isOption = key === '--config';
-    const env = isOption ? {} : { SMS_SPOOLD_CONFIG: 'gone.toml' };
-    const error = catchConfigError(() => load(env, isOption ? 'gone.toml' : null));
-    const path = join(folder, 'gone.toml');
-    expect(error).toMatchObject({ code: 'file-missing', file: path });
-    expect(error.message).toBe(
-      `${key}: expected a readable TOML file at "${path}"; found no such file`,
-    );
-  });
+  it.each(['--config', 'SMS_SPOOLD_CONFIG'])(
+    'a file that cannot be read is an error when %s names a missing one',
+    (key) => {
+      const { folder, load } = setup();
+      const isOption = key === '--config';
+      const env = isOption ? {} : { SMS_SPOOLD_CONFIG: 'gone.toml' };
+      const error = catchConfigError(() => load(env, isOption ? 'gone.toml' : null));
+      const path = join(folder, 'gone.toml');
+      expect(error).toMatchObject({ code: 'file-missing', file: path });
+      expect(error.message).toBe(
+        `${key}: expected a readable TOML file at "${path}"; found no such file`,
+      );
+    },
+  );
 
-  it('is an error when it is a directory', () => {
+  it('a file that cannot be read is an error when it is a directory', () => {
     const { folder, load } = setup();
     const error = catchConfigError(() => load({}, '.'));
     expect(error.code).toBe('file-unreadable');
@@ -66,7 +69,7 @@ describe('a file that cannot be read', () => {
     );
   });
 
-  it('is an error and not passed over when it is merely looked for', () => {
+  it('a file that cannot be read is an error and not passed over when it is merely looked for', () => {
     const { folder, load, write } = setup();
     write('etc/sms-spoold.toml', '');
     const path = join(folder, 'sms-spoold.toml');
@@ -77,19 +80,19 @@ describe('a file that cannot be read', () => {
     );
   });
 
-  it('is an error when it is not text', () => {
+  it('a file that cannot be read is an error when it is not text', () => {
     const { load, write } = setup();
     write('sms-spoold.toml', Buffer.from([0x61, 0xff, 0xfe]));
     expect(catchConfigError(load).message).toContain('found a file that is not UTF-8 text');
   });
 
-  it('is an error when it is far too large', () => {
+  it('a file that cannot be read is an error when it is far too large', () => {
     const { load, write } = setup();
     write('sms-spoold.toml', Buffer.alloc(1024 * 1024 + 1, '#'));
     expect(catchConfigError(load).message).toContain('found a file larger than 1 MiB');
   });
 
-  it('may begin with a byte order mark', () => {
+  it('a file that cannot be read may begin with a byte order mark', () => {
     expect(setup().loadText('\ufeff[log]\nlevel = "warn"\n').log.level).toBe('warn');
   });
 });
@@ -100,7 +103,7 @@ describe('broken TOML', () => {
     ['[log]\nlevel = warn\n', 2, 9, 'invalid value (text stands in quotes)'],
     ['[log\n', 1, 5, 'illegal'],
     ['[log]\n[spool]\n[log]\n', 3, 2, 'trying to redefine an already defined table or value'],
-  ])('names file, line, column and cause of %j', (text, line, column, cause) => {
+  ])('broken TOML names file, line, column and cause of %j', (text, line, column, cause) => {
     const { folder, refuseText } = setup();
     const error = refuseText(text);
     expect(error.code).toBe('broken-toml');
@@ -109,15 +112,15 @@ describe('broken TOML', () => {
     expect(error.problems[0]?.message).toContain(`broken TOML: ${cause}`);
   });
 
-  it('does not show the line, which may hold a secret', () => {
+  it('broken TOML does not show the line, which may hold a secret', () => {
     const error = setup().refuseText('[accounts.main]\napi_secret = hunter2hunter2\n');
     expect(error.message).not.toContain('hunter2');
     expect(error.cause).toBeUndefined();
   });
 });
 
-describe('without a file', () => {
-  it('has no account and a spool in the working folder when nothing is configured', () => {
+describe('a start without a file', () => {
+  it('a start without a file has no account and a spool in the working folder when nothing is configured', () => {
     const { folder, load } = setup();
     expect(load()).toMatchObject({
       file: null,
@@ -128,7 +131,7 @@ describe('without a file', () => {
     });
   });
 
-  it('makes the account main of the environment', () => {
+  it('a start without a file makes the account main of the environment', () => {
     const { folder, load } = setup();
     const config = load({
       VONAGE_API_KEY: 'abcd1234',
@@ -144,7 +147,7 @@ describe('without a file', () => {
     });
   });
 
-  it('has no sender when the environment names none', () => {
+  it('a start without a file has no sender when the environment names none', () => {
     const env = { VONAGE_API_KEY: 'abcd1234', VONAGE_API_SECRET: 'secret', VONAGE_SENDER: '' };
     expect(setup().load(env).accounts[0]?.sender).toBeNull();
   });
@@ -164,18 +167,18 @@ describe('without a file', () => {
       'VONAGE_SENDER: expected a sender in quotes, at most 15 digits (no +) or at most 11 letters ' +
         'and digits; found "+4479"',
     ],
-  ])('names the variable that is wrong in %j', (env, message) => {
+  ])('a start without a file names the variable that is wrong in %j', (env, message) => {
     const { load } = setup();
     expect(catchConfigError(() => load(env)).message).toBe(message);
   });
 });
 
-describe('with a file', () => {
-  it('has a spool of the system when the file names none', () => {
+describe('a configuration file', () => {
+  it('a configuration file has a spool of the system when the file names none', () => {
     expect(setup().loadText('').spool.path).toBe('/var/lib/sms-spoold/spool.db');
   });
 
-  it('takes relative paths as relative to the file', () => {
+  it('a configuration file takes relative paths as relative to the file', () => {
     const { folder, load, write } = setup();
     write('conf/secret', 'from a file');
     const text =
@@ -189,7 +192,7 @@ describe('with a file', () => {
     });
   });
 
-  it('turns every unit into milliseconds and never into null', () => {
+  it('a configuration file turns every unit into milliseconds and never into null', () => {
     const config = setup().loadText(
       '[spool]\nretention = "never"\nkeys_for = "2d"\nforget_text_after = "0s"\n' +
         '[messages]\nvalidity = "72h"\nuncertain_after = "250ms"\n' +
@@ -202,7 +205,7 @@ describe('with a file', () => {
     });
   });
 
-  it('reads a whole account', () => {
+  it('a configuration file reads a whole account', () => {
     const { loadText, write } = setup();
     write('signing', 'signing secret\n');
     const config = loadText(
@@ -237,19 +240,19 @@ describe('with a file', () => {
     ['http://localhost:1', 'http://localhost:1'],
     ['http://[::1]:8080', 'http://[::1]:8080'],
     ['http://127.0.0.2', 'http://127.0.0.2'],
-  ])('takes %s as the address of the gateway', (address, baseUrl) => {
+  ])('a configuration file takes %s as the address of the gateway', (address, baseUrl) => {
     const config = setup().loadText(`${ACCOUNT}base_url = "${address}"\n`);
     expect(config.accounts[0]?.baseUrl).toBe(baseUrl);
   });
 
   it.each(['0.0.0.0:0', '[::1]:8026', 'localhost:65535', 'sms-1.example:80'])(
-    'takes %s as an address to listen on',
+    'a configuration file takes %s as an address to listen on',
     (listen) => {
       expect(setup().loadText(`[receipts]\nlisten = "${listen}"\n`).receipts.listen).toBe(listen);
     },
   );
 
-  it('reads any number of quiet hours', () => {
+  it('a configuration file reads any number of quiet hours', () => {
     const text =
       '[[quiet]]\nfrom = "21:00"\nto = "08:00"\nzone = "Asia/Kolkata"\nprefixes = ["91", "880"]\n' +
       '[[quiet]]\nfrom = "00:00"\nto = "23:59"\nzone = "UTC"\nbelow_priority = 10\n';
@@ -262,7 +265,7 @@ describe('with a file', () => {
     ]);
   });
 
-  it('has neither quiet hours nor limits of its own unless they are given', () => {
+  it('a configuration file has neither quiet hours nor limits of its own unless they are given', () => {
     expect(setup().loadText('')).toMatchObject({
       quiet: [],
       safety: {
@@ -277,7 +280,7 @@ describe('with a file', () => {
     ['5/h', 5, 3_600_000],
     ['3/10m', 3, 600_000],
     ['1000/30d', 1_000, 2_592_000_000],
-  ])('takes %s as a limit per recipient', (limit, messages, windowMs) => {
+  ])('a configuration file takes %s as a limit per recipient', (limit, messages, windowMs) => {
     const { safety } = setup().loadText(`[safety]\nper_recipient = "${limit}"\n`);
     expect(safety.perRecipient).toEqual({ messages, windowMs });
   });
@@ -292,26 +295,26 @@ describe('with a file', () => {
     );
   });
 
-  it('keeps accounts in the order of the file, the first being the default', () => {
+  it('a configuration file keeps accounts in the order of the file, the first being the default', () => {
     const config = setup().loadText(`[accounts.z]\n${CREDENTIALS}[accounts.a]\n${CREDENTIALS}`);
     expect(config.accounts.map(({ name }) => name)).toEqual(['z', 'a']);
     expect(config.defaultAccount).toBe('z');
   });
 
-  it('takes the account that says so as the default', () => {
+  it('a configuration file takes the account that says so as the default', () => {
     const config = setup().loadText(
       `[accounts.z]\n${CREDENTIALS}[accounts.a]\ndefault = true\n${CREDENTIALS}`,
     );
     expect(config.defaultAccount).toBe('a');
   });
 
-  it('takes names that JavaScript objects know for ordinary ones', () => {
+  it('a configuration file takes names that JavaScript objects know for ordinary ones', () => {
     const config = setup().loadText(`[accounts.__proto__]\n${CREDENTIALS}`);
     expect(config.defaultAccount).toBe('__proto__');
     expect(setup().refuseText('[constructor]\n').problems[0]?.key).toBe('constructor');
   });
 
-  it('warns when receipts are given up before the gateway does', () => {
+  it('a configuration file warns when receipts are given up before the gateway does', () => {
     const { loadText } = setup();
     expect(loadText('[receipts]\ntimeout = "1h"\n').warnings).toEqual([
       'receipts.timeout: "1h" is shorter than the gateway\'s own 72h; ' +

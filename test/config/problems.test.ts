@@ -361,18 +361,24 @@ const WHOLE: readonly (readonly [string, string, string])[] = [
 ];
 
 describe('a value that is wrong', () => {
-  it.each(IN_ACCOUNT)('is told with what was expected and found: %s', (line, key, message) => {
-    const error = setup().refuseText(`${ACCOUNT}${line}\n`);
-    expect(error.problems).toEqual([{ key: `accounts.main.${key}`, message }]);
-  });
+  it.each(IN_ACCOUNT)(
+    'a value that is wrong is told with what was expected and found: %s',
+    (line, key, message) => {
+      const error = setup().refuseText(`${ACCOUNT}${line}\n`);
+      expect(error.problems).toEqual([{ key: `accounts.main.${key}`, message }]);
+    },
+  );
 
-  it.each(WHOLE)('is told with what was expected and found: %j', (text, key, message) => {
-    const error = setup().refuseText(text);
-    expect(error.problems).toEqual([{ key, message }]);
-    expect(error.code).toBe('bad-values');
-  });
+  it.each(WHOLE)(
+    'a value that is wrong is told with what was expected and found: %j',
+    (text, key, message) => {
+      const error = setup().refuseText(text);
+      expect(error.problems).toEqual([{ key, message }]);
+      expect(error.code).toBe('bad-values');
+    },
+  );
 
-  it('is shown on one line, cut short, without control characters', () => {
+  it('a value that is wrong is shown on one line, cut short, without control characters', () => {
     const value = `"\\u001b[31m\\n\\u0085${'x'.repeat(500)}"`;
     const { message } = setup().refuseText(`[log]\nlevel = ${value}\n`);
     expect(message).toMatch(/^log\.level: \P{Cc}{1,200}$/u);

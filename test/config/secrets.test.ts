@@ -14,13 +14,13 @@ function account(secret: string): string {
 }
 
 describe('a secret', () => {
-  it('comes from an environment variable', () => {
+  it('a secret comes from an environment variable', () => {
     const config = setup().loadText(account('{ env = "MY_SECRET" }'), { MY_SECRET: 's3cret' });
     expect(config).toMatchObject({ accounts: [{ apiSecret: 's3cret' }], warnings: [] });
   });
 
   it.each(['s3cret', 's3cret\n', 's3cret\r\n', 's3cret\n\n'])(
-    'comes from a file without the line break at its end: %j',
+    'a secret comes from a file without the line break at its end: %j',
     (content) => {
       const { loadText, write } = setup();
       write('secret', content);
@@ -29,7 +29,7 @@ describe('a secret', () => {
     },
   );
 
-  it('comes from a systemd credential', () => {
+  it('a secret comes from a systemd credential', () => {
     const { folder, loadText, write } = setup();
     write('credentials/api-secret', 's3cret\n');
     const env = { CREDENTIALS_DIRECTORY: join(folder, 'credentials') };
@@ -37,7 +37,7 @@ describe('a secret', () => {
     expect(config).toMatchObject({ accounts: [{ apiSecret: 's3cret' }], warnings: [] });
   });
 
-  it('may stand in the file, with a warning that names the key', () => {
+  it('a secret may stand in the file, with a warning that names the key', () => {
     const config = setup().loadText(account('"s3cret"'));
     expect(config.accounts[0]?.apiSecret).toBe('s3cret');
     expect(config.warnings).toEqual([
@@ -45,7 +45,7 @@ describe('a secret', () => {
     ]);
   });
 
-  it('may be one or a list for receipts', () => {
+  it('a secret may be one or a list for receipts', () => {
     const { loadText } = setup();
     const read = (value: string) =>
       loadText(`[receipts]\nsignature_secret = ${value}\n`).receipts.signatureSecrets;
@@ -114,16 +114,19 @@ const WRONG: readonly (readonly [string, string, string])[] = [
 ];
 
 describe('a secret that is not there', () => {
-  it.each(WRONG)('is told with its key: %s', (value, message, within) => {
-    const { folder, refuseText, write } = setup();
-    write('empty', '\n');
-    write('key.pem', 'first line\nsecond line\n');
-    mkdirSync(join(folder, 'folder'));
-    const error = refuseText(account(value), { NONE: '' });
-    expect(error.message).toBe(`${KEY}${within}: ${message.replace('FOLDER', folder)}`);
-  });
+  it.each(WRONG)(
+    'a secret that is not there is told with its key: %s',
+    (value, message, within) => {
+      const { folder, refuseText, write } = setup();
+      write('empty', '\n');
+      write('key.pem', 'first line\nsecond line\n');
+      mkdirSync(join(folder, 'folder'));
+      const error = refuseText(account(value), { NONE: '' });
+      expect(error.message).toBe(`${KEY}${within}: ${message.replace('FOLDER', folder)}`);
+    },
+  );
 
-  it('is told when the credential itself is missing', () => {
+  it('a secret that is not there is told when the credential itself is missing', () => {
     const { folder, refuseText } = setup();
     const error = refuseText(account('{ credential = "gone" }'), { CREDENTIALS_DIRECTORY: folder });
     expect(error.message).toBe(
@@ -132,15 +135,18 @@ describe('a secret that is not there', () => {
   });
 
   // root may read everything
-  it.skipIf(process.getuid?.() === 0)('is told when the file may not be read', () => {
-    const { refuseText, write } = setup();
-    chmodSync(write('locked', 's3cret'), 0o000);
-    expect(refuseText(account('{ file = "locked" }')).message).toContain(
-      'found a file that this user may not read',
-    );
-  });
+  it.skipIf(process.getuid?.() === 0)(
+    'a secret that is not there is told when the file may not be read',
+    () => {
+      const { refuseText, write } = setup();
+      chmodSync(write('locked', 's3cret'), 0o000);
+      expect(refuseText(account('{ file = "locked" }')).message).toContain(
+        'found a file that this user may not read',
+      );
+    },
+  );
 
-  it('is told with its place in a list', () => {
+  it('a secret that is not there is told with its place in a list', () => {
     const { refuseText } = setup();
     expect(refuseText('[receipts]\nsignature_secret = []\n').message).toBe(
       'receipts.signature_secret: expected at least one secret; found an empty list',
@@ -173,7 +179,7 @@ const PLACES: readonly ((secret: string) => string)[] = [
 ];
 
 describe('no secret', () => {
-  it('is in any message or warning, wherever the file has it', () => {
+  it('no secret is in any message or warning, wherever the file has it', () => {
     const { load, write } = setup();
     fc.assert(
       fc.property(anySecret, fc.constantFrom(...PLACES), (secret, place) => {
@@ -190,7 +196,7 @@ describe('no secret', () => {
 
 describe('a secret that is left', () => {
   it.each(['{ env = "GONE" }', '{ file = "gone" }', '{ credential = "gone" }', '"s3cret"'])(
-    'is not looked for, and is nowhere in what is loaded: %s',
+    'a secret that is left is not looked for, and is nowhere in what is loaded: %s',
     (secret) => {
       const { loadLeaving, write } = setup();
       write('sms-spoold.toml', `${account(secret)}[receipts]\nsignature_secret = [${secret}]\n`);
@@ -203,7 +209,7 @@ describe('a secret that is left', () => {
     },
   );
 
-  it('may be the one that signs', () => {
+  it('a secret that is left may be the one that signs', () => {
     const { loadLeaving, write } = setup();
     const signature = 'signature = { method = "md5", secret = { file = "gone" } }';
     write('sms-spoold.toml', `[accounts.main]\napi_key = "abcd1234"\n${signature}\n`);
@@ -216,7 +222,7 @@ describe('a secret that is left', () => {
     '{ env = "s3-cret" }',
     '{ credential = "a/b" }',
     '""',
-  ])('still has to be one of the four forms: %s', (secret) => {
+  ])('a secret that is left still has to be one of the four forms: %s', (secret) => {
     const { loadLeaving, write } = setup();
     write('sms-spoold.toml', account(secret));
     expect(catchConfigError(loadLeaving).problems).toEqual([
@@ -224,7 +230,7 @@ describe('a secret that is left', () => {
     ]);
   });
 
-  it('may be missing from an environment that names the account', () => {
+  it('a secret that is left may be missing from an environment that names the account', () => {
     const { folder, load, loadLeaving } = setup();
     const env = { VONAGE_API_KEY: 'abcd1234' };
     expect(catchConfigError(() => load(env)).message).toContain('VONAGE_API_SECRET');

@@ -25,12 +25,15 @@ const UNKNOWN: readonly (readonly [string, string, string])[] = [
 ];
 
 describe('an unknown key', () => {
-  it.each(UNKNOWN)('is told with the nearest right one: %j', (text, key, nearest) => {
-    const message = `unknown key; the nearest right one is ${nearest}`;
-    expect(setup().refuseText(text).problems).toEqual([{ key, message }]);
-  });
+  it.each(UNKNOWN)(
+    'an unknown key is told with the nearest right one: %j',
+    (text, key, nearest) => {
+      const message = `unknown key; the nearest right one is ${nearest}`;
+      expect(setup().refuseText(text).problems).toEqual([{ key, message }]);
+    },
+  );
 
-  it('does not show its value', () => {
+  it('an unknown key does not show its value', () => {
     const { message } = setup().refuseText(`${ACCOUNT}api_secrett = "hunter2"\n`);
     expect(message).not.toContain('hunter2');
   });

@@ -30,7 +30,7 @@ const CONTENT: fc.Arbitrary<Content> = fc.oneof(
   }),
 );
 
-it('keeps the number of parts that was predicted, and nothing else of a text', () => {
+it('forgetting keeps the number of parts that was predicted, and nothing else of a text', () => {
   fc.assert(
     fc.property(CONTENT, (content) => {
       const left = forget(content);
@@ -44,7 +44,7 @@ it('keeps the number of parts that was predicted, and nothing else of a text', (
   );
 });
 
-it('says the same of what is forgotten already', () => {
+it('forgetting says the same of what is forgotten already', () => {
   const long = { type: 'auto' as const, text: 'x'.repeat(400), body: null, udh: null };
   expect(forget(forget(long))).toEqual(forget(long));
 });
@@ -53,7 +53,7 @@ it.each([
   { type: 'auto', text: 'x' },
   { type: 'unicode', text: '木'.repeat(3_200) },
   { type: 'binary', text: null, body: 'ff'.repeat(140), udh: null },
-])('leaves what the spool’s own constraints take: %j', (row) => {
+])('forgetting leaves what the spool’s own constraints take: %j', (row) => {
   const { other } = setup();
   const id = other.drop(row as Parameters<typeof other.drop>[0]);
   const content = other.message(id) as unknown as Content;

@@ -13,14 +13,14 @@ describe('a probe', () => {
     ['went unanswered', unanswered()],
     ['met trouble of the account', answered(9)],
     ['never left', neverLeft()],
-  ])('of a sender that %s leaves the sender half-open', (_what, verdict) => {
+  ])('a probe of a sender that %s leaves the sender half-open', (_what, verdict) => {
     const kit = setup();
     suspendSender(kit);
     kit.send(11, verdict, 'Bad');
     expect(kit.health.gate('Bad')).toMatchObject({ isHalfOpen: true, probeId: null });
   });
 
-  it('of an account that meets trouble of its sender opens the account', () => {
+  it('a probe of an account that meets trouble of its sender opens the account', () => {
     const kit = setup();
     for (let id = 1; id <= 9; id += 1) kit.send(id, answered(15), 'Bad');
     kit.send(20, answered(4));
@@ -30,7 +30,7 @@ describe('a probe', () => {
     expect(kit.health.gate('Bad').kind).toBe('suspended');
   });
 
-  it('that is refused alone after a run of refusals opens the gate', () => {
+  it('a probe that is refused alone after a run of refusals opens the gate', () => {
     const kit = setup();
     for (let id = 1; id <= 5; id += 1) kit.send(id, answered(5));
     kit.look();
@@ -42,7 +42,7 @@ describe('a probe', () => {
     expect(kit.health.gate().kind).toBe('active');
   });
 
-  it('that comes back unsent leaves the gate half-open', () => {
+  it('a probe that comes back unsent leaves the gate half-open', () => {
     const { health, send, look, claim } = setup();
     send(1, answered(4));
     look();
@@ -53,7 +53,7 @@ describe('a probe', () => {
     expect(health.mayPass('AcmeInc')).toBe('one');
   });
 
-  it('that is throttled has been answered: the account is well', () => {
+  it('a probe that is throttled has been answered: the account is well', () => {
     const { health, send, look } = setup();
     send(1, answered(4));
     look();
@@ -63,7 +63,7 @@ describe('a probe', () => {
 });
 
 describe('an operator', () => {
-  it('pauses and resumes, and is told when there is nothing to do', () => {
+  it('an operator pauses and resumes, and is told when there is nothing to do', () => {
     const { health, at } = setup();
     expect(health.setPaused(null, false, at())).toBeNull();
     expect(health.setPaused('Bad', true, at())).toMatchObject({ event: 'paused', sender: 'Bad' });
@@ -74,14 +74,14 @@ describe('an operator', () => {
     expect(health.mayPass('Bad')).toBe('all');
   });
 
-  it('who resumes a suspended account lets one message try at once', () => {
+  it('an operator who resumes a suspended account lets one message try at once', () => {
     const { health, send, at } = setup();
     send(1, answered(4));
     expect(health.setPaused(null, false, at())).toMatchObject({ event: null });
     expect(health.mayPass('AcmeInc')).toBe('one');
   });
 
-  it('who paused is not overruled by an answer', () => {
+  it('an operator who paused is not overruled by an answer', () => {
     const { health, judge, at } = setup();
     health.setPaused(null, true, at());
     for (let id = 1; id <= 6; id += 1) judge(id, unanswered());

@@ -8,7 +8,7 @@ const SEEN = new Set([
 ]);
 const NOTHING_SEEN = /^[\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]$/u;
 
-it('E3: the invisible characters are those that Unicode says are blank, controls or ignorable', () => {
+it('the invisible characters are those that Unicode says are blank, controls or ignorable', () => {
   const wrong: number[] = [];
   for (let point = 1; point <= 0x10ffff; point += 1) {
     if (point >= 0xd800 && point <= 0xdfff) continue;
@@ -27,6 +27,6 @@ it.each([
   ['.', false],
   [' 您 ', false],
   ['\u200d😀', false],
-])('E3: a text of %j is blank: %s', (text, isBlankText) => {
+])('a text of %j is blank: %s', (text, isBlankText) => {
   expect(isBlank(text)).toBe(isBlankText);
 });

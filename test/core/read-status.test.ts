@@ -28,18 +28,18 @@ const MAY_BE: Readonly<Record<string, (value: unknown) => boolean>> = {
   started_at: (value) => value === 1,
 };
 
-describe('A7: the status document that top fetches', () => {
-  it('A7: a status of a daemon is taken', () => {
+describe('the status document that top fetches', () => {
+  it('a status of a daemon is taken', () => {
     expect(readStatus(WHOLE)).toEqual(WHOLE);
   });
 
-  it.each(Object.keys(WHOLE))('A7: junk as %s makes it no status', (key) => {
+  it.each(Object.keys(WHOLE))('junk as %s makes it no status', (key) => {
     const taken = JUNK.filter((value) => readStatus({ ...WHOLE, [key]: value }) !== null);
     expect(taken).toEqual(JUNK.filter((value) => MAY_BE[key]?.(value) === true));
   });
 
   it.each(['stops', 'accounts', 'lanes', 'failures'])(
-    'A7: a key less in %s makes it no status',
+    'a key less in %s makes it no status',
     (list) => {
       const [one] = WHOLE[list] as readonly [Json];
       for (const key of Object.keys(one)) {
@@ -49,11 +49,11 @@ describe('A7: the status document that top fetches', () => {
     },
   );
 
-  it('A7: more seconds than a daemon keeps make it no status', () => {
+  it('more seconds than a daemon keeps make it no status', () => {
     expect(readStatus({ ...WHOLE, answered: new Array(301).fill(0) })).toBeNull();
   });
 
-  it.each([null, [], 'text', 1, true])('A7: %j is no status', (document) => {
+  it.each([null, [], 'text', 1, true])('%j is no status', (document) => {
     expect(readStatus(document)).toBeNull();
   });
 });

@@ -33,7 +33,7 @@ const WAYS: Readonly<Record<string, (path: string) => void>> = {
 };
 
 it.for(Object.keys(WAYS))(
-  'G2: a start with a spool %s ends with one line and exit code 78',
+  'a start with a spool %s ends with one line and exit code 78',
   async (way) => {
     await using trial = await Trial.begin({ messages: 300 });
     WAYS[way]?.(trial.path);
@@ -49,6 +49,6 @@ it.for(Object.keys(WAYS))(
   },
 );
 
-it('G2: the unit does not restart what ends with 78', () => {
+it('the unit does not restart what ends with 78', () => {
   expect(textOf('systemd/sms-spoold.service')).toMatch(/^RestartPreventExitStatus=.*\b78\b/m);
 });

@@ -16,7 +16,7 @@ const isLate = (line: Line): boolean => 'at' in line;
 
 describe('the status log', () => {
   it.each(['settle.commit.after', 'log.after'] as const)(
-    'has a line for every event after a kill at %s',
+    'the status log has a line for every event after a kill at %s',
     async (point) => {
       await using trial = await Trial.begin({ messages: MESSAGES });
       const { lines, lastSeq } = await trial.crash({ point, count: 7 });
@@ -39,7 +39,7 @@ describe('the status log', () => {
     },
   );
 
-  it('writes nothing again after a drain', async () => {
+  it('the status log writes nothing again after a drain', async () => {
     await using trial = await Trial.begin({ messages: MESSAGES });
     const first = trial.start();
     await trial.until(first, ['await-receipt']);

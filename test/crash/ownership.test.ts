@@ -38,7 +38,7 @@ it.concurrent(
   },
 );
 
-it.concurrent('of five daemons started together one owns the spool', async () => {
+it.concurrent('one of five daemons started together owns the spool', async () => {
   await using trial = await Trial.begin();
   const programs = Array.from({ length: 5 }, () => trial.start());
   const ready = await Promise.all(programs.map(becomesReady));

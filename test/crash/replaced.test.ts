@@ -78,39 +78,45 @@ function query(path: string, sql: string): unknown {
   }
 }
 
-describe('F5: a daemon ends by itself, with exit code 1 and one line,', () => {
-  it.for(Object.keys(WAYS))('with %s', { timeout: TIMEOUT_MS }, async (way) => {
-    const { trial, program, copy } = await sending();
-    WAYS[way]?.(trial.path, copy);
-    const end = await program.end();
-    expect({ ...end, errors: program.errors }).toEqual({
-      code: EXIT_FAILED,
-      signal: null,
-      errors: '',
-    });
-    const said = program.lines.filter(isReplaced) as unknown as readonly Replaced[];
-    expect(said).toHaveLength(1);
-    expect(said[0]?.error).toContain(trial.path);
-    expect(program.lines.at(-1)?.event).toBe('daemon.spool-replaced');
-    /* Nothing is sent once it was said, and what was put out of the way is there under the names that were said. */
-    const { accepted } = trial.sandbox.ledger.counters;
-    expect(said[0]?.aside.every((file) => existsSync(file))).toBe(true);
-    for (const end of ['-wal', '-shm']) {
-      const isAside = said[0]?.aside.some((file) => file.startsWith(`${trial.path}${end}.aside-`));
-      const isGone = way.includes(`${end} deleted`) || way.includes(`${end} replaced`);
-      expect(isAside).toBe(!isGone && !way.includes('-wal and -shm deleted'));
-    }
-    const next = trial.start();
-    await next.line(isReady);
-    expect(query(trial.path, 'PRAGMA integrity_check')).toBe('ok');
-    const isEmpty = query(trial.path, 'SELECT count(*) FROM messages') === 0;
-    expect(next.lines.some(({ event }) => event === 'daemon.restored')).toBe(!isEmpty);
-    expect(trial.sandbox.ledger.counters.accepted).toBe(accepted);
-  });
+describe('a daemon ends by itself, with exit code 1 and one line,', () => {
+  it.for(Object.keys(WAYS))(
+    'a daemon ends by itself, with exit code 1 and one line, with %s',
+    { timeout: TIMEOUT_MS },
+    async (way) => {
+      const { trial, program, copy } = await sending();
+      WAYS[way]?.(trial.path, copy);
+      const end = await program.end();
+      expect({ ...end, errors: program.errors }).toEqual({
+        code: EXIT_FAILED,
+        signal: null,
+        errors: '',
+      });
+      const said = program.lines.filter(isReplaced) as unknown as readonly Replaced[];
+      expect(said).toHaveLength(1);
+      expect(said[0]?.error).toContain(trial.path);
+      expect(program.lines.at(-1)?.event).toBe('daemon.spool-replaced');
+      /* Nothing is sent once it was said, and what was put out of the way is there under the names that were said. */
+      const { accepted } = trial.sandbox.ledger.counters;
+      expect(said[0]?.aside.every((file) => existsSync(file))).toBe(true);
+      for (const end of ['-wal', '-shm']) {
+        const isAside = said[0]?.aside.some((file) =>
+          file.startsWith(`${trial.path}${end}.aside-`),
+        );
+        const isGone = way.includes(`${end} deleted`) || way.includes(`${end} replaced`);
+        expect(isAside).toBe(!isGone && !way.includes('-wal and -shm deleted'));
+      }
+      const next = trial.start();
+      await next.line(isReady);
+      expect(query(trial.path, 'PRAGMA integrity_check')).toBe('ok');
+      const isEmpty = query(trial.path, 'SELECT count(*) FROM messages') === 0;
+      expect(next.lines.some(({ event }) => event === 'daemon.restored')).toBe(!isEmpty);
+      expect(trial.sandbox.ledger.counters.accepted).toBe(accepted);
+    },
+  );
 });
 
 it(
-  'F5: what replaced the spool is not changed by the daemon that ends',
+  'what replaced the spool is not changed by the daemon that ends',
   { timeout: TIMEOUT_MS },
   async () => {
     const { trial, program, copy } = await sending();
@@ -123,7 +129,7 @@ it(
 );
 
 it(
-  'F5: checkpoints, VACUUM, touch and other writers do not end it',
+  'checkpoints, VACUUM, touch and other writers do not end it',
   { timeout: TIMEOUT_MS },
   async () => {
     const { trial, program } = await sending();
@@ -196,7 +202,7 @@ async function expectOwned(trial: Trial, name: string): Promise<void> {
 }
 
 it(
-  'A4: a second daemon leaves with exit code 75 under every other name of the spool',
+  'a second daemon leaves with exit code 75 under every other name of the spool',
   { timeout: TIMEOUT_MS },
   async () => {
     const { trial, program } = await waitingForAnswers();
@@ -207,7 +213,7 @@ it(
 );
 
 it.for(Object.keys(LOCKS))(
-  'A4: a second daemon leaves with exit code 75 when the lock next to the spool was %s',
+  'a second daemon leaves with exit code 75 when the lock next to the spool was %s',
   { timeout: TIMEOUT_MS },
   async (way) => {
     const { trial, program } = await waitingForAnswers();
@@ -219,7 +225,7 @@ it.for(Object.keys(LOCKS))(
 );
 
 it(
-  'A4: a lock that was deleted ends the daemon, which drains first',
+  'a lock that was deleted ends the daemon, which drains first',
   { timeout: TIMEOUT_MS },
   async () => {
     const { trial, program } = await sending();
@@ -234,7 +240,7 @@ it(
   },
 );
 
-it('A3: run leaves with exit code 78 where the spool is a dangling link, and makes nothing', async () => {
+it('run leaves with exit code 78 where the spool is a dangling link, and makes nothing', async () => {
   await using trial = await Trial.begin();
   const target = join(dirname(trial.path), 'elsewhere', 'target');
   mkdirSync(dirname(target));

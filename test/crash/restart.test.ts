@@ -62,12 +62,15 @@ describe('a daemon that is killed', () => {
     );
   }
 
-  it.concurrent('in every attempt of a message, five times, delivers it at last', async () => {
-    await using trial = await Trial.begin({ messages: 1 });
-    for (let times = 1; times <= 5; times += 1) {
-      const { open } = await trial.crash({ point: 'request.after', count: 1 });
-      expect(open).toEqual([1]);
-    }
-    expect(await trial.finish()).toMatchObject({ complaints: [], doubles: 5 });
-  });
+  it.concurrent(
+    'a daemon that is killed in every attempt of a message, five times, delivers it at last',
+    async () => {
+      await using trial = await Trial.begin({ messages: 1 });
+      for (let times = 1; times <= 5; times += 1) {
+        const { open } = await trial.crash({ point: 'request.after', count: 1 });
+        expect(open).toEqual([1]);
+      }
+      expect(await trial.finish()).toMatchObject({ complaints: [], doubles: 5 });
+    },
+  );
 });

@@ -78,7 +78,7 @@ async function stepped(trial: Trial): Promise<void> {
 }
 
 it(
-  'holds what waited as uncertain, and sends what came after',
+  'a restored spool holds what waited as uncertain, and sends what came after',
   async () => {
     const { trial, file, waiting, program } = await restored();
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -106,7 +106,7 @@ it(
 );
 
 it(
-  'sends what waited again when told to, each marked as a possible duplicate',
+  'a restored spool sends what waited again when told to, each marked as a possible duplicate',
   async () => {
     const { trial, waiting, program } = await restored();
     await stepped(trial);
@@ -125,7 +125,7 @@ it(
 );
 
 it(
-  'refuses to overwrite a file, and leaves nothing beside it',
+  'a restored spool refuses to overwrite a file, and leaves nothing beside it',
   async () => {
     await using trial = await Trial.begin({ messages: 3 });
     const file = join(dirname(trial.path), 'backup.db');

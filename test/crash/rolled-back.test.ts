@@ -108,15 +108,19 @@ it.for(Object.keys(WAYS) as Way[])(
   },
 );
 
-it('that is restarted, killed or not, goes on as ever', { timeout: TIMEOUT_MS }, async () => {
-  await using trial = await Trial.begin({ messages: MESSAGES, latencyMs: 5 });
-  for (const signal of ['SIGKILL', 'SIGTERM', 'SIGKILL'] as const) {
-    const { accepted } = trial.sandbox.ledger.counters;
-    const program = trial.start();
-    await trial.accepted(Math.min(MESSAGES, accepted + 20));
-    await stopped(program, signal);
-    expect(program.lines.map(({ event }) => event)).not.toContain('daemon.restored');
-    trial.left(program);
-  }
-  expect((await trial.finish()).complaints).toEqual([]);
-});
+it(
+  'a spool rolled back that is restarted, killed or not, goes on as ever',
+  { timeout: TIMEOUT_MS },
+  async () => {
+    await using trial = await Trial.begin({ messages: MESSAGES, latencyMs: 5 });
+    for (const signal of ['SIGKILL', 'SIGTERM', 'SIGKILL'] as const) {
+      const { accepted } = trial.sandbox.ledger.counters;
+      const program = trial.start();
+      await trial.accepted(Math.min(MESSAGES, accepted + 20));
+      await stopped(program, signal);
+      expect(program.lines.map(({ event }) => event)).not.toContain('daemon.restored');
+      trial.left(program);
+    }
+    expect((await trial.finish()).complaints).toEqual([]);
+  },
+);

@@ -33,7 +33,7 @@ async function rotated(rotate: (folder: string, number: number, pid: number) => 
 
 const WHOLE = { files: ROTATIONS + 1, lines: MESSAGES, cut: 0, lost: 0, twice: 0 };
 
-it('loses and cuts no line when its file is renamed and SIGHUP follows', async () => {
+it('the status log loses and cuts no line when its file is renamed and SIGHUP follows', async () => {
   const kept = await rotated((folder, number, pid) => {
     rename(folder, number);
     process.kill(pid, 'SIGHUP');
@@ -41,7 +41,7 @@ it('loses and cuts no line when its file is renamed and SIGHUP follows', async (
   expect(kept).toEqual(WHOLE);
 });
 
-it('loses and cuts no line under logrotate', async (context) => {
+it('the status log loses and cuts no line under logrotate', async (context) => {
   if (!hasLogrotate()) context.skip('logrotate is not installed');
   const kept = await rotated((folder, _number, pid) => {
     logrotate(folder, writeLogrotate(folder, pid));

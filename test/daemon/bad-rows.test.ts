@@ -51,21 +51,27 @@ const CASES: readonly (readonly [string, Smuggled])[] = [
   ['invalid-expires-at', { expires_at: `'tomorrow'` }],
 ];
 
-describe('E3: a row that no rule would take', () => {
-  it.each(CASES)('becomes permanent-failure: %s %j', async (reason, columns) => {
-    const bundle = await setup();
-    const id = smuggle(bundle, columns);
-    const good = bundle.drop();
-    expect(await bundle.untilState(id, 'permanent-failure')).toMatchObject({ reason, attempts: 0 });
-    await bundle.untilState(good, 'await-receipt');
-    expect(bundle.attempts(id)).toEqual([]);
-    expect(bundle.lines('message.permanent-failure')).toMatchObject([
-      { id, reason, level: 'warn' },
-    ]);
-    expect(bundle.fatal).toEqual([]);
-  });
+describe('a row that no rule would take', () => {
+  it.each(CASES)(
+    'a row that no rule would take becomes permanent-failure: %s %j',
+    async (reason, columns) => {
+      const bundle = await setup();
+      const id = smuggle(bundle, columns);
+      const good = bundle.drop();
+      expect(await bundle.untilState(id, 'permanent-failure')).toMatchObject({
+        reason,
+        attempts: 0,
+      });
+      await bundle.untilState(good, 'await-receipt');
+      expect(bundle.attempts(id)).toEqual([]);
+      expect(bundle.lines('message.permanent-failure')).toMatchObject([
+        { id, reason, level: 'warn' },
+      ]);
+      expect(bundle.fatal).toEqual([]);
+    },
+  );
 
-  it('whose recipient is a blob may expire, be cancelled and be requeued like any other', async () => {
+  it('a row that no rule would take whose recipient is a blob may expire, be cancelled and be requeued like any other', async () => {
     const bundle = await setup();
     await bundle.ask({ verb: 'pause', account: 'main' });
     const blob = { recipient: `x'343437373030393030303030'` };
@@ -78,7 +84,7 @@ describe('E3: a row that no rule would take', () => {
     expect(bundle.fatal).toEqual([]);
   });
 
-  it('of every kind at once stops nothing', async () => {
+  it('a row that no rule would take of every kind at once stops nothing', async () => {
     const bundle = await setup({ isStopped: true });
     for (const [, columns] of CASES) smuggle(bundle, columns);
     const good = [bundle.drop(), bundle.drop({ priority: 9 }), bundle.drop({ priority: 0 })];
@@ -112,7 +118,7 @@ describe('E3: a row that no rule would take', () => {
     ['a revision that is a text', { revision: `'x'` }],
     ['an unknown wish for uncertainty', { on_uncertain: `'maybe'` }],
     ['a passed-on value that is a blob', { entity_id: `x'41'` }],
-  ])('that has only %s is sent', async (_what, columns) => {
+  ])('a row that no rule would take that has only %s is sent', async (_what, columns) => {
     const bundle = await setup();
     await bundle.untilState(smuggle(bundle, columns), 'await-receipt');
     expect(bundle.fatal).toEqual([]);
@@ -163,17 +169,22 @@ describe('a value beyond its bound', () => {
     'body',
     'udh',
     'type',
-  ])('B1: of 1 MB in %s fails as too-long, and the message behind it is sent', async (column) => {
-    const bundle = await setup();
-    const id = smuggle(bundle, { [column]: `hex(zeroblob(500000))` });
-    const good = bundle.drop();
-    expect(await bundle.untilState(id, 'permanent-failure')).toMatchObject({ reason: 'too-long' });
-    await bundle.untilState(good, 'await-receipt');
-    expect(bundle.attempts(id)).toEqual([]);
-    expect(bundle.fatal).toEqual([]);
-  });
+  ])(
+    'a value beyond its bound of 1 MB in %s fails as too-long, and the message behind it is sent',
+    async (column) => {
+      const bundle = await setup();
+      const id = smuggle(bundle, { [column]: `hex(zeroblob(500000))` });
+      const good = bundle.drop();
+      expect(await bundle.untilState(id, 'permanent-failure')).toMatchObject({
+        reason: 'too-long',
+      });
+      await bundle.untilState(good, 'await-receipt');
+      expect(bundle.attempts(id)).toEqual([]);
+      expect(bundle.fatal).toEqual([]);
+    },
+  );
 
-  it('B1: of 1 MB in many rows stops nothing', async () => {
+  it('a value beyond its bound of 1 MB in many rows stops nothing', async () => {
     const bundle = await setup({ isStopped: true });
     for (let count = 0; count < 40; count += 1) {
       smuggle(bundle, { account_ref: `hex(zeroblob(500000))` });

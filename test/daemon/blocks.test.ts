@@ -12,7 +12,7 @@ const blockedUntil = ({ all }: Bundle, sql: string): number =>
 
 const LONGEST_S = 1_800;
 
-it('says until when the account is blocked', async () => {
+it('the daemon says until when the account is blocked', async () => {
   const bundle = await setup({ sandbox: { accounts: { [KEY]: { rate: 10 } } } });
   const began = bundle.clock.now();
   dropMany(bundle, 40, 'Quick');
@@ -23,7 +23,7 @@ it('says until when the account is blocked', async () => {
   expect(bundle.all(`SELECT 1 FROM senders`)).toEqual([]);
 });
 
-it('says until when a sender is blocked, and no other', async () => {
+it('the daemon says until when a sender is blocked, and no other', async () => {
   const bundle = await setup({ sandbox: { senders: { Slow: { rate: 1 } } } });
   const began = bundle.clock.now();
   dropMany(bundle, 3, 'Slow');
@@ -36,7 +36,7 @@ it('says until when a sender is blocked, and no other', async () => {
   expect(bundle.account()['blocked_until']).toBeNull();
 });
 
-it('keeps to them after a restart, and no longer than the longest wait whatever the clock did', async () => {
+it('the daemon keeps to them after a restart, and no longer than the longest wait whatever the clock did', async () => {
   const bundle = await setup({ isStopped: true });
   const { url } = bundle.sandbox;
   const accounts = [accountOf(url), accountOf(url, { name: 'second' })];

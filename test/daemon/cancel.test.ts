@@ -6,7 +6,7 @@ const cancel = (bundle: Bundle, id: number): ReturnType<Bundle['ask']> =>
   bundle.ask({ verb: 'cancel', message_id: id });
 
 describe('a message that waits', () => {
-  it('is cancelled at once: queued, scheduled, or for a retry', async () => {
+  it('a message that waits is cancelled at once: queued, scheduled, or for a retry', async () => {
     const bundle = await setup();
     const retried = bundle.drop({ recipient: '999100500001' });
     await bundle.untilState(retried, 'retry');
@@ -29,7 +29,7 @@ describe('a message that waits', () => {
   });
 });
 
-it('is done for every request before the first claim, however many there are', async () => {
+it('cancelling is done for every request before the first claim, however many there are', async () => {
   const bundle = await setup({ isStopped: true });
   const ids = Array.from({ length: 250 }, () => bundle.drop());
   const ask = bundle.db.prepare(`INSERT INTO control (verb, message_id) VALUES ('cancel', ?)`);
@@ -51,23 +51,29 @@ describe('a message whose request is out', () => {
   it.each([
     ['is retried', '999100500001'],
     ['is throttled', '999100100001'],
-  ])('is cancelled where it would return: it %s', async (_what, recipient) => {
-    const { bundle, id } = await out(recipient);
-    expect(await cancel(bundle, id)).toMatchObject({ affected: 1, refused: null });
-    expect(bundle.message(id)['state']).toBe('cancelled');
-    expect(bundle.attempts(id)).toHaveLength(1);
-  });
+  ])(
+    'a message whose request is out is cancelled where it would return: it %s',
+    async (_what, recipient) => {
+      const { bundle, id } = await out(recipient);
+      expect(await cancel(bundle, id)).toMatchObject({ affected: 1, refused: null });
+      expect(bundle.message(id)['state']).toBe('cancelled');
+      expect(bundle.attempts(id)).toHaveLength(1);
+    },
+  );
 
   it.each([
     ['accepted', '447700900000', 'await-receipt'],
     ['refused', '999100600001', 'permanent-failure'],
-  ])('is not, when it was %s: the request says so', async (_what, recipient, state) => {
-    const { bundle, id } = await out(recipient);
-    expect(await cancel(bundle, id)).toMatchObject({ affected: 0, refused: `it is ${state}` });
-    expect(bundle.message(id)['state']).toBe(state);
-  });
+  ])(
+    'a message whose request is out is not, when it was %s: the request says so',
+    async (_what, recipient, state) => {
+      const { bundle, id } = await out(recipient);
+      expect(await cancel(bundle, id)).toMatchObject({ affected: 0, refused: `it is ${state}` });
+      expect(bundle.message(id)['state']).toBe(state);
+    },
+  );
 
-  it('is never sent again when nobody answered', async () => {
+  it('a message whose request is out is never sent again when nobody answered', async () => {
     const { bundle, id } = await out('999600110001');
     expect(await cancel(bundle, id)).toMatchObject({ affected: 1, refused: null });
     expect(bundle.message(id)['state']).toBe('uncertain');
@@ -77,7 +83,7 @@ describe('a message whose request is out', () => {
     expect(bundle.attempts(id)).toHaveLength(1);
   });
 
-  it('is cancelled once, whoever else asks meanwhile', async () => {
+  it('a message whose request is out is cancelled once, whoever else asks meanwhile', async () => {
     const { bundle, id } = await out('999100500001');
     const answers = await Promise.all([cancel(bundle, id), cancel(bundle, id)]);
     expect(answers).toMatchObject([{ affected: 1 }, { affected: 1 }]);
@@ -86,7 +92,7 @@ describe('a message whose request is out', () => {
 });
 
 describe('an uncertain message', () => {
-  it('is not cancelled but never sent again', async () => {
+  it('an uncertain message is not cancelled but never sent again', async () => {
     const bundle = await setup();
     const id = bundle.drop({ recipient: '999600110001' });
     await bundle.untilState(id, 'uncertain');
@@ -103,14 +109,17 @@ describe('a message that is done with', () => {
   it.each([
     ['447700900000', 'await-receipt'],
     ['999100600001', 'permanent-failure'],
-  ])('cannot be taken back, and the request says why: %s', async (recipient, state) => {
-    const bundle = await setup();
-    const id = bundle.drop({ recipient });
-    await bundle.untilState(id, state);
-    expect(await cancel(bundle, id)).toMatchObject({ affected: 0, refused: `it is ${state}` });
-  });
+  ])(
+    'a message that is done with cannot be taken back, and the request says why: %s',
+    async (recipient, state) => {
+      const bundle = await setup();
+      const id = bundle.drop({ recipient });
+      await bundle.untilState(id, state);
+      expect(await cancel(bundle, id)).toMatchObject({ affected: 0, refused: `it is ${state}` });
+    },
+  );
 
-  it('or that never was, cannot either', async () => {
+  it('a message that never was cannot be cancelled either', async () => {
     const bundle = await setup();
     expect(await cancel(bundle, 4_711)).toMatchObject({
       affected: 0,
@@ -120,7 +129,7 @@ describe('a message that is done with', () => {
 });
 
 describe('a campaign', () => {
-  it('is cancelled whole, however large, and nothing of it goes meanwhile', async () => {
+  it('a campaign is cancelled whole, however large, and nothing of it goes meanwhile', async () => {
     const bundle = await setup();
     await bundle.ask({ verb: 'pause', account: 'main' });
     const insert = (campaign: string, rows: number): void => {
@@ -147,7 +156,7 @@ describe('a campaign', () => {
     expect(answered).toEqual([{ affected: 2_500, refused: null }]);
   });
 
-  it('that is unknown affects nothing, and is answered', async () => {
+  it('a campaign that is unknown affects nothing, and is answered', async () => {
     const bundle = await setup();
     expect(await bundle.ask({ verb: 'cancel', campaign: 'winter' })).toMatchObject({
       affected: 0,

@@ -29,8 +29,8 @@ async function turned(bundle: Bundle): Promise<void> {
 describe.each([
   ['forward', HOUR],
   ['back', -HOUR],
-])('G5: the wall clock is set %s by an hour', (_way, seconds) => {
-  it('and a message that waits to be tried again goes after its wait, not before', async () => {
+])('the wall clock is set %s by an hour', (_way, seconds) => {
+  it('the wall clock is set %s by an hour and a message that waits to be tried again goes after its wait, not before', async () => {
     const bundle = await setup({ retry: { firstDelayMs: 600_000, maxDelayMs: 600_000 } });
     const id = bundle.drop({ recipient: REFUSED_ONCE });
     await bundle.untilState(id, 'retry');
@@ -41,7 +41,7 @@ describe.each([
     await bundle.untilState(id, 'await-receipt');
   });
 
-  it('and a message that nobody answered for is looked at after its wait, not before', async () => {
+  it('the wall clock is set %s by an hour and a message that nobody answered for is looked at after its wait, not before', async () => {
     const bundle = await setup();
     const id = bundle.drop({ recipient: LOST_ANSWER });
     await bundle.untilState(id, 'uncertain');
@@ -52,7 +52,7 @@ describe.each([
     await bundle.until(() => bundle.attempts(id).length === 2);
   });
 
-  it('and a gateway that is down is tried again after its wait', async () => {
+  it('the wall clock is set %s by an hour and a gateway that is down is tried again after its wait', async () => {
     const bundle = await setup();
     for (let tries = 1; tries <= 5; tries += 1) bundle.drop({ recipient: `99950010000${tries}` });
     await bundle.until(() => bundle.account()['state'] === 'suspended');
@@ -62,7 +62,7 @@ describe.each([
     await bundle.untilState(id, 'await-receipt');
   });
 
-  it('and a run of refusals goes on with its next probe after its wait, not before', async () => {
+  it('the wall clock is set %s by an hour and a run of refusals goes on with its next probe after its wait, not before', async () => {
     const bundle = await setup({ account: { concurrency: 1 } });
     for (let index = 0; index < 20; index += 1)
       bundle.drop({ recipient: `9991029000${10 + index}` });
@@ -76,8 +76,8 @@ describe.each([
   });
 });
 
-describe('G5: the clock is set by days', () => {
-  it('and a message that waits for its receipt waits on', async () => {
+describe('the clock is set by days', () => {
+  it('the clock is set by days and a message that waits for its receipt waits on', async () => {
     const bundle = await setup();
     const id = bundle.drop();
     await bundle.untilState(id, 'await-receipt');
@@ -89,7 +89,7 @@ describe('G5: the clock is set by days', () => {
   });
 });
 
-describe('G5: what people wrote is an instant of the wall clock', () => {
+describe('what people wrote is an instant of the wall clock', () => {
   it('send_at comes when the clock that was set forward shows it', async () => {
     const bundle = await setup();
     const id = bundle.drop({ send_at: bundle.clock.now() + HOUR });
@@ -106,7 +106,7 @@ describe('G5: what people wrote is an instant of the wall clock', () => {
   });
 });
 
-describe('G5: between two runs', () => {
+describe('between two runs', () => {
   /** Clocks of one run, and what it says of steps. */
   function runOn(
     { spool, commit }: ReturnType<typeof spoolSetup>,
@@ -128,7 +128,7 @@ describe('G5: between two runs', () => {
     return said;
   }
 
-  it('of one boot of the machine a step is known', () => {
+  it('between two runs of one boot of the machine a step is known', () => {
     const bundle = spoolSetup();
     expect(runOn(bundle, { now: NOW, monotonicMs: 1_000, boot: 'a' })).toEqual([]);
     expect(runOn(bundle, { now: NOW - HOUR, monotonicMs: 61_000, boot: 'a' })).toEqual([
@@ -137,7 +137,7 @@ describe('G5: between two runs', () => {
     expect(runOn(bundle, { now: NOW - HOUR + 5, monotonicMs: 66_000, boot: 'a' })).toEqual([]);
   });
 
-  it('of two boots nothing is known, and instants are believed as they are', () => {
+  it('between two runs of two boots nothing is known, and instants are believed as they are', () => {
     const bundle = spoolSetup();
     runOn(bundle, { now: NOW, monotonicMs: 1_000, boot: 'a' });
     expect(runOn(bundle, { now: NOW + HOUR, monotonicMs: 2_000, boot: 'b' })).toEqual([]);

@@ -10,7 +10,7 @@ import { fill, mayMount, mount, skipped } from '../support/full-disk.ts';
 import { makeFolder } from '../support/spool.ts';
 
 describe('a full disk', () => {
-  it.skipIf(!mayMount)(`loses nothing, and is said once${skipped}`, async () => {
+  it.skipIf(!mayMount)(`a full disk loses nothing, and is said once${skipped}`, async () => {
     const folder = makeFolder();
     expect(mount(folder)).toBe(true);
     const rows = 60;
@@ -46,7 +46,7 @@ describe('a full disk', () => {
   });
 
   it.skipIf(!mayMount)(
-    `G2: at the start is waited for, with one line, and receipts get 503${skipped}`,
+    `a full disk at the start is waited for, with one line, and receipts get 503${skipped}`,
     async () => {
       const folder = makeFolder();
       expect(mount(folder)).toBe(true);

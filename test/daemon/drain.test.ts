@@ -43,7 +43,7 @@ const dropMany = ({ db, drop }: Bundle, count: number): void => {
 };
 
 describe('the daemon', () => {
-  it('waits for what is out, gives back the rest, and goes on from there the next time', async () => {
+  it('the daemon waits for what is out, gives back the rest, and goes on from there the next time', async () => {
     const bundle = await setup({
       account: { concurrency: 4, rate: 5_000 },
       sandbox: { latencyMs: 50 },
@@ -67,7 +67,7 @@ describe('the daemon', () => {
     expect(bundle.all('SELECT 1 FROM attempts WHERE follows IS NOT NULL')).toEqual([]);
   });
 
-  it('that is idle leaves at once', async () => {
+  it('the daemon that is idle leaves at once', async () => {
     const bundle = await setup();
     await bundle.untilState(bundle.drop(), 'await-receipt');
     await bundle.stop();
@@ -90,7 +90,7 @@ describe('the program', () => {
     expect(bundle.count('queued')).toBe(40 - accepted);
   });
 
-  it('leaves at once on the second SIGTERM, and what was out is uncertain then', async () => {
+  it('the program leaves at once on the second SIGTERM, and what was out is uncertain then', async () => {
     const bundle = await setup({ isStopped: true });
     const { child, ended } = await run(bundle);
     const id = bundle.drop({ recipient: '999709900001' });

@@ -12,7 +12,7 @@ async function paused(options: Options = {}): Promise<Bundle> {
 }
 
 describe('a message that waits', () => {
-  it('expires at the deadline it names', async () => {
+  it('a message that waits expires at the deadline it names', async () => {
     const bundle = await paused();
     const id = bundle.drop({ expires_at: bundle.clock.now() + HOUR });
     const later = bundle.drop({ expires_at: bundle.clock.now() + 2 * HOUR });
@@ -22,7 +22,7 @@ describe('a message that waits', () => {
     expect(bundle.lines('message.expired')).toMatchObject([{ id, account: 'main', level: 'warn' }]);
   });
 
-  it('expires after the configured validity', async () => {
+  it('a message that waits expires after the configured validity', async () => {
     const bundle = await paused({ messages: { validityMs: HOUR * 1000 } });
     const ids = [bundle.drop(), bundle.drop({ priority: 0 }), bundle.drop({ campaign: 'c' })];
     bundle.advance(HOUR - 60);
@@ -32,7 +32,7 @@ describe('a message that waits', () => {
     expect(bundle.message(young)['state']).toBe('queued');
   });
 
-  it('in great number expires whole, while nothing is sent', async () => {
+  it('a message that waits in great number expires whole, while nothing is sent', async () => {
     const bundle = await paused();
     bundle.db.exec(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
@@ -43,7 +43,7 @@ describe('a message that waits', () => {
     expect(bundle.sandbox.ledger.counters.requests).toBe(0);
   });
 
-  it('in a lane that is blocked expires like any other', async () => {
+  it('a message that waits in a lane that is blocked expires like any other', async () => {
     const bundle = await setup();
     await bundle.ask({ verb: 'pause', account: 'main', sender: 'Blocked' });
     const id = bundle.drop({ sender: 'Blocked' });
@@ -51,7 +51,7 @@ describe('a message that waits', () => {
     await bundle.untilState(id, 'expired');
   });
 
-  it('that was late when the daemon came up is not sent', async () => {
+  it('a message that waits that was late when the daemon came up is not sent', async () => {
     const bundle = await setup({ isStopped: true });
     const late = bundle.drop({ expires_at: bundle.clock.now() - 1 });
     const old = bundle.drop();
@@ -66,7 +66,7 @@ describe('a message that waits', () => {
     expect(bundle.sandbox.ledger.counters.requests).toBe(1);
   });
 
-  it('for a retry expires no later than its deadline', async () => {
+  it('a message that waits for a retry expires no later than its deadline', async () => {
     const bundle = await setup({ retry: { firstDelayMs: 60_000 } });
     const id = bundle.drop({ recipient: '999100500001', expires_at: bundle.clock.now() + 30 });
     await bundle.untilState(id, 'retry');
@@ -77,7 +77,7 @@ describe('a message that waits', () => {
 });
 
 describe('a scheduled message', () => {
-  it('is valid from when it may go, not from when it was dropped', async () => {
+  it('a scheduled message is valid from when it may go, not from when it was dropped', async () => {
     const bundle = await setup({ messages: { validityMs: HOUR * 1000 } });
     const id = bundle.drop({ send_at: bundle.clock.now() + 7 * DAY });
     bundle.advance(7 * DAY + 1);
@@ -86,7 +86,7 @@ describe('a scheduled message', () => {
     expect(entry?.ttlMs).toBeGreaterThan(3_500_000);
   });
 
-  it('whose deadline comes first expires at its deadline', async () => {
+  it('a scheduled message whose deadline comes first expires at its deadline', async () => {
     const bundle = await setup();
     const now = bundle.clock.now();
     const id = bundle.drop({ send_at: now + 2 * HOUR, expires_at: now + HOUR });
@@ -97,7 +97,7 @@ describe('a scheduled message', () => {
 });
 
 describe('a message of an account that is not configured', () => {
-  it('waits, with one warning that names the account, and expires', async () => {
+  it('a message of an account that is not configured waits, with one warning that names the account, and expires', async () => {
     const bundle = await setup();
     const ids = [1, 2, 3].map(() => bundle.drop({ account: 'marketing' }));
     await bundle.untilState(bundle.drop(), 'await-receipt');
@@ -112,7 +112,7 @@ describe('a message of an account that is not configured', () => {
     for (const id of ids) await bundle.untilState(id, 'expired');
   });
 
-  it('goes when the account has been added', async () => {
+  it('a message of an account that is not configured goes when the account has been added', async () => {
     const bundle = await setup();
     const id = bundle.drop({ account: 'marketing' });
     await bundle.until(() => bundle.lines().some((line) => line['account'] === 'marketing'));
@@ -127,21 +127,24 @@ describe('a row whose date cannot be right', () => {
     ['before 2025', 0],
     ['in 2001, in the past of every deadline', 1_000_000_000],
     ['a day ahead', Date.now() / 1000 + DAY],
-  ])('is dated from when it was first seen: %s', async (_what, createdAt) => {
-    const bundle = await setup();
-    const dated = 'UPDATE messages SET created_at = ?, revision = revision + 1 WHERE id = ?';
-    const id = bundle.db.transaction(() => {
-      const made = bundle.drop();
-      bundle.db.prepare(dated).run(createdAt, made);
-      return made;
-    })();
-    await bundle.untilState(id, 'await-receipt');
-    expect(Math.abs(Number(bundle.message(id)['created_at']) - bundle.clock.now())).toBeLessThan(
-      60,
-    );
-  });
+  ])(
+    'a row whose date cannot be right is dated from when it was first seen: %s',
+    async (_what, createdAt) => {
+      const bundle = await setup();
+      const dated = 'UPDATE messages SET created_at = ?, revision = revision + 1 WHERE id = ?';
+      const id = bundle.db.transaction(() => {
+        const made = bundle.drop();
+        bundle.db.prepare(dated).run(createdAt, made);
+        return made;
+      })();
+      await bundle.untilState(id, 'await-receipt');
+      expect(Math.abs(Number(bundle.message(id)['created_at']) - bundle.clock.now())).toBeLessThan(
+        60,
+      );
+    },
+  );
 
-  it('and that waited with many when the daemon came up is dated as well', async () => {
+  it('a row whose date cannot be right and that waited with many when the daemon came up is dated as well', async () => {
     const bundle = await setup({ isStopped: true });
     bundle.db.exec(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)

@@ -37,7 +37,7 @@ describe('campaigns', () => {
 });
 
 describe('priority', () => {
-  it('is strict but for a tenth, so that bulk does not starve', async () => {
+  it('priority is strict but for a tenth, so that bulk does not starve', async () => {
     const bundle = await setup({ account: { concurrency: 1 } });
     const order = await arrivals(bundle, [
       ...many(40, { reference: 'low', priority: 0 }),
@@ -49,7 +49,7 @@ describe('priority', () => {
     expect(Math.max(...low.map((at, index) => at - (low[index - 1] ?? -1)))).toBeLessThan(20);
   });
 
-  it('is strict altogether where nothing is reserved', async () => {
+  it('priority is strict altogether where nothing is reserved', async () => {
     const bundle = await setup({ account: { concurrency: 1 }, fairness: { reserve: 0 } });
     const order = await arrivals(bundle, [
       ...many(10, { reference: 'low', priority: 0 }),

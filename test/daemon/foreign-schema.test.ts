@@ -1,4 +1,4 @@
-// A9: what a member of the spool's group changes of its schema while the daemon runs.
+// What a member of the spool's group changes of its schema while the daemon runs.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -37,9 +37,9 @@ const CHANGES = [
   ['an index that is gone', `DROP INDEX messages_ready`],
 ] as const;
 
-describe('A9: a daemon that runs', () => {
+describe('a daemon that runs', () => {
   it.each(CHANGES)(
-    'stops at once, says it once and sends nothing more after %s',
+    'a daemon that runs stops at once, says it once and sends nothing more after %s',
     async (_what, sql) => {
       const bundle = await setup();
       const first = bundle.drop();
@@ -65,7 +65,7 @@ describe('A9: a daemon that runs', () => {
        CREATE TRIGGER note AFTER INSERT ON notes BEGIN DELETE FROM notes; END`,
     ],
     ['VACUUM', 'VACUUM'],
-  ])('goes on after %s', async (_what, sql) => {
+  ])('a daemon that runs goes on after %s', async (_what, sql) => {
     const bundle = await setup();
     await bundle.untilState(bundle.drop(), 'await-receipt');
     change(bundle.path, sql);
@@ -74,11 +74,11 @@ describe('A9: a daemon that runs', () => {
   });
 });
 
-describe('A9: the process of a daemon', () => {
+describe('the process of a daemon', () => {
   it.each([
     ['events became a view', VIEW],
     ['a trigger was made that never ends', ENDLESS],
-  ])('ends with 78 and one line after %s', async (_what, sql) => {
+  ])('the process of a daemon ends with 78 and one line after %s', async (_what, sql) => {
     using program = new Program('').init();
     const gateway = await startSandbox({ accounts: { k: { rate: null } } });
     onTestFinished(() => gateway.close());

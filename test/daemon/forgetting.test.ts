@@ -41,8 +41,8 @@ async function forgotten(bundle: Bundle): Promise<void> {
   );
 }
 
-describe('H: a forgotten text', () => {
-  it('leaves no byte in the spool, a backup or an archive after a prune while the daemon works', async () => {
+describe('a forgotten text', () => {
+  it('a forgotten text leaves no byte in the spool, a backup or an archive after a prune while the daemon works', async () => {
     const bundle = await setup({ spool: { forgetTextAfterMs: 3_600_000 } });
     await delivered(bundle);
     expect(markersIn(bundle.path, `${bundle.path}-wal`)).toBe(COUNT);
@@ -65,7 +65,7 @@ describe('H: a forgotten text', () => {
     expect(bundle.fatal).toEqual([]);
   });
 
-  it('of a message that was pruned is gone as well', async () => {
+  it('a forgotten text of a message that was pruned is gone as well', async () => {
     const bundle = await setup();
     await delivered(bundle);
     const db = openSpool(bundle.path, { busyTimeoutMs: 5_000 });
@@ -84,7 +84,7 @@ describe('H: a forgotten text', () => {
     expect(bundle.count('queued')).toBe(COUNT / 3);
   });
 
-  it('leaves few copies after the daemon’s own round, in the spool and in its -wal', async () => {
+  it('a forgotten text leaves few copies after the daemon’s own round, in the spool and in its -wal', async () => {
     const bundle = await setup({ spool: { forgetTextAfterMs: 3_600_000 } });
     await delivered(bundle);
     await forgotten(bundle);
@@ -94,7 +94,7 @@ describe('H: a forgotten text', () => {
     }, 'a truncated -wal');
   });
 
-  it('is not in the words of the gateway that repeat it', async () => {
+  it('a forgotten text is not in the words of the gateway that repeat it', async () => {
     const bundle = await setup({ spool: { forgetTextAfterMs: 3_600_000 } });
     const id = bundle.drop({ text: textOf(1) });
     await bundle.untilState(id, 'await-receipt');

@@ -12,7 +12,7 @@ async function ticks(): Promise<void> {
 }
 
 describe('a lock held by another program', () => {
-  it('stalls no timer, and the row it brings is sent afterwards', async () => {
+  it('a lock held by another program stalls no timer, and the row it brings is sent afterwards', async () => {
     const bundle = await setup();
     await bundle.untilState(bundle.drop(), 'await-receipt');
     bundle.db.exec('BEGIN IMMEDIATE');
@@ -24,7 +24,7 @@ describe('a lock held by another program', () => {
     expect(bundle.fatal).toEqual([]);
   });
 
-  it('while requests are out delays their outcomes, and loses none', async () => {
+  it('a lock held by another program while requests are out delays their outcomes, and loses none', async () => {
     const bundle = await setup({ sandbox: { latencyMs: 50 } });
     const ids = bundle.db.transaction(() => Array.from({ length: 8 }, () => bundle.drop()))();
     await bundle.until(() => bundle.sandbox.ledger.counters.accepted === 8);
@@ -37,7 +37,7 @@ describe('a lock held by another program', () => {
     expect(bundle.sandbox.ledger.counters.requests).toBe(8);
   });
 
-  it('is waited for at the start', async () => {
+  it('a lock held by another program is waited for at the start', async () => {
     const bundle = await setup({ isStopped: true });
     const id = bundle.drop();
     bundle.db.exec('BEGIN IMMEDIATE');
@@ -48,7 +48,7 @@ describe('a lock held by another program', () => {
     await bundle.untilState(id, 'await-receipt');
   });
 
-  it('again and again, by programs that write all the time, is got past', async () => {
+  it('a lock held again and again by programs that write all the time is overcome', async () => {
     const bundle = await setup();
     for (let times = 0; times < 60; times += 1) {
       bundle.db.exec('BEGIN IMMEDIATE');
@@ -63,7 +63,7 @@ describe('a lock held by another program', () => {
     expect(bundle.sandbox.ledger.counters.accepted).toBe(rows);
   });
 
-  it('F4: for 5 s is reported once, with the command that finds its holder, and so is its end', async () => {
+  it('a lock held by another program for 5 s is reported once, with the command that finds its holder, and so is its end', async () => {
     const bundle = await setup();
     await bundle.untilState(bundle.drop(), 'await-receipt');
     bundle.db.exec('BEGIN IMMEDIATE');
@@ -85,7 +85,7 @@ describe('a lock held by another program', () => {
     expect(bundle.lines('daemon.lock-released')).toHaveLength(1);
   });
 
-  it('F4: for less than 5 s is no news', async () => {
+  it('a lock held by another program for less than 5 s is no news', async () => {
     const bundle = await setup();
     bundle.db.exec('BEGIN IMMEDIATE');
     bundle.drop();
@@ -95,7 +95,7 @@ describe('a lock held by another program', () => {
     expect(bundle.lines().filter(({ event }) => String(event).includes('lock'))).toEqual([]);
   });
 
-  it('does not keep the daemon from draining', async () => {
+  it('a lock held by another program does not keep the daemon from draining', async () => {
     const bundle = await setup({ sandbox: { latencyMs: 100 } });
     const id = bundle.drop({ recipient: RECIPIENT });
     await bundle.until(() => bundle.sandbox.ledger.counters.open === 1);

@@ -25,7 +25,7 @@ async function busyDay(bundle: Bundle): Promise<void> {
 }
 
 describe('every line about a message or a lane', () => {
-  it('is the image of a row in events, in the same order, without a gap', async () => {
+  it('every line about a message or a lane is the image of a row in events, in the same order, without a gap', async () => {
     const bundle = await setup();
     await busyDay(bundle);
     const events = bundle.all('SELECT * FROM events ORDER BY seq');
@@ -64,7 +64,7 @@ describe('every line about a message or a lane', () => {
     );
   });
 
-  it('names every state a message came to, and no other', async () => {
+  it('every line about a message or a lane names every state a message came to, and no other', async () => {
     const bundle = await setup();
     await busyDay(bundle);
     for (const { id, state, last_attempt: last } of bundle.all('SELECT * FROM messages')) {
@@ -77,7 +77,7 @@ describe('every line about a message or a lane', () => {
 });
 
 describe('a line', () => {
-  it('of an accepted message holds the fields of CONTRACT.md §20', async () => {
+  it('a line of an accepted message holds the fields of CONTRACT.md §20', async () => {
     const bundle = await setup();
     const id = bundle.drop({ reference: 'order-9' });
     await bundle.untilState(id, 'await-receipt');
@@ -104,7 +104,7 @@ describe('a line', () => {
     });
   });
 
-  it('never holds a text, a number in full, or a secret', async () => {
+  it('a line never holds a text, a number in full, or a secret', async () => {
     const bundle = await setup();
     await busyDay(bundle);
     const all = bundle
@@ -118,13 +118,13 @@ describe('a line', () => {
     }
   });
 
-  it('holds the number in full only where the configuration says so', async () => {
+  it('a line holds the number in full only where the configuration says so', async () => {
     const bundle = await setup({ log: { recipients: 'full' } });
     await bundle.untilState(bundle.drop(), 'await-receipt');
     expect(bundle.lines('message.await-receipt')).toMatchObject([{ recipient: '447700900000' }]);
   });
 
-  it('lets no control character of a reference pass', async () => {
+  it('a line lets no control character of a reference pass', async () => {
     const bundle = await setup();
     await bundle.untilState(bundle.drop({ reference: 'a\u001b[2Jb\nc' }), 'await-receipt');
     const [line] = bundle.lines('message.await-receipt');

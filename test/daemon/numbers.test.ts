@@ -14,7 +14,7 @@ function suppress({ db }: Bundle, recipient: string | number | Buffer): void {
 }
 
 describe('a suppressed number', () => {
-  it.each(WRITTEN)('D2: written as %s is not sent to in any spelling', async (written) => {
+  it.each(WRITTEN)('written as %s is not sent to in any spelling', async (written) => {
     const bundle = await setup();
     suppress(bundle, written);
     for (const recipient of SPELLINGS) {
@@ -27,7 +27,7 @@ describe('a suppressed number', () => {
     expect(bundle.sandbox.ledger.counters.requests).toBe(0);
   });
 
-  it('D2: given as a number or as bytes counts as well', async () => {
+  it('given as a number or as bytes counts as well', async () => {
     const bundle = await setup();
     suppress(bundle, 447700900007);
     suppress(bundle, Buffer.from('447700900008'));
@@ -36,7 +36,7 @@ describe('a suppressed number', () => {
     }
   });
 
-  it('D2: that an UPDATE writes is in one form, too', async () => {
+  it('a suppressed number that an UPDATE writes is in one form, too', async () => {
     const bundle = await setup();
     suppress(bundle, '447700900001');
     bundle.db.exec(`UPDATE suppressions SET recipient = '+44 7700 900007'`);
@@ -46,7 +46,7 @@ describe('a suppressed number', () => {
   });
 });
 
-it.each(SPELLINGS)('D2: collapse knows the number again as %s', async (recipient) => {
+it.each(SPELLINGS)('collapse knows the number again as %s', async (recipient) => {
   const bundle = await setup({ safety: { collapseMs: 600_000 } });
   await bundle.untilState(bundle.drop({ recipient: SPELLINGS[0] }), 'await-receipt');
   const id = bundle.drop({ recipient });
@@ -55,7 +55,7 @@ it.each(SPELLINGS)('D2: collapse knows the number again as %s', async (recipient
   });
 });
 
-it.each(SPELLINGS)('D2: a limit per recipient counts %s with the others', async (recipient) => {
+it.each(SPELLINGS)('a limit per recipient counts %s with the others', async (recipient) => {
   const bundle = await setup({
     safety: { perRecipient: { messages: 1, windowMs: 3_600_000 } },
   });
@@ -64,7 +64,7 @@ it.each(SPELLINGS)('D2: a limit per recipient counts %s with the others', async 
   await bundle.until(() => bundle.message(id)['reason'] === 'recipient-limit');
 });
 
-it.each(SPELLINGS)('D1: %s leaves as digits, and its row keeps its spelling', async (recipient) => {
+it.each(SPELLINGS)('%s leaves as digits, and its row keeps its spelling', async (recipient) => {
   const bundle = await setup();
   const id = bundle.drop({ recipient });
   expect(await bundle.untilState(id, 'await-receipt')).toMatchObject({ recipient });
@@ -72,7 +72,7 @@ it.each(SPELLINGS)('D1: %s leaves as digits, and its row keeps its spelling', as
   expect(sent?.to).toBe('447700900007');
 });
 
-it('D1: a queued row of an older version with one leading 0 fails as invalid-recipient in its turn', async () => {
+it('a queued row of an older version with one leading 0 fails as invalid-recipient in its turn', async () => {
   const bundle = await setup({ isStopped: true });
   const old = smuggle(bundle.db, { recipient: `'07700900123'` });
   const delivered = smuggle(bundle.db, { recipient: `'07700900124'`, state: `'delivered'` });

@@ -17,7 +17,7 @@ function oldSpool(): string {
   return path;
 }
 
-it('D2: a spool of schema version 4 goes on: final messages stay, new ones leave, suppressions count', async () => {
+it('a spool of schema version 4 goes on: final messages stay, new ones leave, suppressions count', async () => {
   const bundle = await setup({ spoolPath: oldSpool(), isStopped: true });
   const finals = (): unknown =>
     bundle.all(
@@ -38,7 +38,7 @@ it('D2: a spool of schema version 4 goes on: final messages stay, new ones leave
   expect(bundle.fatal).toEqual([]);
 });
 
-it('E6: what an application changed before the claim is what is sent', async () => {
+it('what an application changed before the claim is what is sent', async () => {
   const bundle = await setup();
   await bundle.ask({ verb: 'pause', account: 'main' });
   const id = bundle.drop({ text: 'Today' });

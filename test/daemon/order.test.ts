@@ -60,7 +60,7 @@ describe('within a lane', () => {
 });
 
 describe('a lane that waits', () => {
-  it('holds up no other', async () => {
+  it('a lane that waits holds up no other', async () => {
     const senders = new Map([['Slow', { rate: 0.1 }]]);
     const bundle = await setup({ account: { senders, concurrency: 1 } });
     bundle.db.transaction(() => {
@@ -72,7 +72,7 @@ describe('a lane that waits', () => {
     expect(bundle.count('queued')).toBe(49);
   });
 
-  it('of another account holds up none of this one', async () => {
+  it('a lane that waits of another account holds up none of this one', async () => {
     const bundle = await setup({ isStopped: true });
     const url = bundle.sandbox.url;
     const accounts = [accountOf(url), accountOf('http://127.0.0.1:9', { name: 'dead' })];
@@ -86,7 +86,7 @@ describe('a lane that waits', () => {
 });
 
 describe('send_at', () => {
-  it('keeps a row until then, and others go meanwhile', async () => {
+  it('send_at keeps a row until then, and others go meanwhile', async () => {
     const bundle = await setup();
     const id = bundle.drop({ send_at: bundle.clock.now() + 3_600, priority: 9 });
     await bundle.untilState(bundle.drop(), 'await-receipt');
@@ -98,7 +98,7 @@ describe('send_at', () => {
     expect(Number(line?.['queued_ms'])).toBeLessThan(60_000);
   });
 
-  it('of a few moments is kept to the moment', async () => {
+  it('send_at of a few moments is kept to the moment', async () => {
     const bundle = await setup();
     const sendAt = bundle.clock.now() + 0.5;
     const id = bundle.drop({ send_at: sendAt });
@@ -106,12 +106,12 @@ describe('send_at', () => {
     expect(Number(bundle.attempts(id)[0]?.['began_at'])).toBeGreaterThanOrEqual(sendAt);
   });
 
-  it('in the past means now', async () => {
+  it('send_at in the past means now', async () => {
     const bundle = await setup();
     await bundle.untilState(bundle.drop({ send_at: bundle.clock.now() - 60 }), 'await-receipt');
   });
 
-  it('may be moved by the application as long as the row waits', async () => {
+  it('send_at may be moved by the application as long as the row waits', async () => {
     const bundle = await setup();
     const id = bundle.drop({ send_at: bundle.clock.now() + 3_600 });
     bundle.db

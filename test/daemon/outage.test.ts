@@ -72,7 +72,7 @@ describe('connections that are refused', () => {
 });
 
 describe('a gateway that accepts and does not answer', () => {
-  it('is stopped after few, and what it accepted is confessed as possible duplicates', async () => {
+  it('a gateway that accepts and does not answer is stopped after few, and what it accepted is confessed as possible duplicates', async () => {
     const bundle = await setup({ account: { concurrency: 2 } });
     await bundle.sandbox.configure({ chaos: { kind: 'reset', accept: true } });
     dropMany(bundle, 40);

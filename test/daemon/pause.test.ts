@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { setup } from '../support/daemon.ts';
 
 describe('a paused account', () => {
-  it('sends nothing until it is resumed, and loses nothing', async () => {
+  it('a paused account sends nothing until it is resumed, and loses nothing', async () => {
     const bundle = await setup();
     expect(await bundle.ask({ verb: 'pause', account: 'main' })).toMatchObject({ affected: 1 });
     expect(bundle.account()).toMatchObject({ state: 'paused', reason: 'operator' });
@@ -17,7 +17,7 @@ describe('a paused account', () => {
     expect(bundle.lines('account.resumed')).toHaveLength(1);
   });
 
-  it('is still paused after a restart', async () => {
+  it('a paused account is still paused after a restart', async () => {
     const bundle = await setup();
     await bundle.ask({ verb: 'pause', account: 'main' });
     await bundle.stop();
@@ -32,7 +32,7 @@ describe('a paused account', () => {
     await bundle.untilState(id, 'await-receipt');
   });
 
-  it('gives back at full speed what was claimed and had not left, and every row goes in the end', async () => {
+  it('a paused account gives back at full speed what was claimed and had not left, and every row goes in the end', async () => {
     const rows = 1_500;
     const bundle = await setup({ account: { rate: 20_000, concurrency: 32 } });
     const insert = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows})
@@ -63,7 +63,7 @@ describe('a paused account', () => {
 });
 
 describe('a paused sender', () => {
-  it('waits alone, by its own name or as the default, over a restart', async () => {
+  it('a paused sender waits alone, by its own name or as the default, over a restart', async () => {
     const bundle = await setup();
     const pause = { verb: 'pause', account: 'main', sender: 'AcmeInc' };
     expect(await bundle.ask(pause)).toMatchObject({ affected: 1 });
@@ -85,7 +85,7 @@ describe('a request that makes no sense', () => {
     [{ verb: 'pause', account: 'nobody' }, 'no account "nobody" is configured'],
     [{ verb: 'resume', account: 'main' }, 'it is active already'],
     [{ verb: 'restored-hold' }, 'this spool was not restored from a backup'],
-  ])('is answered: %j', async (request, refused) => {
+  ])('a request that makes no sense is answered: %j', async (request, refused) => {
     const bundle = await setup();
     expect(await bundle.ask(request)).toMatchObject({ affected: 0, refused });
   });

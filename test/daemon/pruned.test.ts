@@ -64,7 +64,7 @@ function pruning({ db }: Pick<Bundle, 'db'>, before = ENDED_AT + 1): Pruning {
 }
 
 describe('what is pruned beside a daemon', () => {
-  it('by the command goes off its counts when the command has ended', async () => {
+  it('what is pruned beside a daemon by the command goes off its counts when the command has ended', async () => {
     const bundle = await setup({ isStopped: true });
     fill(bundle, 450);
     await bundle.start();
@@ -79,7 +79,7 @@ describe('what is pruned beside a daemon', () => {
     expect(status).toMatchObject({ delivered: 0, expired: 0, cancelled: 0, 'await-receipt': 1 });
   });
 
-  it('is counted neither twice nor not at all while the daemon counts for the first time', async () => {
+  it('what is pruned beside a daemon is counted neither twice nor not at all while the daemon counts for the first time', async () => {
     const bundle = await setup({ isStopped: true });
     fill(bundle, 20_000);
     await bundle.start();
@@ -95,7 +95,7 @@ describe('what is pruned beside a daemon', () => {
     expect(bundle.count('delivered')).toBeGreaterThan(400);
   });
 
-  it('in many batches is shown as it was before, until everything is counted again', async () => {
+  it('what is pruned beside a daemon in many batches is shown as it was before, until everything is counted again', async () => {
     const bundle = await setup({ isStopped: true });
     fill(bundle, 300);
     await bundle.start();
@@ -108,7 +108,7 @@ describe('what is pruned beside a daemon', () => {
     expect(bundle.count('delivered')).toBeLessThan(20);
   });
 
-  it('before the daemon starts is nothing to it', async () => {
+  it('what is pruned beside a daemon before the daemon starts is nothing to it', async () => {
     const bundle = await setup({ isStopped: true });
     fill(bundle, 500);
     expect(pruning(bundle, ENDED_AT - 50).batch()).toBe(200);

@@ -30,7 +30,7 @@ const waiting = ({ all }: Bundle): number =>
   all(`SELECT 1 FROM messages WHERE reason = 'quiet-hours' AND due_at IS NOT NULL`).length;
 
 describe('a message in quiet hours', () => {
-  it('waits until they end, without an attempt, and then goes', async () => {
+  it('a message in quiet hours waits until they end, without an attempt, and then goes', async () => {
     const quiet = quietFor(120);
     const endsAt = endOf(120);
     const bundle = await setup({ quiet });
@@ -54,7 +54,7 @@ describe('a message in quiet hours', () => {
     expect(bundle.fatal).toEqual([]);
   });
 
-  it('waits with the attempts it has had when it was to be sent again', async () => {
+  it('a message in quiet hours waits with the attempts it has had when it was to be sent again', async () => {
     const bundle = await setup();
     const id = bundle.drop({ recipient: '999100500001' });
     await bundle.untilState(id, 'retry');
@@ -70,22 +70,25 @@ describe('a message in quiet hours', () => {
   it.each([
     ['its own', { expires: 600, validityMs: 86_400_000 }],
     ['of the configuration', { expires: null, validityMs: 600_000 }],
-  ])('that expires before they end expires on time, by a validity %s', async (_what, how) => {
-    const bundle = await setup({
-      quiet: quietFor(120),
-      messages: { validityMs: how.validityMs },
-    });
-    const expiry = how.expires === null ? {} : { expires_at: bundle.clock.now() + how.expires };
-    const id = bundle.drop(expiry);
-    await bundle.until(() => waiting(bundle) === 1);
-    bundle.advance(595);
-    await bundle.untilState(bundle.drop({ recipient: ABROAD }), 'await-receipt');
-    expect(bundle.message(id)['state']).toBe('queued');
-    bundle.advance(6);
-    expect(await bundle.untilState(id, 'expired')).toMatchObject({ attempts: 0 });
-  });
+  ])(
+    'a message in quiet hours that expires before they end expires on time, by a validity %s',
+    async (_what, how) => {
+      const bundle = await setup({
+        quiet: quietFor(120),
+        messages: { validityMs: how.validityMs },
+      });
+      const expiry = how.expires === null ? {} : { expires_at: bundle.clock.now() + how.expires };
+      const id = bundle.drop(expiry);
+      await bundle.until(() => waiting(bundle) === 1);
+      bundle.advance(595);
+      await bundle.untilState(bundle.drop({ recipient: ABROAD }), 'await-receipt');
+      expect(bundle.message(id)['state']).toBe('queued');
+      bundle.advance(6);
+      expect(await bundle.untilState(id, 'expired')).toMatchObject({ attempts: 0 });
+    },
+  );
 
-  it('can be taken back while it waits', async () => {
+  it('a message in quiet hours can be taken back while it waits', async () => {
     const bundle = await setup({ quiet: quietFor(120) });
     const id = bundle.drop();
     await bundle.until(() => waiting(bundle) === 1);
@@ -93,7 +96,7 @@ describe('a message in quiet hours', () => {
     expect(bundle.message(id)['state']).toBe('cancelled');
   });
 
-  it('waits on through a restart, and goes at once where the rule is gone', async () => {
+  it('a message in quiet hours waits on through a restart, and goes at once where the rule is gone', async () => {
     const quiet = quietFor(120);
     const bundle = await setup({ quiet });
     const id = bundle.drop();
@@ -109,7 +112,7 @@ describe('a message in quiet hours', () => {
 });
 
 describe('a backlog in quiet hours', () => {
-  it('is moved aside, holds up neither its own lane nor others, and costs no permit', async () => {
+  it('a backlog in quiet hours is moved aside, holds up neither its own lane nor others, and costs no permit', async () => {
     const rows = 12_000;
     const bundle = await setup({ isStopped: true, account: { rate: 5 }, quiet: quietFor(120) });
     load(bundle, rows, 6);
@@ -126,7 +129,7 @@ describe('a backlog in quiet hours', () => {
     expect(bundle.fatal).toEqual([]);
   });
 
-  it('comes back paced: the gateway has no reason to slow us down', async () => {
+  it('a backlog in quiet hours comes back paced: the gateway has no reason to slow us down', async () => {
     const bundle = await setup({
       sandbox: { accounts: { [KEY]: { rate: 40 } } },
       account: { rate: 40 },
@@ -140,7 +143,7 @@ describe('a backlog in quiet hours', () => {
     expect(requestsOf(bundle)).toBe(80);
   });
 
-  it('is made ready in steps when the rule changes, whoever else waits for a receipt', async () => {
+  it('a backlog in quiet hours is made ready in steps when the rule changes, whoever else waits for a receipt', async () => {
     const bundle = await setup({ quiet: quietFor(120), account: { rate: 100_000 } });
     await bundle.untilState(bundle.drop({ recipient: ABROAD }), 'await-receipt');
     load(bundle, 1_500);

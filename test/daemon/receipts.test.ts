@@ -37,7 +37,7 @@ const partOf = ({ all }: Bundle, id: number): Row =>
   all('SELECT * FROM parts WHERE message_id = ?', id)[0] ?? {};
 
 describe('a receipt', () => {
-  it('from the gateway makes the message delivered', async () => {
+  it('a receipt from the gateway makes the message delivered', async () => {
     const bundle = await setup();
     await bundle.sendReceipts({ steps: ['accepted', 'buffered'] });
     const id = bundle.drop();
@@ -51,7 +51,7 @@ describe('a receipt', () => {
     expect(bundle.lines('message.delivered')).toMatchObject([{ id, level: 'info' }]);
   });
 
-  it.each(['early', 'reversed', 'twice'])('may come %s', async (how) => {
+  it.each(['early', 'reversed', 'twice'])('a receipt may come %s', async (how) => {
     const bundle = await setup();
     await bundle.sendReceipts({
       steps: ['accepted'],
@@ -65,7 +65,7 @@ describe('a receipt', () => {
     expect(bundle.all('SELECT 1 FROM attempts')).toHaveLength(3);
   });
 
-  it('without client-ref finds its part, also when it came before the answer', async () => {
+  it('a receipt without client-ref finds its part, also when it came before the answer', async () => {
     const bundle = await setup();
     await bundle.sendReceipts({ clientRef: false, early: true });
     const ids = Array.from({ length: 20 }, () => bundle.drop());
@@ -74,7 +74,7 @@ describe('a receipt', () => {
     await bundle.untilState(bundle.drop(), 'delivered');
   });
 
-  it('that says why it failed makes the message undelivered, with the code’s name', async () => {
+  it('a receipt that says why it failed makes the message undelivered, with the code’s name', async () => {
     const { bundle, id } = await accepted();
     const { gateway_id: messageId } = partOf(bundle, id);
     const fields = { messageId: String(messageId), status: 'failed', 'err-code': '6' };
@@ -86,7 +86,7 @@ describe('a receipt', () => {
     expect(partOf(bundle, id)).toMatchObject({ receipt_status: 'failed', receipt_code: 6 });
   });
 
-  it('is on disk when it is answered, and kept as it came', async () => {
+  it('a receipt is on disk when it is answered, and kept as it came', async () => {
     const { bundle, id } = await accepted();
     const ref = refOf(bundle, id);
     const fields = { 'client-ref': ref, messageId: 'x', status: 'buffered', odd: 'kept' };
@@ -109,7 +109,7 @@ describe('a receipt', () => {
     expect(bundle.lines('receipt.ignored')).toHaveLength(1);
   });
 
-  it('is refused where a secret is set and it is not signed', async () => {
+  it('a receipt is refused where a secret is set and it is not signed', async () => {
     const receipts = { signatureSecrets: ['s3cret'] };
     const { bundle, id } = await accepted({ receipts });
     const fields = { 'client-ref': refOf(bundle, id), messageId: 'x', status: 'delivered' };
@@ -119,7 +119,7 @@ describe('a receipt', () => {
     await bundle.untilState(bundle.drop(), 'delivered');
   });
 
-  it('is 503 when the disk of the spool cannot take it, and counts when it comes again', async () => {
+  it('a receipt is 503 when the disk of the spool cannot take it, and counts when it comes again', async () => {
     const { bundle, id } = await accepted();
     const fields = { 'client-ref': refOf(bundle, id), messageId: 'x', status: 'delivered' };
     bundle.db.exec('BEGIN IMMEDIATE');
@@ -136,7 +136,7 @@ describe('a receipt', () => {
 });
 
 describe('an uncertain message', () => {
-  it('is settled by a receipt and not sent again', async () => {
+  it('an uncertain message is settled by a receipt and not sent again', async () => {
     const bundle = await setup();
     await bundle.sendReceipts({ delayMs: 50 });
     const id = bundle.drop({ recipient: LOST_ANSWER });
@@ -147,7 +147,7 @@ describe('an uncertain message', () => {
     expect(bundle.message(id)['attempts']).toBe(1);
   });
 
-  it('waits until the listener has been up as long as a receipt may take', async () => {
+  it('an uncertain message waits until the listener has been up as long as a receipt may take', async () => {
     const bundle = await setup();
     const id = bundle.drop({ recipient: LOST_ANSWER });
     await bundle.untilState(id, 'uncertain');
@@ -207,7 +207,7 @@ describe('after the last receipt’s time', () => {
 describe('[receipts] resend', () => {
   const resend = { codes: new Set([2]), afterMs: 900_000, times: 1 };
 
-  it('sends once more, later and marked, and then no more', async () => {
+  it('[receipts] resend sends once more, later and marked, and then no more', async () => {
     const { bundle, id } = await accepted({ receipts: { resend } });
     const fail = async (number: number): Promise<void> => {
       const [part] = bundle
@@ -231,7 +231,7 @@ describe('[receipts] resend', () => {
     });
   });
 
-  it('never sends again what expired at the carrier', async () => {
+  it('[receipts] resend never sends again what expired at the carrier', async () => {
     const { bundle, id } = await accepted({ receipts: { resend } });
     const { gateway_id: messageId } = partOf(bundle, id);
     const fields = { messageId: String(messageId), status: 'expired', 'err-code': '2' };

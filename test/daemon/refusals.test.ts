@@ -60,7 +60,7 @@ async function inRun(over: Options = {}, count = 30): Promise<{ bundle: Bundle; 
   return { bundle, ids };
 }
 
-describe('C1: good rows behind 40 refused ones', () => {
+describe('good rows behind 40 refused ones', () => {
   const shapes: readonly [string, number, (all: readonly string[]) => string[]][] = [
     ['of the account', 29, (all) => [...all]],
     ['of one sender', 15, (all) => [...all]],
@@ -86,7 +86,7 @@ describe('C1: good rows behind 40 refused ones', () => {
     expect(others).toEqual([]);
   });
 
-  it('are sent after a restart in the middle of the run, which goes on', async () => {
+  it('good rows behind 40 refused ones are sent after a restart in the middle of the run, which goes on', async () => {
     const { bundle } = await inRun({}, BAD);
     await secondsUntil(bundle, () => setAside(bundle) === 12);
     const nextAt = Number(bundle.account()['next_probe_at']);
@@ -105,22 +105,25 @@ describe('C1: good rows behind 40 refused ones', () => {
   });
 });
 
-describe('C1: where everything is refused', () => {
-  it.each([15, 29, 99])('with %d, 9 rows fail and few requests are made', async (code) => {
-    const bundle = await slow();
-    dropAll(
-      bundle,
-      Array.from({ length: 3_000 }, (_, index) => bad(code, index)),
-    );
-    const begunAt = bundle.clock.now();
-    await secondsUntil(bundle, () => bundle.clock.now() - begunAt >= 600);
-    expect(bundle.sandbox.ledger.counters.requests).toBeLessThanOrEqual(100);
-    const failed = bundle.all(`SELECT 1 FROM messages WHERE state NOT IN ('queued','sending')`);
-    expect(failed.length).toBeLessThanOrEqual(10);
-    expect(bundle.sandbox.ledger.counters.balanceRequests).toBe(0);
-  });
+describe('where everything is refused', () => {
+  it.each([15, 29, 99])(
+    'where everything is refused with %d, 9 rows fail and few requests are made',
+    async (code) => {
+      const bundle = await slow();
+      dropAll(
+        bundle,
+        Array.from({ length: 3_000 }, (_, index) => bad(code, index)),
+      );
+      const begunAt = bundle.clock.now();
+      await secondsUntil(bundle, () => bundle.clock.now() - begunAt >= 600);
+      expect(bundle.sandbox.ledger.counters.requests).toBeLessThanOrEqual(100);
+      const failed = bundle.all(`SELECT 1 FROM messages WHERE state NOT IN ('queued','sending')`);
+      expect(failed.length).toBeLessThanOrEqual(10);
+      expect(bundle.sandbox.ledger.counters.balanceRequests).toBe(0);
+    },
+  );
 
-  it('with senders that are refused one by one, 9 rows fail', async () => {
+  it('where everything is refused with senders that are refused one by one, 9 rows fail', async () => {
     const bundle = await slow();
     for (let sender = 0; sender < 12; sender += 1) {
       dropAll(bundle, [bad(15, sender * 2), bad(15, sender * 2 + 1)], `S${sender}`);
@@ -130,8 +133,8 @@ describe('C1: where everything is refused', () => {
   });
 });
 
-describe('C1: a refused row that waits for its run', () => {
-  it('stays queued, gets its attempt back, and its attempt holds the code', async () => {
+describe('a refused row that waits for its run', () => {
+  it('a refused row that waits for its run stays queued, gets its attempt back, and its attempt holds the code', async () => {
     const { bundle } = await inRun();
     const [row] = bundle.all('SELECT message_id AS id FROM set_aside');
     const id = Number(row?.['id']);
@@ -142,7 +145,7 @@ describe('C1: a refused row that waits for its run', () => {
     expect(bundle.lines('account.suspended')).toHaveLength(1);
   });
 
-  it('fails with its own code when another is accepted', async () => {
+  it('a refused row that waits for its run fails with its own code when another is accepted', async () => {
     const { bundle } = await inRun({}, 12);
     dropAll(bundle, [bad(3, 500), bad(29, 501)]);
     await secondsUntil(bundle, () => setAside(bundle) === 5);
@@ -161,7 +164,7 @@ describe('C1: a refused row that waits for its run', () => {
     expect(bundle.lines('account.resumed')).toHaveLength(1);
   });
 
-  it('goes again when an operator resumes the account', async () => {
+  it('a refused row that waits for its run goes again when an operator resumes the account', async () => {
     const { bundle } = await inRun({}, 14);
     await secondsUntil(bundle, () => setAside(bundle) === 5);
     await bundle.sandbox.configure({ chaos: { kind: 'code', code: 0 } });
@@ -170,7 +173,7 @@ describe('C1: a refused row that waits for its run', () => {
     expect([setAside(bundle), bundle.count('permanent-failure')]).toEqual([0, 9]);
   });
 
-  it('goes again when an operator pauses and resumes the account', async () => {
+  it('a refused row that waits for its run goes again when an operator pauses and resumes the account', async () => {
     const { bundle } = await inRun({}, 10);
     await bundle.ask({ verb: 'pause', account: 'main' });
     await bundle.sandbox.configure({ chaos: { kind: 'code', code: 0 } });
@@ -178,7 +181,7 @@ describe('C1: a refused row that waits for its run', () => {
     await bundle.until(() => accepted(bundle) === 1 && setAside(bundle) === 0);
   });
 
-  it('is cancelled by an operator, and stays cancelled when the run ends', async () => {
+  it('a refused row that waits for its run is cancelled by an operator, and stays cancelled when the run ends', async () => {
     const { bundle } = await inRun({}, 10);
     const id = Number(bundle.all('SELECT message_id AS id FROM set_aside')[0]?.['id']);
     await bundle.ask({ verb: 'cancel', message_id: id });
@@ -188,14 +191,14 @@ describe('C1: a refused row that waits for its run', () => {
     expect(bundle.message(id)).toMatchObject({ state: 'cancelled', reason: 'operator' });
   });
 
-  it('expires as any queued row', async () => {
+  it('a refused row that waits for its run expires as any queued row', async () => {
     const { bundle } = await inRun({ messages: { validityMs: 60_000 } }, 10);
     const id = Number(bundle.all('SELECT message_id AS id FROM set_aside')[0]?.['id']);
     bundle.advance(61);
     await bundle.untilState(id, 'expired');
   });
 
-  it('goes again after a reload-like start under which its code is the message’s own affair', async () => {
+  it('a refused row that waits for its run goes again after a start under which its code is the message’s own affair', async () => {
     const { bundle } = await inRun({}, 10);
     await bundle.stop();
     bundle.db.exec(`UPDATE accounts SET state = 'active', reason = NULL`);
@@ -205,7 +208,7 @@ describe('C1: a refused row that waits for its run', () => {
   });
 });
 
-it('C1: a probe is no row that is paused, suppressed, quiet or due later', async () => {
+it('a probe is no row that is paused, suppressed, quiet or due later', async () => {
   const { bundle } = await inRun({}, 10);
   const [suppressed = 0] = dropAll(bundle, [good(1)]);
   bundle.db.prepare('INSERT INTO suppressions (recipient) VALUES (?)').run(good(1));

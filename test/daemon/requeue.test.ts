@@ -9,7 +9,7 @@ const reasonsOf = ({ lines }: Bundle): readonly unknown[] =>
   lines('message.queued').map((line) => line['reason']);
 
 describe('a message that was surely refused', () => {
-  it('starts over, and is no duplicate', async () => {
+  it('a message that was surely refused starts over, and is no duplicate', async () => {
     const bundle = await setup();
     const id = bundle.drop({ recipient: '999100610001' });
     await bundle.untilState(id, 'permanent-failure');
@@ -22,7 +22,7 @@ describe('a message that was surely refused', () => {
     expect(reasonsOf(bundle)).toEqual(['requeued']);
   });
 
-  it('has all its attempts again', async () => {
+  it('a message that was surely refused has all its attempts again', async () => {
     const bundle = await setup({ retry: { maxAttempts: 2, firstDelayMs: 1 } });
     const id = bundle.drop({ recipient: '999101730001' });
     await bundle.untilState(id, 'permanent-failure');
@@ -33,7 +33,7 @@ describe('a message that was surely refused', () => {
 });
 
 describe('a message that may have been accepted', () => {
-  it('is sent again, marked', async () => {
+  it('a message that may have been accepted is sent again, marked', async () => {
     const bundle = await setup({ receipts: { expect: false }, messages: { onUncertain: 'hold' } });
     const id = bundle.drop({ recipient: '999600110001' });
     await bundle.untilState(id, 'unconfirmed');
@@ -52,7 +52,7 @@ describe('a message that may have been accepted', () => {
     expect(bundle.attempts(id)[1]).toMatchObject({ follows: 1 });
   });
 
-  it('is sent again while it is uncertain, when an operator says so', async () => {
+  it('a message that may have been accepted is sent again while it is uncertain, when an operator says so', async () => {
     const bundle = await setup();
     const id = bundle.drop({ recipient: '999600110001' });
     await bundle.untilState(id, 'uncertain');
@@ -61,7 +61,7 @@ describe('a message that may have been accepted', () => {
     expect(bundle.attempts(id)[1]).toMatchObject({ follows: 1 });
   });
 
-  it('may fail after it was requeued: the earlier attempt says no more', async () => {
+  it('a message that may have been accepted may fail after it was requeued: the earlier attempt says no more', async () => {
     const bundle = await setup({ receipts: { expect: false }, messages: { onUncertain: 'hold' } });
     const id = bundle.drop({ recipient: '999600110001' });
     await bundle.untilState(id, 'unconfirmed');
@@ -72,7 +72,7 @@ describe('a message that may have been accepted', () => {
 });
 
 describe('a deadline that has passed', () => {
-  it('becomes now and the validity', async () => {
+  it('a deadline that has passed becomes now and the validity', async () => {
     const bundle = await setup({ messages: { validityMs: 3_600_000 } });
     await bundle.ask({ verb: 'pause', account: 'main' });
     const own = bundle.drop({ expires_at: bundle.clock.now() + 60 });
@@ -104,7 +104,7 @@ describe('a requeue is refused', () => {
   it.each([
     ['await-receipt', '447700900000'],
     ['retry', '999100500001'],
-  ])('for a message that is %s', async (state, recipient) => {
+  ])('a requeue is refused for a message that is %s', async (state, recipient) => {
     const bundle = await setup();
     const id = bundle.drop({ recipient });
     await bundle.untilState(id, state);
@@ -112,7 +112,7 @@ describe('a requeue is refused', () => {
   });
 
   it.each(['999100610001', '+999100610001'])(
-    'for a suppressed recipient: %s',
+    'a requeue is refused for a suppressed recipient: %s',
     async (recipient) => {
       const bundle = await setup();
       const id = bundle.drop({ recipient });

@@ -50,7 +50,7 @@ const waits = async ({ all, ask }: Bundle, id: number): Promise<Row> => {
 };
 
 describe('a restored spool', () => {
-  it('says once in the log that nothing is sent, and what to do, and draws a new tag key', async () => {
+  it('a restored spool says once in the log that nothing is sent, and what to do, and draws a new tag key', async () => {
     const { bundle, oldKey } = await restored((first) => void first.drop());
     expect(bundle.lines('daemon.restored')).toMatchObject([{ level: 'warn' }]);
     expect(bundle.lines('daemon.restored')[0]?.['remedy']).toContain('--restored=hold');
@@ -58,7 +58,7 @@ describe('a restored spool', () => {
     expect(await waits(bundle, 1)).toMatchObject({ state: 'queued', last_attempt: 0 });
   });
 
-  it('still waits after a restart, under the same new key', async () => {
+  it('a restored spool still waits after a restart, under the same new key', async () => {
     const { bundle } = await restored((first) => void first.drop());
     const key = keyOf(bundle);
     await bundle.stop();
@@ -68,7 +68,7 @@ describe('a restored spool', () => {
     expect(bundle.lines('daemon.restored')).toHaveLength(2);
   });
 
-  it('lets nothing expire meanwhile: it may have gone', async () => {
+  it('a restored spool lets nothing expire meanwhile: it may have gone', async () => {
     const { bundle } = await restored((first) => void first.drop());
     bundle.advance(3 * 86_400);
     expect(await waits(bundle, 1)).toMatchObject({ state: 'queued' });
@@ -77,7 +77,7 @@ describe('a restored spool', () => {
     expect(bundle.sandbox.ledger.counters.requests).toBe(0);
   });
 
-  it('keeps what is scheduled for later: it cannot have gone', async () => {
+  it('a restored spool keeps what is scheduled for later: it cannot have gone', async () => {
     const { bundle } = await restored((first) => {
       first.drop({ send_at: Date.now() / 1000 + 3_600 });
       first.drop();
@@ -87,7 +87,7 @@ describe('a restored spool', () => {
     expect(bundle.message(2)).toMatchObject({ state: 'uncertain', reason: 'restored' });
   });
 
-  it('takes a decision also where another program wrote the attempt that may have gone', async () => {
+  it('a restored spool takes a decision also where another program wrote the attempt that may have gone', async () => {
     const { bundle } = await restored((first) => void first.drop());
     bundle.db.exec(
       `INSERT INTO attempts (message_id, number, began_at, client_ref) VALUES (1, 1, 1.79e9, 'planted')`,
@@ -96,7 +96,7 @@ describe('a restored spool', () => {
     expect(bundle.message(1)).toMatchObject({ state: 'uncertain', reason: 'restored' });
   });
 
-  it('answers what was asked before the backup, and does not do it', async () => {
+  it('a restored spool answers what was asked before the backup, and does not do it', async () => {
     const { bundle } = await restored(({ db }) => {
       db.exec(`INSERT INTO control (verb, account) VALUES ('pause', 'main')`);
     });
@@ -106,7 +106,7 @@ describe('a restored spool', () => {
     expect(bundle.account()).toMatchObject({ state: 'active' });
   });
 
-  it('that was restored by hand twice is asked for a word twice', async () => {
+  it('a restored spool that was restored by hand twice is asked for a word twice', async () => {
     const { bundle } = await restored((first) => void first.drop());
     await bundle.ask({ verb: 'restored-hold' });
     expect(await bundle.ask({ verb: 'restored-hold' })).toMatchObject({
@@ -116,7 +116,7 @@ describe('a restored spool', () => {
 });
 
 describe('a receipt of the time between', () => {
-  it('under the old key settles a message that waited, before any word', async () => {
+  it('a receipt of the time between under the old key settles a message that waited, before any word', async () => {
     const { bundle, oldKey } = await restored((first) => void first.drop());
     await push(bundle, { 'client-ref': refUnder(oldKey, 1, 1), messageId: 'lost-1' });
     expect(bundle.message(1)).toMatchObject({ state: 'delivered' });
@@ -133,7 +133,7 @@ describe('a receipt of the time between', () => {
     expect(bundle.message(1)).toMatchObject({ state: 'delivered' });
   });
 
-  it('for one that was sent again tells of a duplicate', async () => {
+  it('a receipt of the time between for one that was sent again tells of a duplicate', async () => {
     const { bundle, oldKey } = await restored((first) => void first.drop());
     await bundle.ask({ verb: 'restored-resend' });
     await bundle.untilState(1, 'await-receipt');
@@ -142,7 +142,7 @@ describe('a receipt of the time between', () => {
     expect(bundle.lines('message.duplicate')).toHaveLength(1);
   });
 
-  it('counts only if its recipient fits', async () => {
+  it('a receipt of the time between counts only if its recipient fits', async () => {
     const { bundle, oldKey } = await restored((first) => void first.drop());
     const ref = { 'client-ref': refUnder(oldKey, 1, 1), messageId: 'lost-1' };
     await push(bundle, { ...ref, msisdn: OTHER });
@@ -150,7 +150,7 @@ describe('a receipt of the time between', () => {
     expect(bundle.lines('receipt.ignored')).toMatchObject([{ reason: 'other-recipient' }]);
   });
 
-  it('says nothing of a message that got the same id afterwards', async () => {
+  it('a receipt of the time between says nothing of a message that got the same id afterwards', async () => {
     const { bundle, oldKey } = await restored((first) => void first.drop());
     await bundle.ask({ verb: 'restored-hold' });
     const id = bundle.drop();

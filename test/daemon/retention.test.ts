@@ -30,7 +30,7 @@ const rowsOf = ({ all }: Bundle, id: number): readonly number[] =>
   );
 
 describe('a final message', () => {
-  it('is pruned when its time has passed, with all that hangs on it', async () => {
+  it('a final message is pruned when its time has passed, with all that hangs on it', async () => {
     const { bundle, id } = await delivered({ spool: A_DAY });
     bundle.advance(DAY_S - 60);
     await bundle.untilState(bundle.drop(), 'delivered');
@@ -41,7 +41,7 @@ describe('a final message', () => {
     expect(bundle.fatal).toEqual([]);
   });
 
-  it('leaves its id and its key behind, which are not used again', async () => {
+  it('a final message leaves its id and its key behind, which are not used again', async () => {
     const { bundle, id } = await delivered({ spool: A_DAY }, { idempotency_key: 'once' });
     /* The trigger that notes it goes by the machine's own clock. */
     bundle.advance(2 * DAY_S);
@@ -50,7 +50,7 @@ describe('a final message', () => {
     expect(bundle.drop()).toBeGreaterThan(id);
   });
 
-  it('has its key forgotten after keys_for: it may be used again then', async () => {
+  it('a final message has its key forgotten after keys_for: it may be used again then', async () => {
     const options = { spool: { ...A_DAY, keysForMs: 10 * DAY_S * 1000 } };
     const { bundle, id } = await delivered(options, { idempotency_key: 'once' });
     bundle.advance(11 * DAY_S);
@@ -62,7 +62,7 @@ describe('a final message', () => {
     expect(bundle.drop({ idempotency_key: 'once' })).toBeGreaterThan(id);
   });
 
-  it('stays while the day of the spending limit needs it', async () => {
+  it('a final message stays while the day of the spending limit needs it', async () => {
     const safety = { spendPerDay: 100 };
     const { bundle, id } = await delivered({ spool: { retentionMs: 1_000 }, safety });
     bundle.advance(3_600);
@@ -70,7 +70,7 @@ describe('a final message', () => {
     expect(bundle.message(id)).toMatchObject({ state: 'delivered' });
   });
 
-  it('that is pruned takes no late receipt: it is kept as one about no message', async () => {
+  it('a final message that is pruned takes no late receipt: it is kept as one about no message', async () => {
     const { bundle, id } = await delivered({ spool: A_DAY });
     const ref = String(bundle.attempts(id)[0]?.['client_ref']);
     bundle.advance(2 * DAY_S);
@@ -86,7 +86,7 @@ describe('a forgotten text', () => {
   const forgotten = (bundle: Bundle, id: number, parts: string): Promise<void> =>
     bundle.until(() => bundle.message(id)['text'] === `(forgotten: ${parts})`, 'the forgetting');
 
-  it('is blank in the message, and the message is not sent again', async () => {
+  it('a forgotten text is blank in the message, and the message is not sent again', async () => {
     const { bundle, id } = await delivered({ spool: FORGETFUL });
     await bundle.ask({ verb: 'cancel', message_id: 999 });
     bundle.db.exec(`UPDATE messages SET revision = revision + 1, state = 'unconfirmed'`);
@@ -97,7 +97,7 @@ describe('a forgotten text', () => {
     expect(bundle.message(id)).toMatchObject({ state: 'unconfirmed' });
   });
 
-  it('still tells how many parts a lost answer had: one receipt of three is not enough', async () => {
+  it('a forgotten text still tells how many parts a lost answer had: one receipt of three is not enough', async () => {
     const bundle = await setup({ spool: FORGETFUL, messages: { onUncertain: 'hold' } });
     const id = bundle.drop({ recipient: '999600110001', text: LONG });
     await bundle.untilState(id, 'uncertain');
@@ -114,7 +114,7 @@ describe('a forgotten text', () => {
     expect(bundle.message(id)).toMatchObject({ state: 'delivered' });
   });
 
-  it('is not sent when a receipt would have the message sent again', async () => {
+  it('a forgotten text is not sent when a receipt would have the message sent again', async () => {
     const resend = { codes: new Set([8]), afterMs: 1_000, times: 1 };
     const bundle = await setup({ spool: FORGETFUL, receipts: { resend, timeoutMs: 3_600_000 } });
     const id = bundle.drop();

@@ -15,7 +15,7 @@ const stateOf = ({ message }: Bundle, id: number): string => {
   return `${String(state)} ${String(reason)}${dueAt === null ? '' : ' until'}`;
 };
 
-describe('at most so many messages to one recipient', () => {
+describe('messages to one recipient', () => {
   const limit = (messages: number, windowMs = HOUR * 1000) => ({
     safety: { perRecipient: { messages, windowMs } },
   });
@@ -46,7 +46,7 @@ describe('at most so many messages to one recipient', () => {
     expect(bundle.fatal).toEqual([]);
   });
 
-  it('are counted over a restart', async () => {
+  it('messages to one recipient are counted over a restart', async () => {
     const bundle = await setup(limit(1));
     await bundle.untilState(bundle.drop(), 'await-receipt');
     await bundle.stop();
@@ -56,7 +56,7 @@ describe('at most so many messages to one recipient', () => {
     await bundle.untilState(bundle.drop({ recipient: OTHER }), 'await-receipt');
   });
 
-  it('do not count one that was refused, nor one twice that is tried again', async () => {
+  it('messages to one recipient do not count one that was refused, nor one twice that is tried again', async () => {
     const bundle = await setup({ ...limit(1), retry: { firstDelayMs: 1_000 } });
     const barred = '999100700001';
     await bundle.untilState(bundle.drop({ recipient: barred }), 'permanent-failure');
@@ -67,7 +67,7 @@ describe('at most so many messages to one recipient', () => {
     await bundle.until(() => bundle.attempts(again).length === 2);
   });
 
-  it('that wait past their validity expire on time', async () => {
+  it('messages to one recipient that wait past their validity expire on time', async () => {
     const bundle = await setup(limit(1));
     await bundle.untilState(bundle.drop(), 'await-receipt');
     const id = bundle.drop({ expires_at: bundle.clock.now() + 600 });
@@ -90,7 +90,7 @@ describe('at most so many messages to one recipient', () => {
 describe('an identical text to the same recipient', () => {
   const collapse = { safety: { collapseMs: 600_000 } };
 
-  it('is refused within the time, before it costs an attempt; another text or recipient is not', async () => {
+  it('an identical text to the same recipient is refused within the time, before it costs an attempt; another text or recipient is not', async () => {
     const bundle = await setup(collapse);
     const first = bundle.drop({ text: 'Your code is 1' });
     await bundle.untilState(first, 'await-receipt');
@@ -110,7 +110,7 @@ describe('an identical text to the same recipient', () => {
     ]);
   });
 
-  it('is refused when many wait at once: the first in turn goes', async () => {
+  it('an identical text to the same recipient is refused when many wait at once: the first in turn goes', async () => {
     const bundle = await setup({ ...collapse, isStopped: true });
     const ids = Array.from({ length: 400 }, () => bundle.drop());
     const first = bundle.drop({ priority: 9 });
@@ -120,7 +120,7 @@ describe('an identical text to the same recipient', () => {
     expect(requestsOf(bundle)).toBe(1);
   });
 
-  it('is known over a restart, and goes when the first was refused by the gateway', async () => {
+  it('an identical text to the same recipient is known over a restart, and goes when the first was refused by the gateway', async () => {
     const bundle = await setup(collapse);
     await bundle.untilState(bundle.drop(), 'await-receipt');
     const barred = '999100700001';
@@ -133,7 +133,7 @@ describe('an identical text to the same recipient', () => {
     expect(bundle.message(second)['reason']).not.toBe('duplicate-text');
   });
 
-  it('that is sent again by an operator is no duplicate of itself', async () => {
+  it('an identical text to the same recipient that is sent again by an operator is no duplicate of itself', async () => {
     const bundle = await setup({ ...collapse, receipts: { expect: false } });
     const id = bundle.drop();
     await bundle.untilState(id, 'unconfirmed');
@@ -141,7 +141,7 @@ describe('an identical text to the same recipient', () => {
     await bundle.until(() => bundle.attempts(id).length === 2);
   });
 
-  it('is forgotten when nobody can ask for it any more', async () => {
+  it('an identical text to the same recipient is forgotten when nobody can ask for it any more', async () => {
     const bundle = await setup({ safety: { collapseMs: 1_000 } });
     const send = async (digit: number): Promise<void> => {
       const recipients = Array.from({ length: 20 }, (_, n) => `4477009${digit}00${10 + n}`);
@@ -175,7 +175,7 @@ describe('an account that has spent enough', () => {
     for (let n = 0; n < count; n += 1) bundle.drop();
   };
 
-  it('is suspended until midnight, with its messages, and then spends as much again', async () => {
+  it('an account that has spent enough is suspended until midnight, with its messages, and then spends as much again', async () => {
     const bundle = await setup(options(0.5));
     drop(bundle, 12);
     await untilSpent(bundle);
@@ -192,7 +192,7 @@ describe('an account that has spent enough', () => {
     expect(bundle.lines('account.resumed')).toHaveLength(1);
   });
 
-  it('A11: is not resumed by a control row, nor by a pause and a resume', async () => {
+  it('an account that has spent enough is not resumed by a control row, nor by a pause and a resume', async () => {
     const bundle = await setup(options(0.5));
     drop(bundle, 8);
     await untilSpent(bundle);
@@ -207,7 +207,7 @@ describe('an account that has spent enough', () => {
     expect([bundle.count('await-receipt'), requestsOf(bundle)]).toEqual([5, 5]);
   });
 
-  it('A11: goes on after a start with a higher value', async () => {
+  it('an account that has spent enough goes on after a start with a higher value', async () => {
     const bundle = await setup(options(0.5));
     drop(bundle, 8);
     await untilSpent(bundle);
@@ -216,7 +216,7 @@ describe('an account that has spent enough', () => {
     await bundle.until(() => bundle.count('await-receipt') === 8);
   });
 
-  it('A11: has spent what the own folder says, whatever the spool shows', async () => {
+  it('an account that has spent enough has spent what the own folder says, whatever the spool shows', async () => {
     const bundle = await setup(options(0.5));
     drop(bundle, 8);
     await untilSpent(bundle);
@@ -232,7 +232,7 @@ describe('an account that has spent enough', () => {
     expect(requestsOf(bundle)).toBe(5);
   });
 
-  it('counts over a restart, and stays suspended over one', async () => {
+  it('an account that has spent enough counts over a restart, and stays suspended over one', async () => {
     const bundle = await setup(options(0.5));
     drop(bundle, 4);
     await bundle.until(() => bundle.count('await-receipt') === 4);
@@ -255,7 +255,7 @@ describe('an account that has spent enough', () => {
 });
 
 describe('an account with too little left', () => {
-  it('is suspended before the gateway refuses, and goes on after a top-up', async () => {
+  it('an account with too little left is suspended before the gateway refuses, and goes on after a top-up', async () => {
     const accounts = { [KEY]: { rate: null, balance: 1, price: 0.1 } };
     const bundle = await setup({
       ...{ sandbox: { accounts }, account: { concurrency: 1 }, safety: { minBalance: 0.65 } },
@@ -299,7 +299,7 @@ describe('the plan of', () => {
   });
 });
 
-describe('A11: what may not be sent at all', () => {
+describe('what may not be sent at all', () => {
   it.each<[string, Parameters<typeof setup>[0], Parameters<Bundle['drop']>[0]]>([
     [
       'a recipient outside of only_prefixes',
@@ -318,7 +318,7 @@ describe('A11: what may not be sent at all', () => {
     ],
     ['a text of more than max_parts', { safety: { maxParts: 2 } }, { text: 'x'.repeat(307) }],
     ['a binary message', { safety: { binary: false } }, { type: 'binary', body: '00ff' }],
-  ])('is %s: it fails and nothing leaves', async (_what, over, row) => {
+  ])('what may not be sent at all is %s: it fails and nothing leaves', async (_what, over, row) => {
     const bundle = await setup(over);
     expect(await bundle.untilState(bundle.drop(row), 'permanent-failure')).toMatchObject({
       ...{ reason: 'not-allowed-here', attempts: 0 },

@@ -16,7 +16,7 @@ async function paused(): Promise<Bundle> {
 const statesOf = (bundle: Bundle): readonly unknown[] =>
   bundle.all('SELECT state FROM messages ORDER BY id').map(({ state }) => state);
 
-describe('I10: cancel and requeue by a filter', () => {
+describe('cancel and requeue by a filter', () => {
   it('take what matches every key, with NULL as the default it stands for', async () => {
     const bundle = await paused();
     bundle.drop({ sender: 'Acme1' });
@@ -90,7 +90,7 @@ describe('I10: cancel and requeue by a filter', () => {
   });
 
   it.each(['{}', '{"states":"queued"}', 'nothing', '{"state":"failed"}'])(
-    'are refused with a word where the filter is %s',
+    'cancel and requeue by a filter are refused with a word where the filter is %s',
     async (filter) => {
       const bundle = await paused();
       bundle.drop();
@@ -146,8 +146,8 @@ describe('I10: cancel and requeue by a filter', () => {
   });
 });
 
-describe('I10: retry', () => {
-  it('sends now what waits for its next attempt or for a later time, and keeps its attempts', async () => {
+describe('retry', () => {
+  it('retry sends now what waits for its next attempt or for a later time, and keeps its attempts', async () => {
     const bundle = await setup({ retry: { firstDelayMs: 3_600_000 } });
     const failed = bundle.drop({ recipient: '999100500001' });
     await bundle.untilState(failed, 'retry');
@@ -162,7 +162,7 @@ describe('I10: retry', () => {
     expect(bundle.message(failed)['attempts']).toBe(2);
   });
 
-  it('of a message that waits for no time is refused with a word', async () => {
+  it('retry of a message that waits for no time is refused with a word', async () => {
     const bundle = await paused();
     const waiting = bundle.drop();
     const { refused } = await bundle.ask({ verb: 'retry', message_id: waiting });
@@ -173,8 +173,8 @@ describe('I10: retry', () => {
   });
 });
 
-describe('I10: the pause of everything', () => {
-  it('holds all accounts over a restart until it is resumed, and ends no other pause', async () => {
+describe('the pause of everything', () => {
+  it('the pause of everything holds all accounts over a restart until it is resumed, and ends no other pause', async () => {
     const bundle = await setup();
     await bundle.ask({ verb: 'pause', account: '*' });
     expect(await bundle.ask({ verb: 'pause', account: '*' })).toMatchObject({
@@ -193,7 +193,7 @@ describe('I10: the pause of everything', () => {
     expect(bundle.lines('account.paused')[0]).toMatchObject({ account: '*' });
   });
 
-  it('is of no sender', async () => {
+  it('the pause of everything is of no sender', async () => {
     const bundle = await setup();
     const { refused } = await bundle.ask({ verb: 'pause', account: '*', sender: 'Acme' });
     expect(String(refused)).toContain('a sender is of one account');

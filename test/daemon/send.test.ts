@@ -8,23 +8,26 @@ const INSERT = `INSERT INTO messages (recipient, text) VALUES ('${RECIPIENT}', '
 describe.each(SQL_CLIENTS)('a row dropped by $name while the daemon runs', (client) => {
   const title = client.missing === null ? '' : ` (skipped: ${client.missing})`;
 
-  it.skipIf(client.missing !== null)(`is sent${title}`, async () => {
-    const { path, sandbox, untilState } = await setup();
-    expect(client.run(path, [INSERT])).toEqual([null]);
-    const row = await untilState(1, 'await-receipt');
-    expect(row).toMatchObject({
-      reason: 'accepted',
-      status: 0,
-      attempts: 1,
-      parts: 1,
-      price: 0.05,
-    });
-    expect(sandbox.ledger.entries()).toMatchObject([{ to: RECIPIENT, from: 'AcmeInc' }]);
-  });
+  it.skipIf(client.missing !== null)(
+    `a row dropped by $name while the daemon runs is sent${title}`,
+    async () => {
+      const { path, sandbox, untilState } = await setup();
+      expect(client.run(path, [INSERT])).toEqual([null]);
+      const row = await untilState(1, 'await-receipt');
+      expect(row).toMatchObject({
+        reason: 'accepted',
+        status: 0,
+        attempts: 1,
+        parts: 1,
+        price: 0.05,
+      });
+      expect(sandbox.ledger.entries()).toMatchObject([{ to: RECIPIENT, from: 'AcmeInc' }]);
+    },
+  );
 });
 
 describe('rows that wait when the daemon starts', () => {
-  it('are sent, each once, whatever their number', async () => {
+  it('rows that wait when the daemon starts are sent, each once, whatever their number', async () => {
     const { db, sandbox, start, until, count, all } = await setup({ isStopped: true });
     const rows = 1_500;
     db.exec(
@@ -51,7 +54,7 @@ describe('rows that wait when the daemon starts', () => {
 });
 
 describe('what goes over the wire', () => {
-  it('is what the row says: sender, type, and the time that is left', async () => {
+  it('what goes over the wire is what the row says: sender, type, and the time that is left', async () => {
     const { drop, sandbox, clock, untilState } = await setup();
     const id = drop({ text: 'żółć', sender: '12015550123', expires_at: clock.now() + 600 });
     await untilState(id, 'await-receipt');
@@ -61,7 +64,7 @@ describe('what goes over the wire', () => {
     expect(entry?.ttlMs).toBeLessThanOrEqual(600_000);
   });
 
-  it('keeps ttl within the bounds of the gateway', async () => {
+  it('what goes over the wire keeps ttl within the bounds of the gateway', async () => {
     const { drop, sandbox, clock, until } = await setup();
     drop({ expires_at: clock.now() + 5 });
     drop({ expires_at: clock.now() + 90 * 86_400 });
@@ -74,7 +77,7 @@ describe('what goes over the wire', () => {
     ).toEqual([20_000, 604_800_000]);
   });
 
-  it('bears a client-ref that the attempt names', async () => {
+  it('what goes over the wire bears a client-ref that the attempt names', async () => {
     const { drop, sandbox, attempts, untilState } = await setup();
     const id = drop();
     await untilState(id, 'await-receipt');
@@ -82,7 +85,7 @@ describe('what goes over the wire', () => {
     expect(attempts(id)[0]?.['trace_id']).toMatch(/^[0-9a-f]+$/);
   });
 
-  it('is signed where a signature is configured, and then bears no secret', async () => {
+  it('what goes over the wire is signed where a signature is configured, and then bears no secret', async () => {
     const secret = 'signature-secret';
     const { drop, untilState } = await setup({
       account: { apiSecret: null, signature: { method: 'sha256', secret } },
@@ -93,7 +96,7 @@ describe('what goes over the wire', () => {
 });
 
 describe('an answer of several parts', () => {
-  it('makes one row a part, and the price is their sum', async () => {
+  it('an answer of several parts makes one row a part, and the price is their sum', async () => {
     const { drop, all, untilState } = await setup();
     const id = drop({ text: 'a'.repeat(400) });
     const row = await untilState(id, 'await-receipt');
@@ -106,29 +109,32 @@ describe('an answer of several parts', () => {
     ['the first accepted, the others refused', '999200600001'],
     ['the first refused, the others accepted', '999300600001'],
     ['the first accepted, the others failed inside', '999200500001'],
-  ])('of which a part was refused is never sent again: %s', async (_what, recipient) => {
-    const { drop, all, sandbox, advance, until, untilState, attempts } = await setup();
-    const id = drop({ recipient });
-    expect(await untilState(id, 'await-receipt')).toMatchObject({ reason: 'accepted-in-part' });
-    expect(all('SELECT 1 FROM parts WHERE status = 0')).toHaveLength(1);
-    advance(75 * 3600);
-    const other = drop();
-    await untilState(other, 'await-receipt');
-    expect(attempts(id)).toHaveLength(1);
-    advance(3600);
-    await until(() => sandbox.ledger.counters.accepted === 2);
-    expect(await untilState(id, 'unconfirmed')).toMatchObject({ reason: 'no-final-receipt' });
-  });
+  ])(
+    'an answer of several parts of which a part was refused is never sent again: %s',
+    async (_what, recipient) => {
+      const { drop, all, sandbox, advance, until, untilState, attempts } = await setup();
+      const id = drop({ recipient });
+      expect(await untilState(id, 'await-receipt')).toMatchObject({ reason: 'accepted-in-part' });
+      expect(all('SELECT 1 FROM parts WHERE status = 0')).toHaveLength(1);
+      advance(75 * 3600);
+      const other = drop();
+      await untilState(other, 'await-receipt');
+      expect(attempts(id)).toHaveLength(1);
+      advance(3600);
+      await until(() => sandbox.ledger.counters.accepted === 2);
+      expect(await untilState(id, 'unconfirmed')).toMatchObject({ reason: 'no-final-receipt' });
+    },
+  );
 });
 
-it('ends accepted messages as unconfirmed at once where no receipt can come', async () => {
+it('the daemon ends accepted messages as unconfirmed at once where no receipt can come', async () => {
   const { drop, untilState } = await setup({ receipts: { expect: false } });
   expect(await untilState(drop(), 'unconfirmed')).toMatchObject({
     reason: 'receipts-not-expected',
   });
 });
 
-it('sends what was dropped in one transaction, and nothing of one that was rolled back', async () => {
+it('the daemon sends what was dropped in one transaction, and nothing of one that was rolled back', async () => {
   const { db, drop, untilState, count, sandbox } = await setup();
   db.exec('BEGIN');
   drop();

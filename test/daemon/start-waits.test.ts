@@ -7,8 +7,8 @@ import { isOwned } from '../../src/spool/file/ownership.ts';
 import { RECIPIENT, setup } from '../support/daemon.ts';
 import { makeFolder, openHandle } from '../support/spool.ts';
 
-describe('G2: a start', { timeout: 60_000 }, () => {
-  it('waits for a lock that another program holds, with receipts answered 503, and then sends', async () => {
+describe('a start', { timeout: 60_000 }, () => {
+  it('a start waits for a lock that another program holds, with receipts answered 503, and then sends', async () => {
     const bundle = await setup({ isStopped: true });
     const id = bundle.drop();
     bundle.db.exec('BEGIN IMMEDIATE');
@@ -33,7 +33,7 @@ describe('G2: a start', { timeout: 60_000 }, () => {
     expect(bundle.waiting()).toBeNull();
   });
 
-  it('waits for a folder that is not there yet', async () => {
+  it('a start waits for a folder that is not there yet', async () => {
     const root = makeFolder();
     mkdirSync(join(root, 'away'));
     const spool = openHandle(join(root, 'away', 'spool.db'));
@@ -55,7 +55,7 @@ describe('G2: a start', { timeout: 60_000 }, () => {
     );
   });
 
-  it('that waits ends when it is told to', async () => {
+  it('a start that waits ends when it is told to', async () => {
     const bundle = await setup({ isStopped: true });
     const starting = bundle.start({ spool: { path: join(makeFolder(), 'none', 'spool.db') } });
     await bundle.until(() => bundle.lines('daemon.waiting').length > 0, 'the line');

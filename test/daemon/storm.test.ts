@@ -45,7 +45,7 @@ async function resumed(bundle: Bundle, messages: number): Promise<readonly strin
 }
 
 describe('retries that are due at once', () => {
-  it('have a fifth of the permits while new messages wait, and all go in the end, the oldest first', async () => {
+  it('retries that are due at once have a fifth of the permits while new messages wait, and all go in the end, the oldest first', async () => {
     const bundle = await setup({ account: { concurrency: 1 }, retry: LONG });
     const [retries, fresh] = [60, 100];
     await storm(bundle, new Array<number>(retries).fill(4));

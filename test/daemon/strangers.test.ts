@@ -21,8 +21,8 @@ async function metric(bundle: Bundle, reason: string): Promise<number> {
   return Number(form.exec(text)?.[1]);
 }
 
-describe('F1: a receipt that comes to another path', () => {
-  it('is counted, and said once with the path that is configured, where that is the default', async () => {
+describe('a receipt that comes to another path', () => {
+  it('a receipt that comes to another path is counted, and said once with the path that is configured, where that is the default', async () => {
     const bundle = await setup();
     for (let count = 0; count < 3; count += 1)
       expect(await ask(bundle, '/webhooks/delivery-receipt', RECEIPT)).toBe(404);
@@ -33,7 +33,7 @@ describe('F1: a receipt that comes to another path', () => {
     expect(await metric(bundle, 'other-path')).toBe(3);
   });
 
-  it('is said without the path where that may be a secret', async () => {
+  it('a receipt that comes to another path is said without the path where that may be a secret', async () => {
     const bundle = await setup({ receipts: { path: '/s3cret-path' } });
     expect(await ask(bundle, '/receipts', RECEIPT)).toBe(404);
     const [line] = bundle.lines('receipt.ignored');
@@ -42,8 +42,8 @@ describe('F1: a receipt that comes to another path', () => {
   });
 });
 
-describe('F2: another web-hook on the URL of receipts', () => {
-  it('is answered 200, said with its reason and remedy, and kept as unmatched', async () => {
+describe('another web-hook on the URL of receipts', () => {
+  it('another web-hook on the URL of receipts is answered 200, said with its reason and remedy, and kept as unmatched', async () => {
     const bundle = await setup();
     const inbound = {
       ...{ msisdn: '447700900101', to: '447700900999', messageId: '0B1', text: 'STOP' },
@@ -61,7 +61,7 @@ describe('F2: another web-hook on the URL of receipts', () => {
     ]);
   });
 
-  it('is about no message, whatever client-ref it names', async () => {
+  it('another web-hook on the URL of receipts is about no message, whatever client-ref it names', async () => {
     const bundle = await setup();
     const id = bundle.drop();
     await bundle.untilState(id, 'await-receipt');
@@ -72,8 +72,8 @@ describe('F2: another web-hook on the URL of receipts', () => {
   });
 });
 
-describe('B4: what a stranger can do', () => {
-  it('is warned of at the start where receipts are unsigned and come to the default path', async () => {
+describe('what a stranger can do', () => {
+  it('what a stranger can do is warned of at the start where receipts are unsigned and come to the default path', async () => {
     const warned = ({ lines }: Bundle): boolean =>
       lines('daemon.warning').some(({ warning }) => /unsigned/.test(String(warning)));
     expect(warned(await setup())).toBe(true);
@@ -82,7 +82,7 @@ describe('B4: what a stranger can do', () => {
     expect(warned(await setup({ receipts: { expect: false } }))).toBe(false);
   });
 
-  it('is counted and not stored where nothing of ours is named', async () => {
+  it('what a stranger can do is counted and not stored where nothing of ours is named', async () => {
     const bundle = await setup();
     const strange = { ...RECEIPT, 'api-key': 'somebody', 'client-ref': 'order-4' };
     for (let count = 0; count < 5; count += 1)
@@ -93,7 +93,7 @@ describe('B4: what a stranger can do', () => {
   });
 });
 
-it('B3: a signed receipt with blank fields put in is the same receipt, and undoes no unsuppress', async () => {
+it('a signed receipt with blank fields put in is the same receipt, and undoes no unsuppress', async () => {
   const secret = 's3cret';
   const bundle = await setup({ receipts: { signatureSecrets: [secret] } });
   const { sign } = await import('../../src/gateway/signature.ts');

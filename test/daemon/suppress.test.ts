@@ -25,25 +25,28 @@ describe('a message to a suppressed recipient', () => {
     ['447700900007', '447700900007'],
     ['447700900007', '+447700900007'],
     ['+447700900007', '447700900007'],
-  ])('is never sent: %s on the list, %s in the message', async (listed, recipient) => {
-    const bundle = await setup();
-    suppress(bundle, listed);
-    const id = bundle.drop({ recipient });
-    expect(await bundle.untilState(id, 'permanent-failure')).toMatchObject({
-      reason: 'suppressed',
-      attempts: 0,
-      last_attempt: 0,
-    });
-    await bundle.untilState(bundle.drop(), 'await-receipt');
-    expect(bundle.attempts(id)).toEqual([]);
-    expect(requestsOf(bundle)).toBe(1);
-    expect(bundle.lines('message.permanent-failure')).toMatchObject([
-      { id, recipient: '4477…007', reason: 'suppressed', level: 'warn' },
-    ]);
-    expect(bundle.fatal).toEqual([]);
-  });
+  ])(
+    'a message to a suppressed recipient is never sent: %s on the list, %s in the message',
+    async (listed, recipient) => {
+      const bundle = await setup();
+      suppress(bundle, listed);
+      const id = bundle.drop({ recipient });
+      expect(await bundle.untilState(id, 'permanent-failure')).toMatchObject({
+        reason: 'suppressed',
+        attempts: 0,
+        last_attempt: 0,
+      });
+      await bundle.untilState(bundle.drop(), 'await-receipt');
+      expect(bundle.attempts(id)).toEqual([]);
+      expect(requestsOf(bundle)).toBe(1);
+      expect(bundle.lines('message.permanent-failure')).toMatchObject([
+        { id, recipient: '4477…007', reason: 'suppressed', level: 'warn' },
+      ]);
+      expect(bundle.fatal).toEqual([]);
+    },
+  );
 
-  it('is sent once the recipient is off the list; the one that failed stays, until it is requeued', async () => {
+  it('a message to a suppressed recipient is sent once the recipient is off the list; the one that failed stays, until it is requeued', async () => {
     const bundle = await setup();
     suppress(bundle, RECIPIENT);
     const failed = bundle.drop();
@@ -57,7 +60,7 @@ describe('a message to a suppressed recipient', () => {
     await bundle.untilState(failed, 'await-receipt');
   });
 
-  it('that waits for another attempt fails when that comes, with the attempts it has had', async () => {
+  it('a message to a suppressed recipient that waits for another attempt fails when that comes, with the attempts it has had', async () => {
     const bundle = await setup();
     const waiting = bundle.drop({ recipient: '999100500001' });
     await bundle.untilState(waiting, 'retry');
@@ -71,7 +74,7 @@ describe('a message to a suppressed recipient', () => {
     expect(bundle.attempts(waiting)).toHaveLength(1);
   });
 
-  it('fails for what is wrong with it, or for its age, before anybody asks the list', async () => {
+  it('a message to a suppressed recipient fails for what is wrong with it, or for its age, before anybody asks the list', async () => {
     const bundle = await setup({ isStopped: true });
     suppress(bundle, RECIPIENT);
     const late = bundle.drop({ expires_at: 1_700_000_000 });
@@ -82,7 +85,7 @@ describe('a message to a suppressed recipient', () => {
     expect(bundle.message(2)['reason']).toBe('invalid-recipient');
   });
 
-  it('costs no permit: hundreds of them do not hold up the one behind', async () => {
+  it('a message to a suppressed recipient costs no permit: hundreds of them do not hold up the one behind', async () => {
     const bundle = await setup({ isStopped: true, account: { rate: 1 } });
     suppress(bundle, '447700900007');
     const ids = Array.from({ length: 300 }, () =>
@@ -100,25 +103,28 @@ describe('a message with an attempt that nobody answered', () => {
   it.each([
     ['comes', { expect: true, timeoutMs: 3_600_000 }],
     ['is expected', { expect: false }],
-  ])('is held, not sent again and not failed, where no receipt %s', async (_what, receipts) => {
-    const bundle = await setup({ receipts });
-    const id = bundle.drop({ recipient: '999600110001' });
-    await bundle.untilState(id, 'uncertain');
-    suppress(bundle, '999600110001');
-    bundle.advance(400);
-    await bundle.until(() => reasonsOf(bundle, id).includes('suppressed'), 'a refusal');
-    bundle.advance(400);
-    bundle.drop();
-    await bundle.until(() => requestsOf(bundle) === 2, 'the next message');
-    bundle.advance(3_600);
-    await bundle.untilState(id, 'unconfirmed');
-    const reasons = ['connection-reset', 'resend', 'suppressed', 'unanswered'];
-    expect(reasonsOf(bundle, id)).toEqual(reasons);
-    expect(bundle.attempts(id)).toHaveLength(1);
-    expect(bundle.fatal).toEqual([]);
-  });
+  ])(
+    'a message with an attempt that nobody answered is held, not sent again and not failed, where no receipt %s',
+    async (_what, receipts) => {
+      const bundle = await setup({ receipts });
+      const id = bundle.drop({ recipient: '999600110001' });
+      await bundle.untilState(id, 'uncertain');
+      suppress(bundle, '999600110001');
+      bundle.advance(400);
+      await bundle.until(() => reasonsOf(bundle, id).includes('suppressed'), 'a refusal');
+      bundle.advance(400);
+      bundle.drop();
+      await bundle.until(() => requestsOf(bundle) === 2, 'the next message');
+      bundle.advance(3_600);
+      await bundle.untilState(id, 'unconfirmed');
+      const reasons = ['connection-reset', 'resend', 'suppressed', 'unanswered'];
+      expect(reasonsOf(bundle, id)).toEqual(reasons);
+      expect(bundle.attempts(id)).toHaveLength(1);
+      expect(bundle.fatal).toEqual([]);
+    },
+  );
 
-  it('may be requeued when the recipient is off the list, as any that may double', async () => {
+  it('a message with an attempt that nobody answered may be requeued when the recipient is off the list, as any that may double', async () => {
     const bundle = await setup({ receipts: { expect: false } });
     const id = bundle.drop({ recipient: '999600110001' });
     await bundle.untilState(id, 'uncertain');

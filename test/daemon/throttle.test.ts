@@ -11,7 +11,7 @@ const numbers = (bundle: Bundle, column: string): readonly unknown[] =>
   bundle.all(`SELECT DISTINCT ${column} AS value FROM messages`).map((row) => row['value']);
 
 describe('an account whose limit is lower than configured', () => {
-  it('waits as the text says, learns the limit, and loses no attempt', async () => {
+  it('an account whose limit is lower than configured waits as the text says, learns the limit, and loses no attempt', async () => {
     const bundle = await setup({ sandbox: { accounts: { [KEY]: { rate: 40 } } } });
     dropMany(bundle, 100);
     await bundle.until(() => bundle.count('await-receipt') === 100);
@@ -45,7 +45,7 @@ describe('an account whose limit is lower than configured', () => {
   });
 });
 
-it('takes up, at the next start, what was learned, and never more than is configured', async () => {
+it('the daemon takes up, at the next start, what was learned, and never more than is configured', async () => {
   const bundle = await setup({ account: { rate: 50 }, isStopped: true });
   const learn = bundle.db.prepare(
     "INSERT INTO accounts (name, since, learned_rate) VALUES ('main', 1800000000, ?)",
@@ -60,7 +60,7 @@ it('takes up, at the next start, what was learned, and never more than is config
 });
 
 describe('a sender with a limit of its own', () => {
-  it('waits as long as it is asked to, alone', async () => {
+  it('a sender with a limit of its own waits as long as it is asked to, alone', async () => {
     const bundle = await setup({ sandbox: { senders: { Slow: { rate: 4 } } } });
     const slow = dropMany(bundle, 4, 'Slow');
     const quick = dropMany(bundle, 100, 'Quick');
@@ -76,7 +76,7 @@ describe('a sender with a limit of its own', () => {
     expect(line?.['wait_ms']).toBeLessThanOrEqual(271);
   });
 
-  it('is kept by the daemon itself where it is configured', async () => {
+  it('a sender with a limit of its own is kept by the daemon itself where it is configured', async () => {
     const bundle = await setup({ account: { senders: new Map([['Slow', { rate: 5 }]]) } });
     dropMany(bundle, 5, 'Slow');
     await bundle.until(() => bundle.count('await-receipt') === 5);
@@ -92,18 +92,21 @@ describe('a sender with a limit of its own', () => {
   it.each([
     ['with its number', '999190110001', 270],
     ['without its number', '999190210001', 1_020],
-  ])('is asked by the text %s', async (_what, recipient, waitMs) => {
-    const bundle = await setup();
-    const id = bundle.drop({ recipient });
-    expect(await bundle.untilState(id, 'await-receipt')).toMatchObject({
-      attempts: 1,
-      throttles: 1,
-    });
-    expect(bundle.lines('sender.throttled')).toMatchObject([{ wait_ms: waitMs }]);
-    const [first, second] = bundle.attempts(id);
-    const gap = Number(second?.['began_at']) - Number(first?.['ended_at']);
-    expect(gap * 1000).toBeGreaterThanOrEqual(waitMs - 21);
-  });
+  ])(
+    'a sender with a limit of its own is asked by the text %s',
+    async (_what, recipient, waitMs) => {
+      const bundle = await setup();
+      const id = bundle.drop({ recipient });
+      expect(await bundle.untilState(id, 'await-receipt')).toMatchObject({
+        attempts: 1,
+        throttles: 1,
+      });
+      expect(bundle.lines('sender.throttled')).toMatchObject([{ wait_ms: waitMs }]);
+      const [first, second] = bundle.attempts(id);
+      const gap = Number(second?.['began_at']) - Number(first?.['ended_at']);
+      expect(gap * 1000).toBeGreaterThanOrEqual(waitMs - 21);
+    },
+  );
 });
 
 it('HTTP 429 makes the account wait as long as Retry-After says', async () => {
@@ -138,7 +141,7 @@ it('status 10 makes fewer requests open at a time, and costs no attempt', async 
   expect(bundle.sandbox.ledger.counters.mostOpen).toBeLessThanOrEqual(4);
 });
 
-it('never has more requests open than the concurrency', async () => {
+it('the daemon never has more requests open than the concurrency', async () => {
   const bundle = await setup({ account: { concurrency: 3 }, sandbox: { latencyMs: 20 } });
   dropMany(bundle, 60);
   await bundle.until(() => bundle.count('await-receipt') === 60);

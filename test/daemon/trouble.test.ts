@@ -55,7 +55,7 @@ const CASES: readonly {
 ];
 
 describe.each(CASES)('$what', ({ break: broken, repair, reason }) => {
-  it('fails nothing, costs no attempt, and is over after the repair', async () => {
+  it('$what fails nothing, costs no attempt, and is over after the repair', async () => {
     const bundle = await setup();
     await bundle.sandbox.configure(broken);
     dropMany(bundle);
@@ -73,7 +73,7 @@ describe.each(CASES)('$what', ({ break: broken, repair, reason }) => {
 });
 
 describe('a suspended account', () => {
-  it('is asked for its balance sparingly, sends nothing meanwhile, and says no more', async () => {
+  it('a suspended account is asked for its balance sparingly, sends nothing meanwhile, and says no more', async () => {
     const bundle = await setup();
     await bundle.sandbox.configure({ chaos: 'wrong-credentials' });
     dropMany(bundle);
@@ -91,7 +91,7 @@ describe('a suspended account', () => {
     expect(bundle.lines('account.suspended')[0]?.['remedy']).toContain('api_secret');
   });
 
-  it('tries one message at once when an operator resumes it', async () => {
+  it('a suspended account tries one message at once when an operator resumes it', async () => {
     const bundle = await setup();
     await bundle.sandbox.configure({ chaos: 'wrong-credentials' });
     dropMany(bundle);
@@ -106,7 +106,7 @@ describe('a suspended account', () => {
     expect(bundle.sandbox.ledger.counters.balanceRequests).toBe(0);
   });
 
-  it('is tried at once after a restart, by one message', async () => {
+  it('a suspended account is tried at once after a restart, by one message', async () => {
     const bundle = await setup();
     await bundle.sandbox.configure({ chaos: '404' });
     dropMany(bundle);
@@ -126,7 +126,7 @@ describe('a suspended account', () => {
 });
 
 describe('no credit', () => {
-  it('stops the account until the balance is above the price of a part', async () => {
+  it('no credit stops the account until the balance is above the price of a part', async () => {
     const accounts = { [KEY]: { rate: null, balance: 0.12, price: 0.05 } };
     const bundle = await setup({ sandbox: { accounts }, account: { concurrency: 2 } });
     dropMany(bundle, 10);
@@ -145,7 +145,7 @@ describe('no credit', () => {
 });
 
 describe.each([5, 13])('a storm of status %d', (code) => {
-  it('is the account’s trouble from the fifth recipient, and fails nothing', async () => {
+  it('a storm of status %d is the account’s trouble from the fifth recipient, and fails nothing', async () => {
     const bundle = await setup({ account: { concurrency: 1 }, retry: { firstDelayMs: 100 } });
     await bundle.sandbox.configure({ chaos: { kind: 'code', code } });
     dropMany(bundle);
@@ -163,7 +163,7 @@ describe.each([5, 13])('a storm of status %d', (code) => {
 });
 
 describe('one poison message', () => {
-  it('fails alone, as refused alone, and everything else is accepted', async () => {
+  it('one poison message fails alone, as refused alone, and everything else is accepted', async () => {
     const bundle = await setup({ account: { concurrency: 1 } });
     const poison = bundle.drop({ recipient: '999101100001', priority: 9 });
     dropMany(bundle);
@@ -183,13 +183,16 @@ describe('one poison message', () => {
     ['HTTP 400', '999440000001', 'http-400', 3],
     ['status 5 for ever', '999100500001', 'internal-error', 8],
     ['a plain refusal', '999100600001', 'invalid-message', 1],
-  ])('of %s fails after its attempts', async (_what, recipient, reason, attempts) => {
-    const bundle = await setup({ retry: { firstDelayMs: 1, maxDelayMs: 10 } });
-    const id = bundle.drop({ recipient });
-    const row = await bundle.untilState(id, 'permanent-failure');
-    expect(row).toMatchObject({ reason, attempts });
-    await bundle.untilState(bundle.drop(), 'await-receipt');
-  });
+  ])(
+    'one poison message of %s fails after its attempts',
+    async (_what, recipient, reason, attempts) => {
+      const bundle = await setup({ retry: { firstDelayMs: 1, maxDelayMs: 10 } });
+      const id = bundle.drop({ recipient });
+      const row = await bundle.untilState(id, 'permanent-failure');
+      expect(row).toMatchObject({ reason, attempts });
+      await bundle.untilState(bundle.drop(), 'await-receipt');
+    },
+  );
 });
 
 it('the same refusal of ten recipients is the sender’s trouble: the rest is kept', async () => {

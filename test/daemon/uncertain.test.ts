@@ -40,7 +40,7 @@ describe.each([
   ['HTTP 503', '999450300001', 'http-503', 503],
   ['HTTP 408', '999440800001', 'http-408', 408],
 ])('an answer that is %s', (_what, recipient, reason, httpStatus) => {
-  it('makes the message uncertain, and costs it an attempt', async () => {
+  it('an answer that is %s makes the message uncertain, and costs it an attempt', async () => {
     const { drop, attempts, untilState } = await setup();
     const id = drop({ recipient });
     const row = await untilState(id, 'uncertain');
@@ -60,7 +60,7 @@ it.each([
 });
 
 describe('an uncertain message', () => {
-  it('is sent again after its time, and the attempt says which one it may double', async () => {
+  it('an uncertain message is sent again after its time, and the attempt says which one it may double', async () => {
     const { bundle, id } = await doubted();
     expect(bundle.message(id)['due_at']).toBeCloseTo(bundle.clock.now() + 300, -1);
     bundle.advance(LATER);
@@ -77,7 +77,7 @@ describe('an uncertain message', () => {
     expect(bundle.sandbox.ledger.counters.accepted).toBe(2);
   });
 
-  it('stays where the row says hold, and ends unconfirmed when no receipt came', async () => {
+  it('an uncertain message stays where the row says hold, and ends unconfirmed when no receipt came', async () => {
     const { bundle, id } = await doubted({}, { on_uncertain: 'hold' });
     bundle.advance(LATER);
     const other = bundle.drop();
@@ -88,14 +88,14 @@ describe('an uncertain message', () => {
     expect(bundle.attempts(id)).toHaveLength(1);
   });
 
-  it('is sent again where the row says resend, whatever the configuration says', async () => {
+  it('an uncertain message is sent again where the row says resend, whatever the configuration says', async () => {
     const messages = { onUncertain: 'hold' as const };
     const { bundle, id } = await doubted({ messages }, { on_uncertain: 'resend' });
     bundle.advance(LATER);
     await bundle.untilState(id, 'await-receipt');
   });
 
-  it('ends at once under hold where no receipt can come, and waits under resend', async () => {
+  it('an uncertain message ends at once under hold where no receipt can come, and waits under resend', async () => {
     const receipts = { expect: false };
     const held = await setup({ receipts, messages: { onUncertain: 'hold' } });
     const id = held.drop({ recipient: LOST_ANSWER });
@@ -109,7 +109,7 @@ describe('an uncertain message', () => {
   it.each([
     ['attempts', { retry: { maxAttempts: 1 } }, {}],
     ['validity', { messages: { validityMs: 200_000 } }, {}],
-  ])('whose %s are used up is not sent again', async (_what, options, row) => {
+  ])('an uncertain message whose %s are used up is not sent again', async (_what, options, row) => {
     const { bundle, id } = await doubted(options, row);
     bundle.advance(LATER);
     await bundle.until(() => Number(bundle.message(id)['due_at']) > bundle.clock.now() + 3600);
@@ -118,7 +118,7 @@ describe('an uncertain message', () => {
     expect(bundle.attempts(id)).toHaveLength(1);
   });
 
-  it('keeps its time over a restart', async () => {
+  it('an uncertain message keeps its time over a restart', async () => {
     const { bundle, id } = await doubted();
     await bundle.stop();
     await bundle.start();
@@ -153,7 +153,7 @@ describe('while an attempt is unanswered', () => {
     expect(await untilHeld(held)).toMatchObject({ reason: 'validity-passed' });
   });
 
-  it('so does a deadline that has passed when its turn comes', async () => {
+  it('while an attempt is unanswered, a deadline that passes means that it is never sent again', async () => {
     const { bundle, id } = await resendable();
     await bundle.stop();
     bundle.clock.advance(86_400);

@@ -18,7 +18,7 @@ async function suspended(onUncertain: 'resend' | 'hold' = 'resend'): Promise<Bun
   return bundle;
 }
 
-describe('F3: from five recipients in a row whose answer cannot be read', () => {
+describe('from five recipients in a row whose answer cannot be read', () => {
   it('the account is suspended, and the remedy shows how the answer begins', async () => {
     const bundle = await suspended();
     expect(bundle.account()).toMatchObject({ reason: 'answer-unreadable' });

@@ -52,7 +52,7 @@ async function setupAtNoon(options: Parameters<typeof setup>[0]): Promise<Bundle
 describe('a window of a day', () => {
   const senders = new Map([['AcmeInc', perDay(5)]]);
 
-  it('is used up, waited for, and free at midnight; other senders go on, and nothing expires early', async () => {
+  it('a window of a day is used up, waited for, and free at midnight; other senders go on, and nothing expires early', async () => {
     const bundle = await setupAtNoon({ account: { nested: nested({ senders }) } });
     dropMany(bundle, 8);
     await bundle.until(() => bundle.count('await-receipt') === 5);
@@ -74,7 +74,7 @@ describe('a window of a day', () => {
     expect(capsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 3, freesAt: null }]);
   });
 
-  it('is the same after a restart, and with another limit', async () => {
+  it('a window of a day is the same after a restart, and with another limit', async () => {
     const bundle = await setupAtNoon({ account: { nested: nested({ senders }) } });
     dropMany(bundle, 8);
     await bundle.until(() => bundle.count('await-receipt') === 5);
@@ -91,7 +91,7 @@ describe('a window of a day', () => {
     expect(accepted(bundle, 'AcmeInc')).toBe(7);
   });
 
-  it('is remembered while its rule is taken out of the configuration', async () => {
+  it('a window of a day is remembered while its rule is taken out of the configuration', async () => {
     const bundle = await setupAtNoon({ account: { nested: nested({ senders }) } });
     dropMany(bundle, 4);
     await bundle.until(() => bundle.count('await-receipt') === 4);
@@ -113,7 +113,7 @@ describe('a rule that is new in the middle of the day', () => {
   const untilCounted = (bundle: Bundle): Promise<void> =>
     bundle.until(() => capsOf(bundle.db, bundle.clock.now()).length > 0, 'rows of windows');
 
-  it('begins with what left before it was there, of the account, a group and a sender', async () => {
+  it('a rule that is new in the middle of the day begins with what left before it was there, of the account, a group and a sender', async () => {
     const bundle = await setupAtNoon(free);
     dropMany(bundle, 3);
     dropMany(bundle, 2, 'Shop');
@@ -138,7 +138,7 @@ describe('a rule that is new in the middle of the day', () => {
     ]);
   });
 
-  it('knows nothing of other days, and of a minute only what is in it', async () => {
+  it('a rule that is new in the middle of the day knows nothing of other days, and of a minute only what is in it', async () => {
     const bundle = await setupAtNoon(free);
     dropMany(bundle, 4);
     await bundle.until(() => bundle.count('await-receipt') === 4);
@@ -156,7 +156,7 @@ describe('a rule that is new in the middle of the day', () => {
     expect(Object.fromEntries(used)).toEqual({ day: 1, h: 4, min: 4 });
   });
 
-  it('counts what left while it was out, when it comes back, and nothing twice', async () => {
+  it('a rule that is new in the middle of the day counts what left while it was out, when it comes back, and nothing twice', async () => {
     const rule = { account: { nested: nested({ account: perDay(9) }) } };
     const bundle = await setupAtNoon(rule);
     dropMany(bundle, 3);
@@ -174,7 +174,7 @@ describe('a rule that is new in the middle of the day', () => {
     expect(capsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 7 }]);
   });
 
-  it('does not count what never left', async () => {
+  it('a rule that is new in the middle of the day does not count what never left', async () => {
     const nowhere = { account: { nested: null, baseUrl: 'http://127.0.0.1:9' } };
     const bundle = await setupAtNoon(nowhere);
     bundle.drop();

@@ -52,11 +52,11 @@ const DOUBLED: AuditInput = {
 };
 
 describe('the audit of the demo', () => {
-  test('finds nothing where every message was accepted once', () => {
+  test('the audit of the demo finds nothing where every message was accepted once', () => {
     expect(audit(HONEST)).toEqual({ problems: [], once: 1, doubled: [] });
   });
 
-  test('names what was accepted twice, and lets it pass where the second time is marked', () => {
+  test('the audit of the demo names what was accepted twice, and lets it pass where the second time is marked', () => {
     expect(audit(DOUBLED)).toEqual({ problems: [], once: 0, doubled: ['order-1'] });
   });
 
@@ -138,11 +138,11 @@ describe('the audit of the demo', () => {
       { ...HONEST, messages: [message(1, 'await-receipt')] },
       'order-1 is stuck in await-receipt',
     ],
-  ])('finds %s', (_what, lie, problem) => {
+  ])('the audit of the demo finds %s', (_what, lie, problem) => {
     expect(audit(lie).problems).toEqual([problem]);
   });
 
-  test('knows that a held message ends unconfirmed, accepted or not', () => {
+  test('the audit of the demo knows that a held message ends unconfirmed, accepted or not', () => {
     const unsent = { ...HONEST, messages: [message(1, 'unconfirmed', { price: null })] };
     expect(audit({ ...unsent, accepted: [] }).problems).toEqual([]);
   });

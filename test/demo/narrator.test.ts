@@ -51,27 +51,30 @@ const LONGEST = [
 ];
 
 describe('the narrator', () => {
-  test('tells from where to where, why, which attempt and how long', () => {
+  test('the narrator tells from where to where, why, which attempt and how long', () => {
     const { log, lines } = setup();
     log({ ...accepted(7, 'order-7'), attempt: 2, parts: 3 });
     expect(lines()[0]).toBe(' 0.0   #7 order-7  sending → await-receipt     2nd accepted ×3 12ms');
   });
 
-  test('explains what happens for the first time, once', () => {
+  test('the narrator explains what happens for the first time, once', () => {
     const { log, lines } = setup();
     log(accepted(1, 'order-1'), accepted(2, 'order-2'));
     expect(lines().filter((line) => line.includes('└'))).toHaveLength(1);
     expect(lines()).toHaveLength(3);
   });
 
-  test.each(LONGEST)('keeps within 80 columns for the longest words there are', (entry) => {
-    const { log, lines } = setup();
-    log({ ...entry, event: `message.${entry.to}`, attempt: 3 });
-    expect(lines()[0]).toContain(entry.reason);
-    expect(lines()[0]?.length).toBeLessThanOrEqual(80);
-  });
+  test.each(LONGEST)(
+    'the narrator keeps within 80 columns for the longest words there are',
+    (entry) => {
+      const { log, lines } = setup();
+      log({ ...entry, event: `message.${entry.to}`, attempt: 3 });
+      expect(lines()[0]).toContain(entry.reason);
+      expect(lines()[0]?.length).toBeLessThanOrEqual(80);
+    },
+  );
 
-  test('counts ordinary messages by the second instead of telling each', () => {
+  test('the narrator counts ordinary messages by the second instead of telling each', () => {
     const { log, tick, lines } = setup();
     const ids = Array.from({ length: 30 }, (_, index) => index);
     log(...ids.map((id) => accepted(id, `news-${id}`)));
@@ -83,7 +86,7 @@ describe('the narrator', () => {
     expect(lines().at(-1)).toBe(' 1.0 ordinary messages: 28 accepted, 28 delivered');
   });
 
-  test('counts the last ordinary messages before the daemon leaves', () => {
+  test('the narrator counts the last ordinary messages before the daemon leaves', () => {
     const { log, lines } = setup();
     log(...[1, 2, 3].map((id) => delivered(id, `news-${id}`)), { event: 'daemon.draining' });
     expect(lines().slice(-2)).toEqual([
@@ -92,7 +95,7 @@ describe('the narrator', () => {
     ]);
   });
 
-  test('tells every message that is not ordinary, or did not go as it should', () => {
+  test('the narrator tells every message that is not ordinary, or did not go as it should', () => {
     const { log, lines } = setup();
     log(...[1, 2, 3].map((id) => delivered(id, `news-${id}`)));
     const before = lines().length;
@@ -105,7 +108,7 @@ describe('the narrator', () => {
     ]);
   });
 
-  test('explains a delivery otherwise where it settles what was uncertain', () => {
+  test('the narrator explains a delivery otherwise where it settles what was uncertain', () => {
     const { log, lines } = setup();
     log(delivered(1, 'long'), { ...delivered(2, 'lost-1'), from: 'uncertain' });
     expect(lines().slice(2)).toEqual([
@@ -114,14 +117,14 @@ describe('the narrator', () => {
     ]);
   });
 
-  test('names a duplicate, which moves nothing', () => {
+  test('the narrator names a duplicate, which moves nothing', () => {
     const { log, lines } = setup();
     const doubled = { from: 'delivered', reason: 'accepted-twice', attempt: undefined };
     log({ ...delivered(3, 'late'), ...doubled, event: 'message.duplicate' });
     expect(lines()[0]).toBe(' 0.0   #3 late     duplicate                   accepted-twice');
   });
 
-  test('says what is waited for when nothing happens, and not before', () => {
+  test('the narrator says what is waited for when nothing happens, and not before', () => {
     const { log, tick, lines } = setup();
     log({ event: 'daemon.ready' });
     tick(1_900);
@@ -131,7 +134,7 @@ describe('the narrator', () => {
     expect(lines().slice(1)).toEqual([' 2.0 … 2 left: 2 scheduled']);
   });
 
-  test('says which lane waits, for how long, and what to do about one that is shut', () => {
+  test('the narrator says which lane waits, for how long, and what to do about one that is shut', () => {
     const { log, say, lines } = setup();
     log({ event: 'sender.throttled', account: 'main', sender: '12015550199', wait_ms: 991 });
     log({ event: 'account.suspended', account: 'main', reason: 'http-401', remedy: 'correct it' });

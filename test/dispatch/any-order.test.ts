@@ -60,24 +60,27 @@ describe('both attempts of a re-sent message, accepted and receipted', () => {
     return first.id;
   }
 
-  it.each(outcomes)('in every order: %s and %s', async (...finals) => {
-    const bench = new Bench();
-    for (const order of permutations(EVENTS)) {
-      for (const isOneByOne of [true, false]) {
-        const id = await play(bench, finals, order, isOneByOne);
-        const { state, price } = bench.message(id);
-        const seen = { order, isOneByOne, state, duplicates: bench.duplicates(id) };
-        const expected = finals.includes('delivered') ? 'delivered' : 'undelivered';
-        expect(seen).toEqual({ order, isOneByOne, state: expected, duplicates: 1 });
-        expect(price).toBeCloseTo(0.07);
-        expectLawful(bench, id);
+  it.each(outcomes)(
+    'both attempts of a re-sent message, accepted and receipted in every order: %s and %s',
+    async (...finals) => {
+      const bench = new Bench();
+      for (const order of permutations(EVENTS)) {
+        for (const isOneByOne of [true, false]) {
+          const id = await play(bench, finals, order, isOneByOne);
+          const { state, price } = bench.message(id);
+          const seen = { order, isOneByOne, state, duplicates: bench.duplicates(id) };
+          const expected = finals.includes('delivered') ? 'delivered' : 'undelivered';
+          expect(seen).toEqual({ order, isOneByOne, state: expected, duplicates: 1 });
+          expect(price).toBeCloseTo(0.07);
+          expectLawful(bench, id);
+        }
       }
-    }
-    expect(bench.receipts('message_id IS NULL')).toEqual([]);
-    expect(bench.warnings).toEqual([]);
-  });
+      expect(bench.receipts('message_id IS NULL')).toEqual([]);
+      expect(bench.warnings).toEqual([]);
+    },
+  );
 
-  it('in every order, with a crash after each of them, the last answer lost', async () => {
+  it('both attempts of a re-sent message, accepted and receipted in every order, with a crash after each of them, the last answer lost', async () => {
     const bench = new Bench();
     const rest = EVENTS.filter((event) => event !== 'answer');
     for (const order of permutations(rest)) {
@@ -373,7 +376,7 @@ class Life {
 }
 
 describe('whatever comes, in whatever order and however often, with crashes and roll-backs between', () => {
-  it('ends in the one state that was told, priced whole, with duplicates written down once', async () => {
+  it('whatever comes, in whatever order and however often, with crashes and roll-backs between ends in the one state that was told, priced whole, with duplicates written down once', async () => {
     let bench: Bench | null = null;
     await fc.assert(
       fc.asyncProperty(anyStory, async (story) => {

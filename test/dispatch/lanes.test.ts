@@ -1,12 +1,12 @@
-/** B2: however many senders and campaigns applications name, the lanes in memory are bounded and nobody starves. */
+/** However many senders and campaigns applications name, the lanes in memory are bounded and nobody starves. */
 import { describe, expect, it, vi } from 'vitest';
 import { Sources } from '../../src/spool/write/sources.ts';
 import { accountOf, RECIPIENT, setup } from '../support/daemon.ts';
 
 const ROWS = 600;
 
-describe('B2: many lanes', () => {
-  it('B2: rows of more senders than limits.lanes are all sent', async () => {
+describe('many lanes', () => {
+  it('rows of more senders than limits.lanes are all sent', async () => {
     const bundle = await setup({ isStopped: true, limits: { lanes: 100 } });
     const drop = bundle.db.prepare(
       'INSERT INTO messages (recipient, text, sender) VALUES (?, ?, ?)',
@@ -16,7 +16,7 @@ describe('B2: many lanes', () => {
     await bundle.until(() => bundle.count('await-receipt') === ROWS, 'acceptance of every row');
   });
 
-  it('B2: rows inserted while limits.lanes is reached are sent as well', async () => {
+  it('rows inserted while limits.lanes is reached are sent as well', async () => {
     const bundle = await setup({ limits: { lanes: 100 } });
     const drop = bundle.db.prepare(
       'INSERT INTO messages (recipient, text, sender) VALUES (?, ?, ?)',
@@ -27,7 +27,7 @@ describe('B2: many lanes', () => {
     await bundle.until(() => bundle.count('await-receipt') === ROWS, 'acceptance of every row');
   });
 
-  it('B2: exactly limits.lanes of them are read once, and not every two seconds', async () => {
+  it('exactly limits.lanes of them are read once, and not every two seconds', async () => {
     const scan = vi.spyOn(Sources.prototype, 'scan');
     const bundle = await setup({ isStopped: true, limits: { lanes: 100 } });
     const drop = bundle.db.prepare(
@@ -46,7 +46,7 @@ describe('B2: many lanes', () => {
     scan.mockRestore();
   });
 
-  it('B2: a step does not claim for all of many accounts, and none of them is left out', async () => {
+  it('a step does not claim for all of many accounts, and none of them is left out', async () => {
     const bundle = await setup({ isStopped: true });
     const names = Array.from({ length: 20 }, (_, index) => `account${index}`);
     const drop = bundle.db.prepare(
@@ -63,7 +63,7 @@ describe('B2: many lanes', () => {
     expect(most).toBeLessThan(80);
   });
 
-  it('B2: a thousand campaigns of a paused sender do not hold up another sender', async () => {
+  it('a thousand campaigns of a paused sender do not hold up another sender', async () => {
     const bundle = await setup({ limits: { lanes: 100 } });
     await bundle.ask({ verb: 'pause', account: 'main', sender: 'Paused' });
     const drop = bundle.db.prepare(

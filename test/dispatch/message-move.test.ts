@@ -19,7 +19,7 @@ function setup() {
 }
 
 describe('a message that moved since it was read', () => {
-  it('is not moved again, and no event says so', () => {
+  it('a message that moved since it was read is not moved again, and no event says so', () => {
     const { other, parts, read, entries, work, commit } = setup();
     const id = other.drop();
     const row = read(id);
@@ -31,7 +31,7 @@ describe('a message that moved since it was read', () => {
     expect(entries).toEqual([]);
   });
 
-  it('is left out among those that move', () => {
+  it('a message that moved since it was read is left out among those that move', () => {
     const { other, parts, read, entries, work, commit } = setup();
     const ids = [other.drop(), other.drop(), other.drop()];
     const rows = ids.map(read);
@@ -46,7 +46,7 @@ describe('a message that moved since it was read', () => {
     ]);
   });
 
-  it('is not started over, and what receipts say of its attempts still counts', () => {
+  it('a message that moved since it was read is not started over, and what receipts say of its attempts still counts', () => {
     const { other, parts, read, entries, work, commit, claim, spool } = setup();
     const id = other.drop();
     claim(id);
@@ -62,22 +62,25 @@ describe('a message that moved since it was read', () => {
 });
 
 describe('a request about a message that moved since it was read', () => {
-  it.each(['requeue', 'cancel'] as const)('to %s it changes nothing, and says so', async (verb) => {
-    const bench = new Bench();
-    const { id } = await unanswered(bench);
-    execAsDaemon(bench.other.db, `UPDATE messages SET state = 'await-receipt'`);
-    const { due } = bench.spool;
-    const row = due.message(id) ?? expect.fail('no message');
-    const stale: DueRow = { ...row, state: verb === 'requeue' ? 'unconfirmed' : 'retry' };
-    const before = bench.message(id);
-    const events = bench.events(id);
-    const read = vi.spyOn(due, 'message').mockReturnValue(stale);
-    expect(await bench.ask(verb, id)).toMatchObject({
-      affected: 0,
-      refused: 'its state changed meanwhile',
-    });
-    read.mockRestore();
-    expect(bench.message(id)).toEqual(before);
-    expect(bench.events(id)).toEqual(events);
-  });
+  it.each(['requeue', 'cancel'] as const)(
+    'a request about a message that moved since it was read to %s it changes nothing, and says so',
+    async (verb) => {
+      const bench = new Bench();
+      const { id } = await unanswered(bench);
+      execAsDaemon(bench.other.db, `UPDATE messages SET state = 'await-receipt'`);
+      const { due } = bench.spool;
+      const row = due.message(id) ?? expect.fail('no message');
+      const stale: DueRow = { ...row, state: verb === 'requeue' ? 'unconfirmed' : 'retry' };
+      const before = bench.message(id);
+      const events = bench.events(id);
+      const read = vi.spyOn(due, 'message').mockReturnValue(stale);
+      expect(await bench.ask(verb, id)).toMatchObject({
+        affected: 0,
+        refused: 'its state changed meanwhile',
+      });
+      read.mockRestore();
+      expect(bench.message(id)).toEqual(before);
+      expect(bench.events(id)).toEqual(events);
+    },
+  );
 });

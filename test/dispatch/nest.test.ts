@@ -119,7 +119,7 @@ describe('all rules must allow', () => {
 
 describe('parts', () => {
   it.each(['account', 'sender', 'group'])(
-    'of a message are so many permits of its %s',
+    'parts of a message are so many permits of its %s',
     async (scope) => {
       const rule = { ...PLAIN, per: 'part', perSecond: 3 } as const;
       const { add, run } = await setup(
@@ -138,7 +138,7 @@ describe('parts', () => {
     },
   );
 
-  it('that the answer names beyond what was predicted are paid for later', async () => {
+  it('parts that the answer names beyond what was predicted are paid for later', async () => {
     const rule = { ...PLAIN, per: 'part', perSecond: 1 } as const;
     const rules = { groups: [{ ...rule, name: 'us', senders: ['A'] }] };
     const { add, take, answer, run } = await setup(rules);
@@ -150,7 +150,7 @@ describe('parts', () => {
     expect(await run(1_000)).toEqual([2]);
   });
 
-  it('are counted as predicted, corrected by the answer, and not at all when it never left', async () => {
+  it('parts are counted as predicted, corrected by the answer, and not at all when it never left', async () => {
     const { add, take, answer, used } = await setup({ account: perMinute(20, { per: 'part' }) });
     for (const id of [1, 2, 3]) add({ id, text: text(3) });
     expect(take()).toEqual([1, 2, 3]);
@@ -161,7 +161,7 @@ describe('parts', () => {
     expect(used()).toEqual([7]);
   });
 
-  it('are counted as predicted whatever the answer of a gateway that does not answer by part', async () => {
+  it('parts are counted as predicted whatever the answer of a gateway that does not answer by part', async () => {
     const capabilities = { partsInAnswer: false };
     const { add, take, answer, used } = await setup(
       { account: perMinute(20, { per: 'part' }) },
@@ -175,7 +175,7 @@ describe('parts', () => {
 });
 
 describe('a message that does not fit', () => {
-  it('is waited for, though there would be room for smaller ones, and is larger than the window', async () => {
+  it('a message that does not fit is waited for, though there would be room for smaller ones, and is larger than the window', async () => {
     const { add, run } = await setup({ account: perMinute(4, { per: 'part' }) });
     for (let id = 1; id <= 60; id += 1) add({ id, campaign: 'small' });
     add({ id: 100, campaign: 'large', text: text(7) });
@@ -184,7 +184,7 @@ describe('a message that does not fit', () => {
     expect(taken.length).toBeGreaterThan(5);
   });
 
-  it('is passed by one of a higher priority that fits', async () => {
+  it('a message that does not fit is passed by one of a higher priority that fits', async () => {
     const { add, run } = await setup({ account: perMinute(4, { per: 'part' }) });
     add({ id: 1, text: text(2) });
     add({ id: 2, text: text(4) });
@@ -193,7 +193,7 @@ describe('a message that does not fit', () => {
     expect(await run(1_500)).toEqual([3]);
   });
 
-  it('holds up nobody once it was taken back', async () => {
+  it('a message that does not fit holds up nobody once it was taken back', async () => {
     const { table, add, run } = await setup({ account: perMinute(4, { per: 'part' }) });
     add({ id: 1, text: text(2) });
     add({ id: 2, text: text(4) });
@@ -205,7 +205,7 @@ describe('a message that does not fit', () => {
 });
 
 describe('a step that is rolled back', () => {
-  it('has used nothing', async () => {
+  it('a step that is rolled back has used nothing', async () => {
     const { limits, queue, table, add, begin, take, used } = await setup({ account: perMinute(3) });
     for (let id = 1; id <= 4; id += 1) add({ id });
     expect(begin()).toEqual([1, 2, 3]);
@@ -219,7 +219,7 @@ describe('a step that is rolled back', () => {
 });
 
 describe('what waits for a window', () => {
-  it('wakes the account queue when it frees, and comes back paced', async () => {
+  it('what waits for a window wakes the account queue when it frees, and comes back paced', async () => {
     const { queue, add, run } = await setup(
       { groups: [{ ...perMinute(5), perSecond: 1, name: 'us', senders: ['A'] }] },
       {},

@@ -87,7 +87,7 @@ async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
 }
 
 describe('an account that is throttled', () => {
-  it('waits by a deadline, sends one message, and the rest once that one was answered', async () => {
+  it('an account that is throttled waits by a deadline, sends one message, and the rest once that one was answered', async () => {
     const { queue, drop, take, answer } = await setup();
     for (let count = 0; count < 5; count += 1) drop();
     answer(Date.now(), [wait({ waitMs: 480 })]);
@@ -103,7 +103,7 @@ describe('an account that is throttled', () => {
     expect(take()).toEqual([2, 3]);
   });
 
-  it('tries another message when the first is not answered', async () => {
+  it('an account that is throttled tries another message when the first is not answered', async () => {
     const { queue, drop, take, answer } = await setup();
     drop();
     drop();
@@ -115,7 +115,7 @@ describe('an account that is throttled', () => {
     expect(take()).toEqual([2]);
   });
 
-  it('waits longer from cohort to cohort where the text names no time', async () => {
+  it('an account that is throttled waits longer from cohort to cohort where the text names no time', async () => {
     const { queue, answer } = await setup();
     const waits = [1, 2, 3, 4, 5].map(() => {
       const from = Math.max(Date.now(), queue.limits.account.blockedUntilMs ?? 0);
@@ -126,7 +126,7 @@ describe('an account that is throttled', () => {
     expect(waits.slice(1)).toEqual([1_000, 2_000, 4_000, 8_000]);
   });
 
-  it('is cut once by all answers to requests that left before', async () => {
+  it('an account that is throttled is cut once by all answers to requests that left before', async () => {
     const { pressure, answer, run } = await setup();
     await run(2_000);
     const sentAtMs = Date.now();
@@ -144,7 +144,7 @@ describe('an account that is throttled', () => {
     expect(pressure.rate).toBe(rate);
   });
 
-  it('finds what is really there, goes no faster, and comes back when there is more', async () => {
+  it('an account that is throttled finds what is really there, goes no faster, and comes back when there is more', async () => {
     const { queue, pressure, run } = await setup();
     await run(20_000, 20);
     expect(pressure.rate).toBeGreaterThan(17);
@@ -162,7 +162,7 @@ describe('a limit that the text names', () => {
     for (let one = 0; one < count; one += 1) answer(Date.now());
   };
 
-  it('is the ceiling, aimed at in the windows it tells of', async () => {
+  it('a limit that the text names is the ceiling, aimed at in the windows it tells of', async () => {
     const { queue, pending, answer, run, events } = await setup();
     fill(answer, 20);
     answer(Date.now(), [named(20, 480)]);
@@ -172,7 +172,7 @@ describe('a limit that the text names', () => {
     expect(queue.limits.account.schedule).toMatchObject({ count: 20, intervalMs: 1_000 });
   });
 
-  it('is aimed at in windows of the length that the text names', async () => {
+  it('a limit that the text names is aimed at in windows of the length that the text names', async () => {
     const { queue, answer, run } = await setup();
     fill(answer, 10);
     await vi.advanceTimersByTimeAsync(500);
@@ -182,7 +182,7 @@ describe('a limit that the text names', () => {
     expect(queue.limits.account.schedule).toMatchObject({ count: 10, intervalMs: 500 });
   });
 
-  it('is not aimed at in windows longer than is remembered', async () => {
+  it('a limit that the text names is not aimed at in windows longer than is remembered', async () => {
     const { queue, pressure, answer, run } = await setup();
     fill(answer, 20);
     answer(Date.now(), [wait({ limit: 20, waitMs: 480, intervalMs: 60_000 })]);
@@ -191,7 +191,7 @@ describe('a limit that the text names', () => {
     expect(queue.limits.account.schedule).toBeNull();
   });
 
-  it('is kept without its windows where others filled them', async () => {
+  it('a limit that the text names is kept without its windows where others filled them', async () => {
     const { queue, pressure, answer, run } = await setup();
     fill(answer, 5);
     answer(Date.now(), [named(20, 480)]);
@@ -200,7 +200,7 @@ describe('a limit that the text names', () => {
     expect(queue.limits.account.schedule).toBeNull();
   });
 
-  it('is replaced by another that a later text names', async () => {
+  it('a limit that the text names is replaced by another that a later text names', async () => {
     const { queue, pressure, answer } = await setup({ rate: 60 });
     answer(Date.now(), [named(20, 100)]);
     await vi.advanceTimersByTimeAsync(5_000);
@@ -218,7 +218,7 @@ describe('a limit that the text names', () => {
     expect(queue.limits.account.schedule).toBeNull();
   });
 
-  it('is doubted after an hour, and what is more is felt for', async () => {
+  it('a limit that the text names is doubted after an hour, and what is more is felt for', async () => {
     const { pressure, answer, run } = await setup({ rate: 30 });
     answer(Date.now(), [named(20, 100)]);
     await run(2_000);
@@ -229,7 +229,7 @@ describe('a limit that the text names', () => {
     expect(pressure.rate).toBe(30);
   });
 
-  it('whose windows are missed again and again is paced evenly instead', async () => {
+  it('a limit that the text names whose windows are missed again and again is paced evenly instead', async () => {
     const { queue, answer, run } = await setup({ rate: 5 });
     fill(answer, 5);
     answer(Date.now(), [named(5, 480)]);
@@ -244,7 +244,7 @@ describe('a limit that the text names', () => {
 });
 
 describe('what is written', () => {
-  it('says when less is available than configured, since when, at most once a minute', async () => {
+  it('what is written says when less is available than configured, since when, at most once a minute', async () => {
     const { pending, run } = await setup();
     await run(30_000, 12);
     const lines = pending.entries.filter(({ row }) => row.event === 'account.limit');
@@ -260,7 +260,7 @@ describe('what is written', () => {
     expect(later.length).toBeLessThanOrEqual(2);
   });
 
-  it('keeps what was learned, and that nothing is learned when all of it is there again', async () => {
+  it('what is written keeps what was learned, and that nothing is learned when all of it is there again', async () => {
     const { pending, run } = await setup();
     await run(30_000, 12);
     const learned = pending.rates.at(-1);
@@ -271,7 +271,7 @@ describe('what is written', () => {
     expect(pending.rates.at(-1)).toMatchObject({ configuredRate: 30, learnedRate: null });
   });
 
-  it('begins where the last run left off, under the configured ceiling', async () => {
+  it('what is written begins where the last run left off, under the configured ceiling', async () => {
     const { pressure, run } = await setup({
       rate: 18,
       limits: { configuredRate: 30, ceiling: 30 },
@@ -285,7 +285,7 @@ describe('what is written', () => {
 describe('a sender that is throttled', () => {
   const slow = wait({ scope: 'sender', waitMs: 230 });
 
-  it('waits alone, and comes back with one message, in the order it had', async () => {
+  it('a sender that is throttled waits alone, and comes back with one message, in the order it had', async () => {
     const { queue, drop, take, answer } = await setup({ rate: 1_000 });
     answer(Date.now(), [slow], 'Slow');
     expect(queue.limits.account.blockedUntilMs).toBeNull();
@@ -301,7 +301,7 @@ describe('a sender that is throttled', () => {
     expect(take()).toEqual([next, low]);
   });
 
-  it('tells its spacing by what is left to wait, and gets it shorter again in time', async () => {
+  it('a sender that is throttled tells its spacing by what is left to wait, and gets it shorter again in time', async () => {
     const { queue, answer, pending } = await setup();
     const limit = queue.lane('Slow').limits.sender;
     answer(1_000, [], 'Slow');
@@ -317,7 +317,7 @@ describe('a sender that is throttled', () => {
     expect(limit.pace).toBeGreaterThan(before * 1.05);
   });
 
-  it('is never sent faster than it is configured, whatever is learned', async () => {
+  it('a sender that is throttled is never sent faster than it is configured, whatever is learned', async () => {
     const { queue, answer } = await setup({ senders: { Slow: 2 } });
     const limit = queue.lane('Slow').limits.sender;
     answer(1_000, [], 'Slow');
@@ -347,7 +347,7 @@ describe('requests that are too many at a time', () => {
     ['status 10', [narrow]],
     ['HTTP 429', [wait(), narrow]],
     ['no answer in time', late],
-  ])('are halved by %s, once a cohort', async (_, acts) => {
+  ])('requests that are too many at a time are halved by %s, once a cohort', async (_, acts) => {
     const { queue, answer, pending } = await busy(10);
     const sentAtMs = Date.now();
     await vi.advanceTimersByTimeAsync(100);
@@ -374,7 +374,7 @@ describe('requests that are too many at a time', () => {
     expect([one.queue.limits.account.blockedUntilMs, one.events()]).toEqual([null, []]);
   });
 
-  it('are none where one that was alone got no answer: probes of a gateway that is down', async () => {
+  it('requests that are too many at a time are none where one that was alone got no answer: probes of a gateway that is down', async () => {
     const { queue, answer } = await busy(1);
     for (let probes = 0; probes < 5; probes += 1) {
       const sentAtMs = Date.now();
@@ -398,7 +398,7 @@ describe('requests that are too many at a time', () => {
     expect(pending.widths.at(-1)).toEqual({ account: 'main', configured: 10, learned: null });
   });
 
-  it('do not grow while few are open', async () => {
+  it('requests that are too many at a time do not grow while few are open', async () => {
     const { queue, answer } = await busy(2);
     answer(Date.now(), [narrow]);
     for (let count = 0; count < 600; count += 1) {

@@ -262,7 +262,7 @@ function outruns(
 }
 
 /* What fails is shown as it is: making it smaller takes longer than a test may. */
-it('never lets a window see more than it allows, and sends everything in the end', async () => {
+it('the daemon never lets a window see more than it allows, and sends everything in the end', async () => {
   await fc.assert(
     fc.asyncProperty(anyScenario, async (scenario) => {
       const { arrivals, permits, unsent } = await play(scenario);
@@ -275,7 +275,7 @@ it('never lets a window see more than it allows, and sends everything in the end
   );
 }, 600_000);
 
-it('knows what an hour has seen after a crash, though the clock was set while nobody ran', async () => {
+it('the daemon knows what an hour has seen after a crash, though the clock was set while nobody ran', async () => {
   const windows = [{ count: 3, span: 'h' as const }];
   const scenario: Scenario = {
     rules: {

@@ -220,7 +220,7 @@ const goneS = (scenario: Scenario): number => {
 };
 
 describe('a window', () => {
-  it('of a day that is used up stops its scope until midnight, then the whole count goes', () => {
+  it('a window of a day that is used up stops its scope until midnight, then the whole count goes', () => {
     const account = rule(10, { windows: [perDay(1_000)] });
     const scenario = { account, lanes: [lane('a', 1_500)] };
     expectAsPlayed(scenario);
@@ -230,7 +230,7 @@ describe('a window', () => {
     expect(goneS({ account, lanes: [lane('a', 30_500)] })).toBeCloseTo(29.5 * DAY_S + 50, -2);
   });
 
-  it('of a day has what is left of it', () => {
+  it('a window of a day has what is left of it', () => {
     const account = rule(10, { windows: [perDay(1_000)], went: [[[3_600, 990]]] });
     expectAsPlayed({ account, lanes: [lane('a', 15)] });
     expect(goneS({ account, lanes: [lane('a', 10)] })).toBeCloseTo(1, 0);
@@ -238,7 +238,7 @@ describe('a window', () => {
     expect(goneS({ account: full, lanes: [lane('a', 1)] })).toBeCloseTo(DAY_S / 2, 0);
   });
 
-  it('of a day ends at the midnight of its zone, also where the clock is set', () => {
+  it('a window of a day ends at the midnight of its zone, also where the clock is set', () => {
     const zone = new Zone('Europe/London');
     const now = Date.parse('2027-03-27T12:00:00Z') / 1000;
     const cap = usageWindowOf(perDay(100), zone);
@@ -249,7 +249,7 @@ describe('a window', () => {
     expect(seconds).toBeCloseTo((12 + 24 + 23) * 3_600 + 5, -1);
   });
 
-  it('of a minute or an hour frees as what went grows old, and a backlog goes at its average', () => {
+  it('a window of a minute or an hour frees as what went grows old, and a backlog goes at its average', () => {
     const account = rule(10, { windows: [perMinute(120)] });
     expectAsPlayed({ account, lanes: [lane('a', 1_000)] });
     expectAsPlayed({ account: rule(3, { windows: [perHour(500)] }), lanes: [lane('a', 2_600)] });
@@ -258,30 +258,30 @@ describe('a window', () => {
     expectAsPlayed({ account: both, lanes: [lane('a', 50_000)] });
   });
 
-  it('of a minute lets through what comes free of what went before', () => {
+  it('a window of a minute lets through what comes free of what went before', () => {
     const went = [Array.from({ length: 60 }, (_, ago) => [60 - ago, 2] as const)];
     const account = rule(10, { windows: [perMinute(120)], went });
     expectAsPlayed({ account, lanes: [lane('a', 100)] });
     expectAsPlayed({ account, lanes: [lane('a', 700)] });
   });
 
-  it('of a minute is whole again after hours in which nothing could go', () => {
+  it('a window of a minute is whole again after hours in which nothing could go', () => {
     const account = rule(10, { windows: [perDay(1_000)], went: [[[3_600, 1_000]]] });
     const own = rule(10, { windows: [perMinute(60)] });
     expect(goneS({ account, lanes: [lane('a', 60, { rule: own })] })).toBeCloseTo(DAY_S / 2 + 6, 0);
   });
 
-  it('is waited for by its own scope alone, and the others have what that leaves', () => {
+  it('a window is waited for by its own scope alone, and the others have what that leaves', () => {
     const own = rule(10, { windows: [perMinute(60)] });
     expectAsPlayed({ account: rule(10), lanes: [lane('a', 200, { rule: own }), lane('b', 900)] });
   });
 
-  it('counts parts where its rule says so', () => {
+  it('a window counts parts where its rule says so', () => {
     const account = rule(10, { per: 'part', windows: [perMinute(120)] });
     expectAsPlayed({ account, lanes: [lane('a', 150, { parts: 3 }), lane('b', 200)] });
   });
 
-  it('that millions wait for is taken at its average once enough work was done', () => {
+  it('a window that millions wait for is taken at its average once enough work was done', () => {
     const windows = [perMinute(7), perHour(100), perDay(500)];
     const lanes = Array.from({ length: 40 }, (_, index) =>
       lane(String(index), 100_000, { rule: rule(1, { windows }) }),
@@ -292,7 +292,7 @@ describe('a window', () => {
 });
 
 describe('a group', () => {
-  it('shares its rate among its senders, and the others have what that leaves', () => {
+  it('a group shares its rate among its senders, and the others have what that leaves', () => {
     const groups = [{ ...rule(4), senders: ['a', 'b'] }];
     const lanes = [lane('a', 100), lane('b', 300), lane('c', 200)];
     expectAsPlayed({ account: rule(10), groups, lanes });
@@ -300,7 +300,7 @@ describe('a group', () => {
     expectAsPlayed({ account: rule(10), groups, lanes: [slow, ...lanes.slice(1)] });
   });
 
-  it('shares its windows, too', () => {
+  it('a group shares its windows, too', () => {
     const groups = [{ ...rule(Infinity, { windows: [perMinute(60)] }), senders: ['a', 'b'] }];
     expectAsPlayed({
       account: rule(10),
@@ -350,7 +350,7 @@ describe('accounts, groups and senders', () => {
     fc.assert(fc.property(anyScenario(noWindows), check), { numRuns: 50 });
   });
 
-  it('are gone as when they are played through, whatever their windows are', () => {
+  it('accounts, groups and senders are gone as when they are played through, whatever their windows are', () => {
     const check = (scenario: Scenario): void => expectBetween(scenario, 0.1);
     /* Always the same ones: of a thousand there is one in which a single burst is more than a tenth. */
     fc.assert(fc.property(anyScenario(anyWindows), check), { numRuns: 200, seed: 7 });
@@ -358,7 +358,7 @@ describe('accounts, groups and senders', () => {
 });
 
 describe('what held a pile up', () => {
-  it('is the window that it waited for longest, and until when nothing went', () => {
+  it('what held a pile up is the window that it waited for longest, and until when nothing went', () => {
     const account = rule(10, { windows: [perHour(5_000), perDay(1_000)] });
     const { piles, allowance } = modelOf({ account, lanes: [lane('a', 1_500)] });
     const { held, goneInS } = forecast(piles, allowance, { now: NOON, asked: 0 });
@@ -368,7 +368,7 @@ describe('what held a pile up', () => {
     expect(goneInS[0]).toBeCloseTo(DAY_S / 2 + 50, -1);
   });
 
-  it('is no window where none was used up, or none of its own', () => {
+  it('what held a pile up is no window where none was used up, or none of its own', () => {
     const account = rule(10, { windows: [perDay(1_000)] });
     const few = modelOf({ account, lanes: [lane('a', 900)] });
     expect(forecast(few.piles, few.allowance, { now: NOON, asked: 0 }).held).toBeNull();

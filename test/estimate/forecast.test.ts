@@ -54,23 +54,23 @@ const expectAbout = (found: readonly number[], wanted: readonly number[]): void 
 };
 
 describe('what waits is gone', () => {
-  it('after its number by the rate', () => {
+  it('what waits is gone after its number by the rate', () => {
     expectAbout(secondsUntilGone([pile({})], allowance()), [10]);
     expect(secondsUntilGone([], allowance())).toEqual([]);
     expect(secondsUntilGone([pile({ count: 0 })], allowance())).toEqual([0]);
   });
 
-  it('together where lanes of a campaign share it by age', () => {
+  it('what waits is gone together where lanes of a campaign share it by age', () => {
     const piles = [pile({ count: 10 }), pile({ lane: 'other', count: 90 })];
     expectAbout(secondsUntilGone(piles, allowance()), [10, 10]);
   });
 
-  it('in turns where campaigns share a priority, so that the small one is gone first', () => {
+  it('what waits is gone in turns where campaigns share a priority, so that the small one is gone first', () => {
     const piles = [pile({}), pile({ campaign: 'small', count: 10 })];
     expectAbout(secondsUntilGone(piles, allowance()), [11, 2]);
   });
 
-  it('by priority, but for the reserve of the lower ones', () => {
+  it('what waits is gone by priority, but for the reserve of the lower ones', () => {
     const piles = [pile({ priority: 4 }), pile({ priority: 9, count: 90 })];
     expectAbout(secondsUntilGone(piles, allowance()), [19, 9]);
     expectAbout(secondsUntilGone(piles, allowance({ reserve: 0.1 })), [19, 10]);
@@ -79,18 +79,18 @@ describe('what waits is gone', () => {
     expectAbout(secondsUntilGone(few, allowance({ reserve: 0.1 })), [5, 9.5]);
   });
 
-  it('by kind: retries have a fifth while first attempts wait, and all of it then', () => {
+  it('what waits is gone by kind: retries have a fifth while first attempts wait, and all of it then', () => {
     const piles = [pile({ count: 80 }), pile({ isRetry: 1, priority: 9 })];
     expectAbout(secondsUntilGone(piles, allowance()), [10, 18]);
     expectAbout(secondsUntilGone([pile({ isRetry: 1 })], allowance()), [10]);
   });
 
-  it('no sooner than its lane allows, and the others have what that leaves', () => {
+  it('what waits is gone no sooner than its lane allows, and the others have what that leaves', () => {
     const piles = [pile({ count: 20 }), pile({ lane: 'free', count: 90 })];
     expectAbout(secondsUntilGone(piles, allowance({}, { AcmeInc: {} })), [20, 10]);
   });
 
-  it('by priority without a reserve, too, where the higher one leaves some of the rate', () => {
+  it('what waits is gone by priority without a reserve, too, where the higher one leaves some of the rate', () => {
     const piles = [pile({ lane: 'slow', priority: 9, count: 20 }), pile({ count: 180 })];
     const lanes = { slow: {}, AcmeInc: { rate: Infinity } };
     expectAbout(secondsUntilGone(piles, allowance({}, lanes)), [20, 20]);
@@ -98,18 +98,18 @@ describe('what waits is gone', () => {
     expectAbout(secondsUntilGone(lower, allowance({}, lanes)), [20, 20, 30]);
   });
 
-  it('with the reserve also within a limited lane', () => {
+  it('what waits is gone with the reserve also within a limited lane', () => {
     const piles = [pile({ priority: 9, count: 90 }), pile({ priority: 4, count: 5 })];
     const reserved = allowance({ rate: 100, reserve: 0.1 }, { AcmeInc: { rate: 10 } });
     expectAbout(secondsUntilGone(piles, reserved), [9.5, 5]);
   });
 
-  it('as one lane where campaigns share it', () => {
+  it('what waits is gone as one lane where campaigns share it', () => {
     const piles = [pile({ count: 10 }), pile({ campaign: 'other', count: 30 })];
     expectAbout(secondsUntilGone(piles, allowance({}, { AcmeInc: {} })), [20, 40]);
   });
 
-  it('later where the gateway asked to wait, and never where it is stopped', () => {
+  it('what waits is gone later where the gateway asked to wait, and never where it is stopped', () => {
     const piles = [pile({}), pile({ lane: 'late' }), pile({ lane: 'stopped' })];
     const lanes = { late: { rate: 100, opensInS: 60 }, stopped: { rate: 0 } };
     expectAbout(secondsUntilGone(piles, allowance({ opensInS: 5 }, lanes)).slice(0, 2), [15, 70]);
@@ -117,7 +117,7 @@ describe('what waits is gone', () => {
     expect(secondsUntilGone([pile({})], allowance({ rate: 0 }))).toEqual([Infinity]);
   });
 
-  it('in all, when everything has gone at the account’s rate, whatever campaigns and priorities there are', () => {
+  it('what waits is gone in all, when everything has gone at the account’s rate, whatever campaigns and priorities there are', () => {
     const any = fc.record({
       lane: fc.constantFrom('a', 'b', 'c'),
       campaign: fc.constantFrom(null, 'x', 'y', 'z'),
@@ -135,7 +135,7 @@ describe('what waits is gone', () => {
     );
   });
 
-  it('as in a queue of limited lanes that is played through row by row', () => {
+  it('what waits is gone as in a queue of limited lanes that is played through row by row', () => {
     const lane = fc.record({
       rate: fc.integer({ min: 1, max: 8 }),
       count: fc.integer({ min: 20, max: 90 }),
@@ -157,7 +157,7 @@ describe('what waits is gone', () => {
 });
 
 describe('the message ETA of one pile', () => {
-  it('says when it is gone, and how many of the others are by then', () => {
+  it('the message ETA of one pile says when it is gone, and how many of the others are by then', () => {
     const piles = [
       pile({ count: 10 }),
       pile({ campaign: 'large' }),

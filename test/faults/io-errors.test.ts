@@ -9,9 +9,9 @@ const skipped = shims.isThere ? '' : ' (skipped: there is no cc)';
 
 const REQUESTS = 13;
 
-describe.skipIf(!shims.isThere)(`G4: a disk that fails${skipped}`, () => {
+describe.skipIf(!shims.isThere)(`a disk that fails${skipped}`, () => {
   it.each(['EIO-WRITE', 'EIO-FSYNC'] as const)(
-    'with %s ends the daemon with exit code 1, one line of the error and one for each outcome that is lost',
+    'a disk that fails with %s ends the daemon with exit code 1, one line of the error and one for each outcome that is lost',
     async (fault) => {
       const rig = await rigUp({
         account: `concurrency = ${REQUESTS}`,
@@ -32,7 +32,7 @@ describe.skipIf(!shims.isThere)(`G4: a disk that fails${skipped}`, () => {
     },
   );
 
-  it('for a moment only costs no outcome: what is known is written by one more try', async () => {
+  it('a disk that fails for a moment only costs no outcome: what is known is written by one more try', async () => {
     const rig = await rigUp({ account: `concurrency = ${REQUESTS}`, sandbox: { latencyMs: 300 } });
     const shim = shims.make();
     const program = rig.start({ env: shim.env });

@@ -12,7 +12,7 @@ const MOMENTS = [
   'daemon.ready',
 ] as const;
 
-describe.concurrent.each(MOMENTS)('G3: at %s', (moment) => {
+describe.concurrent.each(MOMENTS)('at %s', (moment) => {
   const [, file] = /^load (.*)$/.exec(moment) ?? [];
   const signalled = async (
     signal: NodeJS.Signals,

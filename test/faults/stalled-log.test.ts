@@ -105,7 +105,7 @@ async function sendsOn(start: Start): Promise<void> {
   expect(rig.count('sending')).toBe(0);
 }
 
-describe('B7: the daemon sends on, tells of itself and stops with 0 while its standard output is', () => {
+describe('the daemon sends on, tells of itself and stops with 0 while its standard output is', () => {
   for (const [what, may, start] of STALLS) {
     it.skipIf(!may)(`${what} that takes no lines`, () => sendsOn(start));
   }

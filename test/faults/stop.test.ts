@@ -44,15 +44,15 @@ function nothingIsLost(rig: Rig, program: Program): void {
   expect(unsaid).toEqual([]);
 }
 
-describe.concurrent('G1: SIGTERM', limits, () => {
-  it('while nothing is to be done ends the daemon with 0', async ({ onTestFinished }) => {
+describe.concurrent('SIGTERM', limits, () => {
+  it('SIGTERM while nothing is to be done ends the daemon with 0', async ({ onTestFinished }) => {
     const rig = await rigUp({ onTestFinished });
     const program = rig.start(SILENCE);
     await program.line(ready);
     expect(await stop(program)).toBe(0);
   });
 
-  it('while 200 requests are open waits for their answers and ends with 0', async ({
+  it('SIGTERM while 200 requests are open waits for their answers and ends with 0', async ({
     onTestFinished,
   }) => {
     const rig = await rigUp({
@@ -68,7 +68,7 @@ describe.concurrent('G1: SIGTERM', limits, () => {
     expect(rig.count('await-receipt')).toBe(MANY);
   });
 
-  it('while the gateway answers nothing puts what is out in doubt, on disk, and ends with 0', async ({
+  it('SIGTERM while the gateway answers nothing puts what is out in doubt, on disk, and ends with 0', async ({
     onTestFinished,
   }) => {
     const rig = await rigUp({
@@ -84,7 +84,7 @@ describe.concurrent('G1: SIGTERM', limits, () => {
     expect(rig.count('uncertain')).toBe(20);
   });
 
-  it('while another program holds the lock ends with 1 and a line for each outcome that is lost', async ({
+  it('SIGTERM while another program holds the lock ends with 1 and a line for each outcome that is lost', async ({
     onTestFinished,
   }) => {
     const rig = await rigUp({
@@ -105,7 +105,7 @@ describe.concurrent('G1: SIGTERM', limits, () => {
     nothingIsLost(rig, program);
   });
 
-  it('while the lock is held and nothing is to be written ends with 0', async ({
+  it('SIGTERM while the lock is held and nothing is to be written ends with 0', async ({
     onTestFinished,
   }) => {
     const rig = await rigUp({ onTestFinished });
@@ -118,7 +118,7 @@ describe.concurrent('G1: SIGTERM', limits, () => {
   });
 
   it.skipIf(!shims.isThere)(
-    'while there is no room ends with 1 and a line each',
+    'SIGTERM while there is no room ends with 1 and a line each',
     async ({ onTestFinished }) => {
       const rig = await rigUp({
         onTestFinished,
@@ -138,7 +138,7 @@ describe.concurrent('G1: SIGTERM', limits, () => {
     },
   );
 
-  it('while the disk is full ends with 1 and a line each, on a small disk', async ({
+  it('SIGTERM while the disk is full ends with 1 and a line each, on a small disk', async ({
     onTestFinished,
     skip,
   }) => {
@@ -163,7 +163,7 @@ describe.concurrent('G1: SIGTERM', limits, () => {
     nothingIsLost(rig, program);
   });
 
-  it('while the start waits for a lock ends with 0', async ({ onTestFinished }) => {
+  it('SIGTERM while the start waits for a lock ends with 0', async ({ onTestFinished }) => {
     const rig = await rigUp({ onTestFinished });
     rig.db.exec('BEGIN IMMEDIATE');
     const program = rig.start(SILENCE);

@@ -7,7 +7,7 @@ const REQUESTS = 20;
 /** Longer than the account's time-out. */
 const STOPPED_MS = 3_000;
 
-it('G6: of 20 requests that are answered while the process is stopped none becomes uncertain', async () => {
+it('none of 20 requests that are answered while the process is stopped becomes uncertain', async () => {
   const rig = await rigUp({
     account: `concurrency = ${REQUESTS}\ntimeout = "1s"`,
     sandbox: { latencyMs: 700 },

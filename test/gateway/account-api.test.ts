@@ -25,7 +25,7 @@ const answering = (body: string, status = 200): RequestListener => {
 };
 
 describe('fetchBalance', () => {
-  it('asks with Basic auth', async () => {
+  it('fetchBalance asks with Basic auth', async () => {
     const seen: unknown[] = [];
     const target = await setup((request, response) => {
       seen.push(request.method, request.url, request.headers.authorization);
@@ -36,7 +36,7 @@ describe('fetchBalance', () => {
     expect(seen).toEqual(['GET', '/account/get-balance', authorization]);
   });
 
-  it('understands a number in a string', async () => {
+  it('fetchBalance understands a number in a string', async () => {
     const target = await setup(answering('{"value":"-0.50"}'));
     expect(await fetchBalance(target)).toEqual({ ok: true, balance: -0.5, autoReload: null });
   });
@@ -49,12 +49,12 @@ describe('fetchBalance', () => {
     [200, '{"value":"much"}', 'unreadable'],
     [200, 'null', 'unreadable'],
     [200, `"${'x'.repeat(70_000)}"`, 'unreachable'],
-  ])('tells HTTP %i from a balance', async (status, body, reason) => {
+  ])('fetchBalance tells HTTP %i from a balance', async (status, body, reason) => {
     const target = await setup(answering(body, status));
     expect(await fetchBalance(target)).toMatchObject({ ok: false, reason });
   });
 
-  it('does not follow a redirect', async () => {
+  it('fetchBalance does not follow a redirect', async () => {
     let count = 0;
     const target = await setup((_request, response) => {
       count += 1;
@@ -64,7 +64,7 @@ describe('fetchBalance', () => {
     expect(count).toBe(1);
   });
 
-  it('gives up on an answer that never ends', async () => {
+  it('fetchBalance gives up on an answer that never ends', async () => {
     const target = await setup((_request, response) => void response.write('{"value":'), 100);
     expect(await fetchBalance(target)).toEqual({
       ok: false,
@@ -73,7 +73,7 @@ describe('fetchBalance', () => {
     });
   });
 
-  it('does not ask without a secret', async () => {
+  it('fetchBalance does not ask without a secret', async () => {
     const target = await setup(() => expect.unreachable());
     const answer = await fetchBalance({ ...target, apiSecret: null });
     expect(answer).toMatchObject({ ok: false, reason: 'no-secret' });
@@ -95,7 +95,7 @@ describe('fetchLimit', () => {
     expect(posted).toBe('POST /account/settings ');
   });
 
-  it('understands a number in a string, and no limit of 0', async () => {
+  it('fetchLimit understands a number in a string, and no limit of 0', async () => {
     const thirty = await setup(answering('{"max-outbound-request":"30"}'));
     expect(await fetchLimit(thirty)).toEqual({ ok: true, rate: 30 });
     const zero = await setup(answering('{"max-outbound-request":0}'));

@@ -12,7 +12,7 @@ const fields = (
   Object.fromEntries(new URLSearchParams(encodeForm(fieldsOf(claimOf(over), ttlMs), null, NOW)));
 
 describe('the fields of a request', () => {
-  it('are the message, and nothing that is empty', () => {
+  it('the fields of a request are the message, and nothing that is empty', () => {
     expect(fields({ recipient: '+447700900000' })).toEqual({
       from: 'AcmeInc',
       to: '447700900000',
@@ -60,14 +60,14 @@ describe('the fields of a request', () => {
 });
 
 describe('the body', () => {
-  it('is a form that decodes to the same fields, whatever they hold', () => {
+  it('the body is a form that decodes to the same fields, whatever they hold', () => {
     const text = 'a b+c&d=e%26\n€ 😀 \ud800';
     const body = encodeForm(fieldsOf(claimOf({ text }), DAY_MS), null, NOW);
     expect(new URLSearchParams(body).get('text')).toBe(text.toWellFormed());
     expect(body).not.toContain(' ');
   });
 
-  it('is signed with key and time where there is a signer, and only there', () => {
+  it('the body is signed with key and time where there is a signer, and only there', () => {
     const signer = { apiKey: 'abcd1234', method: 'sha256', secret: 'secret' } as const;
     const sent = new URLSearchParams(encodeForm(fieldsOf(claimOf(), DAY_MS), signer, NOW + 0.7));
     expect(sent.get('api_key')).toBe('abcd1234');

@@ -61,7 +61,7 @@ const send = (gateway: VonageGateway, id: number): Promise<Observation> =>
 const utf8 = (text: string): Buffer => Buffer.from(text, 'utf8');
 const utf16be = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16();
 
-describe('F3: an answer is read as what it is', () => {
+describe('an answer is read as what it is', () => {
   it.each<[string, Buffer, string[]]>([
     ['behind a byte order mark', utf8(`\uFEFF${JSON_TEXT}`), []],
     ['behind two of them', utf8(`\uFEFF\uFEFF${JSON_TEXT}`), []],
@@ -107,14 +107,14 @@ describe('F3: an answer is read as what it is', () => {
     expect(await send(gateway, 2)).toMatchObject(ACCEPTED);
   });
 
-  it('also where the account is asked for its balance', async () => {
+  it('an answer is read as what it is also where the account is asked for its balance', async () => {
     const body = utf8('\uFEFF{"value": 3.5}\0');
     const baseUrl = await serve([CONTINUE, answerOf(body)]);
     const target = { baseUrl, apiKey: 'abcd1234', apiSecret: 'secret', timeoutMs: 5_000 };
     expect(await fetchBalance(target)).toMatchObject({ ok: true, balance: 3.5 });
   });
 
-  it('and a body that only looks like 100 Continue passes unchanged', () => {
+  it('an answer is read as what it is and a body that only looks like 100 Continue passes unchanged', () => {
     for (const text of [
       '',
       'H',
@@ -128,7 +128,7 @@ describe('F3: an answer is read as what it is', () => {
   });
 });
 
-describe('F3: an answer that cannot be read', () => {
+describe('an answer that cannot be read', () => {
   it.each([
     ['<html>\u001b[31m"no"</html>', 'the answer begins with "<html>\\u001b[31m\\"no\\"</html>"'],
     [
@@ -136,7 +136,7 @@ describe('F3: an answer that cannot be read', () => {
       'the answer begins with "{\\"message-count\\":\\"1\\",\\"to\\":\\"447…\\""',
     ],
     ['', 'the answer is empty'],
-  ])('shows how it begins: %j', async (body, errorText) => {
+  ])('an answer that cannot be read shows how it begins: %j', async (body, errorText) => {
     const gateway = gatewayTo(await serve([answerOf(utf8(body))]));
     expect(await send(gateway, 1)).toMatchObject({ kind: 'http', httpStatus: 200, errorText });
   });

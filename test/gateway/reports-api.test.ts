@@ -79,7 +79,7 @@ async function receiptsFrom(records: readonly unknown[]) {
 }
 
 describe('fetchReportsByIds', () => {
-  it('asks for ids with Basic auth, and for no text', async () => {
+  it('fetchReportsByIds asks for ids with Basic auth, and for no text', async () => {
     const { target, asked } = await setup(answering({ records: [], ids_not_found: ['a', 'b'] }));
     expect(await fetchReportsByIds(target, ['a', 'b'])).toEqual({ ok: true, receipts: [] });
     expect(asked).toHaveLength(1);
@@ -94,12 +94,12 @@ describe('fetchReportsByIds', () => {
     expect(Object.keys(asked[0]!.query)).toHaveLength(4);
   });
 
-  it('takes an answer that only says that nothing was found', async () => {
+  it('fetchReportsByIds takes an answer that only says that nothing was found', async () => {
     const { target } = await setup(answering({ ids_not_found: 'a' }));
     expect(await fetchReportsByIds(target, ['a'])).toEqual({ ok: true, receipts: [] });
   });
 
-  it('refuses to be called with no id, or more than the API takes', async () => {
+  it('fetchReportsByIds refuses to be called with no id, or more than the API takes', async () => {
     const { target, asked } = await setup(answering({ records: [] }));
     await expect(fetchReportsByIds(target, [])).rejects.toThrow(RangeError);
     await expect(fetchReportsByIds(target, Array(21).fill('a'))).rejects.toThrow(RangeError);
@@ -108,7 +108,7 @@ describe('fetchReportsByIds', () => {
 });
 
 describe('fetchReportsTo', () => {
-  it('asks for digits and whole seconds', async () => {
+  it('fetchReportsTo asks for digits and whole seconds', async () => {
     const { target, asked } = await setup(answering({ records: [RECORD] }));
     expect(await fetchReportsTo(target, WINDOW)).toMatchObject({ ok: true });
     expect(asked[0]?.query).toEqual({
@@ -121,7 +121,7 @@ describe('fetchReportsTo', () => {
     });
   });
 
-  it('refuses to be called with a window that is empty or longer than a day', async () => {
+  it('fetchReportsTo refuses to be called with a window that is empty or longer than a day', async () => {
     const { target, asked } = await setup(answering({ records: [] }));
     for (const until of [NOW, NOW - 1, NOW + 86_401, NaN, Infinity]) {
       const window = { ...WINDOW, from: NOW, until };
@@ -130,7 +130,7 @@ describe('fetchReportsTo', () => {
     expect(asked).toEqual([]);
   });
 
-  it('turns the page, with the same question', async () => {
+  it('fetchReportsTo turns the page, with the same question', async () => {
     const page = (id: string, next: object) => ({ records: [{ message_id: id }], ...next });
     const { target, asked } = await setup((_request, response, query) => {
       const cursor = query.get('cursor');
@@ -151,7 +151,7 @@ describe('fetchReportsTo', () => {
     ['that lead in a circle', () => ({ records: [RECORD], cursor: 'same', iv: 'iv' }), 2],
     ['that are empty', () => ({ records: [], cursor: String(Math.random()), iv: 'iv' }), 1],
     ['without an iv', () => ({ records: [RECORD], cursor: 'one' }), 1],
-  ])('does not follow pages %s', async (_what, body, count) => {
+  ])('fetchReportsTo does not follow pages %s', async (_what, body, count) => {
     const { target, asked } = await setup((_request, response) => {
       response.end(JSON.stringify(body()));
     });
@@ -170,7 +170,7 @@ describe('fetchReportsTo', () => {
 });
 
 describe('a record', () => {
-  it('becomes a receipt', async () => {
+  it('a record becomes a receipt', async () => {
     expect(await receiptsFrom([RECORD])).toEqual([
       {
         receivedAt: NOW,
@@ -188,7 +188,7 @@ describe('a record', () => {
     ]);
   });
 
-  it('has the words of receipts, and numbers in either form', async () => {
+  it('a record has the words of receipts, and numbers in either form', async () => {
     const odd = {
       message_id: 'a',
       status: ' SUBMITTED ',
@@ -201,7 +201,7 @@ describe('a record', () => {
     expect(receipt).toMatchObject(expected);
   });
 
-  it('tells null where it tells nothing, or nothing that can be understood', async () => {
+  it('a record tells null where it tells nothing, or nothing that can be understood', async () => {
     const odd = {
       message_id: 'a',
       client_ref: '',
@@ -219,12 +219,12 @@ describe('a record', () => {
     }
   });
 
-  it('is kept as it came, but for its text', async () => {
+  it('a record is kept as it came, but for its text', async () => {
     const [receipt] = await receiptsFrom([{ ...RECORD, extra: [1], message_body: 'private' }]);
     expect(JSON.parse(receipt?.raw ?? '')).toEqual({ ...RECORD, extra: [1], source: 'reports' });
   });
 
-  it('is left out when nobody can tell whose it is, or it is no record', async () => {
+  it('a record is left out when nobody can tell whose it is, or it is no record', async () => {
     const nobodys = [
       { ...RECORD, message_id: '', client_ref: undefined },
       null,
@@ -237,7 +237,7 @@ describe('a record', () => {
     expect(await receiptsFrom([...nobodys, huge, far, RECORD])).toHaveLength(1);
   });
 
-  it('has the same digest as another only when both say the same of one part', async () => {
+  it('a record has the same digest as another only when both say the same of one part', async () => {
     const same = [RECORD, { ...RECORD, latency: '1', status: 'DELIVRD' }];
     const others = [
       { ...RECORD, message_id: 'b' },
@@ -263,7 +263,7 @@ describe('an answer that brings nothing', () => {
     [408, 'unreachable'],
     [500, 'unreachable'],
     [503, 'unreachable'],
-  ])('of HTTP %i is %s', async (status, reason) => {
+  ])('an answer that brings nothing of HTTP %i is %s', async (status, reason) => {
     const problem = { title: 'secret words of the peer', detail: '447700900000' };
     const { target } = await setup(answering(problem, status, { 'retry-after': '7' }));
     expect(await fetchReportsTo(target, WINDOW)).toEqual({
@@ -275,7 +275,7 @@ describe('an answer that brings nothing', () => {
   });
 
   it.each([undefined, 'soon', '-1', '1.5', '9'.repeat(40)])(
-    'asks for no wait with Retry-After %s',
+    'an answer that brings nothing asks for no wait with Retry-After %s',
     async (value) => {
       const { target } = await setup(
         answering('', 429, value === undefined ? {} : { 'retry-after': value }),
@@ -285,7 +285,7 @@ describe('an answer that brings nothing', () => {
   );
 
   it.each(['', '<html>', 'null', '[]', '{}', '{"records":{}}', '{"records":[', '"records"'])(
-    'is unreachable when it is %s',
+    'an answer that brings nothing is unreachable when it is %s',
     async (body) => {
       const { target } = await setup(answering(body));
       expect(await fetchReportsTo(target, WINDOW)).toMatchObject({
@@ -296,7 +296,7 @@ describe('an answer that brings nothing', () => {
     },
   );
 
-  it('is one that is too long, does not end in time, or is cut off', async () => {
+  it('an answer that brings nothing is one that is too long, does not end in time, or is cut off', async () => {
     const long = await setup(answering({ records: ['x'.repeat(4_300_000)] }));
     const endless = await setup((_request, response) => void response.write('{"records":['), {
       timeoutMs: 100,
@@ -318,19 +318,19 @@ describe('an answer that brings nothing', () => {
     ]);
   });
 
-  it('is none when nobody listens', async () => {
+  it('an answer that brings nothing is none when nobody listens', async () => {
     const { target } = await setup(answering({}));
     const nowhere = { ...target, baseUrl: 'http://127.0.0.1:1' };
     expect(await fetchReportsTo(nowhere, WINDOW)).toMatchObject({ reason: 'unreachable' });
   });
 
-  it('is not followed elsewhere', async () => {
+  it('an answer that brings nothing is not followed elsewhere', async () => {
     const { target, asked } = await setup(answering('', 302, { location: '/elsewhere' }));
     await fetchReportsTo(target, WINDOW);
     expect(asked).toHaveLength(1);
   });
 
-  it('is none where there is no secret: nothing is asked', async () => {
+  it('an answer that brings nothing is none where there is no secret: nothing is asked', async () => {
     const { target, asked } = await setup(answering({ records: [] }), { apiSecret: null });
     const answer = await fetchReportsByIds(target, ['a']);
     expect(answer).toMatchObject({ ok: false, reason: 'no-credentials', retryAfterMs: null });

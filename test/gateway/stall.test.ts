@@ -56,7 +56,7 @@ function stall({ counts }: Peer, index: number, count: number, forMs: number): v
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, endsAt - performance.now());
 }
 
-describe('G6: after a stall of the event loop', () => {
+describe('after a stall of the event loop', () => {
   it('the answer in the socket is read before the time-out is believed', async () => {
     const peer = await startPeer('late');
     const gateway = gatewayTo(peer.url, { concurrency: 20, timeoutMs: 300 });

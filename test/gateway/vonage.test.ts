@@ -66,7 +66,7 @@ async function observe(
 }
 
 describe('a request', () => {
-  it('is a form with Basic auth under the path of the configuration', async () => {
+  it('a request is a form with Basic auth under the path of the configuration', async () => {
     let request = '';
     const server = await serve((socket, received) => {
       request = received;
@@ -81,7 +81,7 @@ describe('a request', () => {
     expect(request).not.toContain('sig=');
   });
 
-  it('bears a signature or Basic auth, never both', async () => {
+  it('a request bears a signature or Basic auth, never both', async () => {
     let request = '';
     await observe(
       (socket, received) => {
@@ -94,7 +94,7 @@ describe('a request', () => {
     expect(request.toLowerCase()).not.toContain('authorization');
   });
 
-  it('goes over connections that are kept, one at a time on each', async () => {
+  it('a request goes over connections that are kept, one at a time on each', async () => {
     let connections = 0;
     const server = await serve((socket) => void socket.write(http('200 OK', ACCEPTED)));
     server.on('connection', () => (connections += 1));
@@ -105,7 +105,7 @@ describe('a request', () => {
 });
 
 describe('an answer', () => {
-  it('is read whole: parts, trace and Retry-After', async () => {
+  it('an answer is read whole: parts, trace and Retry-After', async () => {
     const body = http('429 Too Many Requests', ACCEPTED, [
       'retry-after: 7',
       'x-nexmo-trace-id: t1',
@@ -123,14 +123,14 @@ describe('an answer', () => {
     });
   });
 
-  it('that leads elsewhere is not followed', async () => {
+  it('an answer that leads elsewhere is not followed', async () => {
     const observation = await observe((socket) =>
       socket.write(http('302 Found', '', ['location: http://127.0.0.1:1/'])),
     );
     expect(observation).toMatchObject({ kind: 'http', httpStatus: 302 });
   });
 
-  it('of more than 64 KiB is not read to its end', async () => {
+  it('an answer of more than 64 KiB is not read to its end', async () => {
     const observation = await observe((socket) => socket.write(http('200 OK', ' '.repeat(70_000))));
     expect(observation).toMatchObject({ kind: 'unanswered', cause: 'answer-too-large' });
   });
@@ -150,12 +150,12 @@ describe('an answer', () => {
     expect(await observe(answer)).toMatchObject({ kind: 'unanswered', ...expected });
   });
 
-  it('that does not come in time leaves it unanswered', async () => {
+  it('an answer that does not come in time leaves it unanswered', async () => {
     const observation = await observe(() => undefined, { timeoutMs: 300 });
     expect(observation).toMatchObject({ kind: 'unanswered', cause: 'timeout' });
   });
 
-  it('that trickles in is broken off when the whole exchange has taken too long', async () => {
+  it('an answer that trickles in is broken off when the whole exchange has taken too long', async () => {
     const observation = await observe(
       (socket) => {
         socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n');
@@ -172,11 +172,11 @@ describe('a request that cannot leave', () => {
   it.each([
     ['a port nobody listens on', 'http://127.0.0.1:1', 'connection-refused'],
     ['a host that does not exist', 'http://nowhere.invalid', 'host-not-found'],
-  ])('says so: %s', async (_what, url, cause) => {
+  ])('a request that cannot leave says so: %s', async (_what, url, cause) => {
     expect(await send(gatewayTo(url))).toEqual({ kind: 'never-left', cause });
   });
 
-  it('says so for each of those that wait for a connection', async () => {
+  it('a request that cannot leave says so for each of those that wait for a connection', async () => {
     const gateway = gatewayTo('http://127.0.0.1:1', { concurrency: 2 });
     const found = await Promise.all([1, 2, 3, 4, 5].map((id) => send(gateway, id)));
     expect(new Set(found.map(({ kind }) => kind))).toEqual(new Set(['never-left']));

@@ -21,7 +21,7 @@ function filesOf(texts: Readonly<Record<string, string>>): readonly FileImports[
 }
 
 describe('circles between files', () => {
-  it('are found through several files, and separate circles are counted apart', () => {
+  it('circles between files are found through several files, and separate circles are counted apart', () => {
     const circles = fileCircles(
       filesOf({
         'src/a.ts': "import { b } from './b.ts';",
@@ -34,7 +34,7 @@ describe('circles between files', () => {
     expect(circles).toEqual(['src/a.ts ↔ src/b.ts ↔ src/c.ts', 'src/d.ts ↔ src/e.ts']);
   });
 
-  it('are found where only types are imported', () => {
+  it('circles between files are found where only types are imported', () => {
     const circles = fileCircles(
       filesOf({
         'src/a.ts': "import type { B } from './b.ts';",
@@ -44,7 +44,7 @@ describe('circles between files', () => {
     expect(circles).toHaveLength(1);
   });
 
-  it('are not found among files that share an import', () => {
+  it('circles between files are not found among files that share an import', () => {
     const circles = fileCircles(
       filesOf({
         'src/a.ts': "import './b.ts'; import './c.ts';",
@@ -57,7 +57,7 @@ describe('circles between files', () => {
 });
 
 describe('circles between folders', () => {
-  it('are found where no file is in a circle', () => {
+  it('circles between folders are found where no file is in a circle', () => {
     const files = filesOf({
       'src/a/one.ts': "import '../b/one.ts';",
       'src/b/one.ts': '',
@@ -68,7 +68,7 @@ describe('circles between folders', () => {
     expect(folderCircles(files)).toEqual(['src/a ↔ src/b']);
   });
 
-  it('are found between subfolders, and between a folder and a file beside it', () => {
+  it('circles between folders are found between subfolders, and between a folder and a file beside it', () => {
     const files = filesOf({
       'src/a/x/one.ts': "import '../y/one.ts';",
       'src/a/y/one.ts': '',
@@ -79,7 +79,7 @@ describe('circles between folders', () => {
     expect(folderCircles(files)).toEqual(['src/a ↔ src/top.ts', 'src/a/x ↔ src/a/y']);
   });
 
-  it('are not made by a file that is used by a subfolder and one that uses it', () => {
+  it('circles between folders are not made by a file that is used by a subfolder and one that uses it', () => {
     const files = filesOf({
       'src/cli/program.ts': "import './run/run.ts';",
       'src/cli/run/run.ts': "import '../open.ts';",
@@ -97,7 +97,7 @@ describe('the declared direction', () => {
     { name: 'core', places: ['core/'], imports: [] },
   ];
 
-  it('is broken by an import upward, by one past a layer, and by a file that no layer has', () => {
+  it('the declared direction is broken by an import upward, by one past a layer, and by a file that no layer has', () => {
     const files = filesOf({
       'src/main.ts': "import './core/a.ts';",
       'src/core/a.ts': "import 'node:fs';\nimport './b.ts';\nimport '../middle/a.ts';",
@@ -112,7 +112,7 @@ describe('the declared direction', () => {
     ]);
   });
 
-  it('gives a file to the layer with the longest place', () => {
+  it('the declared direction gives a file to the layer with the longest place', () => {
     expect(layerOf('src/middle/inner/a.ts', layers)?.name).toBe('inner');
     expect(layerOf('src/middle/a.ts', layers)?.name).toBe('middle');
     const others = { name: 'others', places: ['*.ts'], imports: [] };
@@ -121,7 +121,7 @@ describe('the declared direction', () => {
     expect(layerOf('src/elsewhere/a.ts', [others, ...layers])).toBe(null);
   });
 
-  it('is a table whose rows name only rows below', () => {
+  it('the declared direction is a table whose rows name only rows below', () => {
     const upward = [{ name: 'low', places: [], imports: ['top'] }, ...layers];
     expect(upwardRows([...layers, { name: 'low', places: [], imports: ['top'] }])).toEqual([
       'low → top',
@@ -132,16 +132,16 @@ describe('the declared direction', () => {
 });
 
 describe('names', () => {
-  it('of files are loose at the top of src/ alone', () => {
+  it('names of files are loose at the top of src/ alone', () => {
     expect(looseFiles(['src/main.ts', 'src/core/a.ts', 'test/b.ts'])).toEqual(['src/main.ts']);
   });
 
-  it('of files are counted once, however many files have one', () => {
+  it('names of files are counted once, however many files have one', () => {
     const paths = ['src/a/x.ts', 'src/b/x.ts', 'src/c/x.ts', 'src/a/y.ts'];
     expect(fileNamesTwice(paths)).toEqual(['x.ts: src/a/x.ts, src/b/x.ts, src/c/x.ts']);
   });
 
-  it('of types are counted across files, of whatever kind, and not within one', () => {
+  it('names of types are counted across files, of whatever kind, and not within one', () => {
     const sources = [
       sourceOf(
         'src/a.ts',
@@ -159,7 +159,7 @@ describe('old words', () => {
   const vocabulary = { words: { desk: 'queue' }, names: { Look: 'Pass' } };
   const found = (text: string) => oldWords(sourceOf('src/a.ts', text), vocabulary);
 
-  it('are found in comments, texts, and parts of identifiers, one line once', () => {
+  it('old words are found in comments, texts, and parts of identifiers, one line once', () => {
     const text = [
       '/** The desks. */',
       "const text = 'a Desk';",
@@ -169,7 +169,7 @@ describe('old words', () => {
     expect(found(text)).toEqual([1, 2, 3].map((line) => `src/a.ts:${line}: desk → queue`));
   });
 
-  it('that are English are found as identifiers of code alone', () => {
+  it('old words that are English are found as identifiers of code alone', () => {
     const text = '/** Look at it. */\nclass Look {}\nconst onLook = 1;';
     expect(found(text)).toEqual(['src/a.ts:2: Look → Pass']);
   });
@@ -193,26 +193,26 @@ describe('references', () => {
 });
 
 describe('heads', () => {
-  it('are clauses when they begin with a question word', () => {
+  it('heads are clauses when they begin with a question word', () => {
     const heads = ['/** What it is. */', '#!/usr/bin/env node\n/**\n * How it goes.\n */'];
     expect(heads.map(hasClauseAtHead)).toEqual([true, true]);
   });
 
-  it('are sentences otherwise', () => {
+  it('heads are sentences otherwise', () => {
     const heads = ['/** Whatever. */', '/** Says how. */', '/** Reads. */\n/** What it is. */'];
     expect(heads.map(hasClauseAtHead)).toEqual([false, false, false]);
   });
 });
 
 describe('long lines', () => {
-  it('have more than 160 columns', () => {
+  it('long lines have more than 160 columns', () => {
     const text = `${'a'.repeat(160)}\n| ${'–'.repeat(159)}`;
     expect(longLines({ path: 'A.md', text })).toEqual(['A.md:2: 161 columns']);
   });
 });
 
 describe('mannered phrases', () => {
-  it('are found in comments over line breaks, and in texts, with their lines', () => {
+  it('mannered phrases are found in comments over line breaks, and in texts, with their lines', () => {
     const text = [
       'const a = 1;',
       '/**',
@@ -234,19 +234,19 @@ describe('mannered phrases', () => {
     ]);
   });
 
-  it('are found in comments of a unit over line breaks', () => {
+  it('mannered phrases are found in comments of a unit over line breaks', () => {
     const prose = proseOfDocument('systemd/a.service', '[Unit]\n# It goes on for\n# ever.\n');
     expect(manneredPhrases(prose)).toEqual(['systemd/a.service:2: for ever']);
   });
 
-  it('are whole words', () => {
+  it('mannered phrases are whole words', () => {
     const prose = { path: 'A.md', line: 1, text: 'besides, forever, a bearing, whomsoever' };
     expect(manneredPhrases(prose)).toEqual([]);
   });
 });
 
 describe('the size of src/', () => {
-  it('counts the lines of each file, but not of the sandbox and the demonstration', () => {
+  it('the size of src/ counts the lines of each file, but not of the sandbox and the demonstration', () => {
     const source = (path: string) => ({ path, text: 'one\ntwo\n' });
     expect(lineCount(['src/a.ts', 'src/b/c.ts', 'src/demo/d.ts'].map(source))).toBe(4);
   });
@@ -258,20 +258,20 @@ describe('the report', () => {
     { name: 'missed', title: 'Missed', bar: 0, places: ['there'] },
   ];
 
-  it('fails when one bar is missed, and shows places only when asked', () => {
+  it('the report fails when one bar is missed, and shows places only when asked', () => {
     const { lines, isMet } = reportOf(figures, { names: [], isListed: false });
     expect(isMet).toBe(false);
     expect(lines).toHaveLength(3);
     expect(reportOf(figures, { names: [], isListed: true }).lines).toHaveLength(5);
   });
 
-  it('shows one figure with its places, and judges it alone', () => {
+  it('the report shows one figure with its places, and judges it alone', () => {
     const { lines, isMet } = reportOf(figures, { names: ['met'], isListed: false });
     expect(isMet).toBe(true);
     expect(lines.join('\n')).toMatch(/Met \(met\) +1 +1 {2}met\n {4}here$/);
   });
 
-  it('refuses a figure that there is not', () => {
+  it('the report refuses a figure that there is not', () => {
     expect(() => reportOf(figures, { names: ['mett'], isListed: false })).toThrow(/met, missed/);
   });
 });

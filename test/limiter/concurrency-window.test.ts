@@ -29,7 +29,7 @@ describe('a cut', () => {
     expect(window.size).toBe(16);
   });
 
-  it('leaves one, whatever is refused', () => {
+  it('a cut leaves one, whatever is refused', () => {
     const { window, pass, refuse } = setup(10);
     for (let times = 0; times < 20; times += 1) {
       pass(100);
@@ -40,7 +40,7 @@ describe('a cut', () => {
 });
 
 describe('growth', () => {
-  it('is by a tenth of what is configured, a step a second at most, up to below what was refused', () => {
+  it('growth is by a tenth of what is configured, a step a second at most, up to below what was refused', () => {
     const { window, pass, accept, refuse } = setup(64);
     pass(1_000);
     refuse();
@@ -53,7 +53,7 @@ describe('growth', () => {
     expect(window.size).toBe(64);
   });
 
-  it('needs all that is open to be used, and so many answers as may be open', () => {
+  it('growth needs all that is open to be used, and so many answers as may be open', () => {
     const { window, accept, refuse } = setup(10);
     refuse();
     accept(1_000, 3);
@@ -64,7 +64,7 @@ describe('growth', () => {
     expect(window.size).toBe(6);
   });
 
-  it('waits longer each time below a size that is refused again and again', () => {
+  it('growth waits longer each time below a size that is refused again and again', () => {
     const { window, accept, refuse } = setup(10);
     const waits = Array.from({ length: 4 }, () => {
       refuse();
@@ -75,7 +75,7 @@ describe('growth', () => {
     expect(waits).toEqual([9, 14, 24, 44]);
   });
 
-  it('is quick again where another size is refused', () => {
+  it('growth is quick again where another size is refused', () => {
     const { window, accept, refuse } = setup(40);
     for (let times = 0; times < 4; times += 1) {
       refuse();
@@ -92,7 +92,7 @@ describe('growth', () => {
   });
 });
 
-it('stays between one and what is configured, over any answers', () => {
+it('the concurrency window stays between one and what is configured, over any answers', () => {
   const anyAnswer = fc.record({
     passMs: fc.integer({ min: 0, max: 3_000 }),
     agoMs: fc.integer({ min: 0, max: 3_000 }),

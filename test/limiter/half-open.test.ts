@@ -8,7 +8,7 @@ function setup() {
   return halfOpen;
 }
 
-it('lets everything pass before the first wait', () => {
+it('the half-open limit lets everything pass before the first wait', () => {
   const halfOpen = new HalfOpen();
   expect(halfOpen.isOn).toBe(false);
   halfOpen.left(10);
@@ -16,7 +16,7 @@ it('lets everything pass before the first wait', () => {
   expect(halfOpen.answered(10)).toBe(false);
 });
 
-it('lets one pass after a wait, and all once that one is answered', () => {
+it('the half-open limit lets one pass after a wait, and all once that one is answered', () => {
   const halfOpen = setup();
   expect(halfOpen.mayProbe(10)).toBe(true);
   halfOpen.left(10);
@@ -25,7 +25,7 @@ it('lets one pass after a wait, and all once that one is answered', () => {
   expect(halfOpen.isOn).toBe(false);
 });
 
-it('is not ended by an answer to what left before', () => {
+it('the half-open limit is not ended by an answer to what left before', () => {
   const halfOpen = setup();
   expect(halfOpen.answered(5)).toBe(false);
   halfOpen.left(10);
@@ -33,7 +33,7 @@ it('is not ended by an answer to what left before', () => {
   expect(halfOpen.mayProbe(12)).toBe(false);
 });
 
-it('sends another probe when the first is not answered for a while', () => {
+it('the half-open limit sends another probe when the first is not answered for a while', () => {
   const halfOpen = setup();
   halfOpen.left(10);
   expect(halfOpen.probeAtMs).toBe(2_010);
@@ -43,7 +43,7 @@ it('sends another probe when the first is not answered for a while', () => {
   expect(halfOpen.mayProbe(2_011)).toBe(false);
 });
 
-it('begins again with another wait', () => {
+it('the half-open limit begins again with another wait', () => {
   const halfOpen = setup();
   halfOpen.left(10);
   halfOpen.begin();

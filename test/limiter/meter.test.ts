@@ -39,7 +39,7 @@ function counts(keys: readonly number[]): readonly number[] {
 }
 
 describe('even slots', () => {
-  it('never hold more, over any stretch, than its time allows and the burst', () => {
+  it('even slots never hold more, over any stretch, than its time allows and the burst', () => {
     fc.assert(
       fc.property(fc.constantFrom(1, 7, 30, 999, 5_000), anyInstants, (rate, instants) => {
         const spent = takeAt(new Meter({ rate, burst: null, nowMs: 0 }), instants);
@@ -56,7 +56,7 @@ describe('even slots', () => {
     );
   });
 
-  it('are below the millisecond at rates of thousands', () => {
+  it('even slots are below the millisecond at rates of thousands', () => {
     const meter = new Meter({ rate: 5_000, burst: 1, nowMs: 0 });
     const instants = Array.from({ length: 10_000 }, (_, index) => index / 10);
     expect(takeAt(meter, instants)).toHaveLength(5_000);
@@ -70,7 +70,7 @@ describe('slots within the gateway’s windows', () => {
     return meter;
   };
 
-  it('are as many as a window allows, all of them used by a consumer that always wants more', () => {
+  it('slots within the gateway’s windows are as many as a window allows, all of them used by a consumer that always wants more', () => {
     const spent = takeAt(
       setup(),
       Array.from({ length: 10_000 }, (_, index) => index),
@@ -92,7 +92,7 @@ describe('slots within the gateway’s windows', () => {
     expect(Math.min(...gaps)).toBeGreaterThan(880 / 30 - 0.2);
   });
 
-  it('are never more than a window allows, however late the timers are', () => {
+  it('slots within the gateway’s windows are never more than a window allows, however late the timers are', () => {
     fc.assert(
       fc.property(anyInstants, (instants) => {
         const spent = takeAt(setup(), instants);
@@ -109,7 +109,7 @@ describe('slots within the gateway’s windows', () => {
     expect(meter.nextAt(800)).toBeCloseTo(1_377 + 60 + 880 / 60);
   });
 
-  it('are left for even ones without a rush', () => {
+  it('slots within the gateway’s windows are left for even ones without a rush', () => {
     const meter = setup();
     takeAt(
       meter,

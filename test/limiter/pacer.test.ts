@@ -60,14 +60,14 @@ describe('over any stretch', () => {
     [30, 5_000, 1],
     [199, 2_000, 1],
     [1_000, 1_000, 1],
-  ])('spends at most %d/s and the burst', async (rate, forMs, everyMs) => {
+  ])('over any stretch spends at most %d/s and the burst', async (rate, forMs, everyMs) => {
     const { spent, run } = setup({ rate });
     await run(forMs, everyMs);
     expect(excess(spent, rate)).toBeLessThanOrEqual(burstOf(rate) + 1e-6);
     expect(spent.length).toBeGreaterThan(((rate * forMs) / 1000) * 0.9 - 2);
   });
 
-  it('spends no more whatever the consumer does and however late the timers are', async () => {
+  it('over any stretch spends no more whatever the consumer does and however late the timers are', async () => {
     const anyStep = fc.record({
       waitMs: fc.integer({ min: 0, max: 400 }),
       most: fc.integer({ min: 0, max: 20 }),
@@ -94,7 +94,7 @@ describe('over any stretch', () => {
 });
 
 describe('a consumer that always wants more', () => {
-  it('is paced evenly: no two permits come closer than an interval once the burst is used', async () => {
+  it('a consumer that always wants more is paced evenly: no two permits come closer than an interval once the burst is used', async () => {
     const { pacer, spent, run } = setup({ rate: 30, burst: 1 });
     await run(3_000);
     const gaps = spent.slice(1).map((at, index) => at - (spent[index] ?? 0));
@@ -102,7 +102,7 @@ describe('a consumer that always wants more', () => {
     expect(Math.max(...gaps)).toBeLessThanOrEqual(pacer.intervalMs * 2);
   });
 
-  it('gets nearly all of the rate, slow and fast', async () => {
+  it('a consumer that always wants more gets nearly all of the rate, slow and fast', async () => {
     for (const rate of [1, 30, 150, 1000, 5000]) {
       const { spent, run, stop } = setup({ rate });
       await run(4_000);
@@ -124,7 +124,7 @@ describe('what was not used', () => {
     expect(spent.length).toBeLessThanOrEqual(31);
   });
 
-  it('is not made up for after a stall of the event loop', async () => {
+  it('what was not used is not made up for after a stall of the event loop', async () => {
     const { take, run } = setup({ rate: 1000 });
     await run(500);
     vi.setSystemTime(Date.now() + 700);
@@ -132,7 +132,7 @@ describe('what was not used', () => {
     expect(take()).toBe(0);
   });
 
-  it('is caught up a little after a timer that was late', async () => {
+  it('what was not used is caught up a little after a timer that was late', async () => {
     const { take, run } = setup({ rate: 30 });
     await run(1_000);
     await vi.advanceTimersByTimeAsync(150);
@@ -141,7 +141,7 @@ describe('what was not used', () => {
 });
 
 describe('a change of the rate', () => {
-  it('holds at once, down', async () => {
+  it('a change of the rate holds at once, down', async () => {
     const { pacer, spent, run } = setup({ rate: 50 });
     await run(1_000);
     pacer.set(10, null, Date.now());
@@ -151,7 +151,7 @@ describe('a change of the rate', () => {
     expect(spent.length).toBeGreaterThanOrEqual(47);
   });
 
-  it('holds soon, up', async () => {
+  it('a change of the rate holds soon, up', async () => {
     const { pacer, spent, run } = setup({ rate: 10 });
     await run(1_000);
     pacer.set(500, null, Date.now());
@@ -163,35 +163,38 @@ describe('a change of the rate', () => {
 });
 
 describe('a step of the wall clock', () => {
-  it.each([-3_600_000, -90_000, 90_000, 3_600_000])('of %d ms holds up nothing', async (stepMs) => {
-    let behindMs = 0;
-    const elapsed = (): number => Date.now() - behindMs;
-    const pacer = new Pacer({ rate: 30, monotonicMs: elapsed, onGrant: () => undefined });
-    const spent: number[] = [];
-    const run = async (forMs: number): Promise<void> => {
-      for (let passed = 0; passed < forMs; passed += 5) {
-        await vi.advanceTimersByTimeAsync(5);
-        const count = pacer.available(elapsed());
-        if (count > 0) pacer.spend(count, elapsed());
-        for (let each = 0; each < count; each += 1) spent.push(elapsed());
-      }
-    };
-    await run(2_000);
-    vi.setSystemTime(Date.now() + stepMs);
-    behindMs += stepMs;
-    spent.length = 0;
-    await run(3_000);
-    expect(spent.length).toBeGreaterThan(84);
-    expect(excess(spent, 30)).toBeLessThanOrEqual(burstOf(30) + 1e-6);
-    const stopped = pacer.stop();
-    await vi.advanceTimersByTimeAsync(100);
-    await stopped;
-    expect(vi.getTimerCount()).toBe(0);
-  });
+  it.each([-3_600_000, -90_000, 90_000, 3_600_000])(
+    'a step of the wall clock of %d ms holds up nothing',
+    async (stepMs) => {
+      let behindMs = 0;
+      const elapsed = (): number => Date.now() - behindMs;
+      const pacer = new Pacer({ rate: 30, monotonicMs: elapsed, onGrant: () => undefined });
+      const spent: number[] = [];
+      const run = async (forMs: number): Promise<void> => {
+        for (let passed = 0; passed < forMs; passed += 5) {
+          await vi.advanceTimersByTimeAsync(5);
+          const count = pacer.available(elapsed());
+          if (count > 0) pacer.spend(count, elapsed());
+          for (let each = 0; each < count; each += 1) spent.push(elapsed());
+        }
+      };
+      await run(2_000);
+      vi.setSystemTime(Date.now() + stepMs);
+      behindMs += stepMs;
+      spent.length = 0;
+      await run(3_000);
+      expect(spent.length).toBeGreaterThan(84);
+      expect(excess(spent, 30)).toBeLessThanOrEqual(burstOf(30) + 1e-6);
+      const stopped = pacer.stop();
+      await vi.advanceTimersByTimeAsync(100);
+      await stopped;
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
 });
 
 describe('a step that takes long', () => {
-  it('is no clock that was set back, however often the pacer is asked in it', async () => {
+  it('a step that takes long is no clock that was set back, however often the pacer is asked in it', async () => {
     const began = Date.now();
     const pacer = new Pacer({ rate: 0.1, monotonicMs, onGrant: () => undefined });
     await vi.advanceTimersByTimeAsync(100);
@@ -212,14 +215,14 @@ describe('a step that takes long', () => {
 });
 
 describe('a pacer that waits', () => {
-  it('runs no timer once its stock is full', async () => {
+  it('a pacer that waits runs no timer once its stock is full', async () => {
     const { run } = setup({ rate: 30 });
     await run(200, 10, 0);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('says when the next permit may be used, or calls when one arrives', async () => {
+  it('a pacer that waits says when the next permit may be used, or calls when one arrives', async () => {
     const { pacer, take, grants } = setup({ rate: 10 });
     expect(pacer.nextAt(Date.now())).toBeNull();
     await vi.advanceTimersByTimeAsync(1_000);

@@ -34,7 +34,7 @@ function setup(ceiling = 30, rate = ceiling) {
 }
 
 describe('a refusal', () => {
-  it('cuts once for all answers to requests that left before the cut', () => {
+  it('a refusal cuts once for all answers to requests that left before the cut', () => {
     const { learner } = setup();
     learner.refused({ sentAtMs: 0, nowMs: 100, hint: 20 });
     const once = learner.rate;
@@ -46,21 +46,21 @@ describe('a refusal', () => {
     expect(learner.rate).toBeLessThan(once);
   });
 
-  it('tells the limit by what went through in the second before it', () => {
+  it('a refusal tells the limit by what went through in the second before it', () => {
     const { learner, run } = setup();
     run(1_500, 20);
     expect(learner.rate).toBeGreaterThan(18);
     expect(learner.rate).toBeLessThanOrEqual(20);
   });
 
-  it('of a lane that has only begun to send proves nothing', () => {
+  it('a refusal of a lane that has only begun to send proves nothing', () => {
     const { learner } = setup();
     for (const sentAtMs of [0, 30, 60]) learner.accepted(sentAtMs, sentAtMs + RTT_MS);
     expect(learner.refused({ sentAtMs: 90, nowMs: 170, hint: null })).toBeNull();
     expect(learner.rate).toBe(30);
   });
 
-  it('at a known limit is forgiven where jitter explains it, once in a while', () => {
+  it('a refusal at a known limit is forgiven where jitter explains it, once in a while', () => {
     const { learner, run, now } = setup();
     run(3_000, 1_000);
     const refuse = (sentAtMs: number): number | null =>
@@ -72,7 +72,7 @@ describe('a refusal', () => {
     expect(learner.rate).toBeLessThan(30);
   });
 
-  it('of cohort after cohort asks for ever longer waits, up to a minute', () => {
+  it('a refusal of cohort after cohort asks for ever longer waits, up to a minute', () => {
     const { learner } = setup();
     const waits = Array.from({ length: 12 }, (_, index) =>
       learner.refused({ sentAtMs: index * 1e5, nowMs: index * 1e5 + 100, hint: null }),
@@ -85,7 +85,7 @@ describe('a refusal', () => {
 });
 
 describe('the rate', () => {
-  it('comes back to the ceiling when nothing is refused any more', () => {
+  it('the rate comes back to the ceiling when nothing is refused any more', () => {
     const { learner, run } = setup();
     run(10_000, 12);
     expect(learner.rate).toBeLessThan(14);
@@ -93,7 +93,7 @@ describe('the rate', () => {
     expect(learner.rate).toBe(30);
   });
 
-  it('does not grow while less is sent than is allowed', () => {
+  it('the rate does not grow while less is sent than is allowed', () => {
     const { learner, run } = setup();
     run(10_000, 12);
     const { rate } = learner;
@@ -101,7 +101,7 @@ describe('the rate', () => {
     expect(learner.rate).toBe(rate);
   });
 
-  it('stays near a limit that stays, and is seldom refused', () => {
+  it('the rate stays near a limit that stays, and is seldom refused', () => {
     const { learner, run, refusals } = setup();
     run(20_000, 20);
     const before = refusals();
@@ -111,14 +111,14 @@ describe('the rate', () => {
     expect(refusals() - before).toBeLessThan(60);
   });
 
-  it('begins where an earlier run left off', () => {
+  it('the rate begins where an earlier run left off', () => {
     const { learner, run } = setup(30, 18);
     expect(learner.rate).toBe(18);
     run(60_000, 1_000);
     expect(learner.rate).toBe(30);
   });
 
-  it('follows a limit that is named, down and up', () => {
+  it('the rate follows a limit that is named, down and up', () => {
     const { learner } = setup();
     learner.setCeiling(20);
     expect([learner.rate, learner.ceiling]).toEqual([20, 20]);
@@ -126,7 +126,7 @@ describe('the rate', () => {
     expect(learner.rate).toBe(25);
   });
 
-  it('does not jump to a ceiling that is only supposed, but is felt for', () => {
+  it('the rate does not jump to a ceiling that is only supposed, but is felt for', () => {
     const { learner, run } = setup(20);
     learner.doubt(60);
     expect(learner.rate).toBe(20);
@@ -134,7 +134,7 @@ describe('the rate', () => {
     expect(learner.rate).toBe(60);
   });
 
-  it('is never above the ceiling, never nothing, and never lost, whatever is answered', () => {
+  it('the rate is never above the ceiling, never nothing, and never lost, whatever is answered', () => {
     const anyAnswer = fc.record({
       waitMs: fc.integer({ min: 0, max: 3_000 }),
       rttMs: fc.integer({ min: 1, max: 30_000 }),

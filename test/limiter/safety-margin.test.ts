@@ -20,7 +20,7 @@ function setup() {
 }
 
 describe('how near the pace may come', () => {
-  it('never makes a second with more than the limit, whatever is caught up', () => {
+  it('how near the pace may come never makes a second with more than the limit, whatever is caught up', () => {
     fc.assert(
       fc.property(fc.integer({ min: 20, max: 5_000 }), (limit) => {
         const pace = limit * nearestOf(limit);
@@ -31,7 +31,7 @@ describe('how near the pace may come', () => {
 });
 
 describe('the share of a limit that is aimed at', () => {
-  it('is the guard at first, and comes nearer after half a minute in which nothing is refused', () => {
+  it('the share of a limit that is aimed at is the guard at first, and comes nearer after half a minute in which nothing is refused', () => {
     const { margin, use } = setup();
     use(20);
     expect(margin.share).toBe(GUARD);
@@ -41,7 +41,7 @@ describe('the share of a limit that is aimed at', () => {
     expect(margin.share).toBe(NEAREST);
   });
 
-  it('takes its time where there are few requests to be refused', () => {
+  it('the share of a limit that is aimed at takes its time where there are few requests to be refused', () => {
     const { margin, use } = setup();
     use(300, 1);
     expect(margin.share).toBe(GUARD);
@@ -49,7 +49,7 @@ describe('the share of a limit that is aimed at', () => {
     expect(margin.share).toBeGreaterThan(GUARD);
   });
 
-  it('goes back a little when one is refused, and waits before it grows again', () => {
+  it('the share of a limit that is aimed at goes back a little when one is refused, and waits before it grows again', () => {
     const { margin, use } = setup();
     use(120);
     margin.refused();
@@ -60,7 +60,7 @@ describe('the share of a limit that is aimed at', () => {
     expect(margin.share).toBe(back);
   });
 
-  it('is soon the guard again where one after the other is refused', () => {
+  it('the share of a limit that is aimed at is soon the guard again where one after the other is refused', () => {
     const { margin, use } = setup();
     use(120);
     for (let count = 0; count < 4; count += 1) {
@@ -70,7 +70,7 @@ describe('the share of a limit that is aimed at', () => {
     expect(margin.share).toBe(GUARD);
   });
 
-  it('is the guard at once for another limit', () => {
+  it('the share of a limit that is aimed at is the guard at once for another limit', () => {
     const { margin, use } = setup();
     use(120);
     margin.forget();
@@ -79,7 +79,7 @@ describe('the share of a limit that is aimed at', () => {
     expect(margin.share).toBe(GUARD);
   });
 
-  it('is never below the guard, and never beyond the nearest', () => {
+  it('the share of a limit that is aimed at is never below the guard, and never beyond the nearest', () => {
     const steps = fc.array(
       fc.oneof(fc.nat({ max: 100 }), fc.constantFrom<'refused' | 'forget'>('refused', 'forget')),
     );

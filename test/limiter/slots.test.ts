@@ -11,7 +11,7 @@ function setup(concurrency: number) {
   return { slots, ends, open, bugs };
 }
 
-it('runs as many slots as the concurrency allows, and counts them from the moment they are opened', () => {
+it('the slots runs as many slots as the concurrency allows, and counts them from the moment they are opened', () => {
   const { slots, ends, open } = setup(3);
   open(2);
   expect([slots.busy, slots.free, ends.length]).toEqual([2, 1, 2]);
@@ -19,7 +19,7 @@ it('runs as many slots as the concurrency allows, and counts them from the momen
   expect([slots.busy, slots.free, ends.length]).toEqual([4, 0, 3]);
 });
 
-it('starts a waiting slot when another ends, and is idle when all have', async () => {
+it('the slots starts a waiting slot when another ends, and is idle when all have', async () => {
   const { slots, ends, open } = setup(1);
   open(2);
   ends[0]?.();
@@ -29,7 +29,7 @@ it('starts a waiting slot when another ends, and is idle when all have', async (
   expect([slots.busy, slots.free]).toEqual([0, 1]);
 });
 
-it('knows that it is crowded after the concurrency was lowered, until enough have ended', async () => {
+it('the slots knows that it is crowded after the concurrency was lowered, until enough have ended', async () => {
   const { slots, ends, open } = setup(4);
   open(4);
   expect(slots.isCrowded).toBe(false);

@@ -27,11 +27,11 @@ function setup(deviation = 15, seed = 1) {
 }
 
 describe('the schedule', () => {
-  it('is not known before a text has named the window', () => {
+  it('the schedule is not known before a text has named the window', () => {
     expect(setup().learned.schedule(30)).toBeNull();
   });
 
-  it('is met by one text as well as the way allows', () => {
+  it('the schedule is met by one text as well as the way allows', () => {
     for (let seed = 1; seed <= 20; seed += 1) {
       const { refuse, off, learned } = setup(15, seed);
       refuse(12_345);
@@ -39,13 +39,13 @@ describe('the schedule', () => {
     }
   });
 
-  it('is met better by more of them', () => {
+  it('the schedule is met better by more of them', () => {
     const { refuse, off } = setup();
     for (let at = 10_000; at < 40_000; at += 1_037) refuse(at);
     expect(off()).toBeLessThan(12);
   });
 
-  it('follows a clock that drifts, and one that jumps', () => {
+  it('the schedule follows a clock that drifts, and one that jumps', () => {
     const { refuse, off } = setup();
     for (let count = 0; count < 60; count += 1) refuse(count * 1_037, PHASE + count);
     expect(off(PHASE + 60)).toBeLessThan(20);
@@ -53,7 +53,7 @@ describe('the schedule', () => {
     expect(off(PHASE + 500)).toBeLessThan(60);
   });
 
-  it('is as wide at its edges as the way is uneven, and given up where that is too much', () => {
+  it('the schedule is as wide at its edges as the way is uneven, and given up where that is too much', () => {
     const quiet = setup(2);
     quiet.refuse(0);
     expect(quiet.learned.schedule(30)?.marginMs).toBe(20);
@@ -62,7 +62,7 @@ describe('the schedule', () => {
     expect(rough.learned.schedule(30)).toBeNull();
   });
 
-  it('is forgotten when told', () => {
+  it('the schedule is forgotten when told', () => {
     const { learned, refuse } = setup();
     refuse(0);
     learned.forget();

@@ -64,7 +64,7 @@ function wrong(line: Line): readonly string[] {
 }
 
 describe('the status log', () => {
-  it('writes the fields of CONTRACT.md §20, each of its kind, and the rows of events', async () => {
+  it('the status log writes the fields of CONTRACT.md §20, each of its kind, and the rows of events', async () => {
     const bundle = await setup({ sandbox: { accounts: { [KEY]: { rate: null } } } });
     const ok = bundle.drop({ reference: 'order-9', text: 'secret words' });
     await bundle.untilState(ok, 'await-receipt');

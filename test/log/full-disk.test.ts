@@ -19,7 +19,7 @@ function smallDisk(): string | null {
   return folder;
 }
 
-it('keeps the lines that a full disk refuses, and says so on standard output', (context) => {
+it('the status log keeps the lines that a full disk refuses, and says so on standard output', (context) => {
   const folder = smallDisk();
   if (folder === null) context.skip('only root may mount a small disk');
   const disk = folder ?? '';

@@ -24,14 +24,14 @@ function setup(mode: number) {
 it.each([
   ['a symbolic link', symlinkSync],
   ['a second name', linkSync],
-] as const)('A3: %s at log.file is refused where others may write to the folder', (_kind, link) => {
+] as const)('%s at log.file is refused where others may write to the folder', (_kind, link) => {
   const { victim, file, open } = setup(0o2770);
   link(victim, file);
   expect(open).toThrow(/is a link in a folder that others may write to/);
   expect(readFileSync(victim, 'utf8')).toBe('of somebody else');
 });
 
-it('A3: an operator may link log.file in a folder of their own', () => {
+it('an operator may link log.file in a folder of their own', () => {
   const { victim, file, open } = setup(0o755);
   symlinkSync(victim, file);
   open().say('daemon.stopped', {});
@@ -41,7 +41,7 @@ it('A3: an operator may link log.file in a folder of their own', () => {
 const isRoot = process.getuid?.() === 0;
 
 it.skipIf(!isRoot)(
-  `A6: a log file of another user is refused where others may write to the folder${isRoot ? '' : ' (skipped: needs root)'}`,
+  `a log file of another user is refused where others may write to the folder${isRoot ? '' : ' (skipped: needs root)'}`,
   () => {
     const { file, open } = setup(0o2770);
     writeFileSync(file, 'forged\n');
@@ -52,7 +52,7 @@ it.skipIf(!isRoot)(
 );
 
 it.skipIf(!isRoot)(
-  `A6: a log file of another user is used in a folder of the operator${isRoot ? '' : ' (skipped: needs root)'}`,
+  `a log file of another user is used in a folder of the operator${isRoot ? '' : ' (skipped: needs root)'}`,
   () => {
     const { file, open } = setup(0o755);
     writeFileSync(file, '');

@@ -67,7 +67,7 @@ describe.skipIf(!hasLnav)('lnav (needs lnav)', () => {
     id: id ?? null,
   });
 
-  it('I13: reads time, level and message of each line of the status log, also of a compressed one', async () => {
+  it('lnav (needs lnav) reads time, level and message of each line of the status log, also of a compressed one', async () => {
     const { file, lines } = await writeLog();
     const levels = new Set(lines.map(({ level }) => level));
     expect([...levels].toSorted()).toEqual(['info', 'warn']);
@@ -77,7 +77,7 @@ describe.skipIf(!hasLnav)('lnav (needs lnav)', () => {
     expect(rowsOf(lnav(...select(''), `${file}.2.gz`))).toEqual(lines.map(rowOf));
   });
 
-  it('I13: gives the lines of one message by its id', async () => {
+  it('lnav (needs lnav) gives the lines of one message by its id', async () => {
     const { file, lines } = await writeLog();
     const ofFirst = lines.filter(({ id }) => id === 1);
     expect(ofFirst.length).toBeGreaterThan(0);
@@ -91,7 +91,7 @@ describe.skipIf(!hasLnav)('lnav (needs lnav)', () => {
 });
 
 describe('the format for lnav', () => {
-  it('I13: knows each field of a line, but those whose name is a word of SQL', () => {
+  it('the format for lnav knows each field of a line, but those whose name is a word of SQL', () => {
     const [, table = ''] = textOf('CONTRACT.md').split('| field | holds |');
     const fields = [...(table.split('\n\n')[0] ?? '').matchAll(/^\| `(\w+)` \|/gm)].map(
       ([, name]) => name,

@@ -86,8 +86,8 @@ function logTo(path: string, file: string | null = null): StatusLog {
 const seqsOf = (lines: readonly Line[]): readonly number[] => lines.flatMap(({ seq }) => seq ?? []);
 const upTo = (last: number): readonly number[] => Array.from({ length: last }, (_, at) => at + 1);
 
-describe('B7: standard output that takes no lines', () => {
-  it('holds up nobody, and has every line in its order when it takes them again', async () => {
+describe('standard output that takes no lines', () => {
+  it('standard output that takes no lines holds up nobody, and has every line in its order when it takes them again', async () => {
     const path = makeFifo();
     const reader = new Reader(path);
     const log = logTo(path);
@@ -99,7 +99,7 @@ describe('B7: standard output that takes no lines', () => {
     expect(log.isWritten).toBe(true);
   });
 
-  it('has a line in the place of what did not fit: how many lines, and which rows of events', async () => {
+  it('standard output that takes no lines has a line in the place of what did not fit: how many lines, and which rows of events', async () => {
     const path = makeFifo();
     const reader = new Reader(path);
     const log = logTo(path);
@@ -120,7 +120,7 @@ describe('B7: standard output that takes no lines', () => {
     expect(log.isWritten).toBe(true);
   });
 
-  it('keeps at most 4 MiB of lines in memory', () => {
+  it('standard output that takes no lines keeps at most 4 MiB of lines in memory', () => {
     const path = makeFifo();
     const reader = new Reader(path);
     const log = logTo(path);
@@ -132,7 +132,7 @@ describe('B7: standard output that takes no lines', () => {
     reader.close();
   });
 
-  it('is waited for at the end, but not longer than it was said', async () => {
+  it('standard output that takes no lines is waited for at the end, but not longer than it was said', async () => {
     const path = makeFifo();
     const reader = new Reader(path);
     const log = logTo(path);
@@ -142,7 +142,7 @@ describe('B7: standard output that takes no lines', () => {
     reader.close();
   });
 
-  it('leaves the log file whole', async () => {
+  it('standard output that takes no lines leaves the log file whole', async () => {
     const path = makeFifo();
     const reader = new Reader(path);
     const other = makeFifo();
@@ -157,8 +157,8 @@ describe('B7: standard output that takes no lines', () => {
   });
 });
 
-describe('B7: a reader of standard output that has gone', () => {
-  it('ends nothing; the next reader of a FIFO is told what it missed', async () => {
+describe('a reader of standard output that has gone', () => {
+  it('a reader of standard output that has gone ends nothing; the next reader of a FIFO is told what it missed', async () => {
     const path = makeFifo();
     const first = new Reader(path);
     const log = logTo(path);
@@ -174,7 +174,7 @@ describe('B7: a reader of standard output that has gone', () => {
     expect(gap).toMatchObject({ lines: 3, first_seq: 2, last_seq: 4 });
   });
 
-  it('is no reason not to start: a FIFO as log.file that nobody reads yet', async () => {
+  it('a reader of standard output that has gone is no reason not to start: a FIFO as log.file that nobody reads yet', async () => {
     const [path, file] = [makeFifo(), makeFifo()];
     const out = new Reader(path);
     const log = logTo(path, file);

@@ -128,7 +128,7 @@ function range(first: number, count: number): readonly number[] {
 }
 
 describe('what is told', () => {
-  it('is the row of an event in the words of the status log, with the reference of its message', async () => {
+  it('what is told is the row of an event in the words of the status log, with the reference of its message', async () => {
     const { add, other, receiver, start } = await setup();
     const notifier = start();
     const id = other.drop({ reference: 'order-9', campaign: 'spring', text: 'a secret text' });
@@ -157,7 +157,7 @@ describe('what is told', () => {
     });
   });
 
-  it('holds neither a recipient nor a text', async () => {
+  it('what is told holds neither a recipient nor a text', async () => {
     const { add, other, receiver, start } = await setup();
     const notifier = start();
     add({ messageId: other.drop({ recipient: '447700900123', text: 'a secret text' }) });
@@ -166,7 +166,7 @@ describe('what is told', () => {
     expect(JSON.stringify(receiver.requests[0])).not.toMatch(/secret text|900123|recipient/);
   });
 
-  it('is what became of messages, accounts and senders, and nothing else', async () => {
+  it('what is told is what became of messages, accounts and senders, and nothing else', async () => {
     const { add, receiver, start, untilTaken } = await setup();
     const notifier = start();
     const ignored = range(0, 250).map(() => ({ event: 'receipt.ignored' }));
@@ -178,7 +178,7 @@ describe('what is told', () => {
     expect(told).toEqual(['message.delivered', 'account.suspended', 'sender.throttled']);
   });
 
-  it('goes on behind what is not told, so that it is not read again', async () => {
+  it('what is told goes on behind what is not told, so that it is not read again', async () => {
     const { add, saved, start } = await setup();
     const notifier = start();
     add(...range(0, 120).map(() => ({ event: 'receipt.ignored' })));
@@ -187,7 +187,7 @@ describe('what is told', () => {
     expect(saved).toEqual([0, 100, 120]);
   });
 
-  it('is a batch of many events, at most 100 of them, full ones 10 ms apart', async () => {
+  it('what is told is a batch of many events, at most 100 of them, full ones 10 ms apart', async () => {
     const { add, receiver, start, untilTaken } = await setup();
     const notifier = start();
     add(...range(0, 250).map(() => ({})));
@@ -197,7 +197,7 @@ describe('what is told', () => {
     expect(receiver.taken()).toEqual(range(1, 250));
   });
 
-  it('is at most 256 KiB in one request, however long the references', async () => {
+  it('what is told is at most 256 KiB in one request, however long the references', async () => {
     const { add, other, receiver, start, untilTaken } = await setup();
     const notifier = start();
     const reference = '\u0001'.repeat(1_000);
@@ -210,7 +210,7 @@ describe('what is told', () => {
     expect(receiver.taken()).toEqual(range(1, 120));
   });
 
-  it('begins at the present end for a URL that was never told anything', async () => {
+  it('what is told begins at the present end for a URL that was never told anything', async () => {
     const { add, receiver, start, untilTaken } = await setup();
     add({}, {}, {});
     const notifier = start();
@@ -220,7 +220,7 @@ describe('what is told', () => {
     expect(receiver.taken()).toEqual([4]);
   });
 
-  it('skips nothing when the daemon is started again before the first was taken', async () => {
+  it('what is told skips nothing when the daemon is started again before the first was taken', async () => {
     const { add, failures, receiver, spool, start, untilTaken } = await setup(status(500));
     add({}, {});
     const first = start();
@@ -245,7 +245,7 @@ describe('the signature', () => {
       'whsec_not base64!',
       new Webhook('whsec_not base64!', { format: 'raw' }),
     ],
-  ])('by %s is one that Standard Webhooks verifies', async (_, secret, webhook) => {
+  ])('the signature by %s is one that Standard Webhooks verifies', async (_, secret, webhook) => {
     const { add, other, receiver, start } = await setup();
     const notifier = start({ secret });
     add({ messageId: other.drop({ reference: 'Größe 😀 \ud800' }) });
@@ -257,7 +257,7 @@ describe('the signature', () => {
     expect(() => verify(request, new Webhook('b3RoZXI='))).toThrow();
   });
 
-  it('is made anew for each try, over the same id and body', async () => {
+  it('the signature is made anew for each try, over the same id and body', async () => {
     const { add, clock, failures, pass, receiver, start } = await setup(status(503));
     const began = Math.floor(clock.now());
     const notifier = start();
@@ -286,28 +286,31 @@ describe('a batch that was not taken', () => {
     ['a closed connection', (response) => void response.socket?.end(), 'connection-closed'],
   ];
 
-  it.each(failing)('after %s is posted again under its id', async (_, answer, detail) => {
-    const { add, failures, pass, receiver, start, troubles, untilTaken, well } =
-      await setup(answer);
-    const notifier = start();
-    add({});
-    notifier.wake();
-    await until(() => failures() === 1, 'a failure');
-    expect(troubles).toEqual([{ failures: 1, detail }]);
-    /* What comes now does not join it: its id stays. */
-    add({}, {});
-    receiver.answer(status(202));
-    pass(notifier, 1_000);
-    await until(() => well.length === 1, 'its end');
-    await untilTaken(3);
-    const [first, second, third] = receiver.requests as [Posted, Posted, Posted];
-    expect([second.id, second.body]).toEqual([first.id, first.body]);
-    expect(third.id).not.toBe(first.id);
-    expect(receiver.taken()).toEqual([1, 2, 3]);
-    expect(well).toEqual([{ failures: 1, lastedMs: 1_000 }]);
-  });
+  it.each(failing)(
+    'a batch that was not taken after %s is posted again under its id',
+    async (_, answer, detail) => {
+      const { add, failures, pass, receiver, start, troubles, untilTaken, well } =
+        await setup(answer);
+      const notifier = start();
+      add({});
+      notifier.wake();
+      await until(() => failures() === 1, 'a failure');
+      expect(troubles).toEqual([{ failures: 1, detail }]);
+      /* What comes now does not join it: its id stays. */
+      add({}, {});
+      receiver.answer(status(202));
+      pass(notifier, 1_000);
+      await until(() => well.length === 1, 'its end');
+      await untilTaken(3);
+      const [first, second, third] = receiver.requests as [Posted, Posted, Posted];
+      expect([second.id, second.body]).toEqual([first.id, first.body]);
+      expect(third.id).not.toBe(first.id);
+      expect(receiver.taken()).toEqual([1, 2, 3]);
+      expect(well).toEqual([{ failures: 1, lastedMs: 1_000 }]);
+    },
+  );
 
-  it('after no answer in time is broken off and posted again under its id', async () => {
+  it('a batch that was not taken after no answer in time is broken off and posted again under its id', async () => {
     const { add, failures, pass, receiver, start, troubles } = await setup(() => undefined);
     const notifier = start({ timeoutMs: 100 });
     add({});
@@ -321,7 +324,7 @@ describe('a batch that was not taken', () => {
     expect(new Set(receiver.requests.map(({ id }) => id)).size).toBe(1);
   });
 
-  it('waits for a receiver that nobody answers for', async () => {
+  it('a batch that was not taken waits for a receiver that nobody answers for', async () => {
     const { add, failures, start, troubles } = await setup();
     const notifier = start({ url: 'http://127.0.0.1:2/' });
     add({});
@@ -330,7 +333,7 @@ describe('a batch that was not taken', () => {
     expect(troubles).toEqual([{ failures: 1, detail: 'connection-refused' }]);
   });
 
-  it('is not posted where a redirect points to', async () => {
+  it('a batch that was not taken is not posted where a redirect points to', async () => {
     const elsewhere = await startReceiver();
     const codes = [301, 302, 303, 307, 308];
     const { add, failures, pass, receiver, start, troubles } = await setup((response, _, index) => {
@@ -348,7 +351,7 @@ describe('a batch that was not taken', () => {
     expect(elsewhere.requests).toEqual([]);
   });
 
-  it('waits 1 s doubling to 5 min, not a millisecond less', async () => {
+  it('a batch that was not taken waits 1 s doubling to 5 min, not a millisecond less', async () => {
     const { add, clock, failures, pass, reads, receiver, start } = await setup(status(503));
     const tries = new Set<number>();
     /* Asked for each signature and for each answer; time stands still between the two. */
@@ -381,30 +384,35 @@ describe('a batch that was not taken', () => {
     ['a date', (now: number) => new Date((Math.floor(now) + 120) * 1000).toUTCString(), 119_000],
     ['0', () => '0', 1_000],
     ['a day', () => '86400', 900_000],
-  ])('waits as Retry-After says in %s, at most 15 min', async (_, valueOf, leastMs) => {
-    const { add, clock, pass, receiver, start, troubles, untilTaken } = await setup((response) => {
-      response.writeHead(429, { 'retry-after': valueOf(clock.now()) }).end();
-    });
-    const notifier = start();
-    add({});
-    notifier.wake();
-    await until(() => troubles.length === 1, 'a failure');
-    const beganMs = clock.monotonicMs();
-    let takenMs = 0;
-    receiver.answer((response) => {
-      takenMs = clock.monotonicMs();
-      response.writeHead(200).end();
-    });
-    pass(notifier, leastMs - 1);
-    await nextTurn();
-    await nextTurn();
-    expect(receiver.requests).toHaveLength(1);
-    pass(notifier, 1_001);
-    await untilTaken(1);
-    expect(takenMs - beganMs).toBeGreaterThanOrEqual(leastMs);
-  });
+  ])(
+    'a batch that was not taken waits as Retry-After says in %s, at most 15 min',
+    async (_, valueOf, leastMs) => {
+      const { add, clock, pass, receiver, start, troubles, untilTaken } = await setup(
+        (response) => {
+          response.writeHead(429, { 'retry-after': valueOf(clock.now()) }).end();
+        },
+      );
+      const notifier = start();
+      add({});
+      notifier.wake();
+      await until(() => troubles.length === 1, 'a failure');
+      const beganMs = clock.monotonicMs();
+      let takenMs = 0;
+      receiver.answer((response) => {
+        takenMs = clock.monotonicMs();
+        response.writeHead(200).end();
+      });
+      pass(notifier, leastMs - 1);
+      await nextTurn();
+      await nextTurn();
+      expect(receiver.requests).toHaveLength(1);
+      pass(notifier, 1_001);
+      await untilTaken(1);
+      expect(takenMs - beganMs).toBeGreaterThanOrEqual(leastMs);
+    },
+  );
 
-  it('is spoken of once, then once an hour, until it is taken', async () => {
+  it('a batch that was not taken is spoken of once, then once an hour, until it is taken', async () => {
     const { add, failures, pass, receiver, start, troubles, well } = await setup(status(503));
     const notifier = start();
     add({});
@@ -427,7 +435,7 @@ describe('a batch that was not taken', () => {
 });
 
 describe('order', () => {
-  it('is kept with one request at a time while events are committed', async () => {
+  it('order is kept with one request at a time while events are committed', async () => {
     const { add, receiver, start, untilTaken } = await setup((response, _, index) => {
       setImmediate(() => response.writeHead(200).end(index % 2 ? 'x'.repeat(10_000) : ''));
     });
@@ -441,7 +449,7 @@ describe('order', () => {
     expect(receiver.mostOpen()).toBe(1);
   });
 
-  it('is kept for everything that gathered while the receiver was down for long', async () => {
+  it('order is kept for everything that gathered while the receiver was down for long', async () => {
     const { add, failures, pass, receiver, start, well } = await setup((response) => {
       response.socket?.destroy();
     });
@@ -460,7 +468,7 @@ describe('order', () => {
     expect(well).toHaveLength(1);
   });
 
-  it('is kept after a crash between taken and saved: the same events come again under the same id', async () => {
+  it('order is kept after a crash between taken and saved: the same events come again under the same id', async () => {
     const { add, receiver, saved, start, untilTaken } = await setup();
     const lost = start({ save: () => undefined, cursor: 0 });
     add({}, {}, {});
@@ -481,7 +489,7 @@ describe('order', () => {
 });
 
 describe('the notifier', () => {
-  it('looks at once when it starts, for what the last run left', async () => {
+  it('the notifier looks at once when it starts, for what the last run left', async () => {
     const { add, receiver, start, untilTaken } = await setup();
     add({}, {});
     start({ cursor: 0 });
@@ -489,7 +497,7 @@ describe('the notifier', () => {
     expect(receiver.taken()).toEqual([1, 2]);
   });
 
-  it('reads nothing while nothing is committed, but for a look every few seconds', async () => {
+  it('the notifier reads nothing while nothing is committed, but for a look every few seconds', async () => {
     const { add, clock, receiver, reads, start } = await setup();
     start();
     await until(() => reads() === 1, 'the first look');
@@ -500,7 +508,7 @@ describe('the notifier', () => {
     await until(() => receiver.taken().length === 1, 'what nobody spoke of');
   });
 
-  it('does not lose a wake that comes while a request is open', async () => {
+  it('the notifier does not lose a wake that comes while a request is open', async () => {
     const held: (() => void)[] = [];
     const { add, receiver, start, untilTaken } = await setup((response) => {
       held.push(() => void response.writeHead(200).end());
@@ -517,7 +525,7 @@ describe('the notifier', () => {
     expect(receiver.taken()).toEqual([1, 2]);
   });
 
-  it('reads nothing more while a slow receiver holds a request', async () => {
+  it('the notifier reads nothing more while a slow receiver holds a request', async () => {
     const held: (() => void)[] = [];
     const { add, receiver, reads, start, untilTaken } = await setup((response) => {
       held.push(() => void response.writeHead(200).end());
@@ -576,7 +584,7 @@ describe('the notifier', () => {
       },
       600_000,
     ],
-  ])('counts a 2xx as taken whose body %s', async (_, answer, timeoutMs) => {
+  ])('the notifier counts a 2xx as taken whose body %s', async (_, answer, timeoutMs) => {
     const { add, pass, saved, start } = await setup(answer);
     const notifier = start({ timeoutMs });
     add({});
@@ -604,7 +612,7 @@ describe('the notifier', () => {
     expect(receiver.requests).toHaveLength(1);
   });
 
-  it('stops at once while a retry waits for its time', async () => {
+  it('the notifier stops at once while a retry waits for its time', async () => {
     const { add, failures, receiver, start } = await setup(status(503));
     const notifier = start();
     add({});
@@ -614,7 +622,7 @@ describe('the notifier', () => {
     expect(receiver.requests).toHaveLength(1);
   });
 
-  it('says that events cannot be read, and reads them again later', async () => {
+  it('the notifier says that events cannot be read, and reads them again later', async () => {
     const { add, failures, pass, receiver, spool, start, troubles, untilTaken, well } =
       await setup();
     add({});

@@ -124,7 +124,9 @@ describe('npm install --global, with no compiler on the PATH', { timeout: INSTAL
   const use = (...args: readonly string[]): string =>
     execFileSync(program, args, { cwd: folder, env: environment, encoding: 'utf8' });
 
-  it('gives a program that makes a spool, takes a message and shows it', ({ skip }) => {
+  it('npm install --global, with no compiler on the PATH gives a program that makes a spool, takes a message and shows it', ({
+    skip,
+  }) => {
     skip(unreachable !== null, unreachable ?? '');
     expect(use('--version')).toBe(`${version}\n`);
     writeFileSync(join(folder, 'sms-spoold.toml'), '[spool]\npath = "spool.db"\n');
@@ -134,7 +136,7 @@ describe('npm install --global, with no compiler on the PATH', { timeout: INSTAL
     expect(listed.state).toBe('queued');
   });
 
-  it('A13: installs the versions of the lock file', ({ skip }) => {
+  it('installs the versions of the lock file', ({ skip }) => {
     skip(unreachable !== null, unreachable ?? '');
     const { packages } = JSON.parse(textOf('package-lock.json')) as Lock;
     const own = join(prefix, 'lib/node_modules/sms-spoold');
@@ -151,13 +153,17 @@ describe('npm install --global, with no compiler on the PATH', { timeout: INSTAL
     expect(shrinkwrap.packages['node_modules/vitest']).toBeUndefined();
   });
 
-  it('puts the manual page where man looks for it', ({ skip }) => {
+  it('npm install --global, with no compiler on the PATH puts the manual page where man looks for it', ({
+    skip,
+  }) => {
     skip(unreachable !== null, unreachable ?? '');
     const page = join(prefix, 'share/man/man1/sms-spoold.1');
     expect(lstatSync(realpathSync(page)).size).toBeGreaterThan(1_000);
   });
 
-  it('brings neither sources nor what only developers need', ({ skip }) => {
+  it('npm install --global, with no compiler on the PATH brings neither sources nor what only developers need', ({
+    skip,
+  }) => {
     skip(unreachable !== null, unreachable ?? '');
     const own = join(prefix, 'lib/node_modules/sms-spoold');
     const there = ['src', 'test', 'node_modules/typescript', 'node_modules/node'];

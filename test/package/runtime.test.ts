@@ -7,12 +7,12 @@ import { textOf } from '../support/sources.ts';
 
 const NODE = resolve(import.meta.dirname, '../../node_modules/node/bin/node');
 
-describe('A13: the Node of the Debian package', () => {
-  it('A13: is the one whose SHA-256 is pinned', () => {
+describe('the Node of the Debian package', () => {
+  it('the Node of the Debian package is the one whose SHA-256 is pinned', () => {
     expect(() => verifyRuntime(NODE)).not.toThrow();
   });
 
-  it('A13: of any other content is refused by its hash', () => {
+  it('the Node of the Debian package of any other content is refused by its hash', () => {
     const folder = mkdtempSync(join(tmpdir(), 'sms-spoold-runtime-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const file = join(folder, 'node');
@@ -21,7 +21,7 @@ describe('A13: the Node of the Debian package', () => {
     expect(() => verifyRuntime(NODE, 'riscv64')).toThrow('none is pinned');
   });
 
-  it('A13: has the version that the lock file installs', () => {
+  it('the Node of the Debian package has the version that the lock file installs', () => {
     const lock = JSON.parse(textOf('package-lock.json')) as {
       readonly packages: Readonly<Record<string, { readonly version?: string }>>;
     };

@@ -23,8 +23,8 @@ const admitted = (given: Push, signature: Signature = SIGNED): Receipt => {
   return said.receipt;
 };
 
-describe('without a secret', () => {
-  it('takes a receipt from the query, from the body, and from both with the body on top', () => {
+describe('the listener without a secret', () => {
+  it('the listener without a secret takes a receipt from the query, from the body, and from both with the body on top', () => {
     expect(admitted(push(FIELDS), UNSIGNED).status).toBe('delivered');
     expect(admitted(push({}, FIELDS), UNSIGNED).status).toBe('delivered');
     const both = admitted(push({ status: 'failed', tenant: '7' }, FIELDS), UNSIGNED);
@@ -32,7 +32,7 @@ describe('without a secret', () => {
     expect(JSON.parse(both.raw)).toMatchObject({ tenant: '7', status: 'delivered' });
   });
 
-  it('takes one that tells at least one thing', () => {
+  it('the listener without a secret takes one that tells at least one thing', () => {
     for (const fields of [{ messageId: '0A' }, { 'client-ref': 'r' }, { status: 'failed' }]) {
       expect(admitted(push(fields), UNSIGNED)).toBeTruthy();
     }
@@ -44,24 +44,24 @@ describe('without a secret', () => {
     ['blanks', push({ messageId: ' ', 'client-ref': '', status: '' })],
     ['a body that is no JSON', { url: '/', body: Buffer.from('{"status":'), receivedAt: NOW }],
     ['a broken body beside a good query', { ...push(FIELDS), body: Buffer.from('[') }],
-  ])('cannot read %s', (_name, given) => {
+  ])('the listener without a secret cannot read %s', (_name, given) => {
     expect(admit(given, UNSIGNED)).toBe('unreadable');
   });
 });
 
-describe('with a secret', () => {
-  it('takes a signed one from the query and from the body', () => {
+describe('the listener with a secret', () => {
+  it('the listener with a secret takes a signed one from the query and from the body', () => {
     expect(admitted(push(signed())).status).toBe('delivered');
     expect(admitted(push({}, signed())).status).toBe('delivered');
   });
 
-  it('takes one whose body is signed, whatever its URL has beside it, and keeps that', () => {
+  it('the listener with a secret takes one whose body is signed, whatever its URL has beside it, and keeps that', () => {
     const receipt = admitted(push({ tenant: '7' }, signed()));
     expect(JSON.parse(receipt.raw)).toMatchObject({ tenant: '7', status: 'delivered' });
     expect(receipt.digest).toBe(admitted(push({}, signed())).digest);
   });
 
-  it('takes one whose query is signed, or whose query and body are signed together', () => {
+  it('the listener with a secret takes one whose query is signed, or whose query and body are signed together', () => {
     expect(admitted(push(signed(), { extra: '1' })).status).toBe('delivered');
     const whole = { ...FIELDS, tenant: '7' };
     const sig = sign(whole, { method: 'sha256', secret: SECRET });
@@ -69,7 +69,7 @@ describe('with a secret', () => {
     expect(admitted(push({ tenant: '7', sig }, FIELDS)).status).toBe('delivered');
   });
 
-  it('believes nothing that is not under the signature', () => {
+  it('the listener with a secret believes nothing that is not under the signature', () => {
     const { 'client-ref': ref = '', ...others } = FIELDS;
     const receipt = admitted(push({ 'client-ref': ref }, signed(others)));
     expect(receipt.clientRef).toBeNull();
@@ -86,16 +86,16 @@ describe('with a secret', () => {
     ['bad-signature', "another's signature", push({ ...FIELDS, sig: '0'.repeat(64) })],
     ['unreadable', 'a signature under nothing', push(FIELDS, { sig: sigOf({}) })],
     ['unreadable', 'nothing of a receipt, signed', push({ a: '1', sig: sigOf({ a: '1' }) })],
-  ])('says %s to %s', (reason, _name, given) => {
+  ])('the listener with a secret says %s to %s', (reason, _name, given) => {
     expect(admit(given, SIGNED)).toBe(reason);
   });
 
-  it('takes either of two secrets while they change', () => {
+  it('the listener with a secret takes either of two secrets while they change', () => {
     const rotating = { method: 'sha256', secrets: ['the next', SECRET] } as const;
     expect(admitted(push(signed()), rotating).status).toBe('delivered');
   });
 
-  it('takes one that is a day late', () => {
+  it('the listener with a secret takes one that is a day late', () => {
     const late = admit({ ...push(signed()), receivedAt: NOW + 86_400 }, SIGNED);
     expect(late).toMatchObject({ receipt: { status: 'delivered', receivedAt: NOW + 86_400 } });
   });
@@ -105,7 +105,7 @@ function sigOf(fields: Fields): string {
   return sign(fields, { method: 'sha256', secret: SECRET });
 }
 
-describe('F2: what is no delivery receipt of the SMS API', () => {
+describe('what is no delivery receipt of the SMS API', () => {
   const inbound = {
     ...{ msisdn: '447700900101', to: '447700900999', messageId: '0B00000000000001', text: 'STOP' },
     ...{ type: 'text', keyword: 'STOP', 'api-key': 'abcd1234' },
@@ -157,12 +157,15 @@ describe('F2: what is no delivery receipt of the SMS API', () => {
     ['messages-api', 'a status of the Messages API', json(status)],
     ['messages-api', 'an inbound message of the Messages API', json(inboundV1)],
     ['messages-api', 'an inbound message of its version 0.1', json(inboundV01)],
-  ])('is called %s: %s, signed receipts or not', (reason, _name, given) => {
-    expect(strayIn(given, UNSIGNED)).toBe(reason);
-    expect(admit(given, SIGNED)).toBe(reason);
-  });
+  ])(
+    'what is no delivery receipt of the SMS API is called %s: %s, signed receipts or not',
+    (reason, _name, given) => {
+      expect(strayIn(given, UNSIGNED)).toBe(reason);
+      expect(admit(given, SIGNED)).toBe(reason);
+    },
+  );
 
-  it('is stored where its signature fits', () => {
+  it('what is no delivery receipt of the SMS API is stored where its signature fits', () => {
     const whole = { ...inbound, timestamp: '1795425302', nonce: 'a3f1' };
     const sig = sign(whole, { method: 'sha256', secret: SECRET });
     expect(strayIn(push({ ...whole, sig }), SIGNED)).toBe('inbound-sms');
@@ -171,14 +174,14 @@ describe('F2: what is no delivery receipt of the SMS API', () => {
     });
   });
 
-  it('is told from a receipt that has a field more', () => {
+  it('what is no delivery receipt of the SMS API is told from a receipt that has a field more', () => {
     for (const more of [{ text: 'x' }, { type: 'text' }, { keyword: '' }]) {
       expect(strayIn(push({ ...FIELDS, ...more }), UNSIGNED)).toBeNull();
     }
   });
 });
 
-it('B3: a signed receipt with blank fields put in says the same, under the same signature', () => {
+it('a signed receipt with blank fields put in says the same, under the same signature', () => {
   const whole = signed();
   const digests = ['a', 'zz', 'err-code ', 'x y'].map(
     (name) => admitted(push({ ...whole, [name]: ' ' })).digest,

@@ -149,7 +149,7 @@ it('a connection may say anything, and break off anywhere, without being taken f
 });
 
 describe('a receipt that is signed', () => {
-  it('is taken as it is, whatever its values hold', async () => {
+  it('a receipt that is signed is taken as it is, whatever its values hold', async () => {
     const bench = await listen({ signature: SIGNED });
     await fc.assert(
       fc.asyncProperty(send, name, hostile, async (push, at, text) => {
@@ -163,7 +163,7 @@ describe('a receipt that is signed', () => {
     );
   });
 
-  it('and comes twice is taken twice, with one digest', async () => {
+  it('a receipt that is signed and comes twice is taken twice, with one digest', async () => {
     const bench = await listen({ signature: SIGNED });
     await fc.assert(
       fc.asyncProperty(send, send, hostile, async (once, again, text) => {

@@ -11,7 +11,7 @@ import { ask, dial, FIELDS, get, untilClosed } from './setup.ts';
 describe('the environment', () => {
   const env = { LISTEN_PID: '77', LISTEN_FDS: '1', LISTEN_FDNAMES: 'receipts' };
 
-  it('names the descriptor', () => {
+  it('the environment names the descriptor', () => {
     expect(inheritedSocket(env, 77)).toBe(3);
     const several = { ...env, LISTEN_FDS: '3', LISTEN_FDNAMES: 'admin:x:receipts' };
     expect(inheritedSocket(several, 77)).toBe(5);
@@ -33,7 +33,7 @@ describe('the environment', () => {
     ['other names', { LISTEN_FDNAMES: 'sms-spoold.socket' }],
     ['a name that only begins so', { LISTEN_FDNAMES: 'receipts2' }],
     ['a blank name', { LISTEN_FDNAMES: '' }],
-  ])('of %s means no socket', (_name, change) => {
+  ])('the environment of %s means no socket', (_name, change) => {
     expect(inheritedSocket({ ...env, ...change }, 77)).toBeNull();
   });
 });
@@ -115,7 +115,7 @@ async function manage(): Promise<Manager> {
 }
 
 describe('a socket passed by the service manager', () => {
-  it('is used instead of the address of the configuration', async () => {
+  it('a socket passed by the service manager is used instead of the address of the configuration', async () => {
     const manager = await manage();
     const pid = await manager.start();
     expect((await get(manager.port, FIELDS)).status).toBe(200);
@@ -123,12 +123,12 @@ describe('a socket passed by the service manager', () => {
     await manager.stop(pid);
   });
 
-  it('under another name is left alone', async () => {
+  it('a socket passed by the service manager under another name is left alone', async () => {
     const manager = await manage();
     await manager.tell('admin', /^no socket/);
   });
 
-  it('keeps receipts waiting while no process is there, and the next one answers them all', async () => {
+  it('a socket passed by the service manager keeps receipts waiting while no process is there, and the next one answers them all', async () => {
     const manager = await manage();
     await manager.stop(await manager.start());
     const ids = Array.from({ length: 50 }, (_, at) => `waiting-${at}`);
@@ -149,7 +149,7 @@ describe('a socket passed by the service manager', () => {
     await manager.stop(pid);
   });
 
-  it('loses no receipt of a stream through three restarts', async () => {
+  it('a socket passed by the service manager loses no receipt of a stream through three restarts', async () => {
     const manager = await manage();
     let pid = await manager.start();
     let isOver = false;

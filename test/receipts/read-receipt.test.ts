@@ -9,7 +9,7 @@ const read = (fields: Readonly<Record<string, string>>): Receipt =>
   readReceipt(new Map(Object.entries(fields)), NOW);
 
 describe('a receipt of the gateway', () => {
-  it('is understood whole', () => {
+  it('a receipt of the gateway is understood whole', () => {
     expect(read({ ...FIELDS, sig: 'ABCDEF', extra: 'kept' })).toEqual({
       receivedAt: NOW,
       gatewayId: '0A0000001234567B',
@@ -29,27 +29,27 @@ describe('a receipt of the gateway', () => {
     });
   });
 
-  it('may name its ids in the other two ways', () => {
+  it('a receipt of the gateway may name its ids in the other two ways', () => {
     const receipt = read({ 'message-id': '0A', clientRef: 'ours' });
     expect(receipt).toMatchObject({ gatewayId: '0A', clientRef: 'ours' });
   });
 
-  it('says its status in any case, or by a synonym', () => {
+  it('a receipt of the gateway says its status in any case, or by a synonym', () => {
     expect(read({ status: 'DELIVRD' }).status).toBe('delivered');
     expect(read({ status: ' Buffered ' }).status).toBe('buffered');
     expect(read({ status: 'something-new' }).status).toBe('something-new');
   });
 
   it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])(
-    'says it in text, even if it is %s',
+    'a receipt of the gateway says it in text, even if it is %s',
     (status) => expect(read({ status }).status).toBe(status.toLowerCase()),
   );
 
-  it('may write its recipient with a plus sign', () => {
+  it('a receipt of the gateway may write its recipient with a plus sign', () => {
     expect(read({ msisdn: '+447700900000' }).recipient).toBe('447700900000');
   });
 
-  it('leaves null what it does not tell', () => {
+  it('a receipt of the gateway leaves null what it does not tell', () => {
     expect(read({ status: 'failed' })).toMatchObject({
       gatewayId: null,
       clientRef: null,
@@ -64,22 +64,22 @@ describe('a receipt of the gateway', () => {
 
 describe('a value that cannot be what its name says', () => {
   it.each(['', ' ', '-1', '1.5', '0x10', '1e3', 'zero', '1234567', '٣'])(
-    'is no err-code (%j)',
+    'a value that cannot be what its name says is no err-code (%j)',
     (text) => expect(read({ 'err-code': text }).code).toBeNull(),
   );
 
   it.each(['', '-0.1', 'free', '0x1', 'Infinity', 'NaN', '1e999', '0,03', '1'.repeat(400)])(
-    'is no price (%j)',
+    'a value that cannot be what its name says is no price (%j)',
     (text) => expect(read({ price: text }).price).toBeNull(),
   );
 
   it.each(['', '+', '44 7700', "447'; DROP TABLE messages", '1'.repeat(21)])(
-    'is no recipient (%j)',
+    'a value that cannot be what its name says is no recipient (%j)',
     (text) => expect(read({ msisdn: text }).recipient).toBeNull(),
   );
 
   it.each(['', '   ', 'a\0b', 'a\nb', '\ud800', 'x'.repeat(201), '\u202e'])(
-    'is no id, is not cut to one, and stays in raw (%j)',
+    'a value that cannot be what its name says is no id, is not cut to one, and stays in raw (%j)',
     (text) => {
       const receipt = read({ messageId: text, 'client-ref': text, status: text, 'api-key': text });
       expect(receipt).toMatchObject({ gatewayId: null, clientRef: null, status: null });
@@ -88,7 +88,7 @@ describe('a value that cannot be what its name says', () => {
     },
   );
 
-  it('is passed over for the same under its other name', () => {
+  it('a value that cannot be what its name says is passed over for the same under its other name', () => {
     expect(read({ messageId: '', 'message-id': '0A' }).gatewayId).toBe('0A');
   });
 });
@@ -97,7 +97,7 @@ describe('the digest', () => {
   const digest = (change: Readonly<Record<string, string>>): string =>
     read({ ...FIELDS, ...change }).digest;
 
-  it('is the same when the same is pushed again, signed anew and in another order', () => {
+  it('the digest is the same when the same is pushed again, signed anew and in another order', () => {
     const again = {
       sig: 'A',
       nonce: 'n2',
@@ -123,18 +123,18 @@ describe('the digest', () => {
     expect(new Set([...others, digest({})]).size).toBe(others.length + 1);
   });
 
-  it('B3: fields that are blank or not understood do not change what a receipt says', () => {
+  it('fields that are blank or not understood do not change what a receipt says', () => {
     for (const more of [{ extra: '1' }, { a: '' }, { 'a b': ' ', c: '' }, { scts: '2611230915' }]) {
       expect(digest(more)).toBe(digest({}));
     }
   });
 
-  it('B3: characters that are the same to a signature do not change what a receipt says', () => {
+  it('characters that are the same to a signature do not change what a receipt says', () => {
     const said = ['order_4', 'order&4', 'order=4'].map((ref) => digest({ 'client-ref': ref }));
     expect(new Set(said).size).toBe(1);
   });
 
-  it('does not confuse where a value ends and the next begins', () => {
+  it('the digest does not confuse where a value ends and the next begins', () => {
     const one = read({ messageId: 'a","b', status: 'failed' });
     expect(one.digest).not.toBe(
       read({ messageId: 'a', 'client-ref': 'b', status: 'failed' }).digest,
@@ -142,7 +142,7 @@ describe('the digest', () => {
   });
 });
 
-it('B4: raw is JSON of at most 4,000 bytes, however much came', () => {
+it('raw is JSON of at most 4,000 bytes, however much came', () => {
   const many = Object.fromEntries(
     Array.from({ length: 190 }, (_, at) => [`n${at}`, 'é'.repeat(80)]),
   );

@@ -9,19 +9,19 @@ const bodyOf = (text: string): Record<string, string> | null => {
 };
 
 describe('a form', () => {
-  it('is decoded: escapes, plus signs, UTF-8', () => {
+  it('a form is decoded: escapes, plus signs, UTF-8', () => {
     expect(bodyOf('a=1+2%2B3&b=caf%C3%A9&c')).toEqual({ a: '1 2+3', b: 'café', c: '' });
   });
 
-  it('keeps a broken escape as it stands', () => {
+  it('a form keeps a broken escape as it stands', () => {
     expect(bodyOf('a=100%&b=%zz')).toEqual({ a: '100%', b: '%zz' });
   });
 
-  it('has the last of several values under one name', () => {
+  it('a form has the last of several values under one name', () => {
     expect(bodyOf('a=1&b=2&a=3')).toEqual({ a: '3', b: '2' });
   });
 
-  it('is refused with more fields than a receipt can have', () => {
+  it('a form is refused with more fields than a receipt can have', () => {
     const pairs = (count: number): string =>
       Array.from({ length: count }, (_, at) => `f${at}=1`).join('&');
     expect(fieldsOfBody(Buffer.from(pairs(200)))?.size).toBe(200);
@@ -31,7 +31,7 @@ describe('a form', () => {
 });
 
 describe('JSON', () => {
-  it('gives numbers as the characters that stood there', () => {
+  it('JSON gives numbers as the characters that stood there', () => {
     expect(
       bodyOf('{"price":0.0330,"messageId":12345678901234567890,"timestamp":1491346667,"n":-1E+2}'),
     ).toEqual({
@@ -42,7 +42,7 @@ describe('JSON', () => {
     });
   });
 
-  it('gives booleans as words and null as blank', () => {
+  it('JSON gives booleans as words and null as blank', () => {
     expect(bodyOf('{"a":true,"b":false,"c":null,"d":""}')).toEqual({
       a: 'true',
       b: 'false',
@@ -51,7 +51,7 @@ describe('JSON', () => {
     });
   });
 
-  it('keeps objects and arrays as JSON', () => {
+  it('JSON keeps objects and arrays as JSON', () => {
     expect(bodyOf('{"n": 1.50, "a": [1, {"b": 2.5}], "o": {"x": null}}')).toEqual({
       n: '1.50',
       a: '[1,{"b":2.5}]',
@@ -59,12 +59,12 @@ describe('JSON', () => {
     });
   });
 
-  it('may have spaces or a byte order mark before it', () => {
+  it('JSON may have spaces or a byte order mark before it', () => {
     expect(bodyOf('\uFEFF \r\n{"a":"1"}')).toEqual({ a: '1' });
   });
 
   it.each(['[]', '[{"status":"delivered"}]', '{', '{"status":"delivered"', '{"a":1}x'])(
-    'that is no object, or not whole, is nothing (%s)',
+    'JSON that is no object, or not whole, is nothing (%s)',
     (text) => expect(bodyOf(text)).toBeNull(),
   );
 
@@ -72,7 +72,7 @@ describe('JSON', () => {
     expect(bodyOf('{"text":"x&status=delivered&messageId=1')).toBeNull();
   });
 
-  it('is refused when nested too deeply to be written again, without an error', () => {
+  it('JSON is refused when nested too deeply to be written again, without an error', () => {
     const deep = (depth: number): string => `{"a":${'['.repeat(depth)}${']'.repeat(depth)},"n":1}`;
     expect(bodyOf(deep(10))).not.toBeNull();
     expect(() => bodyOf(deep(8_000))).not.toThrow();
@@ -81,7 +81,7 @@ describe('JSON', () => {
 });
 
 describe('anything', () => {
-  it('may bear names that mean something to JavaScript', () => {
+  it('anything may bear names that mean something to JavaScript', () => {
     for (const text of [
       '__proto__=1&constructor=2&toString=3',
       '{"__proto__":"1","constructor":2,"toString":"3"}',
@@ -95,13 +95,13 @@ describe('anything', () => {
     expect(Object.hasOwn(Object.prototype, '1')).toBe(false);
   });
 
-  it('may be empty', () => {
+  it('anything may be empty', () => {
     expect(fieldsOfBody(Buffer.from(' \r\n'))?.size).toBe(0);
     expect(fieldsOfQuery('/receipts')?.size).toBe(0);
     expect(fieldsOfQuery('/receipts?')?.size).toBe(0);
   });
 
-  it('never throws, and what it gives is text', () => {
+  it('anything never throws, and what it gives is text', () => {
     const bodies = fc.oneof(
       fc.uint8Array().map((bytes) => Buffer.from(bytes)),
       fc.json().map((text) => Buffer.from(text)),
@@ -117,7 +117,7 @@ describe('anything', () => {
     );
   });
 
-  it('says the same as a form and as JSON', () => {
+  it('anything says the same as a form and as JSON', () => {
     const dictionary = fc.dictionary(
       fc.string({ unit: 'grapheme', minLength: 1 }),
       fc.string({ unit: 'grapheme' }),

@@ -60,14 +60,14 @@ describe('a receipt', () => {
       'a whole URL in the request line',
       (port) => ask(port, { path: `http://sms.example:81/receipts?${FORM}` }),
     ],
-  ])('is taken from %s, and answered 200 with nothing', async (_name, send) => {
+  ])('a receipt is taken from %s, and answered 200 with nothing', async (_name, send) => {
     const { port, taken, refused } = await listen();
     expect(await send(port)).toMatchObject({ status: 200, body: '' });
     expect(taken).toMatchObject([UNDERSTOOD]);
     expect(refused).toEqual([]);
   });
 
-  it('is answered 200 only when it is stored', async () => {
+  it('a receipt is answered 200 only when it is stored', async () => {
     const stored = later<boolean>();
     const seen = later<undefined>();
     const { port } = await listen({
@@ -87,21 +87,21 @@ describe('a receipt', () => {
     await done;
   });
 
-  it('is answered 503 when it cannot be stored, so that it comes again', async () => {
+  it('a receipt is answered 503 when it cannot be stored, so that it comes again', async () => {
     const { port, refused } = await listen({ take: () => Promise.resolve(false) });
     const { status, headers } = await get(port, FIELDS);
     expect({ status, retry: headers['retry-after'] }).toEqual({ status: 503, retry: '5' });
     expect(refused).toEqual(['not-stored']);
   });
 
-  it('is answered 503 when storing it throws, and the cause is told', async () => {
+  it('a receipt is answered 503 when storing it throws, and the cause is told', async () => {
     const bug = new Error('a bug');
     const { port, refused, causes } = await listen({ take: () => Promise.reject(bug) });
     expect((await postForm(port, FIELDS)).status).toBe(503);
     expect({ refused, causes }).toEqual({ refused: ['failed'], causes: [bug] });
   });
 
-  it('is answered 503 while too many wait to be stored', async () => {
+  it('a receipt is answered 503 while too many wait to be stored', async () => {
     const stored = later<boolean>();
     const all = later<undefined>();
     const { port, refused, taken } = await listen({
@@ -121,7 +121,7 @@ describe('a receipt', () => {
     expect((await get(port, FIELDS)).status).toBe(200);
   });
 
-  it('is answered 503 when its signature is absent or does not fit: the wrong secret may be ours', async () => {
+  it('a receipt is answered 503 when its signature is absent or does not fit: the wrong secret may be ours', async () => {
     const { port, taken, refused } = await listen({ signature: SIGNED });
     const statuses = [
       await get(port, FIELDS),
@@ -134,7 +134,7 @@ describe('a receipt', () => {
     expect(taken).toHaveLength(2);
   });
 
-  it('is answered 400 when it can never be one', async () => {
+  it('a receipt is answered 400 when it can never be one', async () => {
     const { port, taken, refused } = await listen();
     const answers = [
       await get(port, { text: 'no receipt' }),
@@ -151,7 +151,7 @@ describe('a receipt', () => {
 });
 
 describe('the path', () => {
-  it('is answered 200 to whoever asks whether it is right', async () => {
+  it('the path is answered 200 to whoever asks whether it is right', async () => {
     const { port, taken, refused } = await listen();
     for (const asked of [{}, { path: '/receipts?' }, { path: '/receipts/' }, { method: 'HEAD' }]) {
       expect(await ask(port, asked)).toMatchObject({ status: 200, body: '' });
@@ -163,7 +163,7 @@ describe('the path', () => {
   });
 
   it.each(['/', '/receipts/x', '/receipt', '/receipts%', '/%', '*'])(
-    'F1: is no other one (%s), and a receipt that comes there is counted',
+    'the path is no other one (%s), and a receipt that comes there is counted',
     async (path) => {
       const { port, taken, refused } = await listen();
       const answer = await ask(port, { method: 'OPTIONS', path });
@@ -177,7 +177,7 @@ describe('the path', () => {
   );
 
   it.each(['/Receipts', '//receipts', '/receipts//', '/RECEIPTS/', '//%52eceipts//'])(
-    'F1: is taken where it is nearly right (%s)',
+    'the path is taken where it is nearly right (%s)',
     async (path) => {
       const { port, taken, refused } = await listen();
       expect((await ask(port, { path: `${path}?${FORM}` })).status).toBe(200);
@@ -193,14 +193,14 @@ describe('the path', () => {
     ['posts a form of something else', { method: 'POST', path: '/login', body: 'user=a&status=b' }],
     ['posts too much', { method: 'POST', path: '/x', body: 'x'.repeat(LIMITS.bodyBytes + 1) }],
     ['posts no text', { method: 'POST', path: '/x', body: Buffer.from([0, 255, 1]) }],
-  ])('F1: nothing is counted of who elsewhere %s', async (_what, asked) => {
+  ])('nothing is counted of who elsewhere %s', async (_what, asked) => {
     const { port, taken, refused } = await listen();
     expect(await ask(port, asked)).toMatchObject({ status: 404, body: '' });
     expect({ taken, refused }).toEqual({ taken: [], refused: [] });
   });
 
   it.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'])(
-    'knows no %s, and counts a receipt that comes so',
+    'the path knows no %s, and counts a receipt that comes so',
     async (method) => {
       const { port, taken, refused } = await listen();
       expect(await ask(port, { method, path: `/receipts?${FORM}` })).toMatchObject({ status: 405 });
@@ -210,7 +210,7 @@ describe('the path', () => {
   );
 
   it.each(['/', '/a:b/:c', '/r*', '/(x)/caf%C3%A9', `/${'s'.repeat(300)}`, '/with/a/slash/'])(
-    'may be anything a URL can have (%s)',
+    'the path may be anything a URL can have (%s)',
     async (path) => {
       const { port, taken } = await listen({ path });
       expect((await ask(port, { path: `${path}?${FORM}` })).status).toBe(200);
@@ -221,7 +221,7 @@ describe('the path', () => {
 });
 
 describe('a limit', () => {
-  it('of the body is kept, whether its length was told or not', async () => {
+  it('a limit of the body is kept, whether its length was told or not', async () => {
     const { port, refused, taken } = await listen();
     const body = (length: number): string => FORM.padEnd(length, '&');
     expect((await post(port, body(LIMITS.bodyBytes))).status).toBe(200);
@@ -236,7 +236,7 @@ describe('a limit', () => {
     expect(taken).toHaveLength(1);
   });
 
-  it('of the body stops a sender of gigabytes at its announcement', async () => {
+  it('a limit of the body stops a sender of gigabytes at its announcement', async () => {
     const { port, refused } = await listen();
     const socket = await dial(port);
     socket.write('POST /receipts HTTP/1.1\r\nhost: x\r\ncontent-length: 9000000000\r\n\r\nstatus=');
@@ -244,7 +244,7 @@ describe('a limit', () => {
     expect(refused).toEqual(['too-large']);
   });
 
-  it('of the headers and the URL is kept', async () => {
+  it('a limit of the headers and the URL is kept', async () => {
     const { port, refused, taken } = await listen();
     const long = 'x'.repeat(LIMITS.headerBytes);
     expect((await ask(port, { headers: { long } })).status).toBe(431);
@@ -253,7 +253,7 @@ describe('a limit', () => {
     expect(taken).toEqual([]);
   });
 
-  it('of connections is kept, and a place that becomes free is given away', async () => {
+  it('a limit of connections is kept, and a place that becomes free is given away', async () => {
     const { port, refused } = await listen({ limits: { connections: 2 } });
     const [first] = [await dial(port), await dial(port)];
     const third = await dial(port);
@@ -263,7 +263,7 @@ describe('a limit', () => {
     await expect.poll(() => statusOf(get(port, FIELDS)), PATIENCE).toBe(200);
   });
 
-  it('B5: of connections is kept by closing idle ones first, those that are idle longest', async () => {
+  it('a limit of connections is kept by closing idle ones first, those that are idle longest', async () => {
     const { port, refused, taken } = await listen({ limits: { connections: 20 } });
     const ended: number[] = [];
     for (let count = 0; count < 40; count += 1) {
@@ -279,7 +279,7 @@ describe('a limit', () => {
     expect(ended.toSorted((left, right) => left - right)).toEqual(ended.map((_, at) => at));
   });
 
-  it('B5: of connections closes none on which a request is open', async () => {
+  it('a limit of connections closes none on which a request is open', async () => {
     const stored = later<boolean>();
     const { port, refused } = await listen({
       limits: { connections: 4 },
@@ -292,7 +292,7 @@ describe('a limit', () => {
     expect(new Set(refused)).toEqual(new Set(['busy']));
   });
 
-  it('of time ends requests that do not: no headers, no body, a byte now and then', async () => {
+  it('a limit of time ends requests that do not: no headers, no body, a byte now and then', async () => {
     const { port, refused, taken } = await listen({ limits: { headersMs: 500, requestMs: 1_000 } });
     const post = 'POST /receipts HTTP/1.1\r\nhost: x\r\n';
     const begun: readonly (readonly [string, string])[] = [
@@ -320,7 +320,7 @@ describe('a limit', () => {
     await expect.poll(() => statusOf(get(port, FIELDS)), PATIENCE).toBe(200);
   });
 
-  it('of time lets a connection that says nothing go without a word', async () => {
+  it('a limit of time lets a connection that says nothing go without a word', async () => {
     const { port, refused } = await listen({ limits: { headersMs: 100, requestMs: 200 } });
     const socket = await dial(port);
     expect(await untilClosed(socket)).toBe('');
@@ -329,7 +329,7 @@ describe('a limit', () => {
 });
 
 describe('a sender', () => {
-  it('that goes in the middle of a body leaves nothing behind', async () => {
+  it('a sender that goes in the middle of a body leaves nothing behind', async () => {
     const { port, taken, refused } = await listen();
     const head = `POST /receipts HTTP/1.1\r\nhost: x\r\ncontent-length: ${FORM.length + 10}\r\n\r\n`;
     const [reset, ended] = [await dial(port), await dial(port)];
@@ -342,7 +342,7 @@ describe('a sender', () => {
     expect(taken).toHaveLength(1);
   });
 
-  it('that ends in the middle of a body counts once', async () => {
+  it('a sender that ends in the middle of a body counts once', async () => {
     const { port, refused } = await listen();
     const socket = await dial(port);
     socket.end(`POST /receipts HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\n${FORM}`);
@@ -351,7 +351,7 @@ describe('a sender', () => {
     expect(refused).toEqual(['unfinished']);
   });
 
-  it('that goes before its answer changes nothing', async () => {
+  it('a sender that goes before its answer changes nothing', async () => {
     const stored = later<boolean>();
     const seen = later<undefined>();
     const { port, refused, taken } = await listen({
@@ -370,7 +370,7 @@ describe('a sender', () => {
     expect(refused).toEqual([]);
   });
 
-  it('that speaks no HTTP is told so', async () => {
+  it('a sender that speaks no HTTP is told so', async () => {
     const { port, refused } = await listen();
     const socket = await dial(port);
     socket.write('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n');
@@ -378,7 +378,7 @@ describe('a sender', () => {
     expect(refused).toEqual(['unreadable']);
   });
 
-  it('that speaks nonsense after a receipt does not get its 400 for the receipt', async () => {
+  it('a sender that speaks nonsense after a receipt does not get its 400 for the receipt', async () => {
     const stored = later<boolean>();
     const { port, refused, taken } = await listen({ take: () => stored.promise });
     const socket = await dial(port);
@@ -389,7 +389,7 @@ describe('a sender', () => {
     stored.resolve(true);
   });
 
-  it('may be many: each receipt of 200 connections is taken once', async () => {
+  it('a sender may be many: each receipt of 200 connections is taken once', async () => {
     const { port, taken, refused } = await listen();
     const agent = new Agent({ keepAlive: true, maxSockets: 200 });
     onTestFinished(() => agent.destroy());
@@ -406,7 +406,7 @@ describe('a sender', () => {
 });
 
 describe('stopping', () => {
-  it('answers what has come, closes idle connections at once, and listens no more', async () => {
+  it('stopping answers what has come, closes idle connections at once, and listens no more', async () => {
     const stored = later<boolean>();
     const seen = later<undefined>();
     const bench = await listen({
@@ -435,22 +435,25 @@ describe('stopping', () => {
   it.each([
     ['body', FORM.length],
     ['headers', FORM.length + 20],
-  ])('takes a receipt that had begun with half its %s, and closes that', async (_name, missing) => {
-    const bench = await listen({ limits: { closeMs: 600_000 } });
-    const socket = await dial(bench.port);
-    const head = `POST /receipts HTTP/1.1\r\nhost: x\r\ncontent-length: ${FORM.length}\r\n\r\n`;
-    const whole = head + FORM;
-    socket.write(whole.slice(0, -missing));
-    expect((await ask(bench.port)).status).toBe(200);
-    const stopped = bench.listener[Symbol.asyncDispose]();
-    const end = untilClosed(socket);
-    socket.write(whole.slice(-missing));
-    expect(await end).toMatch(/^HTTP\/1.1 200 [^]*connection: close/i);
-    await stopped;
-    expect(bench.taken).toHaveLength(1);
-  });
+  ])(
+    'stopping takes a receipt that had begun with half its %s, and closes that',
+    async (_name, missing) => {
+      const bench = await listen({ limits: { closeMs: 600_000 } });
+      const socket = await dial(bench.port);
+      const head = `POST /receipts HTTP/1.1\r\nhost: x\r\ncontent-length: ${FORM.length}\r\n\r\n`;
+      const whole = head + FORM;
+      socket.write(whole.slice(0, -missing));
+      expect((await ask(bench.port)).status).toBe(200);
+      const stopped = bench.listener[Symbol.asyncDispose]();
+      const end = untilClosed(socket);
+      socket.write(whole.slice(-missing));
+      expect(await end).toMatch(/^HTTP\/1.1 200 [^]*connection: close/i);
+      await stopped;
+      expect(bench.taken).toHaveLength(1);
+    },
+  );
 
-  it('does not wait for ever', async () => {
+  it('stopping does not wait for ever', async () => {
     const seen = later<undefined>();
     const never = later<boolean>();
     const bench = await listen({
@@ -485,12 +488,12 @@ describe('an address', () => {
     return error as ListenerError;
   };
 
-  it('is told with the port that was chosen', async () => {
+  it('an address is told with the port that was chosen', async () => {
     const { listener } = await listen();
     expect(listener.address).toMatch(/^127\.0\.0\.1:[1-9]\d*$/);
   });
 
-  it('may be a name, or IPv6 where there is any', async () => {
+  it('an address may be a name, or IPv6 where there is any', async () => {
     await using named = await start({ listen: 'localhost:0' });
     expect(named.address).toMatch(/^(127\.0\.0\.1|\[::1\]):\d+$/);
     const outcome = await start({ listen: '[::1]:0' }).catch((error: unknown) => error);
@@ -502,7 +505,7 @@ describe('an address', () => {
     }
   });
 
-  it('in use is named with its key, and the path is not', async () => {
+  it('an address in use is named with its key, and the path is not', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void other.close());
     await once(other, 'listening');
@@ -513,12 +516,12 @@ describe('an address', () => {
     expect(error.message).not.toContain('secret');
   });
 
-  it('that this machine does not have is told', async () => {
+  it('an address that this machine does not have is told', async () => {
     const error = await failure({ listen: '203.0.113.7:8026' });
     expect(error).toMatchObject({ code: 'no-such-address' });
   });
 
-  it.runIf(process.getuid?.() !== 0)('that is not permitted is told', async () => {
+  it.runIf(process.getuid?.() !== 0)('an address that is not permitted is told', async () => {
     // Where such ports are free to all, it is simply had.
     const outcome = await start({ listen: '127.0.0.1:81' }).catch((error: unknown) => error);
     if (outcome instanceof ReceiptListener) await outcome[Symbol.asyncDispose]();

@@ -113,13 +113,13 @@ const VECTORS: readonly Vector[] = [
 ];
 
 describe.each(VECTORS)('vector $name, $method', ({ method, secret, parameters, sig }) => {
-  test('is what signing gives, from a record or a map, whatever the order', () => {
+  test('vector $name, $method is what signing gives, from a record or a map, whatever the order', () => {
     const backwards = new Map(Object.entries(parameters).reverse());
     expect(sign(parameters, { method, secret })).toBe(sig.toLowerCase());
     expect(sign(backwards, { method, secret })).toBe(sig.toLowerCase());
   });
 
-  test('is accepted in either case, and only with its own secret, values and length', () => {
+  test('vector $name, $method is accepted in either case, and only with its own secret, values and length', () => {
     const fits = (change: Readonly<Record<string, string>>, secrets: readonly string[]): boolean =>
       verify({ ...parameters, ...change }, { method, secrets });
     expect(fits({ sig: sig.toUpperCase() }, [secret])).toBe(true);

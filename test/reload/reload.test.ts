@@ -15,7 +15,7 @@ function basic(secret: string): string {
 }
 
 describe('a reload', () => {
-  it('takes up another rate while it sends', async () => {
+  it('a reload takes up another rate while it sends', async () => {
     const { url } = await setup();
     const rig = await start(url, { accounts: { main: { rate: HARDLY } } });
     const ids = Array.from({ length: 20 }, () => rig.drop());
@@ -26,7 +26,7 @@ describe('a reload', () => {
     expect(rig.account()).toMatchObject({ configured_rate: 500 });
   });
 
-  it('takes up what a sender allows, and that it has no limit any more', async () => {
+  it('a reload takes up what a sender allows, and that it has no limit any more', async () => {
     const { url } = await setup();
     const limited = { more: `[accounts.main.senders."12015550123"]\nrate = ${HARDLY}` };
     const rig = await start(url, { accounts: { main: limited } });
@@ -38,7 +38,7 @@ describe('a reload', () => {
     expect(rig.all('SELECT configured_rate AS rate FROM senders')).toEqual([{ rate: null }]);
   });
 
-  it('tries an account again at once whose secret was rotated', async () => {
+  it('a reload tries an account again at once whose secret was rotated', async () => {
     const { url } = await setup();
     const rig = await start(url, { accounts: { main: { secret: 'wrong' } } });
     const id = rig.drop();
@@ -49,7 +49,7 @@ describe('a reload', () => {
     expect(rig.program.lines.map((line) => JSON.stringify(line)).join()).not.toContain(SECRET);
   });
 
-  it('leaves what is out to the gateway it went through', async () => {
+  it('a reload leaves what is out to the gateway it went through', async () => {
     const gateway = await startSlowGateway();
     const rig = await start(gateway.url, { accounts: { main: { concurrency: 1 } } });
     const [first, second] = [rig.drop(), rig.drop()];
@@ -64,7 +64,7 @@ describe('a reload', () => {
     expect(rig.said('message.uncertain')).toEqual([]);
   });
 
-  it('sends the rows of an account that it adds, and keeps those of one that it removes', async () => {
+  it('a reload sends the rows of an account that it adds, and keeps those of one that it removes', async () => {
     const { url } = await setup();
     const rig = await start(url, { accounts: { main: {} } });
     const early = rig.drop({ account: 'second' });
@@ -96,7 +96,7 @@ describe('a reload', () => {
     expect(await rig.program.end()).toMatchObject({ code: 0 });
   });
 
-  it('takes up rules about messages: a code, quiet hours, the validity', async () => {
+  it('a reload takes up rules about messages: a code, quiet hours, the validity', async () => {
     const { url } = await setup();
     const rig = await start(url, { accounts: { main: {} } });
     const quiet = '[[quiet]]\nfrom = "00:00"\nto = "23:59"\nzone = "UTC"\nprefixes = ["44"]';
@@ -113,7 +113,7 @@ describe('a reload', () => {
     await rig.untilState('await-receipt', [held]);
   });
 
-  it('takes up the level of the log', async () => {
+  it('a reload takes up the level of the log', async () => {
     const { url } = await setup();
     const rig = await start(url, { accounts: { main: {} } });
     await rig.reload({ accounts: { main: {} }, log: 'debug' });
@@ -129,7 +129,7 @@ describe('a reload', () => {
     expect(rig.message(quiet)).toMatchObject({ state: 'queued' });
   });
 
-  it('changes nothing for a bad file, and says in one line what is wrong with it', async () => {
+  it('a reload changes nothing for a bad file, and says in one line what is wrong with it', async () => {
     const { url } = await setup();
     const rig = await start(url, { accounts: { main: { rate: HARDLY } } });
     const [first, second] = [rig.drop(), rig.drop()];
@@ -151,7 +151,7 @@ describe('a reload', () => {
     await rig.untilState('await-receipt', [second]);
   });
 
-  it('names what only a restart can change, and takes up the rest', async () => {
+  it('a reload names what only a restart can change, and takes up the rest', async () => {
     const { url } = await setup();
     const rig = await start(url, { accounts: { main: { rate: HARDLY } } });
     const ids = [rig.drop(), rig.drop()];
@@ -162,7 +162,7 @@ describe('a reload', () => {
     await rig.untilState('await-receipt', ids);
   });
 
-  it('starts a daemon that had nothing to start with, once the file is right', async () => {
+  it('a reload starts a daemon that had nothing to start with, once the file is right', async () => {
     const { url } = await setup();
     const rig = await start(url, { accounts: {} });
     expect((await rig.reload('[spool')).event).toBe('daemon.reload-failed');

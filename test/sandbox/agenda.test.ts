@@ -13,7 +13,7 @@ function takeAll<Item>(agenda: Agenda<Item>, now = Infinity): readonly Item[] {
   }
 }
 
-test('gives by instant, and what has the same instant in the order it was added', () => {
+test('the agenda gives by instant, and what has the same instant in the order it was added', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(20)), (instants) => {
       const agenda = new Agenda<readonly [number, number]>();
@@ -26,7 +26,7 @@ test('gives by instant, and what has the same instant in the order it was added'
   );
 });
 
-test('gives only what is due, and says when the next is, however taking and adding alternate', () => {
+test('the agenda gives only what is due, and says when the next is, however taking and adding alternate', () => {
   const step = fc.record({ add: fc.array(fc.nat(50), { maxLength: 5 }), now: fc.nat(50) });
   fc.assert(
     fc.property(fc.array(step), (steps) => {
@@ -43,7 +43,7 @@ test('gives only what is due, and says when the next is, however taking and addi
   );
 });
 
-test('is empty once it was cleared', () => {
+test('the agenda is empty once it was cleared', () => {
   const agenda = new Agenda<string>();
   agenda.add(1, 'a');
   agenda.clear();

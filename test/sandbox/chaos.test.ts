@@ -41,7 +41,7 @@ function rawPost(sandbox: Sandbox): Promise<{ readonly text: string; readonly is
   });
 }
 
-test('answers everything 503, and the account endpoints as well, until told otherwise', async () => {
+test('a chaotic sandbox answers everything 503, and the account endpoints as well, until told otherwise', async () => {
   const { sandbox } = await setup({ chaos: '503' });
   const answer = await post(sandbox, MESSAGE);
   expect([answer.httpStatus, answer.headers['content-type']]).toEqual([
@@ -54,7 +54,7 @@ test('answers everything 503, and the account endpoints as well, until told othe
   expect(sandbox.ledger.counters).toMatchObject({ notTaken: 1, accepted: 1, faults: { http: 2 } });
 });
 
-test('answers 404 and 401, the latter with the body of the old account endpoints', async () => {
+test('a chaotic sandbox answers 404 and 401, the latter with the body of the old account endpoints', async () => {
   const { sandbox } = await setup({ chaos: '404' });
   expect((await post(sandbox, MESSAGE)).httpStatus).toBe(404);
   await sandbox.configure({ chaos: { kind: 'http', status: 401 } });
@@ -72,7 +72,7 @@ test('resets the connection after the whole request was read', async () => {
   expect(sandbox.ledger.counters).toMatchObject({ requests: 1, notTaken: 1, accepted: 0 });
 });
 
-test('drops the connection before the request is read', async () => {
+test('a chaotic sandbox drops the connection before the request is read', async () => {
   const { sandbox } = await setup({ chaos: 'drop' });
   expect((await rawPost(sandbox)).text).toBe('');
   expect(sandbox.ledger.counters).toMatchObject({ requests: 0, faults: { drop: 1 } });
@@ -87,7 +87,7 @@ test('hangs until the client gives up, and can still be closed', async () => {
   expect(await hanging).toMatch(/UND_ERR_SOCKET|ECONNRESET/);
 });
 
-test('cuts the body in the middle', async () => {
+test('a chaotic sandbox cuts the body in the middle', async () => {
   const { sandbox } = await setup({ chaos: { kind: 'cut', accept: true } });
   const { text } = await rawPost(sandbox);
   const announced = Number(/content-length: (\d+)/i.exec(text)?.[1]);
@@ -97,13 +97,13 @@ test('cuts the body in the middle', async () => {
   expect(sandbox.ledger.counters).toMatchObject({ accepted: 1, acceptedUnanswered: 1 });
 });
 
-test('stalls in the middle of the body', async () => {
+test('a chaotic sandbox stalls in the middle of the body', async () => {
   const { sandbox } = await setup({ chaos: 'stall' });
   const stalled = post(sandbox, MESSAGE, undefined, 1100);
   expect(await errorOf(stalled)).toBe('UND_ERR_BODY_TIMEOUT');
 });
 
-test('answers 200 with HTML, with nothing, with no messages, and with a megabyte', async () => {
+test('a chaotic sandbox answers 200 with HTML, with nothing, with no messages, and with a megabyte', async () => {
   const { sandbox } = await setup();
   const bodyUnder = async (kind: string): Promise<string> => {
     await sandbox.configure({ chaos: { kind: kind as 'blank', accept: true } });
@@ -125,20 +125,20 @@ test('redirects to a place where nothing is', async () => {
   expect([answer.httpStatus, answer.headers['location']]).toEqual([302, '/elsewhere']);
 });
 
-test('knows nobody any more: status 4 for messages, 401 for the balance', async () => {
+test('a chaotic sandbox knows nobody any more: status 4 for messages, 401 for the balance', async () => {
   const { sandbox } = await setup({ chaos: 'wrong-credentials' });
   expect(await statuses(sandbox)).toEqual(['4']);
   expect((await balance(sandbox)).httpStatus).toBe(401);
 });
 
-test('answers every message with one code', async () => {
+test('a chaotic sandbox answers every message with one code', async () => {
   const { sandbox } = await setup({ chaos: { kind: 'code', code: 8 } });
   expect(await elements(sandbox)).toMatchObject([
     { status: '8', 'error-text': 'Partner account barred' },
   ]);
 });
 
-test('accepts and then resets when asked to accept', async () => {
+test('a chaotic sandbox accepts and then resets when asked to accept', async () => {
   const { sandbox } = await setup({ chaos: { kind: 'reset', accept: true } });
   expect(await rawPost(sandbox)).toEqual({ text: '', isReset: true });
   expect(sandbox.ledger.entries()).toMatchObject([{ to: MESSAGE.to, isAnswered: false }]);
@@ -153,7 +153,7 @@ test('hits the share of requests that was asked for', async () => {
   expect(seen).toEqual([503, 200, 503, 200]);
 });
 
-test('refuses connections, and listens on the same port again', async () => {
+test('a chaotic sandbox refuses connections, and listens on the same port again', async () => {
   const { sandbox } = await setup();
   const { port } = sandbox;
   await sandbox.configure({ chaos: 'refuse' });
@@ -205,7 +205,7 @@ test('told over HTTP to refuse for a while, it answers, cuts what is open, and c
   await expect.poll(() => balance(sandbox).catch(() => null)).toMatchObject({ httpStatus: 200 });
 });
 
-test('is switched by another process, shows what is in force, and never shows a secret', async () => {
+test('a chaotic sandbox is switched by another process, shows what is in force, and never shows a secret', async () => {
   const { sandbox } = await setup();
   const changes = {
     chaos: '429',
@@ -236,10 +236,13 @@ test.each([
   [{ senders: { a: {} } }, /^senders\.a\.rate: expected a number above 0, found nothing$/],
   [{ latency: 5 }, /^latency: unknown; known are accounts, senders, latencyMs/],
   [[], /^sandbox options: expected an object/],
-])('refuses %j over HTTP, says why, and changes nothing', async (changes, complaint) => {
-  const { sandbox } = await setup();
-  const answer = await control(sandbox, changes);
-  expect(answer.httpStatus).toBe(400);
-  expect((JSON.parse(answer.text) as { error: string }).error).toMatch(complaint);
-  expect(await statuses(sandbox)).toEqual(['0']);
-});
+])(
+  'a chaotic sandbox refuses %j over HTTP, says why, and changes nothing',
+  async (changes, complaint) => {
+    const { sandbox } = await setup();
+    const answer = await control(sandbox, changes);
+    expect(answer.httpStatus).toBe(400);
+    expect((JSON.parse(answer.text) as { error: string }).error).toMatch(complaint);
+    expect(await statuses(sandbox)).toEqual(['0']);
+  },
+);

@@ -20,7 +20,7 @@ function start(...flags: string[]) {
   return { child, exited };
 }
 
-test('says where it is and how to use it, serves, and leaves on SIGTERM', async () => {
+test('the sandbox command says where it is and how to use it, serves, and leaves on SIGTERM', async () => {
   const flags = ['--port', '0', '--rate', '7', '--sender', '12015550123=1', '--sender', 'Shop=2'];
   const { child, exited } = start(...flags, '--api-secret', 'typed-by-mistake');
   let shown = '';
@@ -41,7 +41,7 @@ test('says where it is and how to use it, serves, and leaves on SIGTERM', async 
   expect(await exited).toEqual([0, null]);
 });
 
-test('sends receipts as its options say, and prints what a daemon needs to take them', async () => {
+test('the sandbox command sends receipts as its options say, and prints what a daemon needs to take them', async () => {
   const receiver = await startReceiver();
   const { child, exited } = start(
     ...['--port', '0', '--receipts', receiver.url, '--receipt-delay', '1'],
@@ -79,7 +79,7 @@ test('without a URL receipts go to where a daemon listens that nobody told other
   expect(options.receipts).toBe('http://127.0.0.1:8026/receipts');
 });
 
-test('lists every magic recipient in its help, in 80 columns', () => {
+test('the sandbox command lists every magic recipient in its help, in 80 columns', () => {
   let help = '';
   const command = sandboxCommand().configureOutput({ writeOut: (text) => (help += text) });
   command.configureHelp({ helpWidth: 80 }).outputHelp();
@@ -101,7 +101,7 @@ test.each([
   [['--receipt-loss', '1.5'], 'expected a number from 0 to 1'],
   [['--receipt-format', 'xml'], 'Allowed choices are get, form, json'],
   [['--receipt-signature', 'sha3=a'], 'expected METHOD=SECRET'],
-])('refuses %j and says what was expected', async (flags, complaint) => {
+])('the sandbox command refuses %j and says what was expected', async (flags, complaint) => {
   let shown = '';
   const command = sandboxCommand()
     .exitOverride()

@@ -7,7 +7,7 @@ import { BASIC, KEY, MESSAGE, SECRET, START, ask, post, setup, statuses } from '
 
 const authorization = { authorization: BASIC };
 
-test('tells the balance to Basic auth and to key and secret in the query, else 401', async () => {
+test('the sandbox tells the balance to Basic auth and to key and secret in the query, else 401', async () => {
   const { sandbox } = await setup({ accounts: { [KEY]: { balance: 1.5, autoReload: true } } });
   await statuses(sandbox);
   const url = `${sandbox.url}/account/get-balance`;
@@ -24,7 +24,7 @@ test('tells the balance to Basic auth and to key and secret in the query, else 4
   expect(sandbox.ledger.counters.balanceRequests).toBe(3);
 });
 
-test('tells the limit to a settings request without fields, and counts URLs that one clears', async () => {
+test('the sandbox tells the limit to a settings request without fields, and counts URLs that one clears', async () => {
   const { sandbox } = await setup({ accounts: { [KEY]: { rate: 42 } } });
   const settings = async (body: string): Promise<unknown> => {
     const headers = { ...authorization, 'content-type': 'application/x-www-form-urlencoded' };
@@ -40,7 +40,7 @@ test('tells the limit to a settings request without fields, and counts URLs that
   expect(sandbox.ledger.counters).toMatchObject({ settingsRequests: 4, urlsCleared: 1 });
 });
 
-test('answers 404 to every other address', async () => {
+test('the sandbox answers 404 to every other address', async () => {
   const { sandbox } = await setup();
   expect((await ask(`${sandbox.url}/sms/jsonn`, { method: 'POST', body: 'a=1' })).httpStatus).toBe(
     404,
@@ -194,11 +194,11 @@ test.each([
   [{ host: 'example.com' }, 'host: expected a loopback address'],
   [{ port: 70_000 }, 'port: expected a port'],
   [{ ledgerSize: 0 }, 'ledgerSize: expected a whole number from 1'],
-])('does not start with %j', async (options, complaint) => {
+])('the sandbox does not start with %j', async (options, complaint) => {
   await expect(startSandbox(options)).rejects.toThrow(complaint);
 });
 
-test('starts on any free port of 127.0.0.1 with one account of 30 requests a second', async () => {
+test('the sandbox starts on any free port of 127.0.0.1 with one account of 30 requests a second', async () => {
   await using sandbox = await startSandbox();
   expect(sandbox.url).toBe(`http://127.0.0.1:${sandbox.port}`);
   const shown = JSON.parse((await ask(`${sandbox.url}/control`)).text) as unknown;
@@ -206,7 +206,7 @@ test('starts on any free port of 127.0.0.1 with one account of 30 requests a sec
   await expect(startSandbox({ port: sandbox.port })).rejects.toThrow('EADDRINUSE');
 });
 
-test('answers after the latency it was given, and accepts before', async () => {
+test('the sandbox answers after the latency it was given, and accepts before', async () => {
   const { sandbox } = await setup({ latencyMs: 150, jitterMs: 100, random: () => 0.5 });
   const startedAt = performance.now();
   const answer = statuses(sandbox);

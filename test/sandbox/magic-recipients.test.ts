@@ -7,7 +7,7 @@ test('every documented pattern is twelve characters of the one layout', () => {
     expect(pattern).toMatch(/^999[1-9](VVV|SCC|\d{3})Ktttt$/);
 });
 
-test('gives any status on demand, also those that nobody has listed', async () => {
+test('the sandbox gives any status on demand, also those that nobody has listed', async () => {
   const { sandbox } = await setup();
   expect(await elements(sandbox, { to: '999100600001' })).toEqual([
     { to: '999100600001', status: '6', 'error-text': 'Unroutable message - rejected' },
@@ -18,7 +18,7 @@ test('gives any status on demand, also those that nobody has listed', async () =
   }
 });
 
-test('gives the texts of a throttled sender, with and without the number', async () => {
+test('the sandbox gives the texts of a throttled sender, with and without the number', async () => {
   const { sandbox } = await setup();
   const [timed] = await elements(sandbox, { to: '999190100001' });
   expect(timed?.['error-text']).toBe('Throughput Rate Exceeded - please wait [ 250 ] and retry');
@@ -26,7 +26,7 @@ test('gives the texts of a throttled sender, with and without the number', async
   expect(untimed?.['error-text']).toBe('Throughput Rate Exceeded - please wait and retry');
 });
 
-test('refuses the first K times and accepts afterwards, for each recipient on its own', async () => {
+test('the sandbox refuses the first K times and accepts afterwards, for each recipient on its own', async () => {
   const { sandbox } = await setup();
   const to = '999100520001';
   expect(await statuses(sandbox, { to })).toEqual(['5']);
@@ -35,7 +35,7 @@ test('refuses the first K times and accepts afterwards, for each recipient on it
   expect(await statuses(sandbox, { to: '999100520002' })).toEqual(['5']);
 });
 
-test('accepts in part: the first part and not the others, or the others and not the first', async () => {
+test('the sandbox accepts in part: the first part and not the others, or the others and not the first', async () => {
   const { sandbox } = await setup();
   expect(await statuses(sandbox, { to: '999200900001' })).toEqual(['0', '9']);
   const long = 'a'.repeat(307);
@@ -49,7 +49,7 @@ test('accepts in part: the first part and not the others, or the others and not 
   expect(sandbox.ledger.counters).toMatchObject({ acceptedInPart: 3, acceptedParts: 4 });
 });
 
-test('answers 429 with Retry-After and 503 without, and accepts neither', async () => {
+test('the sandbox answers 429 with Retry-After and 503 without, and accepts neither', async () => {
   const { sandbox } = await setup();
   const busy = await post(sandbox, { ...MESSAGE, to: '999442900001' });
   expect([busy.httpStatus, busy.headers['retry-after']]).toEqual([429, '1']);
@@ -58,7 +58,7 @@ test('answers 429 with Retry-After and 503 without, and accepts neither', async 
   expect(sandbox.ledger.counters).toMatchObject({ accepted: 0, notTaken: 2, faults: { http: 2 } });
 });
 
-test('accepts and answers 500 all the same', async () => {
+test('the sandbox accepts and answers 500 all the same', async () => {
   const { sandbox } = await setup();
   expect((await post(sandbox, { ...MESSAGE, to: '999850000001' })).httpStatus).toBe(500);
   expect(sandbox.ledger.entries()).toMatchObject([{ to: '999850000001', isAnswered: false }]);
@@ -80,14 +80,14 @@ test('resets the connection once, having accepted or not, and answers the next t
   ]);
 });
 
-test('takes its time when asked to', async () => {
+test('the sandbox takes its time when asked to', async () => {
   const { sandbox } = await setup();
   const startedAt = performance.now();
   expect(await statuses(sandbox, { to: '999700200001' })).toEqual(['0']);
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(199);
 });
 
-test('leaves every other recipient alone', async () => {
+test('the sandbox leaves every other recipient alone', async () => {
   const { sandbox } = await setup();
   for (const to of ['999000600001', '999900600001', '99910060000', '9991006000011']) {
     expect(await statuses(sandbox, { to })).toEqual(['0']);

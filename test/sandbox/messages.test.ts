@@ -32,7 +32,7 @@ test.each([
   expect(signatureOf(fieldsB, '71efab63122f1d179f51c46bac838fb5', method)).toBe(expected);
 });
 
-test('turns & and = of a signed value into _', () => {
+test('the sandbox turns & and = of a signed value into _', () => {
   const secret = 'my_secret_key_for_testing';
   for (const value of ['&', '=', '_']) {
     expect(signatureOf(new Map([['k', value]]), secret, 'md5hash')).toBe(
@@ -41,7 +41,7 @@ test('turns & and = of a signed value into _', () => {
   }
 });
 
-test('takes a good signature in upper case, and answers 14 to a bad one', async () => {
+test('the sandbox takes a good signature in upper case, and answers 14 to a bad one', async () => {
   const { sandbox } = await setup({
     accounts: { fake_api_key: { signatureSecret: '71efab63122f1d179f51c46bac838fb5' } },
   });
@@ -53,13 +53,13 @@ test('takes a good signature in upper case, and answers 14 to a bad one', async 
   expect(elementsOf(bad)[0]).toMatchObject({ status: '14', 'error-text': 'Invalid Signature' });
 });
 
-test('answers 14 to every signature when the account has no secret for signing', async () => {
+test('the sandbox answers 14 to every signature when the account has no secret for signing', async () => {
   const { sandbox } = await setup();
   const fields = { ...MESSAGE, api_key: KEY, timestamp: '1', sig: 'ab' };
   expect(elementsOf(await post(sandbox, fields, {}))[0]).toMatchObject({ status: '14' });
 });
 
-test('answers 32 to a signature beside a secret, in the body or in the header', async () => {
+test('the sandbox answers 32 to a signature beside a secret, in the body or in the header', async () => {
   const { sandbox } = await setup();
   const signed = { ...MESSAGE, api_key: KEY, timestamp: '1', sig: 'ab' };
   const both = await post(sandbox, { ...signed, api_secret: SECRET }, {});
@@ -67,7 +67,7 @@ test('answers 32 to a signature beside a secret, in the body or in the header', 
   expect(elementsOf(await post(sandbox, signed))[0]).toMatchObject({ status: '32' });
 });
 
-test('takes key and secret from the body, and answers 2 when there are none', async () => {
+test('the sandbox takes key and secret from the body, and answers 2 when there are none', async () => {
   const { sandbox } = await setup();
   const fields = { ...MESSAGE, api_key: KEY, api_secret: SECRET };
   expect(elementsOf(await post(sandbox, fields, {}))[0]).toMatchObject({ status: '0' });
@@ -94,14 +94,14 @@ test.each([
   [{ type: 'binary', body: 'xyz' }, '3', 'body or udh is not hexadecimal'],
   [{ type: 'binary', udh: '0500', body: 'ab'.repeat(139) }, '12', 'Message too long'],
   [{ type: 'wappush' }, '3', 'Invalid type param'],
-])('refuses %o with status %s', async (fields, status, text) => {
+])('the sandbox refuses %o with status %s', async (fields, status, text) => {
   const { sandbox } = await setup();
   const [element] = await elements(sandbox, fields);
   expect(element).toMatchObject({ status, 'error-text': text });
   expect(sandbox.ledger.counters).toMatchObject({ accepted: 0, refused: { [status]: 1 } });
 });
 
-test('takes what is just within bounds', async () => {
+test('the sandbox takes what is just within bounds', async () => {
   const { sandbox } = await setup();
   const fine = [
     { ttl: '20000', 'message-class': '0', from: 'ElevenChars' },
@@ -114,7 +114,7 @@ test('takes what is just within bounds', async () => {
   }
 });
 
-test('repeats client-ref and account-ref on every part, and counts the parts as text', async () => {
+test('the sandbox repeats client-ref and account-ref on every part, and counts the parts as text', async () => {
   const { sandbox } = await setup();
   const fields = { ...MESSAGE, text: 'ж'.repeat(71), type: 'unicode' };
   const answer = await post(sandbox, { ...fields, 'client-ref': 'a-1', 'account-ref': 'shop' });
@@ -128,7 +128,7 @@ test('repeats client-ref and account-ref on every part, and counts the parts as 
   expect(answer.headers['x-nexmo-trace-id']).toMatch(/^[0-9a-f]{32}$/);
 });
 
-test('takes a JSON object with numbers in it, and answers 400 to JSON that is none', async () => {
+test('the sandbox takes a JSON object with numbers in it, and answers 400 to JSON that is none', async () => {
   const { sandbox } = await setup();
   const headers = { authorization: BASIC, 'content-type': 'application/json' };
   const send = (body: string) => ask(`${sandbox.url}/sms/json`, { method: 'POST', headers, body });
@@ -137,7 +137,7 @@ test('takes a JSON object with numbers in it, and answers 400 to JSON that is no
   expect((await send('{"to":')).httpStatus).toBe(400);
 });
 
-test('takes the price of each part until the credit is below it, then answers 9', async () => {
+test('the sandbox takes the price of each part until the credit is below it, then answers 9', async () => {
   const { sandbox } = await setup({ accounts: { [KEY]: { balance: 0.15, price: 0.05 } } });
   expect(await statuses(sandbox, { text: 'a'.repeat(161) })).toEqual(['0', '0']);
   expect(await elements(sandbox, { text: 'a'.repeat(161) })).toEqual([
@@ -156,7 +156,7 @@ test('takes the price of each part until the credit is below it, then answers 9'
   expect(await statuses(sandbox)).toEqual(['0']);
 });
 
-test('answers 413 to a body above 64 KiB and goes on', async () => {
+test('the sandbox answers 413 to a body above 64 KiB and goes on', async () => {
   const { sandbox } = await setup();
   const answer = await post(sandbox, { ...MESSAGE, text: 'a'.repeat(70_000) });
   expect(answer.httpStatus).toBe(413);

@@ -51,7 +51,7 @@ function random(): () => number {
   };
 }
 
-test('tells of each accepted part, in the fields and the words of the API', async () => {
+test('the receipt schedule tells of each accepted part, in the fields and the words of the API', async () => {
   const { sandbox, came } = await setup();
   const [answer] = await elements(sandbox, { 'client-ref': 'order-9' });
   await sandbox.receiptsSettled();
@@ -91,7 +91,7 @@ test('a message of several parts has a receipt of each, with the id of the part'
   });
 });
 
-test('of a message accepted in part only the accepted parts have one', async () => {
+test('the receipt schedule of a message accepted in part only the accepted parts have one', async () => {
   const { sandbox, came } = await setup();
   const to = '999200600001';
   const parts = await elements(sandbox, { to, text: TWO_PARTS });
@@ -110,7 +110,7 @@ test('refused messages have none, and those whose answer was lost have one', asy
   expect(values(came, 'client-ref')).toEqual(['lost']);
 });
 
-test('sends none without a URL, and none that the message does not want', async () => {
+test('the receipt schedule sends none without a URL, and none that the message does not want', async () => {
   const { sandbox, came, url } = await setup({ url: null });
   await statuses(sandbox);
   expect(sandbox.ledger.counters).toMatchObject({ receiptsSent: 0, receiptsPending: 0 });
@@ -147,7 +147,7 @@ test('a query of its own in the URL stays beside the fields', async () => {
   expect(receiver.came[0]?.fields).toMatchObject({ tenant: '7', msisdn: MESSAGE.to });
 });
 
-test('leaves client-ref out when told to, and where the message had none', async () => {
+test('the receipt schedule leaves client-ref out when told to, and where the message had none', async () => {
   const { sandbox, came } = await setup();
   await statuses(sandbox);
   await sandbox.configure({ receipts: { clientRef: false } });
@@ -248,7 +248,7 @@ test('jitter spreads receipts, and so mixes messages', async () => {
   expect(new Set(due).size).toBe(8);
 });
 
-test('comes no sooner than the delay after the acceptance', async () => {
+test('the receipt schedule comes no sooner than the delay after the acceptance', async () => {
   const { sandbox, came } = await setup({ delayMs: 80 });
   const startedAt = performance.now();
   await statuses(sandbox);
@@ -308,7 +308,7 @@ test('an early receipt comes even where the answer never does', async () => {
   expect(came).toHaveLength(1);
 });
 
-test('repeats every receipt, byte for byte, and loses every receipt, when told to', async () => {
+test('the receipt schedule repeats every receipt, byte for byte, and loses every receipt, when told to', async () => {
   const { sandbox, came } = await setup({
     repeat: 1,
     signature: { method: 'sha256', secret: 'not-a-real-secret' },
@@ -324,7 +324,7 @@ test('repeats every receipt, byte for byte, and loses every receipt, when told t
   expect(sandbox.ledger.counters).toMatchObject({ receiptsRepeated: 1, receiptsLost: 1 });
 });
 
-test('loses the share that was asked for', async () => {
+test('the receipt schedule loses the share that was asked for', async () => {
   const draws = [0.1, 0.25, 0.24, 0.9];
   const { sandbox, came } = await setup({ loss: 0.25 }, { random: () => draws.shift() ?? 0 });
   for (const ref of ['a', 'b', 'c', 'd']) await statuses(sandbox, { 'client-ref': ref });
@@ -333,7 +333,7 @@ test('loses the share that was asked for', async () => {
   expect(sandbox.ledger.counters).toMatchObject({ receiptsLost: 2, receiptsSent: 2 });
 });
 
-test('tries again after 429, 503 and no answer, with the same bytes', async () => {
+test('the receipt schedule tries again after 429, 503 and no answer, with the same bytes', async () => {
   const answers = [429, 503, null, 204];
   const { sandbox, came, clock } = await setup(
     { retryMs: 1, signature: { method: 'sha1', secret: 'not-a-real-secret' } },
@@ -357,15 +357,18 @@ test('tries again after 429, 503 and no answer, with the same bytes', async () =
   });
 });
 
-test.each([302, 400, 404, 410])('never tries again after %i', async (status) => {
-  const { sandbox, came } = await setup({ retryMs: 1 }, { answering: () => status });
-  await statuses(sandbox);
-  await sandbox.receiptsSettled();
-  expect(came).toHaveLength(1);
-  expect(sandbox.ledger.counters).toMatchObject({ receiptsRefused: { [status]: 1 } });
-});
+test.each([302, 400, 404, 410])(
+  'the receipt schedule never tries again after %i',
+  async (status) => {
+    const { sandbox, came } = await setup({ retryMs: 1 }, { answering: () => status });
+    await statuses(sandbox);
+    await sandbox.receiptsSettled();
+    expect(came).toHaveLength(1);
+    expect(sandbox.ledger.counters).toMatchObject({ receiptsRefused: { [status]: 1 } });
+  },
+);
 
-test('waits twice as long before each further try, up to a quarter of an hour', () => {
+test('the receipt schedule waits twice as long before each further try, up to a quarter of an hour', () => {
   const waits = [1, 2, 3, 8, 9, 40].map((tries) => retryWaitMs(5000, tries));
   expect(waits).toEqual([5000, 10_000, 20_000, 640_000, 900_000, 900_000]);
 });
@@ -380,7 +383,7 @@ test('a receipt that is tried again does not keep the next word waiting', async 
   await expect.poll(() => sandbox.ledger.counters.receiptsPending, SOON).toBe(1);
 });
 
-test('finds a receiver that comes back on its port', async () => {
+test('the receipt schedule finds a receiver that comes back on its port', async () => {
   const { sandbox, came, url } = await setup({ retryMs: 5 }, { answering: () => null });
   await statuses(sandbox);
   await expect.poll(() => came.length, SOON).toBeGreaterThan(1);
@@ -411,7 +414,7 @@ test.each([
   expect(values(came, 'err-code')).toEqual(['0', code]);
 });
 
-test('of some recipients nothing is ever heard', async () => {
+test('the receipt schedule of some recipients nothing is ever heard', async () => {
   const { sandbox, came } = await setup({ steps: ['buffered'] });
   expect(await statuses(sandbox, { to: '999900000001' })).toEqual(['0']);
   await sandbox.receiptsSettled();
@@ -429,7 +432,7 @@ test('a recipient fails the first K times and is reached afterwards', async () =
   expect(values(came, 'status')).toEqual(['failed', 'failed', 'delivered']);
 });
 
-test('keeps no more on their way than it may, over connections that it keeps', async () => {
+test('the receipt schedule keeps no more on their way than it may, over connections that it keeps', async () => {
   const { sandbox, came, mostAtOnce } = await setup(
     { concurrency: 3 },
     { answering: () => new Promise((resolve) => setTimeout(() => resolve(200), 1)) },
@@ -441,7 +444,7 @@ test('keeps no more on their way than it may, over connections that it keeps', a
   expect(new Set(came.map(({ from }) => from)).size).toBeLessThanOrEqual(3);
 });
 
-test('holds ten thousand receipts, and lets them go when there is no URL any more', async () => {
+test('the receipt schedule holds ten thousand receipts, and lets them go when there is no URL any more', async () => {
   const accounts = { [KEY]: { rate: null, balance: 1_000 } };
   const { sandbox, came } = await setup({ delayMs: 600_000 }, { accounts });
   const text = 'a'.repeat(153 * 20);
@@ -494,7 +497,7 @@ test('a cleared ledger still knows what is pending', async () => {
   expect(sandbox.ledger.counters).toMatchObject({ receiptsAnswered: 1, receiptsPending: 0 });
 });
 
-test('is switched over HTTP, change by change, and shows what holds without the secret', async () => {
+test('the receipt schedule is switched over HTTP, change by change, and shows what holds without the secret', async () => {
   const { sandbox, came, url } = await setup({ delayMs: 3 });
   const control = (receipts: unknown) =>
     ask(`${sandbox.url}/control`, { method: 'POST', body: JSON.stringify({ receipts }) });
@@ -542,7 +545,7 @@ test.each([
   [{ signature: { method: 'sha256' } }, /^receipts\.signature\.secret: .*found nothing$/],
   [{ colour: 'red' }, /^receipts\.colour: unknown; known are url, format/],
   [[], /^receipts: expected an object/],
-])('refuses receipts %j and says why', async (receipts, complaint) => {
+])('the receipt schedule refuses receipts %j and says why', async (receipts, complaint) => {
   const { sandbox } = await setup();
   const body = JSON.stringify({ receipts });
   const answer = await ask(`${sandbox.url}/control`, { method: 'POST', body });

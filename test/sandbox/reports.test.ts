@@ -62,7 +62,7 @@ async function setupWith(messages: readonly Record<string, string>[], options?: 
   return { ...bundle, ids };
 }
 
-test('tells of a message by id, in the fields of the API, all of them texts', async () => {
+test('the reports endpoint tells of a message by id, in the fields of the API, all of them texts', async () => {
   const fields = { 'client-ref': 'order-9', 'account-ref': 'shop', ttl: '86400000' };
   const { sandbox, ids } = await setupWith([fields]);
   const answer = await report(sandbox, { id: ids.join() });
@@ -110,7 +110,7 @@ test('tells of a message by id, in the fields of the API, all of them texts', as
   expect(answer).not.toHaveProperty('ids_not_found');
 });
 
-test('tells of each part of a long message', async () => {
+test('the reports endpoint tells of each part of a long message', async () => {
   const { sandbox, ids } = await setupWith([{ text: 'ж'.repeat(71), type: 'unicode' }]);
   const { records } = await report(sandbox, { id: ids.join(), show_concatenated: 'true' });
   expect(records.map((record) => record['message_id'])).toEqual(ids);
@@ -120,7 +120,7 @@ test('tells of each part of a long message', async () => {
   ]);
 });
 
-test('names the ids that are nobody’s, and takes no more than twenty', async () => {
+test('the reports endpoint names the ids that are nobody’s, and takes no more than twenty', async () => {
   const { sandbox, ids } = await setupWith([{}]);
   const strange = ['nothing', '00000000-0000-4000-8000-000000000001'];
   const answer = await report(sandbox, { id: [...ids, ...strange].join() });
@@ -134,7 +134,7 @@ test('names the ids that are nobody’s, and takes no more than twenty', async (
   });
 });
 
-test('finds what was accepted although nobody was told, and nothing that was refused', async () => {
+test('the reports endpoint finds what was accepted although nobody was told, and nothing that was refused', async () => {
   const { sandbox } = await setup();
   const lost = { ...MESSAGE, to: '999600100001', 'client-ref': 'lost' };
   await expect(post(sandbox, lost)).rejects.toThrow();
@@ -154,7 +154,7 @@ test('a window holds its start and not its end, in any time zone', async () => {
   expect(await window('2025-11-24T17:00:01+01:00', '2025-11-24T11:00:03-0500')).toEqual(['1', '2']);
 });
 
-test('ends now where no end is given', async () => {
+test('the reports endpoint ends now where no end is given', async () => {
   const { sandbox, clock } = await setupWith([{ 'client-ref': 'a' }]);
   expect(refs((await report(sandbox, { date_start: at(START) })).records)).toEqual(['a']);
   clock.ms += 86_400_000;
@@ -195,7 +195,7 @@ test.each([
   [{ id: '', to: MESSAGE.to }, ['to', 'id']],
   [{ ...DAY, cursor: 'MTox' }, ['cursor']],
   [{ ...DAY, cursor: 'MTox', iv: 'ours' }, ['cursor']],
-])('answers 422 to %o and names what is wrong', async (query, names) => {
+])('the reports endpoint answers 422 to %o and names what is wrong', async (query, names) => {
   const { sandbox } = await setup();
   const answer = await report(sandbox, query);
   expect(answer.httpStatus).toBe(422);
@@ -210,7 +210,7 @@ test('a + that was not encoded is a space, and wrong', async () => {
 });
 
 test.each(['', 'Basic nobody', `Basic ${Buffer.from(`${KEY}:wrong`).toString('base64')}`])(
-  'answers 401 to the credentials %j, also beside those of the old account endpoints',
+  'the reports endpoint answers 401 to the credentials %j, also beside those of the old account endpoints',
   async (authorization) => {
     const { sandbox } = await setup();
     const query = new URLSearchParams({ ...REQUIRED, ...DAY, api_key: KEY, api_secret: SECRET });
@@ -296,7 +296,7 @@ test('the status follows what the receipts say, word for word, although none is 
   expect(await status()).toEqual(['failed', '2', '2025-11-24T16:00:14+00:00']);
 });
 
-test('knows what lost receipts would have said, and of some recipients never anything', async () => {
+test('the reports endpoint knows what lost receipts would have said, and of some recipients never anything', async () => {
   const { sandbox, clock } = await setupWith(
     [{ to: '447700900001' }, { to: '999900000001' }, { to: '999980000001' }],
     { receipts: { url: 'http://127.0.0.1:9/', loss: 1 } },
@@ -306,7 +306,7 @@ test('knows what lost receipts would have said, and of some recipients never any
   expect(records.map((record) => record['status'])).toEqual(['delivered', 'submitted', 'accepted']);
 });
 
-test('shows a record only after the lag it was given', async () => {
+test('the reports endpoint shows a record only after the lag it was given', async () => {
   const { sandbox, clock, ids } = await setupWith([{}], { reports: { lagMs: 60_000 } });
   const count = async () => [
     (await report(sandbox, { id: ids.join() })).records.length,
@@ -318,7 +318,7 @@ test('shows a record only after the lag it was given', async () => {
   expect(await count()).toEqual([1, 1]);
 });
 
-test('answers every call with the status it was given, and goes on when that is taken back', async () => {
+test('the reports endpoint answers every call with the status it was given, and goes on when that is taken back', async () => {
   const { sandbox } = await setup({ reports: { status: 429 } });
   const busy = await report(sandbox, DAY);
   expect([busy.httpStatus, busy.headers['retry-after']]).toEqual([429, '1']);
@@ -332,7 +332,7 @@ test('answers every call with the status it was given, and goes on when that is 
   expect(sandbox.ledger.counters).toMatchObject({ reportRequests: 3, reportsThrottled: 0 });
 });
 
-test('allows ten calls a second, and says when to come again', async () => {
+test('the reports endpoint allows ten calls a second, and says when to come again', async () => {
   const { sandbox, clock } = await setup();
   const seen: number[] = [];
   for (let index = 0; index < 11; index += 1) {
@@ -356,7 +356,7 @@ test('suffers under the chaos that everything suffers under', async () => {
   expect(httpStatus).toBe(503);
 });
 
-test('does not find what the ledger has forgotten, or what another one began with', async () => {
+test('the reports endpoint does not find what the ledger has forgotten, or what another one began with', async () => {
   const { sandbox, ids } = await setupWith([{}, {}, {}], { ledgerSize: 2 });
   const left = await report(sandbox, { id: ids.join() });
   expect([left.records.length, left.ids_not_found]).toEqual([2, ids[0]]);
@@ -373,7 +373,7 @@ test.each([
   [{ lagMs: -1 }, /^reports\.lagMs: expected a number from 0, found -1$/],
   [{ rate: 0 }, /^reports\.rate: expected a whole number from 1, or null/],
   [{ lag: 1 }, /^reports\.lag: unknown; known are lagMs, status, rate$/],
-])('refuses reports %j and says why', async (reports, complaint) => {
+])('the reports endpoint refuses reports %j and says why', async (reports, complaint) => {
   const { sandbox } = await setup();
   await expect(sandbox.configure({ reports } as SandboxOptions)).rejects.toThrow(complaint);
 });

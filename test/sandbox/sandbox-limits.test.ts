@@ -65,7 +65,7 @@ test('a sender of one message a second is throttled after exactly 1000 ms, and n
   expect(limit.waitMs(START + 1001)).toBeNull();
 });
 
-test('counts requests, not parts, and gives back no leave that a refused field has used', async () => {
+test('the sandbox counts requests, not parts, and gives back no leave that a refused field has used', async () => {
   const { sandbox } = await setup({ accounts: { [KEY]: { rate: 3 } } });
   expect(await statuses(sandbox, { text: 'a'.repeat(1000) })).toHaveLength(7);
   expect(await statuses(sandbox, { to: 'nobody' })).toEqual(['3']);
@@ -73,7 +73,7 @@ test('counts requests, not parts, and gives back no leave that a refused field h
   expect(await statuses(sandbox)).toEqual(['1']);
 });
 
-test('says how long a sender has to wait, and leaves other senders alone', async () => {
+test('the sandbox says how long a sender has to wait, and leaves other senders alone', async () => {
   const sender = '12015550123';
   const { sandbox, clock } = await setup({ senders: { [sender]: { rate: 1 } } });
   expect(await statuses(sandbox, { from: sender })).toEqual(['0']);

@@ -17,7 +17,7 @@ function factOf(path: string): ReturnType<typeof daemonOf> {
   }
 }
 
-it('I1: a daemon is seen from the moment that it owns the spool until it lets go', () => {
+it('a daemon is seen from the moment that it owns the spool until it lets go', () => {
   const path = makePath();
   expect(isOwned(path)).toBe(false);
   const ownership = Ownership.take(path, ownFolderOf(path));
@@ -26,7 +26,7 @@ it('I1: a daemon is seen from the moment that it owns the spool until it lets go
   expect(isOwned(path)).toBe(false);
 });
 
-it('I1: asking keeps no daemon from starting, and changes no file', () => {
+it('asking keeps no daemon from starting, and changes no file', () => {
   const path = makePath();
   Ownership.take(path, ownFolderOf(path)).release();
   for (let times = 0; times < 50; times += 1) {
@@ -37,7 +37,7 @@ it('I1: asking keeps no daemon from starting, and changes no file', () => {
   }
 });
 
-it('I1: a spool that no daemon has opened says so; later it says when the last run ended', () => {
+it('a spool that no daemon has opened says so; later it says when the last run ended', () => {
   const path = makePath();
   openSpool(path, { create: true }).close();
   expect(factOf(path)).toEqual({ isRunning: false, hasRun: false, since: null });
@@ -54,7 +54,7 @@ it('I1: a spool that no daemon has opened says so; later it says when the last r
   expect(ended.since).toBeGreaterThanOrEqual(running.since ?? Infinity);
 });
 
-it('I1: what a program wrote in the place of the times of the run ends no command', () => {
+it('what a program wrote in the place of the times of the run ends no command', () => {
   const path = makePath();
   const db = openSpool(path, { create: true });
   for (const value of ['{', '[]', '{"began_at":"x","ended_at":1e99}', 'null', '7']) {
@@ -64,7 +64,7 @@ it('I1: what a program wrote in the place of the times of the run ends no comman
   db.close();
 });
 
-it('I1: a link, a second name and a file that is no database are nobody’s lock', () => {
+it('a link, a second name and a file that is no database are nobody’s lock', () => {
   const path = makePath();
   writeFileSync(`${path}.lock`, 'no database at all');
   expect(isOwned(path)).toBe(false);

@@ -18,7 +18,7 @@ function ownFolder(): OwnFolder {
   });
 }
 
-describe('H: a digest', () => {
+describe('a digest', () => {
   it('differs with its key and its text, and with nothing else', () => {
     const { spool } = setup();
     const [one, other] = [digestKeyOf(ownFolder()), digestKeyOf(ownFolder())];
@@ -30,13 +30,13 @@ describe('H: a digest', () => {
     expect(spool.recent.digestOf(CODE)).not.toBe(digest);
   });
 
-  it('has the same key when the daemon comes again', () => {
+  it('a digest has the same key when the daemon comes again', () => {
     const own = ownFolder();
     expect(digestKeyOf(own)).toEqual(digestKeyOf(own));
     expect(digestKeyOf(own)).toHaveLength(32);
   });
 
-  it('keeps a text from being sent twice over a restart, and the spool cannot tell which it was', async () => {
+  it('a digest keeps a text from being sent twice over a restart, and the spool cannot tell which it was', async () => {
     const bundle = await daemon({ safety: { collapseMs: 3_600_000 } });
     const first = bundle.drop({ text: CODE.text });
     await bundle.untilState(first, 'await-receipt');

@@ -38,7 +38,7 @@ const rowsOf = (db: Database, sql = 'SELECT * FROM messages ORDER BY id'): unkno
   db.prepare(sql).all();
 
 describe('a spool of schema version 4', () => {
-  it('J1: keeps every row, id and column at the migration to version 5, and gets revision 0', () => {
+  it('a spool of schema version 4 keeps every row, id and column at the migration to version 5, and gets revision 0', () => {
     const path = oldSpool();
     const before = withOld(path, rowsOf) as object[];
     const db = migrated(path);
@@ -56,7 +56,7 @@ describe('a spool of schema version 4', () => {
     }
   });
 
-  it('H: keeps when a recipient was sent to, and no digest of a text that was made without a key', () => {
+  it('a spool of schema version 4 keeps when a recipient was sent to, and no digest of a text that was made without a key', () => {
     const path = oldSpool();
     const digests = ['q8mGJ4T0yZ1cV7wXb2nKsA', 'Zr5uPpE3xYh6tLd9oQfWmB'];
     withOld(path, (old) => {
@@ -77,7 +77,7 @@ describe('a spool of schema version 4', () => {
     expect(digests.filter((digest) => bytes.includes(digest))).toEqual([]);
   });
 
-  it('D2: has its suppressions in one form, of two that become one the earlier, and others as written', () => {
+  it('a spool of schema version 4 has its suppressions in one form, of two that become one the earlier, and others as written', () => {
     const path = oldSpool();
     withOld(path, (old) =>
       old.exec(`DELETE FROM suppressions;
@@ -97,7 +97,7 @@ describe('a spool of schema version 4', () => {
     ]);
   });
 
-  it('does not give the ids of pruned messages again', () => {
+  it('a spool of schema version 4 does not give the ids of pruned messages again', () => {
     const path = oldSpool();
     withOld(path, (old) =>
       old.exec(`UPDATE sqlite_sequence SET seq = 900 WHERE name = 'messages'`),
@@ -107,7 +107,7 @@ describe('a spool of schema version 4', () => {
     expect(added.run().lastInsertRowid).toBe(901);
   });
 
-  it('keeps rows whatever is in them, with their spelling', () => {
+  it('a spool of schema version 4 keeps rows whatever is in them, with their spelling', () => {
     const path = oldSpool();
     withOld(path, (old) => {
       old.pragma('ignore_check_constraints = ON');
@@ -118,7 +118,7 @@ describe('a spool of schema version 4', () => {
     expect(rowsOf(migrated(path))).toEqual(before.map((row) => ({ ...row, revision: 0 })));
   });
 
-  it('B1: has no value of 150 MB and no name that hides its length; what waited with one fails as too-long', () => {
+  it('a spool of schema version 4 has no value of 150 MB and no name that hides its length; what waited with one fails as too-long', () => {
     const path = oldSpool();
     withOld(path, (old) =>
       old.exec(`INSERT INTO messages (recipient, text, reference, idempotency_key) VALUES
@@ -156,7 +156,7 @@ describe('a spool of schema version 4', () => {
     expect(rowsOf(db, `SELECT 1 FROM keys WHERE octet_length(key) > 100000`)).toEqual([]);
   });
 
-  it('J4: has dates in the place of the texts that an ORM wrote into them', () => {
+  it('a spool of schema version 4 has dates in the place of the texts that an ORM wrote into them', () => {
     const path = oldSpool();
     withOld(path, (old) => {
       old.pragma('ignore_check_constraints = ON');
@@ -174,7 +174,7 @@ describe('a spool of schema version 4', () => {
     }
   });
 
-  it("keeps views, tables, rows that refer to messages and indexes of an operator's own", () => {
+  it("a spool of schema version 4 keeps views, tables, rows that refer to messages and indexes of an operator's own", () => {
     const path = oldSpool();
     withOld(path, (old) =>
       old.exec(`CREATE TABLE notes (message_id INTEGER REFERENCES messages(id) ON DELETE CASCADE, note TEXT);
@@ -197,14 +197,14 @@ describe('a spool of schema version 4', () => {
     ).toContain('REFERENCES messages(id)');
   });
 
-  it('whose messages have a column of somebody else is left as it was, and the column is named', () => {
+  it('a spool of schema version 4 whose messages have a column of somebody else is left as it was, and the column is named', () => {
     const path = oldSpool();
     withOld(path, (old) => old.exec('ALTER TABLE messages ADD COLUMN note TEXT'));
     expect(() => openSpool(path, { create: true })).toThrow(/column "note"/);
     expect(withOld(path, (old) => old.pragma('user_version', { simple: true }))).toBe(4);
   });
 
-  it('that finds no room to migrate is left as it was, and says what it needs', () => {
+  it('a spool of schema version 4 that finds no room to migrate is left as it was, and says what it needs', () => {
     const path = oldSpool();
     const before = readFileSync(path);
     const full = new Sqlite(path);
@@ -218,7 +218,7 @@ describe('a spool of schema version 4', () => {
     expect(readFileSync(path).length).toBe(before.length);
   });
 
-  it('has the schema of a new spool afterwards', () => {
+  it('a spool of schema version 4 has the schema of a new spool afterwards', () => {
     const schema = (db: Database): unknown[] =>
       rowsOf(
         db,

@@ -56,13 +56,13 @@ function tableOf(sql: string, name: string): string {
 }
 
 describe('statements', () => {
-  it('are never planned by a value that is bound, so SQLite compiles each of them once', () => {
+  it('statements are never planned by a value that is bound, so SQLite compiles each of them once', () => {
     const planned = /\b(IS|IS NOT|LIMIT|OFFSET) \?/;
     const found = filesUnder('src').filter((path) => planned.test(textOf(path)));
     expect(found).toEqual([]);
   });
 
-  it('of the daemon never read a large table whole', () => {
+  it('statements of the daemon never read a large table whole', () => {
     const { db, daemons } = record();
     const wholly = (sql: string): boolean =>
       planOf(db, sql).some((line) => {
@@ -73,7 +73,7 @@ describe('statements', () => {
     expect(daemons.filter(wholly)).toEqual([]);
   });
 
-  it('of the daemon sort no rows of messages', () => {
+  it('statements of the daemon sort no rows of messages', () => {
     const { db, daemons } = record();
     const sorts = daemons.filter((sql) => {
       const plan = planOf(db, sql);
@@ -122,7 +122,7 @@ describe('the plan of', () => {
 });
 
 describe('the schema', () => {
-  it('has no index that no statement of production uses, but for those that forbid a second row', () => {
+  it('the schema has no index that no statement of production uses, but for those that forbid a second row', () => {
     const { db, all } = record();
     const made = db
       .prepare(`SELECT name FROM sqlite_master WHERE type = 'index' AND sql NOT LIKE '%UNIQUE%'`)

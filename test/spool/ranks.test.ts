@@ -32,7 +32,7 @@ function setupAll() {
   return bundle;
 }
 
-it('are those of the core, and rows are read in their order', () => {
+it('ranks of the spool are those of the core, and rows are read in their order', () => {
   const { spool } = setupAll();
   const rows = spool.claims.peek(SOURCE, 100, 0);
   expect(rows).toHaveLength(18);
@@ -43,7 +43,7 @@ it('are those of the core, and rows are read in their order', () => {
   expect([...rows].sort(compareTurns)).toEqual(rows);
 });
 
-it('can be read from any one on, each as far as it goes', () => {
+it('ranks of the spool can be read from any one on, each as far as it goes', () => {
   const { spool } = setupAll();
   const all = spool.claims.peek(SOURCE, 100, 0);
   for (const rank of new Set(all.map((row) => row.rank))) {
@@ -53,7 +53,7 @@ it('can be read from any one on, each as far as it goes', () => {
 });
 
 describe('a retry', () => {
-  it('that the gateway throttled is queued, and one still', () => {
+  it('a retry that the gateway throttled is queued, and one still', () => {
     const { other, spool } = setup();
     const id = other.drop();
     const rank = (): unknown => spool.sources.head(SOURCE)?.rank;
@@ -64,7 +64,7 @@ describe('a retry', () => {
     expect(rank()).toBe(withRetry(Number(first), true));
   });
 
-  it('in the ten thousands is not read on the way to a first attempt', () => {
+  it('a retry in the ten thousands is not read on the way to a first attempt', () => {
     const { other, spool } = setup();
     other.db.transaction(() => {
       for (let count = 0; count < 10_000; count += 1) other.drop();

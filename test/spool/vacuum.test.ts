@@ -7,8 +7,8 @@ import { openHandle, setup } from '../support/spool.ts';
 
 const TEXT = 'a text that is to be forgotten';
 
-describe('H: a vacuum', () => {
-  it('leaves no byte of a deleted text, and every other row', () => {
+describe('a vacuum', () => {
+  it('a vacuum leaves no byte of a deleted text, and every other row', () => {
     const { path, other } = setup();
     other.db.pragma('secure_delete = OFF');
     const kept = other.drop({ text: 'kept' });
@@ -22,7 +22,7 @@ describe('H: a vacuum', () => {
     expect(other.message(kept)['text']).toBe('kept');
   });
 
-  it('is not done while another program holds the write lock', () => {
+  it('a vacuum is not done while another program holds the write lock', () => {
     const { path, other } = setup();
     const { db } = openHandle(path, 0);
     other.db.exec('BEGIN IMMEDIATE');
@@ -31,7 +31,7 @@ describe('H: a vacuum', () => {
     expect(vacuum(db, path)).toBeNull();
   });
 
-  it('says that another program still reads the old -wal', () => {
+  it('a vacuum says that another program still reads the old -wal', () => {
     const { path } = setup();
     const { db } = openHandle(path, 0);
     const reader = openSpool(path, { readonly: true });

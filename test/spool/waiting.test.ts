@@ -79,7 +79,7 @@ function tally<T>(rows: readonly T[], nameOf: (row: T) => string): ReadonlyMap<s
 }
 
 describe('rows that are ready', () => {
-  it('are counted by lane, campaign, priority and kind, with the oldest of each', () => {
+  it('rows that are ready are counted by lane, campaign, priority and kind, with the oldest of each', () => {
     const { db, fill } = spoolWithout();
     fc.assert(
       fc.property(rowsOfAllKinds, (drawn) => {

@@ -53,7 +53,7 @@ function setup(script: string, env: Readonly<Record<string, string>> = {}): Bund
 /** Writes each assignment on a line, and the end of the message. */
 const NOTE = `{ for one; do echo "$one"; done; echo --; } >>'BOOK'`;
 
-it('is told in order, each message whole', async () => {
+it('systemd is told in order, each message whole', async () => {
   const { announcer, heard, troubles } = setup(NOTE);
   announcer.ready('0 queued, 0 in flight');
   announcer.alive('* queued; $HOME "x"');
@@ -66,13 +66,13 @@ it('is told in order, each message whole', async () => {
   expect(troubles).toEqual([]);
 });
 
-it('is told nothing that a status smuggles in', async () => {
+it('systemd is told nothing that a status smuggles in', async () => {
   const { announcer, heard } = setup(NOTE);
   announcer.status('evil\nMAINPID=1\tWATCHDOG=1');
   expect(await heard(1)).toEqual([['STATUS=evil\\u{A}MAINPID=1\\u{9}WATCHDOG=1']]);
 });
 
-it('is told of a reload before it and after, with the time by the monotonic clock', async () => {
+it('systemd is told of a reload before it and after, with the time by the monotonic clock', async () => {
   const { announcer, heard } = setup(NOTE);
   const before = process.hrtime.bigint() / 1_000n;
   const failed = announcer.reload(() => Promise.reject(new Error('a bad file')));
@@ -85,7 +85,7 @@ it('is told of a reload before it and after, with the time by the monotonic cloc
   expect(BigInt(at)).toBeLessThanOrEqual(process.hrtime.bigint() / 1_000n);
 });
 
-it('is told by a new shell when the first one failed, which is said once', async () => {
+it('systemd is told by a new shell when the first one failed, which is said once', async () => {
   const { announcer, heard, troubles } = setup(`${NOTE}; exit 3`);
   announcer.ready('one');
   await until(
@@ -98,7 +98,7 @@ it('is told by a new shell when the first one failed, which is said once', async
   expect(troubles).toEqual(['systemd-notify failed (1)']);
 });
 
-it('is told over a passed descriptor, where there is one', async () => {
+it('systemd is told over a passed descriptor, where there is one', async () => {
   const file = join(makeFolder(), 'datagrams');
   const fd = openSync(file, 'w');
   onTestFinished(() => closeSync(fd));
@@ -117,7 +117,7 @@ it('is told over a passed descriptor, where there is one', async () => {
   expect(written).toBe('READY=1\nSTATUS=well');
 });
 
-it('is nobody where nobody asked, and watches nobody else', () => {
+it('systemd is nobody where nobody asked, and watches nobody else', () => {
   const nobody = { pid: process.pid, onTrouble: () => undefined };
   using silent = new Announcer({ ...nobody, env: { WATCHDOG_USEC: '1000000' } });
   expect([silent.isHeard, silent.watchdogMs]).toEqual([false, null]);

@@ -18,7 +18,7 @@ function setup() {
   return { said, loop, pulse };
 }
 
-it('feeds the watchdog while the loop goes round, and not when it stands still', () => {
+it('the pulse feeds the watchdog while the loop goes round, and not when it stands still', () => {
   const { said, loop, pulse } = setup();
   pulse.look();
   loop.turns += 1;
@@ -34,7 +34,7 @@ it('feeds the watchdog while the loop goes round, and not when it stands still',
   ]);
 });
 
-it('counts the turns of a loop with nothing to do, and of one that finds the spool locked', async () => {
+it('the pulse counts the turns of a loop with nothing to do, and of one that finds the spool locked', async () => {
   const { turns, until, db } = await startDaemon();
   const idle = turns();
   await until(() => turns() > idle, 'a turn with nothing to do');
@@ -44,7 +44,7 @@ it('counts the turns of a loop with nothing to do, and of one that finds the spo
   db.exec('ROLLBACK');
 });
 
-it('says what waits, what is out, and how fast it went since the last line', () => {
+it('the pulse says what waits, what is out, and how fast it went since the last line', () => {
   const now = { vitals: IDLE, ms: 1_000 };
   const line = statusLines({ vitals: () => now.vitals, nowMs: () => now.ms });
   expect(line()).toBe('0 queued, 0 in flight, 0.0/s');
@@ -55,7 +55,7 @@ it('says what waits, what is out, and how fast it went since the last line', () 
   expect(line()).toBe('812 queued, 10 in flight, 0.0/s');
 });
 
-it('names the first accounts that are stopped, with the reason, and counts no backlog to its end', () => {
+it('the pulse names the first accounts that are stopped, with the reason, and counts no backlog to its end', () => {
   const stopped = ['main suspended (wrong-credentials)', 'eu paused (operator)', '2 more stopped'];
   const vitals = (): Vitals => ({ ...IDLE, queued: QUEUED_MAX, stopped });
   expect(statusLines({ vitals, nowMs: () => 0 })()).toBe(
@@ -64,7 +64,7 @@ it('names the first accounts that are stopped, with the reason, and counts no ba
   );
 });
 
-it('has its figures from the spool and the loop', async () => {
+it('the pulse has its figures from the spool and the loop', async () => {
   const { drop, untilState, ask, vitals } = await startDaemon();
   const id = drop();
   await untilState(id, 'await-receipt');

@@ -32,16 +32,16 @@ function copies(change: (service: string) => string = (service) => service): rea
 }
 
 describe.skipIf(!isThere)(`systemd${skipped}`, () => {
-  it('finds nothing to say of the units', () => {
+  it('systemd finds nothing to say of the units', () => {
     expect(analyze('verify', '--man=no', ...copies())).toEqual({ status: 0, said: '' });
   });
 
-  it('would say something of a key it does not know', () => {
+  it('systemd would say something of a key it does not know', () => {
     const units = copies((service) => service.replace('WatchdogSec=', 'WatchdogSecs='));
     expect(analyze('verify', '--man=no', ...units).said).toContain('WatchdogSecs');
   });
 
-  it('finds the daemon exposed to 1.5 of 10 at most', () => {
+  it('systemd finds the daemon exposed to 1.5 of 10 at most', () => {
     const service = join(UNITS, 'sms-spoold.service');
     const { status, said } = analyze('security', '--offline=true', '--threshold=15', service);
     expect(status, said.trim().split('\n').at(-1)).toBe(0);
@@ -49,14 +49,14 @@ describe.skipIf(!isThere)(`systemd${skipped}`, () => {
 });
 
 describe('the unit', () => {
-  it('A10: lets no signal open a debugger and no core hold the secret, and so does the wrapper', () => {
+  it('the unit lets no signal open a debugger and no core hold the secret, and so does the wrapper', () => {
     expect(text('sms-spoold.service')).toMatch(/^ExecStart=\S+ --disable-sigusr1 /m);
     expect(text('sms-spoold.service')).toMatch(/^LimitCORE=0$/m);
     const wrapper = readFileSync(resolve(UNITS, '../src/packaging/debian/sms-spoold'), 'utf8');
     expect(wrapper).toMatch(/^exec \S+\/node --disable-sigusr1 /m);
   });
 
-  it('runs Node with the limits that npm start has', () => {
+  it('the unit runs Node with the limits that npm start has', () => {
     const [, start = ''] = /^ExecStart=(.*)$/m.exec(text('sms-spoold.service')) ?? [];
     const { scripts } = JSON.parse(
       readFileSync(resolve(UNITS, '../package.json'), 'utf8'),
@@ -66,11 +66,11 @@ describe('the unit', () => {
     expect(limits(start)).toEqual(limits(scripts.start));
   });
 
-  it('is not restarted after the exit codes that a restart cannot mend', () => {
+  it('the unit is not restarted after the exit codes that a restart cannot mend', () => {
     expect(text('sms-spoold.service')).toMatch(/^RestartPreventExitStatus=64 75 78$/m);
   });
 
-  it('takes receipts where the daemon does by default', () => {
+  it('the unit takes receipts where the daemon does by default', () => {
     const example = readFileSync(resolve(UNITS, '../config/sms-spoold.toml'), 'utf8');
     const [, listen] = /^ListenStream=(.*)$/m.exec(text('sms-spoold.socket')) ?? [];
     expect(example).toContain(`"${listen ?? ''}"`);

@@ -15,7 +15,7 @@ describe('parseInstant', () => {
     ['2026-11-23', at(2026, 10, 23, 0, 0)],
     ['+10m', NOW_MS / 1000 + 600],
     ['+2d', NOW_MS / 1000 + 172_800],
-  ])('reads %s', (text, seconds) => {
+  ])('parseInstant reads %s', (text, seconds) => {
     expect(parseInstant(text, NOW_MS)).toBe(seconds);
   });
 
@@ -29,7 +29,7 @@ describe('parseInstant', () => {
     '10m',
     '23.11.2026',
     '-5',
-  ])('takes "%s" for no instant', (text) => {
+  ])('parseInstant takes "%s" for no instant', (text) => {
     expect(parseInstant(text, NOW_MS)).toBeNull();
   });
 });
@@ -44,7 +44,7 @@ describe('timeSpan', () => {
     [3_605, '1 h'],
     [187_200, '2 d 4 h'],
     [-3, '-3 s'],
-  ])('writes %d s as %s', (seconds, words) => {
+  ])('timeSpan writes %d s as %s', (seconds, words) => {
     expect(timeSpan(seconds)).toBe(words);
   });
 });

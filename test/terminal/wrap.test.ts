@@ -30,30 +30,30 @@ describe('wrap', () => {
     }
   });
 
-  it('cuts a word that is longer than a cell into pieces', () => {
+  it('wrap cuts a word that is longer than a cell into pieces', () => {
     expect(linesIn('ab abcdefghij', 4)).toEqual(['ab', 'abcd', 'efgh', 'ij']);
   });
 });
 
-describe('I8: a table', () => {
+describe('a table', () => {
   const CUT = [{ head: 'ID' }, { head: 'TEXT', fit: 'cut' }] as const;
   const WRAP = [{ head: 'ID' }, { head: 'TEXT', fit: 'wrap' }] as const;
   const long = 'word '.repeat(40).trim();
 
-  it('I8: is never cut where nothing says how wide the output is', () => {
+  it('a table is never cut where nothing says how wide the output is', () => {
     expect(tableOf(CUT, [['1', long]], null)).toContain(long);
     const wrapped = tableOf(WRAP, [['1', long]], null);
     expect(wrapped.replaceAll(/\s+/g, ' ')).toBe(`ID TEXT 1 ${long}`);
   });
 
-  it('I8: keeps within a width that is given', () => {
+  it('a table keeps within a width that is given', () => {
     for (const columns of [CUT, WRAP]) {
       const lines = tableOf(columns, [['1', long]], 60).split('\n');
       expect(Math.max(...lines.map(displayWidth))).toBeLessThanOrEqual(60);
     }
   });
 
-  it('I8: takes its width from COLUMNS, and from nothing else where there is no terminal', () => {
+  it('a table takes its width from COLUMNS, and from nothing else where there is no terminal', () => {
     delete process.env['COLUMNS'];
     expect(outputWidth()).toBe(process.stdout.isTTY ? process.stdout.columns : null);
     process.env['COLUMNS'] = '132';
@@ -64,7 +64,7 @@ describe('I8: a table', () => {
     }
   });
 
-  it('I12: aligns columns that hold Chinese', () => {
+  it('aligns columns that hold Chinese', () => {
     const columns = [
       { head: '状态码', align: 'right' },
       { head: '名称' },

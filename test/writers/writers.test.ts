@@ -121,7 +121,7 @@ for (const writer of WRITERS) {
   const { name, missing } = writer;
   const needs = missing === null ? '' : ` (needs ${missing})`;
   it.skipIf(missing !== null)(
-    `J1: ${name} inserts few columns, all columns and unlike rows, and saves again what it read${needs}`,
+    `${name} inserts few columns, all columns and unlike rows, and saves again what it read${needs}`,
     async () => {
       const bundle = await setup({ isStopped: true });
       const columns = bundle.all(`SELECT name, type FROM pragma_table_info('messages')`);

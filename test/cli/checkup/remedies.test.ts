@@ -48,11 +48,11 @@ function textsOf(source: Source, node: ts.Node): readonly string[] {
 }
 
 describe('a finding that is not a pass', () => {
-  it('is made in many places, each of which this test sees', () => {
+  it('a finding that is not a pass is made in many places, each of which this test sees', () => {
     expect(flaws().length).toBeGreaterThan(20);
   });
 
-  it('is made by its constructor and by nothing else', () => {
+  it('a finding that is not a pass is made by its constructor and by nothing else', () => {
     const others = SOURCES.filter(({ path }) => path !== MAKERS).flatMap((source) =>
       [...nodesOf(source.tree)]
         .filter((node) => ts.isObjectLiteralExpression(node))
@@ -62,7 +62,7 @@ describe('a finding that is not a pass', () => {
     expect(others).toEqual([]);
   });
 
-  it('has a remedy that says something, and something else than what was found', () => {
+  it('a finding that is not a pass has a remedy that says something, and something else than what was found', () => {
     const wrong = flaws().flatMap(({ source, call }) => {
       const [, found, remedy] = call.arguments;
       if (remedy === undefined) return [`${placeOf(source, call)}: no remedy`];
@@ -74,7 +74,7 @@ describe('a finding that is not a pass', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('has a remedy that can be read off the source nearly everywhere', () => {
+  it('a finding that is not a pass has a remedy that can be read off the source nearly everywhere', () => {
     const read = flaws().filter(
       ({ source, call }) =>
         call.arguments[2] !== undefined && textsOf(source, call.arguments[2]).length > 0,

@@ -19,9 +19,9 @@ function findings(more = '', mode = 0o600): readonly Finding[] {
 const about = (subject: string, found: readonly Finding[]): readonly Finding[] =>
   found.filter((one) => one.subject === subject);
 
-describe('A14: check', () => {
+describe('check', () => {
   it.each(['0.0.0.0:8027', '[::]:8027', '192.0.2.1:8027', 'sms.example.com:8027', '[::2]:8027'])(
-    'warns of admin.listen beyond loopback (%s)',
+    'check warns of admin.listen beyond loopback (%s)',
     (listen) => {
       const found = about('admin', findings(`[admin]\nlisten = "${listen}"\n`));
       expect(found).toMatchObject([{ verdict: 'warn' }]);
@@ -30,23 +30,26 @@ describe('A14: check', () => {
   );
 
   it.each(['127.0.0.1:8027', '127.8.9.1:1', 'localhost:8027', '[::1]:8027', '[0:0:0:0:0:0:0:1]:1'])(
-    'is silent about admin.listen on loopback (%s)',
+    'check is silent about admin.listen on loopback (%s)',
     (listen) => {
       expect(about('admin', findings(`[admin]\nlisten = "${listen}"\n`))).toEqual([]);
     },
   );
 
-  it.each([0o640, 0o620, 0o660, 0o644, 0o604])('warns of a secret file of mode %o', (mode) => {
-    expect(about('secrets', findings('', mode))).toMatchObject([{ verdict: 'warn' }]);
-  });
+  it.each([0o640, 0o620, 0o660, 0o644, 0o604])(
+    'check warns of a secret file of mode %o',
+    (mode) => {
+      expect(about('secrets', findings('', mode))).toMatchObject([{ verdict: 'warn' }]);
+    },
+  );
 
-  it.each([0o600, 0o400, 0o700])('is silent about a secret file of mode %o', (mode) => {
+  it.each([0o600, 0o400, 0o700])('check is silent about a secret file of mode %o', (mode) => {
     expect(about('secrets', findings('', mode))).toEqual([]);
   });
 });
 
-describe('B4: check', () => {
-  it('warns of unsigned receipts on the default path, and says what to do', () => {
+describe('check', () => {
+  it('check warns of unsigned receipts on the default path, and says what to do', () => {
     expect(about('receipts', findings())).toMatchObject([
       { verdict: 'warn', found: expect.stringContaining('default path') as string },
     ]);

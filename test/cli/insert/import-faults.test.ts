@@ -44,18 +44,18 @@ async function problemsOf(content: string | Buffer): Promise<readonly string[]> 
 
 const utf16be = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16();
 
-describe('E1: a faulty file', () => {
+describe('a faulty file', () => {
   it.each([
     ['only commas', 'recipient,text\n447700900000,hello\n,\n,\n', 1],
     ['blanks and commas', 'recipient,text\n447700900000,hello\n , \n\t,\n', 1],
     ['CRLF rows under an LF header', 'recipient,text\n447700900006,one\r\n447700900007,two\r\n', 2],
     ['LF rows under a CRLF header', 'recipient,text\r\n447700900006,one\n447700900007,two\n', 2],
     ['CR alone', 'recipient,text\r447700900006,one\r447700900007,two\r', 2],
-  ])('E1: imports the messages of a file with %s', async (_name, content, messages) => {
+  ])('imports the messages of a file with %s', async (_name, content, messages) => {
     expect((await check(content)).messages).toBe(messages);
   });
 
-  it('E1: no text ends in the CR of its line end, in a file of many chunks as well', async () => {
+  it('no text ends in the CR of its line end, in a file of many chunks as well', async () => {
     const rows = Array.from({ length: 4_000 }, (_, n) => `${447700000000 + n},text ${n}\r\n`);
     const file = program.write('some.csv', `recipient,text\n${rows.join('')}`);
     const { stdout } = await program.run(['import', file]);
@@ -75,12 +75,15 @@ describe('E1: a faulty file', () => {
     ['447700\u00a0900016', 'U+00A0 (no-break space)'],
     ['447700\u2011900016', 'U+2011 \u2011 (non-breaking hyphen)'],
     ['４４７７００９０００１６', 'U+FF14 ４, U+FF17 ７'],
-  ])('E1: names the invisible or foreign characters of the recipient %j', async (cell, named) => {
-    const [problem = ''] = await problemsOf(`recipient,text\n${cell},hello\n`);
-    expect(problem).toContain('line 2: recipient ');
-    expect(problem).toContain(named);
-    expect(problem).toMatch(/; remove (it|them)$/);
-  });
+  ])(
+    'a faulty file names the invisible or foreign characters of the recipient %j',
+    async (cell, named) => {
+      const [problem = ''] = await problemsOf(`recipient,text\n${cell},hello\n`);
+      expect(problem).toContain('line 2: recipient ');
+      expect(problem).toContain(named);
+      expect(problem).toMatch(/; remove (it|them)$/);
+    },
+  );
 
   it.each([
     ['phone', 'message'],
@@ -88,7 +91,7 @@ describe('E1: a faulty file', () => {
     ['to', 'SMS Text'],
     ['Phone Number', 'msg'],
     ['MSISDN', 'content'],
-  ])('E1: understands the headers %s and %s', async (recipient, text) => {
+  ])('a faulty file understands the headers %s and %s', async (recipient, text) => {
     expect((await check(`${recipient},${text}\n447700900016,hello\n`)).messages).toBe(1);
   });
 
@@ -96,28 +99,31 @@ describe('E1: a faulty file', () => {
     ['recipient,phone,text\n1,2,3\n', 'the columns recipient and phone both stand for recipient'],
     ['recipient,text\u200b\n1,2\n', 'U+200B (zero-width space); remove it'],
     ['recipient,state\n1,2\n', 'there is no column "state"'],
-  ])('E1: says what is wrong with the header of %j', async (content, sentence) => {
+  ])('a faulty file says what is wrong with the header of %j', async (content, sentence) => {
     expect((await problemsOf(content)).join('\n')).toContain(sentence);
   });
 
   it.each([
     ['"447700900014"', '="447700900014"'],
     ['447700900014', '"=""447700900014"""'],
-  ])('E1: calls a formula cell a formula and shows what to write (%s)', async (_shown, cell) => {
-    const [problem = ''] = await problemsOf(`recipient,text\n${cell},formula\n`);
-    expect(problem).toMatch(/^line 2: .*formula of a spreadsheet; write the value itself: \d+$/);
-  });
+  ])(
+    'a faulty file calls a formula cell a formula and shows what to write (%s)',
+    async (_shown, cell) => {
+      const [problem = ''] = await problemsOf(`recipient,text\n${cell},formula\n`);
+      expect(problem).toMatch(/^line 2: .*formula of a spreadsheet; write the value itself: \d+$/);
+    },
+  );
 
   it.each([
     ['447700900014,"a"b\n447700900015,x', 'line 2: something follows a closing quote'],
     ['447700900014,a "b" c\n447700900015,x', 'line 2: a quote stands inside a cell'],
     ['447700900014,"a\n447700900015,x', 'line 3: a quote is opened and not closed again'],
-  ])('E1: names the line of a wrong quote in %j', async (rows, sentence) => {
+  ])('a faulty file names the line of a wrong quote in %j', async (rows, sentence) => {
     expect((await problemsOf(`recipient,text\n${rows}\n`)).join()).toContain(sentence);
   });
 
   it.each(['4.477E+11', '4,477E+11', '447700900019.0'])(
-    'E1: says of the recipient %s that a spreadsheet changed it',
+    'a faulty file says of the recipient %s that a spreadsheet changed it',
     async (cell) => {
       const [problem = ''] = await problemsOf(`recipient,text\n"${cell}",t\n`);
       expect(problem).toMatch(/^line 2: recipient .* by a spreadsheet.*format the column as text/);
@@ -125,7 +131,7 @@ describe('E1: a faulty file', () => {
   );
 
   it.each(['2026-12-01 9:00', '01/12/2026 09:00', '1.7964E+09', '46357', '46357.375', 'tomorrow'])(
-    'E1: does not take %s for a time, and says what is',
+    'a faulty file does not take %s for a time, and says what is',
     async (cell) => {
       const [problem = ''] = await problemsOf(`recipient,text,send_at\n447700900019,t,${cell}\n`);
       expect(problem).toMatch(/^line 2: send_at /);
@@ -140,13 +146,16 @@ describe('E1: a faulty file', () => {
     ],
     ['UTF-16BE', utf16be('recipient,text\n447700900019,t\n')],
     ['UTF-16LE', Buffer.from('recipient,text\n447700900019,t\n', 'utf16le')],
-  ])('E1: names the encoding %s and the command that converts it', async (name, content) => {
-    const [problem = ''] = await problemsOf(content);
-    expect(problem).toContain(`the file is ${name}, expected UTF-8`);
-    expect(problem).toContain(`iconv -f ${name} -t UTF-8`);
-  });
+  ])(
+    'a faulty file names the encoding %s and the command that converts it',
+    async (name, content) => {
+      const [problem = ''] = await problemsOf(content);
+      expect(problem).toContain(`the file is ${name}, expected UTF-8`);
+      expect(problem).toContain(`iconv -f ${name} -t UTF-8`);
+    },
+  );
 
-  it('E1: names every bad line of a file, in order, and imports nothing', async () => {
+  it('a faulty file names every bad line of a file, in order, and imports nothing', async () => {
     const file = program.write(
       'some.csv',
       'recipient,text\n447700900000,fine\n="4477",x\n07700900000,y\n447700900001\n,no recipient\n',
@@ -161,21 +170,24 @@ describe('E1: a faulty file', () => {
   });
 });
 
-describe('E2: an idempotency key that is there twice', () => {
+describe('an idempotency key that is there twice', () => {
   const HEAD = 'recipient,text,idempotency_key\n';
 
   it.each([
     ['another recipient', '447700900109,one,K', 'line 3: idempotency_key "K" is that of line 2'],
     ['another text', '447700900108,two,K', 'line 3: idempotency_key "K" is that of line 2'],
-  ])('E2: in one file with %s is an error', async (_name, line, sentence) => {
-    expect((await problemsOf(`${HEAD}447700900108,one,K\n${line}\n`)).join()).toContain(sentence);
-  });
+  ])(
+    'an idempotency key that is there twice in one file with %s is an error',
+    async (_name, line, sentence) => {
+      expect((await problemsOf(`${HEAD}447700900108,one,K\n${line}\n`)).join()).toContain(sentence);
+    },
+  );
 
-  it('E2: in one file with the same message is none, however the number is written', async () => {
+  it('an idempotency key that is there twice in one file with the same message is none, however the number is written', async () => {
     expect(await problemsOf(`${HEAD}447700900108,one,K\n+447700900108,one,K\n`)).toEqual([]);
   });
 
-  it('E2: with another message of the spool is an error that names it and what differs', async () => {
+  it('an idempotency key that is there twice with another message of the spool is an error that names it and what differs', async () => {
     db.exec(
       `INSERT INTO messages (recipient, text, idempotency_key) VALUES ('447700900108', 'one', 'K')`,
     );
@@ -190,8 +202,8 @@ describe('E2: an idempotency key that is there twice', () => {
   });
 });
 
-describe('E4: before a message costs', () => {
-  it('E4: import says which lines become unicode, in how many parts, because of which characters', async () => {
+describe('before a message costs', () => {
+  it('import says which lines become unicode, in how many parts, because of which characters', async () => {
     const text =
       'It\u2019s 10\u00a0EUR today and we will close at six so please come early and bring your papers with you, thanks';
     const report = await check(`recipient,text\n447700900102,plain\n447700900103,"${text}"\n`);
@@ -201,20 +213,20 @@ describe('E4: before a message costs', () => {
     ]);
   });
 
-  it('E4: import refuses letters that GSM-7 does not have where type is text', async () => {
+  it('import refuses letters that GSM-7 does not have where type is text', async () => {
     const [problem = ''] = await problemsOf('recipient,text,type\n447700900113,Привет,text\n');
     expect(problem).toContain('line 2: type text is GSM-7, which does not have U+041F П');
     expect(problem).toContain('Leave type out, or use unicode');
   });
 
-  it('E4: import refuses more than 3,200 characters', async () => {
+  it('import refuses more than 3,200 characters', async () => {
     const [problem = ''] = await problemsOf(`recipient,text\n447700900125,${'x'.repeat(4_000)}\n`);
     expect(problem).toContain('text_is_at_most_3200_characters');
   });
 });
 
-describe('E7: what a line can hardly mean', () => {
-  it('E7: import warns of an unknown account and of an expiry that has passed, and imports', async () => {
+describe('what a line can hardly mean', () => {
+  it('import warns of an unknown account and of an expiry that has passed, and imports', async () => {
     const report = await check(
       'recipient,text,account,expires_at\n447700900000,a,mian,\n447700900000,b,,2026-11-01\n447700900000,c,main,\n',
     );

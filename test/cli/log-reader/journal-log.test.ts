@@ -28,7 +28,7 @@ function setup(isJournal: boolean) {
 const levelOf = (line: string): unknown => (JSON.parse(line) as { level: unknown }).level;
 
 describe('the status log', () => {
-  it('marks lines with their priority where standard output leads to the journal', () => {
+  it('the status log marks lines with their priority where standard output leads to the journal', () => {
     const { out, file } = setup(true);
     expect(out.map((line) => line.slice(0, 3))).toEqual(['<6>', '<4>', '<3>']);
     expect(out.map((line) => line.slice(3))).toEqual(file);
@@ -36,13 +36,16 @@ describe('the status log', () => {
     expect(priorityMark(20)).toBe('<7>');
   });
 
-  it('marks none where it leads elsewhere', () => {
+  it('the status log marks none where it leads elsewhere', () => {
     const { out, file } = setup(false);
     expect(out).toEqual(file);
     expect(out.map(levelOf)).toEqual(['info', 'warn', 'error']);
   });
 
-  it.each(['', '1:', 'a:b', '1:2:3', '99999999999:1'])('takes %j for no journal', (value) => {
-    expect(isJournalStream(1, { JOURNAL_STREAM: value })).toBe(false);
-  });
+  it.each(['', '1:', 'a:b', '1:2:3', '99999999999:1'])(
+    'the status log takes %j for no journal',
+    (value) => {
+      expect(isJournalStream(1, { JOURNAL_STREAM: value })).toBe(false);
+    },
+  );
 });

@@ -56,7 +56,7 @@ function setup(content: string) {
 }
 
 describe('a log file', () => {
-  it('is read backwards, and on from any of its lines, whole lines of any length', () => {
+  it('a log file is read backwards, and on from any of its lines, whole lines of any length', () => {
     const path = join(makeFolder(), 'status.log');
     const lengths = fc.array(fc.constantFrom(1, 7, 100, 65_535, 65_536, 70_000), { maxLength: 8 });
     fc.assert(
@@ -76,7 +76,7 @@ describe('a log file', () => {
     );
   });
 
-  it('gives half a line when it is whole', () => {
+  it('a log file gives half a line when it is whole', () => {
     const { path, file } = setup('one\ntw');
     expect(file.next()).toEqual([]);
     appendFileSync(path, 'o\nthree');
@@ -85,7 +85,7 @@ describe('a log file', () => {
     expect(file.next()).toEqual(['three']);
   });
 
-  it('is followed over a rename, what was written to the old one last included', () => {
+  it('a log file is followed over a rename, what was written to the old one last included', () => {
     const { path, file } = setup('one\n');
     renameSync(path, `${path}.1`);
     expect(file.next()).toEqual([]);
@@ -99,7 +99,7 @@ describe('a log file', () => {
     expect(file.next()).toEqual(['five']);
   });
 
-  it('is read anew when it was cut short', () => {
+  it('a log file is read anew when it was cut short', () => {
     const { path, file } = setup('one\ntwo\n');
     truncateSync(path);
     appendFileSync(path, 'a\n');
@@ -107,7 +107,7 @@ describe('a log file', () => {
     expect(file.next()).toEqual(['a']);
   });
 
-  it('gives its last lines: so many, or from a time on, or up to one, or those of a message', () => {
+  it('a log file gives its last lines: so many, or from a time on, or up to one, or those of a message', () => {
     const { file } = setup(range(1, 12).map(line).join(''));
     const read = (filter: Partial<LogFilter>, limit = Infinity): readonly unknown[] =>
       [...file.last({ filter: { ...ANY, ...filter }, limit })].map(({ text }) => seqOf(text));
@@ -124,7 +124,7 @@ describe('a log file', () => {
     expect(read({ message: 1 }, 2)).toEqual([7, 10]);
   });
 
-  it('ends where it was cut short while it was read, and is followed from its new beginning', () => {
+  it('a log file ends where it was cut short while it was read, and is followed from its new beginning', () => {
     const { path, file } = setup(range(1, 3).map(line).join(''));
     const lines = file.last({ filter: ANY, limit: 2 });
     truncateSync(path);
@@ -141,7 +141,7 @@ describe('a log file', () => {
     ['nodelaycompress', false],
     ['copytruncate', false],
   ] as const)(
-    'loses no line and gives none twice while it is followed over logrotate: %s',
+    'a log file loses no line and gives none twice while it is followed over logrotate: %s',
     async ([more, isWriting], context) => {
       if (!hasLogrotate()) context.skip('logrotate is not installed');
       const { path, file } = setup('');

@@ -48,15 +48,15 @@ half a l\\u{1B}ine`;
 const plain = (text: string): string => text.replaceAll(/\u001b\[[\d;]*m/g, '');
 
 describe('the log for people', () => {
-  it('fits 80 columns', () => {
+  it('the log for people fits 80 columns', () => {
     expect(`\n${render(80)}`).toBe(NARROW);
   });
 
-  it('uses 200 columns', () => {
+  it('the log for people uses 200 columns', () => {
     expect(`\n${render(200)}`).toBe(WIDE);
   });
 
-  it('is the same in colour, and lets no other control character pass', () => {
+  it('the log for people is the same in colour, and lets no other control character pass', () => {
     const coloured = render(80, true);
     expect(coloured).not.toBe(plain(coloured));
     expect(`\n${plain(coloured)}`).toBe(NARROW);
@@ -64,7 +64,7 @@ describe('the log for people', () => {
     expect(render(80)).not.toMatch(/(?!\n)\p{Cc}/u);
   });
 
-  it('says of a line that was written late when it happened', () => {
+  it('the log for people says of a line that was written late when it happened', () => {
     const line = { level: 'info', time: '2026-11-23T10:00:00Z', at: '2026-11-23T09:00:00Z' };
     const text = JSON.stringify({ ...line, event: 'message.delivered', id: 1, to: 'delivered' });
     const shown = new Renderer({ width: 80, isColoured: false }).render(readLine(text));

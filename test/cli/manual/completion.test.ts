@@ -110,7 +110,7 @@ describe.each(SHELLS)('completion in %s', (shell) => {
 });
 
 describe('sms-spoold completion', () => {
-  it('prints the script of the shell that is named, with no configuration at all', async () => {
+  it('sms-spoold completion prints the script of the shell that is named, with no configuration at all', async () => {
     using program = new Program();
     for (const shell of SHELLS) {
       const { code, stdout, stderr } = await program.run(['completion', shell]);
@@ -119,7 +119,7 @@ describe('sms-spoold completion', () => {
     }
   });
 
-  it('names the shells that there are when asked for another', async () => {
+  it('sms-spoold completion names the shells that there are when asked for another', async () => {
     using program = new Program();
     const { code, stderr } = await program.run(['completion', 'tcsh']);
     expect(code).toBe(64);

@@ -31,7 +31,7 @@ function plain(roff: string): string {
 const isThere = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
 
 describe('the manual page', () => {
-  it('has every command with its description, arguments, options and examples', async () => {
+  it('the manual page has every command with its description, arguments, options and examples', async () => {
     const made = await outline();
     const page = plain(manPage(made, EDITION));
     expect(made.commands.length).toBeGreaterThan(15);
@@ -51,7 +51,7 @@ describe('the manual page', () => {
     }
   });
 
-  it('names the version, the date, every exit code and where the configuration is looked for', async () => {
+  it('the manual page names the version, the date, every exit code and where the configuration is looked for', async () => {
     const page = plain(manPage(await outline(), EDITION));
     expect(page).toContain('.TH SMS-SPOOLD 1 "2026-11-23" "sms-spoold 1.2.3"');
     expect(EXIT_CODES.map(([code]) => Number(code))).toEqual(Object.values(EXIT));
@@ -66,7 +66,7 @@ describe('the manual page', () => {
     }
   });
 
-  it('takes nothing for a request that begins with a point, an apostrophe or a backslash', () => {
+  it('the manual page takes nothing for a request that begins with a point, an apostrophe or a backslash', () => {
     const program = {
       name: 'sms-spoold',
       group: '',
@@ -81,7 +81,7 @@ describe('the manual page', () => {
   });
 
   it.skipIf(!isThere('mandoc'))(
-    'is without fault for mandoc (where that is installed)',
+    'the manual page is without fault for mandoc (where that is installed)',
     async () => {
       const input = manPage(await outline(), EDITION);
       const { stdout, status } = spawnSync('mandoc', ['-T', 'lint', '-W', 'warning'], {
@@ -92,19 +92,22 @@ describe('the manual page', () => {
     },
   );
 
-  it.skipIf(!isThere('groff'))('is without fault for groff (where that is installed)', async () => {
-    const input = manPage(await outline(), EDITION);
-    const { stderr, stdout } = spawnSync('groff', ['-man', '-ww', '-Tutf8'], {
-      input,
-      encoding: 'utf8',
-    });
-    expect(stderr).toBe('');
-    expect(stdout).toContain('Without a command');
-  });
+  it.skipIf(!isThere('groff'))(
+    'the manual page is without fault for groff (where that is installed)',
+    async () => {
+      const input = manPage(await outline(), EDITION);
+      const { stderr, stdout } = spawnSync('groff', ['-man', '-ww', '-Tutf8'], {
+        input,
+        encoding: 'utf8',
+      });
+      expect(stderr).toBe('');
+      expect(stdout).toContain('Without a command');
+    },
+  );
 });
 
 describe('--help', () => {
-  it('takes at most 80 columns, for every command', async () => {
+  it('--help takes at most 80 columns, for every command', async () => {
     const program = await makeProgram();
     program.configureOutput({ getOutHelpWidth: () => 80 });
     expect(widestLine(program.helpInformation())).toBeLessThanOrEqual(80);
@@ -115,7 +118,7 @@ describe('--help', () => {
     }
   });
 
-  it('says what may be written and what holds otherwise, without quotation marks', async () => {
+  it('--help says what may be written and what holds otherwise, without quotation marks', async () => {
     const program = await makeProgram('list');
     const help = program.commands[0]?.helpInformation().replaceAll(/\s+/g, ' ') ?? '';
     expect(help).toContain('in this state, or one of these (queued, retry, sending,');

@@ -107,14 +107,17 @@ const STATUS: Status = {
 const VIEW: View = { status: STATUS, source: 'daemon', note: null };
 
 describe('a frame', () => {
-  it.each([80, 200])('at %i columns looks as it was looked at in a terminal', async (columns) => {
-    const text = frameOf(VIEW, { columns, rows: 40 }).join('\n');
-    await expect(`${text}\n`).toMatchFileSnapshot(
-      join(import.meta.dirname, `frame-${columns}.txt`),
-    );
-  });
+  it.each([80, 200])(
+    'a frame at %i columns looks as it was looked at in a terminal',
+    async (columns) => {
+      const text = frameOf(VIEW, { columns, rows: 40 }).join('\n');
+      await expect(`${text}\n`).toMatchFileSnapshot(
+        join(import.meta.dirname, `frame-${columns}.txt`),
+      );
+    },
+  );
 
-  it('says who counted where no daemon answers, in whole words', () => {
+  it('a frame says who counted where no daemon answers, in whole words', () => {
     const note =
       '127.0.0.1:8027 (admin.listen) does not answer; counted from the spool at 14:03:22';
     const lines = frameOf({ ...VIEW, source: 'spool', note }, { columns: 60, rows: null });
@@ -125,7 +128,7 @@ describe('a frame', () => {
     ]);
   });
 
-  it('leaves out lanes in which nothing waits, and counts those it has no room for', () => {
+  it('a frame leaves out lanes in which nothing waits, and counts those it has no room for', () => {
     const lanes = Array.from({ length: 50 }, (_, index) =>
       laneOf(`Shop${index}`, { states: { ...noStates(), queued: index + 1 } }),
     );
@@ -137,13 +140,13 @@ describe('a frame', () => {
     expect(lines.join('\n')).not.toContain('Done');
   });
 
-  it('lets no control character of an application through', () => {
+  it('a frame lets no control character of an application through', () => {
     const failures = [{ ...STATUS.failures[0], reason: 'a\u001b[31mb', sender: '\u0007' }];
     const view = { ...VIEW, status: { ...STATUS, failures } as Status };
     expect(frameOf(view, { columns: 80, rows: null }).join('\n')).not.toMatch(/[\u0007\u001b]/u);
   });
 
-  it('is never wider or higher than the terminal', () => {
+  it('a frame is never wider or higher than the terminal', () => {
     const size = fc.record({
       columns: fc.integer({ min: 40, max: 250 }),
       rows: fc.integer({ min: 1, max: 80 }),

@@ -8,7 +8,7 @@ import { setup } from '../../support/account-health.ts';
 import { answered, claimOf, http, neverLeft, NOW, unanswered } from '../../support/verdicts.ts';
 
 describe('a gateway that does not answer', () => {
-  it('is down from the fifth unanswered request in a row, and no answer between', () => {
+  it('a gateway that does not answer is down from the fifth unanswered request in a row, and no answer between', () => {
     const { health, send, lines } = setup();
     for (const id of [1, 2, 3, 4]) send(id, unanswered());
     send(5, answered(6));
@@ -19,13 +19,13 @@ describe('a gateway that does not answer', () => {
     expect(lines()).toEqual(['account suspended gateway-down']);
   });
 
-  it('is down at once when nothing can leave', () => {
+  it('a gateway that does not answer is down at once when nothing can leave', () => {
     const { health, send } = setup();
     expect(send(1, neverLeft())).toMatchObject({ route: 'retry', scope: 'account' });
     expect(health.gate()).toMatchObject({ reason: 'gateway-down' });
   });
 
-  it('is tried by one message at a time, each later than the last, with no line', () => {
+  it('a gateway that does not answer is tried by one message at a time, each later than the last, with no line', () => {
     const { health, send, look, lines, waitsFor } = setup();
     for (let id = 1; id <= 5; id += 1) send(id, unanswered());
     lines();
@@ -42,7 +42,7 @@ describe('a gateway that does not answer', () => {
     expect(lines()).toEqual([]);
   });
 
-  it('leaves uncertain no more than the first five, the others that were out, and the probes', () => {
+  it('a gateway that does not answer leaves uncertain no more than the first five, the others that were out, and the probes', () => {
     const concurrency = 10;
     const { health, send, judge, look } = setup();
     let uncertain = 0;
@@ -64,7 +64,7 @@ describe('a gateway that does not answer', () => {
     expect(uncertain).toBe(20);
   });
 
-  it('is up again with any answer to a request that left since, even a refusal', () => {
+  it('a gateway that does not answer is up again with any answer to a request that left since, even a refusal', () => {
     const { health, send, judge, look, lines } = setup();
     for (let id = 1; id <= 5; id += 1) send(id, unanswered());
     judge(7, answered(0), 'AcmeInc', NOW - 1);
@@ -90,7 +90,7 @@ describe('trouble of the account', () => {
     expect(lines()).toEqual([`account suspended ${reason}`]);
   });
 
-  it('that persists is asked about less and less, with no new line', () => {
+  it('trouble of the account that persists is asked about less and less, with no new line', () => {
     const { send, look, lines, waitsFor } = setup();
     send(1, answered(4));
     lines();
@@ -102,7 +102,7 @@ describe('trouble of the account', () => {
     expect(lines()).toEqual([]);
   });
 
-  it('that changes is said, and its waits begin anew', () => {
+  it('trouble of the account that changes is said, and its waits begin anew', () => {
     const { send, look, lines, waitsFor } = setup();
     send(1, answered(4));
     look();
@@ -114,7 +114,7 @@ describe('trouble of the account', () => {
     ]);
   });
 
-  it('is over with the first message that gets through', () => {
+  it('trouble of the account is over with the first message that gets through', () => {
     const { health, send, look, lines } = setup();
     send(1, answered(9));
     look();
@@ -123,7 +123,7 @@ describe('trouble of the account', () => {
     expect(lines().at(-1)).toBe('account resumed quota-exceeded');
   });
 
-  it('is asked about no sooner than after two minutes when it outlasts a restart', () => {
+  it('trouble of the account is asked about no sooner than after two minutes when it outlasts a restart', () => {
     const before = setup();
     before.send(1, answered(4));
     const { health, send, lines, waitsFor } = setup();
@@ -137,7 +137,7 @@ describe('trouble of the account', () => {
 });
 
 describe('a poison message', () => {
-  it('fails alone when it suspends again after another got through', () => {
+  it('a poison message fails alone when it suspends again after another got through', () => {
     const { health, send, look, lines } = setup();
     send(1, answered(11));
     expect(health.isSuspect(1)).toBe(true);
@@ -156,7 +156,7 @@ describe('a poison message', () => {
     ]);
   });
 
-  it('is not told by a message that was out already when it was refused', () => {
+  it('a poison message is not told by a message that was out already when it was refused', () => {
     const { health, judge, look, send } = setup();
     send(1, answered(9));
     judge(2, answered(0), 'AcmeInc', NOW);
@@ -165,7 +165,7 @@ describe('a poison message', () => {
     expect(health.gate().kind).toBe('suspended');
   });
 
-  it('is cleared by its own acceptance', () => {
+  it('a poison message is cleared by its own acceptance', () => {
     const { health, send, look } = setup();
     send(1, answered(9));
     look();
@@ -175,7 +175,7 @@ describe('a poison message', () => {
 });
 
 describe('the same refusal again and again', () => {
-  it('of a failing gateway is the account’s trouble from 5 recipients', () => {
+  it('the same refusal again and again of a failing gateway is the account’s trouble from 5 recipients', () => {
     const { health, send, waitsFor } = setup();
     const verdict = answered(5);
     for (let id = 1; id < 5; id += 1) expect(send(id, verdict)).toEqual(verdict);
@@ -186,7 +186,7 @@ describe('the same refusal again and again', () => {
     expect(send(6, verdict)).toMatchObject({ route: 'retry', scope: 'account' });
   });
 
-  it('counts recipients, not requests, and begins anew with a 0', () => {
+  it('the same refusal again and again counts recipients, not requests, and begins anew with a 0', () => {
     const { health, send } = setup();
     for (let times = 1; times < 20; times += 1) send(1, answered(5));
     for (let id = 2; id < 5; id += 1) send(id, answered(5));

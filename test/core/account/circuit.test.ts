@@ -25,27 +25,27 @@ function waits(schedule: ProbeSchedule, count: number): readonly number[] {
   return seconds;
 }
 
-it('asks after 2 minutes, doubling to an hour, where an account or a sender is refused', () => {
+it('a circuit asks after 2 minutes, doubling to an hour, where an account or a sender is refused', () => {
   const expected = [120, 240, 480, 960, 1920, 3600, 3600];
   expect(waits(REFUSED, 7)).toEqual(expected);
 });
 
-it('looks after 1 second, doubling to 5 minutes, where the gateway is down', () => {
+it('a circuit looks after 1 second, doubling to 5 minutes, where the gateway is down', () => {
   expect(waits(UNREACHABLE, 11)).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
 });
 
-it('never asks sooner than the first wait, whatever wait the gate had before', () => {
+it('a circuit never asks sooner than the first wait, whatever wait the gate had before', () => {
   const restored = { ...suspend('invalid-credentials', UNREACHABLE, NOW), delayMs: 1 };
   expect(suspendAgain(restored, REFUSED, NOW).nextProbeAt).toBe(NOW + 120);
 });
 
-it('keeps its beginning and its reason while it is looked at again and again', () => {
+it('a circuit keeps its beginning and its reason while it is looked at again and again', () => {
   const gate = suspend('quota-exceeded', REFUSED, NOW);
   const again = suspendAgain(halfOpen(gate), REFUSED, NOW + 500);
   expect(again).toMatchObject({ since: NOW, reason: 'quota-exceeded', isHalfOpen: false });
 });
 
-it('lets everything, nothing, or one message through', () => {
+it('a circuit lets everything, nothing, or one message through', () => {
   const shut = suspend('quota-exceeded', REFUSED, NOW);
   expect(mayPass(ACTIVE)).toBe('all');
   expect(mayPass({ kind: 'paused', since: NOW })).toBe('none');
@@ -54,7 +54,7 @@ it('lets everything, nothing, or one message through', () => {
   expect(mayPass(probeWith(halfOpen(shut), 7))).toBe('none');
 });
 
-it('names when it is looked at next only while it is shut by itself', () => {
+it('a circuit names when it is looked at next only while it is shut by itself', () => {
   const shut = suspend('quota-exceeded', REFUSED, NOW);
   expect(nextLookAt(shut)).toBe(NOW + 120);
   expect(nextLookAt(halfOpen(shut))).toBeNull();
@@ -63,14 +63,14 @@ it('names when it is looked at next only while it is shut by itself', () => {
 });
 
 it.each([0, 3_600, -3_600])(
-  'G5: looks as soon as it was to when the wall clock is set by %i seconds',
+  'a circuit looks as soon as it was to when the wall clock is set by %i seconds',
   (seconds) => {
     const shut = shifted(suspend('gateway-down', UNREACHABLE, NOW), seconds);
     expect(shut).toMatchObject({ since: NOW + seconds, nextProbeAt: NOW + seconds + 1 });
   },
 );
 
-it('G5: goes on with a run as soon as it was to when the clock is set back while a probe is out', () => {
+it('a circuit goes on with a run as soon as it was to when the clock is set back while a probe is out', () => {
   const run = { id: 1, reason: 'not-whitelisted', refused: 1 } as const;
   const after = (setBy: number): number =>
     judge(run, { since: NOW, from: NOW, now: NOW + setBy }).nextProbeAt - (NOW + setBy);

@@ -22,7 +22,7 @@ import { answered, claimOf, http, NOW, throttledWith, unanswered } from '../../s
 const BAD: RefusedRow = { campaign: 'spring', sender: 'AcmeInc', recipient: '449900900101' };
 const LIKE: ProbeCandidate = { ...BAD, priority: 4, isRetry: false, place: 0 };
 
-describe('C1: the next probe', () => {
+describe('the next probe', () => {
   const cases: readonly [string, Partial<ProbeCandidate>, Partial<ProbeCandidate>][] = [
     ['was not tried before', {}, { isRetry: true, campaign: 'other' }],
     ['is of another campaign', { campaign: null }, { sender: 'Other', recipient: '12025550100' }],
@@ -42,17 +42,17 @@ describe('C1: the next probe', () => {
     expect(pickProbe([other, one], [BAD], 1)).toBe(one);
   });
 
-  it('is of the campaign with fewer refusals where all have some', () => {
+  it('the next probe is of the campaign with fewer refusals where all have some', () => {
     const refused = [BAD, BAD, { ...BAD, campaign: 'other' }];
     const other = { ...LIKE, campaign: 'other' };
     expect(pickProbe([LIKE, other], refused, 3)).toBe(other);
   });
 
-  it('is nobody where no row may go', () => {
+  it('the next probe is nobody where no row may go', () => {
     expect(pickProbe([], [BAD], 1)).toBeNull();
   });
 
-  it('is looked for all over a queue, at other places each time', () => {
+  it('the next probe is looked for all over a queue, at other places each time', () => {
     expect(placesOf(3, 64, 5)).toEqual([0, 1, 2]);
     expect(placesOf(1_000, 4, 0)).toEqual([0, 250, 500, 750]);
     expect(placesOf(1_000, 4, 1)).toEqual([125, 375, 625, 875]);
@@ -60,7 +60,7 @@ describe('C1: the next probe', () => {
     expect(seen.size).toBeGreaterThan(2_000);
   });
 
-  it('is looked for in the campaigns that were refused least, where there are many', () => {
+  it('the next probe is looked for in the campaigns that were refused least, where there are many', () => {
     const sources = Array.from({ length: 500 }, (_, n) => ({
       campaign: n < 490 ? 'spring' : `c${n}`,
       sender: 'AcmeInc',
@@ -72,30 +72,33 @@ describe('C1: the next probe', () => {
   });
 });
 
-describe('C1: a run of refusals', () => {
+describe('a run of refusals', () => {
   it.each([
     ...[2, 3, 16, 19, 20, 22, 29, 99].map((code) => [String(code), answered(code), null] as const),
     ['15', answered(15), 'AcmeInc'] as const,
     ...[400, 402, 405, 410, 422, 451].map((s) => [`HTTP ${s}`, http(s), null] as const),
-  ])('begins with the tenth recipient that %s refuses', (_what, verdict, scope) => {
-    const { health, send } = setup();
-    for (let id = 1; id < 10; id += 1) expect(send(id, verdict)).toEqual(verdict);
-    expect(health.runOf('AcmeInc')).toBeNull();
-    const judged = health.judge(claimOf({ id: 10 }), verdict, NOW);
-    expect(judged.setAside).toEqual({ sender: scope, run: 10 });
-    expect(judged.verdict.route).toBe('retry');
-    expect(health.gate(scope)).toMatchObject({ kind: 'suspended', reason: verdict.reason });
-    expect(isRunReason(verdict.reason)).toBe(true);
-  });
+  ])(
+    'a run of refusals begins with the tenth recipient that %s refuses',
+    (_what, verdict, scope) => {
+      const { health, send } = setup();
+      for (let id = 1; id < 10; id += 1) expect(send(id, verdict)).toEqual(verdict);
+      expect(health.runOf('AcmeInc')).toBeNull();
+      const judged = health.judge(claimOf({ id: 10 }), verdict, NOW);
+      expect(judged.setAside).toEqual({ sender: scope, run: 10 });
+      expect(judged.verdict.route).toBe('retry');
+      expect(health.gate(scope)).toMatchObject({ kind: 'suspended', reason: verdict.reason });
+      expect(isRunReason(verdict.reason)).toBe(true);
+    },
+  );
 
   it.each(['invalid-credentials', 'gateway-down', 'http-401', 'http-404', 'invalid-message'])(
-    'is not what %s is about',
+    'a run of refusals is not what %s is about',
     (reason) => {
       expect(isRunReason(reason)).toBe(false);
     },
   );
 
-  it('counts recipients whatever the code, and begins anew with an acceptance', () => {
+  it('a run of refusals counts recipients whatever the code, and begins anew with an acceptance', () => {
     const { health, send } = setup();
     for (let id = 1; id <= 9; id += 1) send(id, answered([2, 3, 29][id % 3] ?? 2));
     for (let times = 0; times < 20; times += 1) send(1, answered(2));
@@ -107,7 +110,7 @@ describe('C1: a run of refusals', () => {
     expect(health.gate()).toMatchObject({ kind: 'suspended', reason: 'invalid-parameter' });
   });
 
-  it('is the account’s where senders one after another are refused', () => {
+  it('a run of refusals is the account’s where senders one after another are refused', () => {
     const count = new RefusalCount();
     const begun = Array.from({ length: 10 }, (_, n) =>
       count.refused({ sender: `S${n}`, recipient: String(n) }, 'sender'),
@@ -116,7 +119,7 @@ describe('C1: a run of refusals', () => {
     expect(begun.slice(0, -1)).toEqual(Array.from({ length: 9 }, () => undefined));
   });
 
-  it('sets every refused message aside, with its own reason, and no two probes are out', () => {
+  it('a run of refusals sets every refused message aside, with its own reason, and no two probes are out', () => {
     const { health, send, look } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(29));
     for (let id = 11; id <= 30; id += 1) {
@@ -138,7 +141,7 @@ describe('C1: a run of refusals', () => {
     ['an answer that says wait', throttledWith('Throughput Rate Exceeded')],
     ['a time-out', unanswered()],
     ['a refusal that is the message’s own', answered(6)],
-  ])('is not ended by %s', (_what, verdict) => {
+  ])('a run of refusals is not ended by %s', (_what, verdict) => {
     const { health, send, look } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(29));
     look();
@@ -147,7 +150,7 @@ describe('C1: a run of refusals', () => {
     expect(health.mayPass('AcmeInc')).toBe('none');
   });
 
-  it('ends with one acceptance, also of a request that was out before it began', () => {
+  it('a run of refusals ends with one acceptance, also of a request that was out before it began', () => {
     const { health, send, claim, lines } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(29));
     const judged = health.judge(claim(99, 'Other', NOW - 5), answered(0), NOW + 20);
@@ -157,7 +160,7 @@ describe('C1: a run of refusals', () => {
     expect(lines()).toEqual(['account suspended not-whitelisted']);
   });
 
-  it('of a sender is not ended by an acceptance of another sender', () => {
+  it('a run of refusals of a sender is not ended by an acceptance of another sender', () => {
     const { health, send } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(15), 'Bad');
     send(50, answered(0), 'Good');
@@ -177,7 +180,7 @@ describe('C1: a run of refusals', () => {
     expect(judged.ended).toEqual([{ sender: null, id: 10 }]);
   });
 
-  it('is ended by an operator’s resume, and recipients are counted from none', () => {
+  it('a run of refusals is ended by an operator’s resume, and recipients are counted from none', () => {
     const { health, send, at } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(29));
     expect(health.setPaused(null, false, at())).toMatchObject({ event: 'resumed' });
@@ -186,15 +189,15 @@ describe('C1: a run of refusals', () => {
   });
 });
 
-describe('C1: the schedule', () => {
-  it('is quick at first and slower later', () => {
+describe('the schedule', () => {
+  it('the schedule is quick at first and slower later', () => {
     expect([1, 44, 45].map(probeDelayMs)).toEqual([1_000, 1_000, 1_000]);
     expect([46, 47, 56].map((n) => Math.round(probeDelayMs(n)))).toEqual([5_000, 5_500, 12_969]);
     expect(probeDelayMs(1_000)).toBe(300_000);
   });
 
   it.each([0, 10, 30, 65])(
-    'sends at most 100 requests in ten minutes where all is refused and %d were open',
+    'the schedule sends at most 100 requests in ten minutes where all is refused and %d were open',
     (open) => {
       const { requests, failed } = play({
         rows: Array(3_000).fill(false),
@@ -207,7 +210,7 @@ describe('C1: the schedule', () => {
     },
   );
 
-  it('gets 5 good rows among 40 bad ones out within 90 seconds, in any order', () => {
+  it('the schedule gets 5 good rows among 40 bad ones out within 90 seconds, in any order', () => {
     const orders = fc.shuffledSubarray(rowsOf(40, 5), { minLength: 45, maxLength: 45 });
     const pickers = fc.array(fc.nat(), { minLength: 45, maxLength: 45 });
     const answers = fc.constantFrom(0, 0.1, 0.7, 1);

@@ -31,7 +31,7 @@ describe('a recipient', () => {
     expect(freeAt(sentAt, twice, NOON)).toBe(free);
   });
 
-  it('is never sent more in any window, and as soon as the window allows', () => {
+  it('a recipient is never sent more in any window, and as soon as the window allows', () => {
     const limits = fc.record({ messages: fc.integer({ min: 1, max: 5 }), windowS: fc.nat(50) });
     const gaps = fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 40 });
     fc.assert(
@@ -62,7 +62,7 @@ describe('a budget', () => {
     return budget.stop(now)?.reason ?? null;
   };
 
-  it('stops at the limit until the next midnight of its zone, by parts that were accepted', () => {
+  it('a budget stops at the limit until the next midnight of its zone, by parts that were accepted', () => {
     const budget = new Budget({ ...OFF, spendPerDay: 1, zone: 'Europe/London' });
     budget.told([part({ price: 9, status: 7 }), part({ price: 0.5 })], NOON);
     expect(budget.stop(NOON)).toBeNull();
@@ -77,13 +77,13 @@ describe('a budget', () => {
     expect(spend(budget, 0.1, midnight + 10)).toBe(SPEND_LIMIT);
   });
 
-  it('stops at the limit and not a part later, however many prices it is the sum of', () => {
+  it('a budget stops at the limit and not a part later, however many prices it is the sum of', () => {
     const budget = new Budget({ ...OFF, spendPerDay: 1 });
     const stops = Array.from({ length: 10 }, () => spend(budget, 0.1, NOON));
     expect(stops.indexOf(SPEND_LIMIT)).toBe(9);
   });
 
-  it('G5: forgets nothing when the clock is set back to another day, until the next midnight', () => {
+  it('a budget forgets nothing when the clock is set back to another day, until the next midnight', () => {
     const budget = new Budget({ ...OFF, spendPerDay: 1 });
     expect(spend(budget, 0.9, NOON)).toBeNull();
     expect(spend(budget, 0.1, NOON - 86_400)).toBe(SPEND_LIMIT);
@@ -91,7 +91,7 @@ describe('a budget', () => {
     expect(budget.spent).toBe(0);
   });
 
-  it('knows after a restart what it was told', () => {
+  it('a budget knows after a restart what it was told', () => {
     const budget = new Budget({ ...OFF, spendPerDay: 1 });
     budget.recall(0.95, NOON);
     budget.recall(0.2, NOON);
@@ -102,7 +102,7 @@ describe('a budget', () => {
     expect(budget.holds('gateway-down')).toBe(false);
   });
 
-  it('stops below the least balance, by the latest word about it', () => {
+  it('a budget stops below the least balance, by the latest word about it', () => {
     const budget = new Budget({ ...OFF, minBalance: 5 });
     const told = (balance: number | null): string | null => {
       budget.told([part({ balance, price: 100 })], NOON);
@@ -117,7 +117,7 @@ describe('a budget', () => {
     ]);
   });
 
-  it('lets an account be tried again with enough left, if money is what stopped it', () => {
+  it('a budget lets an account be tried again with enough left, if money is what stopped it', () => {
     const budget = new Budget({ ...OFF, minBalance: 5 });
     const asked = (reason: LaneReason): readonly boolean[] =>
       [4.9, 5].map((balance) => budget.isEnough(reason, balance));
@@ -147,7 +147,7 @@ describe('an account', () => {
     return { budget, health, send, late };
   };
 
-  it('is suspended when it has spent enough, whatever else is still out', () => {
+  it('an account is suspended when it has spent enough, whatever else is still out', () => {
     const { health, send, late } = setup({ spendPerDay: 1 });
     expect(send(1, { price: 0.5 })).toEqual([]);
     expect(send(2, { price: 0.5 })).toEqual(['suspended spend-limit']);
@@ -156,14 +156,14 @@ describe('an account', () => {
     expect(health.gate()).toMatchObject({ nextProbeAt: at('2026-06-11T00:00:00Z') });
   });
 
-  it('G5: is looked at at midnight, also when the wall clock is set', () => {
+  it('an account is looked at at midnight, also when the wall clock is set', () => {
     const { health, send } = setup({ spendPerDay: 1 });
     send(1, { price: 1 });
     health.shift(-3_600);
     expect(health.gate()).toMatchObject({ nextProbeAt: at('2026-06-11T00:00:00Z') });
   });
 
-  it('goes on at midnight with the first message that is accepted', () => {
+  it('an account goes on at midnight with the first message that is accepted', () => {
     const { health, send } = setup({ spendPerDay: 1 });
     send(1, { price: 1 });
     const midnight = at('2026-06-11T00:00:00Z');
@@ -172,7 +172,7 @@ describe('an account', () => {
     expect(health.mayPass('AcmeInc')).toBe('all');
   });
 
-  it('A11: stays suspended when an operator resumes it, also after a pause', () => {
+  it('an account stays suspended when an operator resumes it, also after a pause', () => {
     const { health, send } = setup({ spendPerDay: 1 });
     send(1, { price: 1 });
     expect(health.isSpent).toBe(true);
@@ -185,7 +185,7 @@ describe('an account', () => {
     expect(health.mayPass('AcmeInc')).toBe('none');
   });
 
-  it('stays shut over a restart while the day is not over, and not when the limit was raised', () => {
+  it('an account stays shut over a restart while the day is not over, and not when the limit was raised', () => {
     for (const [spent, isOpen] of [
       [1, 'none'],
       [0.9, 'one'],
@@ -199,7 +199,7 @@ describe('an account', () => {
     }
   });
 
-  it('with too little left is suspended, and again without a line when a probe tells the same', () => {
+  it('an account with too little left is suspended, and again without a line when a probe tells the same', () => {
     const { health, send } = setup({ minBalance: 5 });
     expect(send(1, { balance: 4 })).toEqual(['suspended low-balance']);
     expect(health.setPaused(null, false, NOON)).toMatchObject({ gate: { nextProbeAt: NOON } });

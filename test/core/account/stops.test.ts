@@ -117,20 +117,23 @@ const TABLE: readonly (readonly [Partial<StopFacts>, string, string])[] = [
   ],
 ];
 
-describe('I1, I9: the list of what is stopped', () => {
-  it.each(TABLE)('of %j is %j with a remedy that names %j', (over, words, remedy) => {
-    const found = only(over);
-    expect(found.words).toBe(words);
-    expect(found.stop.remedy).toContain(remedy);
-    expect(found.stop.meaning).toMatch(/\.$/);
-  });
+describe('the list of what is stopped', () => {
+  it.each(TABLE)(
+    'the list of what is stopped of %j is %j with a remedy that names %j',
+    (over, words, remedy) => {
+      const found = only(over);
+      expect(found.words).toBe(words);
+      expect(found.stop.remedy).toContain(remedy);
+      expect(found.stop.meaning).toMatch(/\.$/);
+    },
+  );
 
-  it('is empty while messages go, also over a lock of a moment and a short wait of the gateway', () => {
+  it('the list of what is stopped is empty while messages go, also over a lock of a moment and a short wait of the gateway', () => {
     const gates = [{ ...GATE, state: 'active', reason: null, blockedUntil: NOW + 2 }];
     expect(stopsOf({ ...FACTS, gates, trouble: { kind: 'locked', since: NOW - 1 } })).toEqual([]);
   });
 
-  it('has a meaning and a remedy for every code of the gateway and for a reason nobody knows', () => {
+  it('the list of what is stopped has a meaning and a remedy for every code of the gateway and for a reason nobody knows', () => {
     for (const reason of [...STATUS_CODES.map(({ name }) => name), 'never-heard-of', 'toString']) {
       const { stop } = only({ gates: [{ ...GATE, reason }] });
       expect(stop.meaning.length).toBeGreaterThan(10);
@@ -138,7 +141,7 @@ describe('I1, I9: the list of what is stopped', () => {
     }
   });
 
-  it('I2: a wrong secret is taken up by what its origin needs', () => {
+  it('a wrong secret is taken up by what its origin needs', () => {
     const of = (from: 'env' | 'file' | 'credential' | 'configuration'): string => {
       const place = { ...FACTS.place, secretOf: () => ({ from, path: null }) };
       return only({ gates: [{ ...GATE, reason: 'invalid-credentials' }], place }).stop.remedy;
@@ -154,13 +157,13 @@ describe('I1, I9: the list of what is stopped', () => {
     expect(stop.remedy).toBe(`sms-spoold resume 'a b'`);
   });
 
-  it('names what stops everything before accounts, and accounts before senders', () => {
+  it('the list of what is stopped names what stops everything before accounts, and accounts before senders', () => {
     const gates = [{ ...GATE, sender: 'Acme' }, GATE, { ...GATE, account: '*', state: 'paused' }];
     const stops = stopsOf({ ...FACTS, gates, restored: { at: NOW, isRolledBack: false } });
     expect(stops.map(({ scope }) => scope)).toEqual(['spool', 'spool', 'account', 'sender']);
   });
 
-  it('tells which of them holds a message: what stops everything, its account, or its sender', () => {
+  it('the list of what is stopped tells which of them holds a message: what stops everything, its account, or its sender', () => {
     const stops = stopsOf({ ...FACTS, gates: [{ ...GATE, sender: 'Acme' }], isLogWritten: false });
     expect(stopFor(stops, { account: 'main', sender: 'Acme' })?.sender).toBe('Acme');
     expect(stopFor(stops, { account: 'main', sender: 'Other' })).toBeNull();

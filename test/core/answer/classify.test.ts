@@ -76,7 +76,7 @@ describe('none accepted', () => {
     [[10, 4], 4],
     [[1, 77], 77],
     [[5, 3, 9, 1], 3],
-  ])('of %j the worst is %i', (statuses, worst) => {
+  ])('none accepted of %j the worst is %i', (statuses, worst) => {
     expect(verdict(answered(...statuses)).status).toBe(worst);
     expect(verdict(answered(...statuses.toReversed())).status).toBe(worst);
   });
@@ -87,7 +87,7 @@ describe('none accepted', () => {
     expect(kinds(both)).toEqual(['suspend', 'narrow']);
   });
 
-  test('of several waits of one scope the longest holds', () => {
+  test('none accepted of several waits of one scope the longest holds', () => {
     const texts = ['please wait [ 250 ] and retry', 'please wait [ 700 ] and retry', 'Throttled'];
     expect(verdict(answered(...texts.map((text) => [1, text] as const))).acts).toEqual([
       { kind: 'wait', scope: 'sender', waitMs: 700, limit: null, intervalMs: null },
@@ -102,7 +102,7 @@ describe('none accepted', () => {
 });
 
 describe('throttled', () => {
-  test('by the sender: the sender waits, and the message keeps its attempts', () => {
+  test('throttled by the sender: the sender waits, and the message keeps its attempts', () => {
     expect(verdict(answered([1, 'x - please wait [ 250 ] and retry']))).toMatchObject({
       route: 'retry',
       scope: 'sender',
@@ -115,7 +115,7 @@ describe('throttled', () => {
     ]);
   });
 
-  test('by the account: the account waits for the next window and learns its limit', () => {
+  test('throttled by the account: the account waits for the next window and learns its limit', () => {
     const text =
       'Exceeded maximum MT throughput[ MAX [ 30 ] INTERVAL [ 1000 ] COUNT [ 30 ] ' +
       'LAST INT-START [ 1484306022354 ] TIME_SINCE_LAST_INTERVAL_START [ 529 ]  ]';
@@ -129,7 +129,7 @@ describe('throttled', () => {
   test.each([
     ['another text', answered([1, 'Throttled']), 'throttled', null],
     ['no text', answered(1), 'throttled', null],
-  ])('by %s: the account waits', (_, observation, reason, waitMs) => {
+  ])('throttled by %s: the account waits', (_, observation, reason, waitMs) => {
     expect(verdict(observation)).toMatchObject({
       route: 'retry',
       scope: 'account',
@@ -139,7 +139,7 @@ describe('throttled', () => {
   });
 
   test.each([null, 4000])(
-    'by HTTP 429, Retry-After %s: the account waits, and fewer are open',
+    'throttled by HTTP 429, Retry-After %s: the account waits, and fewer are open',
     (ms) => {
       expect(verdict(http(429, ms))).toMatchObject({
         route: 'retry',
@@ -150,7 +150,7 @@ describe('throttled', () => {
     },
   );
 
-  test('by connections: fewer requests are open', () => {
+  test('throttled by connections: fewer requests are open', () => {
     expect(verdict(answered(10))).toMatchObject({ route: 'retry', scope: 'account' });
     expect(verdict(answered(10)).acts).toEqual([{ kind: 'narrow' }]);
   });
@@ -230,7 +230,7 @@ test.each([21, 24, 31, 35, 99, 101])('%i, which nobody listed, is tried three ti
   });
 });
 
-test('F6: a part without a readable status may have been accepted: its message is uncertain', () => {
+test('a part without a readable status may have been accepted: its message is uncertain', () => {
   expect(verdict(answered(null))).toMatchObject({
     route: 'uncertain',
     reason: 'unreadable-answer',
@@ -240,7 +240,7 @@ test('F6: a part without a readable status may have been accepted: its message i
   });
 });
 
-describe('F6: an element with a message id is never retried', () => {
+describe('an element with a message id is never retried', () => {
   const withMark = (status: number | null, mark: Partial<AnswerPart>): Observation => {
     const absent = { gatewayId: null, price: null, network: null, errorText: null, balance: null };
     const parts = [{ ...absent, status, ...mark }];
@@ -251,7 +251,7 @@ describe('F6: an element with a message id is never retried', () => {
   const overrides = new Map<number, Route>([[1, 'retry']]);
 
   test.each(codes.flatMap((code) => marks.map((mark) => [code, mark] as const)))(
-    'with code %s and %o',
+    'an element with a message id is never retried with code %s and %o',
     (code, mark) => {
       const found = classify(withMark(code, mark), overrides);
       expect(found).toMatchObject({ route: 'uncertain', scope: 'message', mayDouble: true });
@@ -269,7 +269,7 @@ describe('F6: an element with a message id is never retried', () => {
     );
   });
 
-  test('and beside an accepted part the message is accepted in part', () => {
+  test('an element with a message id is never retried and beside an accepted part the message is accepted in part', () => {
     expect(verdict(answered(0, null))).toMatchObject({ reason: 'accepted-in-part' });
   });
 });
@@ -312,7 +312,7 @@ describe('unanswered', () => {
     });
   });
 
-  test('in time is uncertain, and fewer are open', () => {
+  test('unanswered in time is uncertain, and fewer are open', () => {
     const late = { kind: 'unanswered', cause: 'timeout', httpStatus: null, traceId: null } as const;
     expect(verdict(late)).toMatchObject({
       route: 'uncertain',
@@ -336,7 +336,7 @@ describe('an override', () => {
   const over = (status: number, route: Route, ...given: Given[]): Verdict =>
     verdict(answered(...given), new Map([[status, route]]));
 
-  test('of a refusal to retry is the message’s own retry, as often as configured', () => {
+  test('an override of a refusal to retry is the message’s own retry, as often as configured', () => {
     expect(over(29, 'retry', 29)).toMatchObject({
       route: 'retry',
       scope: 'message',
@@ -348,7 +348,7 @@ describe('an override', () => {
   });
 
   test.each(SUSPENDING)(
-    'of %i, which suspends, no longer suspends, whatever the route',
+    'an override of %i, which suspends, no longer suspends, whatever the route',
     (status) => {
       for (const route of ['retry', 'permanent-failure', 'uncertain', 'await-receipt'] as const) {
         expect(over(status, route, status)).toMatchObject({ route, scope: 'message', acts: [] });
@@ -356,12 +356,12 @@ describe('an override', () => {
     },
   );
 
-  test('to uncertain may double', () => {
+  test('an override to uncertain may double', () => {
     expect(over(5, 'uncertain', 5)).toMatchObject({ route: 'uncertain', mayDouble: true });
     expect(over(7, 'uncertain', 7)).toMatchObject({ route: 'uncertain', mayDouble: true });
   });
 
-  test('of a throttle keeps the wait of the lane', () => {
+  test('an override of a throttle keeps the wait of the lane', () => {
     const given = [1, 'please wait [ 9 ] and retry'] as const;
     expect(over(1, 'permanent-failure', given)).toMatchObject({
       route: 'permanent-failure',
@@ -371,13 +371,13 @@ describe('an override', () => {
     expect(over(1, 'retry', given)).toEqual(verdict(answered(given)));
   });
 
-  test('of an unknown code makes it known', () => {
+  test('an override of an unknown code makes it known', () => {
     const given = over(99, 'permanent-failure', 99);
     expect(given).toMatchObject({ route: 'permanent-failure', reason: 'unknown-code-99' });
     expect(given).toMatchObject({ streak: null, maxAttempts: null });
   });
 
-  test('to await-receipt counts as accepted, under its own name', () => {
+  test('an override to await-receipt counts as accepted, under its own name', () => {
     expect(over(17, 'await-receipt', 17, 0)).toMatchObject({
       route: 'await-receipt',
       reason: 'blocked-by-provider',
@@ -386,12 +386,12 @@ describe('an override', () => {
     expect(over(17, 'await-receipt', 17, 7).reason).toBe('accepted-in-part');
   });
 
-  test('of 0 is not heard: what was accepted is never sent again', () => {
+  test('an override of 0 is not heard: what was accepted is never sent again', () => {
     expect(over(0, 'retry', 0)).toEqual(verdict(answered(0)));
     expect(over(0, 'retry', 0, 7).route).toBe('await-receipt');
   });
 
-  test('of another code changes nothing', () => {
+  test('an override of another code changes nothing', () => {
     expect(over(29, 'retry', 7)).toEqual(verdict(answered(7)));
   });
 });

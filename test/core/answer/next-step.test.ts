@@ -20,8 +20,8 @@ const FACTS: LapseFacts = {
   },
 };
 
-describe('I7: what happens next', () => {
-  it('I7: is known of each state but those that wait to be sent', () => {
+describe('what happens next', () => {
+  it('what happens next is known of each state but those that wait to be sent', () => {
     const unknown = STATES.filter((state) => nextStepOf(state, null, FACTS) === null);
     expect(unknown).toEqual(['queued', 'retry']);
     const final = STATES.filter((state) => nextStepOf(state, null, FACTS)?.isFinal === true);
@@ -40,13 +40,13 @@ describe('I7: what happens next', () => {
     ['out of attempts', { attempts: 8 }, null, ['unconfirmed', 72 * HOUR_S]],
     ['expired by then', { deadline: HOUR_S / 2 }, null, ['unconfirmed', 72 * HOUR_S]],
     ['cancelled', { isCancelAsked: true }, null, ['unconfirmed', 72 * HOUR_S]],
-  ])('I7: to an uncertain message with %s', (_name, facts, dueAt, [what, at]) => {
+  ])('what happens next to an uncertain message with %s', (_name, facts, dueAt, [what, at]) => {
     const next = nextStepOf('uncertain', dueAt, { ...FACTS, ...facts });
     expect(next?.what).toContain(what);
     expect(next?.at).toBe(at);
   });
 
-  it('I7: to one that waits for its last receipt, when its time is up', () => {
+  it('what happens next to one that waits for its last receipt, when its time is up', () => {
     expect(nextStepOf('await-receipt', 99, FACTS)).toMatchObject({ at: 99, isFinal: false });
   });
 });

@@ -26,7 +26,7 @@ function partsOf(body: unknown, rest: Partial<Answer> = {}): readonly AnswerPart
 }
 
 describe('an answer with messages', () => {
-  test('is read as the gateway documents it, all strings', () => {
+  test('an answer with messages is read as the gateway documents it, all strings', () => {
     const body = {
       'message-count': '1',
       messages: [
@@ -59,7 +59,7 @@ describe('an answer with messages', () => {
     });
   });
 
-  test('is read the same when it carries numbers instead of strings', () => {
+  test('an answer with messages is read the same when it carries numbers instead of strings', () => {
     const asStrings = {
       'message-count': '1',
       messages: [
@@ -74,7 +74,7 @@ describe('an answer with messages', () => {
     expect(partsOf(asNumbers)[0]?.status).toBe(9);
   });
 
-  test('counts every element, also one that cannot be read', () => {
+  test('an answer with messages counts every element, also one that cannot be read', () => {
     const elements = [
       { status: '0' },
       { status: '1', 'error-text': 'Throttled' },
@@ -90,7 +90,7 @@ describe('an answer with messages', () => {
   });
 
   test.each(['', ' ', 'x', '0x0', '-1', '1.5', '1e0', null, true, false, [], {}, -1, 0.5, 1e300])(
-    'takes %j for no status, never for 0',
+    'an answer with messages takes %j for no status, never for 0',
     (status) => {
       expect(partsOf({ messages: [{ status }] })[0]?.status).toBeNull();
     },
@@ -103,27 +103,30 @@ describe('an answer with messages', () => {
     [0, 0],
     ['29', 29],
     [999, 999],
-  ])('takes %j for the status %i', (status, expected) => {
+  ])('an answer with messages takes %j for the status %i', (status, expected) => {
     expect(partsOf({ messages: [{ status }] })[0]?.status).toBe(expected);
   });
 
-  test.each(['', 'free', '0,03', 'Infinity', null, {}])('takes %j for no price', (price) => {
-    expect(partsOf({ messages: [{ status: '0', 'message-price': price }] })[0]?.price).toBeNull();
-  });
+  test.each(['', 'free', '0,03', 'Infinity', null, {}])(
+    'an answer with messages takes %j for no price',
+    (price) => {
+      expect(partsOf({ messages: [{ status: '0', 'message-price': price }] })[0]?.price).toBeNull();
+    },
+  );
 
-  test('is believed before the HTTP status', () => {
+  test('an answer with messages is believed before the HTTP status', () => {
     const body = { messages: [{ status: '0', 'message-id': 'a' }] };
     expect(read(body, { httpStatus: 500 }).kind).toBe('answered');
   });
 
-  test('has its error text cut at 500 characters and freed of what would spoil a log', () => {
+  test('an answer with messages has its error text cut at 500 characters and freed of what would spoil a log', () => {
     const text = ` bad\u0000\r\nvalue\u001b[31m\u202e${'x'.repeat(600)}`;
     const errorText = partsOf({ messages: [{ status: '3', 'error-text': text }] })[0]?.errorText;
     expect(errorText).toMatch(/^bad value \[31m xxx/);
     expect(errorText).toHaveLength(500);
   });
 
-  test('never has half a character at the end of its error text', () => {
+  test('an answer with messages never has half a character at the end of its error text', () => {
     const text = `${'x'.repeat(499)}😀`;
     const errorText = partsOf({ messages: [{ status: '3', 'error-text': text }] })[0]?.errorText;
     expect(errorText?.isWellFormed()).toBe(true);
@@ -159,7 +162,7 @@ describe('an answer without readable messages', () => {
     [{ detail: 'Bad\nkey' }, 'Bad key'],
     [{ title: '', detail: 'Bad key' }, 'Bad key'],
     [{ title: 'y'.repeat(300) }, 'y'.repeat(200)],
-  ])('keeps the label of %j', (body, label) => {
+  ])('an answer without readable messages keeps the label of %j', (body, label) => {
     expect(read(body, { httpStatus: 401 })).toMatchObject({ kind: 'http', errorText: label });
   });
 });
@@ -186,7 +189,7 @@ describe('Retry-After', () => {
     expect(wait(header)).toMatchObject({ retryAfterMs: expected });
   });
 
-  test('is read with fractions of a second, and rounded up', () => {
+  test('Retry-After is read with fractions of a second, and rounded up', () => {
     const header = 'Fri, 15 Jan 2027 08:00:01 GMT';
     const observation = read({}, { retryAfter: header, now: 1_800_000_000.2501 });
     expect(observation).toMatchObject({ retryAfterMs: 750 });

@@ -90,8 +90,8 @@ const given = (verdict: Verdict, claim: Partial<Claim> = {}, isCancelAsked = fal
     ...{ isSetAside: false, isCancelAsked, now: NOW, random: 0.5 },
   });
 
-describe('for any message and any answer', () => {
-  it('moves only where the table allows', () => {
+describe('any answer to any message', () => {
+  it('any answer to any message moves only where the table allows', () => {
     fc.assert(
       fc.property(anyInput, (input) => {
         expect(NEXT.sending as readonly State[]).toContain(settle(input).to);
@@ -100,7 +100,7 @@ describe('for any message and any answer', () => {
     );
   });
 
-  it('never ends a message of which an attempt is unanswered', () => {
+  it('any answer to any message never ends a message of which an attempt is unanswered', () => {
     fc.assert(
       fc.property(fc.oneof(unansweredBefore, unansweredNow), (input) => {
         const ends = ['permanent-failure', 'cancelled', 'expired'];
@@ -110,7 +110,7 @@ describe('for any message and any answer', () => {
     );
   });
 
-  it('never sends again what was accepted, even in part', () => {
+  it('any answer to any message never sends again what was accepted, even in part', () => {
     fc.assert(
       fc.property(accepted, (input) => {
         expect(settle(input).to).toBe('await-receipt');
@@ -118,7 +118,7 @@ describe('for any message and any answer', () => {
     );
   });
 
-  it('costs an attempt if and only if the trouble is not the lane’s', () => {
+  it('any answer to any message costs an attempt if and only if the trouble is not the lane’s', () => {
     fc.assert(
       fc.property(anyInput, (input) => {
         const { claim, verdict } = input;
@@ -129,7 +129,7 @@ describe('for any message and any answer', () => {
     );
   });
 
-  it('looks again at every message that is not final and not ready', () => {
+  it('any answer to any message looks again at every message that is not final and not ready', () => {
     fc.assert(
       fc.property(anyInput, (input) => {
         const { to, dueAt, nextAttemptAt } = settle(input);
@@ -143,7 +143,7 @@ describe('for any message and any answer', () => {
     );
   });
 
-  it('remembers what the next attempt may double', () => {
+  it('any answer to any message remembers what the next attempt may double', () => {
     fc.assert(
       fc.property(anyInput, (input) => {
         const { claim, verdict } = input;
@@ -162,7 +162,7 @@ describe('an attempt', () => {
     ['suspended', answered(4)],
     ['never sent', neverLeft()],
     ['refused by a wrong address', http(404)],
-  ])('is given back when it was %s', (_what, verdict) => {
+  ])('an attempt is given back when it was %s', (_what, verdict) => {
     expect(given(verdict, { attempts: 3 })).toMatchObject({
       to: 'queued',
       attempts: 2,
@@ -170,27 +170,27 @@ describe('an attempt', () => {
     });
   });
 
-  it('counts as a throttle only when it was throttled', () => {
+  it('an attempt counts as a throttle only when it was throttled', () => {
     expect(given(throttledWith(WAIT), { throttles: 2 }).throttles).toBe(3);
     expect(given(answered(10), { throttles: 2 }).throttles).toBe(3);
     expect(given(answered(4), { throttles: 2 }).throttles).toBe(2);
   });
 
-  it('is retried after a delay, and for the last time expires at its deadline', () => {
+  it('an attempt is retried after a delay, and for the last time expires at its deadline', () => {
     const settlement = given(answered(5), { deadline: NOW + 2 });
     expect(settlement.to).toBe('retry');
     expect(settlement.nextAttemptAt).toBeCloseTo(NOW + 5, 1);
     expect(settlement.dueAt).toBe(NOW + 2);
   });
 
-  it('of a code nobody has listed is tried three times', () => {
+  it('an attempt of a code nobody has listed is tried three times', () => {
     expect(given(answered(99), { attempts: 2 }).to).toBe('retry');
     expect(given(answered(99), { attempts: 3 }).to).toBe('permanent-failure');
     expect(given(answered(5), { attempts: 3 }).to).toBe('retry');
     expect(given(answered(5), { attempts: 8 }).to).toBe('permanent-failure');
   });
 
-  it('whose message is wanted back ends it where it would return, and nowhere else', () => {
+  it('an attempt whose message is wanted back ends it where it would return, and nowhere else', () => {
     expect(given(answered(5), {}, true).to).toBe('cancelled');
     expect(given(throttledWith(WAIT), {}, true).to).toBe('cancelled');
     expect(given(answered(0), {}, true).to).toBe('await-receipt');
@@ -198,7 +198,7 @@ describe('an attempt', () => {
     expect(given(unanswered(), {}, true).to).toBe('uncertain');
   });
 
-  it('after one that nobody answered makes its message uncertain, as under hold', () => {
+  it('an attempt after one that nobody answered makes its message uncertain, as under hold', () => {
     const over = { number: 2, attempts: 2, follows: 1, hasUnanswered: true };
     const held = { to: 'uncertain', dueAt: heldDueAt(POLICY, NOW), nextAttemptAt: null };
     expect(given(answered(6), over)).toMatchObject({ ...held, reason: 'invalid-message' });
@@ -210,7 +210,7 @@ describe('an attempt', () => {
 });
 
 describe('an accepted message', () => {
-  it('waits for its receipt, or is looked at at once where none can come', () => {
+  it('an accepted message waits for its receipt, or is looked at at once where none can come', () => {
     expect(given(answered(0, 0)).dueAt).toBe(NOW + 76 * 3600);
     const policy = { ...POLICY, receipts: { expect: false, timeoutMs: 1 } };
     const input = {
@@ -238,7 +238,7 @@ describe('an uncertain message', () => {
   };
   const endsAt = NOW - 300 + 76 * 3600;
 
-  it('is looked at after the configured time, or at once where holding it can bring nothing', () => {
+  it('an uncertain message is looked at after the configured time, or at once where holding it can bring nothing', () => {
     expect(interrupted(claimOf(), POLICY, NOW)).toMatchObject({
       to: 'uncertain',
       dueAt: NOW + 300,
@@ -248,7 +248,7 @@ describe('an uncertain message', () => {
     expect(interrupted(claimOf(), unheard, NOW).dueAt).toBe(NOW + 300);
   });
 
-  it('goes again under resend', () => {
+  it('an uncertain message goes again under resend', () => {
     expect(lapse(facts)).toEqual({ to: 'retry' });
     expect(
       lapse({ ...facts, policy: { ...POLICY, onUncertain: 'hold' }, onUncertain: 'resend' }),
@@ -263,12 +263,15 @@ describe('an uncertain message', () => {
     ['refused since', { isAnswered: true }],
     ['out of attempts', { attempts: 8 }],
     ['past its deadline', { deadline: NOW }],
-  ])('that is %s waits for a receipt, and ends unconfirmed without one', (_what, over) => {
-    expect(lapse({ ...facts, ...over })).toEqual({ to: null, dueAt: endsAt });
-    const late = { now: endsAt, deadline: facts.deadline + 77 * 3600 };
-    const end = { ...facts, ...late, ...over };
-    expect(lapse(end)).toEqual({ to: 'unconfirmed' });
-    const unheard = { ...POLICY, receipts: { expect: false, timeoutMs: 1 } };
-    expect(lapse({ ...facts, ...over, policy: unheard })).toEqual({ to: 'unconfirmed' });
-  });
+  ])(
+    'an uncertain message that is %s waits for a receipt, and ends unconfirmed without one',
+    (_what, over) => {
+      expect(lapse({ ...facts, ...over })).toEqual({ to: null, dueAt: endsAt });
+      const late = { now: endsAt, deadline: facts.deadline + 77 * 3600 };
+      const end = { ...facts, ...late, ...over };
+      expect(lapse(end)).toEqual({ to: 'unconfirmed' });
+      const unheard = { ...POLICY, receipts: { expect: false, timeoutMs: 1 } };
+      expect(lapse({ ...facts, ...over, policy: unheard })).toEqual({ to: 'unconfirmed' });
+    },
+  );
 });

@@ -17,8 +17,8 @@ import { HTTP_RULES } from '../../../src/core/answer/classification-rules.ts';
 
 const NONE = new Map<number, never>();
 
-describe('I12: the explanations in Chinese', () => {
-  it('I12: are there for every status, HTTP rule and receipt code, and for no other', () => {
+describe('the explanations in Chinese', () => {
+  it('the explanations in Chinese are there for every status, HTTP rule and receipt code, and for no other', () => {
     const sorted = (keys: readonly (string | number)[]) => keys.map(String).toSorted();
     expect(sorted(Object.keys(STATUS_ZH))).toEqual(sorted(STATUS_CODES.map(({ code }) => code)));
     expect(sorted(Object.keys(RECEIPT_ZH))).toEqual(sorted(RECEIPT_CODES.map(({ code }) => code)));
@@ -26,7 +26,7 @@ describe('I12: the explanations in Chinese', () => {
     expect(HTTP_CODES.map(({ label }) => label)).toEqual(HTTP_RULES.map(({ label }) => label));
   });
 
-  it('I12: are whole Chinese sentences with full-width marks', () => {
+  it('the explanations in Chinese are whole Chinese sentences with full-width marks', () => {
     const all = [STATUS_ZH, HTTP_ZH, RECEIPT_ZH].flatMap((table) => Object.values(table));
     for (const { meaning, remedy } of [...all, UNKNOWN_ZH]) {
       for (const sentence of [meaning, remedy]) {
@@ -36,7 +36,7 @@ describe('I12: the explanations in Chinese', () => {
     }
   });
 
-  it('I12: keep every key, command and number that the English sentence names', () => {
+  it('keep every key, command and number that the English sentence names', () => {
     const chinese = [
       ...explainCodes(NONE, 'zh'),
       ...explainHttp('zh'),
@@ -50,7 +50,7 @@ describe('I12: the explanations in Chinese', () => {
     }
   });
 
-  it('I12: say what the daemon does in Chinese, and keep names, routes and scopes', () => {
+  it('say what the daemon does in Chinese, and keep names, routes and scopes', () => {
     for (const row of [...explainCodes(NONE, 'zh'), ...explainHttp('zh')]) {
       expect(row.follows).toMatch(/^\p{sc=Han}.*。$/u);
     }
@@ -61,7 +61,7 @@ describe('I12: the explanations in Chinese', () => {
   });
 });
 
-describe('I5: an HTTP status', () => {
+describe('an HTTP status', () => {
   it.each([
     [200, '2xx'],
     [302, '3xx'],
@@ -71,7 +71,7 @@ describe('I5: an HTTP status', () => {
     [599, '5xx'],
     [29, null],
     [600, null],
-  ])('I5: %i is explained by the rule %s', (status, label) => {
+  ])('%i is explained by the rule %s', (status, label) => {
     expect(explainHttpStatus(status)?.label ?? null).toBe(label);
   });
 });
@@ -84,7 +84,7 @@ it.each([
   [{ LANG: 'zh_CN.UTF-8', LC_ALL: '' }, 'zh'],
   [{ LC_ALL: 'zh' }, 'zh'],
   [{ LANG: 'zha_CN' }, 'en'],
-] as const)('I12: the locale %j asks for %s', (env, language) => {
+] as const)('the locale %j asks for %s', (env, language) => {
   expect(languageOf(env)).toBe(language);
 });
 
@@ -94,6 +94,6 @@ it.each([
   ['ZH_CN', 'zh'],
   ['en', 'en'],
   ['de', null],
-])('I12: the language %s is %s', (name, language) => {
+])('the language %s is %s', (name, language) => {
   expect(languageNamed(name)).toBe(language);
 });

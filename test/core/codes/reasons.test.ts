@@ -7,14 +7,14 @@ import { fateOf, RECEIPT_STATUSES } from '../../../src/core/receipt/receipt.ts';
 import { explainReason, REASONS } from '../../../src/core/codes/reasons.ts';
 import { STATUS_CODES } from '../../../src/core/codes/status-codes.ts';
 
-describe('E4: the reason of a message', () => {
-  it('E4: is known and explained for every failure of a connection and every word of a receipt', () => {
+describe('the reason of a message', () => {
+  it('the reason of a message is known and explained for every failure of a connection and every word of a receipt', () => {
     const failed = RECEIPT_STATUSES.filter((word) => fateOf(word, false) === 'undelivered');
     const given = [...Object.values(CAUSES), ...failed];
     expect(given.filter((reason) => !REASONS.includes(reason))).toEqual([]);
   });
 
-  it('E4: has a meaning and a remedy of whole sentences, with the id in each command', () => {
+  it('the reason of a message has a meaning and a remedy of whole sentences, with the id in each command', () => {
     const numbered = HTTP_RULES.map(({ from }) => `http-${from}`);
     for (const reason of [...REASONS, ...numbered, 'unknown-code', 'unknown-code-77', 'tls-odd']) {
       const { meaning = '', remedy = '' } = explainReason({ id: 41, reason }) ?? {};
@@ -24,7 +24,7 @@ describe('E4: the reason of a message', () => {
     }
   });
 
-  it('E4: is explained by one table: no name of a receipt is the name of an answer', () => {
+  it('the reason of a message is explained by one table: no name of a receipt is the name of an answer', () => {
     const ofAnswers: ReadonlySet<string> = new Set(STATUS_CODES.map(({ name }) => name));
     expect(RECEIPT_CODES.filter(({ name }) => ofAnswers.has(name))).toEqual([]);
     for (const { name, meaning } of RECEIPT_CODES) {
@@ -32,7 +32,7 @@ describe('E4: the reason of a message', () => {
     }
   });
 
-  it('E4: is null where a message has none', () => {
+  it('the reason of a message is null where a message has none', () => {
     expect(explainReason({ id: 1, reason: null })).toBeNull();
   });
 });

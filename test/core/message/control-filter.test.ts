@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ANY, readFilter, writeFilter } from '../../../src/core/message/control-filter.ts';
 
-describe('I10: the filter of a request', () => {
-  it('is read as it was written', () => {
+describe('the filter of a request', () => {
+  it('the filter of a request is read as it was written', () => {
     const filter = {
       ...ANY,
       states: ['retry', 'queued'],
@@ -13,7 +13,7 @@ describe('I10: the filter of a request', () => {
     expect(writeFilter(ANY)).toBeNull();
   });
 
-  it('may name one state as a plain text', () => {
+  it('the filter of a request may name one state as a plain text', () => {
     expect(readFilter('{"state":"expired"}')).toEqual({ ...ANY, states: ['expired'] });
   });
 

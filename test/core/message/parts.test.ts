@@ -14,7 +14,7 @@ const a = (n: number): string => 'a'.repeat(n);
 const zh = (n: number): string => 'ж'.repeat(n);
 
 describe('the encoding', () => {
-  test('is text for every character of the GSM alphabet and its extension', () => {
+  test('the encoding is text for every character of the GSM alphabet and its extension', () => {
     expect(new Set(GSM_BASIC).size).toBe(127);
     expect(new Set(GSM_EXTENSION).size).toBe(10);
     for (const character of GSM_BASIC + GSM_EXTENSION) {
@@ -22,7 +22,7 @@ describe('the encoding', () => {
     }
   });
 
-  test('of ASCII is text, but for the back-tick and control characters', () => {
+  test('the encoding of ASCII is text, but for the back-tick and control characters', () => {
     const ascii = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
     const foreign = ascii.filter((character) => encodingOf(character) === 'unicode');
     const controls = foreign.filter((character) => character < ' ' || character === '\u007f');
@@ -38,7 +38,7 @@ describe('the encoding', () => {
     },
   );
 
-  test('of nothing is text', () => {
+  test('the encoding of nothing is text', () => {
     expect(encodingOf('')).toBe('text');
   });
 });
@@ -64,11 +64,11 @@ describe('the predicted number of parts', () => {
     ['1600ж', zh(1600), 24],
     ['3200ж', zh(3200), 48],
     ['nothing', '', 1],
-  ])('of %s is as the reference has it', (_, text, expected) => {
+  ])('the predicted number of parts of %s is as the reference has it', (_, text, expected) => {
     expect(parts(text)).toBe(expected);
   });
 
-  test('follows the type the application chose', () => {
+  test('the predicted number of parts follows the type the application chose', () => {
     expect(written('unicode', a(71))).toBe(2);
     expect(written('text', a(71))).toBe(1);
     expect(written('text', zh(71))).toBe(1);
@@ -79,11 +79,11 @@ describe('the predicted number of parts', () => {
     ['00'.repeat(140), null, 1],
     ['00'.repeat(141), null, 2],
     [null, null, 1],
-  ])('of binary content counts octets', (body, udh, expected) => {
+  ])('the predicted number of parts of binary content counts octets', (body, udh, expected) => {
     expect(predictParts({ type: 'binary', text: null, body, udh })).toBe(expected);
   });
 
-  test('never falls when a text grows, and lies between whole and wasteful filling', () => {
+  test('the predicted number of parts never falls when a text grows, and lies between whole and wasteful filling', () => {
     const unit = fc.constantFrom('a', '€', '|', 'ж', '😀', '\ud83d');
     const text = fc.string({ unit, maxLength: 600 });
     fc.assert(

@@ -31,11 +31,11 @@ describe('a row', () => {
     ['one scheduled and with a deadline', { sendAt: NOW, expiresAt: NOW + DAY }],
     ['one with a class', { messageClass: 0, priority: 9 }],
     ['one of 3,200 characters outside the basic plane', { text: '😀'.repeat(3_200) }],
-  ])('passes: %s', (_what, over) => {
+  ])('a row passes: %s', (_what, over) => {
     expect(judgeRow({ ...ROW, ...over })).toBeNull();
   });
 
-  it('passes when it is binary, with a header or without', () => {
+  it('a row passes when it is binary, with a header or without', () => {
     expect(judgeRow(BINARY)).toBeNull();
     expect(judgeRow({ ...BINARY, udh: '050003CC0201' })).toBeNull();
   });
@@ -67,11 +67,11 @@ describe('a row', () => {
     ['invalid-body', { type: 'binary', body: '0' }],
     ['invalid-udh', { type: 'binary', body: '00', udh: 'xy' }],
     ['message-too-long', { type: 'binary', body: '00'.repeat(140), udh: '00' }],
-  ])('is refused with %s: %j', (reason, over) => {
+  ])('a row is refused with %s: %j', (reason, over) => {
     expect(judgeRow({ ...ROW, ...over } as JudgedRow)).toBe(reason);
   });
 
-  it('is judged whatever it holds, and never throws', () => {
+  it('a row is judged whatever it holds, and never throws', () => {
     const anything = fc.oneof(fc.anything({ maxDepth: 1, withNullPrototype: false }));
     const anyRow = fc.record(
       Object.fromEntries(Object.keys(ROW).map((name) => [name, anything])) as Record<
@@ -88,7 +88,7 @@ describe('a row', () => {
 });
 
 describe('the date of a row', () => {
-  it('is its own, but for clocks that were wrong', () => {
+  it('the date of a row is its own, but for clocks that were wrong', () => {
     expect(dateOf(NOW - 5, NOW)).toBe(NOW - 5);
     expect(dateOf(NOW + 60, NOW)).toBe(NOW + 60);
     expect(dateOf(NOW + 61, NOW)).toBe(NOW);
@@ -101,7 +101,7 @@ describe('the date of a row', () => {
 describe('the deadline of a row', () => {
   const row = { expiresAt: null, sendAt: null, createdAt: NOW };
 
-  it('is its own, or follows from when it could first go', () => {
+  it('the deadline of a row is its own, or follows from when it could first go', () => {
     expect(deadlineOf(row, 3_600_000)).toBe(NOW + 3600);
     expect(deadlineOf({ ...row, sendAt: NOW + DAY }, 3_600_000)).toBe(NOW + DAY + 3600);
     expect(deadlineOf({ ...row, sendAt: NOW - DAY }, 3_600_000)).toBe(NOW + 3600);

@@ -34,7 +34,7 @@ const anyFacts = fc.record({
 });
 
 describe('the order of the index', () => {
-  it('puts priority before kind, rows with a deadline before those without, and then age', () => {
+  it('the order of the index puts priority before kind, rows with a deadline before those without, and then age', () => {
     const sorted = [
       turn({ id: 9, priority: 9 }),
       turn({ id: 7, priority: 4, expiresAt: 100 }),
@@ -49,7 +49,7 @@ describe('the order of the index', () => {
     expect([...sorted].reverse().sort(compareTurns)).toEqual(sorted);
   });
 
-  it('is a total order: two rows are equal only when they are one row', () => {
+  it('the order of the index is a total order: two rows are equal only when they are one row', () => {
     fc.assert(
       fc.property(anyFacts, anyFacts, anyFacts, (...facts) => {
         const [a, b, c] = facts.map(turn) as [SortKey, SortKey, SortKey];
@@ -64,7 +64,7 @@ describe('the order of the index', () => {
 });
 
 describe('a rank', () => {
-  it('tells priority, kind and whether there is a deadline, for any row', () => {
+  it('a rank tells priority, kind and whether there is a deadline, for any row', () => {
     fc.assert(
       fc.property(anyFacts, (facts) => {
         const { rank } = turn(facts);
@@ -79,7 +79,7 @@ describe('a rank', () => {
     );
   });
 
-  it('of a row that becomes a retry, or is none any more, differs in nothing else', () => {
+  it('a rank of a row that becomes a retry, or is none any more, differs in nothing else', () => {
     fc.assert(
       fc.property(anyFacts, fc.boolean(), (facts, isRetry) => {
         expect(withRetry(turn(facts).rank, isRetry)).toBe(turn({ ...facts, isRetry }).rank);
@@ -88,7 +88,7 @@ describe('a rank', () => {
   });
 });
 
-it('has rows without a deadline go by their validity, from when they may be sent', () => {
+it('the order has rows without a deadline go by their validity, from when they may be sent', () => {
   const undated = turn({ id: 1, priority: 4 });
   const later = { ...turn({ id: 2, priority: 4 }), sendAt: 1_500 };
   const before = turn({ id: 3, priority: 4, expiresAt: 1_059 });

@@ -38,13 +38,13 @@ describe('a word', () => {
   });
 
   it.each(['constructor', '__proto__', 'CONSTRUCTOR'])(
-    'that is a name of the language (%s) is a word like any other that nobody has listed',
+    'a word that is a name of the language (%s) is a word like any other that nobody has listed',
     (status) => {
       expect(wordOf(status)).toBe(status.toLowerCase());
     },
   );
 
-  it('is a text in lower case, whatever came', () => {
+  it('a word is a text in lower case, whatever came', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string(), fc.constantFrom(...ALL, 'toString', 'constructor')),
@@ -60,21 +60,21 @@ describe('a word', () => {
 });
 
 describe('the fate of a part', () => {
-  it('is delivered by that word alone', () => {
+  it('the fate of a part is delivered by that word alone', () => {
     expect(ALL.filter((word) => fateOf(word, false) === 'delivered')).toEqual(['delivered']);
   });
 
-  it('is undelivered by expired, deleted, undelivered, failed and rejected', () => {
+  it('the fate of a part is undelivered by expired, deleted, undelivered, failed and rejected', () => {
     expect(ALL.filter((word) => fateOf(word, false) === 'undelivered')).toEqual(FINAL_BAD);
   });
 
-  it('is open for anything else, and when nothing was heard', () => {
+  it('the fate of a part is open for anything else, and when nothing was heard', () => {
     expect(ALL.filter((word) => fateOf(word, false) === 'open')).toEqual(NOT_FINAL);
     expect(fateOf(null, false)).toBe('open');
     expect(fateOf(null, true)).toBe('open');
   });
 
-  it('is delivered by accepted where that is the last word that ever comes', () => {
+  it('the fate of a part is delivered by accepted where that is the last word that ever comes', () => {
     expect(ALL.filter((word) => fateOf(word, true) === 'delivered')).toEqual([
       'delivered',
       'accepted',

@@ -54,14 +54,14 @@ function outcome(
 }
 
 describe('an attempt that was answered', () => {
-  it('is waited for until all its parts are final', () => {
+  it('an attempt that was answered is waited for until all its parts are final', () => {
     const both = answered(1, [0, 0]);
     expect(outcome([both], [])).toMatchObject({ to: 'await-receipt', reason: 'accepted' });
     expect(outcome([both], [word('1-p1', 'delivered')]).to).toBe('await-receipt');
     expect(outcome([both], [word('1-p1', 'failed')]).to).toBe('await-receipt');
   });
 
-  it('is delivered when all its parts are', () => {
+  it('an attempt that was answered is delivered when all its parts are', () => {
     const heard = [word('1-p2', 'delivered'), word('1-p1', 'delivered')];
     expect(outcome([answered(1, [0, 0])], heard)).toMatchObject({
       to: 'delivered',
@@ -70,7 +70,7 @@ describe('an attempt that was answered', () => {
     });
   });
 
-  it('is undelivered when one part of several failed, however many were delivered', () => {
+  it('an attempt that was answered is undelivered when one part of several failed, however many were delivered', () => {
     const heard = ['delivered', 'failed', 'delivered'].map((status, index) =>
       word(`1-p${index + 1}`, status),
     );
@@ -78,7 +78,7 @@ describe('an attempt that was answered', () => {
   });
 
   it.each(['failed', 'rejected', 'undelivered', 'deleted', 'expired'])(
-    'ends its message as undelivered by "%s"',
+    'an attempt that was answered ends its message as undelivered by "%s"',
     (status) => {
       expect(outcome([answered(1)], [word('1-p1', status)])).toMatchObject({
         to: 'undelivered',
@@ -87,11 +87,14 @@ describe('an attempt that was answered', () => {
     },
   );
 
-  it.each(['accepted', 'buffered', 'unknown', 'parked'])('is not ended by "%s"', (status) => {
-    expect(outcome([answered(1)], [word('1-p1', status)]).to).toBe('await-receipt');
-  });
+  it.each(['accepted', 'buffered', 'unknown', 'parked'])(
+    'an attempt that was answered is not ended by "%s"',
+    (status) => {
+      expect(outcome([answered(1)], [word('1-p1', status)]).to).toBe('await-receipt');
+    },
+  );
 
-  it('is named after the err-code where that says more', () => {
+  it('an attempt that was answered is named after the err-code where that says more', () => {
     const failedWith = (code: number | null): string =>
       outcome([answered(1)], [word('1-p1', 'failed', { code })]).reason;
     expect(failedWith(8)).toBe('network-error');
@@ -111,19 +114,19 @@ describe('an attempt that was answered', () => {
     expect(fold(attempts, POLICY).to).toBe('await-receipt');
   });
 
-  it('takes a receipt without an id for its only part, and for none of several', () => {
+  it('an attempt that was answered takes a receipt without an id for its only part, and for none of several', () => {
     const heard = [word(null, 'delivered')];
     expect(outcome([answered(1)], heard).to).toBe('delivered');
     expect(outcome([answered(1, [0, 6])], heard).to).toBe('undelivered');
     expect(outcome([answered(1, [0, 0])], heard).to).toBe('await-receipt');
   });
 
-  it('takes a receipt for its only part where the answer gave that part no id', () => {
+  it('an attempt that was answered takes a receipt for its only part where the answer gave that part no id', () => {
     const attempt = { ...answered(1), parts: [partOf(1, { gatewayId: null })] };
     expect(outcome([attempt], [word('1-x', 'delivered')]).to).toBe('delivered');
   });
 
-  it('takes a receipt without an id for none of several parts without one', () => {
+  it('an attempt that was answered takes a receipt without an id for none of several parts without one', () => {
     const parts = [partOf(1, { gatewayId: null }), partOf(2, { gatewayId: null })];
     const attempt = { ...answered(1), parts };
     expect(outcome([attempt], [word(null, 'delivered')]).to).toBe('await-receipt');
@@ -131,7 +134,7 @@ describe('an attempt that was answered', () => {
 });
 
 describe('an attempt accepted in part', () => {
-  it('is undelivered once the accepted parts are final, delivered or not', () => {
+  it('an attempt accepted in part is undelivered once the accepted parts are final, delivered or not', () => {
     for (const status of ['delivered', 'failed']) {
       expect(outcome([answered(1, [6, 0])], [word('1-p2', status)])).toMatchObject({
         to: 'undelivered',
@@ -141,7 +144,7 @@ describe('an attempt accepted in part', () => {
     }
   });
 
-  it('is waited for until then', () => {
+  it('an attempt accepted in part is waited for until then', () => {
     expect(outcome([answered(1, [0, 6])], [])).toMatchObject({
       to: 'await-receipt',
       reason: 'accepted-in-part',
@@ -149,7 +152,7 @@ describe('an attempt accepted in part', () => {
     expect(outcome([answered(1, [0, 0, 6])], [word('1-p1', 'delivered')]).to).toBe('await-receipt');
   });
 
-  it('counts an element without a status as not accepted, unless a receipt tells of it', () => {
+  it('an attempt accepted in part counts an element without a status as not accepted, unless a receipt tells of it', () => {
     const attempt = {
       ...answered(1, [0]),
       parts: [partOf(1, { gatewayId: '1-p1' }), partOf(2, { gatewayId: '1-p2', status: null })],
@@ -166,7 +169,7 @@ describe('an attempt whose answer was lost', () => {
     expect(outcome([lost(1)], [])).toMatchObject({ to: null, accepted: 0 });
   });
 
-  it('is proven accepted by any word at all, listed or not', () => {
+  it('an attempt whose answer was lost is proven accepted by any word at all, listed or not', () => {
     for (const status of ['accepted', 'buffered', 'unknown', 'parked', null]) {
       expect(outcome([lost(1)], [word('1-a', status)])).toMatchObject({
         to: 'await-receipt',
@@ -175,21 +178,21 @@ describe('an attempt whose answer was lost', () => {
     }
   });
 
-  it('is delivered when as many distinct ids as predicted are', () => {
+  it('an attempt whose answer was lost is delivered when as many distinct ids as predicted are', () => {
     const three = { predictedParts: 3 };
     const first = [word('1-a', 'delivered'), word('1-b', 'delivered'), word('1-a', 'delivered')];
     expect(outcome([lost(1)], first, three).to).toBe('await-receipt');
     expect(outcome([lost(1)], [...first, word('1-c', 'delivered')], three).to).toBe('delivered');
   });
 
-  it('is undelivered only when as many ids as predicted are final', () => {
+  it('an attempt whose answer was lost is undelivered only when as many ids as predicted are final', () => {
     const two = { predictedParts: 2 };
     expect(outcome([lost(1)], [word('1-a', 'failed')], two).to).toBe('await-receipt');
     const both = [word('1-a', 'failed'), word('1-b', 'delivered')];
     expect(outcome([lost(1)], both, two).to).toBe('undelivered');
   });
 
-  it('is not taken back by ids beyond the predicted number: a state that is final stays so', () => {
+  it('an attempt whose answer was lost is not taken back by ids beyond the predicted number: a state that is final stays so', () => {
     const delivered = word('1-a', 'delivered');
     for (const status of ['accepted', 'failed', 'delivered']) {
       expect(outcome([lost(1)], [delivered, word('1-b', status)]).to).toBe('delivered');
@@ -199,13 +202,13 @@ describe('an attempt whose answer was lost', () => {
     );
   });
 
-  it('that was refused, as the answer had it, is proven accepted all the same', () => {
+  it('an attempt whose answer was lost that was refused, as the answer had it, is proven accepted all the same', () => {
     const refused = answered(1, [5]);
     expect(outcome([refused], [])).toMatchObject({ to: null, accepted: 0 });
     expect(outcome([refused], [word('1-a', 'delivered')])).toMatchObject({ to: 'delivered' });
   });
 
-  it('that was refused with an id keeps the refusal; what a receipt tells is a part of its own', () => {
+  it('an attempt whose answer was lost that was refused with an id keeps the refusal; what a receipt tells is a part of its own', () => {
     const refused = { ...answered(1, [5]), parts: [partOf(1, { status: 5, gatewayId: '1-a' })] };
     const [attempt] = hear([refused], [word('1-a', 'delivered')], false);
     expect(attempt?.parts).toMatchObject([
@@ -214,7 +217,7 @@ describe('an attempt whose answer was lost', () => {
     ]);
   });
 
-  it('keeps the numbers of parts that were found before, and appends', () => {
+  it('an attempt whose answer was lost keeps the numbers of parts that were found before, and appends', () => {
     const once = hear([lost(1)], [word('1-b', 'accepted')], false);
     const again = hear(once, [word('1-b', 'accepted'), word('1-a', 'failed')], false);
     expect(again[0]?.parts.map(({ number, gatewayId }) => [number, gatewayId])).toEqual([
@@ -231,13 +234,13 @@ describe('several attempts', () => {
   const failed2 = word('2-p1', 'failed', { code: 8 });
   const both = [lost(1), answered(2)];
 
-  it('are delivered if any is', () => {
+  it('several attempts are delivered if any is', () => {
     expect(outcome(both, [delivered1, failed2]).to).toBe('delivered');
     expect(outcome(both, [failed1, delivered2]).to).toBe('delivered');
     expect(outcome(both, [delivered1]).to).toBe('delivered');
   });
 
-  it('are undelivered only when every accepted one failed', () => {
+  it('several attempts are undelivered only when every accepted one failed', () => {
     expect(outcome(both, [failed1]).to).toBe('await-receipt');
     expect(outcome(both, [failed1, failed2])).toMatchObject({ to: 'undelivered', accepted: 2 });
   });
@@ -255,7 +258,7 @@ describe('several attempts', () => {
     });
   });
 
-  it('do not wait for one that was refused', () => {
+  it('several attempts do not wait for one that was refused', () => {
     expect(outcome([answered(1, [5]), answered(2)], [failed2]).to).toBe('undelivered');
   });
 
@@ -271,7 +274,7 @@ describe('an attempt of before the message was started over', () => {
   const delivered1 = word('1-p1', 'delivered');
   const failed1 = word('1-p1', 'failed');
 
-  it('counts only where it was delivered', () => {
+  it('an attempt of before the message was started over counts only where it was delivered', () => {
     expect(outcome([closed], [failed1])).toMatchObject({ to: null, failures: [] });
     expect(outcome([closed], []).to).toBeNull();
     expect(outcome([closed], [delivered1]).to).toBe('delivered');
@@ -288,7 +291,7 @@ describe('an attempt of before the message was started over', () => {
     });
   });
 
-  it('counts wholly when nothing had proven it accepted', () => {
+  it('an attempt of before the message was started over counts wholly when nothing had proven it accepted', () => {
     expect(outcome([lost(1), answered(2, [5])], [word('1-a', 'failed')]).to).toBe('undelivered');
   });
 });
@@ -357,7 +360,7 @@ describe('the price', () => {
   const price = (attempts: readonly AttemptFact[], heard: readonly Heard[] = []): number | null =>
     priceOf(hear(attempts, heard, false));
 
-  it('is the sum of the accepted parts of all attempts; null when nobody named one', () => {
+  it('the price is the sum of the accepted parts of all attempts; null when nobody named one', () => {
     const parts = [partOf(1, { price: 0.03 }), partOf(2, { price: 0.04 })];
     const first = { ...answered(1), parts };
     const refused = { ...answered(2), parts: [partOf(1, { status: 6, price: 9 })] };
@@ -365,17 +368,17 @@ describe('the price', () => {
     expect(price([answered(1)])).toBeNull();
   });
 
-  it('is taken from a receipt where the answer named none or was lost', () => {
+  it('the price is taken from a receipt where the answer named none or was lost', () => {
     const heard = [word('1-p1', 'accepted', { price: 0.05 }), word('2-a', null, { price: 0.02 })];
     expect(price([answered(1), lost(2)], heard)).toBeCloseTo(0.07);
   });
 
-  it('counts each part once, however often it was heard of', () => {
+  it('the price counts each part once, however often it was heard of', () => {
     const heard = Array.from({ length: 5 }, () => word('1-a', 'accepted', { price: 0.05 }));
     expect(price([lost(1)], heard)).toBeCloseTo(0.05);
   });
 
-  it('does not depend on which of two receipts that name different ones came first', () => {
+  it('the price does not depend on which of two receipts that name different ones came first', () => {
     const heard = [0, 0.05].map((own) => word('1-a', 'accepted', { price: own }));
     expect(price([lost(1)], heard)).toBe(price([lost(1)], heard.toReversed()));
   });

@@ -51,11 +51,11 @@ const CASES: readonly (readonly [string, Partial<RawLook>, ReturnType<typeof ove
   ['the -wal begins again during the look', { after: AGAIN, walSalt: null }, null],
 ];
 
-it.each(CASES)('F5: %s', (_, now, expected) => {
+it.each(CASES)('%s', (_, now, expected) => {
   expect(overwritten(LAST, { ...LAST, ...now }, () => 31)).toBe(expected);
 });
 
-it('F5: a new spool gets its header with the first checkpoint', () => {
+it('a new spool gets its header with the first checkpoint', () => {
   const last = { ...LAST, header: { applicationId: 0, changes: 1, schemaVersion: 0 } };
   expect(overwritten(last, { ...LAST, ...WRITTEN, ...indexed(COPIED) }, () => 31)).toBeNull();
 });

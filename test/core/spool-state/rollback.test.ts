@@ -21,38 +21,38 @@ const state = (nonce: string, seq: number, identity = 'I'): Remembered => ({
 });
 
 describe('a spool is rolled back', () => {
-  it('where it does not know the run that is remembered', () => {
+  it('a spool is rolled back where it does not know the run that is remembered', () => {
     expect(isRolledBack(told(20), [state('c', 20)])).toBe(true);
     expect(isRolledBack(told(0, []), [state('a', 0)])).toBe(true);
   });
 
-  it('where it knows fewer events than are remembered', () => {
+  it('a spool is rolled back where it knows fewer events than are remembered', () => {
     expect(isRolledBack(told(20), [state('b', 21)])).toBe(true);
   });
 
-  it('where it went on from an earlier state than is remembered', () => {
+  it('a spool is rolled back where it went on from an earlier state than is remembered', () => {
     expect(isRolledBack(told(99), [state('a', 11)])).toBe(true);
   });
 
-  it('where it is of a version that drew no identity, and something else is remembered', () => {
+  it('a spool is rolled back where it is of a version that drew no identity, and something else is remembered', () => {
     expect(isRolledBack(told(0, [], null), [state('a', 0)])).toBe(true);
   });
 });
 
 describe('a spool is not rolled back', () => {
-  it('where nothing is remembered of it', () => {
+  it('a spool is not rolled back where nothing is remembered of it', () => {
     expect(isRolledBack(told(20), [])).toBe(false);
     expect(isRolledBack(told(0, [], 'J'), [state('a', 20)])).toBe(false);
   });
 
-  it('where it is as it is remembered, or farther', () => {
+  it('a spool is not rolled back where it is as it is remembered, or farther', () => {
     expect(isRolledBack(told(20), [state('b', 20)])).toBe(false);
     expect(isRolledBack(told(25), [state('b', 20)])).toBe(false);
     expect(isRolledBack(told(20), [state('a', 10)])).toBe(false);
   });
 });
 
-it('is found out for each copy of before what was noted last, and for no other', () => {
+it('a rolled-back spool is found out for each copy of before what was noted last, and for no other', () => {
   const steps = fc.array(fc.constantFrom('event', 'start', 'note', 'copy'), { maxLength: 30 });
   fc.assert(
     fc.property(steps, (all) => {

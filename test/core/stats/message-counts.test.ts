@@ -48,7 +48,7 @@ function alike(rows: readonly Row[]): readonly Alike[] {
 }
 
 describe('the counts of messages', () => {
-  it('comes to what the spool holds, however counting and moves interleave', () => {
+  it('the counts of messages comes to what the spool holds, however counting and moves interleave', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const counts = new MessageCounts(names());
@@ -81,7 +81,7 @@ describe('the counts of messages', () => {
     );
   });
 
-  it('knows since when each waits to the width of a slot', () => {
+  it('the counts of messages knows since when each waits to the width of a slot', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 300_000 }), { minLength: 1 }), (seconds) => {
         const ages = new Ages();
@@ -101,7 +101,7 @@ describe('the counts of messages', () => {
     );
   });
 
-  it('counts what is not due yet apart, until its instant has come', () => {
+  it('the counts of messages counts what is not due yet apart, until its instant has come', () => {
     const ages = new Ages();
     ages.add(NOW + 3_600, 2, NOW);
     ages.add(NOW - 5, 1, NOW);
@@ -111,13 +111,13 @@ describe('the counts of messages', () => {
 });
 
 describe('lane names', () => {
-  it('are one for a lane, NULL and its default alike', () => {
+  it('lane names are one for a lane, NULL and its default alike', () => {
     const all = names();
     expect(all.of(null, null)).toBe(all.of('main', 'AcmeInc'));
     expect(all.of('main', 'Shop')).toBe(all.of(null, 'Shop'));
   });
 
-  it('are bounded, and never what an application makes up beyond that', () => {
+  it('lane names are bounded, and never what an application makes up beyond that', () => {
     const word = fc.oneof(fc.string({ maxLength: 30 }), fc.constant(null));
     fc.assert(
       fc.property(fc.array(fc.tuple(word, word), { maxLength: 400 }), (lanes) => {
@@ -137,7 +137,7 @@ describe('lane names', () => {
     expect(all.of('main', '12015550123').sender).toBe('12015550123');
   });
 
-  it('B2: are bounded also where the configuration lists thousands of senders', () => {
+  it('lane names are bounded also where the configuration lists thousands of senders', () => {
     const senders = Array.from({ length: 1_000 }, (_, index) => `Shop${index}`);
     const accounts = new Map([['main', { sender: 'Shop0', senders }]]);
     const all = new LaneNames({ accounts, defaultAccount: 'main' });
@@ -148,7 +148,7 @@ describe('lane names', () => {
 });
 
 describe('a pulse', () => {
-  it('remembers each of the last seconds, and nothing older', () => {
+  it('a pulse remembers each of the last seconds, and nothing older', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(900_000)), (instants) => {
         const pulse = new PerSecond();

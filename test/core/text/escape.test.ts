@@ -17,8 +17,8 @@ function* codePoints(): Generator<string> {
   for (let point = 0; point <= 0x10ffff; point += 1) yield String.fromCodePoint(point);
 }
 
-describe('A7: text for a terminal', () => {
-  it('A7: every code point of Cc, Cf, Zl, Zp and every lone surrogate is made visible, no other is', () => {
+describe('text for a terminal', () => {
+  it('every code point of Cc, Cf, Zl, Zp and every lone surrogate is made visible, no other is', () => {
     let wrong = 0;
     for (const character of codePoints()) {
       const isInvisible = INVISIBLE.test(character);
@@ -36,21 +36,21 @@ describe('A7: text for a terminal', () => {
     ['\ud800', '\\u{D800}'],
     ['a\nb\r\n', 'a\\u{A}b\\u{D}\\u{A}'],
     ['naïve 😀 €', 'naïve 😀 €'],
-  ])('A7: %j is shown as %s', (text, shown) => {
+  ])('%j is shown as %s', (text, shown) => {
     expect(escapeText(text)).toBe(shown);
   });
 
-  it('A7: line feeds stay where text has several lines, and nothing else does', () => {
+  it('line feeds stay where text has several lines, and nothing else does', () => {
     expect(escapeLines('a\n\tb\r\n')).toBe('a\n\\u{9}b\\u{D}\n');
   });
 
-  it('A7: escaping twice changes nothing more', () => {
+  it('escaping twice changes nothing more', () => {
     fc.assert(fc.property(anyText, (text) => escapeText(escapeText(text)) === escapeText(text)));
   });
 });
 
-describe('A7: JSON documents', () => {
-  it('A7: parsing an escaped document gives the original text, and nothing in it is invisible', () => {
+describe('JSON documents', () => {
+  it('parsing an escaped document gives the original text, and nothing in it is invisible', () => {
     for (const character of codePoints()) {
       const json = escapeJson(JSON.stringify({ [`a${character}`]: `${character}b` }));
       if (INVISIBLE.test(json)) expect.fail(`${character.codePointAt(0) ?? 0} passes`);
@@ -60,7 +60,7 @@ describe('A7: JSON documents', () => {
     }
   });
 
-  it('A7: documents stay one a line', () => {
+  it('documents stay one a line', () => {
     const lines = [{ a: 'x\n\u2028y' }, { b: '\u009b' }].map((one) => `${JSON.stringify(one)}\n`);
     const escaped = escapeJson(lines.join(''));
     expect(escaped).toBe('{"a":"x\\n\\u2028y"}\n{"b":"\\u009b"}\n');

@@ -26,13 +26,13 @@ describe('the international form of a number', () => {
     ['447700900000\n', null],
     ['٤٤٧٧٠٠٩٠٠٠٠٠', null],
     ['447700900000.0', null],
-  ])('D1: of %j is %j', (written, form) => {
+  ])('the international form of a number of %j is %j', (written, form) => {
     expect(internationalForm(written)).toBe(form);
   });
 
   const number = fc.stringMatching(/^[1-9][0-9]{6,14}$/);
 
-  it('D2: is the same for every spelling of a number, and differs between numbers', () => {
+  it('the international form of a number is the same for every spelling of a number, and differs between numbers', () => {
     fc.assert(
       fc.property(number, number, (one, other) => {
         for (const written of spellingsOf(one)) {
@@ -45,7 +45,7 @@ describe('the international form of a number', () => {
     );
   });
 
-  it('D2: of any text is its own form, or there is none and the spelling is compared', () => {
+  it('the international form of a number of any text is its own form, or there is none and the spelling is compared', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[+0-9]{0,18}$/)), (written) => {
         const form = internationalForm(written);

@@ -10,7 +10,7 @@ const after = (wallS: number, monotonicS: number, sleptS = 0): Reading => ({
   sleptMs: sleptS * 1_000,
 });
 
-describe('G5: between two readings of the clocks', () => {
+describe('between two readings of the clocks', () => {
   it.each([
     ['time passes', after(60, 60), 0],
     ['the wall clock is off by less than a second', after(60.9, 60), 0],

@@ -47,11 +47,11 @@ describe('a message', () => {
     ['2026-07-10T11:59:00Z', '2026-07-10T12:00'],
     ['2026-07-10T12:00:00Z', null],
     ['2026-07-10T10:59:00Z', null],
-  ])('at %s waits through a quiet time within one day', (now, until) => {
+  ])('a message at %s waits through a quiet time within one day', (now, until) => {
     expect(untilOf(now, rule('12:00', '13:00'))).toBe(until);
   });
 
-  it('goes all the same from the priority on that the rule names', () => {
+  it('a message goes all the same from the priority on that the rule names', () => {
     const night = at('2026-01-11T00:00:00Z');
     const asked = (priority: number, belowPriority: number): number | null =>
       quietUntil('447700900000', priority, night, [rule('21:00', '08:00', { belowPriority })]);
@@ -64,19 +64,19 @@ describe('a message', () => {
     ['+447700900000', true],
     ['12015550123', false],
     ['4917700900000', false],
-  ])('to %s is meant by the prefix 44: %s', (recipient, isQuiet) => {
+  ])('a message to %s is meant by the prefix 44: %s', (recipient, isQuiet) => {
     const rules = [rule('21:00', '08:00', { prefixes: ['44', '353'] })];
     const until = quietUntil(recipient, 4, at('2026-01-11T00:00:00Z'), rules);
     expect(until !== null).toBe(isQuiet);
   });
 
-  it('waits for the latest end where several quiet times hold it', () => {
+  it('a message waits for the latest end where several quiet times hold it', () => {
     const rules = [rule('21:00', '08:00'), rule('20:00', '09:00'), rule('00:00', '23:59', INDIA)];
     const until = untilOf('2026-01-10T23:00:00Z', ...rules);
     expect(until).toBe('2026-01-11T18:29');
   });
 
-  it('is not held where nothing is configured', () => {
+  it('a message is not held where nothing is configured', () => {
     expect(untilOf('2026-01-11T00:00:00Z')).toBeNull();
   });
 });
@@ -144,7 +144,7 @@ describe('when the clock is put back', () => {
 });
 
 describe('zones an odd half-hour away', () => {
-  it('are quiet by their own clock', () => {
+  it('zones an odd half-hour away are quiet by their own clock', () => {
     const night = rule('21:00', '08:00', INDIA);
     expect(untilOf('2026-07-10T15:29:59Z', night)).toBeNull();
     expect(untilOf('2026-07-10T15:30:00Z', night)).toBe('2026-07-11T02:30');
@@ -154,7 +154,7 @@ describe('zones an odd half-hour away', () => {
 describe('what is remembered of a rule', () => {
   const ZONES = ['UTC', 'Europe/London', 'America/New_York', 'Asia/Kolkata', 'Australia/Lord_Howe'];
 
-  it('never makes another answer than asking anew, whichever way the clock is moved', () => {
+  it('what is remembered of a rule never makes another answer than asking anew, whichever way the clock is moved', () => {
     const minute = fc.integer({ min: 0, max: 1439 });
     const rules = fc.record({ from: minute, gap: fc.integer({ min: 1, max: 1439 }) });
     const instants = fc.integer({

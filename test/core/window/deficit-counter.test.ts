@@ -11,16 +11,16 @@ function play(reserve: number, permits: number): readonly boolean[] {
   });
 }
 
-it('gives every tenth permit to a lower priority where a tenth is reserved', () => {
+it('the deficit counter gives every tenth permit to a lower priority where a tenth is reserved', () => {
   const below = play(0.1, 1_000).flatMap((isBelow, index) => (isBelow ? [index + 1] : []));
   expect(below).toEqual(Array.from({ length: 100 }, (_, index) => (index + 1) * 10));
 });
 
-it('gives none where nothing is', () => {
+it('the deficit counter gives none where nothing is', () => {
   expect(play(0, 1_000)).not.toContain(true);
 });
 
-it('keeps to the share within one permit, over any stretch', () => {
+it('the deficit counter keeps to the share within one permit, over any stretch', () => {
   const run = fc.tuple(
     fc.double({ min: 0.001, max: 0.5, noNaN: true }),
     fc.integer({ min: 0, max: 500 }),

@@ -52,7 +52,7 @@ const sendMany = (send: () => boolean, most = 1_000): number => {
 };
 
 describe('a minute', () => {
-  it('lets all of its number through at once, and no more until a whole minute is over', () => {
+  it('a minute lets all of its number through at once, and no more until a whole minute is over', () => {
     const { send, pass, freesInS } = setup({ count: 600, span: 'min' });
     expect(sendMany(send)).toBe(600);
     expect(freesInS()).toBeGreaterThanOrEqual(60);
@@ -64,7 +64,7 @@ describe('a minute', () => {
   });
 
   it.each([8 * 3_600, -3_600])(
-    'knows what was used, open and answered, though the clock is set by %d s while nobody runs',
+    'a minute knows what was used, open and answered, though the clock is set by %d s while nobody runs',
     (setS) => {
       const { cap, at, send, pass, restart } = setup({ count: 5, span: 'min' });
       expect(sendMany(send, 4)).toBe(4);
@@ -78,7 +78,7 @@ describe('a minute', () => {
     },
   );
 
-  it('gives back what was used as it grows old, however it was spread', () => {
+  it('a minute gives back what was used as it grows old, however it was spread', () => {
     const { send, pass } = setup({ count: 10, span: 'min' });
     for (let one = 0; one < 10; one += 1) {
       expect(send()).toBe(true);
@@ -91,7 +91,7 @@ describe('a minute', () => {
     expect(sendMany(send)).toBe(1);
   });
 
-  it('counts what is out until its answer, and from then on a minute more', () => {
+  it('a minute counts what is out until its answer, and from then on a minute more', () => {
     const { cap, at, send, pass, freesInS } = setup({ count: 1, span: 'min' });
     const key = cap().open(1, at());
     pass(300);
@@ -103,7 +103,7 @@ describe('a minute', () => {
     expect(send()).toBe(true);
   });
 
-  it('lets a message that is larger than itself through alone', () => {
+  it('a minute lets a message that is larger than itself through alone', () => {
     const { send, pass, freesInS } = setup({ count: 4, span: 'min' });
     expect(send()).toBe(true);
     expect(send(9)).toBe(false);
@@ -116,26 +116,32 @@ describe('a minute', () => {
     expect(send()).toBe(true);
   });
 
-  it.each([3_600, -3_600, 8 * 3_600])('takes no notice of a clock that is set by %d s', (stepS) => {
-    const { send, pass, set } = setup({ count: 5, span: 'min' });
-    expect(sendMany(send)).toBe(5);
-    set(stepS);
-    pass(59);
-    expect(send()).toBe(false);
-    pass(1.5);
-    expect(sendMany(send)).toBe(5);
-  });
+  it.each([3_600, -3_600, 8 * 3_600])(
+    'a minute takes no notice of a clock that is set by %d s',
+    (stepS) => {
+      const { send, pass, set } = setup({ count: 5, span: 'min' });
+      expect(sendMany(send)).toBe(5);
+      set(stepS);
+      pass(59);
+      expect(send()).toBe(false);
+      pass(1.5);
+      expect(sendMany(send)).toBe(5);
+    },
+  );
 
-  it.each([20, 59, 61, 3_600])('knows after a restart %d s later what is used', (downS) => {
-    const { send, pass, restart } = setup({ count: 5, span: 'min' });
-    expect(sendMany(send, 3)).toBe(3);
-    restart(downS);
-    expect(sendMany(send)).toBe(downS > 60 ? 5 : 2);
-    pass(Math.max(0, 60.6 - downS));
-    expect(sendMany(send)).toBe(downS > 60 ? 0 : 3);
-  });
+  it.each([20, 59, 61, 3_600])(
+    'a minute knows after a restart %d s later what is used',
+    (downS) => {
+      const { send, pass, restart } = setup({ count: 5, span: 'min' });
+      expect(sendMany(send, 3)).toBe(3);
+      restart(downS);
+      expect(sendMany(send)).toBe(downS > 60 ? 5 : 2);
+      pass(Math.max(0, 60.6 - downS));
+      expect(sendMany(send)).toBe(downS > 60 ? 0 : 3);
+    },
+  );
 
-  it('is as exact after many restarts as after one', () => {
+  it('a minute is as exact after many restarts as after one', () => {
     const { send, pass, restart } = setup({ count: 3, span: 'h' });
     expect(sendMany(send)).toBe(3);
     for (let count = 0; count < 360; count += 1) {
@@ -146,7 +152,7 @@ describe('a minute', () => {
     expect(sendMany(send)).toBe(3);
   });
 
-  it('believes that what was out when it died has left', () => {
+  it('a minute believes that what was out when it died has left', () => {
     const { cap, at, send, pass, restart } = setup({ count: 2, span: 'min' });
     cap().open(1, at());
     restart(1);
@@ -164,7 +170,7 @@ describe('a day', () => {
     ['Europe/London', 11],
     ['America/New_York', 16],
     ['Asia/Kolkata', 6.5],
-  ])('ends at midnight in %s', (zone, hours) => {
+  ])('a day ends at midnight in %s', (zone, hours) => {
     const { send, pass, freesInS } = setup({ count: 7, span: 'day' }, zone);
     expect(sendMany(send)).toBe(7);
     expect(freesInS()).toBe(hours * 3_600);
@@ -178,14 +184,14 @@ describe('a day', () => {
     ['2027-03-27T00:00:00Z', 24],
     ['2027-03-28T00:00:00Z', 23],
     ['2027-10-30T23:00:00Z', 25],
-  ])('of a change of summer time is as long as it is: %s', (startsAt, hours) => {
+  ])('a day of a change of summer time is as long as it is: %s', (startsAt, hours) => {
     const began = Date.parse(startsAt) / 1000;
     const { send, freesInS } = setup({ count: 1, span: 'day' }, 'Europe/London', began);
     expect(send()).toBe(true);
     expect(freesInS()).toBe(hours * 3_600);
   });
 
-  it('is not begun anew by a clock that is set over midnight and back', () => {
+  it('a day is not begun anew by a clock that is set over midnight and back', () => {
     const { send, set, pass } = setup({ count: 3, span: 'day' }, 'UTC', NOON + 11.5 * 3_600);
     expect(sendMany(send)).toBe(3);
     set(3_600);
@@ -196,7 +202,7 @@ describe('a day', () => {
     expect(sendMany(send)).toBe(1);
   });
 
-  it('counts what is out at midnight in both days', () => {
+  it('a day counts what is out at midnight in both days', () => {
     const { cap, at, send, pass } = setup({ count: 3, span: 'day' }, 'UTC', NOON + 12 * 3_600 - 1);
     const key = cap().open(1, at());
     expect(sendMany(send)).toBe(2);
@@ -210,7 +216,7 @@ describe('a day', () => {
     ['the same day', 3_600, 0],
     ['just after midnight', 12 * 3_600 + 1, 3],
     ['days later', 50 * 3_600, 4],
-  ])('knows after a restart what is used: %s', (_when, downS, left) => {
+  ])('a day knows after a restart what is used: %s', (_when, downS, left) => {
     const startsAt = downS > 12 * 3_600 && downS < 13 * 3_600 ? NOON + 12 * 3_600 - 1 : NOON;
     const { cap, at, send, restart } = setup({ count: 4, span: 'day' }, 'UTC', startsAt);
     expect(sendMany(send, 3)).toBe(3);
@@ -219,7 +225,7 @@ describe('a day', () => {
     expect(sendMany(send)).toBe(left);
   });
 
-  it('is given back what never left, and charged what there was more of', () => {
+  it('a day is given back what never left, and charged what there was more of', () => {
     const { cap, at, send } = setup({ count: 10, span: 'day' });
     const first = { cost: 3, key: cap().open(3, at()) };
     const second = { cost: 3, key: cap().open(3, at()) };

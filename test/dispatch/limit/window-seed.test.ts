@@ -68,7 +68,7 @@ function setup() {
 }
 
 describe('what left', () => {
-  it('is counted by sender, NULL being the account’s own, and by request or part', () => {
+  it('what left is counted by sender, NULL being the account’s own, and by request or part', () => {
     const { sent, used } = setup();
     sent(null, { parts: 3 });
     sent('AcmeInc');
@@ -79,7 +79,7 @@ describe('what left', () => {
     expect(used({ per: 'part' })).toBe(6);
   });
 
-  it('is counted where nobody answered, and not where it surely never left', () => {
+  it('what left is counted where nobody answered, and not where it surely never left', () => {
     const { sent, used } = setup();
     const nothing = { httpStatus: null, status: null, traceId: null };
     sent(null, { end: { ...nothing, route: 'uncertain' }, parts: 0 });
@@ -90,7 +90,7 @@ describe('what left', () => {
     expect(used()).toBe(2);
   });
 
-  it('is counted from the midnight of the zone, or a minute back, in pieces', () => {
+  it('what left is counted from the midnight of the zone, or a minute back, in pieces', () => {
     const { spool, sent, used } = setup();
     const midnight = NOW - (NOW % 86_400);
     sent(null, { at: midnight - 1 });
@@ -110,14 +110,14 @@ describe('what left', () => {
     expect(endsAt).toBeLessThanOrEqual(NOW - 58.5);
   });
 
-  it('is what was claimed later than a row was saved, where there is one', () => {
+  it('what left is what was claimed later than a row was saved, where there is one', () => {
     const { sent, used } = setup();
     sent(null);
     expect(used({ after: NOW - 1 })).toBe(1);
     expect(used({ after: NOW })).toBe(0);
   });
 
-  it('has with it what is out at that moment, as many parts as are predicted', () => {
+  it('what left has with it what is out at that moment, as many parts as are predicted', () => {
     const { other, claim, spool, used } = setup();
     claim(other.drop({ text: 'x'.repeat(300) }), other.drop({ account: 'second' }));
     expect(used()).toBe(1);

@@ -20,7 +20,7 @@ function tracesOf({ counters, ignored, warnings, lines }: Bench): object {
   };
 }
 
-it('claims what was committed just before it, ahead of bulk, though nobody was told of it', async () => {
+it('a transaction claims what was committed just before it, ahead of bulk, though nobody was told of it', async () => {
   let isNews = false;
   const bench = new Bench({ takeNews: () => isNews });
   for (let row = 0; row < 40; row += 1) bench.drop();
@@ -34,7 +34,7 @@ it('claims what was committed just before it, ahead of bulk, though nobody was t
   expect(first).toBe(urgent);
 });
 
-it('may wait where outcomes are all that it would write', async () => {
+it('a transaction may wait where outcomes are all that it would write', async () => {
   const bench = new Bench();
   const claim = bench.claimNew();
   expect(bench.hasOutcomesAlone).toBe(false);
@@ -57,7 +57,7 @@ it('a row whose instant is none is released although the step that did so was ro
 });
 
 describe('a step that is rolled back', () => {
-  it('counts, logs and tells nothing; the one that commits does so once', async () => {
+  it('a step that is rolled back counts, logs and tells nothing; the one that commits does so once', async () => {
     const bench = new Bench();
     const [accepted, lost] = [bench.claimNew(), bench.claimNew()];
     bench.answer(accepted);
@@ -88,7 +88,7 @@ describe('a step that is rolled back', () => {
   });
 
   it.skipIf(!mayMount)(
-    `counts nothing on a full disk: an ignored receipt that is tried eight times counts once${skipped}`,
+    `a step that is rolled back counts nothing on a full disk: an ignored receipt that is tried eight times counts once${skipped}`,
     async () => {
       const folder = makeFolder();
       expect(mount(folder)).toBe(true);
@@ -113,7 +113,7 @@ describe('a step that is rolled back', () => {
     },
   );
 
-  it('takes no permit of unmatched receipts: all that may be written at once are, after many tries', async () => {
+  it('a step that is rolled back takes no permit of unmatched receipts: all that may be written at once are, after many tries', async () => {
     const bench = new Bench();
     const brought = Array.from({ length: 100 }, (_, index) =>
       bench.bring({ ...UNMATCHED, digest: String(index) }),

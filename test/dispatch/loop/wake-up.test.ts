@@ -25,7 +25,7 @@ async function setup(rows: number) {
 }
 
 describe('the next claim', () => {
-  it('may come at once where a permit is there, and with the next one where it is used', async () => {
+  it('the next claim may come at once where a permit is there, and with the next one where it is used', async () => {
     const { take, at } = await setup(10);
     expect(at()).toBe(0);
     expect(take()).toBe(1);
@@ -34,7 +34,7 @@ describe('the next claim', () => {
     expect(at()).toBeCloseTo(6);
   });
 
-  it('is expected soon where the permit is late', async () => {
+  it('the next claim is expected soon where the permit is late', async () => {
     const { queue, take, at } = await setup(100);
     for (let permit = 0; permit < 50; permit += 1) {
       vi.setSystemTime(Date.now() + 10);
@@ -45,7 +45,7 @@ describe('the next claim', () => {
     expect(at()).toBe(1);
   });
 
-  it('is not a matter of time where nothing is ready, or no slot is free', async () => {
+  it('the next claim is not a matter of time where nothing is ready, or no slot is free', async () => {
     const { queue, at } = await setup(0);
     expect(at()).toBe(Infinity);
     const busy = await setup(10);
@@ -54,7 +54,7 @@ describe('the next claim', () => {
     expect(queue.hasWork).toBe(false);
   });
 
-  it('waits for what the gateway asked', async () => {
+  it('the next claim waits for what the gateway asked', async () => {
     const { queue, at } = await setup(10);
     queue.limits.account.block(500, Date.now());
     expect(at()).toBe(500);

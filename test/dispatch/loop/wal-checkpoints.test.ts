@@ -57,7 +57,7 @@ function setup(size: number) {
 }
 
 describe('while there is nothing to do, a -wal', () => {
-  it('of some length is copied, and again when it has grown by as much', () => {
+  it('while there is nothing to do, a -wal of some length is copied, and again when it has grown by as much', () => {
     const { wal, idle } = setup(0);
     wal.pages = 200;
     idle(1_000);
@@ -73,7 +73,7 @@ describe('while there is nothing to do, a -wal', () => {
     expect(wal.copies).toBe(2);
   });
 
-  it('that was begun anew is copied when it is of some length again', () => {
+  it('while there is nothing to do, a -wal that was begun anew is copied when it is of some length again', () => {
     const { wal, idle } = setup(0);
     wal.pages = 900;
     idle(1_000);
@@ -85,7 +85,7 @@ describe('while there is nothing to do, a -wal', () => {
     expect(wal.copies).toBe(2);
   });
 
-  it('is counted twenty times a second at the most, and never while the loop is busy', () => {
+  it('while there is nothing to do, a -wal is counted twenty times a second at the most, and never while the loop is busy', () => {
     const { wal, longWal, idle } = setup(0);
     const counted = vi.fn(() => 0);
     Object.defineProperty(wal, 'pages', { get: counted });
@@ -96,7 +96,7 @@ describe('while there is nothing to do, a -wal', () => {
     expect(counted).toHaveBeenCalledTimes(calls);
   });
 
-  it('is copied whole, so that the next commit begins it anew', () => {
+  it('while there is nothing to do, a -wal is copied whole, so that the next commit begins it anew', () => {
     const { spool, other } = spoolSetup();
     for (let count = 0; count < 50; count += 1) other.drop();
     const before = spool.wal.pages;
@@ -108,13 +108,13 @@ describe('while there is nothing to do, a -wal', () => {
 });
 
 describe('a -wal', () => {
-  it('that is short is left alone', async () => {
+  it('a -wal that is short is left alone', async () => {
     const { wal, look } = setup(8 * MIB);
     await look();
     expect(wal.tries).toBe(0);
   });
 
-  it('that is long is cut at once where nobody needs it', () => {
+  it('a -wal that is long is cut at once where nobody needs it', () => {
     const { wal, longWal, onRelease } = setup(64 * MIB);
     wal.isFree = true;
     longWal.look(false);
@@ -123,7 +123,7 @@ describe('a -wal', () => {
     expect(onRelease).not.toHaveBeenCalled();
   });
 
-  it('has commits wait for those who read old data, and no longer than they do', async () => {
+  it('a -wal has commits wait for those who read old data, and no longer than they do', async () => {
     const { wal, longWal, onRelease } = setup(64 * MIB);
     longWal.look(false);
     expect(longWal.isHolding).toBe(true);
@@ -133,7 +133,7 @@ describe('a -wal', () => {
     expect(wal.size).toBe(0);
   });
 
-  it('B6: that a reader holds for 10 s is reported with the command that finds it, and its end too', async () => {
+  it('a -wal that a reader holds for 10 s is reported with the command that finds it, and its end too', async () => {
     const { wal, said, tick } = setup(64 * MIB);
     await tick(9_000);
     expect(said).toEqual([]);
@@ -150,14 +150,14 @@ describe('a -wal', () => {
     expect(said[1]).toMatchObject({ event: 'daemon.wal-released', wal_bytes: 0 });
   });
 
-  it('B6: is looked at each second, and holds up commits less and less often', async () => {
+  it('a -wal is looked at each second, and holds up commits less and less often', async () => {
     const { wal, onRelease, look, passed } = setup(64 * MIB);
     while (passed() < 100_000) await look();
     expect(wal.tries).toBeGreaterThanOrEqual(90);
     expect(onRelease.mock.calls.length).toBeLessThan(10);
   });
 
-  it('B6: holds up commits again as soon as a reader of old data has gone', async () => {
+  it('a -wal holds up commits again as soon as a reader of old data has gone', async () => {
     const { wal, longWal, look, passed } = setup(64 * MIB);
     while (passed() < 20_000) await look();
     wal.copied = 1_000;
@@ -168,7 +168,7 @@ describe('a -wal', () => {
     expect(wal.size).toBe(0);
   });
 
-  it('B6: is truncated by the first look after a long reader has ended', () => {
+  it('a -wal is truncated by the first look after a long reader has ended', () => {
     const { path, spool, other } = spoolSetup();
     other.db.exec('CREATE TABLE filler (bytes BLOB)');
     const reader = openSpool(path, { readonly: true });
@@ -197,7 +197,7 @@ describe('a -wal', () => {
     reader.close();
   });
 
-  it('is cut by SQLite when readers of old data have gone, though others read on', () => {
+  it('a -wal is cut by SQLite when readers of old data have gone, though others read on', () => {
     const { path, spool, other } = spoolSetup();
     other.drop();
     const [old, young] = [1, 2].map(() => openSpool(path, { readonly: true }));
@@ -218,8 +218,8 @@ describe('a -wal', () => {
   });
 });
 
-describe('H: after something was forgotten, a -wal', () => {
-  it('is cut at once, and then at most once a minute', () => {
+describe('after something was forgotten, a -wal', () => {
+  it('after something was forgotten, a -wal is cut at once, and then at most once a minute', () => {
     const { wal, idle, forgotten } = setup(MIB);
     wal.isFree = true;
     idle(5_000);
@@ -236,7 +236,7 @@ describe('H: after something was forgotten, a -wal', () => {
     expect(wal.tries).toBe(2);
   });
 
-  it('is tried again soon where a reader is in the way', () => {
+  it('after something was forgotten, a -wal is tried again soon where a reader is in the way', () => {
     const { wal, idle, forgotten } = setup(MIB);
     forgotten.push(true);
     idle(100);

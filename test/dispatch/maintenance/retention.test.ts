@@ -53,7 +53,7 @@ function setup(rules: KeepPolicy) {
 }
 
 describe('the sweeper', () => {
-  it('deletes a final message with all that hangs on it, a bounded number in a slice', () => {
+  it('the sweeper deletes a final message with all that hangs on it, a bounded number in a slice', () => {
     const { step, ended, left, count } = setup(A_DAY);
     ended(120, 2);
     step(true, 10);
@@ -64,7 +64,7 @@ describe('the sweeper', () => {
     expect(left()).toEqual([0, 0, 0, 0, 0]);
   });
 
-  it('leaves what ended later, and what is not final, however old', () => {
+  it('the sweeper leaves what ended later, and what is not final, however old', () => {
     const { step, ended, left } = setup(A_DAY);
     ended(3, 0.5);
     for (const state of ['queued', 'retry', 'sending', 'uncertain', 'await-receipt'])
@@ -73,7 +73,7 @@ describe('the sweeper', () => {
     expect(left()).toEqual([8, 8, 8, 8, 8]);
   });
 
-  it('goes on, slowly, where every step sends a little', () => {
+  it('the sweeper goes on, slowly, where every step sends a little', () => {
     const { step, ended, count } = setup(A_DAY);
     ended(500, 2);
     let slices = 0;
@@ -88,7 +88,7 @@ describe('the sweeper', () => {
     expect(count('messages')).toBe(0);
   });
 
-  it('keeps up with what is sent, however much that is', () => {
+  it('the sweeper keeps up with what is sent, however much that is', () => {
     const { step, ended, count } = setup(A_DAY);
     const SENT = 40;
     ended(500, 2);
@@ -107,7 +107,7 @@ describe('the sweeper', () => {
     expect(sweeper.wakeAtMs).toBeGreaterThan(1_500);
   });
 
-  it('keeps events, and their messages, until whoever is told of them has been', () => {
+  it('the sweeper keeps events, and their messages, until whoever is told of them has been', () => {
     const { spool, step, ended, count } = setup({ ...A_DAY, notTold: new Set() });
     ended(4, 2);
     const told = (name: string, seq: number): void =>
@@ -122,7 +122,7 @@ describe('the sweeper', () => {
     expect(count('messages')).toBe(0);
   });
 
-  it('waits for the slowest of all who are told, and for nobody who is told no more', () => {
+  it('the sweeper waits for the slowest of all who are told, and for nobody who is told no more', () => {
     const waiting = setup({ ...A_DAY, notTold: new Set() });
     waiting.ended(3, 2);
     const cursors = `INSERT INTO spool (name, value) VALUES ('notify-cursor', '3'), ('log-cursor', '1')`;
@@ -136,7 +136,7 @@ describe('the sweeper', () => {
     expect(off.count('messages')).toBe(0);
   });
 
-  it('deletes old events of lanes and requests that were done long ago, and no others', () => {
+  it('the sweeper deletes old events of lanes and requests that were done long ago, and no others', () => {
     const { other, step, count } = setup(A_DAY);
     const [old, young] = [NOW - 10 * DAY_S, NOW - 100];
     other.db.exec(`INSERT INTO events (at, account, event) VALUES
@@ -148,7 +148,7 @@ describe('the sweeper', () => {
     expect(other.all('SELECT id FROM control')).toEqual([{ id: 2 }, { id: 3 }]);
   });
 
-  it('forgets keys when their time has passed, whatever they look like', () => {
+  it('the sweeper forgets keys when their time has passed, whatever they look like', () => {
     const { other, step, count } = setup({ ...NOTHING_GOES, keysForMs: 90 * DAY_S * 1000 });
     const insert = other.db.prepare('INSERT INTO keys (key, message_id, used_at) VALUES (?, 1, ?)');
     other.db.transaction(() => {

@@ -80,7 +80,7 @@ describe('whoever brings a receipt', () => {
       },
     ],
     ['every step fails', (bench: Bench) => bench.brokenStep()],
-  ])('is sent away after its patience when %s', async (_what, fail) => {
+  ])('whoever brings a receipt is sent away after its patience when %s', async (_what, fail) => {
     const bench = new Bench();
     const claim = await accepted(bench);
     const first = bench.bring(bench.receipt(claim));
@@ -99,7 +99,7 @@ describe('whoever brings a receipt', () => {
     expect(bench.receipts()).toMatchObject([{ status: 'accepted' }]);
   });
 
-  it('is served in order, some at a time; a step is asked for while others wait', async () => {
+  it('whoever brings a receipt is served in order, some at a time; a step is asked for while others wait', async () => {
     const bench = new Bench();
     const count = STEP_TAKES + 10;
     const brought = Array.from({ length: count }, (_, index) =>
@@ -118,7 +118,7 @@ describe('whoever brings a receipt', () => {
     expect(digests).toEqual(brought.map(({ receipt }) => receipt.digest));
   });
 
-  it('is told that the very same is stored already, before and after a restart', async () => {
+  it('whoever brings a receipt is told that the very same is stored already, before and after a restart', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     for (const isRestarted of [false, true]) {
@@ -133,7 +133,7 @@ describe('whoever brings a receipt', () => {
 });
 
 describe('a receipt is kept', () => {
-  it('as it came, with the attempt it is about', async () => {
+  it('a receipt is kept as it came, with the attempt it is about', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     const raw = '{"status":"FAILED","anything":"else"}';
@@ -162,7 +162,7 @@ describe('a receipt is kept', () => {
 });
 
 describe('a receipt is matched', () => {
-  it('by the client-ref of its attempt, whatever part it names', async () => {
+  it('a receipt is matched by the client-ref of its attempt, whatever part it names', async () => {
     const bench = new Bench();
     const claim = bench.claimNew();
     await bench.hear(claim, { gatewayId: null }, { gatewayId: 'any' });
@@ -172,7 +172,7 @@ describe('a receipt is matched', () => {
     ]);
   });
 
-  it('by the id of its part, where it bears no client-ref, or one that is not ours', async () => {
+  it('a receipt is matched by the id of its part, where it bears no client-ref, or one that is not ours', async () => {
     const bench = new Bench();
     const claims = [await accepted(bench), await accepted(bench), await accepted(bench)];
     const refs = [null, 'order-41', `${'x'.repeat(5_000)}.1.0`];
@@ -182,7 +182,7 @@ describe('a receipt is matched', () => {
     }
   });
 
-  it('by the id of a part of any attempt', async () => {
+  it('a receipt is matched by the id of a part of any attempt', async () => {
     const bench = new Bench();
     const first = bench.claimNew();
     bench.answer(first, [5]);
@@ -214,7 +214,7 @@ describe('what does not fit changes nothing', () => {
     ['another account, by the part', { apiKey: 'somebody', clientRef: null }],
     ['no account, by the part', { apiKey: null, clientRef: null }],
     ['a client-ref of another form and no account', { apiKey: null, clientRef: 'order-41' }],
-  ])('B4: %s: it is counted, not stored, and does not come again', async (_what, over) => {
+  ])('%s: it is counted, not stored, and does not come again', async (_what, over) => {
     const bench = new Bench();
     const claim = await accepted(bench);
     const brought = bench.bring(bench.receipt(claim, over));
@@ -293,24 +293,27 @@ describe('what does not fit changes nothing', () => {
   });
 });
 
-describe('D3: a receipt with a valid tag', () => {
+describe('a receipt with a valid tag', () => {
   it.each([
     ['00447700900106', '447700900106'],
     ['5215512345678', '525512345678'],
     ['447700900106', '+447700900106'],
     ['447700900106', '447700900999'],
-  ])('counts for %s, though it writes the number as %s', async (recipient, named) => {
-    const bench = new Bench();
-    const claim = bench.claimNew({ recipient: recipient.replace(/^00/, '+') });
-    bench.lose(claim);
-    await bench.step();
-    await bench.hear(claim, { recipient: named });
-    expect(bench.state(claim.id)).toBe('delivered');
-    expect(bench.receipts()).toMatchObject([{ message_id: claim.id, recipient: named }]);
-    expect(bench.ignored).toEqual([]);
-  });
+  ])(
+    'a receipt with a valid tag counts for %s, though it writes the number as %s',
+    async (recipient, named) => {
+      const bench = new Bench();
+      const claim = bench.claimNew({ recipient: recipient.replace(/^00/, '+') });
+      bench.lose(claim);
+      await bench.step();
+      await bench.hear(claim, { recipient: named });
+      expect(bench.state(claim.id)).toBe('delivered');
+      expect(bench.receipts()).toMatchObject([{ message_id: claim.id, recipient: named }]);
+      expect(bench.ignored).toEqual([]);
+    },
+  );
 
-  it('by the reports counts as well', async () => {
+  it('a receipt with a valid tag by the reports counts as well', async () => {
     const bench = new Bench();
     const claim = await unanswered(bench);
     bench.inbox.hand([bench.receipt(claim, { recipient: '525512345678' })]);
@@ -318,7 +321,7 @@ describe('D3: a receipt with a valid tag', () => {
     expect(bench.state(claim.id)).toBe('delivered');
   });
 
-  it('is told from one that only has the id of its part: that must name the number in some form', async () => {
+  it('a receipt with a valid tag is told from one that only has the id of its part: that must name the number in some form', async () => {
     const bench = new Bench();
     const claims = [await accepted(bench), await accepted(bench)];
     const [first, second] = claims as [Claim, Claim];
@@ -328,13 +331,13 @@ describe('D3: a receipt with a valid tag', () => {
   });
 });
 
-describe('B3: of an attempt', () => {
+describe('of an attempt', () => {
   const variants = (bench: Bench, claim: Claim, count: number): Receipt[] =>
     Array.from({ length: count }, (_, at) =>
       bench.receipt(claim, { status: 'buffered', price: at, digest: `variant-${at}` }),
     );
 
-  it('at most 16 receipts are kept, and the rest is counted', async () => {
+  it('at most 16 receipts of an attempt are kept, and the rest is counted', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     const brought = variants(bench, claim, 40).map((one) => bench.bring(one));
@@ -344,7 +347,7 @@ describe('B3: of an attempt', () => {
     expect(bench.ignored).toEqual(Array.from({ length: 24 }, () => 'too-many'));
   });
 
-  it('with many parts, each part has its receipts', async () => {
+  it('an attempt with many parts: each part has its receipts', async () => {
     const bench = new Bench();
     const claim = bench.claimNew({ text: 'x'.repeat(153 * 20) });
     bench.answer(
@@ -360,7 +363,7 @@ describe('B3: of an attempt', () => {
     expect(bench.state(claim.id)).toBe('delivered');
   });
 
-  it('with many parts and no answer, each part has its receipts', async () => {
+  it('an attempt with many parts and no answer: each part has its receipts', async () => {
     const bench = new Bench();
     const claim = await unanswered(bench, { text: 'x'.repeat(153 * 20) });
     const heard = Array.from({ length: 20 }, (_, at) => ({ gatewayId: partId(claim, at + 1) }));
@@ -368,7 +371,7 @@ describe('B3: of an attempt', () => {
     expect(bench.state(claim.id)).toBe('delivered');
   });
 
-  it('unmatched receipts that are joined are bounded as well', async () => {
+  it('unmatched receipts that are joined to an attempt are bounded as well', async () => {
     const bench = new Bench();
     const claim = bench.claimNew();
     for (const one of variants(bench, claim, 40)) bench.bring({ ...one, clientRef: null });
@@ -406,7 +409,7 @@ describe('several accounts', () => {
     expect(bench.state(claim.id)).toBe('delivered');
   });
 
-  it('and messages that name none are of the default one', async () => {
+  it('several accounts and messages that name none are of the default one', async () => {
     const bench = new Bench({ apiKeys });
     const claim = await accepted(bench);
     await bench.hear(claim, { apiKey: 'other-key' });
@@ -415,7 +418,7 @@ describe('several accounts', () => {
     expect(bench.state(claim.id)).toBe('delivered');
   });
 
-  it('and one that names no account is believed by its client-ref', async () => {
+  it('several accounts and one that names no account is believed by its client-ref', async () => {
     const bench = new Bench({ apiKeys });
     const claim = await accepted(bench, 'other');
     await bench.hear(claim, { apiKey: null, recipient: null });
@@ -431,7 +434,7 @@ describe('signed receipts', () => {
     expect(bench.state(claim.id)).toBe('delivered');
   });
 
-  it('are joined by their part as well when they came before its answer', async () => {
+  it('signed receipts are joined by their part as well when they came before its answer', async () => {
     const bench = new Bench({ isSigned: true });
     const claim = bench.claimNew();
     await bench.hear(claim, { apiKey: null, recipient: null, clientRef: null });
@@ -442,7 +445,7 @@ describe('signed receipts', () => {
     expect(bench.state(again.id)).toBe('delivered');
   });
 
-  it('still do not fit another recipient or account', async () => {
+  it('signed receipts still do not fit another recipient or account', async () => {
     const bench = new Bench({ isSigned: true });
     const claim = await accepted(bench);
     await bench.hear(claim, { recipient: '447700900999', clientRef: null });
@@ -466,7 +469,7 @@ const countUnmatched = (bench: Bench): unknown =>
   bench.other.all('SELECT count(*) AS n FROM receipts WHERE message_id IS NULL')[0]?.['n'];
 
 describe('a receipt that nobody knows', () => {
-  it('is kept once, however often it comes', async () => {
+  it('a receipt that nobody knows is kept once, however often it comes', async () => {
     const bench = new Bench();
     for (let count = 0; count < 3; count += 1) {
       const brought = [bench.bring(stranger()), bench.bring(stranger())];
@@ -477,7 +480,7 @@ describe('a receipt that nobody knows', () => {
     expect(bench.receipts()).toMatchObject([{ message_id: null, gateway_id: 'nobody-knows' }]);
   });
 
-  it('B4: takes the place of the oldest when too many are kept, or too many bytes', async () => {
+  it('a receipt that nobody knows takes the place of the oldest when too many are kept, or too many bytes', async () => {
     const bench = new Bench();
     fillUnmatched(bench, UNMATCHED_MAX.rows, 10);
     bench.crash();
@@ -498,7 +501,7 @@ describe('a receipt that nobody knows', () => {
     expect(bench.receipts(`digest = 'one byte more'`)).toHaveLength(1);
   });
 
-  it('B4: is sent away when too many come at once, and taken when it comes again', async () => {
+  it('a receipt that nobody knows is sent away when too many come at once, and taken when it comes again', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     const brought = Array.from({ length: BURST + 100 }, (_, at) =>
@@ -517,7 +520,7 @@ describe('a receipt that nobody knows', () => {
     expect(again.filter(({ isStored }) => isStored === true)).toHaveLength(PER_SECOND);
   });
 
-  it('B4: gives its place back when its time is over', async () => {
+  it('a receipt that nobody knows gives its place back when its time is over', async () => {
     const bench = new Bench();
     const claim = bench.claimNew();
     await bench.hear(claim, { clientRef: null });
@@ -528,7 +531,7 @@ describe('a receipt that nobody knows', () => {
     expect(countUnmatched(bench)).toBe(1);
   });
 
-  it('is pruned after a week, some in a step, until none is left', async () => {
+  it('a receipt that nobody knows is pruned after a week, some in a step, until none is left', async () => {
     const bench = new Bench();
     fillUnmatched(bench, 2_500, 2_400);
     bench.crash();
@@ -543,7 +546,7 @@ describe('a receipt that nobody knows', () => {
     expect(countUnmatched(bench)).toBe(0);
   });
 
-  it('is looked through for pruning once an hour', async () => {
+  it('a receipt that nobody knows is looked through for pruning once an hour', async () => {
     const bench = new Bench();
     await bench.step();
     fillUnmatched(bench, 10, 10);
@@ -555,7 +558,7 @@ describe('a receipt that nobody knows', () => {
     expect(countUnmatched(bench)).toBe(0);
   });
 
-  it('that was never stored is not joined, nor whatever got its number since', async () => {
+  it('a receipt that nobody knows that was never stored is not joined, nor whatever got its number since', async () => {
     const bench = new Bench();
     const claim = bench.claimNew();
     bench.bring(bench.receipt(claim, { clientRef: null }));
@@ -569,7 +572,7 @@ describe('a receipt that nobody knows', () => {
     expect(bench.receipts()).toMatchObject([{ message_id: null, gateway_id: 'nobody-knows' }]);
   });
 
-  it('that was pruned is not joined any more', async () => {
+  it('a receipt that nobody knows that was pruned is not joined any more', async () => {
     const bench = new Bench();
     const claim = bench.claimNew();
     await bench.hear(claim, { clientRef: null });
@@ -587,7 +590,7 @@ describe('the index on the ids of parts', () => {
   const indexes = (bench: Bench): readonly unknown[] =>
     bench.other.all(`SELECT name FROM sqlite_master WHERE name = '${NAME}'`);
 
-  it('is not made by receipts with a client-ref, nor by strangers', async () => {
+  it('the index on the ids of parts is not made by receipts with a client-ref, nor by strangers', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     await bench.hear(claim, ACCEPTED, DELIVERED);
@@ -597,7 +600,7 @@ describe('the index on the ids of parts', () => {
     expect(indexes(bench)).toEqual([]);
   });
 
-  it('is made by the first receipt of ours without one, and is there after a restart', async () => {
+  it('the index on the ids of parts is made by the first receipt of ours without one, and is there after a restart', async () => {
     const bench = new Bench();
     bench.bring(stranger({ apiKey: KEY }));
     await bench.step();
@@ -608,7 +611,7 @@ describe('the index on the ids of parts', () => {
     expect(bench.state(claim.id)).toBe('delivered');
   });
 
-  it('is made by the next step when the one that made it was rolled back', async () => {
+  it('the index on the ids of parts is made by the next step when the one that made it was rolled back', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     bench.bring(bench.receipt(claim, { clientRef: null }));
@@ -621,7 +624,7 @@ describe('the index on the ids of parts', () => {
 });
 
 describe('what the reports said', () => {
-  it('is taken by the id of the attempt or of the part, with nothing else to prove it', async () => {
+  it('what the reports said is taken by the id of the attempt or of the part, with nothing else to prove it', async () => {
     const bench = new Bench();
     const [lost, open] = [await unanswered(bench), await accepted(bench)];
     const bare = { apiKey: null, recipient: null };
@@ -631,7 +634,7 @@ describe('what the reports said', () => {
     expect([bench.state(lost.id), bench.state(open.id)]).toEqual(['await-receipt', 'delivered']);
   });
 
-  it('of messages that are none of ours is left out, and makes nobody wait', async () => {
+  it('what the reports said of messages that are none of ours is left out, and makes nobody wait', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     bench.inbox.hand([
@@ -645,7 +648,7 @@ describe('what the reports said', () => {
     expect(bench.state(claim.id)).toBe('await-receipt');
   });
 
-  it('is waited for: nothing is decided for want of it while some of it is not on disk', async () => {
+  it('what the reports said is waited for: nothing is decided for want of it while some of it is not on disk', async () => {
     const bench = new Bench();
     const claim = await unanswered(bench);
     const others = Array.from({ length: 2 * STEP_TAKES }, (_, index) =>
@@ -660,7 +663,7 @@ describe('what the reports said', () => {
     expect(bench.state(claim.id)).toBe('await-receipt');
   });
 
-  it('is not given up, since nobody would bring it again', async () => {
+  it('what the reports said is not given up, since nobody would bring it again', async () => {
     const bench = new Bench();
     const claim = await unanswered(bench);
     bench.inbox.hand([bench.receipt(claim, ACCEPTED)]);

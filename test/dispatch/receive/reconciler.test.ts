@@ -36,7 +36,7 @@ async function accepted(bench: Bench, row: DropRow = {}, codes = [0]): Promise<C
 }
 
 describe('an accepted message', () => {
-  it('waits for its receipt as long as configured, and is then unconfirmed', async () => {
+  it('an accepted message waits for its receipt as long as configured, and is then unconfirmed', async () => {
     const bench = new Bench();
     const { id } = await accepted(bench);
     bench.advance(TIMEOUT_S - 1);
@@ -48,7 +48,7 @@ describe('an accepted message', () => {
     expectLawful(bench, id);
   });
 
-  it('is delivered by the last of its parts', async () => {
+  it('an accepted message is delivered by the last of its parts', async () => {
     const bench = new Bench();
     const claim = await accepted(bench, { text: TEXTS[2] }, [0, 0]);
     await bench.hear(claim, { ...DELIVERED, gatewayId: partId(claim, 2) });
@@ -58,7 +58,7 @@ describe('an accepted message', () => {
     expectLawful(bench, claim.id);
   });
 
-  it('keeps the carrier’s last word about each part, with its code and when it came', async () => {
+  it('an accepted message keeps the carrier’s last word about each part, with its code and when it came', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     bench.advance(5);
@@ -79,7 +79,7 @@ describe('an accepted message', () => {
     ]);
   });
 
-  it('that nobody will tell of ends at once, also when it was sent twice', async () => {
+  it('an accepted message that nobody will tell of ends at once, also when it was sent twice', async () => {
     const bench = new Bench({
       settle: { receipts: { expect: false, timeoutMs: 76 * HOUR * 1e3 } },
     });
@@ -98,7 +98,7 @@ describe('an accepted message', () => {
     expect(bench.state(first.id)).toBe('unconfirmed');
   });
 
-  it('that was unconfirmed is delivered all the same when a receipt says so', async () => {
+  it('an accepted message that was unconfirmed is delivered all the same when a receipt says so', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     bench.advance(TIMEOUT_S);
@@ -110,7 +110,7 @@ describe('an accepted message', () => {
     expectLawful(bench, claim.id);
   });
 
-  it('of which one part failed is undelivered, whether its time was over before or after', async () => {
+  it('an accepted message of which one part failed is undelivered, whether its time was over before or after', async () => {
     const bench = new Bench();
     const [early, late] = [await accepted(bench, {}, [0, 0]), await accepted(bench, {}, [0, 0])];
     await bench.hear(early, failed());
@@ -123,7 +123,7 @@ describe('an accepted message', () => {
     expect(bench.state(late.id)).toBe('undelivered');
   });
 
-  it('that is undelivered is delivered if that is said as well, and stays so', async () => {
+  it('an accepted message that is undelivered is delivered if that is said as well, and stays so', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     await bench.hear(claim, failed(), DELIVERED, failed(), { status: 'rejected' });
@@ -131,7 +131,7 @@ describe('an accepted message', () => {
     expectLawful(bench, claim.id);
   });
 
-  it('is delivered by accepted alone where the prefix says that no more will come', async () => {
+  it('an accepted message is delivered by accepted alone where the prefix says that no more will come', async () => {
     const bench = new Bench({ receipts: { acceptedIsEnough: ['1', '4479'] } });
     for (const [recipient, state] of [
       ['+12015550123', 'delivered'],
@@ -158,7 +158,7 @@ describe('an accepted message', () => {
     }
   });
 
-  it('of which the answer left a part without a status is never sent again', async () => {
+  it('an accepted message of which the answer left a part without a status is never sent again', async () => {
     const bench = new Bench({
       receipts: { resend: { codes: new Set([8]), afterMs: 0, times: 9 } },
     });
@@ -171,7 +171,7 @@ describe('an accepted message', () => {
 });
 
 describe('a message whose answer was lost', () => {
-  it('is proven accepted by a receipt, and never lapses', async () => {
+  it('a message whose answer was lost is proven accepted by a receipt, and never lapses', async () => {
     const bench = new Bench();
     const claim = await unanswered(bench);
     await bench.hear(claim, ACCEPTED);
@@ -185,7 +185,7 @@ describe('a message whose answer was lost', () => {
     expectLawful(bench, claim.id);
   });
 
-  it('is delivered by as many distinct parts as predicted, whether they come one by one or at once', async () => {
+  it('a message whose answer was lost is delivered by as many distinct parts as predicted, whether they come one by one or at once', async () => {
     const bench = new Bench();
     for (const isOneByOne of [true, false]) {
       const claim = await unanswered(bench, { text: TEXTS[3] });
@@ -203,7 +203,7 @@ describe('a message whose answer was lost', () => {
     }
   });
 
-  it('shows the parts that receipts told of, as if the answer had', async () => {
+  it('a message whose answer was lost shows the parts that receipts told of, as if the answer had', async () => {
     const bench = new Bench();
     const claim = await unanswered(bench, { text: TEXTS[2] });
     await bench.hear(
@@ -217,7 +217,7 @@ describe('a message whose answer was lost', () => {
     ]);
   });
 
-  it('by a crash is reconciled with what came before it, when the daemon starts', async () => {
+  it('a message whose answer was lost by a crash is reconciled with what came before it, when the daemon starts', async () => {
     const bench = new Bench();
     const claim = bench.claimNew();
     await bench.hear(claim, DELIVERED);
@@ -231,7 +231,7 @@ describe('a message whose answer was lost', () => {
     expectLawful(bench, claim.id);
   });
 
-  it('is joined by what came without a client-ref about a part, before a receipt that names it', async () => {
+  it('a message whose answer was lost is joined by what came without a client-ref about a part, before a receipt that names it', async () => {
     const bench = new Bench();
     const claim = await unanswered(bench);
     await bench.hear(claim, { ...DELIVERED, clientRef: null });
@@ -241,7 +241,7 @@ describe('a message whose answer was lost', () => {
     expect(bench.receipts('message_id IS NULL')).toEqual([]);
   });
 
-  it('is delivered by a receipt without a client-ref about a part that another told of', async () => {
+  it('a message whose answer was lost is delivered by a receipt without a client-ref about a part that another told of', async () => {
     const bench = new Bench();
     const claim = await unanswered(bench);
     await bench.hear(claim, ACCEPTED, { ...DELIVERED, clientRef: null });
@@ -404,7 +404,7 @@ describe.each(NOT_SENT)(
       expectLawful(bench, claim.id);
     });
 
-    it('is found again after a crash', async () => {
+    it('a proof of acceptance that comes when the message is %s is found again after a crash', async () => {
       const bench = new Bench();
       const claim = bench.claimNew();
       await enter(bench, claim);
@@ -417,7 +417,7 @@ describe.each(NOT_SENT)(
 );
 
 describe('a message that was moved by a receipt', () => {
-  it('is not claimed, though its turn had come', async () => {
+  it('a message that was moved by a receipt is not claimed, though its turn had come', async () => {
     const bench = new Bench();
     const first = await unanswered(bench);
     bench.advance(UNCERTAIN_AFTER_S);
@@ -432,7 +432,7 @@ describe('a message that was moved by a receipt', () => {
     expect(bench.state(first.id)).toBe('await-receipt');
   });
 
-  it('and was to wait for its retry does not come back to it', async () => {
+  it('a message that was moved by a receipt and was to wait for its retry does not come back to it', async () => {
     const bench = new Bench();
     const claim = bench.claimNew();
     bench.answer(claim, [5]);
@@ -452,7 +452,7 @@ describe('an attempt that failed while another one may have been accepted', () =
     return [first, second];
   };
 
-  it('leaves its message waiting, no longer than an uncertain one waits', async () => {
+  it('an attempt that failed while another one may have been accepted leaves its message waiting, no longer than an uncertain one waits', async () => {
     const bench = new Bench();
     const [first, second] = await twice(bench);
     await bench.hear(second, failed());
@@ -471,7 +471,7 @@ describe('an attempt that failed while another one may have been accepted', () =
     expectLawful(bench, first.id);
   });
 
-  it('has its message wait for the other one’s own word, once that is proven', async () => {
+  it('an attempt that failed while another one may have been accepted has its message wait for the other one’s own word, once that is proven', async () => {
     const bench = new Bench();
     const [first, second] = await twice(bench);
     await bench.hear(second, failed());
@@ -483,7 +483,7 @@ describe('an attempt that failed while another one may have been accepted', () =
     expect(bench.state(first.id)).toBe('undelivered');
   });
 
-  it('makes an unconfirmed message undelivered: nothing more is waited for', async () => {
+  it('an attempt that failed while another one may have been accepted makes an unconfirmed message undelivered: nothing more is waited for', async () => {
     const bench = new Bench();
     const [first, second] = await twice(bench);
     bench.advance(TIMEOUT_S);
@@ -493,7 +493,7 @@ describe('an attempt that failed while another one may have been accepted', () =
     expect(bench.state(first.id)).toBe('undelivered');
   });
 
-  it('makes a message that is still uncertain wait for the other', async () => {
+  it('an attempt that failed while another one may have been accepted makes a message that is still uncertain wait for the other', async () => {
     const bench = new Bench();
     const first = await unanswered(bench);
     const second = await resent(bench, first);
@@ -519,7 +519,7 @@ describe('a message that an operator sends again', () => {
     return claim;
   }
 
-  it('is not moved by what failed before', async () => {
+  it('a message that an operator sends again is not moved by what failed before', async () => {
     const bench = new Bench();
     for (const words of [[], [failed(8)]]) {
       const claim = await requeued(bench, ...words);
@@ -529,7 +529,7 @@ describe('a message that an operator sends again', () => {
     }
   });
 
-  it('is delivered by a delivery of before, and not sent then', async () => {
+  it('a message that an operator sends again is delivered by a delivery of before, and not sent then', async () => {
     const bench = new Bench();
     const claim = await requeued(bench, failed(8));
     await bench.hear(claim, DELIVERED);
@@ -538,7 +538,7 @@ describe('a message that an operator sends again', () => {
     expectLawful(bench, claim.id);
   });
 
-  it('follows its new attempt where that fails and the old one is still open', async () => {
+  it('a message that an operator sends again follows its new attempt where that fails and the old one is still open', async () => {
     const bench = new Bench();
     const first = await requeued(bench);
     const second = bench.claimAgain(first.id);
@@ -557,7 +557,7 @@ describe('a message that an operator sends again', () => {
     expectLawful(bench, first.id);
   });
 
-  it('is moved by the first proof of an attempt of before that nothing had proven', async () => {
+  it('a message that an operator sends again is moved by the first proof of an attempt of before that nothing had proven', async () => {
     const bench = new Bench();
     const claim = await unanswered(bench, { on_uncertain: 'hold' });
     bench.advance(TIMEOUT_S);
@@ -578,7 +578,7 @@ describe('[receipts] resend', () => {
   const withResend = (over: BenchOptions = {}): Bench =>
     new Bench({ ...over, receipts: { resend, ...over.receipts } });
 
-  it('sends again, after its time, what failed with one of the codes; the attempt says which it follows', async () => {
+  it('[receipts] resend sends again, after its time, what failed with one of the codes; the attempt says which it follows', async () => {
     const bench = withResend();
     const first = await accepted(bench);
     await bench.hear(first, failed(8));
@@ -603,7 +603,7 @@ describe('[receipts] resend', () => {
     expectLawful(bench, first.id);
   });
 
-  it('sends again so many times, and then no more', async () => {
+  it('[receipts] resend sends again so many times, and then no more', async () => {
     const bench = withResend({ receipts: { resend: { ...resend, times: 2 } } });
     let claim = await accepted(bench);
     for (const state of ['retry', 'retry', 'undelivered']) {
@@ -620,7 +620,7 @@ describe('[receipts] resend', () => {
     expectLawful(bench, claim.id);
   });
 
-  it('is off unless configured', async () => {
+  it('[receipts] resend is off unless configured', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     await bench.hear(claim, failed(8));
@@ -631,14 +631,14 @@ describe('[receipts] resend', () => {
     ['with another code', failed(6)],
     ['without a code', failed(null)],
     ['because time was up', { status: 'expired', code: 8 }],
-  ])('leaves alone what failed %s', async (_what, words) => {
+  ])('[receipts] resend leaves alone what failed %s', async (_what, words) => {
     const bench = withResend();
     const claim = await accepted(bench);
     await bench.hear(claim, words);
     expect(bench.state(claim.id)).toBe('undelivered');
   });
 
-  it('leaves alone what nobody knows the end of', async () => {
+  it('[receipts] resend leaves alone what nobody knows the end of', async () => {
     const bench = withResend();
     const claim = await accepted(bench);
     await bench.hear(claim, { status: 'unknown', code: 8 }, { status: 'accepted', code: 7 });
@@ -648,21 +648,21 @@ describe('[receipts] resend', () => {
     expect(bench.state(claim.id)).toBe('unconfirmed');
   });
 
-  it('leaves alone what failed in parts of which one would fail again', async () => {
+  it('[receipts] resend leaves alone what failed in parts of which one would fail again', async () => {
     const bench = withResend();
     const claim = await accepted(bench, {}, [0, 0]);
     await bench.hear(claim, failed(8), { ...failed(6), gatewayId: partId(claim, 2) });
     expect(bench.state(claim.id)).toBe('undelivered');
   });
 
-  it('leaves alone what was accepted in part', async () => {
+  it('[receipts] resend leaves alone what was accepted in part', async () => {
     const bench = withResend();
     const claim = await accepted(bench, {}, [0, 6]);
     await bench.hear(claim, failed(8));
     expect(bench.state(claim.id)).toBe('undelivered');
   });
 
-  it('leaves alone what would expire before', async () => {
+  it('[receipts] resend leaves alone what would expire before', async () => {
     const bench = withResend();
     const [late, soon] = [await accepted(bench), await accepted(bench)];
     bench.advance(VALIDITY_S - AFTER_S - 1);
@@ -673,7 +673,7 @@ describe('[receipts] resend', () => {
     expect(bench.state(late.id)).toBe('undelivered');
   });
 
-  it('leaves alone what an operator wanted back while it was out', async () => {
+  it('[receipts] resend leaves alone what an operator wanted back while it was out', async () => {
     const bench = withResend();
     const claim = bench.claimNew();
     await bench.ask('cancel', claim.id);
@@ -683,7 +683,7 @@ describe('[receipts] resend', () => {
     expect(bench.state(claim.id)).toBe('undelivered');
   });
 
-  it('leaves alone what was cancelled, and turns out to have been accepted', async () => {
+  it('[receipts] resend leaves alone what was cancelled, and turns out to have been accepted', async () => {
     const bench = withResend();
     const claim = bench.claimNew();
     bench.answer(claim, [5]);
@@ -694,7 +694,7 @@ describe('[receipts] resend', () => {
     expect(bench.state(claim.id)).toBe('undelivered');
   });
 
-  it('leaves alone a recipient that is suppressed', async () => {
+  it('[receipts] resend leaves alone a recipient that is suppressed', async () => {
     const bench = withResend();
     const claim = await accepted(bench);
     bench.commit(() => bench.spool.suppressions.add(RECIPIENT, 'operator', bench.now));
@@ -702,7 +702,7 @@ describe('[receipts] resend', () => {
     expect(bench.state(claim.id)).toBe('undelivered');
   });
 
-  it('is not taken back by the receipts of the attempt that failed, but for a delivery', async () => {
+  it('[receipts] resend is not taken back by the receipts of the attempt that failed, but for a delivery', async () => {
     const bench = withResend();
     const claim = await accepted(bench);
     await bench.hear(claim, failed(8), { ...failed(6), digest: 'late' }, ACCEPTED);
@@ -715,7 +715,7 @@ describe('[receipts] resend', () => {
     expectLawful(bench, claim.id);
   });
 
-  it('is decided once, however the step ends', async () => {
+  it('[receipts] resend is decided once, however the step ends', async () => {
     const bench = withResend();
     const claim = await accepted(bench);
     bench.bring(bench.receipt(claim, failed(8)));
@@ -740,7 +740,7 @@ describe('a recipient', () => {
     [3, 'absent-subscriber-permanent'],
     [4, 'call-barred-by-user'],
     [9, 'illegal-number'],
-  ])('is suppressed by err-code %s', async (code, reason) => {
+  ])('a recipient is suppressed by err-code %s', async (code, reason) => {
     const bench = new Bench();
     const claim = await accepted(bench, { recipient: `+${RECIPIENT}` });
     await bench.hear(claim, failed(code));
@@ -753,13 +753,13 @@ describe('a recipient', () => {
     ['a word that is not final', { status: 'accepted', code: 9 }],
     ['a delivery', { status: 'delivered', code: 9 }],
     ['time that was up', { status: 'expired', code: 3 }],
-  ])('is not suppressed by %s', async (_what, words) => {
+  ])('a recipient is not suppressed by %s', async (_what, words) => {
     const bench = new Bench();
     await bench.hear(await accepted(bench), words);
     expect(suppressed(bench)).toEqual([]);
   });
 
-  it('is not suppressed where that is switched off', async () => {
+  it('a recipient is not suppressed where that is switched off', async () => {
     const bench = new Bench({ receipts: { suppressAutomatically: false } });
     const claim = await accepted(bench);
     await bench.hear(claim, failed(9));
@@ -767,7 +767,7 @@ describe('a recipient', () => {
     expect(suppressed(bench)).toEqual([]);
   });
 
-  it('who asked for no more is suppressed at once, though another part is still open', async () => {
+  it('a recipient who asked for no more is suppressed at once, though another part is still open', async () => {
     const bench = new Bench();
     const claim = await accepted(bench, {}, [0, 0]);
     await bench.hear(claim, failed(9));
@@ -775,7 +775,7 @@ describe('a recipient', () => {
     expect(suppressed(bench)).toHaveLength(1);
   });
 
-  it('who asked for no more is suppressed, whichever attempt that was said of, and when', async () => {
+  it('a recipient who asked for no more is suppressed, whichever attempt that was said of, and when', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     await bench.hear(claim, failed(8));
@@ -785,7 +785,7 @@ describe('a recipient', () => {
     expect(suppressed(bench)).toHaveLength(1);
   });
 
-  it('who was taken off the list is not put on it again by what was said before', async () => {
+  it('a recipient who was taken off the list is not put on it again by what was said before', async () => {
     const bench = new Bench();
     const claim = await accepted(bench);
     await bench.hear(claim, failed(9));

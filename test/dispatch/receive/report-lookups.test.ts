@@ -113,7 +113,7 @@ function failure(reason: Unreported['reason'], retryAfterMs: number | null = nul
 }
 
 describe('an uncertain message', () => {
-  it('is asked about one, five and fifteen minutes later, and then may be decided', async () => {
+  it('an uncertain message is asked about one, five and fifteen minutes later, and then may be decided', async () => {
     const { uncertain, advance, request, sent, now } = setup();
     expect(uncertain()).toBe(START + 60);
     for (const [index, [at, next]] of [
@@ -129,7 +129,7 @@ describe('an uncertain message', () => {
     expect(sent).toHaveLength(3);
   });
 
-  it('is asked about by its recipient, around the beginning of its attempt', async () => {
+  it('an uncertain message is asked about by its recipient, around the beginning of its attempt', async () => {
     const { uncertain, advance, request } = setup();
     advance(60);
     uncertain({ recipient: '+447700900001', beganAt: START - 30 });
@@ -139,7 +139,7 @@ describe('an uncertain message', () => {
     });
   });
 
-  it('counts as answered only after what was found is handed on', async () => {
+  it('an uncertain message counts as answered only after what was found is handed on', async () => {
     const { uncertain, advance, request, received, happened } = setup();
     advance(900);
     uncertain();
@@ -152,7 +152,7 @@ describe('an uncertain message', () => {
     expect(uncertain()).toBeNull();
   });
 
-  it('is asked about once when the last look is long past, and not again when the answer is told twice', async () => {
+  it('an uncertain message is asked about once when the last look is long past, and not again when the answer is told twice', async () => {
     const { uncertain, advance, request, barrier, sent } = setup();
     advance(86_400);
     expect(uncertain()).toBe(START + 86_401);
@@ -164,7 +164,7 @@ describe('an uncertain message', () => {
     expect(sent).toHaveLength(1);
   });
 
-  it('is asked about anew after another attempt, and when it is seen again after hours', async () => {
+  it('an uncertain message is asked about anew after another attempt, and when it is seen again after hours', async () => {
     const { uncertain, advance, request } = setup();
     advance(900);
     uncertain();
@@ -180,7 +180,7 @@ describe('an uncertain message', () => {
     expect((await request(4)).window?.from).toBe(START - 65);
   });
 
-  it('shares a request with others to its recipient whose windows overlap', async () => {
+  it('an uncertain message shares a request with others to its recipient whose windows overlap', async () => {
     const { uncertain, advance, request, sent } = setup();
     advance(900);
     const others = [
@@ -206,7 +206,7 @@ describe('an uncertain message', () => {
     expect(sent).toHaveLength(2);
   });
 
-  it('does not share a request that would grow beyond an hour', async () => {
+  it('an uncertain message does not share a request that would grow beyond an hour', async () => {
     const { uncertain, advance, request } = setup();
     advance(7_200);
     for (let id = 0; id < 50; id += 1) uncertain({ id, beganAt: START + id * 150 });
@@ -220,7 +220,7 @@ describe('an uncertain message', () => {
 
 describe('a look-up that fails', () => {
   it.each(['unreachable', 'wrong-credentials', 'refused'] as const)(
-    'is tried three times more, ever later, when it is %s; then it is over and told',
+    'a look-up that fails is tried three times more, ever later, when it is %s; then it is over and told',
     async (reason) => {
       const { uncertain, advance, request, troubles, happened } = setup();
       advance(900);
@@ -242,7 +242,7 @@ describe('a look-up that fails', () => {
     },
   );
 
-  it('is asked again at its next minute when an earlier one was given up', async () => {
+  it('a look-up that fails is asked again at its next minute when an earlier one was given up', async () => {
     const { uncertain, advance, request } = setup();
     advance(60);
     for (let tries = 1; tries <= 4; tries += 1) {
@@ -253,7 +253,7 @@ describe('a look-up that fails', () => {
     expect(uncertain()).toBe(START + 300);
   });
 
-  it('keeps the account waiting when the peer is in trouble, and all its questions with it', async () => {
+  it('a look-up that fails keeps the account waiting when the peer is in trouble, and all its questions with it', async () => {
     const { uncertain, advance, request, barrier, sent, troubles } = setup();
     advance(900);
     const all = [1, 2, 3].map((id) => ({ id, recipient: `44770090000${id}` }));
@@ -273,7 +273,7 @@ describe('a look-up that fails', () => {
     expect(sent).toHaveLength(4);
   });
 
-  it('lets other questions pass when it alone was refused', async () => {
+  it('a look-up that fails lets other questions pass when it alone was refused', async () => {
     const { uncertain, advance, request } = setup();
     advance(900);
     uncertain();
@@ -287,7 +287,7 @@ describe('a look-up that fails', () => {
     expect(uncertain()).toBe(START + 930.2);
   });
 
-  it('waits as long as a throttled answer asks for, which costs it no try', async () => {
+  it('a look-up that fails waits as long as a throttled answer asks for, which costs it no try', async () => {
     const { uncertain, advance, request, barrier, sent, troubles } = setup();
     advance(900);
     uncertain();
@@ -305,7 +305,7 @@ describe('a look-up that fails', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('is over after an hour, however often it was throttled', async () => {
+  it('a look-up that fails is over after an hour, however often it was throttled', async () => {
     const { uncertain, advance, request, sent, troubles } = setup();
     advance(900);
     let at = uncertain();
@@ -319,7 +319,7 @@ describe('a look-up that fails', () => {
     expect(troubles).toEqual(['main: the reports gave no answer within an hour']);
   });
 
-  it('is over at once where there is nothing to ask with', async () => {
+  it('a look-up that fails is over at once where there is nothing to ask with', async () => {
     const { uncertain, advance, request, troubles } = setup();
     advance(60);
     uncertain();
@@ -350,7 +350,7 @@ describe('requests', () => {
     expect(sent.map(({ atMs }) => atMs)).toEqual([900_000, 905_000, 905_200]);
   });
 
-  it('are never sent within the call that asks for them', async () => {
+  it('requests are never sent within the call that asks for them', async () => {
     const { uncertain, advance, request, sent } = setup();
     advance(900);
     uncertain();
@@ -367,7 +367,7 @@ describe('requests', () => {
     expect(uncertain({ id: 10_001, account: 'other' })).toBe(now() + 300);
   });
 
-  it('are not made any more, and not listened to, once stopped', async () => {
+  it('requests are not made any more, and not listened to, once stopped', async () => {
     const { lookups, uncertain, advance, request, happened, sent } = setup();
     advance(900);
     uncertain();
@@ -383,7 +383,7 @@ describe('requests', () => {
 });
 
 describe('a lapsing message', () => {
-  it('is asked about by the ids of its parts, and then may lapse', async () => {
+  it('a lapsing message is asked about by the ids of its parts, and then may lapse', async () => {
     const { lapsing, request, received, now } = setup();
     expect(lapsing(1, ['a', 'b'])).toBe(now() + 1);
     const { ids, account, answer } = await request(1);
@@ -393,11 +393,11 @@ describe('a lapsing message', () => {
     expect(lapsing(1, ['a', 'b'])).toBeNull();
   });
 
-  it('may lapse at once when there is no id to ask for', () => {
+  it('a lapsing message may lapse at once when there is no id to ask for', () => {
     expect(setup().lapsing(1, [])).toBeNull();
   });
 
-  it('is asked about with others, twenty ids at a time', async () => {
+  it('a lapsing message is asked about with others, twenty ids at a time', async () => {
     const { lapsing, advance, request } = setup();
     const messages = Array.from({ length: 15 }, (_, id) => [`${id}-a`, `${id}-b`, `${id}-c`]);
     const look = () => messages.map((ids, id) => lapsing(id, ids) === null);
@@ -415,7 +415,7 @@ describe('a lapsing message', () => {
     }
   });
 
-  it('with more parts than that is asked about in several requests', async () => {
+  it('a lapsing message with more parts than that is asked about in several requests', async () => {
     const { lapsing, advance, request } = setup();
     const ids = Array.from({ length: 45 }, (_, index) => `id-${index}`);
     lapsing(1, ids);
@@ -427,7 +427,7 @@ describe('a lapsing message', () => {
     expect(lapsing(1, ids)).toBeNull();
   });
 
-  it('is asked about alone after a refusal, which another may have caused', async () => {
+  it('a lapsing message is asked about alone after a refusal, which another may have caused', async () => {
     const { lapsing, advance, request } = setup();
     lapsing(1, ['good']);
     lapsing(2, ['odd']);
@@ -443,7 +443,7 @@ describe('a lapsing message', () => {
 });
 
 describe('a request that breaks by a mistake of ours', () => {
-  it('is over, and does not keep others from being asked', () => {
+  it('a request that breaks by a mistake of ours is over, and does not keep others from being asked', () => {
     const questions = new Questions();
     questions.add('a', { window: null, ids: ['a'] }, 0);
     const asked = questions.next(0)!;

@@ -48,7 +48,7 @@ const rowsOf = (sender: string | null, ...ids: readonly number[]): readonly RowO
   ids.map((id) => ({ id, sender }));
 
 describe('lanes', () => {
-  it('are senders: NULL and the default it stands for are one, with one limit', async () => {
+  it('lanes are senders: NULL and the default it stands for are one, with one limit', async () => {
     const { queue, take } = await setup([...rowsOf(null, 1, 3), ...rowsOf('AcmeInc', 2, 4)], {
       senders: { AcmeInc: 1 },
     });
@@ -63,7 +63,7 @@ describe('lanes', () => {
     expect(taken).toEqual([1, 2, 3, 4]);
   });
 
-  it('that wait hold up no other, whatever their priority', async () => {
+  it('lanes that wait hold up no other, whatever their priority', async () => {
     const { queue, take } = await setup([
       { id: 1, sender: 'Slow', priority: 9 },
       { id: 2, sender: 'Slow', priority: 9 },
@@ -76,7 +76,7 @@ describe('lanes', () => {
     expect(take()).toEqual([1, 2]);
   });
 
-  it('are served by the priority of their heads', async () => {
+  it('lanes are served by the priority of their heads', async () => {
     const { take } = await setup([
       { id: 1, sender: 'A', priority: 5 },
       { id: 2, sender: 'B', priority: 9 },
@@ -86,7 +86,7 @@ describe('lanes', () => {
     expect(take()).toEqual([2, 1, 4, 3]);
   });
 
-  it('that are paused or suspended wait, and go on when they are well', async () => {
+  it('lanes that are paused or suspended wait, and go on when they are well', async () => {
     const { health, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)]);
     health.setPaused('A', true, NOW);
     expect(take()).toEqual([2]);
@@ -97,7 +97,7 @@ describe('lanes', () => {
 });
 
 describe('permits', () => {
-  it('of the account bound what is taken, whoever wants it', async () => {
+  it('permits of the account bound what is taken, whoever wants it', async () => {
     const { take } = await setup([...rowsOf('A', 1, 2, 3), ...rowsOf('B', 4, 5, 6)], {
       rate: 30,
       burst: 2,
@@ -108,7 +108,7 @@ describe('permits', () => {
     expect(take()).toHaveLength(2);
   });
 
-  it('are not spent on a lane that may not go', async () => {
+  it('permits are not spent on a lane that may not go', async () => {
     const { queue, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)], {
       rate: 1,
       burst: 1,
@@ -155,43 +155,43 @@ describe('a half-open account', () => {
     return { ...kit, open, refuse };
   }
 
-  it('sends one message, and another one than that which shut it', async () => {
+  it('a half-open account sends one message, and another one than that which shut it', async () => {
     const { health, take } = await halfOpen([...rowsOf('A', 1, 2), ...rowsOf('B', 3)]);
     expect(take()).toEqual([2]);
     health.began(claimOf({ id: 2 }));
     expect(take()).toEqual([]);
   });
 
-  it('looks for it in other lanes', async () => {
+  it('a half-open account looks for it in other lanes', async () => {
     const { take } = await halfOpen([...rowsOf('A', 1), ...rowsOf('B', 3)]);
     expect(take()).toEqual([3]);
   });
 
-  it('sends the suspect itself where there is no other', async () => {
+  it('a half-open account sends the suspect itself where there is no other', async () => {
     const { take } = await halfOpen(rowsOf('A', 1));
     expect(take()).toEqual([1]);
   });
 
-  it('skips lanes that may not go', async () => {
+  it('a half-open account skips lanes that may not go', async () => {
     const { queue, take } = await halfOpen([...rowsOf('A', 2), ...rowsOf('B', 3)]);
     queue.lane('A').limits.sender.block(60_000, Date.now());
     expect(take()).toEqual([3]);
   });
 
-  it('sends one message also where the empty sender name is paused', async () => {
+  it('a half-open account sends one message also where the empty sender name is paused', async () => {
     const { health, take } = await halfOpen(rowsOf('A', 2));
     health.setPaused('', true, NOW);
     expect(take()).toEqual([2]);
   });
 
-  it('waits for a message where there is none', async () => {
+  it('a half-open account waits for a message where there is none', async () => {
     const { add, take } = await halfOpen([]);
     expect(take()).toEqual([]);
     add({ id: 9, sender: 'C' });
     expect(take()).toEqual([9]);
   });
 
-  it('takes everything once it is open again', async () => {
+  it('a half-open account takes everything once it is open again', async () => {
     const { health, take } = await halfOpen([...rowsOf('A', 1, 2, 3), ...rowsOf('B', 4)]);
     expect(take()).toEqual([2]);
     const claim = claimOf({ id: 2 });
@@ -211,7 +211,7 @@ it('a sender that is half-open sends one message while the others go on', async 
   expect(take()).toEqual([11]);
 });
 
-it('forgets what it knew when told, and takes what a scan finds', async () => {
+it('an account queue forgets what it knew when told, and takes what a scan finds', async () => {
   const { table, queue, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)]);
   queue.forget();
   expect(queue.hasWork).toBe(false);

@@ -68,7 +68,7 @@ describe('rows of one campaign in one lane', () => {
     expect(take(100)).toEqual([4, 3, 2, 1, 5, 7, 8, 6]);
   });
 
-  it('that have no deadline are not passed for ever by ever more that have one', () => {
+  it('rows of one campaign in one lane that have no deadline are not passed for ever by ever more that have one', () => {
     const { add, take } = setup([{ id: 1 }]);
     const taken: number[] = [];
     for (let id = 2; taken.at(-1) !== 1 && id < 2_000; id += 1) {
@@ -108,7 +108,7 @@ describe('rows of one campaign in one lane', () => {
     );
   });
 
-  it('are taken past the size of one read', () => {
+  it('rows of one campaign in one lane are taken past the size of one read', () => {
     const { take } = setup(idsUpTo(300).map((id) => ({ id })));
     expect(take(250)).toEqual(idsUpTo(250));
     expect(take(250)).toEqual(idsUpTo(300).slice(250));
@@ -116,7 +116,7 @@ describe('rows of one campaign in one lane', () => {
 });
 
 describe('reads', () => {
-  it('are one for many rows where there is one source', () => {
+  it('reads are one for many rows where there is one source', () => {
     const { table, take } = setup(idsUpTo(60).map((id) => ({ id })));
     take(1); // finds out whether there are rows of a lower priority
     table.reads = 0;
@@ -125,7 +125,7 @@ describe('reads', () => {
     expect(table.waiting[0]?.id).toBe(52);
   });
 
-  it('are one each where campaigns take turns', () => {
+  it('reads are one each where campaigns take turns', () => {
     const campaigns = ['a', 'b', 'c', 'd'];
     const { table, take } = setup(
       idsUpTo(400).map((id) => ({ id, campaign: campaigns[id % 4] ?? null })),
@@ -138,7 +138,7 @@ describe('reads', () => {
 });
 
 describe('what is known of a source', () => {
-  it('may be out of date: a row that has gone lets none jump the queue', () => {
+  it('what is known of a source may be out of date: a row that has gone lets none jump the queue', () => {
     const { table, take } = setup([
       { id: 1, campaign: 'a', priority: 9 },
       { id: 2, campaign: 'a', priority: 1 },
@@ -148,7 +148,7 @@ describe('what is known of a source', () => {
     expect(take(10)).toEqual([3, 2]);
   });
 
-  it('is corrected by a row that comes later and goes earlier', () => {
+  it('what is known of a source is corrected by a row that comes later and goes earlier', () => {
     const { lane, add, take } = setup([{ id: 5 }]);
     expect(lane.offer({ account: null, sender: null, campaign: null }, turnOf(9))).toBeNull();
     add({ id: 6, expiresAt: 1_790_000_001 });
@@ -156,13 +156,13 @@ describe('what is known of a source', () => {
     expect(take(1)).toEqual([5]);
   });
 
-  it('grows by rows of a lower priority that a scan has not named', () => {
+  it('what is known of a source grows by rows of a lower priority that a scan has not named', () => {
     const { table, take } = setup([{ id: 1, priority: 9 }]);
     for (const priority of [7, 2, 0]) table.add({ id: priority + 10, priority });
     expect(take(10)).toEqual([1, 17, 12, 10]);
   });
 
-  it('is dropped when it is empty, and found again by the next row', () => {
+  it('what is known of a source is dropped when it is empty, and found again by the next row', () => {
     const { lane, add, take } = setup([{ id: 1, campaign: 'a' }]);
     take(10);
     expect([lane.hasRows, lane.sources]).toEqual([false, []]);
@@ -170,7 +170,7 @@ describe('what is known of a source', () => {
     expect(take(10)).toEqual([2]);
   });
 
-  it('is forgotten before a scan, which finds it again', () => {
+  it('what is known of a source is forgotten before a scan, which finds it again', () => {
     const { table, lane, fairness, offer, take } = setup([{ id: 1 }, { id: 2, campaign: 'a' }]);
     lane.forget();
     expect([lane.hasRows, fairness.isEmpty]).toEqual([false, true]);
@@ -178,7 +178,7 @@ describe('what is known of a source', () => {
     expect(take(10)).toEqual([1, 2]);
   });
 
-  it('names each source once, whatever priorities it holds', () => {
+  it('what is known of a source names each source once, whatever priorities it holds', () => {
     const { lane } = setup([{ id: 1, priority: 9 }, { id: 2 }, { id: 3, campaign: 'a' }]);
     expect(lane.sources).toEqual([
       { account: null, sender: null, campaign: null },
@@ -188,7 +188,7 @@ describe('what is known of a source', () => {
 });
 
 describe('a lane that cannot go', () => {
-  it('gives back what it kept a little at a time, the higher priority first, and each once', () => {
+  it('a lane that cannot go gives back what it kept a little at a time, the higher priority first, and each once', () => {
     const { lane, take, put } = setup();
     const key = (campaign: number) => ({ account: null, sender: null, campaign: String(campaign) });
     for (const id of idsUpTo(200)) {

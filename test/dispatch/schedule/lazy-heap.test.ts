@@ -15,7 +15,7 @@ const setup = (...items: readonly Item[]): LazyHeap<Item, number> => {
 };
 const item = (place: number | null): Item => ({ place });
 
-it('gives what goes first, and each only once', () => {
+it('the heap gives what goes first, and each only once', () => {
   const items = [item(3), item(2), item(1)];
   const heap = setup(...items);
   expect(heap.peek()).toBe(items[2]);
@@ -27,13 +27,13 @@ it('gives what goes first, and each only once', () => {
   ]);
 });
 
-it('gives what has the same key in the order of entry', () => {
+it('the heap gives what has the same key in the order of entry', () => {
   const items = Array.from({ length: 20 }, () => item(1));
   const heap = setup(...items);
   for (const one of items) expect(heap.take()).toBe(one);
 });
 
-it('skips an entry whose key has changed since, and takes the item under its new one', () => {
+it('the heap skips an entry whose key has changed since, and takes the item under its new one', () => {
   const [moved, other] = [item(1), item(2)];
   const heap = setup(moved, other);
   moved.place = 3;
@@ -41,14 +41,14 @@ it('skips an entry whose key has changed since, and takes the item under its new
   expect([heap.take(), heap.take(), heap.take()]).toEqual([other, moved, null]);
 });
 
-it('does not hold what has no place', () => {
+it('the heap does not hold what has no place', () => {
   const emptied = item(1);
   const heap = setup(item(null), emptied);
   emptied.place = null;
   expect(heap.peek()).toBeNull();
 });
 
-it('forgets everything when told, out of date or not', () => {
+it('the heap forgets everything when told, out of date or not', () => {
   const heap = setup(item(1));
   heap.clear();
   expect(heap.peek()).toBeNull();

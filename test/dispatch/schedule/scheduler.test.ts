@@ -197,7 +197,7 @@ const anyRun = fc.record({
   steps: fc.array(anyStep, { minLength: 1, maxLength: 25 }),
 });
 
-it('holds over any lanes, campaigns, priorities, deadlines, arrivals and throttles', async () => {
+it('the order holds over any lanes, campaigns, priorities, deadlines, arrivals and throttles', async () => {
   await fc.assert(
     fc.asyncProperty(anyRun, async ({ reserve, steps }) => {
       const kit = await setup(reserve);
@@ -220,7 +220,7 @@ it('holds over any lanes, campaigns, priorities, deadlines, arrivals and throttl
   );
 }, 60_000);
 
-it('loses no row whatever scans and cancellations come between, and takes none twice', async () => {
+it('the order loses no row whatever scans and cancellations come between, and takes none twice', async () => {
   await fc.assert(
     fc.asyncProperty(anyRun, async ({ reserve, steps }) => {
       const kit = await setup(reserve);
@@ -258,14 +258,14 @@ describe('campaigns', () => {
   const range = (from: number, count: number): readonly number[] =>
     Array.from({ length: count }, (_, index) => from + index);
 
-  it('of one priority take turns, a row each, and those without one are one', async () => {
+  it('campaigns of one priority take turns, a row each, and those without one are one', async () => {
     const { add, take } = await setup(0.1);
     for (const row of [...rows('big', range(1, 5)), ...rows(null, [6, 7]), ...rows('small', [8])])
       add(row);
     expect(take(100).map(({ id }) => id)).toEqual([1, 6, 8, 2, 7, 3, 4, 5]);
   });
 
-  it('that come later are not delayed by a large one, in the same lane or another', async () => {
+  it('campaigns that come later are not delayed by a large one, in the same lane or another', async () => {
     for (const sender of [null, 'A']) {
       const { add, take } = await setup(0.1);
       for (const row of rows('big', range(1, 500))) add(row);
@@ -276,7 +276,7 @@ describe('campaigns', () => {
     }
   });
 
-  it('do not gain by dropping their rows one at a time', async () => {
+  it('campaigns do not gain by dropping their rows one at a time', async () => {
     const { add, take } = await setup(0.1);
     for (const row of rows('big', range(1, 100))) add(row);
     let drops = 0;
@@ -297,7 +297,7 @@ describe('campaigns', () => {
     expect(taken.map(({ campaign }) => campaign).join('')).toBe('abababab');
   });
 
-  it('are one over all lanes: its many senders give it no more turns', async () => {
+  it('campaigns are one over all lanes: its many senders give it no more turns', async () => {
     const { add, take } = await setup(0.1);
     for (const id of range(1, 60)) add({ id, campaign: 'wide', sender: `S${id}` });
     for (const row of rows('narrow', range(100, 20))) add(row);
@@ -326,19 +326,19 @@ describe('the reserve', () => {
     return kit;
   }
 
-  it('is shared by the lower priorities, within a lane and across lanes', async () => {
+  it('the reserve is shared by the lower priorities, within a lane and across lanes', async () => {
     for (const senders of [{}, { 9: 'A', 4: 'B', 0: null }]) {
       const { take } = await backlogs(0.1, senders);
       expect(counts(take(200))).toEqual({ 9: 180, 4: 10, 0: 10 });
     }
   });
 
-  it('of nothing lets the highest go first until none is left', async () => {
+  it('the reserve of nothing lets the highest go first until none is left', async () => {
     const { take } = await backlogs(0, {});
     expect(counts(take(500))).toEqual({ 9: 300, 4: 200, 0: 0 });
   });
 
-  it('is not saved up while no lower priority waits', async () => {
+  it('the reserve is not saved up while no lower priority waits', async () => {
     const { add, take } = await setup(0.5);
     for (let id = 1; id <= 300; id += 1) add({ id, priority: 9 });
     take(200);
@@ -346,13 +346,13 @@ describe('the reserve', () => {
     expect(counts(take(20))).toEqual({ 9: 10, 4: 0, 0: 10 });
   });
 
-  it('is found by a look below where a scan has named only the first row of a source', async () => {
+  it('the reserve is found by a look below where a scan has named only the first row of a source', async () => {
     const kit = await backlogs(0.1, {});
     kit.scan();
     expect(counts(kit.take(202))).toEqual({ 9: 182, 4: 10, 0: 10 });
   });
 
-  it('holds within the limit of a paced sender, too', async () => {
+  it('the reserve holds within the limit of a paced sender, too', async () => {
     const { take, wait } = await backlogs(0.1, { 9: PACED, 4: PACED, 0: PACED });
     const taken: ReadyRow[] = [];
     for (let times = 0; taken.length < 100 && times < 1_000; times += 1) {
@@ -394,7 +394,7 @@ describe('many rows at once', () => {
     return kit;
   };
 
-  it('are read a lane at a time, however many lanes there are', async () => {
+  it('many rows at once are read a lane at a time, however many lanes there are', async () => {
     const { table, take } = await wide();
     table.reads = 0;
     expect(take(400)).toHaveLength(400);

@@ -202,14 +202,14 @@ describe('a path that cannot be reached is refused:', () => {
 });
 
 describe('an empty file', () => {
-  it('becomes a spool when one may be made', () => {
+  it('an empty file becomes a spool when one may be made', () => {
     const { path } = setup();
     writeFileSync(path, '');
     const db = open(path, { create: true });
     expect(db.pragma('user_version', { simple: true })).toBe(SCHEMA_VERSION);
   });
 
-  it('is left empty otherwise', () => {
+  it('an empty file is left empty otherwise', () => {
     const { path } = setup();
     writeFileSync(path, '');
     expect(() => openSpool(path)).toThrow(/empty, not a spool yet.*sms-spoold init/);
@@ -218,7 +218,7 @@ describe('an empty file', () => {
 });
 
 describe('a spool', () => {
-  it('is opened again, with its rows and the same key for its tags', () => {
+  it('a spool is opened again, with its rows and the same key for its tags', () => {
     const { path } = setup();
     const first = openSpool(path, { create: true });
     first.exec(`INSERT INTO messages (recipient, text) VALUES ('447700900000', 'Hello')`);
@@ -232,7 +232,7 @@ describe('a spool', () => {
     expect(second.prepare('SELECT count(*) FROM messages').pluck().get()).toBe(1);
   });
 
-  it("may bear views, tables and indexes of an operator's own", () => {
+  it("a spool may bear views, tables and indexes of an operator's own", () => {
     const { path } = setup();
     openSpool(path, { create: true }).close();
     withSql(
@@ -246,7 +246,7 @@ describe('a spool', () => {
     expect(db.prepare('SELECT count(*) FROM notes').pluck().get()).toBe(0);
   });
 
-  it('is in WAL, committed to disk at FULL, and trusts no function that its schema names', () => {
+  it('a spool is in WAL, committed to disk at FULL, and trusts no function that its schema names', () => {
     const { path } = setup();
     open(path, { create: true });
     for (const options of [{ create: true }, {}]) {
@@ -257,14 +257,14 @@ describe('a spool', () => {
     }
   });
 
-  it('B6: has small pages, because a message writes each page that it changes to the WAL', () => {
+  it('a spool has small pages, because a message writes each page that it changes to the WAL', () => {
     const { path } = setup();
     const db = open(path, { create: true });
     expect(db.pragma('page_size', { simple: true })).toBe(2_048);
   });
 
   it.for([2_048, 4_096])(
-    'with pages of %i bytes, copies the WAL to the file after 4 MiB',
+    'a spool with pages of %i bytes, copies the WAL to the file after 4 MiB',
     (size) => {
       const { path } = setup();
       const maker = new Sqlite(path);
@@ -284,7 +284,7 @@ describe('a spool', () => {
     expect(() => db.exec('DELETE FROM messages')).toThrow(/readonly/);
   });
 
-  it('does not wait for another writer, and says so in a way that can be tried again', () => {
+  it('a spool does not wait for another writer, and says so in a way that can be tried again', () => {
     const { path } = setup();
     const other = open(path, { create: true });
     const db = open(path);
@@ -300,7 +300,7 @@ describe('a spool', () => {
     expect(() => db.exec('BEGIN IMMEDIATE')).not.toThrow();
   });
 
-  it('that is damaged is reported as broken, and left as it is', () => {
+  it('a spool that is damaged is reported as broken, and left as it is', () => {
     const { path } = setup();
     openSpool(path, { create: true }).close();
     const bytes = readFileSync(path);

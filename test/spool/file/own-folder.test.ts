@@ -42,21 +42,21 @@ function refusalOf(act: () => unknown): string {
 
 const modeOf = (path: string): number => lstatSync(path).mode & 0o777;
 
-describe('A4: the own folder', () => {
-  it('is what spool.own names, made with mode 0700', () => {
+describe('the own folder', () => {
+  it('the own folder is what spool.own names, made with mode 0700', () => {
     const { root, open } = setup();
     const own = join(root, 'a', 'b');
     expect(open(own)).toMatchObject({ path: own, warning: null });
     expect(modeOf(own)).toBe(0o700);
   });
 
-  it('is the one of the package, if that belongs to this user', () => {
+  it('the own folder is the one of the package, if that belongs to this user', () => {
     const { packageFolder, open } = setup(0o2770);
     mkdirSync(packageFolder, 0o700);
     expect(open().path).toBe(packageFolder);
   });
 
-  it('is beside the spool, if nobody else may write there', () => {
+  it('the own folder is beside the spool, if nobody else may write there', () => {
     const { spoolFolder, open } = setup(0o755);
     const { path, warning } = open();
     expect({ path, warning }).toEqual({ path: join(spoolFolder, 'sms-spoold-own'), warning: null });
@@ -64,14 +64,14 @@ describe('A4: the own folder', () => {
   });
 
   it.each([0o2770, 0o775, 0o757, 0o1777])(
-    'is in $XDG_STATE_HOME for a spool in a folder of mode %o',
+    'the own folder is in $XDG_STATE_HOME for a spool in a folder of mode %o',
     (mode) => {
       const { home, open } = setup(mode);
       expect(open()).toMatchObject({ path: join(home, 'sms-spoold'), warning: null });
     },
   );
 
-  it('is nowhere for a user without a home whose spool is in a folder of others: an error names [spool] own', () => {
+  it('the own folder is nowhere for a user without a home whose spool is in a folder of others: an error names [spool] own', () => {
     const { home, spoolFolder, open } = setup(0o2770);
     renameSync(home, `${home}-away`);
     writeFileSync(home, 'no folder');
@@ -81,14 +81,14 @@ describe('A4: the own folder', () => {
     expect(readdirSync(spoolFolder)).toEqual([]);
   });
 
-  it('warns where [spool] own is in a folder that others may write', () => {
+  it('the own folder warns where [spool] own is in a folder that others may write', () => {
     const { spoolFolder, open } = setup(0o2770);
     expect(open(join(spoolFolder, 'own')).warning).toMatch(
       /can be replaced by whoever may write to .*name a folder elsewhere/,
     );
   });
 
-  it('is not taken when it is a link, a file, or writable for others', () => {
+  it('the own folder is not taken when it is a link, a file, or writable for others', () => {
     const { root, open } = setup();
     const own = join(root, 'own');
     mkdirSync(join(root, 'elsewhere'), 0o700);
@@ -103,7 +103,7 @@ describe('A4: the own folder', () => {
     expect(refusalOf(() => open(own))).toBe('taken');
   });
 
-  it('of a spool in a folder that is not there is explained', () => {
+  it('the own folder of a spool in a folder that is not there is explained', () => {
     const { root, open } = setup();
     expect(() => open(null, join(root, 'none', 'spool.db'))).toThrow(
       /folder .*none does not exist/,
@@ -112,7 +112,7 @@ describe('A4: the own folder', () => {
 });
 
 describe('a file of the own folder', () => {
-  it('is read as it was written, with mode 0600, and leaves no other', () => {
+  it('a file of the own folder is read as it was written, with mode 0600, and leaves no other', () => {
     const { open } = setup();
     const own = open();
     expect(own.read('spend')).toBeNull();
@@ -126,7 +126,7 @@ describe('a file of the own folder', () => {
     expect(own.read('spend')).toBeNull();
   });
 
-  it('is replaced where a kill left a part of the next one', () => {
+  it('a file of the own folder is replaced where a kill left a part of the next one', () => {
     const { open } = setup();
     const own = open();
     own.write('spend', 'one');
@@ -137,7 +137,7 @@ describe('a file of the own folder', () => {
     expect(own.read('spend')).toBe('two');
   });
 
-  it('may be written over', () => {
+  it('a file of the own folder may be written over', () => {
     const { open } = setup();
     const own = open();
     own.overwrite('note', 'aaaa');
@@ -145,7 +145,7 @@ describe('a file of the own folder', () => {
     expect(own.read('note')).toBe('bbbb');
   });
 
-  it('is one a path of a spool, by whatever way that is reached', () => {
+  it('a file of the own folder is one a path of a spool, by whatever way that is reached', () => {
     const { root, spoolFolder, open } = setup(0o2770);
     symlinkSync(spoolFolder, join(root, 'way'));
     open().write('spend', 'ours');
@@ -153,14 +153,14 @@ describe('a file of the own folder', () => {
     expect(open(null, join(spoolFolder, 'other.db')).read('spend')).toBeNull();
   });
 
-  it('stays with the spool when the folder that holds both is moved', () => {
+  it('a file of the own folder stays with the spool when the folder that holds both is moved', () => {
     const { root, spoolFolder, open } = setup();
     open().write('spend', 'ours');
     renameSync(spoolFolder, join(root, 'moved'));
     expect(open(null, join(root, 'moved', 'spool.db')).read('spend')).toBe('ours');
   });
 
-  it('is never read or written through a link', () => {
+  it('a file of the own folder is never read or written through a link', () => {
     const { root, open } = setup();
     const own = open();
     own.write('spend', 'ours');

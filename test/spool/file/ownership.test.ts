@@ -29,7 +29,7 @@ function codeOf(act: () => unknown): string {
   return 'taken';
 }
 
-it('is given to one, and to the next when it is released', () => {
+it('the lock is given to one, and to the next when it is released', () => {
   const path = join(makeFolder(), 'spool.db');
   const ownership = Ownership.take(path, ownFolderOf(path));
   expect(codeOf(() => Ownership.take(path, ownFolderOf(path)))).toBe('owned-by-another');
@@ -37,7 +37,7 @@ it('is given to one, and to the next when it is released', () => {
   Ownership.take(path, ownFolderOf(path)).release();
 });
 
-it('is gone with its process, however that ends', async () => {
+it('the lock is gone with its process, however that ends', async () => {
   const path = join(makeFolder(), 'spool.db');
   const owner = spawn(process.execPath, ['--input-type=module', '-e', OWNER, path]);
   await once(owner.stdout, 'data');
@@ -47,12 +47,15 @@ it('is gone with its process, however that ends', async () => {
   Ownership.take(path, ownFolderOf(path)).release();
 });
 
-it.skipIf(process.getuid?.() === 0)('of a folder that cannot be written is explained', () => {
-  const folder = makeFolder();
-  chmodSync(folder, 0o500);
-  expect(codeOf(() => take(join(folder, 'spool.db')))).toBe('not-accessible');
-});
+it.skipIf(process.getuid?.() === 0)(
+  'the lock of a folder that cannot be written is explained',
+  () => {
+    const folder = makeFolder();
+    chmodSync(folder, 0o500);
+    expect(codeOf(() => take(join(folder, 'spool.db')))).toBe('not-accessible');
+  },
+);
 
-it('of a folder that is not there is explained', () => {
+it('the lock of a folder that is not there is explained', () => {
   expect(codeOf(() => take(join(makeFolder(), 'none', 'spool.db')))).toBe('no-folder');
 });

@@ -109,7 +109,7 @@ function writeElsewhere(path: string): string {
   return spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout.trim();
 }
 
-it('costs no lock that SQLite holds in this process', () => {
+it('checking permissions costs no lock that SQLite holds in this process', () => {
   const { path } = setup(0o2770);
   const db = openSpool(path, { create: true });
   onTestFinished(() => void db.close());

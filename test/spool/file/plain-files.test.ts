@@ -83,55 +83,64 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 const CASES = Object.keys(KINDS).flatMap((kind) => ENDS.map((end) => [kind, end] as const));
 
-describe('A3: a spool is not opened', () => {
-  it.each(CASES)('where there is %s at spool.db%s, by whatever command', async (kind, end) => {
-    const place = setup();
-    if (end !== '') openSpool(place.path, { create: true }).close();
-    KINDS[kind]?.(place.path + end, place);
-    await turn();
-    const before = readdirSync(place.folder);
-    for (const options of Object.values(WAYS)) {
-      const open = (): void => {
-        openSpool(place.path, options).close();
-      };
-      expect(codeOf(open)).toBe('unsafe-file');
-      expect(open).toThrow(place.path + end);
-    }
-    expect(codeOf(() => Ownership.take(place.path, ownFolderOf(place.path)))).toBe('unsafe-file');
-    expect(readdirSync(place.folder).filter((name) => name !== 'sms-spoold-own')).toEqual(before);
-    expect(existsSync(place.nowhere)).toBe(false);
-    expect(readFileSync(place.victim, 'utf8')).toBe('of somebody else');
-  });
+describe('a spool is not opened', () => {
+  it.each(CASES)(
+    'a spool is not opened where there is %s at spool.db%s, by whatever command',
+    async (kind, end) => {
+      const place = setup();
+      if (end !== '') openSpool(place.path, { create: true }).close();
+      KINDS[kind]?.(place.path + end, place);
+      await turn();
+      const before = readdirSync(place.folder);
+      for (const options of Object.values(WAYS)) {
+        const open = (): void => {
+          openSpool(place.path, options).close();
+        };
+        expect(codeOf(open)).toBe('unsafe-file');
+        expect(open).toThrow(place.path + end);
+      }
+      expect(codeOf(() => Ownership.take(place.path, ownFolderOf(place.path)))).toBe('unsafe-file');
+      expect(readdirSync(place.folder).filter((name) => name !== 'sms-spoold-own')).toEqual(before);
+      expect(existsSync(place.nowhere)).toBe(false);
+      expect(readFileSync(place.victim, 'utf8')).toBe('of somebody else');
+    },
+  );
 
-  it.skipIf(!isRoot)('that does not belong to the owner of its folder', () => {
-    const { path, folder } = setup();
-    writeFileSync(path, '');
-    chownSync(path, 1, 1);
-    expect(codeOf(() => openSpool(path, { create: true }))).toBe('unsafe-file');
-    expect(() => openSpool(path)).toThrow(/uid 1, but must .* uid 0.*chown --reference=/);
-    chownSync(folder, 1, 1);
-    openSpool(path, { create: true }).close();
-  });
+  it.skipIf(!isRoot)(
+    'a spool is not opened that does not belong to the owner of its folder',
+    () => {
+      const { path, folder } = setup();
+      writeFileSync(path, '');
+      chownSync(path, 1, 1);
+      expect(codeOf(() => openSpool(path, { create: true }))).toBe('unsafe-file');
+      expect(() => openSpool(path)).toThrow(/uid 1, but must .* uid 0.*chown --reference=/);
+      chownSync(folder, 1, 1);
+      openSpool(path, { create: true }).close();
+    },
+  );
 });
 
-describe('A3: an archive is not opened', () => {
-  it.each(['', '-wal', '-journal'])('where there is a link at archive.db%s', (end) => {
-    const { path, folder, victim, nowhere } = setup();
-    const db = openSpool(path, { create: true });
-    onTestFinished(() => void db.close());
-    const file = join(folder, 'archive.db');
-    for (const target of [victim, nowhere]) {
-      symlinkSync(target, file + end);
-      expect(codeOf(() => Archive.open(db, file))).toBe('unsafe-file');
-      unlinkSync(file + end);
-    }
-    expect(existsSync(nowhere)).toBe(false);
-    expect(readFileSync(victim, 'utf8')).toBe('of somebody else');
-  });
+describe('an archive is not opened', () => {
+  it.each(['', '-wal', '-journal'])(
+    'an archive is not opened where there is a link at archive.db%s',
+    (end) => {
+      const { path, folder, victim, nowhere } = setup();
+      const db = openSpool(path, { create: true });
+      onTestFinished(() => void db.close());
+      const file = join(folder, 'archive.db');
+      for (const target of [victim, nowhere]) {
+        symlinkSync(target, file + end);
+        expect(codeOf(() => Archive.open(db, file))).toBe('unsafe-file');
+        unlinkSync(file + end);
+      }
+      expect(existsSync(nowhere)).toBe(false);
+      expect(readFileSync(victim, 'utf8')).toBe('of somebody else');
+    },
+  );
 });
 
-describe('A3: a spool is opened', () => {
-  it.skipIf(!isRoot)('whose -wal and -shm belong to a member', () => {
+describe('a spool is opened', () => {
+  it.skipIf(!isRoot)('a spool is opened whose -wal and -shm belong to a member', () => {
     const { path } = setup();
     const first = openSpool(path, { create: true });
     onTestFinished(() => void first.close());
@@ -140,7 +149,7 @@ describe('A3: a spool is opened', () => {
     expect(statSync(path).uid).toBe(0);
   });
 
-  it('through a link to its folder', () => {
+  it('a spool is opened through a link to its folder', () => {
     const { path, folder } = setup();
     openSpool(path, { create: true }).close();
     symlinkSync(folder, `${folder}-link`);

@@ -36,17 +36,20 @@ function setup(isIdle = true) {
 describe.each(SQL_CLIENTS)('a commit of $name', ({ missing, run }) => {
   const title = missing === null ? '' : ` (skipped: ${missing})`;
 
-  it.skipIf(missing !== null)(`is noticed, one after another${title}`, async () => {
-    const { path, noticed } = setup();
-    for (let times = 0; times < 3; times += 1) {
-      const next = noticed();
-      expect(run(path, [INSERT])).toEqual([null]);
-      await next;
-    }
-  });
+  it.skipIf(missing !== null)(
+    `a commit of $name is noticed, one after another${title}`,
+    async () => {
+      const { path, noticed } = setup();
+      for (let times = 0; times < 3; times += 1) {
+        const next = noticed();
+        expect(run(path, [INSERT])).toEqual([null]);
+        await next;
+      }
+    },
+  );
 });
 
-it('of ours is no news', async () => {
+it('a commit of ours is no news', async () => {
   const { spool, other, noticed, commits } = setup();
   spool.transaction(() => spool.unlogged.save(Date.now()));
   expect(commits()).toBe(0);
@@ -56,7 +59,7 @@ it('of ours is no news', async () => {
   expect(commits()).toBe(1);
 });
 
-it('is known in a transaction that begins after it, once, before anybody was told', () => {
+it('a commit is known in a transaction that begins after it, once, before anybody was told', () => {
   const { spool, other, watcher, commits } = setup();
   expect(watcher.takeNews()).toBe(false);
   other.drop();
@@ -66,7 +69,7 @@ it('is known in a transaction that begins after it, once, before anybody was tol
   expect(commits()).toBe(0);
 });
 
-it('that comes while ours are frequent is noticed all the same', async () => {
+it('a commit that comes while ours are frequent is noticed all the same', async () => {
   const { spool, other, noticed } = setup(false);
   const busy = setInterval(() => spool.transaction(() => spool.unlogged.save(Date.now())), 1);
   for (let times = 0; times < 5; times += 1) {
@@ -77,7 +80,7 @@ it('that comes while ours are frequent is noticed all the same', async () => {
   clearInterval(busy);
 });
 
-it('is noticed where the folder cannot be watched, and that is said once', async () => {
+it('a commit is noticed where the folder cannot be watched, and that is said once', async () => {
   vi.mocked(fs.watch).mockImplementationOnce(() => {
     throw new Error('inotify limit reached');
   });
@@ -88,7 +91,7 @@ it('is noticed where the folder cannot be watched, and that is said once', async
   await next;
 });
 
-it('is noticed after the events have failed', async () => {
+it('a commit is noticed after the events have failed', async () => {
   const { other, blind, noticed } = setup();
   const watcher = vi.mocked(fs.watch).mock.results[0]?.value as fs.FSWatcher;
   watcher.close();
@@ -99,7 +102,7 @@ it('is noticed after the events have failed', async () => {
   await next;
 });
 
-it('is not noticed any more after stop', async () => {
+it('a commit is not noticed any more after stop', async () => {
   const { other, watcher, commits } = setup();
   watcher.stop();
   other.drop();

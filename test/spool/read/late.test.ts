@@ -29,7 +29,7 @@ function setup(accounts: readonly { readonly name: string; readonly rate: number
 }
 
 describe('messages that cannot make their deadline', () => {
-  it('are those for which there is no time at the rate of the account', () => {
+  it('messages that cannot make their deadline are those for which there is no time at the rate of the account', () => {
     const { drop, late } = setup();
     drop(100, { expires_at: NOW + 5 });
     expect(late()).toBe(50);
@@ -39,14 +39,14 @@ describe('messages that cannot make their deadline', () => {
     expect(late()).toBe(100);
   });
 
-  it('do not count those that have none, or wait for an instant', () => {
+  it('messages that cannot make their deadline do not count those that have none, or wait for an instant', () => {
     const { drop, late } = setup();
     drop(200);
     drop(200, { expires_at: NOW + 100, send_at: NOW + 99 });
     expect(late()).toBe(0);
   });
 
-  it('are more under the limit of a sender, the learned one if there is one', () => {
+  it('messages that cannot make their deadline are more under the limit of a sender, the learned one if there is one', () => {
     const { drop, limit, late } = setup();
     limit('Slow', 1);
     limit('Learned', 10, 2);
@@ -68,13 +68,13 @@ describe('messages that cannot make their deadline', () => {
     expect(late()).toBe(5);
   });
 
-  it('are none where no limit is known', () => {
+  it('messages that cannot make their deadline are none where no limit is known', () => {
     const { drop, late } = setup([]);
     drop(100, { expires_at: NOW + 1 });
     expect(late()).toBe(0);
   });
 
-  it('are none for sure where it is not known which account a message is for', () => {
+  it('messages that cannot make their deadline are none for sure where it is not known which account a message is for', () => {
     const { drop, late } = setup([MAIN, { name: 'other', rate: 1 }]);
     drop(100, { expires_at: NOW + 1 });
     expect(late()).toBe(0);
@@ -83,7 +83,7 @@ describe('messages that cannot make their deadline', () => {
   });
 });
 
-it('is looked for in bounded time, by the indexes', () => {
+it('a late row is looked for in bounded time, by the indexes', () => {
   const { db } = setup();
   const plan = (condition: string): string =>
     JSON.stringify(
@@ -98,7 +98,7 @@ it('is looked for in bounded time, by the indexes', () => {
   expect(plan('IS NULL')).toContain('USING INDEX messages_ready');
 });
 
-it('is part of the statistics', () => {
+it('a late row is part of the statistics', () => {
   const { db, drop } = setup();
   drop(30, { expires_at: NOW + 1 });
   expect(statisticsOf(db, NOW).late).toBe(20);

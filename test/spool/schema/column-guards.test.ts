@@ -29,7 +29,7 @@ function inState(state: string, lastAttempt = 1) {
 
 describe('a save of a whole row', () => {
   it.each(STATES.filter((state) => state !== 'queued'))(
-    'E6: that brings back the state from before the daemon moved it to %s is refused, and control is named',
+    'a save of a whole row that brings back the state from before the daemon moved it to %s is refused, and control is named',
     (state) => {
       const { other, id } = inState(state);
       expect(() => {
@@ -41,7 +41,7 @@ describe('a save of a whole row', () => {
     },
   );
 
-  it('E6: that writes back what it read is taken in every state, by name and by number', () => {
+  it('a save of a whole row that writes back what it read is taken in every state, by name and by number', () => {
     for (const state of STATES) {
       const { other, id } = inState(state);
       const before = other.message(id);
@@ -53,7 +53,7 @@ describe('a save of a whole row', () => {
     }
   });
 
-  it('E6: is refused whichever column of the daemon it changes, also by OR IGNORE and OR REPLACE', () => {
+  it('a save of a whole row is refused whichever column of the daemon it changes, also by OR IGNORE and OR REPLACE', () => {
     const { other } = inState('delivered');
     for (const column of [...PUBLIC, ...INTERNAL].filter((name) => name !== 'revision')) {
       for (const verb of ['UPDATE', 'UPDATE OR IGNORE', 'UPDATE OR REPLACE']) {
@@ -64,7 +64,7 @@ describe('a save of a whole row', () => {
     }
   });
 
-  it('E6: with NULL for a column that has a default is judged by the default', () => {
+  it('a save of a whole row with NULL for a column that has a default is judged by the default', () => {
     const { other, id } = inState('delivered');
     expect(() => other.db.exec('UPDATE messages SET state = NULL')).toThrow('ask_in_control');
     const fresh = other.drop();
@@ -75,7 +75,7 @@ describe('a save of a whole row', () => {
     expect(other.message(id)['state']).toBe('delivered');
   });
 
-  it('E6: of what was just inserted, with NULL for what the spool set, changes nothing else', () => {
+  it('a save of a whole row of what was just inserted, with NULL for what the spool set, changes nothing else', () => {
     const { other } = setup();
     other.drop({ send_at: 2_000_000_000 });
     other.db.exec(`UPDATE messages SET created_at = 'today'`);
@@ -91,7 +91,7 @@ describe('a save of a whole row', () => {
     expect(() => other.db.exec('UPDATE messages SET due_at = 5')).toThrow('_ask_in_control');
   });
 
-  it('E6: with an old revision does not lower it, so that a copy with a later one does not pass for the daemon', () => {
+  it('a save of a whole row with an old revision does not lower it, so that a copy with a later one does not pass for the daemon', () => {
     const { other } = inState('delivered');
     execAsDaemon(other.db, `UPDATE messages SET state = 'delivered'`);
     const { revision } = other.message(1);
@@ -101,31 +101,34 @@ describe('a save of a whole row', () => {
     ).toThrow('state_is_changed_by_the_daemon_ask_in_control');
   });
 
-  it.each([14, 15])('E6: by a client that writes %i digits of a number changes none', (digits) => {
-    for (const state of STATES) {
-      const { other } = inState(state);
-      execAsDaemon(
-        other.db,
-        `UPDATE messages SET next_attempt_at = 1790000000.1234567, due_at = 1790000000.1234567, price = 0.1 + 0.2,
+  it.each([14, 15])(
+    'a save of a whole row by a client that writes %i digits of a number changes none',
+    (digits) => {
+      for (const state of STATES) {
+        const { other } = inState(state);
+        execAsDaemon(
+          other.db,
+          `UPDATE messages SET next_attempt_at = 1790000000.1234567, due_at = 1790000000.1234567, price = 0.1 + 0.2,
           send_at = 1790000000.1234567, expires_at = 1790000000.1234567`,
-      );
-      const before = other.message(1);
-      const fractions = ['next_attempt_at', 'due_at', 'price', 'send_at', 'expires_at'];
-      other.db.exec(
-        `UPDATE messages SET reference = 'r', ${fractions.map((c) => `${c} = printf('%.${digits}g', ${c})`).join()}`,
-      );
-      const { send_at, expires_at } = other.message(1);
-      expect(send_at).toBeCloseTo(1_790_000_000.1234567, 3);
-      const number = expect.any(Number) as number;
-      expect(other.message(1)).toEqual({
-        ...{ ...before, send_at, expires_at, reference: 'r', revision: number },
-        ...(state === 'queued' ? { due_at: number } : {}),
-      });
-      expect(() => other.db.exec('UPDATE messages SET price = price + 0.01')).toThrow('_ask_in');
-    }
-  });
+        );
+        const before = other.message(1);
+        const fractions = ['next_attempt_at', 'due_at', 'price', 'send_at', 'expires_at'];
+        other.db.exec(
+          `UPDATE messages SET reference = 'r', ${fractions.map((c) => `${c} = printf('%.${digits}g', ${c})`).join()}`,
+        );
+        const { send_at, expires_at } = other.message(1);
+        expect(send_at).toBeCloseTo(1_790_000_000.1234567, 3);
+        const number = expect.any(Number) as number;
+        expect(other.message(1)).toEqual({
+          ...{ ...before, send_at, expires_at, reference: 'r', revision: number },
+          ...(state === 'queued' ? { due_at: number } : {}),
+        });
+        expect(() => other.db.exec('UPDATE messages SET price = price + 0.01')).toThrow('_ask_in');
+      }
+    },
+  );
 
-  it('E6: that raises revision is obeyed', () => {
+  it('a save of a whole row that raises revision is obeyed', () => {
     const { other, id } = inState('delivered');
     other.db.exec(`UPDATE messages SET state = 'queued', revision = revision + 1`);
     expect(other.message(id)['state']).toBe('queued');
@@ -133,7 +136,7 @@ describe('a save of a whole row', () => {
 });
 
 describe('an application', () => {
-  it.each(STATES)('E6: may change the reference of a message that is %s', (state) => {
+  it.each(STATES)('an application may change the reference of a message that is %s', (state) => {
     const { other, id } = inState(state);
     other.db.exec(`UPDATE messages SET reference = 'order-10'`);
     expect(other.message(id)['reference']).toBe('order-10');
@@ -158,7 +161,7 @@ describe('an application', () => {
   };
 
   it.each(Object.entries(CHANGES))(
-    'E6: may change %s while the message is queued and was never attempted, and not after',
+    'an application may change %s while the message is queued and was never attempted, and not after',
     (_column, change) => {
       const { other, id } = inState('queued', 0);
       other.db.exec(`UPDATE messages SET ${change}`);
@@ -172,7 +175,7 @@ describe('an application', () => {
     },
   );
 
-  it('E6: never changes recipient, id and key', () => {
+  it('an application never changes recipient, id and key', () => {
     const { other, id } = inState('queued', 0);
     const change = (set: string) => () => other.db.exec(`UPDATE messages SET ${set}`);
     expect(change(`recipient = '447700900001'`)).toThrow('recipient_never_changes');
@@ -181,14 +184,14 @@ describe('an application', () => {
     expect(other.message(id)['recipient']).toBe('447700900000');
   });
 
-  it.each(STATES)('E6: may delete a message that is %s only if it is final', (state) => {
+  it.each(STATES)('an application may delete a message that is %s only if it is final', (state) => {
     const { other, id } = inState(state);
     const remove = () => other.db.prepare('DELETE FROM messages WHERE id = ?').run(id);
     if (FINAL.includes(state)) expect(remove().changes).toBe(1);
     else expect(remove).toThrow('message_in_progress_is_not_deleted_cancel_it_in_control');
   });
 
-  it('E6: may delete a queued message that was never attempted', () => {
+  it('an application may delete a queued message that was never attempted', () => {
     const { other, id } = inState('queued', 0);
     expect(other.db.prepare('DELETE FROM messages WHERE id = ?').run(id).changes).toBe(1);
   });
@@ -196,7 +199,7 @@ describe('an application', () => {
 
 describe('created_at and updated_at', () => {
   it.each([`'2026-11-23 09:15:02'`, `'now'`, '5', `x'00'`, '9e999', 'NULL', '1795425302000'])(
-    'J4: that a writer inserts as %s are neither refused nor kept',
+    'created_at and updated_at that a writer inserts as %s are neither refused nor kept',
     (value) => {
       const { other } = setup();
       const before = Date.now() / 1000;
@@ -212,7 +215,7 @@ describe('created_at and updated_at', () => {
   );
 
   it.each([`'2026-11-23 09:15:02'`, `x'00'`, 'NULL', '1'])(
-    'J4: that a writer updates to %s are as the daemon wrote them, and what else it writes is kept',
+    'created_at and updated_at that a writer updates to %s are as the daemon wrote them, and what else it writes is kept',
     (value) => {
       const { other, id } = inState('delivered');
       const { created_at, updated_at } = other.message(id);
@@ -223,7 +226,7 @@ describe('created_at and updated_at', () => {
     },
   );
 
-  it('J4: that are text already are dates after the next update', () => {
+  it('created_at and updated_at that are text already are dates after the next update', () => {
     const { other, id } = inState('delivered');
     execAsDaemon(other.db, `UPDATE messages SET updated_at = 'yesterday', created_at = x'00'`);
     other.db.exec(`UPDATE messages SET updated_at = 'today'`);
@@ -238,7 +241,7 @@ describe('a used key', () => {
   const insert = (verb: string, key: string, tail = ''): string =>
     `${verb} INTO messages (recipient, text, idempotency_key) VALUES ('447700900000', 'again', '${key}') ${tail}`;
 
-  it('E5: has one name, whether its message is there or was deleted', () => {
+  it('a used key has one name, whether its message is there or was deleted', () => {
     const { other } = setup();
     other.drop({ idempotency_key: 'k' });
     const again = () => other.db.exec(insert('INSERT', 'k'));
@@ -247,7 +250,7 @@ describe('a used key', () => {
     expect(again).toThrow('idempotency_key_is_used_once');
   });
 
-  it('E5: has the same name after VACUUM, with its message there', () => {
+  it('a used key has the same name after VACUUM, with its message there', () => {
     const { other, spool } = setup();
     spool.close();
     other.drop({ idempotency_key: 'k' });
@@ -255,7 +258,7 @@ describe('a used key', () => {
     expect(() => other.db.exec(insert('INSERT', 'k'))).toThrow('idempotency_key_is_used_once');
   });
 
-  it('J2: is met by ON CONFLICT(idempotency_key), whose target a named unique index is', () => {
+  it('a used key is met by ON CONFLICT(idempotency_key), whose target a named unique index is', () => {
     const { other } = setup();
     const id = other.drop({ idempotency_key: 'k' });
     other.db.exec(insert('INSERT', 'k', 'ON CONFLICT(idempotency_key) DO NOTHING'));

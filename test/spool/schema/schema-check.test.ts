@@ -197,7 +197,7 @@ const REFUSED: readonly (readonly [string, (path: string) => void, RegExp])[] = 
   ],
 ];
 
-describe('A1: a spool is refused by name, and left untouched, when it has', () => {
+describe('a spool is refused by name, and left untouched, when it has', () => {
   it.each(REFUSED)('%s', (_what, spoil, message) => {
     const path = made();
     spoil(path);
@@ -234,7 +234,7 @@ const WELCOME: readonly (readonly [string, string])[] = [
   ],
 ];
 
-describe('A1: a spool is used when it also has', () => {
+describe('a spool is used when it also has', () => {
   it.each(WELCOME)('%s', (_what, sql) => {
     const path = made(sql);
     for (const options of WAYS) expect(refusal(path, options)).toBe(null);
@@ -258,7 +258,7 @@ describe('A1: a spool is used when it also has', () => {
   });
 });
 
-describe('A1: a spool of an older version', () => {
+describe('a spool of an older version', () => {
   const versions = STEPS.map((_step, index) => index + 1).filter((n) => n < SCHEMA_VERSION);
 
   function madeAt(version: number, sql = ''): string {
@@ -295,7 +295,7 @@ describe('A1: a spool of an older version', () => {
     for (const options of WAYS) expect(refusal(path, options)).toBe(null);
   });
 
-  it('with the marks of a spool and somebody else’s table of our name is refused by name', () => {
+  it('a spool of an older version with the marks of a spool and somebody else’s table of our name is refused by name', () => {
     const path = madeAt(0, 'CREATE TABLE messages (id INTEGER)');
     expect(() => openSpool(path, { create: true })).toThrow(
       'the table "messages" has a name that sms-spoold uses',
@@ -303,7 +303,7 @@ describe('A1: a spool of an older version', () => {
   });
 });
 
-describe('A9: while a spool is open', () => {
+describe('while a spool is open', () => {
   function opened() {
     const path = made();
     const handle = openHandle(path);
@@ -378,7 +378,7 @@ describe('tokensOf', () => {
     ['SELECT  "State"\n FROM t -- a\n', 'select state from T'],
     ['a/* b */+[text]', 'a+text'],
     ['`text`', 'TEXT'],
-  ])('takes %j and %j for the same', (one, other) => {
+  ])('tokensOf takes %j and %j for the same', (one, other) => {
     expect(tokensOf(one, names)).toEqual(tokensOf(other, names));
   });
 
@@ -390,7 +390,7 @@ describe('tokensOf', () => {
     ['a b', 'ab'],
     ["'a--b'", "'a'"],
     ['x /* never closed', 'x y'],
-  ])('takes %j and %j for different', (one, other) => {
+  ])('tokensOf takes %j and %j for different', (one, other) => {
     expect(tokensOf(one, names)).not.toEqual(tokensOf(other, names));
   });
 });

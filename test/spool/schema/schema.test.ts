@@ -37,7 +37,7 @@ describe.each(SQL_CLIENTS)('$name', ({ name, missing, run }) => {
   const title = missing === null ? '' : ` (skipped: ${missing})`;
 
   it.skipIf(missing !== null)(
-    `is refused every bad value, by a name that says what is wrong${title}`,
+    `$name is refused every bad value, by a name that says what is wrong${title}`,
     () => {
       const { path, db } = setup();
       db.exec(insert({ idempotency_key: `'used'` }));
@@ -67,7 +67,7 @@ describe.each(SQL_CLIENTS)('$name', ({ name, missing, run }) => {
     },
   );
 
-  it.skipIf(missing !== null)(`drops good rows of every kind${title}`, () => {
+  it.skipIf(missing !== null)(`$name drops good rows of every kind${title}`, () => {
     const { path, db } = setup();
     const errors = run(path, GOOD_ROWS);
     expect(GOOD_ROWS.filter((_, index) => errors[index] !== null)).toEqual([]);
@@ -76,7 +76,7 @@ describe.each(SQL_CLIENTS)('$name', ({ name, missing, run }) => {
   });
 
   it.skipIf(missing !== null)(
-    `leaves created_at to the default, in seconds with a fraction${title}`,
+    `$name leaves created_at to the default, in seconds with a fraction${title}`,
     () => {
       const { path, db } = setup();
       const before = Date.now() / 1000;
@@ -94,7 +94,7 @@ describe.each(SQL_CLIENTS)('$name', ({ name, missing, run }) => {
 });
 
 describe('the list of refusals', () => {
-  it('has every constraint and every trigger of the schema in it', () => {
+  it('the list of refusals has every constraint and every trigger of the schema in it', () => {
     const names = namesOfRefusals();
     const tried = new Set(REFUSALS.map(([, , name]) => name));
     expect(names.length).toBeGreaterThan(30);
@@ -102,18 +102,21 @@ describe('the list of refusals', () => {
   });
 });
 
-describe('J3: a number that a program gave as a number', () => {
+describe('a number that a program gave as a number', () => {
   /* better-sqlite3 and node:sqlite bind a number as REAL. */
-  it.for(['recipient', 'sender'])('is refused as %s by a name that says to quote it', (column) => {
-    const { db } = setup();
-    const row = { recipient: '447700900311', sender: 'AcmeInc', [column]: 447_700_900_311 };
-    const add = db.prepare(
-      `INSERT INTO messages (recipient, sender, text) VALUES (@recipient, @sender, 'x')`,
-    );
-    expect(() => add.run(row)).toThrow(`${column}_is_text_not_a_number_quote_it`);
-  });
+  it.for(['recipient', 'sender'])(
+    'a number that a program gave as a number is refused as %s by a name that says to quote it',
+    (column) => {
+      const { db } = setup();
+      const row = { recipient: '447700900311', sender: 'AcmeInc', [column]: 447_700_900_311 };
+      const add = db.prepare(
+        `INSERT INTO messages (recipient, sender, text) VALUES (@recipient, @sender, 'x')`,
+      );
+      expect(() => add.run(row)).toThrow(`${column}_is_text_not_a_number_quote_it`);
+    },
+  );
 
-  it('is taken as a whole number, of which SQLite makes the same text', () => {
+  it('a number that a program gave as a number is taken as a whole number, of which SQLite makes the same text', () => {
     const { db } = setup();
     db.exec(`INSERT INTO messages (recipient, text) VALUES (447700900311, 'x')`);
     expect(one(db, 'SELECT recipient FROM messages')).toBe('447700900311');
@@ -121,7 +124,7 @@ describe('J3: a number that a program gave as a number', () => {
 });
 
 describe('ids and keys', () => {
-  it('never gives an id again, even after the last row was deleted', () => {
+  it('ids and keys never gives an id again, even after the last row was deleted', () => {
     const { db } = setup();
     db.exec(insert());
     db.exec(insert());
@@ -130,7 +133,7 @@ describe('ids and keys', () => {
     expect(one(db, 'SELECT id FROM messages')).toBe(3);
   });
 
-  it('lets ON CONFLICT(idempotency_key) DO NOTHING keep the first row', () => {
+  it('ids and keys lets ON CONFLICT(idempotency_key) DO NOTHING keep the first row', () => {
     const { db } = setup();
     const upsert = (text: string): string =>
       `${insert({ text: `'${text}'`, idempotency_key: `'once'` })} ON CONFLICT(idempotency_key) DO NOTHING`;
@@ -142,7 +145,7 @@ describe('ids and keys', () => {
     );
   });
 
-  it('refuses a key after its row was deleted, until the key itself is forgotten', () => {
+  it('ids and keys refuses a key after its row was deleted, until the key itself is forgotten', () => {
     const { db } = setup();
     db.exec(insert({ idempotency_key: `'once'` }));
     db.exec('DELETE FROM messages');
@@ -152,7 +155,7 @@ describe('ids and keys', () => {
     expect(again).not.toThrow();
   });
 
-  it('keeps the first row when REPLACE is refused', () => {
+  it('ids and keys keeps the first row when REPLACE is refused', () => {
     const { db } = setup();
     db.exec(insert({ text: `'first'`, idempotency_key: `'once'` }));
     const replace = insert({ text: `'second'`, idempotency_key: `'once'` }, 'INSERT OR REPLACE');
@@ -160,7 +163,7 @@ describe('ids and keys', () => {
     expect(db.prepare('SELECT id, text FROM messages').all()).toEqual([{ id: 1, text: 'first' }]);
   });
 
-  it('takes any number of rows without a key', () => {
+  it('ids and keys takes any number of rows without a key', () => {
     const { db } = setup();
     db.exec(insert());
     db.exec(insert({ idempotency_key: 'NULL' }));
@@ -169,7 +172,7 @@ describe('ids and keys', () => {
 });
 
 describe('send_at', () => {
-  it('keeps the row out of those that may go, until then', () => {
+  it('send_at keeps the row out of those that may go, until then', () => {
     const { db } = setup();
     db.exec(insert({ send_at: '2000000000' }));
     expect(one(db, 'SELECT due_at FROM messages')).toBe(2_000_000_000);
@@ -203,7 +206,7 @@ describe('send_at', () => {
 });
 
 describe('v_messages', () => {
-  it('shows instants as ISO 8601 in UTC with milliseconds, and NULL as NULL', () => {
+  it('v_messages shows instants as ISO 8601 in UTC with milliseconds, and NULL as NULL', () => {
     const { db } = setup();
     db.exec(insert({ send_at: '1795425302.12' }));
     execAsDaemon(db, 'UPDATE messages SET created_at = 1795425300');
@@ -216,7 +219,7 @@ describe('v_messages', () => {
     });
   });
 
-  it("has every column of messages that CONTRACT.md §15 names, and none of the daemon's own", () => {
+  it("v_messages has every column of messages that CONTRACT.md §15 names, and none of the daemon's own", () => {
     const { db } = setup();
     const columns = (table: string): readonly unknown[] =>
       db.prepare(`SELECT name FROM pragma_table_info('${table}')`).pluck().all();

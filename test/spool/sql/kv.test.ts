@@ -11,7 +11,7 @@ function setup() {
   return { path, db, values: new KeyValues(db) };
 }
 
-it('A8: a value that is no text reads as null, and is written over', () => {
+it('a value that is no text reads as null, and is written over', () => {
   const { db, values } = setup();
   db.exec(`INSERT INTO spool (name, value) VALUES ('a', x'00ff')`);
   expect([values.get('a'), values.get('missing')]).toEqual([null, null]);
@@ -20,7 +20,7 @@ it('A8: a value that is no text reads as null, and is written over', () => {
   expect([numberIn(values.get('a')), numberIn(values.get('b'))]).toEqual([7, null]);
 });
 
-it('A8: texts are forgotten also where the place reached is no text', () => {
+it('texts are forgotten also where the place reached is no text', () => {
   const { path, db } = setup();
   db.exec(`INSERT INTO spool (name, value) VALUES ('forgotten-to', x'00')`);
   const spool = Spool.open(path);

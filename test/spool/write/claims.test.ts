@@ -5,7 +5,7 @@ import { NOW, openHandle, setup } from '../../support/spool.ts';
 const SOURCE: SourceKey = { account: null, sender: null, campaign: null };
 
 describe('reading what is ready', () => {
-  it('gives the rows of a source in their turn, past those already taken', () => {
+  it('reading what is ready gives the rows of a source in their turn, past those already taken', () => {
     const { spool, other } = setup();
     other.drop({ campaign: 'other' });
     const late = other.drop();
@@ -18,7 +18,7 @@ describe('reading what is ready', () => {
     expect(ids(2, 1)).toEqual([sooner, soon]);
   });
 
-  it('leaves out what waits for an instant and what does not wait', () => {
+  it('reading what is ready leaves out what waits for an instant and what does not wait', () => {
     const { spool, other, claim } = setup();
     other.drop({ send_at: NOW + 500 });
     const sending = other.drop();
@@ -27,7 +27,7 @@ describe('reading what is ready', () => {
     expect(spool.claims.peek(SOURCE, 10, 0).map((row) => row.id)).toEqual([ready]);
   });
 
-  it('gives a row as it was dropped', () => {
+  it('reading what is ready gives a row as it was dropped', () => {
     const { spool, other } = setup();
     const row = {
       recipient: '+447700900001',
@@ -64,7 +64,7 @@ describe('reading what is ready', () => {
 });
 
 describe('a claim', () => {
-  it('is on disk with its attempt', () => {
+  it('a claim is on disk with its attempt', () => {
     const { other, claim, spool } = setup();
     const ids = Array.from({ length: 100 }, () => other.drop());
     claim(...ids);
@@ -83,7 +83,7 @@ describe('a claim', () => {
     });
   });
 
-  it('of a row that is not waiting is a bug, and nothing of its batch is claimed', () => {
+  it('a claim of a row that is not waiting is a bug, and nothing of its batch is claimed', () => {
     const { other, claim } = setup();
     const [first, second] = [other.drop(), other.drop()];
     claim(first);
@@ -92,7 +92,7 @@ describe('a claim', () => {
     expect(other.all('SELECT * FROM attempts')).toHaveLength(1);
   });
 
-  it('finds nothing that another program cancelled before', () => {
+  it('a claim finds nothing that another program cancelled before', () => {
     const { other, spool, commit } = setup();
     const id = other.drop();
     const stolen = openHandle(spool.path);
@@ -104,7 +104,7 @@ describe('a claim', () => {
 });
 
 describe('a client-ref', () => {
-  it('names message and attempt, is short, and cannot be guessed', () => {
+  it('a client-ref names message and attempt, is short, and cannot be guessed', () => {
     const { spool } = setup();
     const refs = [spool.claims.clientRef(41, 1), spool.claims.clientRef(41, 2)];
     expect(refs[0]).toMatch(/^15\.1\.[0-9a-f]{20}$/);

@@ -56,7 +56,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-describe('G5: the wall clock is set, and what moves with it is', () => {
+describe('the wall clock is set, and what moves with it is', () => {
   it.each(Object.entries(CASES))('%s', (_what, { row, moves, by = HOUR }) => {
     for (const step of [by, -by]) {
       const { spool, commit, other } = setup();

@@ -7,7 +7,7 @@ const ask =
   'INSERT INTO control (verb, message_id, campaign, account, sender) VALUES (?, ?, ?, ?, ?)';
 
 describe('what operators asked', () => {
-  it('is read in order, once it is not yet answered', () => {
+  it('what operators asked is read in order, once it is not yet answered', () => {
     const { other, spool, commit } = setup();
     other.db.prepare(ask).run('pause', null, null, 'main', 'AcmeInc');
     other.db.prepare(ask).run('cancel', 41, null, null, null);
@@ -24,7 +24,7 @@ describe('what operators asked', () => {
 });
 
 describe('a requeue', () => {
-  it('starts a message over and forgets what was asked of it', () => {
+  it('a requeue starts a message over and forgets what was asked of it', () => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     claim(id);
@@ -49,7 +49,7 @@ describe('a requeue', () => {
     });
   });
 
-  it('leaves a deadline that has not passed, and waits for a time that has not come', () => {
+  it('a requeue leaves a deadline that has not passed, and waits for a time that has not come', () => {
     const { other, spool, commit } = setup();
     const id = other.drop({ expires_at: NOW + 900, send_at: NOW + 100 });
     const move = requeue({ id, state: 'expired' }, { expiresAt: null, follows: null });
@@ -63,7 +63,7 @@ describe('a requeue', () => {
     expect(other.message(id)['due_at']).toBeNull();
   });
 
-  it('of a message that has moved since it was read changes nothing, and says so', () => {
+  it('a requeue of a message that has moved since it was read changes nothing, and says so', () => {
     const { other, spool, commit } = setup();
     const id = other.drop({ expires_at: NOW + 900 });
     const move = requeue({ id, state: 'expired' }, { expiresAt: NOW + 5_000, follows: 1 });
@@ -76,7 +76,7 @@ describe('a requeue', () => {
 });
 
 describe('a cancel', () => {
-  it('marks a message that is being sent or uncertain, and no other', () => {
+  it('a cancel marks a message that is being sent or uncertain, and no other', () => {
     const { other, spool, commit, claim } = setup();
     const [waiting, sending] = [other.drop(), other.drop()];
     claim(sending);
@@ -94,7 +94,7 @@ describe('an attempt that may have been accepted', () => {
     ['refused', { route: 'permanent-failure', status: 6 }, null],
     ['throttled', { route: 'retry', status: 1 }, null],
     ['never sent', { route: 'not-sent', status: null }, null],
-  ])('is found: %s', (_what, over, expected) => {
+  ])('an attempt that may have been accepted is found: %s', (_what, over, expected) => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     claim(id);
@@ -102,7 +102,7 @@ describe('an attempt that may have been accepted', () => {
     expect(spool.control.doubtfulAttempt(id)).toBe(expected);
   });
 
-  it('is found while it is open, and where a part had no status that could be read', () => {
+  it('an attempt that may have been accepted is found while it is open, and where a part had no status that could be read', () => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     expect(spool.control.doubtfulAttempt(id)).toBeNull();

@@ -33,7 +33,7 @@ function setup() {
   return { folder, spent, trouble, open, writes: () => writes };
 }
 
-it('A11: the day’s spend is written at most once a second, and at a stop', () => {
+it('the day’s spend is written at most once a second, and at a stop', () => {
   const { spent, open, writes } = setup();
   const kept = open();
   for (let n = 1; n <= 100; n += 1) {
@@ -47,7 +47,7 @@ it('A11: the day’s spend is written at most once a second, and at a stop', () 
   expect(open().spentSince('main', NOON)).toBe(101);
 });
 
-it('A11: nothing is written while nothing is spent, and what is of another day does not count', () => {
+it('nothing is written while nothing is spent, and what is of another day does not count', () => {
   const { spent, open, writes } = setup();
   const kept = open();
   vi.advanceTimersByTime(10_000);
@@ -59,7 +59,7 @@ it('A11: nothing is written while nothing is spent, and what is of another day d
   expect(kept.spentSince('other', 0)).toBe(0);
 });
 
-it('A11: a file that is broken counts as none, and a folder that cannot be written is said once', () => {
+it('a file that is broken counts as none, and a folder that cannot be written is said once', () => {
   const { folder, spent, trouble, open } = setup();
   folder.write('spend', '[["main", "much"], 7, {"a":');
   expect(open().spentSince('main', 0)).toBe(0);

@@ -19,7 +19,7 @@ describe('instants', () => {
     expect(ids(spool.due.due(NOW + 20, 1))).toEqual([soon]);
   });
 
-  it('that are none are found, and only in rows that wait', () => {
+  it('instants that are none are found, and only in rows that wait', () => {
     const { other, spool } = setup();
     const late = smuggle(other.db, { send_at: String(NOW * 1000) });
     const text = smuggle(other.db, { send_at: `'tomorrow'` });
@@ -31,7 +31,7 @@ describe('instants', () => {
     expect(ids(spool.due.beyond(10))).toEqual([text]);
   });
 
-  it('are none when nothing waits', () => {
+  it('instants are none when nothing waits', () => {
     const { other, spool } = setup();
     other.drop();
     expect(spool.due.instants().nextDueAt).toBeNull();
@@ -39,7 +39,7 @@ describe('instants', () => {
 });
 
 describe('deadlines', () => {
-  it('of their own are found in rows that wait, scheduled ones as well', () => {
+  it('deadlines of their own are found in rows that wait, scheduled ones as well', () => {
     const { other, spool } = setup();
     const late = other.drop({ expires_at: NOW - 10 });
     const scheduled = other.drop({ expires_at: NOW - 20, send_at: NOW + 100 });
@@ -51,7 +51,7 @@ describe('deadlines', () => {
     expect(ids(spool.due.expiring(NOW, 10))).toEqual([scheduled, late]);
   });
 
-  it('by default are found among the oldest of each priority of a source', () => {
+  it('deadlines by default are found among the oldest of each priority of a source', () => {
     const { other, spool } = setup();
     const low = [other.drop({ priority: 0 }), other.drop({ priority: 0 })];
     const high = [
@@ -67,7 +67,7 @@ describe('deadlines', () => {
 });
 
 describe('an unanswered attempt', () => {
-  it('is known as long as its message was not requeued', () => {
+  it('an unanswered attempt is known as long as its message was not requeued', () => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     claim(id);
@@ -82,7 +82,7 @@ describe('an unanswered attempt', () => {
     expect(spool.due.isUnanswered(row())).toBe(false);
   });
 
-  it('is remembered when a later one was answered', () => {
+  it('an unanswered attempt is remembered when a later one was answered', () => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     claim(id);
@@ -99,7 +99,7 @@ describe('an unanswered attempt', () => {
     expect(spool.due.isUnanswered({ id, follows: 1 })).toBe(true);
   });
 
-  it('cannot be one of a message that follows none', () => {
+  it('an unanswered attempt cannot be one of a message that follows none', () => {
     const { other, spool, claim } = setup();
     const id = other.drop();
     claim(id);
@@ -107,7 +107,7 @@ describe('an unanswered attempt', () => {
   });
 });
 
-it('finds what a crash left open, in bounded numbers', () => {
+it('the search for due rows finds what a crash left open, in bounded numbers', () => {
   const { other, spool, claim } = setup();
   const open = [other.drop(), other.drop(), other.drop()];
   other.drop();

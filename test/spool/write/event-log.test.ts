@@ -55,7 +55,7 @@ describe('events after a seq', () => {
     ]);
   });
 
-  it('are found by one seek, and one for each message', () => {
+  it('events after a seq are found by one seek, and one for each message', () => {
     const { other } = setup();
     const plan = other.all(`EXPLAIN QUERY PLAN ${EVENTS_AFTER}`, 1, 1).map((row) => row['detail']);
     expect(plan).toEqual([
@@ -66,7 +66,7 @@ describe('events after a seq', () => {
 });
 
 describe('the last seq', () => {
-  it('is 0 in a new spool, and is kept when its row is pruned: no number comes twice', () => {
+  it('the last seq is 0 in a new spool, and is kept when its row is pruned: no number comes twice', () => {
     const { spool, other, commit } = setup();
     expect(spool.events.lastSeq()).toBe(0);
     commit(() => spool.events.append([of(null), of(null)]));
@@ -76,7 +76,7 @@ describe('the last seq', () => {
     expect(commit(() => spool.events.append([of(null)]))).toBe(3);
   });
 
-  it('does not count what was rolled back', () => {
+  it('the last seq does not count what was rolled back', () => {
     const { spool, commit } = setup();
     const failing = (): unknown =>
       commit(() => {
@@ -89,7 +89,7 @@ describe('the last seq', () => {
 });
 
 describe('the cursor', () => {
-  it('is null until it is saved, and the same for the next connection', () => {
+  it('the cursor is null until it is saved, and the same for the next connection', () => {
     const { spool, other, commit, path } = setup();
     expect(spool.events.cursor()).toBeNull();
     commit(() => spool.events.saveCursor(7));
@@ -100,7 +100,7 @@ describe('the cursor', () => {
     expect(other.all(`SELECT name FROM spool ORDER BY name`)).toContainEqual({ name: 'tag-key' });
   });
 
-  it('is null when somebody has put there what is no number', () => {
+  it('the cursor is null when somebody has put there what is no number', () => {
     const { spool, other, commit } = setup();
     commit(() => spool.events.saveCursor(7));
     other.db.exec(`UPDATE spool SET value = 'x' WHERE name = 'notify-cursor'`);

@@ -75,7 +75,7 @@ function message() {
 }
 
 describe('a ledger', () => {
-  it('holds every attempt with its parts, in order, and whether it is open or closed', () => {
+  it('a ledger holds every attempt with its parts, in order, and whether it is open or closed', () => {
     const { read, accept, lose, open, ledgers, id, commit } = message();
     accept([PART, { ...PART, status: 6, gatewayId: null, price: null }]);
     lose();
@@ -94,7 +94,7 @@ describe('a ledger', () => {
     ]);
   });
 
-  it('holds what was heard in the order it was stored, and nothing of other messages', () => {
+  it('a ledger holds what was heard in the order it was stored, and nothing of other messages', () => {
     const { read, accept, keep, other, claim } = message();
     accept();
     const stranger = other.drop();
@@ -109,7 +109,7 @@ describe('a ledger', () => {
     ]);
   });
 
-  it('of a flooded message holds the oldest of what was heard', () => {
+  it('a ledger of a flooded message holds the oldest of what was heard', () => {
     const { read, accept, other, id } = message();
     accept();
     const insert = `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
@@ -121,7 +121,7 @@ describe('a ledger', () => {
     expect([codes[0], codes.at(-1)]).toEqual([1, 2_000]);
   });
 
-  it('of a message that there is not is empty', () => {
+  it('a ledger of a message that there is not is empty', () => {
     const { ledgers, id } = message();
     expect(ledgers.read(id + 1)).toEqual({ attempts: [], heard: [] });
     expect(ledgers.content(id + 1)).toBeNull();
@@ -130,7 +130,7 @@ describe('a ledger', () => {
 });
 
 describe('what was heard', () => {
-  it('is written to the parts it is about, and to no other', () => {
+  it('what was heard is written to the parts it is about, and to no other', () => {
     const { accept, keep, write, parts } = message();
     accept([PART, { ...PART, gatewayId: 'id-2' }]);
     keep(1, { gatewayId: 'id-2', status: 'failed', code: 8 });
@@ -141,7 +141,7 @@ describe('what was heard', () => {
     ]);
   });
 
-  it('makes a part that no answer told of, once', () => {
+  it('what was heard makes a part that no answer told of, once', () => {
     const { lose, keep, write, parts, read } = message();
     lose();
     keep(1, { gatewayId: 'b', status: 'accepted', code: null, price: 0.03 });
@@ -159,7 +159,7 @@ describe('what was heard', () => {
     expect(read().attempts[0]?.parts).toMatchObject([{ gatewayId: 'b' }, { gatewayId: 'a' }]);
   });
 
-  it('is written again from the receipts alone, whatever the parts say', () => {
+  it('what was heard is written again from the receipts alone, whatever the parts say', () => {
     const { accept, keep, write, parts, other } = message();
     accept();
     keep(1, { status: 'failed', code: 8 });
@@ -174,7 +174,7 @@ describe('what was heard', () => {
 });
 
 describe('a message that is started over', () => {
-  it('closes the attempts that are known to be accepted, by answer or receipt, and no others', () => {
+  it('a message that is started over closes the attempts that are known to be accepted, by answer or receipt, and no others', () => {
     const { accept, lose, keep, write, ledgers, id, commit, other } = message();
     accept();
     lose();
@@ -191,14 +191,14 @@ describe('a message that is started over', () => {
     ]);
   });
 
-  it('closes no attempt of another message', () => {
+  it('a message that is started over closes no attempt of another message', () => {
     const { accept, ledgers, id, commit, other } = message();
     accept();
     commit(() => ledgers.close(id + 1));
     expect(other.all('SELECT closed FROM attempts')).toEqual([{ closed: null }]);
   });
 
-  it('counts attempts anew; the next one follows the last', () => {
+  it('a message that is started over counts attempts anew; the next one follows the last', () => {
     const { accept, lose, ledgers, id, commit, other } = message();
     lose();
     accept();
@@ -226,7 +226,7 @@ describe('what else is asked of a ledger', () => {
     }
   });
 
-  it('when the latest attempt began that nobody answered', () => {
+  it('what else is asked of a ledger when the latest attempt began that nobody answered', () => {
     const { accept, lose, ledgers, id, other } = message();
     expect(ledgers.unansweredSince(id)).toBeNull();
     lose();

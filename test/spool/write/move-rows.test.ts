@@ -3,7 +3,7 @@ import { cancel, expire } from '../../../src/core/message/message-moves.ts';
 import { execAsDaemon } from '../../support/as-daemon.ts';
 import { NOW, setup } from '../../support/spool.ts';
 
-it('moves rows that are still where they were, and leaves alone what somebody else moved first', () => {
+it('a bulk move moves rows that are still where they were, and leaves alone what somebody else moved first', () => {
   const { other, spool, commit } = setup();
   const [waiting, taken] = [other.drop(), other.drop()];
   other.db
@@ -21,7 +21,7 @@ it('moves rows that are still where they were, and leaves alone what somebody el
   expect(other.message(taken)).toMatchObject({ state: 'cancelled', reason: 'x' });
 });
 
-it('says when a row is looked at again, in many rows at once', () => {
+it('a bulk move says when a row is looked at again, in many rows at once', () => {
   const { other, spool, commit } = setup();
   const ids = Array.from({ length: 70 }, () => other.drop());
   const state = 'queued';
@@ -33,7 +33,7 @@ it('says when a row is looked at again, in many rows at once', () => {
   expect(other.message(ids[1] ?? 0)['due_at']).not.toBeNull();
 });
 
-it('moves a row once that is named twice, and names the rows that moved among many', () => {
+it('a bulk move moves a row once that is named twice, and names the rows that moved among many', () => {
   const { other, spool, commit } = setup();
   const ids = Array.from({ length: 90 }, () => other.drop());
   const taken = new Set(ids.filter((_id, index) => index % 7 === 0));
@@ -44,7 +44,7 @@ it('moves a row once that is named twice, and names the rows that moved among ma
   expect(moved.toSorted((a, b) => a - b)).toEqual(ids.filter((id) => !taken.has(id)));
 });
 
-it('keeps what an operator asked of a message, unless the move asks for something itself', () => {
+it('a bulk move keeps what an operator asked of a message, unless the move asks for something itself', () => {
   const { other, spool, commit } = setup();
   const [kept, marked] = [other.drop(), other.drop()];
   execAsDaemon(other.db, 'UPDATE messages SET cancel_asked = 3');

@@ -36,7 +36,7 @@ function claimed(row: Parameters<ReturnType<typeof setup>['other']['drop']>[0] =
 }
 
 describe('a client-ref', () => {
-  it('names its attempt, of any message and any number', () => {
+  it('a client-ref names its attempt, of any message and any number', () => {
     const { other, spool, commit } = setup();
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 60_000_000 }), (number) => {
@@ -82,19 +82,19 @@ describe('a client-ref', () => {
     );
   });
 
-  it('with a number that no integer holds names nothing', () => {
+  it('a client-ref with a number that no integer holds names nothing', () => {
     const { receipts } = claimed();
     const huge = 'z'.repeat(11);
     expect(receipts.byClientRef(`${huge}.1.${'0'.repeat(20)}`)).toBeNull();
   });
 
-  it('of another spool names nothing here', () => {
+  it('a client-ref of another spool names nothing here', () => {
     const [here, there] = [claimed(), claimed()];
     const ref = there.spool.claims.clientRef(here.id, 1);
     expect(here.receipts.byClientRef(ref)).toBeNull();
   });
 
-  it('of an attempt that is not there names nothing, though its tag is right', () => {
+  it('a client-ref of an attempt that is not there names nothing, though its tag is right', () => {
     const { spool, receipts, id, other } = claimed();
     expect(receipts.byClientRef(spool.claims.clientRef(id, 2))).toBeNull();
     other.db.exec(
@@ -105,7 +105,7 @@ describe('a client-ref', () => {
 });
 
 describe('the id of a part', () => {
-  it('names its attempt once an answer is on disk, and makes the index when it is first asked for', () => {
+  it('the id of a part names its attempt once an answer is on disk, and makes the index when it is first asked for', () => {
     const { spool, receipts, id, commit, other } = claimed();
     const indexed = (): number =>
       other.all(`SELECT 1 FROM sqlite_master WHERE name = 'parts_gateway_id'`).length;
@@ -120,7 +120,7 @@ describe('the id of a part', () => {
     expect(commit(() => receipts.byGatewayId('ID-1'))).toBeNull();
   });
 
-  it('that is in no answer names nothing, also where a part has none', () => {
+  it('the id of a part that is in no answer names nothing, also where a part has none', () => {
     const { spool, receipts, id, commit } = claimed();
     const parts = [{ ...PART, gatewayId: null }];
     commit(() => spool.settlements.write([ended(id, { parts })]));
@@ -129,7 +129,7 @@ describe('the id of a part', () => {
 });
 
 describe('a receipt', () => {
-  it('is kept as it came, matched or not', () => {
+  it('a receipt is kept as it came, matched or not', () => {
     const { receipts, spool, id, commit, other } = claimed();
     const match = { messageId: id, attempt: 1, recipient: RECIPIENT, account: null };
     const ids = commit(() => [
@@ -149,7 +149,7 @@ describe('a receipt', () => {
     expect(spool.unmatched.stock()).toMatchObject({ rows: 1 });
   });
 
-  it('is known again by what it says, for each attempt apart and for those unmatched', () => {
+  it('a receipt is known again by what it says, for each attempt apart and for those unmatched', () => {
     const { receipts, spool, id, commit } = claimed();
     const match = { messageId: id, attempt: 1, recipient: RECIPIENT, account: null };
     commit(() => receipts.keep(receiptOf({ digest: 'a' }), match));
@@ -163,7 +163,7 @@ describe('a receipt', () => {
 });
 
 describe('unmatched receipts', () => {
-  it('are pruned by age, so many at a time, and no others', () => {
+  it('unmatched receipts are pruned by age, so many at a time, and no others', () => {
     const { receipts, spool, id, commit, other } = claimed();
     const match = { messageId: id, attempt: 1, recipient: RECIPIENT, account: null };
     commit(() => {

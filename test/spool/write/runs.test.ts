@@ -91,7 +91,7 @@ function markOf(path: string): Mark | null {
 }
 
 describe('a spool that was put back', () => {
-  it('is marked: to a state of before the last run, or of before its end', () => {
+  it('a spool that was put back is marked: to a state of before the last run, or of before its end', () => {
     const { path, copy } = setup();
     expect(run(path)).toBeNull();
     copyTo(path, copy);
@@ -109,7 +109,7 @@ describe('a spool that was put back', () => {
     expect(run(within.path)).toMatchObject({ isRolledBack: true });
   });
 
-  it('is marked once, with a new tag key, and stays so until somebody decides', () => {
+  it('a spool that was put back is marked once, with a new tag key, and stays so until somebody decides', () => {
     const { path, copy } = setup();
     const key = (): unknown => {
       using db = Object.assign(new Sqlite(path), { [Symbol.dispose]: () => undefined });
@@ -132,7 +132,7 @@ describe('a spool that was put back', () => {
     expect(run(path)).toBeNull();
   });
 
-  it('is marked where the last run was killed, and where a copy came home that others had gone on from', () => {
+  it('a spool that was put back is marked where the last run was killed, and where a copy came home that others had gone on from', () => {
     const { path, copy } = setup();
     run(path);
     copyTo(path, copy);
@@ -144,7 +144,7 @@ describe('a spool that was put back', () => {
     expect(run(path)).toMatchObject({ isRolledBack: true });
   });
 
-  it('is marked where its copy is of a version that knew nothing of this', () => {
+  it('a spool that was put back is marked where its copy is of a version that knew nothing of this', () => {
     const { path, copy } = setup();
     exec(path, `DELETE FROM spool WHERE name = 'identity'`);
     copyTo(path, copy);
@@ -154,7 +154,7 @@ describe('a spool that was put back', () => {
     expect(run(path)).toMatchObject({ isRolledBack: true });
   });
 
-  it('by a backup of ours is that backup', () => {
+  it('a spool that was put back by a backup of ours is that backup', () => {
     const { path, copy } = setup();
     run(path);
     const db = openSpool(path);
@@ -169,8 +169,8 @@ describe('a spool that was put back', () => {
   });
 });
 
-describe('G7: how far a run came', () => {
-  it('is noted once a second without fsync, every ten seconds on disk, and no longer than the spool is open', () => {
+describe('how far a run came', () => {
+  it('how far a run came is noted once a second without fsync, every ten seconds on disk, and no longer than the spool is open', () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const { path } = setup();
@@ -195,7 +195,7 @@ describe('G7: how far a run came', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('is known when the process is killed: a -wal that was deleted then is found out', () => {
+  it('how far a run came is known when the process is killed: a -wal that was deleted then is found out', () => {
     const { path } = setup();
     run(path);
     const ownership = Ownership.take(path, ownFolderOf(path));
@@ -214,7 +214,7 @@ describe('G7: how far a run came', () => {
   });
 });
 
-it('A4: what older versions remember in the lock next to the spool is taken over once', () => {
+it('what older versions remember in the lock next to the spool is taken over once', () => {
   const { path, copy } = setup();
   run(path);
   const before = join(dirname(path), 'before.db');
@@ -242,7 +242,7 @@ function ownFolderMemory(path: string): readonly Remembered[] {
 }
 
 describe('no spool is taken for one that was put back', { timeout: 180_000 }, () => {
-  it('whatever moment its process was killed at, run after run', () => {
+  it('no spool is taken for one that was put back whatever moment its process was killed at, run after run', () => {
     const { path, copy } = setup();
     exec(path, `DELETE FROM spool WHERE name = 'identity'`);
     let kills = 0;
@@ -257,7 +257,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     expect(run(path)).toMatchObject({ isRolledBack: true });
   });
 
-  it('but what was put back, whatever moment its process was killed at, is marked all the same', () => {
+  it('no spool is taken for one that was put back but what was put back, whatever moment its process was killed at, is marked all the same', () => {
     const { path, copy } = setup();
     copyTo(path, copy);
     expect(run(path)).toBeNull();
@@ -276,7 +276,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     }
   });
 
-  it('where what is remembered is gone, empty, cut short, or of another kind', () => {
+  it('no spool is taken for one that was put back where what is remembered is gone, empty, cut short, or of another kind', () => {
     const { path, copy } = setup();
     const memories = (): readonly string[] =>
       readdirSync(ownFolderOf(path).path, { withFileTypes: true })
@@ -299,7 +299,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     }
   });
 
-  it('where the lock next to it is gone, empty, no database, or of an older version', () => {
+  it('no spool is taken for one that was put back where the lock next to it is gone, empty, no database, or of an older version', () => {
     const { path } = setup();
     const lock = `${path}.lock`;
     const spoils: readonly (() => void)[] = [
@@ -315,7 +315,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     }
   });
 
-  it('where it was moved, with its lock database or without, and where it came home', () => {
+  it('no spool is taken for one that was put back where it was moved, with its lock database or without, and where it came home', () => {
     const { path } = setup();
     run(path);
     const folder = join(dirname(path), 'elsewhere');
@@ -331,7 +331,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     expect(run(there)).toBeNull();
   });
 
-  it('where it was made anew, and where the one before came back in its place', () => {
+  it('no spool is taken for one that was put back where it was made anew, and where the one before came back in its place', () => {
     const { path, copy } = setup();
     run(path);
     renameSync(path, copy);
@@ -345,7 +345,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     expect(run(path)).toBeNull();
   });
 
-  it('where it was made smaller while the daemon was stopped', () => {
+  it('no spool is taken for one that was put back where it was made smaller while the daemon was stopped', () => {
     const { path, copy } = setup();
     run(path, { events: 5 });
     exec(path, 'DELETE FROM events');

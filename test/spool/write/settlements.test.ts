@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ACCEPTED, END, ended, NOW, PART, setup } from '../../support/spool.ts';
 
 describe('the end of an attempt', () => {
-  it('is written to the message, the attempt and its parts', () => {
+  it('the end of an attempt is written to the message, the attempt and its parts', () => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     claim(id);
@@ -30,7 +30,7 @@ describe('the end of an attempt', () => {
     ]);
   });
 
-  it('adds to the price of earlier attempts, and only what was accepted', () => {
+  it('the end of an attempt adds to the price of earlier attempts, and only what was accepted', () => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     claim(id);
@@ -40,7 +40,7 @@ describe('the end of an attempt', () => {
     expect(other.message(id)['price']).toBeCloseTo(0.55);
   });
 
-  it('goes to every message of a large batch', () => {
+  it('the end of an attempt goes to every message of a large batch', () => {
     const { other, spool, commit, claim } = setup();
     const ids = Array.from({ length: 150 }, () => other.drop());
     claim(...ids);
@@ -51,7 +51,7 @@ describe('the end of an attempt', () => {
 });
 
 describe('a claim that somebody else has moved', () => {
-  it('changes nothing of the message, and is reported alone', () => {
+  it('a claim that somebody else has moved changes nothing of the message, and is reported alone', () => {
     const { other, spool, commit, claim } = setup();
     const [mine, lost] = [other.drop(), other.drop()];
     claim(mine, lost);
@@ -66,7 +66,7 @@ describe('a claim that somebody else has moved', () => {
     expect(other.message(mine)['state']).toBe('await-receipt');
   });
 
-  it('is not settled by an earlier attempt of its own', () => {
+  it('a claim that somebody else has moved is not settled by an earlier attempt of its own', () => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     claim(id);
@@ -103,7 +103,7 @@ describe('events', () => {
     expect(written.at(-1)?.['seq']).toBe(first + 200);
   });
 
-  it('of a transaction that failed are not there, and neither are its numbers missed', () => {
+  it('events of a transaction that failed are not there, and neither are its numbers missed', () => {
     const { other, spool, commit, claim } = setup();
     const id = other.drop();
     claim(id);
@@ -121,7 +121,7 @@ describe('events', () => {
 });
 
 describe('a lock held by another program', () => {
-  it('is answered busy at once, and nothing is lost', () => {
+  it('a lock held by another program is answered busy at once, and nothing is lost', () => {
     const { other, spool, claim } = setup();
     const id = other.drop();
     claim(id);

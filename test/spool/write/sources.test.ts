@@ -5,7 +5,7 @@ import { NOW, setup } from '../../support/spool.ts';
 const shown = ({ account, sender, campaign, head }: SourceHead): string =>
   [account, sender, campaign, head.id].map((part) => part ?? '-').join(' ');
 
-it('finds every source with a ready row, each with the row that goes next', () => {
+it('the reader of sources finds every source with a ready row, each with the row that goes next', () => {
   const { other, spool, claim } = setup();
   const plain = other.drop();
   other.drop({ sender: 'B', campaign: 'x' });
@@ -24,7 +24,7 @@ it('finds every source with a ready row, each with the row that goes next', () =
   expect([...spool.sources.scan(2, [null, 'eu'])]).toHaveLength(2);
 });
 
-it('B2: many sources of one sender, or of accounts that nobody knows, do not hide those of others', () => {
+it('many sources of one sender, or of accounts that nobody knows, do not hide those of others', () => {
   const { other, spool } = setup();
   for (let index = 0; index < 30; index += 1) {
     other.drop({ sender: 'A', campaign: `c${index}` });
@@ -38,7 +38,7 @@ it('B2: many sources of one sender, or of accounts that nobody knows, do not hid
   expect(found).toContain(elsewhere);
 });
 
-it('gives new rows in the order of their ids, whatever they wait for', () => {
+it('the reader of sources gives new rows in the order of their ids, whatever they wait for', () => {
   const { other, spool } = setup();
   const first = other.drop();
   const scheduled = other.drop({ send_at: NOW + 100 });
@@ -51,7 +51,7 @@ it('gives new rows in the order of their ids, whatever they wait for', () => {
   expect(spool.sources.newRows(third, 2)).toEqual([]);
 });
 
-it('knows the highest id ever given, also of rows that were pruned', () => {
+it('the reader of sources knows the highest id ever given, also of rows that were pruned', () => {
   const { other, spool } = setup();
   expect(spool.sources.lastId()).toBe(0);
   const id = other.drop();
@@ -59,7 +59,7 @@ it('knows the highest id ever given, also of rows that were pruned', () => {
   expect(spool.sources.lastId()).toBe(id);
 });
 
-it('knows the head of one source, or that it has none', () => {
+it('the reader of sources knows the head of one source, or that it has none', () => {
   const { other, spool } = setup();
   const id = other.drop({ campaign: 'x' });
   const source = { account: null, sender: null, campaign: 'x' };

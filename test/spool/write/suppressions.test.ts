@@ -7,7 +7,7 @@ import { NOW, setup } from '../../support/spool.ts';
 const INSERT = 'INSERT INTO suppressions (recipient, reason, since) VALUES (?, ?, ?)';
 
 describe('the list', () => {
-  it('knows a recipient with and without its plus sign, whichever way it was written', () => {
+  it('the list knows a recipient with and without its plus sign, whichever way it was written', () => {
     const { other, spool, commit } = setup();
     other.db.prepare(INSERT).run('447700900001', null, NOW);
     other.db.prepare(INSERT).run('+447700900002', null, NOW);
@@ -20,7 +20,7 @@ describe('the list', () => {
     expect(spool.suppressions.has('44770090000')).toBe(false);
   });
 
-  it('stores digits', () => {
+  it('the list stores digits', () => {
     const { other, spool, commit } = setup();
     commit(() => spool.suppressions.add('+447700900001', 'number-barred', NOW));
     expect(other.all('SELECT * FROM suppressions')).toEqual([
@@ -29,7 +29,7 @@ describe('the list', () => {
   });
 
   it.each(['447700900001', '+447700900001', '00447700900001', '+44 (0)7700-900 001'])(
-    'D2: keeps the first reason and date of a recipient that was written as %s',
+    'the list keeps the first reason and date of a recipient that was written as %s',
     (written) => {
       const { other, spool, commit } = setup();
       other.db.prepare(INSERT).run(written, 'asked by phone', NOW);
@@ -42,7 +42,7 @@ describe('the list', () => {
     },
   );
 
-  it('forgets a recipient in both forms, and says whether it was there', () => {
+  it('the list forgets a recipient in both forms, and says whether it was there', () => {
     const { other, spool, commit } = setup();
     other.db.prepare(INSERT).run('447700900001', null, NOW);
     other.db.prepare(INSERT).run('+447700900001', null, NOW + 1);
@@ -55,7 +55,7 @@ describe('the list', () => {
     expect(spool.suppressions.has('447700900002')).toBe(true);
   });
 
-  it('is empty until somebody is on it, as seen by a transaction that begins afterwards', () => {
+  it('the list is empty until somebody is on it, as seen by a transaction that begins afterwards', () => {
     const { other, spool, commit } = setup();
     expect(commit(() => spool.suppressions.isEmpty())).toBe(true);
     const operator = new Suppressions(other.db);
@@ -65,7 +65,7 @@ describe('the list', () => {
     expect(commit(() => spool.suppressions.isEmpty())).toBe(true);
   });
 
-  it('takes back with the transaction what it added', () => {
+  it('the list takes back with the transaction what it added', () => {
     const { spool } = setup();
     const failing = (): unknown =>
       spool.transaction(() => {
@@ -77,7 +77,7 @@ describe('the list', () => {
     expect(spool.suppressions.isEmpty()).toBe(true);
   });
 
-  it('can be read where nothing may be written', () => {
+  it('the list can be read where nothing may be written', () => {
     const { path, spool, commit } = setup();
     commit(() => spool.suppressions.add('447700900001', 'operator', NOW));
     const db = openSpool(path, { readonly: true });
@@ -85,7 +85,7 @@ describe('the list', () => {
     db.close();
   });
 
-  it('asks by key, not by looking through', () => {
+  it('the list asks by key, not by looking through', () => {
     const { other } = setup();
     const plan = other.all(
       `EXPLAIN QUERY PLAN SELECT 1 FROM suppressions WHERE recipient = ?

@@ -78,7 +78,7 @@ afterAll(async () => {
 }, 120_000);
 
 describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000 }, () => {
-  it('is the same, byte for byte, when it is made again', () => {
+  it('the Debian package is the same, byte for byte, when it is made again', () => {
     expect(basename(again)).toMatch(/^sms-spoold_0\.0\.1_(amd64|arm64)\.deb$/);
     expect(digest(again)).toBe(digest(machine.path(`/opt/${OLD}.deb`)));
   });
@@ -99,7 +99,7 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     expect(machine.say('sms-spoold --version')).toBe(OLD);
   });
 
-  it('brings the manual page, completions, and a copyright for all that is in it', () => {
+  it('the Debian package brings the manual page, completions, and a copyright for all that is in it', () => {
     const files = machine.say('dpkg --listfiles sms-spoold').split('\n');
     expect(files).toEqual(
       expect.arrayContaining([
@@ -119,7 +119,7 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     );
   });
 
-  it('waits, and says what is missing, until an account is filled in; it does not loop', () => {
+  it('the Debian package waits, and says what is missing, until an account is filled in; it does not loop', () => {
     expect(property('StatusText')).toContain('no account is configured');
     expect(property('NRestarts')).toBe('0');
     const { code, stdout } = machine.run('sms-spoold check --offline');
@@ -127,14 +127,14 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     expect(stdout.match(/^fail .*$/gm)).toEqual(['fail  accounts: none is configured']);
   });
 
-  it('lets members of the group drop messages at once, and nobody else', () => {
+  it('the Debian package lets members of the group drop messages at once, and nobody else', () => {
     machine.say('useradd --groups sms-spool app && useradd stranger');
     expect(send('before')).toBe(1);
     const { code } = machine.run('sms-spoold send 447700900000 no', { user: 'stranger' });
     expect(code).not.toBe(0);
   });
 
-  it('sends once the configuration that came with it is filled in', async () => {
+  it('the Debian package sends once the configuration that came with it is filled in', async () => {
     machine.say('systemd-run --quiet --unit=gateway sms-spoold sandbox');
     const journal = (): string => machine.run('journalctl --unit=gateway -o cat').stdout;
     await machine.until(() => journal().includes('8028'), 'the gateway');
@@ -148,7 +148,7 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     await untilState(1, 'await-receipt');
   });
 
-  it('keeps spool, configuration and service over an upgrade, which the new version goes on with', async () => {
+  it('the Debian package keeps spool, configuration and service over an upgrade, which the new version goes on with', async () => {
     const configuration = machine.say('cat /etc/sms-spoold/sms-spoold.toml');
     const before = property('MainPID');
     install(NEW);
@@ -161,14 +161,14 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     await untilState(send('after the upgrade'), 'await-receipt');
   });
 
-  it('leaves a service alone over an upgrade that the administrator has disabled', () => {
+  it('the Debian package leaves a service alone over an upgrade that the administrator has disabled', () => {
     machine.say('systemctl disable --quiet sms-spoold.service');
     apt(`install --reinstall /opt/${NEW}.deb`);
     expect(machine.run('systemctl is-enabled sms-spoold.service').stdout.trim()).toBe('disabled');
     machine.say('systemctl enable --quiet sms-spoold.service');
   });
 
-  it('A12: reloads without procps, and is installed again over a link that a member put in the place of the spool', async () => {
+  it('reloads without procps, and is installed again over a link that a member put in the place of the spool', async () => {
     expect(machine.run('command -v pkill || test -e /bin/kill').code).not.toBe(0);
     const before = property('MainPID');
     machine.say('systemctl reload sms-spoold.service');
@@ -186,7 +186,7 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     await untilState(send('after the link'), 'await-receipt');
   });
 
-  it('A12: keeps spool, configuration and secrets when it is removed, leaves no dangling link, and finds them again', () => {
+  it('the Debian package keeps spool, configuration and secrets when it is removed, leaves no dangling link, and finds them again', () => {
     apt('remove sms-spoold');
     expect(machine.say('find /etc/systemd -xtype l -name "*sms-spool*"')).toBe('');
     expect(machine.run('systemctl is-active sms-spoold.service').stdout.trim()).toBe('inactive');
@@ -199,7 +199,7 @@ describe.skipIf(why !== null)(`the Debian package${skipped}`, { timeout: 240_000
     expect(send('after the removal')).toBe(4);
   });
 
-  it('leaves nothing behind when it is purged, but the user and the groups', () => {
+  it('the Debian package leaves nothing behind when it is purged, but the user and the groups', () => {
     apt('purge sms-spoold');
     expect(left()).toEqual([]);
     expect(machine.run('getent passwd sms-spoold').code).toBe(0);

@@ -61,7 +61,7 @@ const isReady = (event: string): boolean => event === 'daemon.ready';
 const options = { timeout: TIMEOUT_MS, skip: why !== null };
 
 describe(`starting the service${skipped}`, options, () => {
-  it('is done when it listens; it reads its credential, and its status says how it is', async () => {
+  it('starting the service is done when it listens; it reads its credential, and its status says how it is', async () => {
     const service = await Installed.setup();
     expect(service.property('ActiveState')).toBe('active');
     /* The warning: receipts are unsigned, at the default path. */
@@ -71,7 +71,7 @@ describe(`starting the service${skipped}`, options, () => {
     await service.untilState(service.drop(), 'await-receipt');
   });
 
-  it('with a bad configuration fails for good', async () => {
+  it('starting the service with a bad configuration fails for good', async () => {
     const service = await Installed.setup({ isStopped: true, config: CONFIG.replace('500', '-1') });
     expect(service.machine.run('systemctl start sms-spoold').code).not.toBe(0);
     expect(service.property('ExecMainStatus')).toBe('78');
@@ -79,7 +79,7 @@ describe(`starting the service${skipped}`, options, () => {
     expect(service.property('NRestarts')).toBe('0');
   });
 
-  it('with no account configured stays up, says what is missing, and works after a reload', async () => {
+  it('starting the service with no account configured stays up, says what is missing, and works after a reload', async () => {
     const service = await Installed.setup({ config: '' });
     expect(service.property('StatusText')).toContain('no account is configured');
     const fedAt = service.property('WatchdogTimestampMonotonic');
@@ -128,7 +128,7 @@ describe(`other users of the group${skipped}`, options, () => {
     expect(service.command('check --offline')).not.toMatch(/^(fail|warn) .*permissions/m);
   });
 
-  it('are let in by a directory that sms-spoold makes itself, and nobody else is', async () => {
+  it('other users of the group are let in by a directory that sms-spoold makes itself, and nobody else is', async () => {
     const service = await Installed.setup({ isStopped: true });
     service.machine.say('rm -r /var/lib/sms-spoold');
     service.systemctl('start sms-spoold');
@@ -159,7 +159,7 @@ describe(`the running service${skipped}`, options, () => {
     expect(service.accepted()).toBe(1);
   });
 
-  it('stops once what is in flight has come back', async () => {
+  it('the running service stops once what is in flight has come back', async () => {
     const service = await Installed.setup();
     const id = await putInFlight(service);
     service.systemctl('stop --no-block sms-spoold');
@@ -175,26 +175,29 @@ describe(`the running service${skipped}`, options, () => {
   it.each([
     ['hangs', 'USR2', 'watchdog'],
     ['is killed', 'KILL', 'signal'],
-  ])('that %s is restarted, and what was in flight is settled by its receipt', async (...how) => {
-    const [, signal, result] = how;
-    const service = await Installed.setup({ hasSocket: true, receiptAfterS: 2, watchdogS: 10 });
-    const id = await putUnanswered(service);
-    expect(service.state(id)).toBe('sending');
-    service.kill(signal);
-    const isBack = (): boolean => service.events().filter(isReady).length > 1;
-    await service.machine.until(isBack, 'a second daemon');
-    expect(service.machine.say('journalctl -u sms-spoold -o cat --no-pager')).toContain(
-      `Failed with result '${result}'`,
-    );
-    expect(service.property('ActiveState')).toBe('active');
-    await service.untilState(id, 'delivered');
-    /* It was not sent again: the receipt came to the port meanwhile, or comes again. */
-    expect(service.accepted()).toBe(1);
-  });
+  ])(
+    'the running service that %s is restarted, and what was in flight is settled by its receipt',
+    async (...how) => {
+      const [, signal, result] = how;
+      const service = await Installed.setup({ hasSocket: true, receiptAfterS: 2, watchdogS: 10 });
+      const id = await putUnanswered(service);
+      expect(service.state(id)).toBe('sending');
+      service.kill(signal);
+      const isBack = (): boolean => service.events().filter(isReady).length > 1;
+      await service.machine.until(isBack, 'a second daemon');
+      expect(service.machine.say('journalctl -u sms-spoold -o cat --no-pager')).toContain(
+        `Failed with result '${result}'`,
+      );
+      expect(service.property('ActiveState')).toBe('active');
+      await service.untilState(id, 'delivered');
+      /* It was not sent again: the receipt came to the port meanwhile, or comes again. */
+      expect(service.accepted()).toBe(1);
+    },
+  );
 });
 
 describe(`the socket${skipped}`, options, () => {
-  it('keeps receipts over a restart: of 1,000 none is refused and none is lost', async () => {
+  it('the socket keeps receipts over a restart: of 1,000 none is refused and none is lost', async () => {
     const service = await Installed.setup({ hasSocket: true });
     const { machine } = service;
     const rows = `db.executemany("${INSERT}", [()] * 1000)\ndb.commit()`;
@@ -222,7 +225,7 @@ describe(`the socket${skipped}`, options, () => {
 });
 
 describe(`the journal${skipped}`, options, () => {
-  it('holds whole lines of JSON, each with its priority, under the name of the daemon', async () => {
+  it('the journal holds whole lines of JSON, each with its priority, under the name of the daemon', async () => {
     const service = await Installed.setup();
     await service.untilState(service.drop(), 'await-receipt');
     await service.untilState(service.drop('999102900001'), 'permanent-failure');
