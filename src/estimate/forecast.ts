@@ -1,10 +1,9 @@
 /**
- * Says when each backlog of an account will be gone. It plays the queue through with the daemon's own scheduler
- * and usage windows, against a clock of its own.
+ * Estimates when each backlog of an account will be gone. It plays the queue through with the daemon's own scheduler
+ * and usage windows, on a clock of its own.
  *
- * It is an estimate. It knows nothing of rows that are added later, of throttling to come, or of other users of
- * the account. The first rows go one by one. Later the turns grow with the number of rows that have gone, so
- * that millions of rows cost little. After `WORK_MAX` turns the rest goes at the pace so far.
+ * It knows nothing of rows that are added later, of throttling to come, or of other users of the account. The first
+ * rows go one by one, later ones in growing batches. After `WORK_MAX` batches the rest is extrapolated.
  */
 import {
   LENGTH_S,
@@ -56,10 +55,10 @@ export interface AccountAllowance extends Allowance {
   readonly groups: readonly GroupAllowance[];
 }
 
-/** A window for which a backlog waited. */
-export interface Held {
+/** The waits of a backlog for a window. */
+export interface WindowWait {
   readonly window: UsageWindow;
-  /** How long it waited in all. */
+  /** In all. */
   readonly seconds: number;
   /** The end of the last wait (seconds from now); null = permits came back bit by bit. */
   readonly untilS: number | null;
@@ -71,26 +70,26 @@ export interface Forecast {
   /** By backlog: rows that have gone when the forecast ends. */
   readonly gone: readonly number[];
   /** The window for which the backlog that was asked about waited longest; null = none. */
-  readonly held: Held | null;
+  readonly held: WindowWait | null;
 }
 
-/** As long as fewer rows have gone than this, of each backlog and of all, they go one by one. From then on a turn
- *  is what has gone divided by it. */
+/** Rows go one by one until this many have gone, of each backlog and of all. A later batch is what has gone divided by
+ *  this number. */
 const ROWS_OF_EACH = 1_000;
 const ROWS_OF_ALL = 10_000;
-/** Turns that a limit makes up for after others were served first. */
+/** Batches that a limit makes up for after others were served first. */
 const CATCH_UP = 2;
-/** Turns that are given or refused; the rest is extrapolated. */
+/** Batches that are tried; the rest is extrapolated. */
 const WORK_MAX = 300_000;
-/** The pace of a backlog is told from so many rows. */
+/** The pace of a backlog is known after this many rows. */
 const BELIEVED_ROWS = 200;
 const ROUNDING_S = 1e-6;
-/** Backlogs that a limit puts back at a time when it opens: the highest priorities, and among them who waits longest. */
+/** Backlogs that a limit puts back at once when it opens, the highest priorities first. */
 const BACK_AT_ONCE = 16;
-/** A shorter wait than this many pieces of a window is no stop: its permits come back bit by bit. */
+/** In pieces of a window. After a shorter wait its permits come back bit by bit. */
 const BIT = 2;
 
-/** Permits that a message of so many parts takes. */
+/** Permits that a message of `parts` parts takes. */
 export function costOf({ per }: Pick<Allowance, 'per'>, parts: number): number {
   return per === 'part' ? parts : 1;
 }
@@ -101,26 +100,17 @@ export function forecast(
   account: AccountAllowance,
   { now, asked = null }: { readonly now: number; readonly asked?: number | null },
 ): Forecast {
-  const play = new Play(backlogs, account, { now, asked });
-  play.run();
-  return play.result;
+  return new Play(backlogs, account, { now, asked }).run();
 }
 
 /** Rows that go together. */
-interface Turn {
+interface Batch {
   readonly rows: number;
   readonly parts: number;
 }
 
-/** When a limit lets a turn through (seconds from now). */
-interface Opening {
-  readonly opensS: number;
-  /** The window that is waited for; null = the next permit, or the end of a wait. */
-  readonly window: UsageWindow | null;
-}
-
-/** A limit at work: permits come evenly, and its windows count what goes. */
-class Limit {
+/** Plays one allowance: permits come evenly, and its windows count what goes. */
+class PlayedLimit {
   /** Backlogs that wait until it opens. */
   readonly #parked = new LazyHeap<Player, number>(
     ({ rank }) => rank,
@@ -154,31 +144,34 @@ class Limit {
     if (this.#parked.peek() === null) this.opensS = null;
   }
 
-  /** A full window opens when it has room for the whole turn: so its permits are not counted one by one. */
-  opening({ rows, parts }: Turn, at: Instant): Opening {
+  /** When it lets a batch through (seconds from now), and the window that is waited for; null = none is. A full window
+   *  opens when it has room for the whole batch: so its permits are not counted one by one. */
+  opening(
+    { rows, parts }: Batch,
+    at: Instant,
+  ): { readonly opensS: number; readonly window: UsageWindow | null } {
     const cost = costOf(this.#allowance, parts);
-    const isOpen = this.#freeS <= at.nowMs / 1000 + ROUNDING_S;
-    let latest: Opening = { opensS: isOpen ? 0 : this.#freeS, window: null };
+    let opensS = this.#freeS <= at.nowMs / 1000 + ROUNDING_S ? 0 : this.#freeS;
+    let latest: UsageWindow | null = null;
     for (const window of this.#allowance.windows) {
       if (fits(window, cost, at)) continue;
-      const opensS = (window.freesAt(cost * rows, at) ?? Infinity) / 1000;
-      if (opensS > latest.opensS) latest = { opensS, window };
+      const freesS = (window.freesAt(cost * rows, at) ?? Infinity) / 1000;
+      if (freesS <= opensS) continue;
+      opensS = freesS;
+      latest = window;
     }
-    return latest;
+    return { opensS, window: latest };
   }
 
-  /** How many rows of the turn its windows have room for; at least 1. */
-  fitting({ rows, parts }: Turn, at: Instant): number {
-    const cost = costOf(this.#allowance, parts);
-    const room = this.#allowance.windows.reduce(
-      (least, cap) => Math.min(least, cap.window.count - cap.used(at)),
-      Infinity,
-    );
-    return Math.max(1, Math.min(rows, Math.floor(room / cost)));
+  /** The rows of the batch that its windows have room for; at least 1. */
+  fitting({ rows, parts }: Batch, at: Instant): number {
+    const rooms = this.#allowance.windows.map((one) => one.window.count - one.used(at));
+    const fitting = Math.floor(Math.min(...rooms) / costOf(this.#allowance, parts));
+    return Math.max(1, Math.min(rows, fitting));
   }
 
-  /** Lets a turn through; gives how long that takes (seconds). */
-  take({ rows, parts }: Turn, at: Instant): number {
+  /** Lets a batch through; returns how long that takes (seconds). */
+  take({ rows, parts }: Batch, at: Instant): number {
     const cost = costOf(this.#allowance, parts) * rows;
     for (const window of this.#allowance.windows) {
       window.close({ cost, key: window.open(cost, at) }, cost, at);
@@ -195,18 +188,18 @@ class Player implements Waiting {
   readonly rank: number;
   readonly #index: number;
   /** Its lane's and its group's. */
-  readonly limits: readonly Limit[];
+  readonly limits: readonly PlayedLimit[];
   place: DeadlineKey | null = null;
   gone = 0;
   goneInS = 0;
   /** A limit of it never opens. */
   isStopped = false;
 
-  constructor(backlog: Backlog, index: number, limits: readonly Limit[]) {
+  constructor(backlog: Backlog, index: number, limits: readonly PlayedLimit[]) {
     this.#index = index;
-    const { priority, isRetry } = backlog;
     this.backlog = backlog;
     this.limits = limits;
+    const { priority, isRetry } = backlog;
     this.rank = rankOf({ priority, isRetry: isRetry === 1, expiresAt: null });
     this.go(0, 1);
   }
@@ -231,14 +224,14 @@ class Player implements Waiting {
 class Play {
   readonly #players: readonly Player[];
   readonly #asked: Player | null;
-  readonly #account: Limit;
+  readonly #account: PlayedLimit;
   readonly #scheduler: Scheduler<Player>;
   /** Limits that keep backlogs, by when they open. */
-  readonly #closed = new LazyHeap<Limit, number>(
+  readonly #closed = new LazyHeap<PlayedLimit, number>(
     ({ opensS }) => opensS,
     (a, b) => a - b,
   );
-  readonly #held = new Map<UsageWindow, Held>();
+  readonly #held = new Map<UsageWindow, WindowWait>();
   readonly #now: number;
   #atS = 0;
   #gone = 0;
@@ -249,10 +242,10 @@ class Play {
     account: AccountAllowance,
     { now, asked }: { readonly now: number; readonly asked: number | null },
   ) {
-    const lanes = new Map([...account.lanes].map(([lane, own]) => [lane, new Limit(own)]));
+    const lanes = new Map([...account.lanes].map(([lane, own]) => [lane, new PlayedLimit(own)]));
     const groups = new Map(
       account.groups.flatMap((group) => {
-        const limit = new Limit(group);
+        const limit = new PlayedLimit(group);
         return group.senders.map((lane) => [lane, limit] as const);
       }),
     );
@@ -261,13 +254,25 @@ class Play {
       return new Player(backlog, index, [lanes.get(lane) ?? [], groups.get(lane) ?? []].flat());
     });
     this.#asked = asked === null ? null : (this.#players[asked] ?? null);
-    this.#account = new Limit(account);
+    this.#account = new PlayedLimit(account);
     this.#scheduler = new Scheduler(account.reserve);
     for (const player of this.#players) this.#scheduler.put(player);
     this.#now = now;
   }
 
-  get result(): Forecast {
+  run(): Forecast {
+    while (this.#asked === null || this.#asked.left > 0) {
+      const next = this.#scheduler.next((player) => this.#mayGo(player));
+      /* Null = the account has permits now. */
+      const opensS =
+        next === null
+          ? this.#closed.peek()?.opensS
+          : this.#opensIn(this.#account, this.#batchOf(next), this.#asked);
+      if (opensS === undefined || opensS === Infinity || this.#work > WORK_MAX) break;
+      if (next !== null && opensS === null) this.#go(next);
+      else this.#wait(opensS ?? 0);
+    }
+    for (const player of this.#players) if (player.left > 0) this.#extrapolate(player);
     const [held = null] = [...this.#held.values()].sort(
       (a, b) => b.seconds - a.seconds || (b.untilS ?? 0) - (a.untilS ?? 0),
     );
@@ -278,32 +283,21 @@ class Play {
     };
   }
 
-  run(): void {
-    while (this.#asked === null || this.#asked.left > 0) {
-      const next = this.#scheduler.next((player) => this.#mayGo(player));
-      const opensS = next === null ? this.#closed.peek()?.opensS : this.#opensFor(next);
-      if (opensS === undefined || opensS === Infinity || this.#work > WORK_MAX) break;
-      if (next !== null && opensS === null) this.#go(next);
-      else this.#wait(opensS ?? 0);
-    }
-    for (const player of this.#players) if (player.left > 0) this.#extrapolate(player);
-  }
-
   get #at(): Instant {
     return { now: this.#now + this.#atS, nowMs: this.#atS * 1000 };
   }
 
-  #turnOf({ left, backlog: { parts } }: Player): Turn {
-    const turns = Math.min(ROWS_OF_EACH * this.#players.length, ROWS_OF_ALL);
-    return { rows: Math.min(left, Math.max(1, Math.floor(this.#gone / turns))), parts };
+  #batchOf({ left, backlog: { parts } }: Player): Batch {
+    const batches = Math.min(ROWS_OF_EACH * this.#players.length, ROWS_OF_ALL);
+    return { rows: Math.min(left, Math.max(1, Math.floor(this.#gone / batches))), parts };
   }
 
   /* Whether its lane and its group let it through; else the limit keeps it until it does. */
   #mayGo(player: Player): boolean {
     this.#work += 1;
-    const turn = this.#turnOf(player);
+    const batch = this.#batchOf(player);
     for (const limit of player.limits) {
-      const opensS = this.#opensIn(limit, turn, player);
+      const opensS = this.#opensIn(limit, batch, player);
       if (opensS === null) continue;
       limit.park(player, opensS);
       this.#closed.put(limit);
@@ -312,14 +306,9 @@ class Play {
     return true;
   }
 
-  /* When the account has permits for it; null = now. */
-  #opensFor(player: Player): number | null {
-    return this.#opensIn(this.#account, this.#turnOf(player), this.#asked);
-  }
-
-  /* When a limit lets a turn through that a player waits for; null = now. */
-  #opensIn(limit: Limit, turn: Turn, waiting: Player | null): number | null {
-    const { opensS, window } = limit.opening(turn, this.#at);
+  /* When a limit lets a batch through that a player waits for; null = now. */
+  #opensIn(limit: PlayedLimit, batch: Batch, waiting: Player | null): number | null {
+    const { opensS, window } = limit.opening(batch, this.#at);
     if (opensS <= this.#atS) return null;
     if (window !== null && waiting === this.#asked) this.#note(window, opensS);
     return opensS;
@@ -338,10 +327,10 @@ class Play {
 
   #go(player: Player): void {
     const limits = [this.#account, ...player.limits];
-    const turn = this.#turnOf(player);
-    const rows = Math.min(...limits.map((limit) => limit.fitting(turn, this.#at)));
-    const seconds = limits.map((limit) => limit.take({ ...turn, rows }, this.#at));
-    player.go(rows, turn.rows);
+    const batch = this.#batchOf(player);
+    const rows = Math.min(...limits.map((limit) => limit.fitting(batch, this.#at)));
+    const seconds = limits.map((limit) => limit.take({ ...batch, rows }, this.#at));
+    player.go(rows, batch.rows);
     player.goneInS = this.#atS + Math.max(...seconds);
     this.#gone += rows;
     this.#scheduler.spend(player);
@@ -350,7 +339,7 @@ class Play {
 
   #wait(untilS: number): void {
     this.#atS = Math.max(this.#atS, untilS);
-    const opened: Limit[] = [];
+    const opened: PlayedLimit[] = [];
     for (let one = this.#closed.peek(); one !== null; one = this.#closed.peek()) {
       if ((one.opensS ?? 0) > this.#atS + ROUNDING_S) break;
       this.#closed.take();

@@ -1,31 +1,29 @@
 /**
- * The concurrency window of an account (AIMD): the number of requests that may be open, below what is configured. It
- * is halved when the gateway says that they are too many, or leaves them without an answer, and grows back a step at
- * a time. Of numbers only.
+ * Learns how many requests of an account may be open (AIMD). A refusal halves the number, use lets it grow by steps.
  *
- * Always holds: 1 ≤ size ≤ most; one cut per cohort; the window grows only while it is used, and waits just below a
- * size that was refused, longer each time.
+ * Always holds: 1 ≤ size ≤ most; requests that left before a cut cause no second one. The window grows only while it is
+ * used, and stays just below a size that was refused, longer each time.
  */
-import { Cohort } from './cohort.ts';
 
-/** Of the open requests that are allowed, so many must be open for an answer to prove that they may be. */
+/** An answer proves that the size is right if this share of it was open. */
 const USED = 0.75;
-/** Of what is configured: one step. */
+/** One step, as a share of the configured size. */
 const STEP = 0.1;
-/** A step comes no sooner after a change. */
+/** The shortest time from a change to the next step. */
 const STEP_MS = 1_000;
-/** The step to a size that was refused: the first time, and at most. */
+/** The same before the step to a size that was refused: at first, and at most. */
 const PLATEAU_MS = [5_000, 300_000] as const;
 
 export class ConcurrencyWindow {
   #most: number;
-  #step: number;
-  readonly #cohort = new Cohort();
   #size: number;
-  /** The size that was refused last. */
-  #level = Infinity;
+  /** The latest cut (monotonic ms); null = none was. */
+  #cutAtMs: number | null = null;
+  /** The size that was refused last; null = none was. */
+  #refusedSize: number | null = null;
   #plateauMs: number = PLATEAU_MS[0];
-  #changedAtMs = -Infinity;
+  /** Monotonic ms; null = never. */
+  #changedAtMs: number | null = null;
   /** Answers since the last change that came while the slots were used. */
   #proofs = 0;
 
@@ -33,7 +31,6 @@ export class ConcurrencyWindow {
   constructor(most: number) {
     this.#most = most;
     this.#size = most;
-    this.#step = Math.ceil(most * STEP);
   }
 
   get size(): number {
@@ -44,36 +41,40 @@ export class ConcurrencyWindow {
     return this.#most;
   }
 
-  /** So many are allowed from now on; where nothing had been refused, they are at once. */
+  /** Sets the configured size. The window has it at once unless it was cut. */
   setMost(most: number): void {
     const wasOpen = this.#size >= this.#most;
     this.#most = most;
-    this.#step = Math.ceil(most * STEP);
     this.#size = wasOpen ? most : Math.min(this.#size, most);
   }
 
-  /** A request that left at `sentAtMs` was one too many. False = its cohort has been dealt with. */
+  /** A request that left at `sentAtMs` was one too many. False = it left before the latest cut. */
   refused(sentAtMs: number, nowMs: number): boolean {
-    if (this.#cohort.hasPaid(sentAtMs)) return false;
-    this.#cohort.cut(nowMs);
+    if (this.#cutAtMs !== null && sentAtMs < this.#cutAtMs) return false;
+    this.#cutAtMs = nowMs;
     const [least, most] = PLATEAU_MS;
-    const isSame = Math.abs(this.#size - this.#level) <= this.#step;
+    const before = this.#refusedSize;
+    const isSame = before !== null && Math.abs(this.#size - before) <= this.#step;
     this.#plateauMs = isSame ? Math.min(this.#plateauMs * 2, most) : least;
-    this.#level = this.#size;
+    this.#refusedSize = this.#size;
     this.#change(Math.max(1, Math.floor(this.#size / 2)), nowMs);
     return true;
   }
 
-  /** A request went through while so many were open, itself among them. */
+  /** A request was answered while `open` were open, itself included. */
   accepted(open: number, nowMs: number): void {
     if (this.#size >= this.#most || open < USED * this.#size) return;
     this.#proofs += 1;
-    const isBelow = this.#size === this.#level - 1;
-    const waitMs = isBelow ? this.#plateauMs : STEP_MS;
-    if (this.#proofs < this.#size || nowMs - this.#changedAtMs < waitMs) return;
-    const next = this.#size + this.#step;
-    const isFar = this.#size < this.#level - 1;
-    this.#change(Math.min(next, this.#most, isFar ? this.#level - 1 : Infinity), nowMs);
+    const below = this.#refusedSize === null ? null : this.#refusedSize - 1;
+    const freeAtMs =
+      (this.#changedAtMs ?? nowMs) + (this.#size === below ? this.#plateauMs : STEP_MS);
+    if (this.#proofs < this.#size || nowMs < freeAtMs) return;
+    const limit = below !== null && this.#size < below ? Math.min(this.#most, below) : this.#most;
+    this.#change(Math.min(this.#size + this.#step, limit), nowMs);
+  }
+
+  get #step(): number {
+    return Math.ceil(this.#most * STEP);
   }
 
   #change(size: number, nowMs: number): void {

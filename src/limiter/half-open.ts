@@ -1,9 +1,9 @@
 /**
- * The half-open state after a wait: one message goes, and its answer, whatever it is but another throttle, ends
- * the state. A probe without an answer holds the others up for a limited time only.
+ * Holds the half-open state after a wait: one message (the probe) goes, and any answer but another throttle ends the
+ * state. A probe without an answer holds the others up for a limited time.
  */
 
-/** After so long without an answer to the probe another one may go. */
+/** After this time without an answer another probe may go. */
 const PATIENCE_MS = 2_000;
 
 export class HalfOpen {
@@ -11,7 +11,7 @@ export class HalfOpen {
   /** When the probe left (monotonic ms); null = none is out. */
   #probeAtMs: number | null = null;
 
-  /** A wait begins: a request that is out already is no probe of it. */
+  /** A wait begins: a request that is out already is not its probe. */
   begin(): void {
     this.#isOn = true;
     this.#probeAtMs = null;
@@ -26,17 +26,15 @@ export class HalfOpen {
     return this.#probeAtMs === null ? null : this.#probeAtMs + PATIENCE_MS;
   }
 
-  /** Whether a probe may go now. */
   mayProbe(nowMs: number): boolean {
     return this.#probeAtMs === null || nowMs >= this.#probeAtMs + PATIENCE_MS;
   }
 
-  /** One or more messages left now. */
   left(nowMs: number): void {
     if (this.#isOn && this.mayProbe(nowMs)) this.#probeAtMs = nowMs;
   }
 
-  /** A message that left then was answered, and not throttled. Returns true if this ended the state. */
+  /** A message was answered and not throttled. Returns true if this ended the state. */
   answered(sentAtMs: number): boolean {
     if (this.#probeAtMs === null || sentAtMs < this.#probeAtMs) return false;
     this.#isOn = false;

@@ -1,28 +1,26 @@
 /**
- * When the next permit may be used: a schedule of slots, of numbers only.
+ * Spreads permits evenly: one slot every `1000 / rate` ms. With a window schedule the slots lie in the open middle of the
+ * gateway's own fixed windows, so that a request near an edge is not counted in the neighbour. Of numbers only.
  *
- * Without a schedule the slots are even: one every `1000 / rate` ms. With a window schedule they lie in the open middle of
- * the gateway's own fixed windows, so that what is sent near an edge is not counted in the neighbour.
- *
- * Invariant: over any stretch, permits spent ≤ rate × time + burst; with a schedule, besides, no window holds
- * more than `count` slots. What was not used dies but for `burst` permits, and with its window.
+ * Always holds: over any stretch, permits spent ≤ rate × time + burst; with a schedule no window holds more than
+ * `count` slots. Unused permits are lost except for `burst` of them, and all of them when their window ends.
  */
 
-/** The gateway's fixed window as far as it is known, in the time of the permits. */
+/** The gateway's fixed windows. */
 export interface WindowSchedule {
   /** Any instant (monotonic ms) at which a permit would be used just as a window begins. */
   readonly startsAt: number;
   readonly intervalMs: number;
-  /** At either end of a window nothing is sent for so long. */
+  /** Nothing is sent for this long at either end of a window. */
   readonly marginMs: number;
   /** Permits in each window. */
   readonly count: number;
 }
 
-/** Of a slot: differences of instants are not exact, and a permit that is due must not be missed. */
+/** In slots: differences of instants are not exact, and a permit that is due must not be missed. */
 const ROUNDING = 1e-6;
 
-/** What may be caught up after a late timer: 1 at a few per second, 2 at 30/s, 8 ms' worth at 1000/s and more. */
+/** Permits that may be caught up after a late timer: 1 at a few per second, 2 at 30/s, 8 ms' worth at 1000/s and more. */
 export function burstOf(rate: number): number {
   return rate < 10 ? 1 : Math.max(2, Math.round(rate / 125));
 }
@@ -31,7 +29,7 @@ export class Meter {
   readonly #fixedBurst: number | null;
   #rate: number;
   #schedule: WindowSchedule | null = null;
-  /** The slot that is spent next; slots are counted from the clock's zero, or from the schedule's start. */
+  /** The slot that is spent next, counted from the clock's zero or from the schedule's start. */
   #due: number;
 
   /** `rate` in permits per second, > 0; `burst` null = by rate. */
@@ -66,7 +64,7 @@ export class Meter {
     return now < due - ROUNDING ? 0 : Math.floor(now - due + ROUNDING) + 1;
   }
 
-  /** Spends what `available` has just shown, or slots that are still to come: none is free before they have. */
+  /** Spends slots that `available` has just shown, or slots still to come. */
   spend(count: number, nowMs: number): void {
     this.#due = this.#nextDue(this.#slotAt(nowMs)) + count;
   }
@@ -76,15 +74,14 @@ export class Meter {
     return this.#msOf(this.#nextDue(this.#slotAt(nowMs)));
   }
 
-  /** The same: no permit is on its way. */
   expectedAt(nowMs: number): number {
     return this.nextAt(nowMs);
   }
 
-  /** From now on so many per second, in the windows of a schedule or evenly (null). */
+  /** Sets permits per second, in the windows of a schedule or evenly (null). */
   set(rate: number, schedule: WindowSchedule | null, nowMs: number): void {
     const before = Math.max(this.#msOf(this.#due), nowMs - this.#burst * this.intervalMs);
-    /* An even slot of a much lower rate may be hours ahead; what is owed stays so many slots. */
+    /* An even slot of a much lower rate may be hours ahead; the number of owed slots stays. */
     const ahead = Math.max(0, this.#due - this.#slotAt(nowMs));
     const latest = this.#schedule === null ? nowMs + (ahead * 1000) / rate : Infinity;
     const dueAt = Math.min(before, latest);
@@ -92,16 +89,16 @@ export class Meter {
     this.#rate = rate;
     this.#schedule = schedule;
     /* What this window holds already is not known to the schedule: it begins with the next one. */
-    if (isFirst)
-      this.#due = (Math.floor(this.#slotAt(nowMs) / schedule.count) + 1) * schedule.count + 0.5;
-    else this.#due = this.#slotAt(dueAt);
+    this.#due = isFirst
+      ? (Math.floor(this.#slotAt(nowMs) / schedule.count) + 1) * schedule.count + 0.5
+      : this.#slotAt(dueAt);
   }
 
   get #burst(): number {
     return this.#fixedBurst ?? burstOf(this.#rate);
   }
 
-  /* What would be due before now but for the burst is dead; of an earlier window, all of it. */
+  /* Slots before now are lost except for the burst; those of an earlier window all are. */
   #nextDue(now: number): number {
     const due = Math.max(this.#due, now - (this.#burst - 1));
     const schedule = this.#schedule;

@@ -1,29 +1,26 @@
 /**
- * Permits at a rate: one pacer per account. Senders and groups go by a meter alone.
+ * Grants the permits of an account at a rate. Senders and groups use a meter alone.
  *
- * Bottleneck owns the rate: a job of it grants `k` permits every k intervals, because it passes about 440
- * jobs a second however it is set, and each wakes the process. The meter spreads them: a permit may be used
- * when its slot has come, so that requests leave evenly (or within the gateway's own windows), and what was
- * not used dies but for a few.
+ * A job of Bottleneck grants `k` permits every k intervals: it passes about 440 jobs a second at most, and each wakes
+ * the process. The meter spreads the permits over their slots.
  *
- * Invariant: over any stretch, permits spent ≤ rate × time + burst. A waiting pacer costs nothing: no timer
- * runs when the stock is full.
+ * Always holds: over any stretch, permits spent ≤ rate × time + burst. No timer runs when the stock is full.
  */
 import Bottleneck from 'bottleneck';
 import { Meter, type WindowSchedule } from './meter.ts';
 
-/** Above this rate one Bottleneck job grants several permits, so that no more jobs than this come in a second. */
+/** Jobs of Bottleneck per second, at most: above this rate a job grants several permits. */
 const JOBS_PER_SECOND = 10;
-/** Jobs that may wait in Bottleneck: enough to hide its timers, few enough to change the rate at once. */
+/** Jobs that wait in Bottleneck: enough to hide its timers, few enough to change the rate at once. */
 const JOBS_AHEAD = 3;
-/** With a schedule the meter alone is exact; Bottleneck, whose timers come late, stays out of its way. */
+/** With a schedule the meter alone is exact; Bottleneck, whose timers come late, grants this much more. */
 const SCHEDULE_SLACK = 1.2;
 
-/** A rate that is raised by more than this is not waited for. */
+/** A rate that is raised by more than this factor is not waited for. */
 const MUCH_FASTER = 2;
-/** A grant that should have come comes within about this. */
+/** An overdue grant comes within about this time. */
 const GRANT_MS = 1;
-/** The wall clock was set back when it has lost so much at once. */
+/** The wall clock was set back if it loses this much at once. */
 const CLOCK_STEP_MS = 250;
 
 export interface PacerOptions {
@@ -65,7 +62,7 @@ export class Pacer {
     return this.#meter.rate;
   }
 
-  /** Milliseconds between two permits, the least. */
+  /** The shortest time between two permits. */
   get intervalMs(): number {
     return this.#meter.intervalMs;
   }
@@ -81,7 +78,7 @@ export class Pacer {
     return Math.max(0, Math.min(this.#stock, this.#meter.available(nowMs)));
   }
 
-  /** Spends permits that `available` has just shown, or more: what is missing is owed, and comes first. */
+  /** Spends permits that `available` has just shown, or more: missing ones are owed. */
   spend(count: number, nowMs: number): void {
     this.#meter.spend(count, nowMs);
     this.#stock -= count;
@@ -93,13 +90,13 @@ export class Pacer {
     return this.#stock > 0 ? Math.max(this.#meter.nextAt(nowMs), nowMs) : null;
   }
 
-  /** When a permit may be used, about: also where its grant is still on its way. */
+  /** About when a permit may be used, also where its grant is still on its way. */
   expectedAt(nowMs: number): number {
     const slotAt = this.#meter.nextAt(nowMs);
     return this.#stock > 0 ? slotAt : Math.max(slotAt, nowMs + GRANT_MS);
   }
 
-  /** From now on so many permits per second, in the gateway's windows where they are known. */
+  /** Sets permits per second, in the windows of a schedule or evenly (null). */
   set(rate: number, schedule: WindowSchedule | null, nowMs: number): void {
     if (this.#stopped || (rate === this.rate && schedule === this.schedule)) return;
     const intervalMs = this.intervalMs;

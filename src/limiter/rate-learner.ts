@@ -1,65 +1,53 @@
 /**
- * How much a limit really allows, below a ceiling that was configured or named: learned from what is refused.
- * Cuts at once, and grows back along a cubic: slowly around the level that was refused, faster the longer
- * nothing is. Of numbers only; the pace is a guard below what this says.
+ * Learns from refusals how much a limit really allows, below a configured or named ceiling. A refusal cuts the rate at
+ * once. It grows back along a cubic: slowly around the refused level, then faster. Of numbers only.
  *
- * Always holds: rate ≤ ceiling; answers to requests sent before the last cut do not cut again; nothing grows
- * while less is sent than would be allowed.
+ * Always holds: rate ≤ ceiling; requests that left before a cut cause no second one. The rate grows only while it is used.
  */
-import { Cohort } from './cohort.ts';
 import { SafetyMargin } from './safety-margin.ts';
 import { Tally } from './tally.ts';
 
-/** Requests per second below which nothing is cut: a lane that sends nothing learns nothing. */
+/** The least rate a cut leads to (requests per second): a lane that sends nothing learns nothing. */
 const RATE_MIN = 0.1;
-/** After a cut: so much of what went through before the refusal. */
+/** The rate after a cut, as a share of the level. */
 const CUT = 0.97;
-/** The level falls by so much more with each cut that follows before the rate is back, but by no more. */
+/** Each further cut before the rate is back lowers the level by this share more, down to `STREAK_MOST`. */
 const STREAK_CUT = 0.02;
 const STREAK_MOST = 0.88;
-/** A level that is refused again once it was reached is kept so much longer. */
+/** The plateau of a level that is refused again once it was reached grows by this factor. */
 const LONGER = 1.25;
-/** How fast it goes on beyond the level: by so much in the first plateau's length after it. */
+/** Growth beyond the level in the first plateau's length after it. */
 const PROBE = 0.06;
-/** No cut goes deeper than this at once, but where the text names the limit. */
+/** A cut leaves at least this share of the rate, unless the text names the limit. */
 const CUT_MOST = 0.4;
-/** Of the rate: when less went through, the lane was idle, or had only begun, and nothing is proved. */
+/** If less than this share of the rate went through, the lane was idle or had only begun: nothing is proved. */
 const PASSED_MIN = 0.3;
-/** So much of the pace went through: jitter, and not the pace, has pushed a request over the limit. */
+/** If this share of the pace went through, jitter has pushed a request over the limit, not the pace. */
 const NEARLY = 0.9;
 const NEARLY_COUNT = 1.5;
-/** At the ceiling one such refusal is forgiven this often. */
+/** At the ceiling one such refusal is forgiven in this time. */
 const FORGIVE_EVERY_MS = 4_000;
-/** Two limits that differ by less than this are the same: it is probed less often. */
+/** Limits that differ by less than this share are the same: they are probed less often. */
 const SAME = 0.08;
-/** Of the pace that must have been used for the rate to grow. */
+/** The share of the pace that must be used for the rate to grow. */
 const USED = 0.75;
 const TICK_MS = 500;
 const TICK_REQUESTS = 5;
-/** What nobody had to say no to within this much of a window makes room for the next request. */
+/** The gateway's window. */
 const WINDOW_MS = 1_000;
 const BACK_OFF_MAX_MS = 60_000;
 
 export interface LearnerOptions {
   /** The pace as a share of the rate. */
   readonly guard: number;
-  /** How near to a limit it may come where nothing is refused; left out = no nearer. */
+  /** The share that it may grow to while nothing is refused; left out = it does not grow. */
   readonly nearestOf?: (limit: number) => number;
   /** Requests per second; never exceeded. */
   readonly ceiling: number;
   /** Where to begin: what an earlier run had learned. */
   readonly rate: number;
-  /** How long the rate stays around a level that was refused before it goes beyond: the first time, and at
-   *  most, where it is refused there again and again. */
+  /** How long the rate stays around a refused level before it goes beyond: at first, and at most. */
   readonly plateauMs: readonly [number, number];
-}
-
-export interface Refusal {
-  /** When the refused request left, and when its answer came (monotonic ms). */
-  readonly sentAtMs: number;
-  readonly nowMs: number;
-  /** What the refusal itself tells of the limit (per second); null = nothing. */
-  readonly hint: number | null;
 }
 
 export class Learner {
@@ -68,20 +56,21 @@ export class Learner {
   readonly #margin: SafetyMargin;
   readonly #nearestOf: (limit: number) => number;
   readonly #tally = new Tally(WINDOW_MS);
-  readonly #cohort = new Cohort();
+  /** The latest cut (monotonic ms); null = none was. */
+  #cutAtMs: number | null = null;
   #ceiling: number;
   #rate: number;
-  /** The level around which it is grown slowly. */
+  /** The level around which the rate grows slowly. */
   #level: number;
   #plateauMs: number;
   /** Time without a cut in which all that was allowed was used. */
   #calmMs: number;
-  #forgivenAtMs = -Infinity;
+  #forgivenAtMs: number | null = null;
   /** When the latest refused request left. */
-  #refusedAtMs = -Infinity;
-  /** Cohorts refused with nothing accepted between. */
+  #refusedAtMs: number | null = null;
+  /** Cuts with nothing accepted between. */
   #run = 0;
-  #tickAtMs = -Infinity;
+  #tickAtMs: number | null = null;
   #ticked = 0;
   /** Cuts in a row before the rate had come back to its level: the limit is falling. */
   #streak = 0;
@@ -103,7 +92,7 @@ export class Learner {
     return this.#rate;
   }
 
-  /** How fast to go (requests per second): a little below that. */
+  /** Requests per second to aim at, a little below the rate. */
   get pace(): number {
     return this.#rate * this.#margin.share;
   }
@@ -112,7 +101,7 @@ export class Learner {
     return this.#ceiling;
   }
 
-  /** Another limit was named: no more than this, and where nothing had been cut, no less. */
+  /** Sets another ceiling. A rate that was not cut follows it. */
   setCeiling(ceiling: number): void {
     const wasOpen = this.#rate >= this.#ceiling;
     if (ceiling !== this.#ceiling) this.#margin.forget();
@@ -120,7 +109,7 @@ export class Learner {
     if (wasOpen || this.#rate > ceiling) this.#rate = ceiling;
   }
 
-  /** The ceiling is not what it was said to be: this is, and from here it is felt for. */
+  /** Raises the ceiling; the rate grows towards it from where it is. */
   doubt(ceiling: number): void {
     if (ceiling <= this.#ceiling) return;
     this.#ceiling = ceiling;
@@ -129,30 +118,29 @@ export class Learner {
     this.#calmMs = this.#plateauMs;
   }
 
-  /** How long to wait where cohort after cohort is refused (ms); 0 after one. */
+  /** The wait after cuts in a row with nothing accepted between (ms); 0 after one. */
   get backOffMs(): number {
     if (this.#run < 2) return 0;
     return Math.min(WINDOW_MS * 2 ** Math.min(this.#run - 2, 16), BACK_OFF_MAX_MS);
   }
 
-  /** How many requests went through that left within so long (up to a second) before the instant. */
+  /** Requests that went through and had left within `spanMs` (up to a second) before the instant. */
   passedBefore(atMs: number, spanMs: number): number {
     return this.#tally.countBefore(atMs, Math.min(spanMs, WINDOW_MS));
   }
 
-  /** A request that left then was not throttled. `count`: what it is counted for, its parts perhaps. */
+  /** A request was not throttled. `count`: what it counts for (its parts, where parts are counted). */
   accepted(sentAtMs: number, nowMs: number, count = 1): void {
     this.#tally.add(sentAtMs, count);
-    if (!this.#cohort.hasPaid(sentAtMs)) this.#run = 0;
+    if (!this.#leftBeforeCut(sentAtMs)) this.#run = 0;
     this.#ticked += count;
     const tickMs = Math.max(TICK_MS, (TICK_REQUESTS * 1000) / this.#rate);
-    const passedMs = nowMs - this.#tickAtMs;
+    const passedMs = this.#tickAtMs === null ? Infinity : nowMs - this.#tickAtMs;
     if (passedMs < tickMs) return;
-    const isUsed = this.#ticked >= (USED * this.#guard * this.#rate * passedMs) / 1000;
     const ticked = this.#ticked;
     this.#tickAtMs = nowMs;
     this.#ticked = 0;
-    if (!isUsed) return;
+    if (ticked < (USED * this.#guard * this.#rate * passedMs) / 1000) return;
     if (this.#rate >= this.#ceiling) {
       const nearest = this.#nearestOf(this.#ceiling);
       this.#margin.used({ forMs: passedMs, count: ticked, nearest });
@@ -166,46 +154,56 @@ export class Learner {
   }
 
   /**
-   * A request was throttled. Returns how long to send nothing (ms from now), so that what was sent leaves
-   * the gateway's window; null = it belongs to a cohort that has been dealt with, or is forgiven.
+   * A request was throttled; `hint`: the limit as the refusal tells it (per second), null = it does not. Returns how
+   * long to send nothing (ms from now), so that what was sent leaves the gateway's window. Null = the request left
+   * before the latest cut, or is forgiven.
    */
-  refused({ sentAtMs, nowMs, hint }: Refusal): number | null {
-    if (this.#cohort.hasPaid(sentAtMs)) {
-      this.#refusedAtMs = Math.max(this.#refusedAtMs, sentAtMs);
+  refused({
+    sentAtMs,
+    nowMs,
+    hint,
+  }: {
+    readonly sentAtMs: number;
+    readonly nowMs: number;
+    readonly hint: number | null;
+  }): number | null {
+    if (this.#leftBeforeCut(sentAtMs)) {
+      this.#refusedAtMs = Math.max(this.#refusedAtMs ?? sentAtMs, sentAtMs);
       return null;
     }
     this.#margin.refused();
     const limit = this.#evident(sentAtMs, hint);
     this.#refusedAtMs = sentAtMs;
-    this.#cohort.cut(nowMs);
+    this.#cutAtMs = nowMs;
     this.#run += 1;
     if (limit === null && this.#isForgiven(nowMs)) return null;
     const before = this.#rate;
     this.#streak = this.#calmMs >= this.#plateauMs ? 0 : this.#streak + 1;
     const less = Math.max(1 - STREAK_CUT * this.#streak, STREAK_MOST);
-    this.#cutTo(Math.min(limit ?? Infinity, before * less));
+    this.#cutTo(Math.min(limit ?? before, before * less));
     const drainMs = WINDOW_MS * (1 - this.#rate / before);
     return Math.max(drainMs, this.backOffMs);
   }
 
+  #leftBeforeCut(sentAtMs: number): boolean {
+    return this.#cutAtMs !== null && sentAtMs < this.#cutAtMs;
+  }
+
   /* The limit, where the refusal proves it: far less went through than was tried. What was refused just
-   * before may count for the gateway too, and of a few nothing can be told. */
+   * before may count for the gateway too, and a few requests prove nothing. */
   #evident(sentAtMs: number, hint: number | null): number | null {
     const passed = this.#tally.countBefore(sentAtMs);
     if (hint !== null) return Math.max(hint, passed);
-    if (sentAtMs < this.#refusedAtMs + WINDOW_MS || passed < PASSED_MIN * this.#rate) {
-      return null;
-    }
-    return passed >= this.#nearly ? null : Math.max(passed, this.#rate * CUT_MOST);
-  }
-
-  get #nearly(): number {
-    return NEARLY * this.#guard * this.#rate - NEARLY_COUNT;
+    const isAlone = this.#refusedAtMs === null || sentAtMs >= this.#refusedAtMs + WINDOW_MS;
+    if (!isAlone || passed < PASSED_MIN * this.#rate) return null;
+    const nearly = NEARLY * this.#guard * this.#rate - NEARLY_COUNT;
+    return passed >= nearly ? null : Math.max(passed, this.#rate * CUT_MOST);
   }
 
   #isForgiven(nowMs: number): boolean {
     if (this.#run > 1 || this.#rate < this.#ceiling) return false;
-    if (nowMs - this.#forgivenAtMs < FORGIVE_EVERY_MS) return false;
+    const forgivenAtMs = this.#forgivenAtMs;
+    if (forgivenAtMs !== null && nowMs - forgivenAtMs < FORGIVE_EVERY_MS) return false;
     this.#forgivenAtMs = nowMs;
     return true;
   }
@@ -223,7 +221,7 @@ export class Learner {
   }
 }
 
-/** The rate so long after a cut: `CUT` of the level at first, the level after a plateau, then ever faster. */
+/** The rate `calmMs` after a cut: `CUT` of the level at first, the level after a plateau, then growing faster. */
 export function regrown(level: number, calmMs: number, plateauMs: number): number {
   const beyond = calmMs / plateauMs - 1;
   return level * (1 + (beyond < 0 ? 1 - CUT : PROBE) * beyond ** 3);

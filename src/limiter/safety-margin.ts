@@ -1,28 +1,19 @@
 /**
- * The adaptive safety margin: the share of a limit that is aimed at while nobody has told how the gateway counts. It
- * begins at a guard that is safe for every way of counting, grows while the whole limit is used without a refusal,
- * and shrinks after one. So a gateway with fixed windows is used nearly whole, and one that counts any second, which
- * refuses single requests that jitter has pushed over, keeps its guard. Of numbers only.
+ * Adapts the share of a limit that is aimed at to the way the gateway counts. The share begins at a guard that is safe
+ * for every way of counting. It grows while the whole limit is used without a refusal, and shrinks after one. So fixed
+ * windows are used nearly whole, and a gateway that counts any second keeps its guard. Of numbers only.
  *
- * Always holds: guard ≤ share ≤ what is asked for; the share never grows while less is sent than is allowed.
+ * Always holds: guard ≤ share ≤ the nearest that is allowed; the share grows only while the limit is used.
  */
 
-/** The share grows when nothing was refused for so long, and of so many requests. */
+/** The share grows after this time, and this number of requests, without a refusal. */
 const CALM_MS = 25_000;
 const CALM_REQUESTS = 750;
-/** By so much a second. */
+/** Growth per second. */
 const STEP = 0.001;
-/** A refusal takes back so much, and one that follows before it was calm again so much. */
+/** What a refusal takes back, and one that follows before it was calm again. */
 const BACK = 0.004;
 const FAR_BACK = 0.012;
-
-export interface Used {
-  readonly forMs: number;
-  /** Requests. */
-  readonly count: number;
-  /** The share that may be come to. */
-  readonly nearest: number;
-}
 
 export class SafetyMargin {
   readonly #guard: number;
@@ -40,20 +31,19 @@ export class SafetyMargin {
     return this.#share;
   }
 
-  /** For so long the whole limit was used, by so many requests, and nothing was refused. */
-  used({ forMs, count, nearest }: Used): void {
+  /** For `forMs` the whole limit was used, by `count` requests, and nothing was refused. The share grows to `nearest`. */
+  used({ forMs, count, nearest }: Readonly<Record<'forMs' | 'count' | 'nearest', number>>): void {
     this.#calmMs += forMs;
     this.#calmCount += count;
     if (!this.#isCalm || this.#share >= nearest) return;
     this.#share = Math.min(nearest, this.#share + (STEP * forMs) / 1000);
   }
 
-  /** A request was refused. */
   refused(): void {
     this.#back(this.#share - (this.#isCalm ? BACK : FAR_BACK));
   }
 
-  /** It is about another limit from now on: nothing is known of that. */
+  /** The limit is another from now on. */
   forget(): void {
     this.#back(this.#guard);
   }

@@ -1,7 +1,7 @@
 /**
- * How many requests an account may have open: p-queue's concurrency. Its jobs are slots, not messages: a
- * slot takes the next claimed message from its own completion and ends when nothing is ready, so that the
- * backlog never waits in the queue (which slows with what waits in it).
+ * Limits the open requests of an account by p-queue's concurrency. Its jobs are slots, not messages: a slot takes the
+ * next claimed message when its request completes, and ends when nothing is ready. So the backlog never waits in
+ * p-queue, which slows with its length.
  */
 import PQueue from 'p-queue';
 
@@ -12,7 +12,7 @@ export class Slots {
   readonly #queue: PQueue;
   readonly #onBug: (error: unknown) => void;
 
-  /** `onBug` hears what a slot throws: nothing should. */
+  /** `onBug` is told of what a slot throws. */
   constructor(concurrency: number, onBug: (error: unknown) => void) {
     this.#queue = new PQueue({ concurrency });
     this.#onBug = onBug;
@@ -26,7 +26,7 @@ export class Slots {
     this.#queue.concurrency = concurrency;
   }
 
-  /** Slots at work, and those about to be. */
+  /** Slots at work or about to be. */
   get busy(): number {
     return this.#queue.pending + this.#queue.size;
   }

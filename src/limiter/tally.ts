@@ -1,4 +1,4 @@
-/** How many requests went through within the gateway's window before an instant; bounded, whatever the rate. */
+/** Counts the requests that went through within a window before an instant, in a bounded number of slots. */
 const SLOTS = 64;
 
 export class Tally {
@@ -13,7 +13,7 @@ export class Tally {
     this.#slotMs = windowMs / SLOTS;
   }
 
-  /** One that left at this instant (monotonic ms) went through, or one that counts for several. */
+  /** A request that left at this instant (monotonic ms) went through; it counts for `count`. */
   add(atMs: number, count = 1): void {
     const slot = Math.floor(atMs / this.#slotMs);
     const place = placeOf(slot);
@@ -26,7 +26,7 @@ export class Tally {
     this.#counts[place] = (this.#counts[place] ?? 0) + count;
   }
 
-  /** Those that left within a window, or a shorter span, before the instant, to a 64th of the window. */
+  /** Requests that left within `spanMs` before the instant, exact to a 64th of the window. */
   countBefore(atMs: number, spanMs: number = this.#windowMs): number {
     const last = Math.floor(atMs / this.#slotMs);
     const first = Math.floor((atMs - spanMs) / this.#slotMs) + 1;

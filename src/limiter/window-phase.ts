@@ -2,28 +2,28 @@
  * Estimates the phase of the gateway's fixed rate window from its throttle messages, and how unevenly requests
  * travel, which says how far from the edges of a window to stay. Of numbers only.
  *
- * It works in the time of what is sent: a request sent at `startsAt` arrives, on average, as a window begins. So
- * neither the two clocks nor the length of the way need be known.
+ * A request sent at `startsAt` arrives, on average, as a window begins. So neither the gateway's clock nor the travel
+ * time need be known.
  */
 import type { WindowSchedule } from './meter.ts';
 
-/** Of a window, at either end: at least, and when more is needed there is no use in aiming. */
+/** The margin at either end of a window, as a share of it: at least; if more is needed, nothing is aimed at. */
 const MARGIN_MIN = 0.02;
 const MARGIN_MAX = 0.15;
-/** In mean deviations of the round trip. */
+/** The margin in mean deviations of the round trip. */
 const MARGIN_DEVIATIONS = 3.2;
 const LATENCY_GAIN = 1 / 32;
 /** Weight of one more text, at least: clocks drift. */
 const PHASE_GAIN = 0.3;
-/** Texts that contradict each other by more of a window: the later one is right. */
+/** If texts differ by more than this share of a window, the later one is right. */
 const STEP = 0.2;
 
-/** What a text says of the window it was refused in. */
+/** The window of a refused request, as the text of its answer tells it. */
 export interface Sighting {
-  /** When the permit of the refused request was used, and when its answer came (monotonic ms). */
+  /** When the permit of the refused request was used (monotonic ms). */
   readonly permitAtMs: number;
   readonly rttMs: number;
-  /** From its refusal to the end of the window. */
+  /** From the refusal to the end of the window. */
   readonly leftMs: number;
   readonly intervalMs: number;
 }
@@ -34,7 +34,6 @@ export class WindowPhase {
   #phase: { readonly startsAt: number; readonly intervalMs: number; readonly seen: number } | null =
     null;
 
-  /** A request was answered after so long. */
   travelled(rttMs: number): void {
     if (this.#rttMs === null) {
       this.#rttMs = rttMs;
@@ -62,7 +61,7 @@ export class WindowPhase {
     this.#phase = { startsAt: startsAt - away * (1 - gain), intervalMs, seen };
   }
 
-  /** How long the gateway's windows are; null = not known. */
+  /** The length of the gateway's windows; null = not known. */
   get intervalMs(): number | null {
     return this.#phase?.intervalMs ?? null;
   }
@@ -71,7 +70,7 @@ export class WindowPhase {
     this.#phase = null;
   }
 
-  /** The schedule for so many requests in each window; null = the phase is not known, or the way too uneven. */
+  /** The schedule for `count` requests in each window; null = the phase is not known, or the way too uneven. */
   schedule(count: number): WindowSchedule | null {
     if (this.#phase === null) return null;
     const { startsAt, intervalMs } = this.#phase;
