@@ -6,13 +6,13 @@
  * long as the process turns; `/readyz` is 200 only while the loop turns and the spool can be written, and its body
  * names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
  */
-import { fastify, type FastifyInstance } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { isIP } from 'node:net';
-import { codeOf } from '../core/text/error-code.ts';
 import { escapeJson } from '../core/text/escape.ts';
 import { isoOf } from '../log/event-lines.ts';
 import { adviceOf, type Stop } from '../core/account/stops.ts';
 import { limitConnections } from '../http/idle-connections.ts';
+import { closeWithin, hostAndPort, listenAt } from '../http/listen.ts';
 import type { AdminView, Metrics } from './metrics.ts';
 
 /** What is asked. */
@@ -42,11 +42,6 @@ export interface AdminPlace {
   readonly hosts: readonly string[];
 }
 
-/** Nobody can listen at `admin.listen`. `cause` is the system's own error. */
-export class AdminError extends Error {
-  override readonly name = 'AdminError';
-}
-
 export class AdminListener implements AsyncDisposable {
   readonly #app: FastifyInstance;
   readonly #source: AdminSource;
@@ -55,22 +50,17 @@ export class AdminListener implements AsyncDisposable {
 
   private constructor(place: AdminPlace, source: AdminSource) {
     this.#source = source;
-    this.#app = this.#make(hostCheck(place.listen, place.hosts));
+    this.#app = this.#make(hostCheck(place));
   }
 
-  /** Listens when it resolves. Rejects with an AdminError. */
+  /** Listens when it resolves. Rejects with a ListenError. */
   static async start(place: AdminPlace, source: AdminSource): Promise<AdminListener> {
     const listener = new AdminListener(place, source);
+    const { server } = listener.#app;
+    await listener.#app.ready();
     const { listen } = place;
-    const colon = listen.lastIndexOf(':');
-    const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
-    try {
-      const url = await listener.#app.listen({ host, port: Number(listen.slice(colon + 1)) });
-      listener.#address = url.replace(/^http:\/\//, '');
-    } catch (cause) {
-      throw new AdminError(`admin.listen: ${listen}: ${why(cause)}`, { cause });
-    }
-    limitConnections(listener.#app.server, CONNECTIONS_MAX);
+    listener.#address = await listenAt(server, { key: 'admin.listen', listen, fd: null });
+    limitConnections(server, CONNECTIONS_MAX);
     return listener;
   }
 
@@ -80,15 +70,9 @@ export class AdminListener implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { server } = this.#app;
-    const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
-    try {
-      server.closeIdleConnections();
-      await this.#app.close();
-    } finally {
-      clearTimeout(cut);
-      (await this.#metrics)?.stop();
-    }
+    this.#app.server.closeIdleConnections();
+    await closeWithin(this.#app, CLOSE_MS);
+    (await this.#metrics)?.stop();
   }
 
   #make(mayCall: ReturnType<typeof hostCheck>): FastifyInstance {
@@ -108,29 +92,26 @@ export class AdminListener implements AsyncDisposable {
     app.get('/healthz', (_request, reply) => reply.type(TEXT).send('alive\n'));
     app.get('/readyz', (_request, reply) => {
       const reason = unready();
-      return reply
-        .code(reason === null ? 200 : 503)
-        .type(TEXT)
-        .send(`${[reason ?? 'ready', ...linesOf(stops())].join('\n')}\n`);
+      const lines = [reason ?? 'ready', ...linesOf(stops())];
+      reply.code(reason === null ? 200 : 503).type(TEXT);
+      return reply.send(`${lines.join('\n')}\n`);
     });
-    app.get('/status', (_request, reply) => {
+    const answer = async (
+      reply: FastifyReply,
+      type: string,
+      textOf: (view: AdminView) => string | Promise<string>,
+    ): Promise<FastifyReply> => {
       const seen = view();
-      if (seen === null)
-        return reply
-          .code(503)
-          .type(TEXT)
-          .send(`${unready() ?? 'starting'}\n`);
-      return reply.type(JSON_TYPE).send(escapeJson(JSON.stringify(seen.status)));
-    });
-    app.get('/metrics', async (_request, reply) => {
-      const seen = view();
-      if (seen === null)
-        return reply
-          .code(503)
-          .type(TEXT)
-          .send(`${unready() ?? 'starting'}\n`);
-      return reply.type(PROMETHEUS).send(await this.#render(seen));
-    });
+      if (seen !== null) return reply.type(type).send(await textOf(seen));
+      reply.code(503).type(TEXT);
+      return reply.send(`${unready() ?? 'starting'}\n`);
+    };
+    app.get('/status', (_request, reply) =>
+      answer(reply, JSON_TYPE, ({ status }) => escapeJson(JSON.stringify(status))),
+    );
+    app.get('/metrics', (_request, reply) =>
+      answer(reply, PROMETHEUS, (seen) => this.#render(seen)),
+    );
     return app;
   }
 
@@ -149,14 +130,6 @@ function linesOf(stops: readonly Stop[]): readonly string[] {
   return rest > 0 ? [...lines, `${rest} more are stopped`] : lines;
 }
 
-function why(cause: unknown): string {
-  const code = codeOf(cause);
-  if (code === 'EADDRINUSE') return 'another program listens there; choose another port';
-  if (code === 'EACCES' || code === 'EPERM') return 'not permitted; choose a port from 1024 up';
-  if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address';
-  return cause instanceof Error ? cause.message : String(cause);
-}
-
 /** Loads what is otherwise read from its files when the first server is made, and when metrics are first asked for. */
 export async function loadListeners(): Promise<void> {
   fastify();
@@ -164,25 +137,17 @@ export async function loadListeners(): Promise<void> {
 }
 
 /**
- * Makes the check of a Host header: a page in a browser may come under a name of its own (DNS rebinding). `listen` is
- * "HOST:PORT", whose host counts as well; `hosts` are names.
+ * Makes the check of a Host header: a page in a browser may come under a name of its own (DNS rebinding). Any IP
+ * address passes.
  */
-export function hostCheck(
-  listen: string,
-  hosts: readonly string[],
-): (host: string | undefined) => boolean {
-  const names = new Set(['localhost', nameIn(listen), ...hosts.map(plain)]);
-  return (host) => {
-    if (host === undefined || host.trim() === '') return true;
-    const name = nameIn(host);
+function hostCheck({ listen, hosts }: AdminPlace): (host: string | undefined) => boolean {
+  const names = new Set(['localhost', hostAndPort(listen).host, ...hosts].map(plain));
+  return (host = '') => {
+    if (host.trim() === '') return true;
+    const [, bracketed, bare = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host.trim()) ?? [];
+    const name = plain(bracketed ?? bare);
     return isIP(name) !== 0 || names.has(name);
   };
-}
-
-/** Without a port, and an IPv6 address without its brackets. */
-function nameIn(host: string): string {
-  const [, bracketed, bare = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host.trim()) ?? [];
-  return plain(bracketed ?? bare);
 }
 
 function plain(name: string): string {

@@ -10,7 +10,7 @@ import { ConfigError } from '../config/errors.ts';
 import { CommandError, EXIT, UsageError } from '../terminal/exit-codes.ts';
 import { factsOfHelp } from './manual/manual-facts.ts';
 import { wordsOfArgument, wordsOfOption } from './manual/outline.ts';
-import { ListenerError } from '../receipts/bind.ts';
+import { ListenError } from '../http/listen.ts';
 import { isFull, SpoolError, type SpoolErrorCode } from '../spool/sql/spool-errors.ts';
 import { isBusy } from '../spool/file/open.ts';
 import { say, writeSafe } from '../terminal/print.ts';
@@ -199,7 +199,7 @@ function explain(error: unknown): Explained | null {
   if (isFull(error)) {
     return { lines: ['the disk of the spool is full; nothing was changed'], exitCode: EXIT.failed };
   }
-  if (error instanceof ListenerError) return { lines: [error.message], exitCode: EXIT.failed };
+  if (error instanceof ListenError) return { lines: [error.message], exitCode: EXIT.failed };
   return explainSystem(error);
 }
 

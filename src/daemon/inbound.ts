@@ -25,8 +25,8 @@ import {
   type ReportsTarget,
 } from '../gateway/reports-api.ts';
 import { Notifier } from '../notify/notifier.ts';
-import { inheritedSocket } from '../receipts/bind.ts';
 import { ReceiptListener, type ListenerOptions } from '../receipts/receipt-listener.ts';
+import { passedDescriptor } from '../systemd/passed-descriptor.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../log/status-log.ts';
 
@@ -78,20 +78,20 @@ export class Reception implements AsyncDisposable {
   /** Events were committed. */
   readonly onEvents = (): void => this.#notifier?.wake();
 
-  /** Begins to take receipts. Throws ListenerError. */
+  /** Begins to take receipts. Throws ListenError. */
   async open(dispatcher: Dispatcher): Promise<void> {
     await this.listen();
     this.#dispatcher = dispatcher;
     if (this.#listener !== null) this.#sinceMs = this.#parts.clock.monotonicMs();
   }
 
-  /** Begins to listen; until it is opened, each receipt is answered 503 and comes again. Throws ListenerError. */
+  /** Begins to listen; until it is opened, each receipt is answered 503 and comes again. Throws ListenError. */
   async listen(): Promise<void> {
     const { receipts } = this.#config;
     if (!receipts.expect || this.#listener !== null) return;
     this.#listener = await ReceiptListener.start({
       listen: receipts.listen,
-      fd: inheritedSocket(process.env, process.pid),
+      fd: passedDescriptor('receipts', process.env, process.pid),
       ...believed(this.#config),
       now: this.#parts.clock.now,
       take: (receipt, stray) => this.#take(receipt, stray),

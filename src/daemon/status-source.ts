@@ -4,12 +4,8 @@
  *
  * Always holds: asking costs a few hundred numbers, however many messages there are.
  */
-import {
-  AdminError,
-  AdminListener,
-  type AdminPlace,
-  type AdminSource,
-} from '../admin/admin-listener.ts';
+import { AdminListener, type AdminPlace, type AdminSource } from '../admin/admin-listener.ts';
+import { ListenError } from '../http/listen.ts';
 import type { AdminView } from '../admin/metrics.ts';
 import type { Clock } from '../clock.ts';
 import type { Instant } from '../core/window/usage-window.ts';
@@ -203,7 +199,7 @@ export async function administer(
   try {
     return await AdminListener.start(place, source);
   } catch (error) {
-    if (!(error instanceof AdminError)) throw error;
+    if (!(error instanceof ListenError)) throw error;
     const warning = `${error.message}. Without it there are no metrics, and top counts by itself`;
     log.say('daemon.warning', { warning });
     return null;

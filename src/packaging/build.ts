@@ -1,9 +1,9 @@
 /**
- * `npm run build`: dist/ from src/, with the manual page and the completions, and nothing else in it.
+ * `npm run build`: makes dist/ from src/, with the manual page and the completions, and nothing else in it.
  *
- * Always holds: a file of dist/ is whole at every moment, since it is written beside and renamed, and one
- * that did not change is not touched; so tests that run meanwhile see the old program or the new one. What
- * has no source any more goes last.
+ * Always holds: a file of dist/ is complete at every moment, since it is written elsewhere and renamed, and an
+ * unchanged file is not touched. So a test that runs meanwhile sees the old program or the new one. Files without a
+ * source are removed last.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -17,9 +17,9 @@ import {
   rmSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeDocuments } from './documents.ts';
-import { ROOT } from './source-date.ts';
+import { filesIn, ROOT } from './checkout.ts';
 
 const DIST = join(ROOT, 'dist');
 
@@ -40,7 +40,7 @@ function compile(folder: string): void {
   try {
     execFileSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
   } catch {
-    /* The compiler has said what is wrong. */
+    /* The compiler has printed the errors. */
     rmSync(folder, { recursive: true });
     process.exit(1);
   }
@@ -59,12 +59,6 @@ function replace(from: string, to: string): void {
     if (!wanted.has(name)) rmSync(join(to, name));
   }
   removeEmpty(to);
-}
-
-function filesIn(folder: string): readonly string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 }
 
 function removeEmpty(folder: string): void {

@@ -1,12 +1,11 @@
 /**
- * `npm run package:deb`: sms-spoold_VERSION_ARCH.deb, with its own Node, from what `npm ci` and the build
- * left in the checkout. `--out DIR` says where to, `--version V` which version, `--fast` packs loosely (tests).
+ * `npm run package:deb`: makes sms-spoold_VERSION_ARCH.deb, with its own Node, from a checkout after `npm ci` and the
+ * build. `--out DIR` is the folder to write to, `--version V` the version, `--fast` compresses little (for tests).
  *
- * Always holds: nothing is downloaded; the same checkout and date (source-date.ts) give the same bytes, for
- * the same tools.
+ * Always holds: nothing is downloaded; the same checkout, date and tools give the same bytes.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -29,7 +28,7 @@ import { readVersion } from '../version.ts';
 import { changelogFile, controlFile, copyrightFile, type Papers } from './debian-papers.ts';
 import { writeProductionTree } from './production-tree.ts';
 import { verifyRuntime } from './runtime.ts';
-import { ROOT, sourceDate } from './source-date.ts';
+import { filesIn, ROOT, sourceDate } from './checkout.ts';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 const LIBRARY = 'usr/lib/sms-spoold';
@@ -63,7 +62,7 @@ const CONFFILES = [
   'etc/lnav/formats/sms-spoold/sms-spoold.json',
 ];
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
-/** Of what is neither a folder or a script (0755) nor a plain file (0644). */
+/** Modes other than 0755 for folders and scripts and 0644 for plain files. */
 const MODES: Readonly<Record<string, number>> = {
   [`${LIBRARY}/node`]: 0o755,
   'etc/sms-spoold/sms-spoold.toml': 0o640,
@@ -89,7 +88,7 @@ try {
   rmSync(stage, { recursive: true });
 }
 
-/* Who maintains a package is said as Debian's own tools are told. */
+/* The maintainer is named as for Debian's own tools. */
 function papersOf(version: string): Papers {
   const architecture = ARCHITECTURES[process.arch];
   if (process.platform !== 'linux' || architecture === undefined) {
@@ -101,7 +100,8 @@ function papersOf(version: string): Papers {
 }
 
 function fill(root: string, papers: Papers): void {
-  const shipped = writeProductionTree(ensured(join(root, LIBRARY)), papers.version);
+  mkdirSync(join(root, LIBRARY), { recursive: true });
+  const shipped = writeProductionTree(join(root, LIBRARY), papers.version);
   for (const [from, to] of Object.entries(FILES)) {
     cpSync(join(ROOT, from), join(root, to));
   }
@@ -111,20 +111,15 @@ function fill(root: string, papers: Papers): void {
   const license = readFileSync(join(ROOT, 'LICENSE'), 'utf8');
   put(root, `${DOCUMENTS}/copyright`, copyrightFile(license, shipped));
   put(root, `${DOCUMENTS}/changelog.gz`, gzipSync(changelogFile(papers), { level: 9 }));
-  /* They have places of their own. */
+  /* Both are installed in the system's folders. */
   for (const name of ['man', 'completions']) {
     rmSync(join(root, LIBRARY, 'dist', name), { recursive: true });
   }
-  const node = join(root, LIBRARY, 'node');
   const runtime = join(ROOT, 'node_modules/node/bin/node');
   verifyRuntime(runtime);
-  copyFileSync(runtime, node);
-  strip([
-    node,
-    ...filesIn(root)
-      .filter((name) => name.endsWith('.node'))
-      .map((name) => join(root, name)),
-  ]);
+  copyFileSync(runtime, join(root, LIBRARY, 'node'));
+  const addons = filesIn(root).filter((name) => name.endsWith('.node'));
+  strip([`${LIBRARY}/node`, ...addons].map((name) => join(root, name)));
   writeControl(root, papers);
 }
 
@@ -134,7 +129,9 @@ function strip(binaries: readonly string[]): void {
     encoding: 'utf8',
   });
   process.stderr.write(
-    error === undefined ? stderr : 'strip is not there: binaries stay as they are\n',
+    error === undefined
+      ? stderr
+      : 'strip (binutils) is not installed: debug symbols stay in the package\n',
   );
 }
 
@@ -142,12 +139,7 @@ function writeControl(root: string, papers: Papers): void {
   const files = filesIn(root);
   const sums = files
     .filter((name) => !CONFFILES.includes(name))
-    .map(
-      (name) =>
-        `${createHash('md5')
-          .update(readFileSync(join(root, name)))
-          .digest('hex')}  ${name}\n`,
-    );
+    .map((name) => `${hash('md5', readFileSync(join(root, name)))}  ${name}\n`);
   const bytes = files.reduce((total, name) => total + statSync(join(root, name)).size, 0);
   put(root, 'DEBIAN/md5sums', sums.join(''));
   put(root, 'DEBIAN/conffiles', CONFFILES.map((name) => `/${name}\n`).join(''));
@@ -176,20 +168,7 @@ function isRunnable(path: string, entry: Dirent): boolean {
   return entry.isDirectory() || readFileSync(path).subarray(0, 2).toString() === '#!';
 }
 
-function ensured(folder: string): string {
-  mkdirSync(folder, { recursive: true });
-  return folder;
-}
-
 function put(root: string, name: string, content: string | Buffer): void {
   mkdirSync(dirname(join(root, name)), { recursive: true });
   writeFileSync(join(root, name), content);
-}
-
-/* Sorted, so that every list of them is the same each time. */
-function filesIn(folder: string): readonly string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .toSorted();
 }

@@ -1,4 +1,4 @@
-/** The texts of a Debian package that no file of the checkout holds: control, copyright, changelog. */
+/** Writes the texts of a Debian package that are no files of the checkout: control, copyright, changelog. */
 import type { ShippedPackage } from './production-tree.ts';
 
 export interface Papers {
@@ -36,7 +36,7 @@ export function changelogFile({ version, maintainer, date }: Papers): string {
   const at = date.toUTCString().replace(/GMT$/, '+0000');
   return `sms-spoold (${version}) stable; urgency=medium
 
-  * What changed is in CHANGELOG.md.gz, beside this file.
+  * What changed is in CHANGELOG.md.gz, next to this file.
 
  -- ${maintainer}  ${at}
 `;

@@ -1,7 +1,4 @@
-/**
- * Writes what is made from the program's own definitions: the manual page and the completions, into dist/.
- * Part of `npm run build`, after the compiler.
- */
+/** Writes the manual page and the completions of shells, made from the program's own definitions. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeProgram } from '../cli/program.ts';
@@ -9,10 +6,10 @@ import { completionOf, SHELLS } from '../cli/run/completion.ts';
 import { manPage } from '../cli/manual/man-page.ts';
 import { outlineOf } from '../cli/manual/outline.ts';
 import { readVersion } from '../version.ts';
-import { sourceDate } from './source-date.ts';
+import { sourceDate } from './checkout.ts';
 
-/** Completions by the names under which the shells look for them. */
-export const COMPLETION_FILES = {
+/** The names under which shells look for completions. */
+const COMPLETION_FILES = {
   bash: 'sms-spoold',
   zsh: '_sms-spoold',
   fish: 'sms-spoold.fish',
@@ -26,9 +23,7 @@ export async function writeDocuments(folder: string): Promise<void> {
   const edition = { version: readVersion(), date: sourceDate().toISOString().slice(0, 10) };
   writeFileSync(join(folder, 'man/sms-spoold.1'), manPage(outlineOf(program), edition));
   for (const shell of SHELLS) {
-    writeFileSync(
-      join(folder, 'completions', COMPLETION_FILES[shell]),
-      completionOf(shell, program),
-    );
+    const file = join(folder, 'completions', COMPLETION_FILES[shell]);
+    writeFileSync(file, completionOf(shell, program));
   }
 }

@@ -1,21 +1,13 @@
 /**
- * The program with the packages that it needs to run, and no others, as a folder: dist/, package.json,
- * config/ and node_modules/. What only a developer or a compiler would read is left out; every licence stays.
+ * Copies the program and the packages that it needs to run into a folder: dist/, package.json, config/ and
+ * node_modules/. Files for developers and compilers are left out; every licence stays.
  *
  * Always holds: nothing is downloaded; the packages are those of the checkout's node_modules.
  */
 import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { ROOT } from './source-date.ts';
+import { filesIn, ROOT } from './checkout.ts';
 
 export interface ShippedPackage {
   readonly name: string;
@@ -30,7 +22,7 @@ export interface ShippedPackage {
 const NOT_RUN =
   /^\.|\.(ts|mts|cts|map|md|markdown|flow|ya?ml|gyp|gypi|h|c|cc|cpp|hpp|html|sh|css|svg|png)$/i;
 const NOT_RUN_FOLDERS: ReadonlySet<string> = new Set(
-  'benchmark benchmarks bench bin coverage doc docs example examples integration scripts test tests tools __tests__'.split(
+  'node_modules benchmark benchmarks bench bin coverage doc docs example examples integration scripts test tests tools __tests__'.split(
     ' ',
   ),
 );
@@ -67,34 +59,21 @@ function productionPackages(): readonly string[] {
 }
 
 function copyPackage(from: string, to: string): void {
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    const { name } = entry;
-    if (entry.isDirectory()) {
-      if (name === 'node_modules' || name.startsWith('.') || NOT_RUN_FOLDERS.has(name)) continue;
-      copyFolder(join(from, name), join(to, name));
-    } else if (LICENCE.test(name) || isRun(join(from, name))) {
-      copy(join(from, name), join(to, name));
-    }
-  }
-}
-
-function copyFolder(from: string, to: string): void {
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) copyFolder(source, target);
-    else if (isRun(source)) copy(source, target);
+  for (const name of filesIn(from).filter((file) => isShipped(from, file))) {
+    mkdirSync(dirname(join(to, name)), { recursive: true });
+    copyFileSync(join(from, name), join(to, name));
   }
 }
 
 /* better-sqlite3 ships SQLite's sources, and a binary for every system. */
-function isRun(file: string): boolean {
-  if (NOT_RUN.test(basename(file)) || file.includes('/better-sqlite3/deps/')) return false;
-  return !file.endsWith('.node') || basename(file) === `linux-${process.arch}.node`;
-}
-
-function copy(from: string, to: string): void {
-  mkdirSync(dirname(to), { recursive: true });
-  copyFileSync(from, to);
+function isShipped(folder: string, name: string): boolean {
+  const [top = '', ...inside] = name.split('/');
+  if (inside.length === 0 && LICENCE.test(name)) return true;
+  if (inside.length > 0 && (top.startsWith('.') || NOT_RUN_FOLDERS.has(top))) return false;
+  if (NOT_RUN.test(basename(name)) || join(folder, name).includes('/better-sqlite3/deps/')) {
+    return false;
+  }
+  return !name.endsWith('.node') || basename(name) === `linux-${process.arch}.node`;
 }
 
 interface PackageFile {
@@ -111,7 +90,6 @@ function packageAt(folder: string): PackageFile {
 function describe(folder: string): ShippedPackage {
   const { name, version, license = '' } = packageAt(folder);
   const file = readdirSync(folder).find((entry) => LICENCE.test(entry));
-  const path = file === undefined ? null : join(folder, file);
-  const licenseText = path !== null && existsSync(path) ? readFileSync(path, 'utf8') : null;
+  const licenseText = file === undefined ? null : readFileSync(join(folder, file), 'utf8');
   return { name, version, license, licenseText };
 }

@@ -11,8 +11,8 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { codeOf } from '../core/text/error-code.ts';
 import type { Receipt, StrayReason } from '../core/receipt/receipt.ts';
 import { limitConnections } from '../http/idle-connections.ts';
+import { closeWithin, listenAt, type ListenPlace } from '../http/listen.ts';
 import { admit, looksLikeReceipt, type Push, type RefusalReason, type Signature } from './admit.ts';
-import { bind, type Place } from './bind.ts';
 
 export interface ListenerLimits {
   readonly bodyBytes: number;
@@ -43,7 +43,7 @@ export const LIMITS: ListenerLimits = {
   closeMs: 3_000,
 };
 
-export interface ListenerOptions extends Place {
+export interface ListenerOptions extends Omit<ListenPlace, 'key'> {
   /** May hold a secret. */
   readonly path: string;
   readonly signature: Signature;
@@ -112,12 +112,12 @@ export class ReceiptListener implements AsyncDisposable {
     this.#app = this.#make();
   }
 
-  /** Listens when it resolves. Rejects with a ListenerError. */
+  /** Listens when it resolves. Rejects with a ListenError. */
   static async start(options: ListenerOptions): Promise<ReceiptListener> {
     const listener = new ReceiptListener(options);
     const { server } = listener.#app;
     await listener.#app.ready();
-    listener.#address = await bind(server, options);
+    listener.#address = await listenAt(server, { ...options, key: 'receipts.listen' });
     limitConnections(server, listener.#limits.connections);
     server.on('drop', () => void listener.#refuse('busy'));
     server.on('error', (error) => void listener.#refuse('failed', error));
@@ -140,18 +140,8 @@ export class ReceiptListener implements AsyncDisposable {
    * on our side only: others hold it, and new connections wait there.
    */
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= this.#close();
+    this.#closed ??= closeWithin(this.#app, this.#limits.closeMs);
     return this.#closed;
-  }
-
-  async #close(): Promise<void> {
-    const { server } = this.#app;
-    const cut = setTimeout(() => server.closeAllConnections(), this.#limits.closeMs);
-    try {
-      await this.#app.close();
-    } finally {
-      clearTimeout(cut);
-    }
   }
 
   #make(): FastifyInstance {

@@ -8,6 +8,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { write } from 'node:fs';
 import { escapeText } from '../core/text/escape.ts';
+import { passedDescriptor, type Environment } from './passed-descriptor.ts';
 
 export class Announcer implements Disposable {
   /** A loop that was silent for so long is killed; null = nobody watches. */
@@ -77,29 +78,18 @@ export interface Channel extends Disposable {
 }
 
 export interface ChannelParts {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly pid: number;
   /** Nobody hears us; at most once. */
   readonly onTrouble: (reason: string) => void;
 }
 
-/** SD_LISTEN_FDS_START. */
-const FIRST_FD = 3;
-const NAME = 'notify';
-
 /** Null = no service manager started us, or it does not want to know. */
 export function openChannel(parts: ChannelParts): Channel | null {
-  const fd = passedDescriptor(parts);
+  const fd = passedDescriptor('notify', parts.env, parts.pid);
   if (fd !== null) return new DescriptorChannel(fd, parts.onTrouble);
   const socket = parts.env['NOTIFY_SOCKET'] ?? '';
   return socket === '' ? null : new ShellChannel(socket, parts);
-}
-
-function passedDescriptor({ env, pid }: ChannelParts): number | null {
-  const { LISTEN_PID, LISTEN_FDNAMES } = env;
-  if (LISTEN_PID !== String(pid) || LISTEN_FDNAMES === undefined) return null;
-  const at = LISTEN_FDNAMES.split(':').indexOf(NAME);
-  return at === -1 ? null : FIRST_FD + at;
 }
 
 /* systemd has passed a connected socket (OpenFile=): each write to it is a datagram. */

@@ -74,7 +74,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'main',
     places: ['main.ts', 'cli/program.ts'],
-    imports: ['cli', 'receipts', 'terminal', 'config', 'spool/file', 'spool/sql', 'clock'],
+    imports: ['cli', 'http', 'terminal', 'config', 'spool/file', 'spool/sql', 'clock'],
   },
   {
     name: 'cli',
@@ -89,6 +89,7 @@ export const LAYERS: readonly Layer[] = [
       'terminal',
       'config',
       'gateway',
+      'http',
       'limiter',
       'systemd',
       'spool',
@@ -119,6 +120,7 @@ export const LAYERS: readonly Layer[] = [
       'terminal',
       'config',
       'gateway',
+      'http',
       'limiter',
       'systemd',
       'spool',
@@ -266,7 +268,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'http',
     places: ['http/'],
-    imports: [],
+    imports: ['core/text'],
   },
   {
     name: 'limiter',

@@ -5,18 +5,18 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { inheritedSocket } from '../../src/receipts/bind.ts';
+import { passedDescriptor } from '../../src/systemd/passed-descriptor.ts';
 import { ask, dial, FIELDS, get, untilClosed } from './setup.ts';
 
 describe('the environment', () => {
   const env = { LISTEN_PID: '77', LISTEN_FDS: '1', LISTEN_FDNAMES: 'receipts' };
 
   it('the environment names the descriptor', () => {
-    expect(inheritedSocket(env, 77)).toBe(3);
+    expect(passedDescriptor('receipts', env, 77)).toBe(3);
     const several = { ...env, LISTEN_FDS: '3', LISTEN_FDNAMES: 'admin:x:receipts' };
-    expect(inheritedSocket(several, 77)).toBe(5);
+    expect(passedDescriptor('receipts', several, 77)).toBe(5);
     const twice = { ...env, LISTEN_FDS: '3', LISTEN_FDNAMES: 'admin:receipts:receipts' };
-    expect(inheritedSocket(twice, 77)).toBe(4);
+    expect(passedDescriptor('receipts', twice, 77)).toBe(4);
   });
 
   it.each<[string, Readonly<Record<string, string | undefined>>]>([
@@ -34,7 +34,7 @@ describe('the environment', () => {
     ['a name that only begins so', { LISTEN_FDNAMES: 'receipts2' }],
     ['a blank name', { LISTEN_FDNAMES: '' }],
   ])('the environment of %s means no socket', (_name, change) => {
-    expect(inheritedSocket({ ...env, ...change }, 77)).toBeNull();
+    expect(passedDescriptor('receipts', { ...env, ...change }, 77)).toBeNull();
   });
 });
 

@@ -3,12 +3,12 @@
  * `no socket`, then each receipt's id before it is answered; SIGTERM stops it.
  */
 import { writeSync } from 'node:fs';
-import { inheritedSocket } from '../../src/receipts/bind.ts';
+import { passedDescriptor } from '../../src/systemd/passed-descriptor.ts';
 import { ReceiptListener } from '../../src/receipts/receipt-listener.ts';
 
 const say = (line: string): number => writeSync(1, `${line}\n`);
 
-const fd = inheritedSocket(process.env, process.pid);
+const fd = passedDescriptor('receipts', process.env, process.pid);
 if (fd === null) {
   say('no socket');
 } else {

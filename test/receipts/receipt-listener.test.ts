@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ListenerError } from '../../src/receipts/bind.ts';
+import { ListenError } from '../../src/http/listen.ts';
 import { LIMITS, ReceiptListener } from '../../src/receipts/receipt-listener.ts';
 import {
   FIELDS,
@@ -482,10 +482,10 @@ describe('an address', () => {
       onRefused: () => undefined,
       ...place,
     });
-  const failure = async (place: Parameters<typeof start>[0]): Promise<ListenerError> => {
+  const failure = async (place: Parameters<typeof start>[0]): Promise<ListenError> => {
     const error: unknown = await start(place).catch((caught: unknown) => caught);
-    expect(error).toBeInstanceOf(ListenerError);
-    return error as ListenerError;
+    expect(error).toBeInstanceOf(ListenError);
+    return error as ListenError;
   };
 
   it('an address is told with the port that was chosen', async () => {
@@ -501,7 +501,7 @@ describe('an address', () => {
       expect(outcome.address).toMatch(/^\[::1\]:\d+$/);
       await outcome[Symbol.asyncDispose]();
     } else {
-      expect(outcome).toBeInstanceOf(ListenerError);
+      expect(outcome).toBeInstanceOf(ListenError);
     }
   });
 
@@ -511,7 +511,7 @@ describe('an address', () => {
     await once(other, 'listening');
     const address = `127.0.0.1:${(other.address() as AddressInfo).port}`;
     const error = await failure({ listen: address });
-    expect(error).toMatchObject({ code: 'address-in-use', name: 'ListenerError' });
+    expect(error).toMatchObject({ code: 'address-in-use', name: 'ListenError' });
     expect(error.message).toContain(`receipts.listen: ${address}`);
     expect(error.message).not.toContain('secret');
   });

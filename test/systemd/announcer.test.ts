@@ -105,6 +105,7 @@ it('systemd is told over a passed descriptor, where there is one', async () => {
   const names = [...Array.from({ length: fd - 3 }, () => 'other'), 'notify'].join(':');
   const { announcer } = setup(NOTE, {
     LISTEN_PID: String(process.pid),
+    LISTEN_FDS: String(fd - 2),
     LISTEN_FDNAMES: names,
     WATCHDOG_USEC: '30000000',
   });

@@ -7,6 +7,7 @@ import type { Problem } from '../../config/errors.ts';
 import { STRANGERS_REMEDY, STRANGERS_WARNING, isOpenToStrangers } from '../../config/checks.ts';
 import { othersWhoMayWrite, thisCaller } from '../../config/find.ts';
 import { quoted } from '../../core/text/escape.ts';
+import { hostAndPort } from '../../http/listen.ts';
 import { exampleFile } from '../../version.ts';
 import { checkLogFile, checkSecretFile, isWritable } from './check-permissions.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
@@ -102,7 +103,7 @@ function checkReceipts({ receipts }: Config): Finding {
 
 /* One line where others than this machine can reach it; none where all is well. */
 function checkAdmin({ admin: { listen } }: Config): readonly Finding[] {
-  if (isLoopback(hostOf(listen))) return [];
+  if (isLoopback(hostAndPort(listen).host.toLowerCase())) return [];
   return [
     warn(
       'admin',
@@ -110,13 +111,6 @@ function checkAdmin({ admin: { listen } }: Config): readonly Finding[] {
       'Set admin.listen = "127.0.0.1:8027" and let a proxy or an SSH tunnel lead there.',
     ),
   ];
-}
-
-function hostOf(listen: string): string {
-  return listen
-    .slice(0, listen.lastIndexOf(':'))
-    .replace(/^\[|\]$/g, '')
-    .toLowerCase();
 }
 
 function isLoopback(host: string): boolean {
