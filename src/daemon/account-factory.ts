@@ -46,14 +46,14 @@ export class AccountFactory {
     this.#gateways.set(name, gateway);
     const current = (): AccountConfig | undefined => this.#parts.account(name);
     const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);
-    const { gateway: guardedGateway, health } = guarded(gateway, config().safety, now);
+    const { gateway: guardedGateway, circuit } = guarded(gateway, config().safety, now);
     const limits = new LimitTree({
       account: name,
       rate,
       pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
       rules: account.nested,
       clock,
-      passage: (sender) => health.mayPass(sender),
+      passage: (sender) => circuit.mayPass(sender),
       ratesOf: (sender) => ({
         configured: current()?.senders.get(sender)?.rate ?? null,
         learned: spool.gates.learnedRate(name, sender),
@@ -65,7 +65,7 @@ export class AccountFactory {
       get defaultSender() {
         return current()?.sender ?? null;
       },
-      ...{ gateway: guardedGateway, health, limits },
+      ...{ gateway: guardedGateway, circuit, limits },
       slots: new Slots(account.concurrency, onFatal),
       reserve: config().fairness.reserve,
       get validityMs() {
@@ -79,7 +79,7 @@ export class AccountFactory {
     const gateway = this.#gateways.get(account.name);
     if (gateway === undefined) return;
     gateway.adopt(account);
-    queue.gateway = watched(gateway, queue.health.budget, this.#parts.clock.now);
+    queue.gateway = watched(gateway, queue.circuit.budget, this.#parts.clock.now);
   }
 
   /* A meter alone, without a limiter and its timers: 5,000 lanes may have one each. */

@@ -385,7 +385,7 @@ export class Daemon implements AsyncDisposable {
   async #askBalance(name: string): Promise<BalanceAnswer> {
     const account = this.#accounts.get(name);
     if (account === undefined) return { kind: 'unknown' };
-    return askBalance(account, this.#started?.queues.get(name)?.health, (euros) =>
+    return askBalance(account, this.#started?.queues.get(name)?.circuit, (euros) =>
       this.#started?.dispatcher.stats.counters.balance(name, euros),
     );
   }

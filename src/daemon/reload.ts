@@ -143,10 +143,10 @@ export class Reload {
   /* Refused messages go again under what may have been corrected, as after `resume`. */
   #endRuns(queue: AccountQueue, isOver: (reason: LaneReason) => boolean): void {
     const { dispatcher, spool } = this.#parts;
-    for (const sender of [null, ...queue.health.troubledSenders.keys()]) {
-      const gate = queue.health.gate(sender);
+    for (const sender of [null, ...queue.circuit.troubledSenders.keys()]) {
+      const gate = queue.circuit.stateOf(sender);
       if (gate.kind !== 'suspended' || gate.run === null || !isOver(gate.run.reason)) continue;
-      const change = queue.health.endRun(sender);
+      const change = queue.circuit.endRun(sender);
       if (change !== null) dispatcher.gateChanged(queue, change);
       dispatcher.reconfigured(() => void spool.setAside.release({ account: queue.name, sender }));
     }
@@ -179,16 +179,16 @@ export class Reload {
     if (hasSameMoney(before, after)) return;
     const { spool, clock, spentSince, dispatcher } = this.#parts;
     const now = clock.now();
-    const { health } = queue;
-    const old = health.budget;
-    health.budget = budgetOf(after.safety);
+    const { circuit } = queue;
+    const old = circuit.budget;
+    circuit.budget = budgetOf(after.safety);
     recallSpent(spool, queue, { now, spentSince });
-    const { budget } = health;
+    const { budget } = circuit;
     if (old !== null && budget !== null && old.spentAt >= budget.dayOf(now)) {
       budget.recall(old.spent, now);
     }
-    const gate = health.gate();
-    const held = gate.kind === 'paused' ? null : health.enforceBudget(now);
+    const gate = circuit.stateOf();
+    const held = gate.kind === 'paused' ? null : circuit.enforceBudget(now);
     if (held !== null) dispatcher.gateChanged(queue, held);
     const isAboutMoney = gate.kind === 'suspended' && MONEY.includes(gate.reason);
     if (isAboutMoney) this.#tryAgain(queue);
@@ -196,12 +196,12 @@ export class Reload {
 
   /* What stopped the account may be over: one message goes to see. */
   #tryAgain(queue: AccountQueue): void {
-    const { health } = queue;
-    const gate = health.gate();
+    const { circuit } = queue;
+    const gate = circuit.stateOf();
     if (gate.kind !== 'suspended') return;
     const now = this.#parts.clock.now();
-    const isHeld = health.budget?.holds(gate.reason) === true;
-    const change = isHeld ? health.askAgain(now) : health.look(null, true, now);
+    const isHeld = circuit.budget?.holds(gate.reason) === true;
+    const change = isHeld ? circuit.askAgain(now) : circuit.look(null, true, now);
     if (change !== null) this.#parts.dispatcher.gateChanged(queue, change);
   }
 

@@ -9,7 +9,7 @@ import { ListenError } from '../http/listen.ts';
 import type { AdminView } from '../admin/metrics.ts';
 import type { Clock } from '../clock.ts';
 import type { Instant } from '../core/window/usage-window.ts';
-import type { GateState } from '../core/account/circuit.ts';
+import type { CircuitState } from '../core/account/circuit.ts';
 import {
   statusOf,
   type AccountFacts,
@@ -149,7 +149,7 @@ function accountFacts(
   const { counters } = dispatcher.stats;
   return {
     account: queue.name,
-    ...gateStatus(queue.health.gate()),
+    ...gateStatus(queue.circuit.stateOf()),
     limit: limits.get(queue.name)?.ceiling ?? null,
     available: queue.limits.account.rate,
     used: counters.answered.get(queue.name)?.rate(at.nowMs) ?? 0,
@@ -168,14 +168,14 @@ function laneFacts({ queues }: Working, at: Instant): StatusParts['lane'] {
     const queue = queues.get(account);
     const lane = lanes.get(account)?.get(sender);
     return {
-      state: queue === undefined ? 'suspended' : queue.health.gate(sender).kind,
+      state: queue === undefined ? 'suspended' : queue.circuit.stateOf(sender).kind,
       available: lane?.limits.sender.pace ?? null,
       blocked_seconds: lane === undefined ? 0 : blockedSeconds(lane.limits.sender, at),
     };
   };
 }
 
-function gateStatus(gate: GateState): Pick<AccountFacts, 'state' | 'reason' | 'next_probe_at'> {
+function gateStatus(gate: CircuitState): Pick<AccountFacts, 'state' | 'reason' | 'next_probe_at'> {
   if (gate.kind === 'active') return { state: 'active', reason: null, next_probe_at: null };
   if (gate.kind === 'paused') return { state: 'paused', reason: 'operator', next_probe_at: null };
   return { state: 'suspended', reason: gate.reason, next_probe_at: gate.nextProbeAt };

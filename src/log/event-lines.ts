@@ -7,7 +7,7 @@
  */
 import { sinceOf } from '../core/stats/message-counts.ts';
 import type { Claim } from '../core/message/claim.ts';
-import type { GateChange } from '../core/account/account-circuit.ts';
+import type { CircuitChange } from '../core/account/account-circuit.ts';
 import {
   levelOf,
   type EventState,
@@ -189,14 +189,14 @@ export function messageDoubled(
 }
 
 /** An account or a sender was suspended, resumed or paused at `at`; nothing where the change has no line. */
-export function gateMoved(account: string, change: GateChange, at: number): readonly Entry[] {
-  const { sender, gate, event, reason } = change;
+export function gateMoved(account: string, change: CircuitChange, at: number): readonly Entry[] {
+  const { sender, state, event, reason } = change;
   if (event === null) return [];
   const details = {
     remedy: event === 'suspended' ? remedyOfGate(account, change) : undefined,
-    nextProbeAt: gate.kind === 'suspended' ? isoOf(gate.nextProbeAt) : undefined,
+    nextProbeAt: state.kind === 'suspended' ? isoOf(state.nextProbeAt) : undefined,
   };
-  const what = { event: `${scopeOf(sender)}.${event}`, to: gate.kind, reason } as const;
+  const what = { event: `${scopeOf(sender)}.${event}`, to: state.kind, reason } as const;
   return [laneEntry({ at, account, sender, ...what }, details)];
 }
 
@@ -207,7 +207,7 @@ export function everythingMoved(event: 'paused' | 'resumed', at: number): Entry 
   return laneEntry({ at, account: EVERYTHING, sender: null, ...what }, {});
 }
 
-function remedyOfGate(account: string, { sender, reason, detail }: GateChange): string {
+function remedyOfGate(account: string, { sender, reason, detail }: CircuitChange): string {
   const subject = { account, sender, state: 'suspended', reason: reason ?? 'unknown' };
   const remedy = remedyOfAccount(subject);
   return detail === null ? remedy : `${remedy}; ${detail}`;

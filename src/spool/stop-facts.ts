@@ -4,7 +4,7 @@
  * and a bounded look at the rows of those that are not configured.
  */
 import type { Database } from 'better-sqlite3';
-import { EVERYTHING, type GateFact, type StopFacts } from '../core/account/stops.ts';
+import { EVERYTHING, type CircuitFact, type StopFacts } from '../core/account/stops.ts';
 import { restoredFrom } from './write/restored.ts';
 import { READY } from './schema/schema.ts';
 
@@ -19,13 +19,13 @@ export interface Configured {
   readonly defaultAccount: string | null;
 }
 
-export type SpoolStopFacts = Pick<StopFacts, 'restored' | 'gates' | 'unknown'>;
+export type SpoolStopFacts = Pick<StopFacts, 'restored' | 'circuits' | 'unknown'>;
 
 export function readStopFacts(db: Database, configured: Configured): SpoolStopFacts {
   const mark = restoredFrom(db);
   return {
     restored: mark === null ? null : { at: mark.at, isRolledBack: mark.isRolledBack ?? false },
-    gates: gatesOf(db, configured),
+    circuits: circuitsOf(db, configured),
     unknown: unknownAccounts(db, configured),
   };
 }
@@ -34,8 +34,8 @@ const COLUMNS = 'state, reason, since, next_probe_at AS nextProbeAt, blocked_unt
 const STOPPED = `state <> 'active' OR blocked_until IS NOT NULL`;
 
 /* What is configured no more keeps its row until the next start, and stops nothing. */
-function gatesOf(db: Database, { accounts }: Configured): readonly GateFact[] {
-  const rows = db.prepare<[], GateFact>(
+function circuitsOf(db: Database, { accounts }: Configured): readonly CircuitFact[] {
+  const rows = db.prepare<[], CircuitFact>(
     `SELECT name AS account, NULL AS sender, ${COLUMNS} FROM accounts WHERE ${STOPPED}
      UNION ALL SELECT account, sender, ${COLUMNS} FROM senders WHERE ${STOPPED}
      ORDER BY account, sender`,

@@ -145,9 +145,9 @@ class Storm {
     const due = this.#waiting.filter(({ at }) => at <= now);
     this.#waiting = this.#waiting.filter(({ at }) => at > now);
     for (const { row } of due) this.#offer({ ...row, state: 'retry' });
-    const gate = this.queue.health.gate();
+    const gate = this.queue.circuit.stateOf();
     if (gate.kind === 'suspended' && !gate.isHalfOpen && gate.nextProbeAt <= now) {
-      this.queue.health.look(null, true, now);
+      this.queue.circuit.look(null, true, now);
     }
     const { queue } = this;
     const nowMs = Date.now() - BEGAN * 1_000;
@@ -211,11 +211,14 @@ async function outage(): Promise<Storm> {
   storm.mood = down;
   storm.drop(200);
   await storm.skip(120);
-  expect(storm.queue.health.gate()).toMatchObject({ kind: 'suspended', reason: 'gateway-down' });
+  expect(storm.queue.circuit.stateOf()).toMatchObject({
+    kind: 'suspended',
+    reason: 'gateway-down',
+  });
   storm.mood = well;
   await vi.waitFor(async () => {
     await storm.skip(1.2);
-    expect(storm.queue.health.gate().kind).toBe('active');
+    expect(storm.queue.circuit.stateOf().kind).toBe('active');
   });
   return storm;
 }

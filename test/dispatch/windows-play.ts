@@ -289,7 +289,7 @@ class Life {
     const { queue } = this;
     const brought = this.#settle();
     const at = { now: time.now(), nowMs: time.monotonicMs() };
-    if (this.#probeAt <= at.now) queue.health.look(null, true, at.now);
+    if (this.#probeAt <= at.now) queue.circuit.look(null, true, at.now);
     const limit = queue.slots.free + 2 - queue.hand.length;
     const taken = queue.take(Math.max(0, limit), at, this.#world.rows.peek);
     const rows = JSON.parse(JSON.stringify(queue.limits.save(at, false))) as readonly CapRow[];
@@ -353,7 +353,7 @@ class Life {
 
   /* When a suspended account is to be tried (Unix seconds); Infinity = it is not suspended, or is tried. */
   get #probeAt(): number {
-    const gate = this.queue.health.gate();
+    const gate = this.queue.circuit.stateOf();
     return gate.kind === 'suspended' && !gate.isHalfOpen ? gate.nextProbeAt : Infinity;
   }
 

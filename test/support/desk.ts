@@ -23,7 +23,7 @@ export interface AccountQueueOptions {
   /** Left out: by the pace. */
   readonly burst?: number;
   readonly concurrency?: number;
-  readonly health?: AccountCircuit;
+  readonly circuit?: AccountCircuit;
   readonly reserve?: number;
   /** Sender → messages per second that it is configured to allow. */
   readonly senders?: Iterable<readonly [string, number]>;
@@ -46,13 +46,13 @@ export function makeQueue(options: AccountQueueOptions = {}): AccountQueue {
   const { rate = 1_000, pace = rate, senderPace = asItIs, senderBurst = null } = options;
   const { monotonicMs } = clock;
   const rates = new Map(senders);
-  const health = options.health ?? new AccountCircuit();
+  const circuit = options.circuit ?? new AccountCircuit();
   const onGrant = options.onGrant ?? (() => undefined);
   const burst = options.burst === undefined ? {} : { burst: options.burst };
   const limits = new LimitTree({
     ...{ account: 'main', rate, rules, clock },
     pacer: new Pacer({ ...{ rate: pace, monotonicMs, onGrant }, ...burst }),
-    passage: (sender) => health.mayPass(sender),
+    passage: (sender) => circuit.mayPass(sender),
     ratesOf: (sender) => ({ configured: rates.get(sender) ?? null, learned: null }),
     meterOf: (limit) =>
       new Meter({ rate: senderPace(limit), burst: senderBurst, nowMs: monotonicMs() }),
@@ -61,7 +61,7 @@ export function makeQueue(options: AccountQueueOptions = {}): AccountQueue {
     name: 'main',
     defaultSender: options.defaultSender === undefined ? 'AcmeInc' : options.defaultSender,
     gateway: options.gateway ?? silentGateway(),
-    ...{ limits, health },
+    ...{ limits, circuit },
     slots: new Slots(options.concurrency ?? 10, options.onBug ?? (() => undefined)),
     reserve: options.reserve ?? 0.1,
     validityMs: 86_400_000,

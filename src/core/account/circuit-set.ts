@@ -1,22 +1,22 @@
 /**
- * The gates of one account and its senders, and the changes of them that are to be written down. Decides nothing.
+ * The circuits of one account and its senders, and the changes of them that are to be written down. Decides nothing.
  */
-import { ACTIVE, halfOpen, mayPass, shifted, type GateState } from './circuit.ts';
-import type { GateChange } from './judged.ts';
+import { ACTIVE, halfOpen, mayPass, shifted, type CircuitState } from './circuit.ts';
+import type { CircuitChange } from './judged.ts';
 import { SPEND_LIMIT } from './safety.ts';
 
-export class HealthGates {
-  #account: GateState = ACTIVE;
-  readonly #senders = new Map<string, GateState>();
-  #changes: GateChange[] = [];
+export class CircuitSet {
+  #account: CircuitState = ACTIVE;
+  readonly #senders = new Map<string, CircuitState>();
+  #changes: CircuitChange[] = [];
 
   /** Of the account (null), or of a sender. */
-  of(sender: string | null): GateState {
+  of(sender: string | null): CircuitState {
     return sender === null ? this.#account : (this.#senders.get(sender) ?? ACTIVE);
   }
 
-  /** Senders whose gate is not simply open. */
-  get senders(): ReadonlyMap<string, GateState> {
+  /** Senders whose state is not simply open. */
+  get senders(): ReadonlyMap<string, CircuitState> {
     return this.#senders;
   }
 
@@ -32,16 +32,20 @@ export class HealthGates {
     return own === 'all' ? account : own;
   }
 
-  put(sender: string | null, gate: GateState): void {
-    if (sender === null) this.#account = gate;
-    else if (gate.kind === 'active') this.#senders.delete(sender);
-    else this.#senders.set(sender, gate);
+  put(sender: string | null, state: CircuitState): void {
+    if (sender === null) this.#account = state;
+    else if (state.kind === 'active') this.#senders.delete(sender);
+    else this.#senders.set(sender, state);
   }
 
   /** The same, and it is to be written down; `event` null = without a line of its own. */
-  set(sender: string | null, gate: GateState, { event, reason, detail = null }: Said): GateChange {
-    this.put(sender, gate);
-    const change: GateChange = { sender, gate, event, reason, detail };
+  set(
+    sender: string | null,
+    state: CircuitState,
+    { event, reason, detail = null }: Said,
+  ): CircuitChange {
+    this.put(sender, state);
+    const change: CircuitChange = { sender, state, event, reason, detail };
     this.#changes.push(change);
     return change;
   }
@@ -49,24 +53,25 @@ export class HealthGates {
   /** Moves every instant: the wall clock was set by `by` seconds. The end of a spend limit is midnight and stays. */
   shift(seconds: number): void {
     for (const scope of [null, ...this.#senders.keys()]) {
-      const gate = this.of(scope);
-      if (gate.kind !== 'suspended' || gate.reason === SPEND_LIMIT) continue;
-      this.put(scope, shifted(gate, seconds));
+      const state = this.of(scope);
+      if (state.kind !== 'suspended' || state.reason === SPEND_LIMIT) continue;
+      this.put(scope, shifted(state, seconds));
     }
   }
 
-  /** The probe of this gate met trouble that is not the gate's: another message may go. */
+  /** The probe of this state met trouble that is not the state's: another message may go. */
   returned(sender: string | null, messageId: number): void {
-    const gate = this.of(sender);
-    if (gate.kind === 'suspended' && gate.probeId === messageId) this.put(sender, halfOpen(gate));
+    const state = this.of(sender);
+    if (state.kind === 'suspended' && state.probeId === messageId)
+      this.put(sender, halfOpen(state));
   }
 
   /** What was set since this was last asked. */
-  takeChanges(): readonly GateChange[] {
+  takeChanges(): readonly CircuitChange[] {
     const changes = this.#changes;
     this.#changes = [];
     return changes;
   }
 }
 
-type Said = Pick<GateChange, 'event' | 'reason'> & Partial<Pick<GateChange, 'detail'>>;
+type Said = Pick<CircuitChange, 'event' | 'reason'> & Partial<Pick<CircuitChange, 'detail'>>;

@@ -2,13 +2,13 @@
  * Whether an account, or a sender with trouble of its own, may send: open, half-open (one message to see),
  * or shut. Pure: instants are Unix seconds and come in as arguments.
  *
- * Always holds: a shut gate names when it is looked at next, unless an operator shut it; half-open lets one
+ * Always holds: a shut state names when it is looked at next, unless an operator shut it; half-open lets one
  * message at a time through; nothing here waits for an event that could get lost.
  */
 import type { LaneReason } from './stop-reasons.ts';
 import { probeDelayMs, type RefusalRun } from './refusal-run.ts';
 
-export type GateState =
+export type CircuitState =
   | { readonly kind: 'active' }
   | { readonly kind: 'paused'; readonly since: number }
   | {
@@ -27,7 +27,7 @@ export type GateState =
       readonly run: RefusalRun | null;
     };
 
-export type Suspended = Extract<GateState, { kind: 'suspended' }>;
+export type Suspended = Extract<CircuitState, { kind: 'suspended' }>;
 
 /** First wait and longest wait between two looks. */
 export interface ProbeSchedule {
@@ -44,12 +44,12 @@ export const UNREACHABLE: ProbeSchedule = { by: 'time', firstMs: 1_000, maxMs: 3
 /** Answers that cannot be read: each message that goes to see may be accepted unseen. */
 export const UNREADABLE: ProbeSchedule = { by: 'time', firstMs: 120_000, maxMs: 3_600_000 };
 
-export const ACTIVE: GateState = { kind: 'active' };
+export const ACTIVE: CircuitState = { kind: 'active' };
 
 /** Messages that may go through now: all, one, or none. */
-export function mayPass(gate: GateState): 'all' | 'one' | 'none' {
-  if (gate.kind === 'active') return 'all';
-  return gate.kind === 'suspended' && gate.isHalfOpen && gate.probeId === null ? 'one' : 'none';
+export function mayPass(state: CircuitState): 'all' | 'one' | 'none' {
+  if (state.kind === 'active') return 'all';
+  return state.kind === 'suspended' && state.isHalfOpen && state.probeId === null ? 'one' : 'none';
 }
 
 export function suspend(reason: LaneReason, schedule: ProbeSchedule, now: number): Suspended {
@@ -66,7 +66,7 @@ export function suspend(reason: LaneReason, schedule: ProbeSchedule, now: number
   };
 }
 
-/** The gate of a run of refusals: shut until its next probe. `from`: when the latest probe began. */
+/** The state of a run of refusals: shut until its next probe. `from`: when the latest probe began. */
 export function judge(
   run: RefusalRun,
   { since, from, now }: { readonly since: number; readonly from: number; readonly now: number },
@@ -88,12 +88,12 @@ export function judge(
 
 /**
  * The probe met the same trouble, or the balance did: shut again, and looked at later. Never sooner than the
- * schedule's first wait: a gate that was restored after a restart knows no wait of its own.
+ * schedule's first wait: a state that was restored after a restart knows no wait of its own.
  */
-export function suspendAgain(gate: Suspended, schedule: ProbeSchedule, now: number): Suspended {
-  const delayMs = Math.min(Math.max(gate.delayMs * 2, schedule.firstMs), schedule.maxMs);
+export function suspendAgain(state: Suspended, schedule: ProbeSchedule, now: number): Suspended {
+  const delayMs = Math.min(Math.max(state.delayMs * 2, schedule.firstMs), schedule.maxMs);
   return {
-    ...gate,
+    ...state,
     by: schedule.by,
     delayMs,
     nextProbeAt: now + delayMs / 1000,
@@ -103,20 +103,20 @@ export function suspendAgain(gate: Suspended, schedule: ProbeSchedule, now: numb
 }
 
 /** One message may go. An operator's `resume`, a balance that passes and a restart lead here. */
-export function halfOpen(gate: Suspended): Suspended {
-  return { ...gate, isHalfOpen: true, probeId: null };
+export function halfOpen(state: Suspended): Suspended {
+  return { ...state, isHalfOpen: true, probeId: null };
 }
 
-export function probeWith(gate: Suspended, messageId: number): Suspended {
-  return { ...gate, probeId: messageId };
+export function probeWith(state: Suspended, messageId: number): Suspended {
+  return { ...state, probeId: messageId };
 }
 
-/** The same gate after the wall clock was set by `by` seconds (below 0: back). */
-export function shifted(gate: Suspended, seconds: number): Suspended {
-  return { ...gate, since: gate.since + seconds, nextProbeAt: gate.nextProbeAt + seconds };
+/** The same state after the wall clock was set by `by` seconds (below 0: back). */
+export function shifted(state: Suspended, seconds: number): Suspended {
+  return { ...state, since: state.since + seconds, nextProbeAt: state.nextProbeAt + seconds };
 }
 
-/** When the gate must be looked at; null = it waits for an answer or for an operator. */
-export function nextLookAt(gate: GateState): number | null {
-  return gate.kind === 'suspended' && !gate.isHalfOpen ? gate.nextProbeAt : null;
+/** When the state must be looked at; null = it waits for an answer or for an operator. */
+export function nextLookAt(state: CircuitState): number | null {
+  return state.kind === 'suspended' && !state.isHalfOpen ? state.nextProbeAt : null;
 }

@@ -1,13 +1,13 @@
 /**
  * What an account's health is told of a message, and what it says of it: the verdict that holds for the
- * message, and the gates that changed.
+ * message, and the circuits that changed.
  */
 import type { LaneReason } from './stop-reasons.ts';
-import type { GateState } from './circuit.ts';
+import type { CircuitState } from './circuit.ts';
 import type { RunEnd } from './refusal-run.ts';
 import type { Verdict } from '../answer/verdict.ts';
 
-export interface HealthClaim {
+export interface CircuitClaim {
   readonly id: number;
   readonly recipient: string;
   readonly sender: string;
@@ -16,10 +16,10 @@ export interface HealthClaim {
 }
 
 /** A change to write down: `event` null = the row changes without a line of its own. */
-export interface GateChange {
+export interface CircuitChange {
   /** Null = the account itself. */
   readonly sender: string | null;
-  readonly gate: GateState;
+  readonly state: CircuitState;
   readonly event: 'suspended' | 'resumed' | 'paused' | null;
   readonly reason: LaneReason | null;
   /** What an operator is told beside the remedy, such as how an unreadable answer begins; null = nothing. */
@@ -36,7 +36,7 @@ export interface SetAside {
 
 export interface Judged {
   readonly verdict: Verdict;
-  readonly changes: readonly GateChange[];
+  readonly changes: readonly CircuitChange[];
   /** Null = what the verdict says follows at once. */
   readonly setAside: SetAside | null;
   /** Runs that this answer ended. */

@@ -15,7 +15,7 @@ const SLOWER_BY = 1.1;
 /** The longest wait between two probes. */
 const SLOWEST_MS = 300_000;
 
-/** A run that is open, as the gate of its account or sender keeps it. */
+/** A run that is open, as the circuit of its account or sender keeps it. */
 export interface RefusalRun {
   /** The message that began it; null = not known any more. */
   readonly id: number | null;

@@ -1,28 +1,28 @@
 /**
  * Opens, continues and ends the runs of refusals of one account and its senders: what refusal-run.ts decides,
- * applied to their gates. At most one run an account and one a sender is open.
+ * applied to their circuits. At most one run an account and one a sender is open.
  */
 import type { LaneReason } from './stop-reasons.ts';
 import { ACTIVE, halfOpen, judge } from './circuit.ts';
-import type { HealthGates } from './circuit-set.ts';
-import type { GateChange, HealthClaim, SetAside } from './judged.ts';
+import type { CircuitSet } from './circuit-set.ts';
+import type { CircuitChange, CircuitClaim, SetAside } from './judged.ts';
 import { RefusalCount, type RefusalRun, type RunEnd } from './refusal-run.ts';
 
 /** A run, and whose it is: null = the account's. */
 export type OpenRun = RefusalRun & { readonly sender: string | null };
 
-/** What follows from a refusal: `sender` as in OpenRun; `setAside` null = the message just waits for its gate. */
+/** What follows from a refusal: `sender` as in OpenRun; `setAside` null = the message just waits for its state. */
 export interface Refusal {
   readonly sender: string | null;
   readonly setAside: SetAside | null;
 }
 
 export class RunJudge {
-  readonly #gates: HealthGates;
+  readonly #circuits: CircuitSet;
   readonly #count = new RefusalCount();
 
-  constructor(gates: HealthGates) {
-    this.#gates = gates;
+  constructor(circuits: CircuitSet) {
+    this.#circuits = circuits;
   }
 
   get isIdle(): boolean {
@@ -32,15 +32,15 @@ export class RunJudge {
   /** The run that a message of this sender would be a probe for; the account's comes first. */
   openOf(sender: string | null): OpenRun | null {
     for (const scope of [null, sender]) {
-      const gate = this.#gates.of(scope);
-      if (gate.kind === 'suspended' && gate.run !== null) return { ...gate.run, sender: scope };
+      const state = this.#circuits.of(scope);
+      if (state.kind === 'suspended' && state.run !== null) return { ...state.run, sender: scope };
     }
     return null;
   }
 
   /** A refusal. Null = the message fails by itself; from the tenth recipient on it waits for its run. */
   refused(
-    claim: HealthClaim,
+    claim: CircuitClaim,
     about: {
       readonly scope: 'sender' | 'account';
       readonly reason: LaneReason;
@@ -55,14 +55,14 @@ export class RunJudge {
   }
 
   /** The probe of a run was answered, and neither accepted nor refused for it: the next one follows. */
-  goOn(sender: string | null, claim: HealthClaim, now: number): void {
-    const gate = this.#gates.of(sender);
-    if (gate.kind !== 'suspended' || gate.probeId !== claim.id) return;
-    const { run, since } = gate;
-    if (run === null) this.#gates.put(sender, halfOpen(gate));
+  goOn(sender: string | null, claim: CircuitClaim, now: number): void {
+    const state = this.#circuits.of(sender);
+    if (state.kind !== 'suspended' || state.probeId !== claim.id) return;
+    const { run, since } = state;
+    if (run === null) this.#circuits.put(sender, halfOpen(state));
     else {
       const next = judge(run, { since, from: claim.claimedAt, now });
-      this.#gates.set(sender, next, { event: null, reason: run.reason });
+      this.#circuits.set(sender, next, { event: null, reason: run.reason });
     }
   }
 
@@ -70,47 +70,47 @@ export class RunJudge {
   accepted(sender: string): readonly RunEnd[] {
     this.#count.clear(sender);
     return [null, sender].flatMap((scope) => {
-      const gate = this.#gates.of(scope);
-      if (gate.kind !== 'suspended' || gate.run === null) return [];
-      const { id, reason } = gate.run;
-      if (gate.reason === reason) this.#gates.set(scope, ACTIVE, { event: 'resumed', reason });
-      else this.#gates.put(scope, { ...gate, run: null });
+      const state = this.#circuits.of(scope);
+      if (state.kind !== 'suspended' || state.run === null) return [];
+      const { id, reason } = state.run;
+      if (state.reason === reason) this.#circuits.set(scope, ACTIVE, { event: 'resumed', reason });
+      else this.#circuits.put(scope, { ...state, run: null });
       return [{ sender: scope, id }];
     });
   }
 
   /** An operator ends a run; recipients are counted from none. Null = there is no run. */
-  resume(sender: string | null): GateChange | null {
-    const gate = this.#gates.of(sender);
-    if (gate.kind !== 'suspended' || gate.run === null) return null;
+  resume(sender: string | null): CircuitChange | null {
+    const state = this.#circuits.of(sender);
+    if (state.kind !== 'suspended' || state.run === null) return null;
     this.#count.clear(sender);
-    return gate.reason === gate.run.reason
-      ? this.#gates.set(sender, ACTIVE, { event: 'resumed', reason: 'operator' })
-      : this.#gates.set(sender, halfOpen({ ...gate, run: null }), {
-          ...{ event: null, reason: gate.reason },
+    return state.reason === state.run.reason
+      ? this.#circuits.set(sender, ACTIVE, { event: 'resumed', reason: 'operator' })
+      : this.#circuits.set(sender, halfOpen({ ...state, run: null }), {
+          ...{ event: null, reason: state.reason },
         });
   }
 
-  /* Where the gate is shut for another reason (an operator, no credit), no run begins. */
+  /* Where the state is shut for another reason (an operator, no credit), no run begins. */
   #refuse(
-    claim: HealthClaim,
+    claim: CircuitClaim,
     about: { readonly sender: string | null; readonly reason: LaneReason; readonly now: number },
   ): SetAside | null {
     const { sender, reason, now } = about;
-    const gate = this.#gates.of(sender);
-    const isProbe = gate.kind === 'suspended' && gate.probeId === claim.id;
-    const open = gate.kind === 'suspended' ? gate.run : null;
-    if (open === null && gate.kind !== 'active' && !isProbe) return null;
+    const state = this.#circuits.of(sender);
+    const isProbe = state.kind === 'suspended' && state.probeId === claim.id;
+    const open = state.kind === 'suspended' ? state.run : null;
+    if (open === null && state.kind !== 'active' && !isProbe) return null;
     const run = {
       id: open?.id ?? claim.id,
       reason: open?.reason ?? reason,
       refused: (open?.refused ?? 0) + 1,
     } satisfies RefusalRun;
-    if (gate.kind === 'suspended' && open !== null && !isProbe) {
-      this.#gates.put(sender, { ...gate, run });
+    if (state.kind === 'suspended' && open !== null && !isProbe) {
+      this.#circuits.put(sender, { ...state, run });
     } else {
-      const since = gate.kind === 'suspended' && open !== null ? gate.since : now;
-      this.#gates.set(sender, judge(run, { since, from: claim.claimedAt, now }), {
+      const since = state.kind === 'suspended' && open !== null ? state.since : now;
+      this.#circuits.set(sender, judge(run, { since, from: claim.claimedAt, now }), {
         event: open === null ? 'suspended' : null,
         reason: run.reason,
       });

@@ -32,7 +32,7 @@ export interface DaemonFact {
 }
 
 /** A row of `accounts` or `senders`. */
-export interface GateFact {
+export interface CircuitFact {
   readonly account: string;
   /** Null = the account itself. */
   readonly sender: string | null;
@@ -57,7 +57,7 @@ export interface StopFacts {
   readonly daemon: DaemonFact;
   /** The spool was restored, and nobody has decided what becomes of its messages; null = it was not. */
   readonly restored: { readonly at: number; readonly isRolledBack: boolean } | null;
-  readonly gates: readonly GateFact[];
+  readonly circuits: readonly CircuitFact[];
   /** Accounts that waiting rows name and the configuration does not; null = rows that name no account. */
   readonly unknown: readonly { readonly account: string | null; readonly since: number | null }[];
   readonly trouble: TroubleFact | null;
@@ -89,7 +89,7 @@ const NOBODY = { account: null, sender: null, until: null } as const;
 
 /** Everything that is stopped; empty = messages go. */
 export function stopsOf(facts: StopFacts): readonly Stop[] {
-  const all = [...ofSpool(facts), ...ofUnknown(facts), ...ofGates(facts)];
+  const all = [...ofSpool(facts), ...ofUnknown(facts), ...ofCircuits(facts)];
   return all.map((named) => explained(named, facts.place));
 }
 
@@ -142,22 +142,22 @@ function ofUnknown({ unknown }: StopFacts): readonly Named[] {
   }));
 }
 
-function ofGates({ gates, now }: StopFacts): readonly Named[] {
-  const stops = gates.flatMap((gate) => ofGate(gate, now));
+function ofCircuits({ circuits, now }: StopFacts): readonly Named[] {
+  const stops = circuits.flatMap((circuit) => ofCircuit(circuit, now));
   const rank = (stop: Named): number =>
     stop.account === EVERYTHING ? 0 : stop.sender === null ? 1 : 2;
   return stops.toSorted((a, b) => rank(a) - rank(b));
 }
 
-function ofGate(gate: GateFact, now: number): readonly Named[] {
-  const { account, sender, since, nextProbeAt, blockedUntil } = gate;
+function ofCircuit(circuit: CircuitFact, now: number): readonly Named[] {
+  const { account, sender, since, nextProbeAt, blockedUntil } = circuit;
   const scope = account === EVERYTHING ? 'spool' : sender === null ? 'account' : 'sender';
   const name = { scope, account, sender, since } as const;
-  if (gate.state === 'paused') {
+  if (circuit.state === 'paused') {
     return [{ ...name, state: 'paused', reason: 'operator', until: null }];
   }
-  if (gate.state === 'suspended') {
-    const reason = gate.reason ?? 'unknown';
+  if (circuit.state === 'suspended') {
+    const reason = circuit.reason ?? 'unknown';
     return [{ ...name, state: 'suspended', reason, until: nextProbeAt }];
   }
   if (blockedUntil === null || blockedUntil - now < THROTTLED_LEAST_S) return [];

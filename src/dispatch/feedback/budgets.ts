@@ -7,10 +7,10 @@
 import type { LaneReason } from '../../core/account/stop-reasons.ts';
 import type { Clock } from '../../clock.ts';
 import type { Instant } from '../../core/window/usage-window.ts';
-import { ACTIVE, type GateState } from '../../core/account/circuit.ts';
+import { ACTIVE, type CircuitState } from '../../core/account/circuit.ts';
 import { probeDelayMs, type RefusalRun } from '../../core/account/refusal-run.ts';
 import { isRunReason } from '../../core/answer/classification-rules.ts';
-import { AccountCircuit, type GateChange } from '../../core/account/account-circuit.ts';
+import { AccountCircuit, type CircuitChange } from '../../core/account/account-circuit.ts';
 import { Budget, LOW_BALANCE, type SpendRules } from '../../core/account/safety.ts';
 import { fetchBalance } from '../../gateway/account-api.ts';
 import type { Capabilities, Gateway } from '../../gateway/gateway.ts';
@@ -25,9 +25,9 @@ export function guarded(
   gateway: Gateway,
   rules: SpendRules,
   now: () => number,
-): Pick<AccountQueueParts, 'gateway' | 'health'> {
+): Pick<AccountQueueParts, 'gateway' | 'circuit'> {
   const budget = budgetOf(rules);
-  return { gateway: watched(gateway, budget, now), health: new AccountCircuit(budget) };
+  return { gateway: watched(gateway, budget, now), circuit: new AccountCircuit(budget) };
 }
 
 /** Null = nobody asks what an account costs. */
@@ -66,23 +66,23 @@ class WatchedGateway implements Gateway {
 }
 
 /** What an account that was asked has left (EUR), as an answer to whoever may try it again. */
-function balanceAnswer(euros: number, health: AccountCircuit | undefined): BalanceAnswer {
-  const gate = health?.gate() ?? ACTIVE;
+function balanceAnswer(euros: number, circuit: AccountCircuit | undefined): BalanceAnswer {
+  const gate = circuit?.stateOf() ?? ACTIVE;
   const isEnough =
-    gate.kind !== 'suspended' || health?.budget?.isEnough(gate.reason, euros) !== false;
+    gate.kind !== 'suspended' || circuit?.budget?.isEnough(gate.reason, euros) !== false;
   return isEnough ? { kind: 'balance', euros } : { kind: 'refused' };
 }
 
 /** Asks an account, as whoever may try it again wants to know. */
 export async function askBalance(
   account: Parameters<typeof fetchBalance>[0],
-  health: AccountCircuit | undefined,
+  circuit: AccountCircuit | undefined,
   onBalance: (euros: number) => void,
 ): Promise<BalanceAnswer> {
   const balance = await fetchBalance(account);
   if (balance.ok) {
     onBalance(balance.balance);
-    return balanceAnswer(balance.balance, health);
+    return balanceAnswer(balance.balance, circuit);
   }
   const isNo = balance.reason === 'wrong-credentials' || balance.reason === 'unreachable';
   return { kind: isNo ? 'refused' : 'unknown' };
@@ -94,7 +94,7 @@ export type SpentSince = (account: string, since: number) => number;
 /** A gate that is another than the spool has it. */
 export interface Recalled {
   readonly queue: AccountQueue;
-  readonly change: GateChange;
+  readonly change: CircuitChange;
 }
 
 /**
@@ -118,12 +118,12 @@ export function recall(
     const run = runs.find(
       ({ account, sender }) => account === row.account && sender === row.sender,
     );
-    queues.get(row.account)?.health.restore(row.sender, gateOf(row, run ?? null));
+    queues.get(row.account)?.circuit.restore(row.sender, gateOf(row, run ?? null));
   }
   /* Whoever can write to the spool could have set the account active. */
   return [...queues.values()].flatMap((queue) => {
-    if (queue.health.gate().kind === 'paused') return [];
-    const change = queue.health.enforceBudget(now);
+    if (queue.circuit.stateOf().kind === 'paused') return [];
+    const change = queue.circuit.enforceBudget(now);
     return change === null ? [] : [{ queue, change }];
   });
 }
@@ -148,7 +148,7 @@ export function spentToday(
   queues: ReadonlyMap<string, AccountQueue>,
 ): ReadonlyMap<string, { readonly euros: number; readonly at: number }> {
   return new Map(
-    [...queues.values()].flatMap(({ name, health: { budget } }) =>
+    [...queues.values()].flatMap(({ name, circuit: { budget } }) =>
       budget === null || budget.spentAt === -Infinity
         ? []
         : [[name, { euros: budget.spent, at: budget.spentAt }] as const],
@@ -159,16 +159,16 @@ export function spentToday(
 /** What the account has cost today is counted on: the larger of what the spool shows and what was kept. */
 export function recallSpent(
   spool: Spool,
-  { name, health }: AccountQueue,
+  { name, circuit }: AccountQueue,
   { now, spentSince }: { readonly now: number; readonly spentSince: SpentSince },
 ): void {
-  const { budget } = health;
+  const { budget } = circuit;
   if (budget === null) return;
   const since = budget.dayOf(now);
   budget.recall(Math.max(spool.recent.spentSince(name, since), spentSince(name, since)), now);
 }
 
-function gateOf(row: GateRow, known: KnownRun | null): GateState {
+function gateOf(row: GateRow, known: KnownRun | null): CircuitState {
   if (row.state === 'paused') return { kind: 'paused', since: row.since };
   if (row.state === 'active') return ACTIVE;
   const reason = row.reason ?? 'unknown';

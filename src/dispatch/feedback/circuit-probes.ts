@@ -5,7 +5,7 @@
 import type { LaneReason } from '../../core/account/stop-reasons.ts';
 import type { Clock } from '../../clock.ts';
 import { nextLookAt } from '../../core/account/circuit.ts';
-import type { GateChange } from '../../core/account/account-circuit.ts';
+import type { CircuitChange } from '../../core/account/account-circuit.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
 
 /** How often gates are looked through; they wait seconds to an hour. */
@@ -26,7 +26,7 @@ export interface ProbesParts {
   readonly askBalance: AskBalance;
   /** EUR per part, from the account's latest answer; null = none yet. */
   readonly lastPrice: (account: string) => number | null;
-  readonly onChange: (queue: AccountQueue, change: GateChange) => void;
+  readonly onChange: (queue: AccountQueue, change: CircuitChange) => void;
 }
 
 export class Probes {
@@ -49,12 +49,12 @@ export class Probes {
     const now = this.#parts.clock.now();
     for (const queue of this.#parts.queues.values()) {
       this.#look(queue, null, now);
-      for (const sender of queue.health.troubledSenders.keys()) this.#look(queue, sender, now);
+      for (const sender of queue.circuit.troubledSenders.keys()) this.#look(queue, sender, now);
     }
   }
 
   #look(queue: AccountQueue, sender: string | null, now: number): void {
-    const gate = queue.health.gate(sender);
+    const gate = queue.circuit.stateOf(sender);
     const at = nextLookAt(gate);
     if (at === null || at > now || gate.kind !== 'suspended') return;
     if (gate.by === 'time') this.#found(queue, sender, true);
@@ -84,7 +84,7 @@ export class Probes {
   }
 
   #found(queue: AccountQueue, sender: string | null, hasPassed: boolean): void {
-    const change = queue.health.look(sender, hasPassed, this.#parts.clock.now());
+    const change = queue.circuit.look(sender, hasPassed, this.#parts.clock.now());
     if (change !== null) this.#parts.onChange(queue, change);
   }
 }

@@ -61,7 +61,7 @@ export class ClockWatch implements Participant {
     this.#seen = null;
     this.#before = reading;
     if (step === 0) return;
-    for (const { health } of this.#parts.queues.values()) health.shift(step);
+    for (const { circuit } of this.#parts.queues.values()) circuit.shift(step);
     this.#parts.log.say('daemon.clock-set', { by_seconds: Math.round(step), waiting });
   }
 }

@@ -8,7 +8,7 @@
  * disk; a lock held by another program, or a full disk, delays a step and loses nothing. Nothing is held
  * across an await.
  */
-import type { GateChange } from '../../core/account/account-circuit.ts';
+import type { CircuitChange } from '../../core/account/account-circuit.ts';
 import { isOutOfRoom } from '../../spool/sql/spool-errors.ts';
 import { whenFree } from '../../spool/file/open.ts';
 import type { Ended } from '../../spool/write/settlements.ts';
@@ -119,7 +119,7 @@ export class Dispatcher {
   }
 
   /** A gate was opened from outside. */
-  gateChanged(queue: AccountQueue, change: GateChange): void {
+  gateChanged(queue: AccountQueue, change: CircuitChange): void {
     this.#step.outcomes.changed(queue, [change], this.#parts.clock.now());
   }
 

@@ -128,7 +128,7 @@ export class Step implements Participant {
     const { lookups, since: receiptsSince } = receipts;
     const hasReports = (): boolean => this.inbox.hasReports;
     const isUnreadable = (account: string | null): boolean => {
-      const gate = queues.get(account ?? '')?.health.gate();
+      const gate = queues.get(account ?? '')?.circuit.stateOf();
       return gate?.kind === 'suspended' && gate.reason === ANSWER_UNREADABLE;
     };
     this.janitor = new Janitor({

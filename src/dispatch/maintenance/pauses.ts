@@ -4,7 +4,7 @@
  * Everything is one row in the place of an account that there cannot be (core/account/stops). Always holds: ending the
  * pause of everything resumes no account or sender that is paused by its name.
  */
-import type { GateChange } from '../../core/account/account-circuit.ts';
+import type { CircuitChange } from '../../core/account/account-circuit.ts';
 import { SPEND_LIMIT } from '../../core/account/safety.ts';
 import { EVERYTHING } from '../../core/account/stops.ts';
 import { everythingMoved, gateMoved } from '../../log/event-lines.ts';
@@ -31,7 +31,7 @@ interface Asked extends Pick<ControlRow, 'id' | 'account' | 'sender'> {
 export class Pauses {
   readonly #parts: PausesParts;
   /** Gates that a request has changed, until its answer is on disk: a roll-back does not change them back. */
-  readonly #applied = new Map<number, GateChange>();
+  readonly #applied = new Map<number, CircuitChange>();
   #isAllPaused: boolean;
 
   constructor(parts: PausesParts) {
@@ -68,9 +68,9 @@ export class Pauses {
     const queue = row.account === null ? undefined : this.#parts.queues.get(row.account);
     if (queue === undefined) return `no account "${row.account ?? ''}" is configured`;
     const isMoney = !row.isPause && row.sender === null;
-    if (isMoney && queue.health.isSpent) return SPEND_LIMIT;
+    if (isMoney && queue.circuit.isSpent) return SPEND_LIMIT;
     const applied = this.#applied.get(row.id) ?? null;
-    const change = applied ?? queue.health.setPaused(row.sender, row.isPause, work.now);
+    const change = applied ?? queue.circuit.setPaused(row.sender, row.isPause, work.now);
     if (change === null) {
       return row.isPause ? 'it is paused already' : 'it is active already';
     }
@@ -80,7 +80,7 @@ export class Pauses {
     work.entries.push(...gateMoved(queue.name, change, work.now));
     this.#parts.onGate(queue);
     /* The pause is over, and what the day allows is spent. */
-    return isMoney && queue.health.isSpent ? SPEND_LIMIT : null;
+    return isMoney && queue.circuit.isSpent ? SPEND_LIMIT : null;
   }
 
   /* `resume` ends a run of refusals: what it refused goes again. */

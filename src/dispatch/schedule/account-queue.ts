@@ -33,7 +33,7 @@ export interface AccountQueueParts {
   /** Of the account, its groups and its senders. */
   readonly limits: LimitTree;
   readonly slots: Slots;
-  readonly health: AccountCircuit;
+  readonly circuit: AccountCircuit;
   /** The share of permits for lower priorities than the highest that waits, 0 to 0.5. */
   readonly reserve: number;
   /** How long rows without a deadline of their own may be sent. */
@@ -48,7 +48,7 @@ export class AccountQueue {
   gateway: Gateway;
   readonly limits: LimitTree;
   readonly slots: Slots;
-  readonly health: AccountCircuit;
+  readonly circuit: AccountCircuit;
   /** Claimed, on disk, and not yet sent. */
   readonly hand: Claim[] = [];
   readonly #parts: AccountQueueParts;
@@ -68,7 +68,7 @@ export class AccountQueue {
     this.gateway = parts.gateway;
     this.limits = parts.limits;
     this.slots = parts.slots;
-    this.health = parts.health;
+    this.circuit = parts.circuit;
     this.#fairness = new Scheduler(parts.reserve);
   }
 
@@ -226,9 +226,9 @@ export class AccountQueue {
 
   #findProbe(able: readonly Lane[], pass: TakePass): ProbeRow | null {
     const [lane] = able;
-    const run = lane === undefined ? null : this.health.runOf(lane.sender);
+    const run = lane === undefined ? null : this.circuit.runOf(lane.sender);
     if (run !== null && this.#unlike !== null) return this.#unlike(able, run);
-    return findProbe(able, pass.reading.peek, (id) => this.health.isSuspect(id));
+    return findProbe(able, pass.reading.peek, (id) => this.circuit.isSuspect(id));
   }
 
   /* Senders are free text: a lane without rows, limits and waits is made again when it is needed. */

@@ -6,7 +6,7 @@
 import type { Policy } from '../../core/account/policy.ts';
 import type { Claim } from '../../core/message/claim.ts';
 import { classify } from '../../core/answer/classify.ts';
-import type { GateChange, SetAside } from '../../core/account/account-circuit.ts';
+import type { CircuitChange, SetAside } from '../../core/account/account-circuit.ts';
 import type { AnswerPart, Observation } from '../../core/answer/observation.ts';
 import { interrupted, settle, unsent, type Settlement } from '../../core/answer/settle.ts';
 import type { Verdict } from '../../core/answer/verdict.ts';
@@ -56,7 +56,7 @@ export class Outcomes {
       nowMs,
     });
     const first = classify(observation, policy().overrides);
-    const { verdict, changes, setAside, ended } = queue.health.judge(claim, first, now);
+    const { verdict, changes, setAside, ended } = queue.circuit.judge(claim, first, now);
     this.#throttleOf(queue).heard({
       ...{ claim, acts: first.acts, sentAtMs, now, nowMs },
       isAnswered: observation.kind === 'answered' || observation.kind === 'http',
@@ -88,7 +88,7 @@ export class Outcomes {
   returned(queue: AccountQueue, claim: Claim): void {
     const { clock } = this.#parts;
     const now = clock.now();
-    queue.health.returned(claim);
+    queue.circuit.returned(claim);
     queue.limits.settle(claim.id, 0, { now, nowMs: clock.monotonicMs() });
     const isCancelAsked = this.#parts.isCancelAsked(claim.id);
     const settlement = unsent({ claim, policy: this.#parts.policy().settle, isCancelAsked, now });
@@ -112,7 +112,7 @@ export class Outcomes {
   }
 
   /** Gates that changed: their rows, and a line where there is news. */
-  changed(queue: AccountQueue, changes: readonly GateChange[], now: number): void {
+  changed(queue: AccountQueue, changes: readonly CircuitChange[], now: number): void {
     const { pending } = this.#parts;
     for (const change of changes) {
       pending.gates.push(gateRowOf(queue.name, change, now));

@@ -43,7 +43,7 @@ export class Courier {
   /** Puts claims in hand and opens as many slots as there is use for. */
   handOut(claims: NewClaims): void {
     for (const [queue, claimed] of claims) {
-      for (const claim of claimed) queue.health.began(claim);
+      for (const claim of claimed) queue.circuit.began(claim);
       queue.hand.push(...claimed);
       const slots = Math.min(queue.hand.length, queue.slots.free);
       for (let opened = 0; opened < slots; opened += 1) {
@@ -96,12 +96,12 @@ export class Courier {
     this.#parts.outcomes.observed(queue, claim, observation, sentAtMs);
     if (queue.hand.length === 0) return;
     const { sender } = claim;
-    const { limits, health } = queue;
-    if (health.gate().kind !== 'active' || limits.account.isBlockedAt(sentAtMs)) {
+    const { limits, circuit } = queue;
+    if (circuit.stateOf().kind !== 'active' || limits.account.isBlockedAt(sentAtMs)) {
       this.takeBack(queue, null);
     } else if (
       queue.lane(sender).limits.sender.isBlockedAt(sentAtMs) ||
-      health.mayPass(sender) === 'none'
+      circuit.mayPass(sender) === 'none'
     ) {
       this.takeBack(queue, sender);
     }

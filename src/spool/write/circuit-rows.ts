@@ -3,7 +3,7 @@
  * what operators read.
  */
 import { pluck } from '../sql/bulk.ts';
-import type { GateChange } from '../../core/account/account-circuit.ts';
+import type { CircuitChange } from '../../core/account/account-circuit.ts';
 import type { LaneReason } from '../../core/account/stop-reasons.ts';
 import type { Database, Statement } from 'better-sqlite3';
 
@@ -18,15 +18,15 @@ export interface GateRow {
 }
 
 /** The row of a circuit that changed. */
-export function gateRowOf(account: string, change: GateChange, now: number): GateRow {
-  const { gate, sender, reason } = change;
+export function gateRowOf(account: string, change: CircuitChange, now: number): GateRow {
+  const { state, sender, reason } = change;
   return {
     account,
     sender,
-    state: gate.kind,
-    reason: gate.kind === 'active' ? null : reason,
-    since: gate.kind === 'active' ? now : gate.since,
-    nextProbeAt: gate.kind === 'suspended' ? gate.nextProbeAt : null,
+    state: state.kind,
+    reason: state.kind === 'active' ? null : reason,
+    since: state.kind === 'active' ? now : state.since,
+    nextProbeAt: state.kind === 'suspended' ? state.nextProbeAt : null,
   };
 }
 

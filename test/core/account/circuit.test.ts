@@ -16,11 +16,11 @@ import {
 import { NOW } from '../../support/verdicts.ts';
 
 function waits(schedule: ProbeSchedule, count: number): readonly number[] {
-  let gate = suspend('gateway-down', schedule, NOW);
-  const seconds = [gate.nextProbeAt - NOW];
+  let circuit = suspend('gateway-down', schedule, NOW);
+  const seconds = [circuit.nextProbeAt - NOW];
   while (seconds.length < count) {
-    gate = suspendAgain(gate, schedule, NOW);
-    seconds.push(gate.nextProbeAt - NOW);
+    circuit = suspendAgain(circuit, schedule, NOW);
+    seconds.push(circuit.nextProbeAt - NOW);
   }
   return seconds;
 }
@@ -34,14 +34,14 @@ it('a circuit looks after 1 second, doubling to 5 minutes, where the gateway is 
   expect(waits(UNREACHABLE, 11)).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
 });
 
-it('a circuit never asks sooner than the first wait, whatever wait the gate had before', () => {
+it('a circuit never asks sooner than the first wait, whatever wait the circuit had before', () => {
   const restored = { ...suspend('invalid-credentials', UNREACHABLE, NOW), delayMs: 1 };
   expect(suspendAgain(restored, REFUSED, NOW).nextProbeAt).toBe(NOW + 120);
 });
 
 it('a circuit keeps its beginning and its reason while it is looked at again and again', () => {
-  const gate = suspend('quota-exceeded', REFUSED, NOW);
-  const again = suspendAgain(halfOpen(gate), REFUSED, NOW + 500);
+  const circuit = suspend('quota-exceeded', REFUSED, NOW);
+  const again = suspendAgain(halfOpen(circuit), REFUSED, NOW + 500);
   expect(again).toMatchObject({ since: NOW, reason: 'quota-exceeded', isHalfOpen: false });
 });
 

@@ -80,13 +80,13 @@ describe('a run of refusals', () => {
   ])(
     'a run of refusals begins with the tenth recipient that %s refuses',
     (_what, verdict, scope) => {
-      const { health, send } = setup();
+      const { circuit, send } = setup();
       for (let id = 1; id < 10; id += 1) expect(send(id, verdict)).toEqual(verdict);
-      expect(health.runOf('AcmeInc')).toBeNull();
-      const judged = health.judge(claimOf({ id: 10 }), verdict, NOW);
+      expect(circuit.runOf('AcmeInc')).toBeNull();
+      const judged = circuit.judge(claimOf({ id: 10 }), verdict, NOW);
       expect(judged.setAside).toEqual({ sender: scope, run: 10 });
       expect(judged.verdict.route).toBe('retry');
-      expect(health.gate(scope)).toMatchObject({ kind: 'suspended', reason: verdict.reason });
+      expect(circuit.stateOf(scope)).toMatchObject({ kind: 'suspended', reason: verdict.reason });
       expect(isRunReason(verdict.reason)).toBe(true);
     },
   );
@@ -99,15 +99,15 @@ describe('a run of refusals', () => {
   );
 
   it('a run of refusals counts recipients whatever the code, and begins anew with an acceptance', () => {
-    const { health, send } = setup();
+    const { circuit, send } = setup();
     for (let id = 1; id <= 9; id += 1) send(id, answered([2, 3, 29][id % 3] ?? 2));
     for (let times = 0; times < 20; times += 1) send(1, answered(2));
-    expect(health.gate().kind).toBe('active');
+    expect(circuit.stateOf().kind).toBe('active');
     send(50, answered(0));
     for (let id = 1; id <= 9; id += 1) send(id, answered(29));
-    expect(health.gate().kind).toBe('active');
+    expect(circuit.stateOf().kind).toBe('active');
     send(10, answered(3));
-    expect(health.gate()).toMatchObject({ kind: 'suspended', reason: 'invalid-parameter' });
+    expect(circuit.stateOf()).toMatchObject({ kind: 'suspended', reason: 'invalid-parameter' });
   });
 
   it('a run of refusals is the account’s where senders one after another are refused', () => {
@@ -120,19 +120,19 @@ describe('a run of refusals', () => {
   });
 
   it('a run of refusals sets every refused message aside, with its own reason, and no two probes are out', () => {
-    const { health, send, look } = setup();
+    const { circuit, send, look } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(29));
     for (let id = 11; id <= 30; id += 1) {
       look();
-      expect(health.mayPass('AcmeInc')).toBe('one');
-      health.began(claimOf({ id }));
-      expect(health.mayPass('AcmeInc')).toBe('none');
-      const judged = health.judge(claimOf({ id }), answered(id % 2 === 0 ? 3 : 6), NOW + id);
+      expect(circuit.mayPass('AcmeInc')).toBe('one');
+      circuit.began(claimOf({ id }));
+      expect(circuit.mayPass('AcmeInc')).toBe('none');
+      const judged = circuit.judge(claimOf({ id }), answered(id % 2 === 0 ? 3 : 6), NOW + id);
       expect(judged.setAside).toEqual(id % 2 === 0 ? { sender: null, run: 10 } : null);
       expect(judged.verdict.route).toBe(id % 2 === 0 ? 'retry' : 'permanent-failure');
       expect(judged.changes.map(({ event }) => event)).toEqual([null]);
     }
-    expect(health.runOf('AcmeInc')).toEqual({
+    expect(circuit.runOf('AcmeInc')).toEqual({
       ...{ id: 10, sender: null, reason: 'not-whitelisted', refused: 11 },
     });
   });
@@ -142,49 +142,49 @@ describe('a run of refusals', () => {
     ['a time-out', unanswered()],
     ['a refusal that is the message’s own', answered(6)],
   ])('a run of refusals is not ended by %s', (_what, verdict) => {
-    const { health, send, look } = setup();
+    const { circuit, send, look } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(29));
     look();
     send(11, verdict);
-    expect(health.runOf('AcmeInc')).toMatchObject({ id: 10 });
-    expect(health.mayPass('AcmeInc')).toBe('none');
+    expect(circuit.runOf('AcmeInc')).toMatchObject({ id: 10 });
+    expect(circuit.mayPass('AcmeInc')).toBe('none');
   });
 
   it('a run of refusals ends with one acceptance, also of a request that was out before it began', () => {
-    const { health, send, claim, lines } = setup();
+    const { circuit, send, claim, lines } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(29));
-    const judged = health.judge(claim(99, 'Other', NOW - 5), answered(0), NOW + 20);
+    const judged = circuit.judge(claim(99, 'Other', NOW - 5), answered(0), NOW + 20);
     expect(judged.ended).toEqual([{ sender: null, id: 10 }]);
     expect(judged.changes).toMatchObject([{ event: 'resumed', reason: 'not-whitelisted' }]);
-    expect(health.mayPass('AcmeInc')).toBe('all');
+    expect(circuit.mayPass('AcmeInc')).toBe('all');
     expect(lines()).toEqual(['account suspended not-whitelisted']);
   });
 
   it('a run of refusals of a sender is not ended by an acceptance of another sender', () => {
-    const { health, send } = setup();
+    const { circuit, send } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(15), 'Bad');
     send(50, answered(0), 'Good');
-    expect(health.runOf('Bad')).toMatchObject({ sender: 'Bad' });
-    expect(health.runOf('Good')).toBeNull();
+    expect(circuit.runOf('Bad')).toMatchObject({ sender: 'Bad' });
+    expect(circuit.runOf('Good')).toBeNull();
   });
 
   it('outlasts a suspension for another reason', () => {
-    const { health, send, look } = setup();
+    const { circuit, send, look } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(29));
     look();
     send(11, answered(4));
-    expect(health.gate()).toMatchObject({ reason: 'invalid-credentials', run: { id: 10 } });
+    expect(circuit.stateOf()).toMatchObject({ reason: 'invalid-credentials', run: { id: 10 } });
     look();
-    health.began(claimOf({ id: 12 }));
-    const judged = health.judge(claimOf({ id: 12 }), answered(0), NOW + 5_000);
+    circuit.began(claimOf({ id: 12 }));
+    const judged = circuit.judge(claimOf({ id: 12 }), answered(0), NOW + 5_000);
     expect(judged.ended).toEqual([{ sender: null, id: 10 }]);
   });
 
   it('a run of refusals is ended by an operator’s resume, and recipients are counted from none', () => {
-    const { health, send, at } = setup();
+    const { circuit, send, at } = setup();
     for (let id = 1; id <= 10; id += 1) send(id, answered(29));
-    expect(health.setPaused(null, false, at())).toMatchObject({ event: 'resumed' });
-    expect(health.mayPass('AcmeInc')).toBe('all');
+    expect(circuit.setPaused(null, false, at())).toMatchObject({ event: 'resumed' });
+    expect(circuit.mayPass('AcmeInc')).toBe('all');
     for (let id = 11; id <= 19; id += 1) expect(send(id, answered(29)).scope).toBe('message');
   });
 });
@@ -229,7 +229,7 @@ function rowsOf(bad: number, good: number): boolean[] {
 }
 
 /**
- * An account that sends rows one after another, and probes at any place (`picks`) while a run is open; gates are
+ * An account that sends rows one after another, and probes at any place (`picks`) while a run is open; circuits are
  * looked at every 0.2 s. `doneS`: when the last good row was accepted.
  */
 function play(of: {
@@ -240,16 +240,16 @@ function play(of: {
   readonly endS: number;
   readonly picks?: readonly number[];
 }): { requests: number; failed: number; doneS: number } {
-  const health = new AccountCircuit();
+  const circuit = new AccountCircuit();
   const rows = of.rows.map((isGood, index) => ({ id: index + 1, isGood }));
   const done = { requests: 0, failed: 0, doneS: 0 };
   let now = NOW;
   const send = (at: number, beganAt: number): Verdict => {
     const [row = { id: 0, isGood: true }] = rows.splice(at, 1);
     const claim = claimOf({ id: row.id, claimedAt: beganAt });
-    health.began(claim);
+    circuit.began(claim);
     now = Math.max(now, beganAt + of.answerS);
-    const judged = health.judge(claim, answered(row.isGood ? 0 : 29), now);
+    const judged = circuit.judge(claim, answered(row.isGood ? 0 : 29), now);
     done.requests += 1;
     if (row.isGood) done.doneS = now - NOW;
     if (judged.verdict.route === 'permanent-failure') done.failed += 1;
@@ -258,18 +258,18 @@ function play(of: {
   let extra = of.open;
   let picked = 0;
   while (rows.length > 0 && now < NOW + of.endS) {
-    const passes = health.mayPass('AcmeInc');
+    const passes = circuit.mayPass('AcmeInc');
     if (passes === 'all') send(0, now);
     else if (passes === 'one') send((of.picks?.[picked++ % 45] ?? 0) % rows.length, now);
     else if (extra > 0) {
       const [row = { id: 0, isGood: true }] = rows.splice(0, 1);
-      health.judge(claimOf({ id: row.id, claimedAt: NOW }), answered(29), now);
+      circuit.judge(claimOf({ id: row.id, claimedAt: NOW }), answered(29), now);
       done.requests += 1;
       extra -= 1;
     } else {
       now += 0.2;
-      const gate = health.gate();
-      if (gate.kind === 'suspended' && gate.nextProbeAt <= now) health.look(null, true, now);
+      const state = circuit.stateOf();
+      if (state.kind === 'suspended' && state.nextProbeAt <= now) circuit.look(null, true, now);
     }
   }
   return done;

@@ -131,58 +131,58 @@ describe('a budget', () => {
 describe('an account', () => {
   const setup = (rules: Partial<typeof OFF> | { spendPerDay: number } | { minBalance: number }) => {
     const budget = new Budget({ ...OFF, ...rules });
-    const health = new AccountCircuit(budget);
+    const circuit = new AccountCircuit(budget);
     /** An answer to a request that was out already. */
     const late = (id: number, told: Partial<AnswerPart>, now = NOON): readonly unknown[] => {
       const claim = claimOf({ id, claimedAt: now });
       budget.told([part(told)], now);
-      const { verdict, changes } = health.judge(claim, answered(0), now);
+      const { verdict, changes } = circuit.judge(claim, answered(0), now);
       expect(verdict.route).toBe('await-receipt');
       return changes.map(({ event, reason }) => `${event ?? 'again'} ${reason ?? ''}`);
     };
     const send: typeof late = (id, told, now) => {
-      health.began(claimOf({ id, claimedAt: now ?? NOON }));
+      circuit.began(claimOf({ id, claimedAt: now ?? NOON }));
       return late(id, told, now);
     };
-    return { budget, health, send, late };
+    return { budget, circuit, send, late };
   };
 
   it('an account is suspended when it has spent enough, whatever else is still out', () => {
-    const { health, send, late } = setup({ spendPerDay: 1 });
+    const { circuit, send, late } = setup({ spendPerDay: 1 });
     expect(send(1, { price: 0.5 })).toEqual([]);
     expect(send(2, { price: 0.5 })).toEqual(['suspended spend-limit']);
     expect(late(3, { price: 0.5 })).toEqual([]);
-    expect(health.mayPass('AcmeInc')).toBe('none');
-    expect(health.gate()).toMatchObject({ nextProbeAt: at('2026-06-11T00:00:00Z') });
+    expect(circuit.mayPass('AcmeInc')).toBe('none');
+    expect(circuit.stateOf()).toMatchObject({ nextProbeAt: at('2026-06-11T00:00:00Z') });
   });
 
   it('an account is looked at at midnight, also when the wall clock is set', () => {
-    const { health, send } = setup({ spendPerDay: 1 });
+    const { circuit, send } = setup({ spendPerDay: 1 });
     send(1, { price: 1 });
-    health.shift(-3_600);
-    expect(health.gate()).toMatchObject({ nextProbeAt: at('2026-06-11T00:00:00Z') });
+    circuit.shift(-3_600);
+    expect(circuit.stateOf()).toMatchObject({ nextProbeAt: at('2026-06-11T00:00:00Z') });
   });
 
   it('an account goes on at midnight with the first message that is accepted', () => {
-    const { health, send } = setup({ spendPerDay: 1 });
+    const { circuit, send } = setup({ spendPerDay: 1 });
     send(1, { price: 1 });
     const midnight = at('2026-06-11T00:00:00Z');
-    health.look(null, true, midnight);
+    circuit.look(null, true, midnight);
     expect(send(2, { price: 0.5 }, midnight)).toEqual(['resumed spend-limit']);
-    expect(health.mayPass('AcmeInc')).toBe('all');
+    expect(circuit.mayPass('AcmeInc')).toBe('all');
   });
 
   it('an account stays suspended when an operator resumes it, also after a pause', () => {
-    const { health, send } = setup({ spendPerDay: 1 });
+    const { circuit, send } = setup({ spendPerDay: 1 });
     send(1, { price: 1 });
-    expect(health.isSpent).toBe(true);
-    expect(health.setPaused(null, false, NOON)).toBeNull();
-    expect(health.mayPass('AcmeInc')).toBe('none');
-    health.setPaused(null, true, NOON);
-    expect(health.setPaused(null, false, NOON)).toMatchObject({
+    expect(circuit.isSpent).toBe(true);
+    expect(circuit.setPaused(null, false, NOON)).toBeNull();
+    expect(circuit.mayPass('AcmeInc')).toBe('none');
+    circuit.setPaused(null, true, NOON);
+    expect(circuit.setPaused(null, false, NOON)).toMatchObject({
       ...{ event: 'suspended', reason: 'spend-limit' },
     });
-    expect(health.mayPass('AcmeInc')).toBe('none');
+    expect(circuit.mayPass('AcmeInc')).toBe('none');
   });
 
   it('an account stays shut over a restart while the day is not over, and not when the limit was raised', () => {
@@ -192,21 +192,21 @@ describe('an account', () => {
     ] as const) {
       const before = setup({ spendPerDay: 1 });
       before.send(1, { price: 1 });
-      const { budget, health } = setup({ spendPerDay: 1 });
+      const { budget, circuit } = setup({ spendPerDay: 1 });
       budget.recall(spent, NOON);
-      health.restore(null, before.health.gate());
-      expect(health.mayPass('AcmeInc')).toBe(isOpen);
+      circuit.restore(null, before.circuit.stateOf());
+      expect(circuit.mayPass('AcmeInc')).toBe(isOpen);
     }
   });
 
   it('an account with too little left is suspended, and again without a line when a probe tells the same', () => {
-    const { health, send } = setup({ minBalance: 5 });
+    const { circuit, send } = setup({ minBalance: 5 });
     expect(send(1, { balance: 4 })).toEqual(['suspended low-balance']);
-    expect(health.setPaused(null, false, NOON)).toMatchObject({ gate: { nextProbeAt: NOON } });
-    expect(health.mayPass('AcmeInc')).toBe('none');
-    health.look(null, true, NOON);
+    expect(circuit.setPaused(null, false, NOON)).toMatchObject({ state: { nextProbeAt: NOON } });
+    expect(circuit.mayPass('AcmeInc')).toBe('none');
+    circuit.look(null, true, NOON);
     expect(send(2, { balance: 3.9 })).toEqual(['again low-balance']);
-    health.look(null, true, NOON + HOUR);
+    circuit.look(null, true, NOON + HOUR);
     expect(send(3, { balance: 20 })).toEqual(['resumed low-balance']);
   });
 });

@@ -3,7 +3,7 @@ import {
   sentenceOf,
   stopFor,
   stopsOf,
-  type GateFact,
+  type CircuitFact,
   type StopFacts,
 } from '../../../src/core/account/stops.ts';
 import { STATUS_CODES } from '../../../src/core/codes/status-codes.ts';
@@ -13,7 +13,7 @@ const FACTS: StopFacts = {
   now: NOW,
   daemon: { isRunning: true, since: NOW - 60, hasRun: true },
   restored: null,
-  gates: [],
+  circuits: [],
   unknown: [],
   trouble: null,
   isLogWritten: true,
@@ -23,7 +23,7 @@ const FACTS: StopFacts = {
     secretOf: () => ({ from: 'credential', path: null }),
   },
 };
-const GATE: GateFact = {
+const CIRCUIT: CircuitFact = {
   ...{ account: 'main', sender: null, state: 'suspended', reason: 'quota-exceeded' },
   ...{ since: NOW - 9, nextProbeAt: NOW + 60, blockedUntil: null },
 };
@@ -71,37 +71,37 @@ const TABLE: readonly (readonly [Partial<StopFacts>, string, string])[] = [
   ],
   [{ isLogWritten: false }, 'the status log is not written', 'df -h'],
   [
-    { gates: [GATE] },
+    { circuits: [CIRCUIT] },
     'account main is suspended (quota-exceeded) since T-9; tried again at T60',
     'sms-spoold resume main',
   ],
   [
-    { gates: [{ ...GATE, sender: 'Acme' }] },
+    { circuits: [{ ...CIRCUIT, sender: 'Acme' }] },
     'sender Acme of account main is suspended (quota-exceeded) since T-9; tried again at T60',
     'sms-spoold resume main --sender Acme',
   ],
   [
-    { gates: [{ ...GATE, state: 'paused', reason: 'operator' }] },
+    { circuits: [{ ...CIRCUIT, state: 'paused', reason: 'operator' }] },
     'account main is paused (operator) since T-9',
     'sms-spoold resume main',
   ],
   [
-    { gates: [{ ...GATE, account: '*', state: 'paused', reason: 'operator' }] },
+    { circuits: [{ ...CIRCUIT, account: '*', state: 'paused', reason: 'operator' }] },
     'everything is paused (operator) since T-9',
     'sms-spoold resume --all',
   ],
   [
-    { gates: [{ ...GATE, reason: 'spend-limit' }] },
+    { circuits: [{ ...CIRCUIT, reason: 'spend-limit' }] },
     'account main is suspended (spend-limit) since T-9; tried again at T60',
     'safety.spend_per_day',
   ],
   [
-    { gates: [{ ...GATE, reason: 'low-balance' }] },
+    { circuits: [{ ...CIRCUIT, reason: 'low-balance' }] },
     'account main is suspended (low-balance) since T-9; tried again at T60',
     'sms-spoold resume main',
   ],
   [
-    { gates: [{ ...GATE, state: 'active', reason: null, blockedUntil: NOW + 30 }] },
+    { circuits: [{ ...CIRCUIT, state: 'active', reason: null, blockedUntil: NOW + 30 }] },
     'account main is throttled until T30',
     'rate',
   ],
@@ -129,13 +129,15 @@ describe('the list of what is stopped', () => {
   );
 
   it('the list of what is stopped is empty while messages go, also over a lock of a moment and a short wait of the gateway', () => {
-    const gates = [{ ...GATE, state: 'active', reason: null, blockedUntil: NOW + 2 }];
-    expect(stopsOf({ ...FACTS, gates, trouble: { kind: 'locked', since: NOW - 1 } })).toEqual([]);
+    const circuits = [{ ...CIRCUIT, state: 'active', reason: null, blockedUntil: NOW + 2 }];
+    expect(stopsOf({ ...FACTS, circuits, trouble: { kind: 'locked', since: NOW - 1 } })).toEqual(
+      [],
+    );
   });
 
   it('the list of what is stopped has a meaning and a remedy for every code of the gateway and for a reason nobody knows', () => {
     for (const reason of [...STATUS_CODES.map(({ name }) => name), 'never-heard-of', 'toString']) {
-      const { stop } = only({ gates: [{ ...GATE, reason }] });
+      const { stop } = only({ circuits: [{ ...CIRCUIT, reason }] });
       expect(stop.meaning.length).toBeGreaterThan(10);
       expect(stop.remedy.length).toBeGreaterThan(10);
     }
@@ -144,7 +146,7 @@ describe('the list of what is stopped', () => {
   it('a wrong secret is taken up by what its origin needs', () => {
     const of = (from: 'env' | 'file' | 'credential' | 'configuration'): string => {
       const place = { ...FACTS.place, secretOf: () => ({ from, path: null }) };
-      return only({ gates: [{ ...GATE, reason: 'invalid-credentials' }], place }).stop.remedy;
+      return only({ circuits: [{ ...CIRCUIT, reason: 'invalid-credentials' }], place }).stop.remedy;
     };
     expect(of('credential')).toContain('systemctl restart sms-spoold');
     expect(of('env')).toContain('systemctl restart sms-spoold');
@@ -153,18 +155,26 @@ describe('the list of what is stopped', () => {
   });
 
   it('quotes names that a shell would take apart', () => {
-    const { stop } = only({ gates: [{ ...GATE, account: 'a b', state: 'paused' }] });
+    const { stop } = only({ circuits: [{ ...CIRCUIT, account: 'a b', state: 'paused' }] });
     expect(stop.remedy).toBe(`sms-spoold resume 'a b'`);
   });
 
   it('the list of what is stopped names what stops everything before accounts, and accounts before senders', () => {
-    const gates = [{ ...GATE, sender: 'Acme' }, GATE, { ...GATE, account: '*', state: 'paused' }];
-    const stops = stopsOf({ ...FACTS, gates, restored: { at: NOW, isRolledBack: false } });
+    const circuits = [
+      { ...CIRCUIT, sender: 'Acme' },
+      CIRCUIT,
+      { ...CIRCUIT, account: '*', state: 'paused' },
+    ];
+    const stops = stopsOf({ ...FACTS, circuits, restored: { at: NOW, isRolledBack: false } });
     expect(stops.map(({ scope }) => scope)).toEqual(['spool', 'spool', 'account', 'sender']);
   });
 
   it('the list of what is stopped tells which of them holds a message: what stops everything, its account, or its sender', () => {
-    const stops = stopsOf({ ...FACTS, gates: [{ ...GATE, sender: 'Acme' }], isLogWritten: false });
+    const stops = stopsOf({
+      ...FACTS,
+      circuits: [{ ...CIRCUIT, sender: 'Acme' }],
+      isLogWritten: false,
+    });
     expect(stopFor(stops, { account: 'main', sender: 'Acme' })?.sender).toBe('Acme');
     expect(stopFor(stops, { account: 'main', sender: 'Other' })).toBeNull();
     expect(stopFor(stops, { account: 'second', sender: 'Acme' })).toBeNull();

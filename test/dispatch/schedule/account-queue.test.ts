@@ -19,10 +19,10 @@ interface Limits {
 
 async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
   const table = new ReadyRows();
-  const health = new AccountCircuit();
+  const circuit = new AccountCircuit();
   const { rate = 50_000, burst = BURST, reserve = 0, senders = {} } = limits;
   const queue = makeQueue({
-    health,
+    circuit,
     rate,
     burst,
     reserve,
@@ -41,7 +41,7 @@ async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
   };
   for (const row of rows) add(row);
   await vi.advanceTimersByTimeAsync(3_000); // permits are in stock
-  return { table, queue, health, add, take };
+  return { table, queue, circuit, add, take };
 }
 
 const rowsOf = (sender: string | null, ...ids: readonly number[]): readonly RowOver[] =>
@@ -87,11 +87,11 @@ describe('lanes', () => {
   });
 
   it('lanes that are paused or suspended wait, and go on when they are well', async () => {
-    const { health, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)]);
-    health.setPaused('A', true, NOW);
+    const { circuit, take } = await setup([...rowsOf('A', 1), ...rowsOf('B', 2)]);
+    circuit.setPaused('A', true, NOW);
     expect(take()).toEqual([2]);
     expect(take()).toEqual([]);
-    health.setPaused('A', false, NOW);
+    circuit.setPaused('A', false, NOW);
     expect(take()).toEqual([1]);
   });
 });
@@ -146,19 +146,19 @@ describe('a half-open account', () => {
   async function halfOpen(rows: readonly RowOver[]) {
     const kit = await setup(rows);
     const refuse = (id: number): void => {
-      kit.health.judge(claimOf({ id }), answered(4), NOW);
+      kit.circuit.judge(claimOf({ id }), answered(4), NOW);
     };
     refuse(1);
     expect(kit.take()).toEqual([]);
-    const open = (): void => void kit.health.look(null, true, NOW);
+    const open = (): void => void kit.circuit.look(null, true, NOW);
     open();
     return { ...kit, open, refuse };
   }
 
   it('a half-open account sends one message, and another one than that which shut it', async () => {
-    const { health, take } = await halfOpen([...rowsOf('A', 1, 2), ...rowsOf('B', 3)]);
+    const { circuit, take } = await halfOpen([...rowsOf('A', 1, 2), ...rowsOf('B', 3)]);
     expect(take()).toEqual([2]);
-    health.began(claimOf({ id: 2 }));
+    circuit.began(claimOf({ id: 2 }));
     expect(take()).toEqual([]);
   });
 
@@ -179,8 +179,8 @@ describe('a half-open account', () => {
   });
 
   it('a half-open account sends one message also where the empty sender name is paused', async () => {
-    const { health, take } = await halfOpen(rowsOf('A', 2));
-    health.setPaused('', true, NOW);
+    const { circuit, take } = await halfOpen(rowsOf('A', 2));
+    circuit.setPaused('', true, NOW);
     expect(take()).toEqual([2]);
   });
 
@@ -192,22 +192,22 @@ describe('a half-open account', () => {
   });
 
   it('a half-open account takes everything once it is open again', async () => {
-    const { health, take } = await halfOpen([...rowsOf('A', 1, 2, 3), ...rowsOf('B', 4)]);
+    const { circuit, take } = await halfOpen([...rowsOf('A', 1, 2, 3), ...rowsOf('B', 4)]);
     expect(take()).toEqual([2]);
     const claim = claimOf({ id: 2 });
-    health.began(claim);
-    health.judge(claim, answered(0), NOW + 1);
+    circuit.began(claim);
+    circuit.judge(claim, answered(0), NOW + 1);
     expect(take()).toEqual([1, 3, 4]);
   });
 });
 
 it('a sender that is half-open sends one message while the others go on', async () => {
-  const { health, take } = await setup([...rowsOf('A', 11, 12), ...rowsOf('B', 13, 14)]);
+  const { circuit, take } = await setup([...rowsOf('A', 11, 12), ...rowsOf('B', 13, 14)]);
   for (let id = 1; id <= 10; id += 1) {
-    health.judge(claimOf({ id, sender: 'A' }), answered(15), NOW);
+    circuit.judge(claimOf({ id, sender: 'A' }), answered(15), NOW);
   }
   expect(take()).toEqual([13, 14]);
-  health.look('A', true, NOW);
+  circuit.look('A', true, NOW);
   expect(take()).toEqual([11]);
 });
 
