@@ -1,11 +1,12 @@
 /**
- * An account's configuration → its account queue: the gateway, the pacers, the slots and the usage windows of several scopes. What a
- * reload may change is asked anew each time it is needed.
+ * Makes the queue of an account from its configuration: gateway, pacers, slots and limits.
  *
- * Always holds: nobody but the daemon's roots makes an account queue; one account queue an account for as long as it is configured.
+ * Always holds: only the start and a reload of the daemon make one, and an account has one for as long as it is
+ * configured.
  */
 import type { Clock } from '../clock.ts';
 import type { AccountConfig, Config } from '../config/config.ts';
+import type { Policy } from '../core/account/policy.ts';
 import { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import { LimitTree } from '../dispatch/limit/limit-tree.ts';
 import { guarded, watched } from '../dispatch/feedback/budgets.ts';
@@ -17,34 +18,33 @@ import { Meter } from '../limiter/meter.ts';
 import { Pacer } from '../limiter/pacer.ts';
 import { Slots } from '../limiter/slots.ts';
 
-export interface AccountQueueMakerParts {
+export interface AccountFactoryParts {
   readonly clock: Clock;
-  /** The configuration in force. */
+  /** The configuration in force, and its policy. */
   readonly config: () => Config;
-  /** What is configured of an account; undefined = nothing any more. */
-  readonly account: (name: string) => AccountConfig | undefined;
+  readonly policy: () => Policy;
   /** Something may be possible now that was not before. */
   readonly onReady: () => void;
   readonly onFatal: (error: unknown) => void;
 }
 
 export class AccountFactory {
-  readonly #parts: AccountQueueMakerParts;
+  readonly #parts: AccountFactoryParts;
   readonly #gateways = new Map<string, VonageGateway>();
   readonly #watch = new LoopWatch();
 
-  constructor(parts: AccountQueueMakerParts) {
+  constructor(parts: AccountFactoryParts) {
     this.#parts = parts;
   }
 
   /** `ceiling`: requests per second; what an earlier run had learned below it holds. */
   make(account: AccountConfig, ceiling: number, spool: Spool): AccountQueue {
-    const { clock, config, onReady, onFatal } = this.#parts;
+    const { clock, config, policy, onReady, onFatal } = this.#parts;
     const { monotonicMs, now } = clock;
     const { name } = account;
     const gateway = new VonageGateway({ ...account, now, watch: this.#watch });
     this.#gateways.set(name, gateway);
-    const current = (): AccountConfig | undefined => this.#parts.account(name);
+    const current = () => config().accounts.find((one) => one.name === name);
     const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);
     const { gateway: guardedGateway, circuit } = guarded(gateway, config().safety, now);
     const limits = new LimitTree({
@@ -63,18 +63,18 @@ export class AccountFactory {
     return new AccountQueue({
       name,
       get defaultSender() {
-        return current()?.sender ?? null;
+        return policy().defaultSenders.get(name) ?? null;
       },
       ...{ gateway: guardedGateway, circuit, limits },
       slots: new Slots(account.concurrency, onFatal),
       reserve: config().fairness.reserve,
       get validityMs() {
-        return config().messages.validityMs;
+        return policy().validityMs;
       },
     });
   }
 
-  /** The account queue's requests go by this account from the next one on; what is out comes back to where it left. */
+  /** From the next request on, the queue sends as this account. Open requests end as they began. */
   replaceGateway(queue: AccountQueue, account: AccountConfig): void {
     const gateway = this.#gateways.get(account.name);
     if (gateway === undefined) return;

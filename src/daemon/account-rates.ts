@@ -1,9 +1,11 @@
 /**
  * Finds how many requests a second an account allows: the configured number, else what the account answers, else the
- * last number that was learned.
+ * last number that was learned. Writes the rows of `accounts` and `senders`, which say how fast each may go.
  */
 import type { Clock } from '../clock.ts';
 import type { AccountConfig } from '../config/config.ts';
+import { EVERYTHING } from '../core/account/stops.ts';
+import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import { limitLearned, type Entry } from '../log/event-lines.ts';
 import { fetchLimit } from '../gateway/account-api.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -13,40 +15,68 @@ import { DEFAULT_LIMIT } from '../limiter/pace.ts';
 /** Asking the account for its limit may hold up the start this long. */
 const ASK_MS = 5_000;
 
-export interface AccountRatesParts {
-  readonly clock: Clock;
-  readonly log: StatusLog;
-}
-
 export class AccountRates {
-  readonly #parts: AccountRatesParts;
-  readonly #asked = new Map<string, number>();
-
-  constructor(parts: AccountRatesParts) {
-    this.#parts = parts;
-  }
-
+  readonly #clock: Clock;
+  readonly #log: StatusLog;
   /** Limits that accounts named themselves (requests per second). */
-  get asked(): ReadonlyMap<string, number> {
-    return this.#asked;
+  readonly #named = new Map<string, number>();
+
+  constructor(clock: Clock, log: StatusLog) {
+    this.#clock = clock;
+    this.#log = log;
   }
 
   /** Requests per second. What was learned by asking is added to `entries`. */
   async rateOf(account: AccountConfig, spool: Spool, entries: Entry[]): Promise<number> {
     if (account.rate !== null) return account.rate;
-    const { clock, log } = this.#parts;
     const limit = await fetchLimit({ ...account, timeoutMs: Math.min(account.timeoutMs, ASK_MS) });
     if (limit.ok) {
-      const facts = { at: clock.now(), configured: null, limit: limit.rate };
+      const facts = { at: this.#clock.now(), configured: null, limit: limit.rate };
       entries.push(limitLearned(account.name, facts));
-      this.#asked.set(account.name, limit.rate);
+      this.#named.set(account.name, limit.rate);
       return limit.rate;
     }
     const rate = Math.max(spool.gates.learnedRate(account.name) ?? 0, DEFAULT_LIMIT);
     const warning =
       `accounts.${account.name}.rate is left out, and the account could not be asked ` +
-      `(${limit.detail}); ${rate} requests a second are taken for granted`;
-    log.say('daemon.warning', { warning });
+      `(${limit.detail}); ${rate} requests a second are assumed`;
+    this.#log.say('daemon.warning', { warning });
     return rate;
+  }
+
+  /** In the caller's transaction: what is configured has a row. */
+  writeRows(
+    spool: Spool,
+    accounts: readonly AccountConfig[],
+    queues: ReadonlyMap<string, AccountQueue>,
+  ): void {
+    const now = this.#clock.now();
+    this.#forgetOthers(spool, accounts);
+    for (const { name: account, rate, concurrency: configured, senders } of accounts) {
+      const named = this.#named.get(account) ?? Infinity;
+      const learned = Math.min(spool.gates.learnedRate(account) ?? named, named);
+      const learnedRate = learned === Infinity ? null : learned;
+      spool.gates.writeRate({ account, sender: null, configuredRate: rate, learnedRate, now });
+      const open = queues.get(account)?.slots.concurrency ?? configured;
+      spool.gates.writeWidth({ account, configured, learned: open < configured ? open : null });
+      for (const [sender, { rate: configuredRate }] of senders) {
+        const learnedRate = spool.gates.learnedRate(account, sender);
+        spool.gates.writeRate({ account, sender, configuredRate, learnedRate, now });
+      }
+    }
+    spool.setAside.releaseOrphans();
+  }
+
+  /* What is no longer configured; a sender's stop, and what was learned of it, is kept. */
+  #forgetOthers(spool: Spool, accounts: readonly AccountConfig[]): void {
+    for (const { account, sender } of spool.gates.all()) {
+      if (account === EVERYTHING) continue;
+      const configured = accounts.find(({ name }) => name === account);
+      if (sender === null && configured === undefined) spool.gates.forget(account);
+      if (sender === null || configured === undefined || configured.senders.has(sender)) continue;
+      const learnedRate = spool.gates.learnedRate(account, sender);
+      const now = this.#clock.now();
+      spool.gates.writeRate({ account, sender, configuredRate: null, learnedRate, now });
+    }
   }
 }

@@ -1,42 +1,40 @@
 /**
- * The composition root: configuration → parts → start. It builds every part once, tells each only what it
- * uses, and takes them down in the opposite order.
+ * Builds the parts of the daemon from the configuration, starts them, and takes them down in the opposite order.
  *
  * Always holds: the spool is owned before it is opened for work, and given up last.
  */
 import { systemClock, type Clock } from '../clock.ts';
-import type { AccountConfig, Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import type { Policy } from '../core/account/policy.ts';
 import { adviceOf, type Stop } from '../core/account/stops.ts';
 import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
-import { Dispatcher } from '../dispatch/loop/dispatcher.ts';
+import { Dispatcher, type DrainLimits } from '../dispatch/loop/dispatcher.ts';
 import type { BalanceAnswer } from '../dispatch/feedback/circuit-probes.ts';
-import { askBalance, recall } from '../dispatch/feedback/budgets.ts';
+import { askBalance, recall, spentToday } from '../dispatch/feedback/budgets.ts';
 import type { AccountLimits } from '../dispatch/send/outcomes.ts';
-import { keepDaySpend, sayRestored } from './retention-policy.ts';
 import { isoOf, type Entry } from '../log/event-lines.ts';
-import { Opening, StartWait, type Opened } from './open-at-start.ts';
-import { NOT_AT_WORK, Overview, vitalsOf } from './status-source.ts';
+import { SpoolOpening, StartWait, type OpenedSpool } from './open-at-start.ts';
+import { StatusSource } from './status-source.ts';
 import { describeWrongPermissions } from '../spool/file/permissions.ts';
-import type { DaySpend } from '../spool/write/day-spend.ts';
+import { DaySpend } from '../spool/write/day-spend.ts';
 import type { Spool } from '../spool/spool.ts';
 import { whenFree } from '../spool/file/open.ts';
 import { AccountRates } from './account-rates.ts';
-import { writeAccountRows } from './account-rows.ts';
-import { beginLog, writeLateLines } from './log-replay.ts';
+import { beginLog, sayRestored, writeLateLines } from './log-replay.ts';
 import { AccountFactory } from './account-factory.ts';
-import { Reception } from './inbound.ts';
-import { Reload, type ReloadParts } from './reload.ts';
-import { byName, makePolicy } from './make-policy.ts';
-import { stopsNow } from './current-stops.ts';
+import { Inbound } from './inbound.ts';
+import { Reload } from './reload.ts';
+import { makePolicy } from './make-policy.ts';
 import { SpoolGuard } from './spool-guard.ts';
-import { StartBrokenOff, takeDown, type Running } from './shutdown.ts';
+import { StartBrokenOff, takeDown, type RunningParts } from './shutdown.ts';
 import { StatusLog, type Output } from '../log/status-log.ts';
 import type { Vitals } from '../systemd/pulse.ts';
+import { readVersion } from '../version.ts';
 
 /** The time limit of a stop, and the part of it for answers to open requests. TimeoutStopSec of the unit is longer. */
 const STOP_MS = 45_000;
 const ANSWERS_MS = 35_000;
+const NO_TIME: DrainLimits = { answersMs: 0, totalMs: 0 };
 /** A place of the log that takes no lines is waited for so long at the end. */
 const LOG_MS = 1_000;
 
@@ -53,23 +51,22 @@ export interface DaemonOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
-interface Started extends Running {
-  readonly queues: Map<string, AccountQueue>;
+interface Started extends RunningParts {
   readonly reload: Reload;
-  readonly daySpend: DaySpend;
-  readonly stops: () => readonly Stop[];
 }
 
 export class Daemon implements AsyncDisposable {
   /** What is in force. */
   #config: Config;
-  #accounts: ReadonlyMap<string, AccountConfig>;
   #policy: Policy;
-  readonly #maker: AccountFactory;
   readonly #options: DaemonOptions;
   readonly #clock: Clock;
   readonly #log: StatusLog;
+  readonly #factory: AccountFactory;
   readonly #rates: AccountRates;
+  readonly #status: StatusSource;
+  readonly #inbound: Inbound;
+  readonly #wait: StartWait;
   #started: Started | null = null;
   #starting: Promise<void> | null = null;
   readonly #stopAsked = new AbortController();
@@ -77,37 +74,36 @@ export class Daemon implements AsyncDisposable {
   #kick = (): void => undefined;
   /** One after another, and none before the start is over. */
   #reloads: Promise<void> = Promise.resolve();
-  #overview: Overview | null = null;
-  readonly #reception: Reception;
   #guard: SpoolGuard | null = null;
-  readonly #wait: StartWait;
 
   constructor(config: Config, options: DaemonOptions) {
     this.#config = config;
-    this.#accounts = byName(config);
     this.#policy = makePolicy(config);
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#maker = new AccountFactory({
-      clock: this.#clock,
-      config: () => this.#config,
-      account: (name) => this.#accounts.get(name),
-      onReady: () => this.#kick(),
-      onFatal: options.onFatal,
-    });
-    this.#wait = new StartWait({
-      clock: this.#clock,
-      path: config.spool.path,
-      signal: this.#stopAsked.signal,
-      onWait: (stop) => this.#waits(stop),
-    });
-    this.#log = new StatusLog({
+    const clock = options.clock ?? systemClock;
+    this.#clock = clock;
+    const log = new StatusLog({
       ...config.log,
       ...(options.logFd ? { fd: options.logFd } : {}),
       ...(options.logOutput ? { output: options.logOutput } : {}),
     });
-    this.#reception = new Reception({ config, clock: this.#clock, log: this.#log });
-    this.#rates = new AccountRates({ clock: this.#clock, log: this.#log });
+    this.#log = log;
+    const inForce = { clock, log, config: () => this.#config };
+    this.#factory = new AccountFactory({
+      ...inForce,
+      policy: () => this.#policy,
+      onReady: () => this.#kick(),
+      onFatal: options.onFatal,
+    });
+    this.#wait = new StartWait({
+      clock,
+      path: config.spool.path,
+      signal: this.#stopAsked.signal,
+      onWait: (stop) => this.#waits(stop),
+    });
+    this.#status = new StatusSource({ ...inForce, waiting: () => this.#wait.stop });
+    this.#inbound = new Inbound(inForce);
+    this.#rates = new AccountRates(clock, log);
   }
 
   get log(): StatusLog {
@@ -116,11 +112,11 @@ export class Daemon implements AsyncDisposable {
 
   /** Where receipts come in, as "127.0.0.1:8026"; null = nowhere. */
   get receiptsAddress(): string | null {
-    return this.#reception.address;
+    return this.#inbound.address;
   }
 
   /**
-   * Opens the log anew, reads the configuration again and goes on by it; resolves when it is in force, or was
+   * Opens the log file again, and reads and takes up the configuration again. Resolves when it is in force, or was
    * refused, which the log says. Never rejects.
    */
   reload(load: () => Config): Promise<void> {
@@ -133,9 +129,9 @@ export class Daemon implements AsyncDisposable {
     return this.#reloads;
   }
 
-  /** How the daemon is; nothing is going on before the start and after the end. */
+  /** All are zero before the start and after the end. */
   get vitals(): Vitals {
-    return this.#started === null ? NOT_AT_WORK : vitalsOf(this.#started);
+    return this.#status.vitals;
   }
 
   /** Requests that are out. Reads nothing of the spool. */
@@ -156,57 +152,48 @@ export class Daemon implements AsyncDisposable {
 
   /** Where health and metrics are, as "127.0.0.1:8027"; null = nowhere. */
   get adminAddress(): string | null {
-    return this.#overview?.address ?? null;
+    return this.#status.address;
   }
 
   /** Takes the spool, settles what a crash left, and begins to send. Throws SpoolError. */
-  start(version: string): Promise<void> {
-    this.#starting = this.#start(version);
+  start(): Promise<void> {
+    this.#starting = this.#start();
     return this.#starting;
   }
 
-  async #start(version: string): Promise<void> {
-    const { path } = this.#config.spool;
-    const node = process.version;
-    this.#log.say('daemon.started', { version, node, pid: process.pid, spool: path });
-    for (const warning of this.#config.warnings) this.#log.say('daemon.warning', { warning });
+  async #start(): Promise<void> {
+    const { path, own } = this.#config.spool;
+    const facts = { version: readVersion(), node: process.version, pid: process.pid, spool: path };
+    this.#log.say('daemon.started', facts);
+    this.#warn(this.#config.warnings);
     const over = Promise.withResolvers<undefined>();
     this.#reloads = over.promise;
-    const { recipients } = this.#config.log;
-    const overview = new Overview({
-      clock: this.#clock,
-      version,
-      spoolPath: path,
-      recipients,
-      waiting: () => this.#wait.stop,
-    });
-    this.#overview = overview;
-    const opening = new Opening(path, this.#config.spool.own);
+    const opening = new SpoolOpening(path, own);
     try {
-      await overview.listen(this.#config.admin, this.#log);
+      await this.#status.listen();
       const opened = await this.#wait.whenPossible(() => opening.open(this.#stopAsked.signal));
       const { warning } = opened.own;
-      for (const each of [
-        ...(warning === null ? [] : [warning]),
-        ...describeWrongPermissions(path),
-      ])
-        this.#log.say('daemon.warning', { warning: each });
-      await this.#begin(opened, overview);
+      this.#warn([...(warning === null ? [] : [warning]), ...describeWrongPermissions(path)]);
+      await this.#begin(opened);
     } catch (error) {
       if (this.#started === null) {
-        await this.#reception[Symbol.asyncDispose]();
+        await this.#inbound[Symbol.asyncDispose]();
         opening.giveUp();
       }
-      await overview[Symbol.asyncDispose]();
+      await this.#status[Symbol.asyncDispose]();
       throw error;
     } finally {
       over.resolve(undefined);
     }
   }
 
+  #warn(warnings: readonly string[]): void {
+    for (const warning of warnings) this.#log.say('daemon.warning', { warning });
+  }
+
   /* Receipts are answered 503 meanwhile, so that the gateway comes again. */
   async #waits({ reason, meaning: missing, remedy }: Stop): Promise<void> {
-    await this.#reception.listen();
+    await this.#inbound.listen();
     const admin = this.adminAddress ?? undefined;
     this.#log.say('daemon.waiting', { reason, missing, remedy, admin });
     this.#options.onWaiting?.();
@@ -232,17 +219,13 @@ export class Daemon implements AsyncDisposable {
       return 0;
     }
     this.#started = null;
-    this.#overview?.drain();
+    this.#status.drain();
     this.#log.say('daemon.draining', { in_flight: started.dispatcher.inFlight });
-    const unwritten = await takeDown(started, {
-      log: this.#log,
-      limits: isBrokenOff
-        ? { answersMs: 0, totalMs: 0 }
-        : { answersMs: ANSWERS_MS, totalMs: STOP_MS },
-    });
+    const limits = isBrokenOff ? NO_TIME : { answersMs: ANSWERS_MS, totalMs: STOP_MS };
+    const unwritten = await takeDown(started, this.#log, limits);
     await this.#guard?.untilEnded();
     started.daySpend.stop();
-    await this.#overview?.[Symbol.asyncDispose]();
+    await this.#status[Symbol.asyncDispose]();
     if (unwritten === 0) this.#log.say('daemon.stopped', {});
     else this.#log.say('daemon.stopped', { unwritten }, 'error');
     await this.#log.drain(LOG_MS);
@@ -259,23 +242,29 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
-  /** The daemon cannot go on: says so once, and tells whoever started it. */
+  /** The daemon cannot go on: logs it once, and calls `onFatal`. */
   readonly fail = (error: unknown): void => {
-    /* What SQLite says of a spool that was replaced is no news. */
+    /* After the spool was replaced, errors of SQLite are expected. */
     if (this.#hasFailed || this.#guard?.isOurs() === false) return;
     this.#hasFailed = true;
     this.#log.say('daemon.failed', { error: String(error) });
     this.#options.onFatal(error);
   };
 
-  /* What was opened for nothing would keep the process. */
-  async #begin({ own, spool, ownership }: Opened, overview: Overview): Promise<void> {
+  async #begin({ own, spool, ownership }: OpenedSpool): Promise<void> {
     const queues = new Map<string, AccountQueue>();
-    const daySpend = keepDaySpend(own, queues, this.#log);
-    const reception = this.#reception;
+    const daySpend = new DaySpend({
+      folder: own,
+      spent: () => spentToday(queues),
+      onTrouble: (error) =>
+        this.#warn([`today's spend of accounts cannot be kept in ${own.path}: ${String(error)}`]),
+    });
+    const limits = new Map<string, AccountLimits>();
+    const inbound = this.#inbound;
     try {
-      await this.#work({ spool, ownership, queues, reception, daySpend }, overview);
+      await this.#work({ spool, ownership, daySpend, queues, limits, inbound });
     } catch (error) {
+      /* Open timers and connections would keep the process alive. */
       if (this.#started === null) {
         daySpend.stop();
         for (const queue of queues.values()) await queue.stop();
@@ -285,64 +274,47 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
-  async #work(
-    parts: Omit<Started, 'dispatcher' | 'reload' | 'stops'>,
-    overview: Overview,
-  ): Promise<void> {
-    const { spool, ownership, queues, reception, daySpend } = parts;
-    const limits = new Map<string, AccountLimits>();
+  async #work(parts: Omit<RunningParts, 'dispatcher'>): Promise<void> {
+    const { spool, queues, limits, inbound, daySpend } = parts;
+    const [clock, log] = [this.#clock, this.#log];
     const opening: Entry[] = [];
     for (const account of this.#config.accounts) {
       this.#stopAsked.signal.throwIfAborted();
       const { name, rate: configuredRate, concurrency } = account;
       const ceiling = await this.#rates.rateOf(account, spool, opening);
       limits.set(name, { configuredRate, concurrency, ceiling });
-      queues.set(name, this.#maker.make(account, ceiling, spool));
+      queues.set(name, this.#factory.make(account, ceiling, spool));
     }
+    const { onIgnored, lookups, since, onEvents } = inbound;
     const dispatcher = new Dispatcher({
-      spool,
-      queues,
-      limits,
+      ...{ spool, queues, limits, clock, log, opening, onEvents },
       policy: () => this.#policy,
-      clock: this.#clock,
       random: this.#options.random ?? Math.random,
-      log: this.#log,
-      opening,
       askBalance: (name) => this.#askBalance(name),
-      receipts: {
-        onIgnored: reception.onIgnored,
-        lookups: reception.lookups,
-        since: reception.since,
-      },
-      onEvents: reception.onEvents,
+      receipts: { onIgnored, lookups, since },
       onFatal: this.fail,
     });
-    this.#guard = new SpoolGuard({ spool, dispatcher, log: this.#log, onLockLost: this.fail });
-    sayRestored(spool, this.#log);
+    this.#guard = new SpoolGuard({ spool, dispatcher, log, onLockLost: this.fail });
+    sayRestored(spool, log);
     const { waitMaxMs } = this.#policy;
-    const known = { clock: this.#clock, waitMaxMs, spentSince: daySpend.spentSince };
+    const known = { clock, waitMaxMs, spentSince: daySpend.spentSince };
     for (const { queue, change } of recall(spool, queues, known))
       dispatcher.gateChanged(queue, change);
     await this.#wait.whenPossible(() => this.#writeStart(spool, queues));
-    writeLateLines(spool, this.#log);
+    writeLateLines(spool, log);
     /* First: nothing is sent whose receipt nobody would take. */
-    await reception.open(dispatcher);
-    const reload = this.#reloadOf({ spool, queues, dispatcher, reception, daySpend }, limits);
-    const startedAt = this.#clock.now();
-    const facts = { clock: this.#clock, config: () => this.#config, log: this.#log, startedAt };
-    const stops = (): readonly Stop[] => stopsNow({ ...facts, spool, dispatcher });
-    this.#started = {
-      ...{ spool, ownership, queues, dispatcher, reception, reload, daySpend, stops },
-    };
-    overview.show({ dispatcher, queues, limits, stops });
+    await inbound.open(dispatcher);
+    const running: RunningParts = { ...parts, dispatcher };
+    this.#started = { ...running, reload: this.#reloadOf(running) };
+    this.#status.show(running);
     await this.#wait.whenPossible(() => dispatcher.start(this.#stopAsked.signal));
-    reception.notify(spool, dispatcher);
+    inbound.notify(spool, dispatcher);
     /* Not before: a claim made while the start waits for a lock would be taken for one of a crash. */
     this.#kick = dispatcher.kick;
-    overview.ready();
-    const receipts = reception.address ?? undefined;
+    this.#status.ready();
+    const receipts = inbound.address ?? undefined;
     const admin = this.adminAddress ?? undefined;
-    this.#log.say('daemon.ready', { accounts: [...queues.keys()], receipts, admin });
+    log.say('daemon.ready', { accounts: [...queues.keys()], receipts, admin });
   }
 
   async #writeStart(spool: Spool, queues: ReadonlyMap<string, AccountQueue>): Promise<void> {
@@ -355,35 +327,28 @@ export class Daemon implements AsyncDisposable {
   }
 
   #writeRows(spool: Spool, queues: ReadonlyMap<string, AccountQueue>): void {
-    const slots = (name: string): number | undefined => queues.get(name)?.slots.concurrency;
-    const now = this.#clock.now();
     spool.noteConfigRead(Date.now() / 1000);
-    writeAccountRows(spool, { accounts: this.#accounts, asked: this.#rates.asked, slots, now });
+    this.#rates.writeRows(spool, this.#config.accounts, queues);
   }
 
-  #reloadOf(
-    parts: Omit<Started, 'reload' | 'ownership' | 'stops'>,
-    limits: ReloadParts['limits'],
-  ): Reload {
-    const { spool, dispatcher, queues, reception, daySpend } = parts;
+  #reloadOf(running: RunningParts): Reload {
+    const { spool, queues, dispatcher, inbound } = running;
     return new Reload({
-      spentSince: daySpend.spentSince,
-      ...{ spool, dispatcher, queues, limits, clock: this.#clock, log: this.#log },
-      rateOf: (account, entries) => this.#rates.rateOf(account, spool, entries),
-      maker: this.#maker,
+      ...running,
+      ...{ clock: this.#clock, log: this.#log, rates: this.#rates, factory: this.#factory },
       adopt: (config) => {
+        const before = this.#config;
         this.#config = config;
-        this.#accounts = byName(config);
         this.#policy = makePolicy(config);
         dispatcher.stats.configure();
-        reception.adopt(config, spool, dispatcher).catch(this.fail);
+        inbound.adopt(before, spool, dispatcher).catch(this.fail);
       },
       writeRows: () => this.#writeRows(spool, queues),
     });
   }
 
   async #askBalance(name: string): Promise<BalanceAnswer> {
-    const account = this.#accounts.get(name);
+    const account = this.#config.accounts.find((one) => one.name === name);
     if (account === undefined) return { kind: 'unknown' };
     return askBalance(account, this.#started?.queues.get(name)?.circuit, (euros) =>
       this.#started?.dispatcher.stats.counters.balance(name, euros),

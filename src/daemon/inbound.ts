@@ -1,9 +1,9 @@
 /**
- * How word of messages comes in and goes out: the receipt listener, the questions to the gateway's reports,
- * and what the application is told. Built after the spool, taken down before it.
+ * Connects the daemon with what comes in and what is told: the receipt listener, the questions to the gateway's reports,
+ * and the web-hook out. Built before the spool is opened, taken down before it is closed.
  *
- * Always holds: nothing of it stands in the way of sending. What is refused or ignored is counted, and
- * spoken of at most once a minute for each reason; never what it held.
+ * Always holds: none of it delays sending. What is refused or ignored is counted, and logged at most once a minute for
+ * each reason, without its content.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
@@ -33,28 +33,26 @@ import type { StatusLog } from '../log/status-log.ts';
 const SAID_EVERY_MS = 60_000;
 const REPORT_MS = 30_000;
 
-export interface ReceptionParts {
-  /** As it was at the start; `adopt` replaces it. */
-  readonly config: Config;
+export interface InboundParts {
+  /** The configuration in force. */
+  readonly config: () => Config;
   readonly clock: Clock;
   readonly log: StatusLog;
 }
 
-export class Reception implements AsyncDisposable {
+export class Inbound implements AsyncDisposable {
   /** Asks the gateway's reports, where the rules in force say so. */
   readonly lookups: Lookups;
-  readonly #parts: ReceptionParts;
+  readonly #parts: InboundParts;
   readonly #said = new Map<string, { atMs: number; unsaid: number }>();
-  #config: Config;
   #dispatcher: Dispatcher | null = null;
   #listener: ReceiptListener | null = null;
   #notifier: Notifier | null = null;
   /** When receipts began to be taken (monotonic ms); null = they are not. */
   #sinceMs: number | null = null;
 
-  constructor(parts: ReceptionParts) {
+  constructor(parts: InboundParts) {
     this.#parts = parts;
-    this.#config = parts.config;
     this.lookups = this.#makeLookups();
   }
 
@@ -70,7 +68,7 @@ export class Reception implements AsyncDisposable {
     return this.#listener?.address ?? null;
   }
 
-  /** A receipt changed nothing. A repeat is the ordinary thing and not worth a line. */
+  /** A receipt changed nothing. Repeats are ordinary and not logged. */
   readonly onIgnored = (reason: IgnoredReason): void => {
     if (reason !== 'repeat') this.#ignored(reason);
   };
@@ -87,12 +85,13 @@ export class Reception implements AsyncDisposable {
 
   /** Begins to listen; until it is opened, each receipt is answered 503 and comes again. Throws ListenError. */
   async listen(): Promise<void> {
-    const { receipts } = this.#config;
+    const config = this.#parts.config();
+    const { receipts } = config;
     if (!receipts.expect || this.#listener !== null) return;
     this.#listener = await ReceiptListener.start({
       listen: receipts.listen,
       fd: passedDescriptor('receipts', process.env, process.pid),
-      ...believed(this.#config),
+      ...believed(config),
       now: this.#parts.clock.now,
       take: (receipt, stray) => this.#take(receipt, stray),
       onRefused: (reason) => {
@@ -112,7 +111,7 @@ export class Reception implements AsyncDisposable {
   /** Begins to tell the application. */
   notify(spool: Spool, dispatcher: Dispatcher): void {
     const { clock, log } = this.#parts;
-    const { notify } = this.#config;
+    const { notify } = this.#parts.config();
     if (notify === null) return;
     this.#notifier = new Notifier({
       ...notify,
@@ -125,15 +124,13 @@ export class Reception implements AsyncDisposable {
     });
   }
 
-  /** Goes on by another configuration; where receipts are listened for stays as it is. */
-  async adopt(config: Config, spool: Spool, dispatcher: Dispatcher): Promise<void> {
-    const before = this.#config;
-    const isTold = isDeepStrictEqual(config.notify, before.notify);
-    this.#config = config;
+  /** The configuration is no longer `before`. The listener stays where it is. */
+  async adopt(before: Config, spool: Spool, dispatcher: Dispatcher): Promise<void> {
+    const config = this.#parts.config();
     this.#warnOfStrangers(before);
     this.#listener?.adopt(believed(config));
+    if (isDeepStrictEqual(config.notify, before.notify)) return;
     const notifier = this.#notifier;
-    if (isTold) return;
     if (notifier === null) this.notify(spool, dispatcher);
     else if (config.notify !== null) notifier.adopt(config.notify);
     else {
@@ -171,7 +168,7 @@ export class Reception implements AsyncDisposable {
     name: string,
     fetch: (target: ReportsTarget) => Promise<ReportAnswer>,
   ): Promise<ReportAnswer> {
-    const config = this.#config;
+    const config = this.#parts.config();
     const account = config.accounts.find((one) => one.name === name);
     if (account !== undefined) return fetch(targetOf(account, config, this.#parts.clock));
     const detail = 'that account is not configured';
@@ -187,7 +184,7 @@ export class Reception implements AsyncDisposable {
 
   /* The path is named only where it can be no secret. */
   get #pathRemedy(): string {
-    const { path } = this.#config.receipts;
+    const { path } = this.#parts.config().receipts;
     const named = path === DEFAULT_RECEIPTS_PATH ? `, which is ${path}` : '';
     return (
       'receipts came to another path and are lost: the delivery receipt URL at the gateway must end with ' +
@@ -197,7 +194,8 @@ export class Reception implements AsyncDisposable {
 
   /* `before` null = the daemon starts. */
   #warnOfStrangers(before: Config | null): void {
-    if (!this.#config.receipts.expect || !isOpenToStrangers(this.#config)) return;
+    const config = this.#parts.config();
+    if (!config.receipts.expect || !isOpenToStrangers(config)) return;
     if (before !== null && isOpenToStrangers(before)) return;
     this.#parts.log.say('daemon.warning', {
       warning: STRANGERS_WARNING,

@@ -1,13 +1,14 @@
 /**
- * Lines that the last process committed and did not write: a kill came between the two. They are written
- * before anything else happens, from `events`.
+ * Writes the lines that the last process committed to `events` and did not log because it was killed, and says that a
+ * spool was restored.
  *
- * Always holds: no committed event is left out; those of the last second may be written a second time, under the
- * same `seq`.
+ * Always holds: no committed event is left out; those of the last second may be written twice, with the same `seq`.
  */
+import { placeOf, remedyOfReason } from '../core/account/stop-reasons.ts';
 import { writtenLate } from '../log/replayed-events.ts';
-import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../log/status-log.ts';
+import type { Spool } from '../spool/spool.ts';
+import { whyRestored } from '../spool/write/restored.ts';
 
 const PAGE = 500;
 
@@ -25,4 +26,18 @@ export function writeLateLines(spool: Spool, log: StatusLog): void {
     if (last === undefined) return;
     seq = last.seq;
   }
+}
+
+/** Nothing is sent from a restored spool until an operator decides. Nothing is said of any other spool. */
+export function sayRestored({ path, restored: { mark } }: Spool, log: StatusLog): void {
+  if (mark === null) return;
+  const backup_at = new Date(mark.at * 1000).toISOString();
+  const reason = mark.isRolledBack === true ? 'rolled-back' : 'restored';
+  const subject = { account: null, sender: null, state: 'stopped', reason };
+  const detail = `the spool ${whyRestored(mark, backup_at)}`;
+  log.say('daemon.restored', {
+    backup_at,
+    detail,
+    remedy: remedyOfReason(subject, placeOf(path)),
+  });
 }

@@ -1,5 +1,5 @@
 /** Makes the policy from the configuration, at the start and at each reload. */
-import type { AccountConfig, Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { allowRulesOf } from '../core/message/row-check.ts';
 import type { KeepPolicy, Policy } from '../core/account/policy.ts';
 import { holdRulesOf } from '../dispatch/schedule/holds.ts';
@@ -9,11 +9,6 @@ import { NOTIFY_CURSOR } from '../spool/write/event-log.ts';
 const LOOK_AFTER_MS = 60_000;
 /** The longest day, from midnight to midnight: clocks are put back to winter time. */
 const DAY_MAX_MS = 25 * 3_600_000;
-
-/** Account name → what is configured of it. */
-export function byName({ accounts }: Config): ReadonlyMap<string, AccountConfig> {
-  return new Map(accounts.map((account) => [account.name, account]));
-}
 
 export function makePolicy(config: Config): Policy {
   const { messages, retry, receipts } = config;
@@ -57,7 +52,7 @@ function keepPolicyOf({ spool, safety, notify }: Config): KeepPolicy {
   };
 }
 
-/** Cursors of those who are told of events no more. */
+/** Cursors of those who are no longer told of events. */
 export function notToldBy(notify: Config['notify']): ReadonlySet<string> {
   return new Set(notify === null ? [NOTIFY_CURSOR] : []);
 }

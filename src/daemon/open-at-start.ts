@@ -1,6 +1,6 @@
 /**
- * Opens the spool at the start of the daemon, and waits for as long as waiting can help: a full disk, a lock that
- * another program holds, a folder that is not mounted yet. Everything else is thrown.
+ * Opens the spool at the start of the daemon, and waits while waiting can help: a full disk, a lock that another program
+ * holds, a folder that is not mounted yet. Every other error is thrown.
  *
  * Always holds: the spool is owned while a start waits, so that commands see a daemon.
  */
@@ -17,7 +17,7 @@ import { Spool } from '../spool/spool.ts';
 
 const TRY_EVERY_MS = 1_000;
 
-export interface Opened {
+export interface OpenedSpool {
   readonly own: OwnFolder;
   readonly ownership: Ownership;
   readonly spool: Spool;
@@ -88,8 +88,8 @@ function obstacleOf(error: unknown, path: string): StartObstacle | null {
   return error.code === 'no-folder' ? 'no-folder' : null;
 }
 
-/** The tries to own and open one spool. */
-export class Opening {
+/** Owns and opens one spool, in one try or several. */
+export class SpoolOpening {
   readonly #path: string;
   readonly #named: string | null;
   #ownership: Ownership | null = null;
@@ -101,9 +101,9 @@ export class Opening {
   }
 
   /** Throws SpoolError, and what StartWait waits for. */
-  async open(signal: AbortSignal): Promise<Opened> {
+  async open(signal: AbortSignal): Promise<OpenedSpool> {
     const own = OwnFolder.open({ own: this.#named, spool: this.#path, env: process.env });
-    /* What was owned may have been exchanged while the start waited. */
+    /* The files may have been replaced while the start waited. */
     if (this.#ownership?.isIntact === false) this.giveUp();
     this.#ownership ??= Ownership.take(this.#path, own);
     const digestKey = digestKeyOf(own);

@@ -1,10 +1,9 @@
 /**
- * A new configuration while the daemon works. First everything that can fail or takes time is done beside what
- * is in force; then all of it is taken up at once, between two turns of the loop.
+ * Takes up a new configuration while the daemon works. Everything that can fail or takes time is prepared first, and
+ * changes nothing; then all of it is taken up at once, between two turns of the loop.
  *
- * Always holds: a configuration that cannot be taken up changes nothing, and one line says why. What is out
- * comes back to whoever sent it; rates that were learned, waits and suspensions stay. What only a restart can
- * change stays as it was, and is named.
+ * Always holds: a configuration that cannot be taken up changes nothing, and one line says why. Open requests end as
+ * they began; learned rates, waits and suspensions stay. A key that needs a restart keeps its value and is named.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../clock.ts';
@@ -14,33 +13,26 @@ import { isRunReason } from '../core/answer/classification-rules.ts';
 import type { LaneReason } from '../core/account/stop-reasons.ts';
 import { LOW_BALANCE, SPEND_LIMIT } from '../core/account/safety.ts';
 import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
-import type { Dispatcher } from '../dispatch/loop/dispatcher.ts';
 import type { AccountLimits } from '../dispatch/send/outcomes.ts';
-import { budgetOf, recall, recallSpent, type SpentSince } from '../dispatch/feedback/budgets.ts';
+import { budgetOf, recall, recallSpent } from '../dispatch/feedback/budgets.ts';
 import type { Entry } from '../log/event-lines.ts';
 import type { AccountFactory } from './account-factory.ts';
-import type { Spool } from '../spool/spool.ts';
+import type { AccountRates } from './account-rates.ts';
+import type { RunningParts } from './shutdown.ts';
 import type { LogFile, StatusLog } from '../log/status-log.ts';
 
-export interface ReloadParts {
-  readonly spool: Spool;
-  readonly queues: Map<string, AccountQueue>;
-  readonly limits: Map<string, AccountLimits>;
-  readonly dispatcher: Dispatcher;
+export interface ReloadParts extends RunningParts {
   readonly clock: Clock;
   readonly log: StatusLog;
-  /** An account's ceiling (requests per second); what was found out about it is added to `entries`. */
-  readonly rateOf: (account: AccountConfig, entries: Entry[]) => Promise<number>;
-  readonly maker: AccountFactory;
-  /** What accounts have spent, as the own folder has it. */
-  readonly spentSince: SpentSince;
-  /** From here on this configuration is the one in force, for everybody but the account queues. */
+  readonly rates: AccountRates;
+  readonly factory: AccountFactory;
+  /** From here on this configuration is in force, except in the account queues. */
   readonly adopt: (config: Config) => void;
   /** Writes the rows of accounts and senders, in a transaction. */
   readonly writeRows: () => void;
 }
 
-/** What was found out before anything is changed. */
+/** Prepared before anything is changed. */
 interface Prepared {
   readonly before: Config;
   /** As it was read. */
@@ -88,9 +80,9 @@ export class Reload {
   async #ceilingOf(account: AccountConfig, before: Config, entries: Entry[]): Promise<number> {
     const known = this.#parts.limits.get(account.name)?.ceiling;
     const old = accountOf(before, account.name);
-    const isSame = old?.rate === account.rate && !hasOtherCredentials(old, account);
+    const isSame = old !== null && !differ(old, account, ['rate', ...CREDENTIALS]);
     if (isSame && known !== undefined && known !== null) return known;
-    return this.#parts.rateOf(account, entries);
+    return this.#parts.rates.rateOf(account, this.#parts.spool, entries);
   }
 
   #takeUp(prepared: Prepared): void {
@@ -112,7 +104,7 @@ export class Reload {
   }
 
   #account(account: AccountConfig, { before, after, ceilings }: Prepared): void {
-    const { queues, limits, dispatcher, maker } = this.#parts;
+    const { queues, limits, dispatcher, factory } = this.#parts;
     const { name, rate: configuredRate, concurrency } = account;
     const ceiling = ceilings.get(name) ?? Infinity;
     const own: AccountLimits = { configuredRate, concurrency, ceiling };
@@ -132,11 +124,13 @@ export class Reload {
     queue.reserve = after.fairness.reserve;
     for (const lane of queue.lanes) lane.validityMs = after.messages.validityMs;
     this.#money(queue, before, after);
-    if (hasOtherGateway(old, account) || !hasSameMoney(before, after)) {
-      maker.replaceGateway(queue, account);
+    const hasNewCredentials = differ(old, account, CREDENTIALS);
+    const hasNewGateway = hasNewCredentials || differ(old, account, ['concurrency', 'timeoutMs']);
+    if (hasNewGateway || differ(before.safety, after.safety, MONEY_KEYS)) {
+      factory.replaceGateway(queue, account);
     }
-    if (hasOtherCredentials(old, account)) this.#tryAgain(queue);
-    const isOther = hasOtherCredentials(old, account) || old.sender !== account.sender;
+    if (hasNewCredentials) this.#tryAgain(queue);
+    const isOther = hasNewCredentials || old.sender !== account.sender;
     this.#endRuns(queue, (reason) => isOther || !isRunReason(reason, after.classify));
   }
 
@@ -153,11 +147,11 @@ export class Reload {
   }
 
   #add(account: AccountConfig, limits: AccountLimits, after: Config): void {
-    const { queues, spool, clock, maker, spentSince, dispatcher } = this.#parts;
-    const queue = maker.make(account, limits.ceiling ?? Infinity, spool);
-    const waitMaxMs = after.retry.maxDelayMs;
-    const added = new Map([[account.name, queue]]);
-    for (const { change } of recall(spool, added, { clock, waitMaxMs, spentSince })) {
+    const { queues, spool, clock, factory, daySpend, dispatcher } = this.#parts;
+    const queue = factory.make(account, limits.ceiling ?? Infinity, spool);
+    const { spentSince } = daySpend;
+    const known = { clock, waitMaxMs: after.retry.maxDelayMs, spentSince };
+    for (const { change } of recall(spool, new Map([[account.name, queue]]), known)) {
       dispatcher.gateChanged(queue, change);
     }
     this.#parts.limits.set(account.name, limits);
@@ -176,13 +170,13 @@ export class Reload {
   }
 
   #money(queue: AccountQueue, before: Config, after: Config): void {
-    if (hasSameMoney(before, after)) return;
-    const { spool, clock, spentSince, dispatcher } = this.#parts;
+    if (!differ(before.safety, after.safety, MONEY_KEYS)) return;
+    const { spool, clock, daySpend, dispatcher } = this.#parts;
     const now = clock.now();
     const { circuit } = queue;
     const old = circuit.budget;
     circuit.budget = budgetOf(after.safety);
-    recallSpent(spool, queue, { now, spentSince });
+    recallSpent(spool, queue, { now, spentSince: daySpend.spentSince });
     const { budget } = circuit;
     if (old !== null && budget !== null && old.spentAt >= budget.dayOf(now)) {
       budget.recall(old.spent, now);
@@ -190,11 +184,10 @@ export class Reload {
     const gate = circuit.stateOf();
     const held = gate.kind === 'paused' ? null : circuit.enforceBudget(now);
     if (held !== null) dispatcher.gateChanged(queue, held);
-    const isAboutMoney = gate.kind === 'suspended' && MONEY.includes(gate.reason);
-    if (isAboutMoney) this.#tryAgain(queue);
+    if (gate.kind === 'suspended' && MONEY_REASONS.includes(gate.reason)) this.#tryAgain(queue);
   }
 
-  /* What stopped the account may be over: one message goes to see. */
+  /* What stopped the account may be over: one message is sent as a probe. */
   #tryAgain(queue: AccountQueue): void {
     const { circuit } = queue;
     const gate = circuit.stateOf();
@@ -219,22 +212,20 @@ export class Reload {
   }
 }
 
-const MONEY: readonly LaneReason[] = [SPEND_LIMIT, LOW_BALANCE];
+const MONEY_REASONS: readonly LaneReason[] = [SPEND_LIMIT, LOW_BALANCE];
 
-/** A new configuration cannot be taken up: why, in one line. */
+/** Logs in one line why a configuration was not taken up. */
 export function sayRefused(log: StatusLog, error: unknown): void {
   const why = error instanceof Error ? error.message : String(error);
   log.say('daemon.reload-failed', {
     error: why.replaceAll('\n', '; '),
-    remedy: 'nothing was changed; mend the configuration and send SIGHUP again',
+    remedy: 'Configuration unchanged. Fix the file and send SIGHUP again.',
   });
 }
 
 /* Between an editor's two renames there is no file: what is then read is not what an operator wants. */
 function refuseNothing(before: Config, read: Config): void {
-  if (before.file !== null && read.file === null) {
-    throw new Error(`${before.file} is gone`);
-  }
+  if (before.file !== null && read.file === null) throw new Error(`${before.file} is gone`);
   if (before.accounts.length > 0 && read.accounts.length === 0) {
     throw new Error('no account is configured');
   }
@@ -244,21 +235,9 @@ function accountOf(config: Config, name: string): AccountConfig | null {
   return config.accounts.find((account) => account.name === name) ?? null;
 }
 
-function hasOtherCredentials(old: AccountConfig | null, account: AccountConfig): boolean {
-  const of = ({ apiKey, apiSecret, signature, baseUrl }: AccountConfig): unknown => [
-    apiKey,
-    apiSecret,
-    signature,
-    baseUrl,
-  ];
-  return old === null || !isDeepStrictEqual(of(old), of(account));
-}
+const CREDENTIALS = ['apiKey', 'apiSecret', 'signature', 'baseUrl'] as const;
+const MONEY_KEYS = ['spendPerDay', 'minBalance', 'zone'] as const;
 
-function hasOtherGateway(old: AccountConfig, account: AccountConfig): boolean {
-  const isOther = old.concurrency !== account.concurrency || old.timeoutMs !== account.timeoutMs;
-  return isOther || hasOtherCredentials(old, account);
-}
-
-function hasSameMoney({ safety: a }: Config, { safety: b }: Config): boolean {
-  return a.spendPerDay === b.spendPerDay && a.minBalance === b.minBalance && a.zone === b.zone;
+function differ<T>(before: T, after: T, keys: readonly (keyof T)[]): boolean {
+  return keys.some((key) => !isDeepStrictEqual(before[key], after[key]));
 }

@@ -4,12 +4,14 @@
  */
 import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import type { Dispatcher, DrainLimits } from '../dispatch/loop/dispatcher.ts';
-import type { Reception } from './inbound.ts';
+import type { AccountLimits } from '../dispatch/send/outcomes.ts';
+import type { Inbound } from './inbound.ts';
+import type { DaySpend } from '../spool/write/day-spend.ts';
 import type { Ownership } from '../spool/file/ownership.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../log/status-log.ts';
 
-/** What takes none of the time for answers and for writing may take this long each. */
+/** Limit of each step that waits neither for answers nor for writing. */
 const STEP_MS = 3_000;
 
 /** The daemon was told to stop before it had started. */
@@ -21,38 +23,37 @@ export class StartBrokenOff extends Error {
   }
 }
 
-export interface Running {
+/** The parts of a daemon at work. */
+export interface RunningParts {
   readonly spool: Spool;
   readonly ownership: Ownership;
-  readonly queues: ReadonlyMap<string, AccountQueue>;
+  readonly daySpend: DaySpend;
+  /** By account. */
+  readonly queues: Map<string, AccountQueue>;
+  readonly limits: Map<string, AccountLimits>;
   readonly dispatcher: Dispatcher;
-  readonly reception: Reception;
-}
-
-export interface TakeDownOptions {
-  readonly log: StatusLog;
-  readonly limits: DrainLimits;
+  readonly inbound: Inbound;
 }
 
 /** Resolves to how many outcomes could not be written. Never rejects: what goes wrong is logged. */
-export async function takeDown(running: Running, options: TakeDownOptions): Promise<number> {
-  const { spool, ownership, queues, dispatcher, reception } = running;
-  const { log, limits } = options;
+export async function takeDown(
+  { spool, ownership, queues, dispatcher, inbound }: RunningParts,
+  log: StatusLog,
+  limits: DrainLimits,
+): Promise<number> {
   const step = (work: () => unknown, limitMs = STEP_MS): Promise<void> =>
     within(limitMs, work, log);
   /* What was brought is stored and answered; what comes now waits for the next daemon. */
-  await step(() => reception[Symbol.asyncDispose]());
+  await step(() => inbound[Symbol.asyncDispose]());
   await step(() => dispatcher.drain(limits), limits.totalMs + STEP_MS);
   const { unwritten } = dispatcher;
   for (const { claim, settlement, end } of unwritten) {
     const { id, number: attempt } = claim;
     const { to, reason } = settlement;
-    log.say('message.unwritten', {
-      ...{ id, attempt, to, reason },
-      status: end.status ?? undefined,
-    });
+    const status = end.status ?? undefined;
+    log.say('message.unwritten', { id, attempt, to, reason, status });
   }
-  await step(() => reception.stopNotifying());
+  await step(() => inbound.stopNotifying());
   for (const queue of queues.values()) await step(() => queue.stop());
   await step(() => spool.close());
   await step(() => ownership.release());

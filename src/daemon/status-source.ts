@@ -1,6 +1,5 @@
 /**
- * Tells the admin listener whether the daemon works, and makes the document of `GET /status` from its parts. It
- * changes nothing in them.
+ * Says how the daemon is: whether it works, what is stopped, and the document of `GET /status`. It changes nothing.
  *
  * Always holds: asking costs a few hundred numbers, however many messages there are.
  */
@@ -8,6 +7,7 @@ import { AdminListener, type AdminPlace, type AdminSource } from '../admin/admin
 import { ListenError } from '../http/listen.ts';
 import type { AdminView } from '../admin/metrics.ts';
 import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
 import type { Instant } from '../core/window/usage-window.ts';
 import type { CircuitState } from '../core/account/circuit.ts';
 import {
@@ -16,58 +16,51 @@ import {
   type Status,
   type StatusParts,
 } from '../core/stats/status.ts';
-import { inShort, type Stop } from '../core/account/stops.ts';
+import { inShort, stopsOf, type Stop } from '../core/account/stops.ts';
 import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import type { Limit } from '../dispatch/limit/limit.ts';
 import type { Lane } from '../dispatch/schedule/lane.ts';
-import type { Dispatcher } from '../dispatch/loop/dispatcher.ts';
-import type { AccountLimits } from '../dispatch/send/outcomes.ts';
-import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../log/status-log.ts';
 import { QUEUED_MAX, type Vitals } from '../systemd/pulse.ts';
+import { startCommand } from '../systemd/start-command.ts';
+import { readVersion } from '../version.ts';
+import type { RunningParts } from './shutdown.ts';
 
-/** A loop that has not finished a step for so long does not work; an idle one does so every second. */
+/** A loop without a finished step for this long does not work; an idle one finishes a step every second. */
 const STALLED_MS = 10_000;
 
-export interface OverviewParts {
+export interface StatusSourceParts {
   readonly clock: Clock;
-  readonly version: string;
-  readonly spoolPath: string;
-  readonly recipients: 'masked' | 'full';
+  /** The configuration in force. */
+  readonly config: () => Config;
+  readonly log: StatusLog;
   /** Why the start waits; null = it does not. */
   readonly waiting: () => Stop | null;
 }
 
-/** What there is once the daemon has started. */
-export interface Working {
-  readonly dispatcher: Dispatcher;
-  readonly queues: ReadonlyMap<string, AccountQueue>;
-  readonly limits: ReadonlyMap<string, AccountLimits>;
-  /** What is stopped at this moment. */
-  readonly stops: () => readonly Stop[];
-}
+type Working = Pick<RunningParts, 'spool' | 'dispatcher' | 'queues' | 'limits'>;
 
-export class Overview implements AsyncDisposable, AdminSource {
-  readonly #parts: OverviewParts;
+export class StatusSource implements AsyncDisposable, AdminSource {
+  readonly #parts: StatusSourceParts;
   readonly #startedAt: number;
+  /** Null before the daemon has its parts. */
   #working: Working | null = null;
   #isReady = false;
   #isDraining = false;
   #listener: AdminListener | null = null;
 
-  constructor(parts: OverviewParts) {
+  constructor(parts: StatusSourceParts) {
     this.#parts = parts;
     this.#startedAt = parts.clock.now();
   }
 
-  /** Where it is told, as "127.0.0.1:8027"; null = nowhere. */
+  /** Where the admin listener is, as "127.0.0.1:8027"; null = nowhere. */
   get address(): string | null {
     return this.#listener?.address ?? null;
   }
 
-  /** Begins to tell, if that can be. */
-  async listen(place: AdminPlace, log: StatusLog): Promise<void> {
-    this.#listener = await administer(place, this, log);
+  async listen(): Promise<void> {
+    this.#listener = await administer(this.#parts.config().admin, this, this.#parts.log);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -88,7 +81,6 @@ export class Overview implements AsyncDisposable, AdminSource {
     this.#isDraining = true;
   }
 
-  /** Null = messages can be sent; else why not, in a word. */
   readonly unready = (): string | null => {
     if (this.#isDraining) return 'draining';
     const waiting = this.#parts.waiting();
@@ -100,22 +92,51 @@ export class Overview implements AsyncDisposable, AdminSource {
     return isStalled ? (trouble ?? 'stalled') : null;
   };
 
-  /** What is stopped, the worst first. Before the start: why it waits. */
   readonly stops = (): readonly Stop[] => {
     const waiting = this.#parts.waiting();
-    return waiting === null ? (this.#working?.stops() ?? []) : [waiting];
+    if (waiting !== null) return [waiting];
+    return this.#working === null ? [] : this.#stops(this.#working);
   };
 
-  /** Null = there is nothing to tell yet. */
   readonly view = (): AdminView | null => {
     if (this.#working === null) return null;
-    const { counters } = this.#working.dispatcher.stats;
-    const { spoolPath } = this.#parts;
-    return { counters, spoolPath, status: this.#status(this.#working) };
+    const { dispatcher, spool } = this.#working;
+    const { counters } = dispatcher.stats;
+    return { counters, spoolPath: spool.path, status: this.#status(this.#working) };
   };
 
+  /** The few numbers that fit a line. Asked every few seconds; costs a millisecond. */
+  get vitals(): Vitals {
+    if (this.#working === null || this.#isDraining) return NOT_AT_WORK;
+    const { dispatcher, spool } = this.#working;
+    const { inFlight, ended } = dispatcher;
+    const queued = spool.sources.countReady(QUEUED_MAX);
+    return { inFlight, ended, queued, stopped: inShort(this.stops()) };
+  }
+
+  #stops({ spool, dispatcher }: Working): readonly Stop[] {
+    const { clock, log } = this.#parts;
+    const { accounts, defaultAccount, file, secretOrigins } = this.#parts.config();
+    const names = new Set(accounts.map(({ name }) => name));
+    const { trouble, steppedAtMs } = dispatcher.progress;
+    const now = clock.now();
+    const steppedAt = now - (clock.monotonicMs() - steppedAtMs) / 1000;
+    return stopsOf({
+      now,
+      daemon: { isRunning: true, hasRun: true, since: this.#startedAt },
+      ...spool.stopFacts({ accounts: names, defaultAccount }),
+      trouble: trouble === null ? null : { kind: trouble, since: steppedAt },
+      isLogWritten: !log.isStalled,
+      place: {
+        start: startCommand(file),
+        spool: spool.path,
+        secretOf: (name) => secretOrigins.get(`accounts.${name}.api_secret`) ?? null,
+      },
+    });
+  }
+
   #status(working: Working): Status {
-    const { clock, version, spoolPath } = this.#parts;
+    const { clock, config } = this.#parts;
     const { stats } = working.dispatcher;
     stats.catchUp();
     const at = { now: clock.now(), nowMs: clock.monotonicMs() };
@@ -123,9 +144,9 @@ export class Overview implements AsyncDisposable, AdminSource {
     const answered = [...counters.answered.values()].map((ring) => ring.seconds(at.nowMs));
     return statusOf({
       at: at.now,
-      version,
+      version: readVersion(),
       pid: process.pid,
-      spool: spoolPath,
+      spool: working.spool.path,
       started_at: this.#startedAt,
       unready: this.unready(),
       stops: this.stops(),
@@ -136,7 +157,7 @@ export class Overview implements AsyncDisposable, AdminSource {
       answered: sumOf(answered),
       accepted: counters.accepted.seconds(at.nowMs),
       failures: counters.failures,
-      isMasked: this.#parts.recipients === 'masked',
+      isMasked: config().log.recipients === 'masked',
     });
   }
 }
@@ -208,14 +229,3 @@ export async function administer(
 
 /** Before the start and after the end. */
 export const NOT_AT_WORK: Vitals = { queued: 0, inFlight: 0, ended: 0, stopped: [] };
-
-/** The few numbers that fit a line. Asked every few seconds; costs a millisecond. */
-export function vitalsOf({
-  dispatcher,
-  stops,
-  spool,
-}: Pick<Working, 'dispatcher' | 'stops'> & { readonly spool: Spool }): Vitals {
-  const { inFlight, ended } = dispatcher;
-  const queued = spool.sources.countReady(QUEUED_MAX);
-  return { inFlight, ended, queued, stopped: inShort(stops()) };
-}

@@ -7,7 +7,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { State } from '../core/message/message.ts';
 import { Daemon } from '../daemon/daemon.ts';
 import type { DropRow } from '../spool/write/insert.ts';
-import { readVersion } from '../version.ts';
 import { describeWaiting, waitOf, type Application, type Unsettled } from './application.ts';
 import { nameOf } from './audit.ts';
 import { receiptsPending, tellGateway } from './gateway-control.ts';
@@ -52,7 +51,7 @@ export async function play(stage: Stage): Promise<void> {
   const config = configOf(stage.spoolPath, stage.gatewayUrl);
   const onFatal = (error: unknown): void => stop.fail(error);
   await using daemon = new Daemon(config, { onFatal, logOutput: voice });
-  await daemon.start(readVersion());
+  await daemon.start();
   await connect(stage, `http://${daemon.receiptsAddress ?? ''}${config.receipts.path}`);
   await begin(stage);
   for (const scene of [interfere, delayReceipts, sendToOptedOut, end]) {

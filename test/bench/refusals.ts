@@ -96,7 +96,7 @@ base_url = "${url}"\nsender = "AcmeInc"\nrate = 30\n[receipts]\nexpect = false\n
       logOutput: { write: () => undefined },
       onFatal: fail,
     });
-    await daemon.start('bench');
+    await daemon.start();
     return daemon;
   };
   return { db, start };

@@ -199,7 +199,7 @@ export async function setup(options: Options = {}): Promise<Bundle> {
       onFatal: (error) => fatal.push(error),
     });
     daemon = started;
-    await started.start('0.0.0-test');
+    await started.start();
   };
   onTestFinished(stop);
   const receiptsUrl = (): string => `http://${daemon?.receiptsAddress ?? 'nowhere'}/receipts`;

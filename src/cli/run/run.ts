@@ -17,7 +17,6 @@ import { SpoolError, type SpoolErrorCode } from '../../spool/sql/spool-errors.ts
 import { StatusLog } from '../../log/status-log.ts';
 import { Announcer } from '../../systemd/announcer.ts';
 import { Pulse, statusLines } from '../../systemd/pulse.ts';
-import { readVersion } from '../../version.ts';
 import { configFor } from '../open-spool.ts';
 
 /** `early`: signals that came before this was loaded; more may come in until it runs. */
@@ -64,7 +63,7 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
   signals.onHangUp = () => void announcer.reload(() => daemon.reload(load));
   let unwritten = 0;
   try {
-    const starting = daemon.start(readVersion());
+    const starting = daemon.start();
     if ((await Promise.race([starting, signals.stop, failed])) !== 'stop') {
       begin();
       await Promise.race([signals.stop, failed]);
