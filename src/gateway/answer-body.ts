@@ -1,6 +1,6 @@
 /**
- * The bytes of an answer → text, also where a proxy changed them: a byte order mark, UTF-16, another charset, gzip
- * without being asked for it. Never throws; what cannot be read stays as it is.
+ * Decodes the bytes of an answer, also those that a proxy changed: a byte order mark, UTF-16, another charset, gzip that
+ * was not asked for. Never throws; bytes that cannot be decoded stay as they are.
  */
 import { gunzipSync } from 'node:zlib';
 import type { Dispatcher } from 'undici';

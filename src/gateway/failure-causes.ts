@@ -1,5 +1,4 @@
 /** Says why a request got no answer, from the codes of undici, fetch and the system: in one word, or in a clause. */
-
 import type { Cause, RareCause } from '../core/codes/reasons.ts';
 
 /** Code → the word. */

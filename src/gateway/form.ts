@@ -1,7 +1,6 @@
 /**
- * The form that `POST /sms/json` takes for one message (src/gateway/README.md): one recipient without its
- * plus sign, `type` decided here because the API upgrades nothing, empty fields left out because they break
- * signatures.
+ * Makes the form of `POST /sms/json` for one message (src/gateway/README.md): one recipient without its plus sign,
+ * `type` decided here because the API upgrades nothing, empty fields left out because they break signatures.
  */
 import type { Claim } from '../core/message/claim.ts';
 import { comparedForm } from '../core/text/recipient.ts';

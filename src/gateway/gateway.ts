@@ -1,6 +1,6 @@
 /**
- * The interface of an SMS API for the dispatcher: it sends one request and says what happened to it. Failures of the
- * peer are Observations, never thrown.
+ * Declares the interface of an SMS API for the dispatcher: it sends one request and reports an Observation. Failures of
+ * the peer are Observations, never thrown.
  */
 import type { Claim } from '../core/message/claim.ts';
 import type { Observation } from '../core/answer/observation.ts';
@@ -16,11 +16,11 @@ export interface Capabilities {
 }
 
 export interface Gateway {
-  /** The same for as long as the gateway is used. */
+  /** Constant for each gateway. */
   readonly capabilities: Capabilities;
   /**
    * Sends one message. `done` is called exactly once, never before `send` returns. `ttlMs` is how long the
-   * gateway may go on trying to deliver; null = it cannot be told.
+   * gateway may go on trying to deliver; null = its own default.
    */
   send(claim: Claim, ttlMs: number | null, done: (observation: Observation) => void): void;
   /** Breaks off what is open; each is then observed as unanswered. */

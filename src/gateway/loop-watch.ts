@@ -1,7 +1,7 @@
 /**
- * Knows when the event loop last read its sockets. After a stall (SIGSTOP, a frozen machine, a disk that hangs
- * in a commit) an answer or the end of a connection may lie unread in a socket, so a time-out or an idle
- * connection must not be believed before the loop has polled once.
+ * Detects when the event loop last read its sockets. After a stall (SIGSTOP, a frozen machine, a disk that hangs in a
+ * commit) an answer or the end of a connection may be unread in a socket, so a time-out or an idle connection must not
+ * be believed before the loop has polled once.
  *
  * Always holds: watching never keeps the process alive and never makes the loop turn by itself.
  */

@@ -10,7 +10,7 @@ import { parseJson } from '../core/answer/read-answer.ts';
 import { readText } from './answer-body.ts';
 import { connectorOf } from './skip-continue.ts';
 
-/** Whom to ask, as whom. */
+/** The account that asks, and where. */
 export interface QuestionTarget {
   /** Without a trailing slash. */
   readonly baseUrl: string;
@@ -21,7 +21,7 @@ export interface QuestionTarget {
   readonly timeoutMs: number;
 }
 
-export interface Question {
+interface JsonQuestion {
   readonly method: 'GET' | 'POST';
   /** With its query. */
   readonly path: string;
@@ -29,28 +29,33 @@ export interface Question {
   readonly bodyMax: number;
 }
 
-export type Fields = Readonly<Record<string, unknown>>;
+export type JsonFields = Readonly<Record<string, unknown>>;
 
-export interface JsonAnswer {
+/** An answer of the peer. */
+interface JsonAnswer {
   readonly httpStatus: number;
   /** The header as it came; null = absent. */
   readonly retryAfter: string | null;
   /** Null = the body is no JSON object. */
-  readonly fields: Fields | null;
+  readonly fields: JsonFields | null;
 }
 
-/** No whole answer came. `detail` is a clause for an operator, never the peer's own text. */
-export interface NoAnswer {
+/** No answer. `detail` is a clause for an operator, never the peer's own text. */
+interface NoAnswer {
   readonly httpStatus: null;
+  readonly reason: 'no-secret' | 'unreachable';
   readonly detail: string;
 }
 
 /** Asks once. Never throws for what the peer does. */
 export async function askJson(
-  target: QuestionTarget & { readonly apiSecret: string },
-  { method, path, bodyMax }: Question,
+  { apiKey, apiSecret, baseUrl, timeoutMs }: QuestionTarget,
+  { method, path, bodyMax }: JsonQuestion,
 ): Promise<JsonAnswer | NoAnswer> {
-  const { apiKey, apiSecret, baseUrl, timeoutMs } = target;
+  if (apiSecret === null) {
+    const detail = 'this needs api_secret; only a signature is configured';
+    return { httpStatus: null, reason: 'no-secret', detail };
+  }
   /* An agent of its own: questions are rare, and an idle connection would keep a command alive. */
   const agent = new Agent({ maxResponseSize: bodyMax, connect: connectorOf(timeoutMs) });
   try {
@@ -71,24 +76,24 @@ export async function askJson(
     return {
       httpStatus: statusCode,
       retryAfter: typeof retryAfter === 'string' ? retryAfter : null,
-      fields: fieldsIn(await readText(response)),
+      fields: jsonObjectIn(await readText(response)),
     };
   } catch (error) {
-    return { httpStatus: null, detail: explainCause(error) };
+    return { httpStatus: null, reason: 'unreachable', detail: explainCause(error) };
   } finally {
     await agent.destroy();
   }
 }
 
 /** A JSON object, which a list is not. */
-export function isFields(value: unknown): value is Fields {
+export function isJsonObject(value: unknown): value is JsonFields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function fieldsIn(text: string): Fields | null {
+function jsonObjectIn(text: string): JsonFields | null {
   try {
     const value = parseJson(text);
-    return isFields(value) ? value : null;
+    return isJsonObject(value) ? value : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

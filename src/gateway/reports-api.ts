@@ -1,16 +1,16 @@
 /**
- * Asks the Reports API v2 what became of messages: `GET /v2/reports/records`, by the ids of parts, or by
- * recipient within a window of time. A record says the same as a receipt and is made one.
+ * Asks the Reports API v2 for the records of messages: `GET /v2/reports/records`, by the ids of parts, or by recipient
+ * within a window of time. A record says the same as a receipt and is made one.
  *
- * Always holds: each request ends within its time limit; at most 4 MiB of an answer are read, and a few
- * pages; what the peer does is a value, never thrown. Texts of messages are not asked for and not kept. Every record costs money: when to ask is for the caller to say, and so is keeping
- * to the limit of 10 requests a second. Finding nothing proves nothing: how soon a record shows is unknown.
+ * Always holds: at most 4 MiB of an answer are read, and a few pages; texts of messages are not asked for and not kept.
+ * Every record costs money: the caller decides when to ask, and keeps to the limit of 10 requests a second. An empty
+ * answer proves nothing: how soon a record appears is unknown.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { comparedForm } from '../core/text/recipient.ts';
 import { readRetryAfter } from '../core/answer/read-answer.ts';
 import { wordOf, type Receipt } from '../core/receipt/receipt.ts';
-import { askJson, isFields, type Fields, type QuestionTarget } from './question.ts';
+import { askJson, isJsonObject, type JsonFields, type QuestionTarget } from './question.ts';
 
 /** `baseUrl` is that of the reports, not the host that sends; `timeoutMs` is for one page. */
 export interface ReportsTarget extends QuestionTarget {
@@ -28,16 +28,7 @@ export interface ReportWindow {
   readonly until: number;
 }
 
-export interface Reported {
-  readonly ok: true;
-  /** One for each record that can be told whose it is; none = nothing was found. */
-  readonly receipts: readonly Receipt[];
-}
-
-/**
- * Nothing was learned. `unreachable` = there is no answer, or none of the reports' own: it may pass;
- * `refused` = this question was; `detail` is a clause for an operator, never the peer's own text.
- */
+/** No answer to the question. `unreachable` may pass; `refused` means this question. `detail` is a clause. */
 export interface Unreported {
   readonly ok: false;
   readonly reason: 'wrong-credentials' | 'throttled' | 'refused' | 'unreachable' | 'no-credentials';
@@ -46,7 +37,9 @@ export interface Unreported {
   readonly detail: string;
 }
 
-export type ReportAnswer = Reported | Unreported;
+/** One receipt for each record that names a part or an attempt; none = nothing was found. */
+export type ReportAnswer =
+  { readonly ok: true; readonly receipts: readonly Receipt[] } | Unreported;
 
 /** How many ids one request may name. */
 export const REPORT_IDS_MAX = 20;
@@ -63,7 +56,7 @@ const RECORD_MAX = 16_384;
 const FIELD_MAX = 255;
 
 type Query = Readonly<Record<string, string>>;
-type Page =
+type RecordPage =
   | {
       readonly ok: true;
       readonly records: readonly unknown[];
@@ -72,10 +65,7 @@ type Page =
     }
   | Unreported;
 
-/**
- * What the reports know of the parts with these ids, 1 to 20 (else a RangeError). Never throws for what the
- * peer does.
- */
+/** Asks for the parts with these ids, 1 to 20 (else a RangeError). Never throws for what the peer does. */
 export async function fetchReportsByIds(
   target: ReportsTarget,
   ids: readonly string[],
@@ -87,9 +77,9 @@ export async function fetchReportsByIds(
 }
 
 /**
- * What the reports know of messages to this recipient in this window, which is widened to whole seconds and
- * is never empty nor longer than 24 hours (else a RangeError). The API cannot be asked for a `client_ref`;
- * each record has its own. Never throws for what the peer does.
+ * Asks for messages to this recipient in this window. The window is widened to whole seconds, and may neither be empty
+ * nor longer than 24 hours (else a RangeError). The API cannot be asked for a `client_ref`; each record has its own.
+ * Never throws for what the peer does.
  */
 export async function fetchReportsTo(
   target: ReportsTarget,
@@ -110,7 +100,7 @@ async function fetchReports(target: ReportsTarget, query: Query): Promise<Report
   const records: unknown[] = [];
   let next: Query | null = {};
   for (let page = 1; page <= PAGES_MAX && next !== null; page += 1) {
-    const answer: Page = await fetchPage(target, { ...query, ...next });
+    const answer: RecordPage = await fetchPage(target, { ...query, ...next });
     if (!answer.ok) return answer;
     records.push(...answer.records);
     next = answer.next;
@@ -119,20 +109,18 @@ async function fetchReports(target: ReportsTarget, query: Query): Promise<Report
   return { ok: true, receipts: records.flatMap((record) => receiptOf(record, receivedAt) ?? []) };
 }
 
-async function fetchPage(target: ReportsTarget, query: Query): Promise<Page> {
-  const { apiKey, apiSecret, now } = target;
-  if (apiSecret === null) {
-    return unreported('no-credentials', 'need api_secret; only a signature is configured');
-  }
-  const fixed = { account_id: apiKey, product: 'SMS', direction: 'outbound' };
+async function fetchPage(target: ReportsTarget, query: Query): Promise<RecordPage> {
+  const fixed = { account_id: target.apiKey, product: 'SMS', direction: 'outbound' };
   const search = new URLSearchParams({ ...fixed, ...query }).toString();
   const path = `/v2/reports/records?${search}`;
-  const asked = { method: 'GET', path, bodyMax: BODY_MAX } as const;
-  const answer = await askJson({ ...target, apiSecret }, asked);
-  if (answer.httpStatus === null) return unreported('unreachable', answer.detail);
+  const answer = await askJson(target, { method: 'GET', path, bodyMax: BODY_MAX });
+  if (answer.httpStatus === null) {
+    const reason = answer.reason === 'no-secret' ? 'no-credentials' : answer.reason;
+    return unreported(reason, answer.detail);
+  }
   const { httpStatus, retryAfter, fields } = answer;
   if (httpStatus < 200 || httpStatus > 299) {
-    const retryAfterMs = retryAfter === null ? null : readRetryAfter(retryAfter, now());
+    const retryAfterMs = retryAfter === null ? null : readRetryAfter(retryAfter, target.now());
     return { ...unreported(reasonOf(httpStatus), `HTTP ${httpStatus}`), retryAfterMs };
   }
   const records = fields === null ? null : recordsIn(fields);
@@ -152,14 +140,18 @@ function reasonOf(statusCode: number): Unreported['reason'] {
   return statusCode >= 500 || statusCode === 408 ? 'unreachable' : 'refused';
 }
 
-/* Where none of the ids is known there may be nothing but the list of those. */
-function recordsIn({ records, ids_not_found: unknown }: Fields): readonly unknown[] | null {
+/* When no id is known, the answer may hold only the list of unknown ids. */
+function recordsIn({ records, ids_not_found: unknown }: JsonFields): readonly unknown[] | null {
   if (Array.isArray(records)) return records as readonly unknown[];
   return unknown === undefined ? null : [];
 }
 
 /* A cursor that leads nowhere new is not followed. */
-function nextOf({ cursor, iv }: Fields, records: readonly unknown[], query: Query): Query | null {
+function nextOf(
+  { cursor, iv }: JsonFields,
+  records: readonly unknown[],
+  query: Query,
+): Query | null {
   if (typeof cursor !== 'string' || typeof iv !== 'string' || cursor === '') return null;
   if (records.length === 0 || cursor === query['cursor']) return null;
   return { cursor, iv };
@@ -167,7 +159,7 @@ function nextOf({ cursor, iv }: Fields, records: readonly unknown[], query: Quer
 
 /* Null for what names neither a part nor an attempt. The same record read twice has the same digest. */
 function receiptOf(record: unknown, receivedAt: number): Receipt | null {
-  if (!isFields(record)) return null;
+  if (!isJsonObject(record)) return null;
   const raw = JSON.stringify({ ...record, message_body: undefined, source: 'reports' });
   const gatewayId = textIn(record, 'message_id');
   const clientRef = textIn(record, 'client_ref');
@@ -176,7 +168,7 @@ function receiptOf(record: unknown, receivedAt: number): Receipt | null {
   const word = status === null ? null : wordOf(status);
   const code = numberIn(record, 'error_code', /^\d{1,4}$/);
   const said = JSON.stringify(['reports', gatewayId ?? { clientRef }, word, code]);
-  const digest = createHash('sha256').update(said).digest('hex').slice(0, 32);
+  const digest = hash('sha256', said).slice(0, 32);
   const recipient = textIn(record, 'to')?.replace(/\D/g, '') ?? '';
   return {
     receivedAt,
@@ -194,14 +186,14 @@ function receiptOf(record: unknown, receivedAt: number): Receipt | null {
 }
 
 /* What is not known is an empty string; numbers come in either form. */
-function textIn(fields: Fields, name: string): string | null {
+function textIn(fields: JsonFields, name: string): string | null {
   const value = fields[name];
   const text = typeof value === 'number' ? String(value) : value;
   if (typeof text !== 'string' || text.length > FIELD_MAX) return null;
   return text.trim() === '' ? null : text.trim();
 }
 
-function numberIn(fields: Fields, name: string, form: RegExp): number | null {
+function numberIn(fields: JsonFields, name: string, form: RegExp): number | null {
   const text = textIn(fields, name);
   return text !== null && form.test(text) ? Number(text) : null;
 }

@@ -1,5 +1,5 @@
 /**
- * Signatures of requests and receipts: Vonage's documented rule, the same in both directions.
+ * Signs requests and verifies receipts by Vonage's documented rule, the same in both directions.
  *
  * The base string is every parameter but `sig`, sorted by code unit, as `&key=value` with the leading `&`,
  * values decoded and with `&` and `=` in names and values turned into `_` (in names as two of Vonage's own
@@ -16,7 +16,7 @@ export type SignatureMethod = (typeof SIGNATURE_METHODS)[number];
 /** Decoded parameters; a number of a JSON receipt has to be its decimal text. */
 export type Parameters = ReadonlyMap<string, string> | Readonly<Record<string, string>>;
 
-type Pairs = readonly (readonly [string, string])[];
+type NamedValues = readonly (readonly [string, string])[];
 
 /** The `sig` of the parameters, in lower-case hex; a `sig` among them is left out. */
 export function sign(
@@ -45,7 +45,7 @@ export function verify(
   return fits.includes(true); // after all were compared, so that time does not tell which fitted
 }
 
-function pairsOf(parameters: Parameters): Pairs {
+function pairsOf(parameters: Parameters): NamedValues {
   return isMap(parameters) ? [...parameters] : Object.entries(parameters);
 }
 
@@ -53,7 +53,7 @@ function isMap(parameters: Parameters): parameters is ReadonlyMap<string, string
   return parameters instanceof Map;
 }
 
-function baseString(pairs: Pairs): string {
+function baseString(pairs: NamedValues): string {
   return pairs
     .filter(([name]) => name !== 'sig')
     .sort(([a], [b]) => (a < b ? -1 : 1))

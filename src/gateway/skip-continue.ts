@@ -23,7 +23,7 @@ export function connectorOf(timeout: number): buildConnector.connector {
   return (options, callback) => {
     connect(options, (...result) => {
       const [, socket] = result;
-      /* Where connecting failed there is none, whatever the types say. */
+      /* There is no socket when connecting failed, although the types say so. */
       const isH2 = socket instanceof TLSSocket && socket.alpnProtocol === 'h2';
       if (socket instanceof Duplex && !isH2) skipContinue(socket);
       callback(...result);

@@ -1,12 +1,10 @@
 /**
- * Speaks `POST /sms/json` over a pool of kept-alive connections, one request at a time on each.
+ * Sends `POST /sms/json` over a pool of kept-alive connections, one request at a time on each.
  *
- * Always holds: connect and the whole exchange have a time limit; at most 64 KiB of an answer
- * are read; redirects are not followed; Basic auth or a signature, never both (status 32). A request that
- * undici never began to write never left; anything later that is not a whole answer is unanswered.
- *
- * After a stall of the event loop no time-out is believed and no idle connection is used before the sockets
- * were read: the answer may lie there, and the server may have closed the connection.
+ * Always holds: connect and the whole exchange have a time limit; at most 64 KiB of an answer are read; redirects are
+ * not followed; Basic auth or a signature, never both (status 32). A request that undici never began to write never
+ * left; any later failure is unanswered. After a stall of the event loop, no time-out is believed and no idle
+ * connection is used before the sockets were read.
  */
 import { Pool, type Dispatcher } from 'undici';
 import type { Claim } from '../core/message/claim.ts';
@@ -41,14 +39,14 @@ export interface VonageOptions {
   readonly watch: LoopWatch;
 }
 
-/** What a reload may change. */
-export type VonageTarget = Omit<VonageOptions, 'now' | 'watch'>;
+/** A reload may change these. */
+type VonageTarget = Omit<VonageOptions, 'now' | 'watch'>;
 
 type Done = (observation: Observation) => void;
 
 export class VonageGateway implements Gateway {
   readonly capabilities: Capabilities = { partsInAnswer: true, validity: true, binary: true };
-  #way: Way;
+  #destination: Destination;
   /** Pools that nothing more is sent through, until what is open on them has ended. */
   readonly #leaving = new Set<Pool>();
   readonly #now: () => number;
@@ -63,35 +61,35 @@ export class VonageGateway implements Gateway {
     this.#now = options.now;
     this.#watch = options.watch;
     this.#watch.start();
-    this.#way = wayOf(options, this.#watch);
+    this.#destination = destinationOf(options, this.#watch);
     this.#sweep = setInterval(() => this.#breakOffLate(), SWEEP_MS);
     this.#sweep.unref();
   }
 
   /** From the next request on; what is open ends as it began. */
   adopt(options: VonageTarget): void {
-    const { pool } = this.#way;
-    this.#way = wayOf(options, this.#watch);
+    const { pool } = this.#destination;
+    this.#destination = destinationOf(options, this.#watch);
     this.#leaving.add(pool);
     pool.close(() => this.#leaving.delete(pool));
   }
 
   send(claim: Claim, ttlMs: number | null, done: Done): void {
-    const way = this.#way;
+    const destination = this.#destination;
     const exchange = new Exchange({
       now: this.#now,
       watch: this.#watch,
-      endsAtMs: performance.now() - this.#stalledMs + way.timeoutMs,
+      endsAtMs: performance.now() - this.#stalledMs + destination.timeoutMs,
       done: (observation) => {
         this.#open.delete(exchange);
         done(observation);
       },
       again: () => this.#watch.afterPoll(dispatch),
     });
-    const body = encodeForm(fieldsOf(claim, ttlMs), way.signer, this.#now());
-    const headers = way.headers as string[];
+    const body = encodeForm(fieldsOf(claim, ttlMs), destination.signer, this.#now());
+    const { pool, path, headers } = destination;
     const dispatch = (): void => {
-      way.pool.dispatch({ path: way.path, method: 'POST', headers, body }, exchange);
+      pool.dispatch({ path, method: 'POST', headers, body }, exchange);
     };
     this.#open.add(exchange);
     if (this.#watch.hasJustPolled) dispatch();
@@ -101,10 +99,10 @@ export class VonageGateway implements Gateway {
   async close(): Promise<void> {
     clearInterval(this.#sweep);
     this.#watch.stop();
-    await Promise.all([this.#way.pool, ...this.#leaving].map((pool) => pool.destroy()));
+    await Promise.all([this.#destination.pool, ...this.#leaving].map((pool) => pool.destroy()));
   }
 
-  /* The only time limit of an exchange: undici's start anew with every byte, and do not read the socket. */
+  /* The only time limit of an exchange: those of undici restart with every byte, and do not read the socket. */
   #breakOffLate(): void {
     const nowMs = performance.now();
     const lateMs = nowMs - this.#sweptAtMs - SWEEP_MS;
@@ -119,16 +117,17 @@ export class VonageGateway implements Gateway {
   }
 }
 
-/** How requests go: to whom, as whom, and how long they may take. */
-interface Way {
+/** The destination, credentials and time limit of requests. */
+interface Destination {
   readonly pool: Pool;
   readonly path: string;
-  readonly headers: readonly string[];
+  /** Name, value, name, value, …; undici does not change it. */
+  readonly headers: string[];
   readonly signer: Signer | null;
   readonly timeoutMs: number;
 }
 
-function wayOf(options: VonageTarget, watch: LoopWatch): Way {
+function destinationOf(options: VonageTarget, watch: LoopWatch): Destination {
   const { apiKey, signature, timeoutMs } = options;
   const { origin, pathname } = new URL(options.baseUrl);
   const pool = new Pool(origin, {
@@ -145,7 +144,7 @@ function wayOf(options: VonageTarget, watch: LoopWatch): Way {
   return { pool, path, headers: headersOf(options), signer, timeoutMs };
 }
 
-function headersOf(options: VonageTarget): readonly string[] {
+function headersOf(options: VonageTarget): string[] {
   const headers = [
     'content-type',
     'application/x-www-form-urlencoded',
@@ -169,7 +168,7 @@ interface ExchangeParts {
   readonly again: () => void;
 }
 
-/** One request and its answer, as undici tells of it. */
+/** One request and its answer, as undici reports them. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly endsAtMs: number;
   readonly #parts: ExchangeParts;

@@ -1,7 +1,8 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { fetchBalance, fetchLimit, type AccountTarget } from '../../src/gateway/account-api.ts';
+import { fetchBalance, fetchLimit } from '../../src/gateway/account-api.ts';
+import type { QuestionTarget } from '../../src/gateway/question.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -9,7 +10,7 @@ afterEach(() => {
 });
 
 /** A gateway that answers as `listener` says, and the account on it. */
-async function setup(listener: RequestListener, timeoutMs = 30_000): Promise<AccountTarget> {
+async function setup(listener: RequestListener, timeoutMs = 30_000): Promise<QuestionTarget> {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   closers.push(() => {
