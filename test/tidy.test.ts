@@ -48,7 +48,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'p-queue': ['src/limiter/slots.ts'],
   'parse-duration': ['src/config/duration-values.ts'],
   pino: ['src/log/status-log.ts'],
-  'prom-client': ['src/admin/metrics.ts'],
   'smol-toml': ['src/config/find.ts'],
   'string-width': ['src/terminal/terminal-width.ts'],
   tinyqueue: ['src/dispatch/schedule/lazy-heap.ts'],

@@ -1,10 +1,10 @@
 /**
- * The HTTP server for operators' programs: health, metrics, and what `top` shows. It only answers questions,
- * and has no secret; it is meant for this machine.
+ * Serves health, metrics and the status document over HTTP to operators' programs. It has no password and is meant for
+ * this machine.
  *
- * Always holds: only a client that calls it by an address or by a name of its own is answered; `/healthz` answers as
- * long as the process turns; `/readyz` is 200 only while the loop turns and the spool can be written, and its body
- * names what is stopped; nothing here changes anything, and what cannot be answered never stops the daemon.
+ * Always holds: only requests by an IP address or a name of its own are answered; `/healthz` answers while the process
+ * runs; `/readyz` is 200 only while the loop runs and the spool can be written, and its body names what is stopped;
+ * nothing here changes anything, and no failure here stops the daemon.
  */
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import { isIP } from 'node:net';
@@ -13,13 +13,13 @@ import { isoOf } from '../log/event-lines.ts';
 import { adviceOf, type Stop } from '../core/account/stops.ts';
 import { limitConnections } from '../http/idle-connections.ts';
 import { closeWithin, hostAndPort, listenAt } from '../http/listen.ts';
-import type { AdminView, Metrics } from './metrics.ts';
+import { Metrics, type AdminView } from './metrics.ts';
 
-/** What is asked. */
+/** The daemon, as the listener sees it. */
 export interface AdminSource {
   /** Null = messages are being sent; else why not, in a word. */
   readonly unready: () => string | null;
-  /** What is stopped, the worst first. */
+  /** Everything that is stopped, the worst first. Before the start: why it waits. */
   readonly stops: () => readonly Stop[];
   /** Null = there is nothing to tell yet. */
   readonly view: () => AdminView | null;
@@ -28,7 +28,7 @@ export interface AdminSource {
 const CONNECTIONS_MAX = 64;
 const REQUEST_MS = 5_000;
 const CLOSE_MS = 1_000;
-/** More lines about what is stopped are not read. */
+/** More stops are only counted. */
 const LINES_MAX = 100;
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -46,7 +46,8 @@ export class AdminListener implements AsyncDisposable {
   readonly #app: FastifyInstance;
   readonly #source: AdminSource;
   #address = '';
-  #metrics: Promise<Metrics> | null = null;
+  /** Made at the first scrape: nobody measures the loop before. */
+  #metrics: Metrics | null = null;
 
   private constructor(place: AdminPlace, source: AdminSource) {
     this.#source = source;
@@ -72,7 +73,7 @@ export class AdminListener implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#app.server.closeIdleConnections();
     await closeWithin(this.#app, CLOSE_MS);
-    (await this.#metrics)?.stop();
+    this.#metrics?.stop();
   }
 
   #make(mayCall: ReturnType<typeof hostCheck>): FastifyInstance {
@@ -96,13 +97,13 @@ export class AdminListener implements AsyncDisposable {
       reply.code(reason === null ? 200 : 503).type(TEXT);
       return reply.send(`${lines.join('\n')}\n`);
     });
-    const answer = async (
+    const answer = (
       reply: FastifyReply,
       type: string,
-      textOf: (view: AdminView) => string | Promise<string>,
-    ): Promise<FastifyReply> => {
+      textOf: (view: AdminView) => string,
+    ): FastifyReply => {
       const seen = view();
-      if (seen !== null) return reply.type(type).send(await textOf(seen));
+      if (seen !== null) return reply.type(type).send(textOf(seen));
       reply.code(503).type(TEXT);
       return reply.send(`${unready() ?? 'starting'}\n`);
     };
@@ -110,15 +111,9 @@ export class AdminListener implements AsyncDisposable {
       answer(reply, JSON_TYPE, ({ status }) => escapeJson(JSON.stringify(status))),
     );
     app.get('/metrics', (_request, reply) =>
-      answer(reply, PROMETHEUS, (seen) => this.#render(seen)),
+      answer(reply, PROMETHEUS, (seen) => (this.#metrics ??= new Metrics()).render(seen)),
     );
     return app;
-  }
-
-  /* Loaded when it is first asked for: it takes 20 MB that a daemon nobody asks need not have. */
-  async #render(view: AdminView): Promise<string> {
-    this.#metrics ??= import('./metrics.ts').then((module) => new module.Metrics());
-    return (await this.#metrics).render(view);
   }
 }
 
@@ -130,10 +125,9 @@ function linesOf(stops: readonly Stop[]): readonly string[] {
   return rest > 0 ? [...lines, `${rest} more are stopped`] : lines;
 }
 
-/** Loads what is otherwise read from its files when the first server is made, and when metrics are first asked for. */
-export async function loadListeners(): Promise<void> {
+/** Loads the files that are otherwise read when the first server is made. */
+export function loadListeners(): void {
   fastify();
-  await import('./metrics.ts');
 }
 
 /**

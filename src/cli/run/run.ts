@@ -40,7 +40,7 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
   using announcer = new Announcer({ env: process.env, pid: process.pid, onTrouble: sayUnheard });
   const config = await configured(load, { signals, announcer });
   if (config === null) return;
-  if (ownerToBecome(config.spool.path) !== null) await loadListeners();
+  if (ownerToBecome(config.spool.path) !== null) loadListeners();
   becomeOwnerOf(config.spool.path);
   let fail: (error: unknown) => void = () => undefined;
   const failed = new Promise<never>((_resolve, reject) => {
