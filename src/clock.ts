@@ -1,6 +1,6 @@
 /**
- * The two clocks, as values that are handed over: wall clock for what people wrote (send_at, expiry),
- * monotonic for waits. A step of the wall clock never moves a wait.
+ * Provides the two clocks as values: the wall clock for what people wrote (send_at, expiry), the monotonic clock for
+ * waits. A step of the wall clock never moves a wait.
  */
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';

@@ -1,4 +1,4 @@
-/** What the program was installed with: its version, and the example of a configuration. */
+/** Finds the files that the program was installed with: its version, and the example of a configuration. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

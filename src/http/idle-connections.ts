@@ -1,6 +1,6 @@
 /**
- * Keeps room for new connections on an HTTP server: near its limit, connections without an open request are
- * closed, those first that have been idle longest.
+ * Keeps room for new connections on an HTTP server: near its limit, connections without an open request are closed,
+ * those first that have been idle longest.
  *
  * Always holds: a connection with an open request, or with a request that has begun to arrive, is left alone.
  */

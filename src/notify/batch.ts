@@ -1,19 +1,19 @@
 /**
- * What one request says: events as JSON, in the words of the status log, and an id that stays the same for
- * the same content. Changes of messages, accounts and senders are told; no recipient and no text ever is.
+ * Makes the body of one request: events as JSON, in the words of the status log, with an id that is the same for the
+ * same content. Only events of messages, accounts and senders are told, without recipients and texts.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { CommittedEvent } from '../spool/write/event-log.ts';
 
 /** Events in one request, at most. */
 export const BATCH_MAX = 100;
 /** Bytes of one request's body, at most; one event is far shorter, since texts are cut when they are read. */
-export const BODY_MAX = 262_144;
+const BODY_MAX = 262_144;
 
 const TOLD = /^(?:message|account|sender)\./;
 
 export interface Batch {
-  /** `events-FIRST-LAST-DIGEST`. The digest tells apart what a spool restored from a backup numbers alike. */
+  /** `events-FIRST-LAST-DIGEST`. A restored spool uses numbers again: then the digest differs. */
   readonly id: string;
   readonly body: string;
   readonly lastSeq: number;
@@ -28,7 +28,7 @@ export function batchOf(events: readonly CommittedEvent[]): Batch | null {
   const [first, last] = [told.at(0), told[lines.length - 1]];
   if (first === undefined || last === undefined) return null;
   const body = `{"events":[${lines.join(',')}]}`;
-  const digest = createHash('sha256').update(body).digest('hex').slice(0, 16);
+  const digest = hash('sha256', body).slice(0, 16);
   const isFull = events.length >= BATCH_MAX || lines.length < told.length;
   return { id: `events-${first.seq}-${last.seq}-${digest}`, body, lastSeq: last.seq, isFull };
 }

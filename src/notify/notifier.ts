@@ -1,33 +1,32 @@
 /**
- * Tells the application's URL what has become of messages, accounts and senders: committed events, oldest
- * first, many in one request and one request at a time.
+ * Posts committed events of messages, accounts and senders to the application's URL: oldest first, many in one request
+ * and one request at a time.
  *
- * Always holds: a batch that was not taken is posted again as it is, under the same id, until it is; nothing
- * later goes before it and nothing is left out. What was taken but not yet saved when the process died is
- * posted again. Whatever the receiver does, sending never waits for it: events are read a hundred at a time,
- * between steps, and there is one timer.
+ * Always holds: a batch that was not taken is posted again unchanged, with the same id, until it is; nothing later is
+ * posted before it and nothing is left out. A batch that was taken but not saved when the process died is posted again.
+ * Sending never waits for the receiver: events are read a hundred at a time, between steps, and there is one timer.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { retryDelayMs } from '../core/message/retry-policy.ts';
 import type { CommittedEvent } from '../spool/write/event-log.ts';
 import { BATCH_MAX, batchOf, type Batch } from './batch.ts';
-import { keyOf, post, signedHeaders, type Failure, type Outcome } from './post.ts';
+import { keyOf, post, signedHeaders, type PostFailure } from './post.ts';
 
 const BACK_OFF = { firstDelayMs: 1_000, factor: 2, maxDelayMs: 300_000 };
 const RETRY_AFTER_MAX_MS = 900_000;
-/** After a batch that was not full the next one gathers for this long: a commit is no reason for a request. */
+/** Events gather for this long after a batch that was not full, so that not every commit makes a request. */
 const GATHER_MS = 50;
-/** After a full one: a backlog goes out at 10,000 events a second and leaves most of the core to sending. */
+/** After a full batch: a backlog is posted at 10,000 events a second and leaves most of the CPU to sending. */
 const BREATH_MS = 10;
-/** How often events are looked for that nobody spoke of. */
+/** How often events are read without news. */
 const LOOK_EVERY_MS = 5_000;
-/** Timers reach no further than this, so that a clock that was moved is noticed. */
+/** The longest timer, so that a moved clock is noticed. */
 const SLEEP_MAX_MS = 1_000;
-/** How often a row of failures is spoken of after the first. */
+/** How often a series of failures is reported after the first. */
 const SAID_EVERY_MS = 3_600_000;
 
-/** A row of failures so far. `detail` is a short word for an operator. */
+/** A series of failures so far. `detail` is a short word for an operator. */
 export interface Trouble {
   readonly failures: number;
   readonly detail: string;
@@ -45,14 +44,14 @@ export interface NotifierParts extends NotifierTarget {
   readonly clock: Clock;
   /** Committed events with a `seq` above `after`, oldest first. Never called inside a transaction. */
   readonly read: (after: number, limit: number) => readonly CommittedEvent[];
-  /** The last `seq` that was taken; the present end of `events` for a URL that was never told anything. */
+  /** The last `seq` that was taken; the present end of `events` for a new URL. */
   readonly cursor: number;
-  /** Called with `cursor` at the start, then with each `seq` that was taken. What is lost is posted again. */
+  /** Called with `cursor` at the start, then with each `seq` that was taken. Events after a lost one are posted again. */
   readonly save: (seq: number) => void;
-  /** The first failure of a row, then one an hour. */
+  /** Called at the first failure of a series, then once an hour. */
   readonly onTrouble: (facts: Trouble) => void;
-  /** A row of failures is over. */
-  readonly onWell: (facts: { readonly failures: number; readonly lastedMs: number }) => void;
+  /** A series of failures is over. */
+  readonly onWell: (facts: { readonly failures: number; readonly lasted_ms: number }) => void;
   /** In [0, 1), to spread retries; default Math.random. */
   readonly random?: () => number;
 }
@@ -63,12 +62,12 @@ export class Notifier implements AsyncDisposable {
   #target: NotifierTarget;
   readonly #running: Promise<void>;
   #cursor: number;
-  /** What is being posted until it is taken; null = to be read. */
+  /** Posted until it is taken; null = to be read. */
   #batch: Batch | null = null;
   #open: AbortController | null = null;
   #hasNews = true;
   #isStopped = false;
-  /** Monotonic: news waits for the one; without news events are looked at when it is time for the other. */
+  /** Monotonic: the earliest time to post news, and the time to read events without news. */
   #notBeforeMs = -Infinity;
   #lookAtMs = -Infinity;
   #failures = 0;
@@ -85,7 +84,7 @@ export class Notifier implements AsyncDisposable {
     this.#running = this.#run();
   }
 
-  /** From the next request on; what waits after a failure is tried at once. */
+  /** From the next request on. A batch that waits after a failure is tried at once. */
   adopt(target: NotifierTarget): void {
     this.#target = target;
     this.#key = keyOf(target.secret);
@@ -93,13 +92,13 @@ export class Notifier implements AsyncDisposable {
     this.wake();
   }
 
-  /** Something was committed. Costs nothing while a request is open or a retry waits for its time. */
+  /** Something was committed. Costs nothing while a request is open or a retry waits. */
   wake(): void {
     this.#hasNews = true;
     if (this.#parts.clock.monotonicMs() >= this.#notBeforeMs) this.#awake?.();
   }
 
-  /** Breaks off the open request. What was not taken is posted after the next start. */
+  /** Breaks off the open request. A batch that was not taken is posted after the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true;
     this.#open?.abort();
@@ -109,19 +108,19 @@ export class Notifier implements AsyncDisposable {
 
   async #run(): Promise<void> {
     await nextTurn();
-    /* Without it, what happens before the first batch is taken would be skipped by the next start. */
+    /* Without it, the next start would skip what happens before the first batch is taken. */
     this.#parts.save(this.#cursor);
     while (await this.#isDue()) {
       /* Before anything is read: what is committed from here on is news again. */
       this.#hasNews = false;
       this.#lookAtMs = this.#parts.clock.monotonicMs() + LOOK_EVERY_MS;
-      const outcome = await this.#step();
-      if (outcome?.kind !== 'failed') this.#succeeded();
-      else if (!this.#isStopped) this.#failed(outcome);
+      const failure = await this.#step();
+      if (failure === null) this.#succeeded();
+      else if (!this.#isStopped) this.#failed(failure);
     }
   }
 
-  /* Waits for its time, then says whether to go on. At least one turn of the event loop for the others. */
+  /* Waits until it is time, at least one turn of the event loop. False = stopped. */
   async #isDue(): Promise<boolean> {
     await nextTurn();
     while (!this.#isStopped) {
@@ -145,13 +144,13 @@ export class Notifier implements AsyncDisposable {
     });
   }
 
-  /* Null = there was nothing to tell. */
-  async #step(): Promise<Outcome | null> {
+  /* Null = all is well. */
+  async #step(): Promise<PostFailure | null> {
     try {
       this.#batch ??= this.#gather();
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      return { kind: 'failed', detail: `events cannot be read: ${why}`, retryAfterMs: null };
+      return { detail: `events cannot be read: ${why}`, retryAfterMs: null };
     }
     return this.#batch === null ? null : await this.#post(this.#batch);
   }
@@ -165,17 +164,17 @@ export class Notifier implements AsyncDisposable {
     return batch;
   }
 
-  async #post(batch: Batch): Promise<Outcome> {
+  async #post(batch: Batch): Promise<PostFailure | null> {
     const { clock } = this.#parts;
     const { url, timeoutMs } = this.#target;
     const headers = signedHeaders(this.#key, batch, clock.now());
     const open = new AbortController();
     this.#open = open;
     if (this.#isStopped) open.abort();
-    const outcome = await post({ url, headers, body: batch.body, timeoutMs, now: clock.now }, open);
+    const failure = await post({ url, headers, body: batch.body, timeoutMs, now: clock.now }, open);
     this.#open = null;
-    if (outcome.kind === 'taken') this.#taken(batch);
-    return outcome;
+    if (failure === null) this.#taken(batch);
+    return failure;
   }
 
   #taken(batch: Batch): void {
@@ -192,7 +191,7 @@ export class Notifier implements AsyncDisposable {
     this.#parts.save(seq);
   }
 
-  #failed({ detail, retryAfterMs }: Failure): void {
+  #failed({ detail, retryAfterMs }: PostFailure): void {
     const { clock, onTrouble, random = Math.random } = this.#parts;
     const nowMs = clock.monotonicMs();
     if (this.#failures === 0) this.#failingSinceMs = nowMs;
@@ -210,8 +209,8 @@ export class Notifier implements AsyncDisposable {
 
   #succeeded(): void {
     if (this.#failures === 0) return;
-    const lastedMs = this.#parts.clock.monotonicMs() - this.#failingSinceMs;
-    this.#parts.onWell({ failures: this.#failures, lastedMs });
+    const lasted_ms = this.#parts.clock.monotonicMs() - this.#failingSinceMs;
+    this.#parts.onWell({ failures: this.#failures, lasted_ms });
     this.#failures = 0;
   }
 }

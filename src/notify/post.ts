@@ -1,24 +1,21 @@
 /**
- * One POST of JSON to the application, and what came of it. Whatever the receiver does is a value.
+ * Sends one POST of JSON to the application. Whatever the receiver does is a value.
  *
- * Always holds: the whole exchange ends within its time limit; redirects are not followed; of an answer only
- * the status and Retry-After are heeded, and at most 64 KiB of its body are read, to be thrown away.
+ * Always holds: the whole exchange ends within its time limit; redirects are not followed; of an answer only the status
+ * and Retry-After count, and at most 64 KiB of its body are read and discarded.
  */
 import { createHmac } from 'node:crypto';
 import { causeOf } from '../gateway/failure-causes.ts';
 import { readRetryAfter } from '../core/answer/read-answer.ts';
 
-export interface Failure {
-  readonly kind: 'failed';
+export interface PostFailure {
   /** A short word for an operator, never the peer's own text. */
   readonly detail: string;
   /** Null when the answer named none. */
   readonly retryAfterMs: number | null;
 }
 
-export type Outcome = { readonly kind: 'taken' } | Failure;
-
-export interface Post {
+interface PostRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -29,8 +26,11 @@ export interface Post {
 
 const DISCARDED_MAX = 65_536;
 
-/** Posts once. 2xx = taken, anything else failed. Never throws; `open` breaks it off. */
-export async function post(request: Post, open: AbortController): Promise<Outcome> {
+/** Posts once. Null = taken (2xx). Never throws; `open` breaks it off. */
+export async function post(
+  request: PostRequest,
+  open: AbortController,
+): Promise<PostFailure | null> {
   const late = new DOMException('no whole answer in time', 'TimeoutError');
   const timer = setTimeout(() => open.abort(late), request.timeoutMs);
   try {
@@ -42,16 +42,13 @@ export async function post(request: Post, open: AbortController): Promise<Outcom
       signal: open.signal,
     });
     await discard(response.body);
-    if (response.ok) return { kind: 'taken' };
+    if (response.ok) return null;
     const retryAfter = response.headers.get('retry-after') ?? '';
-    return {
-      kind: 'failed',
-      detail: `HTTP ${response.status}`,
-      retryAfterMs: readRetryAfter(retryAfter, request.now()),
-    };
+    const retryAfterMs = readRetryAfter(retryAfter, request.now());
+    return { detail: `HTTP ${response.status}`, retryAfterMs };
   } catch (error) {
     const detail = error instanceof Error ? causeOf(error) : String(error);
-    return { kind: 'failed', detail, retryAfterMs: null };
+    return { detail, retryAfterMs: null };
   } finally {
     clearTimeout(timer);
   }
@@ -67,7 +64,7 @@ async function discard(body: Response['body']): Promise<void> {
       if (length > DISCARDED_MAX) break;
     }
   } catch {
-    return; // the status has said it all: a body that breaks off takes nothing back
+    return; // the status counts alone, also when the body breaks off
   }
 }
 
@@ -77,7 +74,7 @@ export function keyOf(secret: string): Buffer {
   return encoded === null ? Buffer.from(secret, 'utf8') : Buffer.from(encoded, 'base64');
 }
 
-/** The three headers of https://www.standardwebhooks.com; `now` in Unix seconds, of this try. */
+/** The three headers of https://www.standardwebhooks.com; `now` in Unix seconds. */
 export function signedHeaders(
   key: Buffer,
   { id, body }: { readonly id: string; readonly body: string },

@@ -1,34 +1,34 @@
 /**
- * Which receipts are believed: what can be read, and is signed where a secret is set.
+ * Decides which receipts are believed: those that can be read, and are signed where a secret is set.
  *
- * Always holds: with a secret, every field that means something was under a signature that fits. How old a
- * receipt is does not matter, the gateway comes again for a day; what comes twice is told by its digest.
+ * Always holds: with a secret, only fields under a valid signature count. The age of a receipt does not matter, because
+ * the gateway repeats it for a day; a repeated receipt is recognised by its digest.
  */
 import type { Receipt, StrayReason } from '../core/receipt/receipt.ts';
 import { verify, type SignatureMethod } from '../gateway/signature.ts';
-import { fieldsOfBody, fieldsOfQuery, merge, type Fields } from './receipt-fields.ts';
+import { fieldsOfBody, fieldsOfQuery, merge, type ReceiptFields } from './receipt-fields.ts';
 import { isEmpty, readReceipt } from './read-receipt.ts';
 
-/** Why a receipt was not taken. All but the first two may have been right, and come again. */
+/** Why a receipt was not taken. Except for the first two, it may be valid, and the gateway sends it again. */
 export type RefusalReason =
-  /** Neither a form nor JSON, or with nothing in it that a receipt has; or no HTTP at all. */
+  /** Neither a form nor JSON, or without any field of a receipt; or no HTTP at all. */
   | 'unreadable'
   | 'too-large'
   /** A secret is set and no signature came. */
   | 'unsigned'
   | 'bad-signature'
-  /** It stopped half-way, or was too slow. */
+  /** It was cut off, or too slow. */
   | 'unfinished'
   /** Too many wait to be stored, or too many connections are open. */
   | 'busy'
   /** The spool cannot store it now. */
   | 'not-stored'
-  /** Something here threw. */
+  /** An error in the daemon. */
   | 'failed'
   /** It looks like a receipt, but came to another path or by another method. */
   | 'other-path'
   | 'other-method'
-  /** It is a web-hook of another kind, and nothing proves who sent it. */
+  /** It is an unsigned web-hook of another kind. */
   | StrayReason;
 
 export interface Signature {
@@ -44,14 +44,14 @@ export interface Push {
   readonly receivedAt: number;
 }
 
-/** What came and may be stored. */
+/** A receipt that may be stored. */
 export interface Admitted {
   readonly receipt: Receipt;
-  /** Not null = it is a web-hook of another kind, and about no message of ours. */
+  /** Not null = a web-hook of another kind, which is about none of the messages. */
   readonly stray: StrayReason | null;
 }
 
-/** What came, or why it is not taken. A field of the body counts more than one of the query. */
+/** The receipt, or why it is not taken. A field of the body counts more than one of the query. */
 export function admit(push: Push, signature: Signature): Admitted | RefusalReason {
   const query = fieldsOfQuery(push.url);
   const body = push.body === null ? new Map<string, string>() : fieldsOfBody(push.body);
@@ -69,7 +69,7 @@ export function admit(push: Push, signature: Signature): Admitted | RefusalReaso
   return isEmpty(believed) ? 'unreadable' : { receipt: believed, stray: strayOf(signed) };
 }
 
-/** Whether what came anywhere else would have been a receipt, signed or not. */
+/** Whether a request to another path would have been a receipt, signed or not. */
 export function looksLikeReceipt(push: Push): boolean {
   const admitted = admit(push, { method: 'sha256', secrets: [] });
   if (typeof admitted === 'string' || admitted.stray !== null) return false;
@@ -77,11 +77,11 @@ export function looksLikeReceipt(push: Push): boolean {
   return status !== null && (gatewayId ?? clientRef) !== null;
 }
 
-/**
- * What the signature fits. A URL with parameters of its own can put some beside those that are signed; what
- * is not under the signature must not be believed.
- */
-function signedOf(candidates: readonly Fields[], signature: Signature): Fields | null {
+/** The fields that the signature covers: the receipt URL may have parameters of its own, which are not signed. */
+function signedOf(
+  candidates: readonly ReceiptFields[],
+  signature: Signature,
+): ReceiptFields | null {
   const distinct = [...new Set(candidates)].filter((fields) => fields.has('sig'));
   return distinct.find((fields) => verify(fields, signature)) ?? null;
 }
@@ -89,16 +89,16 @@ function signedOf(candidates: readonly Fields[], signature: Signature): Fields |
 /** Fields of an inbound SMS that no delivery receipt has. `type` is `text`, `unicode` or `binary`. */
 const OF_INBOUND = ['text', 'type', 'keyword', 'data', 'udh', 'concat', 'concat-ref'] as const;
 
-/** What the fields are, if they are no delivery receipt of the SMS API; null = they may be one. */
-export function strayOf(fields: Fields): StrayReason | null {
+/** The kind of web-hook, if it is no delivery receipt of the SMS API; null = it may be one. */
+function strayOf(fields: ReceiptFields): StrayReason | null {
   const has = (name: string): boolean => fields.has(name);
-  /* Every web-hook of the Messages API has it, inbound messages and statuses alike, in both versions. */
+  /* In every web-hook of the Messages API, inbound messages and statuses, both versions. */
   if (has('message_uuid')) return 'messages-api';
   if (isFilled(fields, 'status') || isFilled(fields, 'err-code')) return null;
   const isOfSms = has('messageId') || has('msisdn');
   return isOfSms && OF_INBOUND.some(has) ? 'inbound-sms' : null;
 }
 
-function isFilled(fields: Fields, name: string): boolean {
+function isFilled(fields: ReceiptFields, name: string): boolean {
   return (fields.get(name) ?? '').trim() !== '';
 }

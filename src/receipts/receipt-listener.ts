@@ -1,10 +1,9 @@
 /**
- * The HTTP server that receipts come to.
+ * Takes receipts over HTTP.
  *
- * Always holds: 200 only after the receipt is on disk; a 4xx only for what can never be right, since the
- * gateway never comes again after one; everything has a limit in size, time and number; nothing of a receipt
- * and nothing of the path is logged. It knows nothing of messages: who takes a receipt decides what follows,
- * also when one comes twice.
+ * Always holds: 200 only after the receipt is on disk; a 4xx only for a request that can never be right, because the
+ * gateway does not repeat it then; everything has a limit in size, time and number; no part of a receipt or of the path
+ * is logged. It knows nothing of messages: `take` decides what follows, also when a receipt comes twice.
  */
 import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -49,9 +48,9 @@ export interface ListenerOptions extends Omit<ListenPlace, 'key'> {
   readonly signature: Signature;
   /** Unix seconds. */
   readonly now: () => number;
-  /** Resolves true once it is dealt with, false when it cannot be stored now. `stray`: it is no receipt. */
+  /** Resolves true once it is stored, false when it cannot be stored now. `stray`: it is no receipt. */
   readonly take: (receipt: Receipt, stray: StrayReason | null) => Promise<boolean>;
-  /** Told of each refusal, never of what it held. `cause`: what was thrown, for `failed`; else null. */
+  /** Called for each refusal. `cause`: the thrown error, for `failed`; else null. */
   readonly onRefused: (reason: RefusalReason, cause: unknown) => void;
   /** In place of single LIMITS. */
   readonly limits?: Partial<ListenerLimits>;
@@ -74,7 +73,7 @@ const STATUS: Readonly<Record<RefusalReason, number>> = {
 
 const UNAVAILABLE = '503 Service Unavailable';
 
-/** What is wrong with a request that never became one, by Node's code for it; anything else is no HTTP. */
+/** Reasons for requests that could not be read, by Node's code; any other code means no HTTP. */
 const CUT_OFF: Readonly<Record<string, readonly [RefusalReason, string]>> = {
   HPE_HEADER_OVERFLOW: ['too-large', '431 Request Header Fields Too Large'],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['too-large', '413 Payload Too Large'],
@@ -83,10 +82,10 @@ const CUT_OFF: Readonly<Record<string, readonly [RefusalReason, string]>> = {
 };
 
 const RETRY_AFTER_SECONDS = 5;
-/** How often requests that outlast their time are looked for. */
+/** How often requests are checked against their time limit. */
 const SWEEP_MS = 1_000;
 
-/** What the router is told instead of the path, in which `:` and `*` would mean something to it. */
+/** Routes instead of the path, in which `:` and `*` would have a meaning. */
 const HERE = '/receipts';
 const ELSEWHERE = '/';
 
@@ -175,19 +174,18 @@ export class ReceiptListener implements AsyncDisposable {
     return app;
   }
 
-  /** Before the body is read. A content type, right or wrong, says nothing that the body does not. */
+  /** Before the body is read. The content type is ignored: the body shows what it is. */
   async #look(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     this.#used.add(request.raw.socket);
     delete request.raw.headers['content-type'];
     if (!request.is404) return undefined;
-    // What follows of the request is of no interest.
     reply.header('connection', 'close');
     if (request.raw.url !== HERE) return this.#send(reply, 404);
     const isLost = looksLikeReceipt(this.#pushOf(request));
     return this.#send(reply, isLost ? this.#refuse('other-method') : 405);
   }
 
-  /** What came to another path: nobody may be there to notice that receipts are lost. */
+  /** A request to another path: receipts may be lost there unnoticed. */
   async #astray(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     reply.header('connection', 'close');
     const isLost = request.method !== 'HEAD' && looksLikeReceipt(this.#pushOf(request));
@@ -200,7 +198,7 @@ export class ReceiptListener implements AsyncDisposable {
   }
 
   async #answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    // The gateway asks so whether the address is right, when it is set.
+    // The gateway checks the address so when it is set.
     const isQuestion =
       request.method === 'HEAD' || (request.method === 'GET' && !/\?./.test(request.originalUrl));
     return this.#send(reply, isQuestion ? 200 : await this.#receive(request));
@@ -243,7 +241,7 @@ export class ReceiptListener implements AsyncDisposable {
     return reply.code(status).send();
   }
 
-  /** What came is no HTTP, too much of it or not all of it. */
+  /** The request is no HTTP, too large or incomplete. */
   #cutOff({ code }: { readonly code: string }, socket: Socket): void {
     const [reason, status] = CUT_OFF[code] ?? ['unreadable', '400 Bad Request'];
     const isProbe = socket.bytesRead === 0;
@@ -252,7 +250,7 @@ export class ReceiptListener implements AsyncDisposable {
       this.#cut.add(socket);
       if (!isProbe) this.#refuse(reason);
     }
-    // A receipt that came before may take this for its answer: no 4xx then.
+    // An earlier receipt on this connection may take this for its answer: no 4xx then.
     const answer = answerOf(this.#used.has(socket) ? UNAVAILABLE : status);
     if (socket.writable && !isProbe) socket.write(answer);
     socket.destroySoon();
@@ -264,13 +262,12 @@ function answerOf(status: string): string {
   return `HTTP/1.1 ${status}\r\n${retry}content-length: 0\r\nconnection: close\r\n\r\n`;
 }
 
-/** The path alone, decoded, in lower case, without a slash at its end or two in a row: as proxies and people
- *  write it. */
+/** The path alone, decoded, in lower case, without a final slash or two slashes in a row, as proxies write it. */
 function plain(url: string): string {
   const [path = ''] = url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1);
   try {
     return decodeURIComponent(path).replace(/\/+/g, '/').replace(/\/$/, '').toLowerCase();
   } catch {
-    return path; // a broken escape; not ours, since the configuration allows none
+    return path; // a broken escape, which the configuration does not allow
   }
 }

@@ -1,9 +1,9 @@
 /**
- * What the service manager is told: ready, reloading, stopping, one line of status, and that the loop goes
- * round (sd_notify(3)). Without a service manager it says nothing.
+ * Tells the service manager that the daemon is ready, reloads or stops, its status in a line, and that its loop runs
+ * (sd_notify(3)). Without a service manager it does nothing.
  *
- * Always holds: a message is one datagram, so its words arrive together; nothing in them can add an
- * assignment; the event loop waits for nobody, and a message that cannot be handed over is dropped.
+ * Always holds: a message is one datagram; no text in it can add an assignment; the event loop never waits, and a message
+ * that cannot be handed over is dropped.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { write } from 'node:fs';
@@ -11,7 +11,7 @@ import { escapeText } from '../core/text/escape.ts';
 import { passedDescriptor, type Environment } from './passed-descriptor.ts';
 
 export class Announcer implements Disposable {
-  /** A loop that was silent for so long is killed; null = nobody watches. */
+  /** The service manager kills a daemon that is silent for this long; null = it does not watch. */
   readonly watchdogMs: number | null;
   readonly #channel: Channel | null;
 
@@ -20,7 +20,7 @@ export class Announcer implements Disposable {
     this.watchdogMs = this.#channel === null ? null : watchdogOf(parts);
   }
 
-  /** Whether anybody listens. */
+  /** Whether a service manager listens. */
   get isHeard(): boolean {
     return this.#channel !== null;
   }
@@ -33,7 +33,7 @@ export class Announcer implements Disposable {
     this.#send('STOPPING=1', statusOf(status));
   }
 
-  /** The loop went round, and this is how things are. */
+  /** The loop has made progress. */
   alive(status: string): void {
     this.#send('WATCHDOG=1', statusOf(status));
   }
@@ -73,19 +73,19 @@ function statusOf(text: string): string {
 }
 
 /** Takes the assignments of one message ("READY=1"). */
-export interface Channel extends Disposable {
+interface Channel extends Disposable {
   send(assignments: readonly string[]): void;
 }
 
-export interface ChannelParts {
+interface ChannelParts {
   readonly env: Environment;
   readonly pid: number;
-  /** Nobody hears us; at most once. */
+  /** Messages do not arrive; called at most once. */
   readonly onTrouble: (reason: string) => void;
 }
 
-/** Null = no service manager started us, or it does not want to know. */
-export function openChannel(parts: ChannelParts): Channel | null {
+/** Null = not started by a service manager, or it takes no messages. */
+function openChannel(parts: ChannelParts): Channel | null {
   const fd = passedDescriptor('notify', parts.env, parts.pid);
   if (fd !== null) return new DescriptorChannel(fd, parts.onTrouble);
   const socket = parts.env['NOTIFY_SOCKET'] ?? '';

@@ -1,22 +1,21 @@
 /**
- * Tells the service manager, a few times within its watchdog's limit, that the loop has gone round, and how
- * things are.
+ * Tells the service manager, a few times within its watchdog's limit, that the loop has made progress, and the status.
  *
- * Always holds: the watchdog is fed by the loop's progress. The timer here only looks; when the loop has not
- * gone round since the last look, it is not fed, however well timers work.
+ * Always holds: the watchdog is fed by the loop's progress. The timer here only looks; without progress since the last
+ * look the watchdog is not fed, however well timers work.
  */
 import type { Announcer } from './announcer.ts';
 
 export interface PulseParts {
   readonly announcer: Pick<Announcer, 'alive' | 'status' | 'isHeard' | 'watchdogMs'>;
-  /** How often the loop went round so far. */
+  /** Turns of the loop so far. */
   readonly turns: () => number;
   readonly status: () => string;
 }
 
-/** How often the status is told where nobody watches. */
+/** How often the status is sent without a watchdog. */
 const UNWATCHED_MS = 10_000;
-/** Looks within the watchdog's limit: a late one or two kill nobody. */
+/** Looks within the watchdog's limit, so that one or two may be late. */
 const LOOKS = 3;
 
 export class Pulse implements Disposable {
@@ -50,29 +49,23 @@ export class Pulse implements Disposable {
   }
 }
 
-/** How a running daemon is. */
+/** The figures of the status line. */
 export interface Vitals {
-  /** Messages that may go now; counted up to QUEUED_MAX. */
+  /** Messages that are ready to be sent; counted up to QUEUED_MAX. */
   readonly queued: number;
-  /** Requests that are out. */
+  /** Open requests. */
   readonly inFlight: number;
-  /** Requests that came back so far. */
+  /** Requests that ended so far. */
   readonly ended: number;
   /** What is stopped, in a few words each. */
   readonly stopped: readonly string[];
 }
 
-/** More are not counted: the count must cost nothing however long the backlog is. */
+/** More are not counted: the count must be cheap however long the backlog is. */
 export const QUEUED_MAX = 10_000;
 
-export interface Watched {
-  readonly vitals: () => Vitals;
-  /** Monotonic. */
-  readonly nowMs: () => number;
-}
-
-/** A line each time it is called; its rate is that since the last one. */
-export function statusLines({ vitals, nowMs }: Watched): () => string {
+/** Makes a line at each call; its rate is that since the last one. `nowMs` is monotonic. */
+export function statusLines(vitals: () => Vitals, nowMs: () => number): () => string {
   let before = vitals().ended;
   let beforeMs = nowMs();
   return () => {

@@ -1,6 +1,6 @@
 /**
- * Which command starts the daemon: systemd's where the unit is installed and the configuration is the package's,
- * else the program's own.
+ * Names the command that starts the daemon: systemd's where the unit is installed and the configuration is the
+ * package's, else the program's own.
  */
 import { existsSync } from 'node:fs';
 import { quoted } from '../core/text/escape.ts';

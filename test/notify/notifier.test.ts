@@ -48,7 +48,7 @@ async function setup(answer: Answer = status(204)) {
   const receiver = await startReceiver(answer);
   const clock = new HeldClock();
   const troubles: Trouble[] = [];
-  const well: { readonly failures: number; readonly lastedMs: number }[] = [];
+  const well: { readonly failures: number; readonly lasted_ms: number }[] = [];
   const saved: number[] = [];
   let reads = 0;
   let failures = 0;
@@ -306,7 +306,7 @@ describe('a batch that was not taken', () => {
       expect([second.id, second.body]).toEqual([first.id, first.body]);
       expect(third.id).not.toBe(first.id);
       expect(receiver.taken()).toEqual([1, 2, 3]);
-      expect(well).toEqual([{ failures: 1, lastedMs: 1_000 }]);
+      expect(well).toEqual([{ failures: 1, lasted_ms: 1_000 }]);
     },
   );
 
@@ -430,7 +430,7 @@ describe('a batch that was not taken', () => {
     receiver.answer(status(200));
     pass(notifier, 300_000);
     await until(() => well.length === 1, 'its end');
-    expect(well).toEqual([{ failures: 21, lastedMs: 21 * 300_000 }]);
+    expect(well).toEqual([{ failures: 21, lasted_ms: 21 * 300_000 }]);
   });
 });
 

@@ -46,7 +46,10 @@ it('the pulse counts the turns of a loop with nothing to do, and of one that fin
 
 it('the pulse says what waits, what is out, and how fast it went since the last line', () => {
   const now = { vitals: IDLE, ms: 1_000 };
-  const line = statusLines({ vitals: () => now.vitals, nowMs: () => now.ms });
+  const line = statusLines(
+    () => now.vitals,
+    () => now.ms,
+  );
   expect(line()).toBe('0 queued, 0 in flight, 0.0/s');
   now.vitals = { ...IDLE, queued: 812, inFlight: 10, ended: 298 };
   now.ms += 10_000;
@@ -58,7 +61,7 @@ it('the pulse says what waits, what is out, and how fast it went since the last 
 it('the pulse names the first accounts that are stopped, with the reason, and counts no backlog to its end', () => {
   const stopped = ['main suspended (wrong-credentials)', 'eu paused (operator)', '2 more stopped'];
   const vitals = (): Vitals => ({ ...IDLE, queued: QUEUED_MAX, stopped });
-  expect(statusLines({ vitals, nowMs: () => 0 })()).toBe(
+  expect(statusLines(vitals, () => 0)()).toBe(
     '10000 or more queued, 0 in flight, 0.0/s; main suspended (wrong-credentials); eu paused (operator); ' +
       '2 more stopped',
   );

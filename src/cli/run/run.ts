@@ -51,7 +51,7 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
     onFatal: (error) => fail(error),
     onWaiting: () => begin(),
   });
-  const lines = statusLines({ vitals: () => daemon.vitals, nowMs: systemClock.monotonicMs });
+  const lines = statusLines(() => daemon.vitals, systemClock.monotonicMs);
   const status = (): string => daemon.waiting ?? lines();
   using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
   const begin = (): void => {

@@ -83,7 +83,7 @@ export interface LineFields {
   };
   'daemon.reports-failed': { account: string; reason: string; count: number };
   'daemon.notify-failed': { failures: number; detail: string };
-  'daemon.notify-works': { failures: number; lastedMs: number };
+  'daemon.notify-works': { failures: number; lasted_ms: number };
 }
 
 export type LineEvent = keyof LineFields;
