@@ -1,6 +1,6 @@
 /**
- * The application of the demo: a program that has nothing but a connection of its own to the spool. It drops
- * rows with plain INSERTs, asks for things through `control`, and reads how its messages are.
+ * Plays the application: a program with nothing but its own connection to the spool. It inserts rows, asks for things
+ * through `control`, and reads the states of its messages.
  */
 import type { State } from '../core/message/message.ts';
 import { refusalOf } from '../spool/schema/constraints.ts';
@@ -11,13 +11,13 @@ import {
   CANCELLED_CAMPAIGN,
   LIMITED_SENDER,
   UNKNOWN_ACCOUNT,
-  UNTOLD_SENDER,
+  UNANNOUNCED_SENDER,
 } from './samples.ts';
 
-/** How long it waits for the daemon's lock, as any client should. */
+/** How long it waits for the daemon's lock, as every client should. */
 const BUSY_MS = 5_000;
 
-/** A message that is not where it will stay. */
+/** A message in no final state. */
 export interface Unsettled {
   readonly id: number;
   readonly reference: string | null;
@@ -39,8 +39,8 @@ const UNSETTLED = `
 
 export class Application implements Disposable {
   readonly db: Database;
-  /** Ids of everything it dropped. */
-  readonly dropped: number[] = [];
+  /** Ids of all rows that it inserted. */
+  readonly inserted: number[] = [];
 
   /** Makes the spool, as `init` would. Throws SpoolError. */
   constructor(spoolPath: string) {
@@ -51,17 +51,17 @@ export class Application implements Disposable {
     this.db.close();
   }
 
-  /** Drops all rows in one transaction, or none. */
-  drop(rows: readonly DropRow[]): void {
-    const drop = dropInto(this.db);
-    const all = this.db.transaction(() => rows.map((row) => drop(row)));
-    this.dropped.push(...all.immediate());
+  /** Inserts all rows in one transaction, or none. */
+  insert(rows: readonly DropRow[]): void {
+    const insert = dropInto(this.db);
+    const all = this.db.transaction(() => rows.map((row) => insert(row)));
+    this.inserted.push(...all.immediate());
   }
 
-  /** Tries to drop a row that the spool refuses; the name of the constraint that did, null = none did. */
-  dropBad(row: DropRow): string | null {
+  /** Inserts a row that the spool should refuse. Returns the constraint that refused it; null = none did. */
+  insertBad(row: DropRow): string | null {
     try {
-      this.dropped.push(dropInto(this.db)(row));
+      this.inserted.push(dropInto(this.db)(row));
       return null;
     } catch (error) {
       const refusal = refusalOf(error, row);
@@ -70,7 +70,7 @@ export class Application implements Disposable {
     }
   }
 
-  /** Asks for a campaign back. */
+  /** Asks to cancel a campaign. */
   cancelCampaign(): void {
     askFor(this.db, [{ verb: 'cancel', campaign: CANCELLED_CAMPAIGN }]);
   }
@@ -87,28 +87,28 @@ export class Application implements Disposable {
     return this.db.prepare<[string], State>(sql).pluck().get(reference) ?? null;
   }
 
-  /** What is in no final state; empty = every message has come to its end. */
+  /** The messages in no final state. */
   unsettled(): readonly Unsettled[] {
     const sql = this.db.prepare<[{ now: number }], Unsettled>(UNSETTLED);
     return sql.all({ now: Date.now() / 1000 });
   }
 }
 
-/** What a message waits for, in a few words. */
+/** The reason for the waiting of a message, in a few words. */
 export function waitOf({ state, account, sender, isScheduled, isHeld }: Unsettled): string {
   if (state === 'uncertain') return isHeld === 1 ? 'held' : 'uncertain';
   if (state === 'await-receipt') return 'without their last receipt';
   if (state === 'retry') return 'to be tried again';
-  if (state === 'sending') return 'out at the gateway';
+  if (state === 'sending') return 'being sent';
   if (isScheduled === 1) return 'scheduled';
   if (account === UNKNOWN_ACCOUNT) return 'for an unknown account';
-  if (sender === LIMITED_SENDER || sender === UNTOLD_SENDER) return 'of a sender with 1/s';
+  if (sender === LIMITED_SENDER || sender === UNANNOUNCED_SENDER) return 'of a sender with 1/s';
   return 'queued';
 }
 
 /** '7 left: 4 of a sender with 1/s, 2 without their last receipt, 1 held'. */
 export function describeWaiting(unsettled: readonly Unsettled[]): string {
-  if (unsettled.length === 0) return 'all have come to their end; receipts are still on their way';
+  if (unsettled.length === 0) return 'every message is final; some receipts have not come yet';
   const counts = new Map<string, number>();
   for (const one of unsettled) counts.set(waitOf(one), (counts.get(waitOf(one)) ?? 0) + 1);
   const parts = [...counts].map(([what, count]) => `${count} ${what}`);

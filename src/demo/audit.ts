@@ -1,9 +1,9 @@
 /**
- * Holds the spool against the gateway's own ledger: was every message sent exactly as often as promised, and
- * does the spool know what became of it and what it cost?
+ * Compares the spool with the gateway's own ledger: every message must have been sent as often as promised, and the
+ * spool must know its result and its price.
  *
- * Pure: it reads neither, so that a test can show it a spool that lies. A message may have been accepted
- * more than once only where the later attempt is marked as one that may double an earlier one (`follows`).
+ * Pure: it reads neither, so that a test can give it a wrong spool. A message may have been accepted more than once only
+ * where the later attempt is marked as one that may double an earlier one (`follows`).
  */
 import type { State } from '../core/message/message.ts';
 
@@ -13,7 +13,7 @@ export interface AuditedMessage {
   readonly state: State;
   /** EUR; null = nothing of it was accepted. */
   readonly price: number | null;
-  /** How often an acceptance after the first was written down (`message.duplicate`). */
+  /** Number of `message.duplicate` events: acceptances after the first. */
   readonly duplicates: number;
 }
 
@@ -25,8 +25,8 @@ export interface AuditedAttempt {
 }
 
 export interface AuditInput {
-  /** Ids that the application was given. */
-  readonly dropped: readonly number[];
+  /** Ids that the application got at INSERT. */
+  readonly inserted: readonly number[];
   readonly messages: readonly AuditedMessage[];
   readonly attempts: readonly AuditedAttempt[];
   /** What the gateway accepted, in its order. */
@@ -36,14 +36,14 @@ export interface AuditInput {
 /** A request that the gateway accepted, whole or in part. */
 export interface AcceptedRequest {
   readonly clientRef: string | null;
-  /** All its parts were, so far as the gateway has told or is going to. */
+  /** All its parts were delivered, as the receipts say or will say. */
   readonly isDelivered: boolean;
   /** EUR, of all parts that were accepted. */
   readonly price: number;
 }
 
 export interface Audit {
-  /** What should not be, each a sentence; empty = every promise was kept. */
+  /** Broken promises, each a sentence; empty = none. */
   readonly problems: readonly string[];
   /** Messages accepted exactly once. */
   readonly once: number;
@@ -67,14 +67,14 @@ const UNFINISHED: ReadonlySet<State> = new Set([
 /** EUR; the smallest price has eight decimals. */
 const SAME_PRICE = 5e-9;
 
-/** An attempt and what the gateway accepted of it. */
-interface Taken extends AuditedAttempt, AcceptedRequest {}
+/** An attempt that the gateway accepted. */
+interface AcceptedAttempt extends AuditedAttempt, AcceptedRequest {}
 
-/** Compares what was dropped, what the spool says and what the gateway accepted. */
+/** Compares the inserted ids, the spool and the accepted requests. */
 export function audit(input: AuditInput): Audit {
   const attempts = new Map(input.attempts.map((attempt) => [attempt.client_ref, attempt]));
   const accepted = Map.groupBy(
-    input.accepted.flatMap((request): Taken[] => {
+    input.accepted.flatMap((request): AcceptedAttempt[] => {
       const attempt = attempts.get(request.clientRef ?? '');
       return attempt === undefined ? [] : [{ ...attempt, ...request }];
     }),
@@ -85,7 +85,7 @@ export function audit(input: AuditInput): Audit {
   let once = 0;
   for (const message of input.messages) {
     const taken = accepted.get(message.id) ?? [];
-    problems.push(...judgeSends(message, taken), ...judgeWords(message, taken));
+    problems.push(...judgeSends(message, taken), ...judgeResult(message, taken));
     if (taken.length === 1) once += 1;
     if (taken.length > 1) doubled.push(nameOf(message));
   }
@@ -97,11 +97,11 @@ export function nameOf({ id, reference }: Pick<AuditedMessage, 'id' | 'reference
   return reference ?? `#${id}`;
 }
 
-function lost({ dropped, messages }: AuditInput): string[] {
+function lost({ inserted, messages }: AuditInput): string[] {
   const present = new Set(messages.map((message) => message.id));
-  return dropped
+  return inserted
     .filter((id) => !present.has(id))
-    .map((id) => `message ${id} is lost: no row of it is left`);
+    .map((id) => `message ${id} is lost: its row is gone`);
 }
 
 function strange(
@@ -111,7 +111,8 @@ function strange(
   const seen = new Set<string>();
   return accepted.flatMap(({ clientRef }) => {
     const attempt = attempts.get(clientRef ?? '');
-    if (attempt === undefined) return ['the gateway accepted a request that no attempt stands for'];
+    if (attempt === undefined)
+      return ['the gateway accepted a request without an attempt in the spool'];
     if (seen.has(attempt.client_ref))
       return [`attempt ${attempt.number} of message ${attempt.message_id} left twice`];
     seen.add(attempt.client_ref);
@@ -119,8 +120,8 @@ function strange(
   });
 }
 
-/* Was it sent as often as promised? */
-function judgeSends(message: AuditedMessage, taken: readonly Taken[]): string[] {
+/* Checks that it was sent as often as promised. */
+function judgeSends(message: AuditedMessage, taken: readonly AcceptedAttempt[]): string[] {
   const name = nameOf(message);
   const { state } = message;
   const problems: string[] = [];
@@ -140,8 +141,8 @@ function judgeSends(message: AuditedMessage, taken: readonly Taken[]): string[] 
   return problems;
 }
 
-/* Does the spool know what became of it? While it is unfinished it need not. */
-function judgeWords(message: AuditedMessage, taken: readonly Taken[]): string[] {
+/* Checks that the spool knows its result; an unfinished one has none. */
+function judgeResult(message: AuditedMessage, taken: readonly AcceptedAttempt[]): string[] {
   const { state, duplicates } = message;
   if (UNFINISHED.has(state)) return [];
   const name = nameOf(message);
@@ -153,7 +154,7 @@ function judgeWords(message: AuditedMessage, taken: readonly Taken[]): string[] 
     problems.push(`${name} is delivered, but the gateway did not deliver it`);
   const more = Math.max(0, taken.length - 1);
   if (duplicates !== more)
-    problems.push(`${name} was doubled ${more} times, and the spool tells of ${duplicates}`);
+    problems.push(`${name} was doubled ${more} times, and the spool counts ${duplicates}`);
   const price = taken.reduce((sum, request) => sum + request.price, 0);
   const known = message.price ?? 0;
   if (Math.abs(price - known) >= SAME_PRICE)

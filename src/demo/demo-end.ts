@@ -1,15 +1,15 @@
 /**
- * Why the demo ends before its time: a signal, its limit, or a daemon that cannot go on. Whoever plays asks
- * now and then. If nobody does, or the end itself hangs, the process leaves with code 1 all the same.
+ * Ends the demo early: after a signal, at its time limit, or when the daemon cannot go on. The scenes ask now and then.
+ * If they do not, or the end itself hangs, the process leaves with code 1.
  */
 import { CommandError, EXIT } from '../terminal/exit-codes.ts';
 import { say } from '../terminal/print.ts';
 
-/** After the limit, requests that are out have so long to come back, and the daemon to leave. */
+/** Time after the limit for open requests and for the daemon to stop. */
 const LEAVE_MS = 4_000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-export class Stop implements Disposable {
+export class DemoEnd implements Disposable {
   readonly #limit: NodeJS.Timeout;
   readonly #end: NodeJS.Timeout;
   #isLate = false;
@@ -27,7 +27,7 @@ export class Stop implements Disposable {
     for (const signal of SIGNALS) process.off(signal, this.#onSignal);
   }
 
-  /** The time is up. Throws what else ended the demo: a signal, as CommandError, or the daemon's error. */
+  /** Whether the time is up. Throws any other cause: a signal, as CommandError, or the daemon's error. */
   isLate(): boolean {
     if (this.#error !== null) throw this.#error;
     return this.#isLate;
@@ -45,6 +45,6 @@ export class Stop implements Disposable {
 }
 
 function leave(): void {
-  say('sms-spoold: the demo was to end, and did not: left at once');
+  say('sms-spoold: the demo did not end in time and was stopped');
   process.exit(EXIT.failed);
 }

@@ -1,6 +1,6 @@
 /**
- * What the demo came to, read from the spool with the application's connection and from the gateway's
- * ledger, when the daemon has left.
+ * Collects the facts of the finished demo from the spool, with the application's connection, and from the gateway's
+ * ledger.
  */
 import type { State } from '../core/message/message.ts';
 import type { Ledger, LedgerCounters, LedgerEntry } from '../sandbox/sandbox-ledger.ts';
@@ -15,14 +15,14 @@ import {
 import { receiptFactsOf, type ReceiptFacts } from './receipt-facts.ts';
 import { BULK_REFERENCE, URGENT_ROW } from './samples.ts';
 
-export interface Facts extends Audit {
+export interface DemoFacts extends Audit {
   readonly states: ReadonlyMap<State, number>;
   /** State → its messages by reason, the most frequent first. */
   readonly reasons: ReadonlyMap<State, ReadonlyMap<string, number>>;
   readonly messages: number;
   /** EUR, of all messages. */
   readonly price: number;
-  /** Messages that were throttled, tried again, of several parts, taken in part, refused as suppressed. */
+  /** Messages that were throttled, retried, of several parts, accepted in part, refused as suppressed. */
   readonly throttled: number;
   readonly retried: number;
   readonly multipart: number;
@@ -36,7 +36,7 @@ export interface Facts extends Audit {
   readonly receipts: ReceiptFacts;
   /** Milliseconds from INSERT to answer of the message that overtook the backlog; null = never answered. */
   readonly urgentMs: number | null;
-  /** Requests at the gateway, whole. */
+  /** Requests at the gateway. */
   readonly gateway: GatewayCounts;
   /** Requests a second while there was a backlog, and how long that was; null = there was none. */
   readonly pace: { readonly perSecond: number; readonly seconds: number } | null;
@@ -45,15 +45,15 @@ export interface Facts extends Audit {
 export interface GatewayCounts {
   readonly requests: number;
   readonly accepted: number;
-  /** Of those accepted, the ones whose sender was never told. */
+  /** Accepted requests without an answer. */
   readonly untold: number;
   readonly throttled: number;
   readonly refused: number;
-  /** Met with a fault, and not accepted. */
+  /** Failed with a fault, not accepted. */
   readonly failed: number;
 }
 
-interface Message extends AuditedMessage {
+interface DemoMessage extends AuditedMessage {
   readonly reason: string | null;
   readonly throttles: number;
   /** A receipt proved that it had been accepted. */
@@ -62,17 +62,17 @@ interface Message extends AuditedMessage {
   readonly created_at: number;
 }
 
-interface Attempt extends AuditedAttempt {
+interface DemoAttempt extends AuditedAttempt {
   readonly began_at: number;
   readonly ended_at: number | null;
   readonly route: string | null;
   readonly scope: string | null;
 }
 
-/** Reads both and compares them; `dropped` are the ids that the application was given. */
-export function factsOf(db: Database, ledger: Ledger, dropped: readonly number[]): Facts {
+/** Reads both and compares them; `inserted` are the ids that the application got. */
+export function factsOf(db: Database, ledger: Ledger, inserted: readonly number[]): DemoFacts {
   const messages = db
-    .prepare<[], Message>(
+    .prepare<[], DemoMessage>(
       `SELECT id, reference, state, reason, throttles, parts, price, created_at,
          (SELECT count(*) FROM events WHERE message_id = messages.id AND event = 'message.duplicate')
            AS duplicates,
@@ -82,15 +82,15 @@ export function factsOf(db: Database, ledger: Ledger, dropped: readonly number[]
     )
     .all();
   const attempts = db
-    .prepare<[], Attempt>(
+    .prepare<[], DemoAttempt>(
       `SELECT message_id, number, client_ref, follows, began_at, ended_at, route, scope FROM attempts
        WHERE route IS NOT 'not-sent' ORDER BY began_at, message_id, number`,
     )
     .all();
   const accepted = ledger.entries().map(acceptedRequest);
   return {
-    ...audit({ dropped, messages, attempts, accepted }),
-    ...whatHappened(messages, attempts),
+    ...audit({ inserted, messages, attempts, accepted }),
+    ...eventCounts(messages, attempts),
     messages: messages.length,
     price: messages.reduce((sum, { price }) => sum + (price ?? 0), 0),
     receipts: receiptFactsOf(db, ledger),
@@ -110,7 +110,7 @@ function acceptedRequest({
   return { clientRef, isDelivered, price: Number(price) * parts };
 }
 
-function whatHappened(messages: readonly Message[], attempts: readonly Attempt[]) {
+function eventCounts(messages: readonly DemoMessage[], attempts: readonly DemoAttempt[]) {
   const byState = Map.groupBy(messages, ({ state }) => state);
   const uncertain = new Set(idsOf(attempts, ({ route }) => route === 'uncertain'));
   const marked = new Set(idsOf(attempts, ({ follows }) => follows !== null));
@@ -132,17 +132,23 @@ function whatHappened(messages: readonly Message[], attempts: readonly Attempt[]
   };
 }
 
-function countReasons(messages: readonly Message[]): ReadonlyMap<string, number> {
+function countReasons(messages: readonly DemoMessage[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { reason } of messages) counts.set(reason ?? '', (counts.get(reason ?? '') ?? 0) + 1);
   return new Map([...counts].toSorted(([, a], [, b]) => b - a));
 }
 
-function idsOf(attempts: readonly Attempt[], isMeant: (attempt: Attempt) => boolean): number[] {
+function idsOf(
+  attempts: readonly DemoAttempt[],
+  isMeant: (attempt: DemoAttempt) => boolean,
+): number[] {
   return attempts.filter(isMeant).map((attempt) => attempt.message_id);
 }
 
-function urgentMs(messages: readonly Message[], attempts: readonly Attempt[]): number | null {
+function urgentMs(
+  messages: readonly DemoMessage[],
+  attempts: readonly DemoAttempt[],
+): number | null {
   const message = messages.find(({ reference }) => reference === URGENT_ROW.reference);
   const attempt = attempts.find(({ message_id }) => message_id === message?.id);
   const endedAt = attempt?.ended_at ?? null;
@@ -162,7 +168,10 @@ function gatewayCounts(counters: LedgerCounters): GatewayCounts {
 }
 
 /* From the first request to the last first attempt of the backlog, messages were waiting all the time. */
-function paceOf(messages: readonly Message[], attempts: readonly Attempt[]): Facts['pace'] {
+function paceOf(
+  messages: readonly DemoMessage[],
+  attempts: readonly DemoAttempt[],
+): DemoFacts['pace'] {
   const bulk = new Set(
     messages.filter(({ reference }) => reference?.startsWith(BULK_REFERENCE)).map(({ id }) => id),
   );

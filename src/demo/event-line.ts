@@ -1,5 +1,6 @@
 /**
- * A line of the status log for people: seconds since the start, id, reference, what became of it and why. At most 80 columns for everything that happens to a message.
+ * Formats a line of the status log for people: seconds since the start, id, reference, move and reason, in at most 80
+ * columns.
  *
  * Colours appear on a terminal only, and not under NO_COLOR. Unknown events are shown as they are.
  */
@@ -13,7 +14,7 @@ import {
 } from '../terminal/safe.ts';
 import { wrap } from '../terminal/wrap.ts';
 
-/** What is used of a line of the status log (CONTRACT.md §20). */
+/** The used fields of a line of the status log (CONTRACT.md §20). */
 export interface LogEntry {
   readonly event: string;
   readonly id?: number;
@@ -32,7 +33,7 @@ export interface LogEntry {
 
 const WIDTH = 80;
 const SPACE = ourOwn(' ');
-/** Where the words of a line begin that is about no message: after the time. */
+/** The column at which a line about no message begins: after the time. */
 const MARGIN = 5;
 const ID_WIDTH = 4;
 const REFERENCE_WIDTH = 8;
@@ -58,12 +59,12 @@ export function lineHead(): Safe {
   return styled('dim', `${columnsOf(heads)} why`);
 }
 
-/** `entry` as one line, or more where it is no message's; `seconds` since the start. */
+/** One line, or more for an event of no message; `seconds` since the start. */
 export function lineOf(entry: LogEntry, seconds: number): Safe {
   return entry.id === undefined ? laneLine(entry, seconds) : messageLine(entry, seconds);
 }
 
-/** Words that are not from the log, under the column of what happened. */
+/** Text that is not from the log, in the column of events. */
 export function remark(text: string, seconds: number | null, style: Style): Safe {
   const words = wrap(text, MARGIN, WIDTH - MARGIN);
   return joined([styled('dim', timeOf(seconds)), styled(style, words)], SPACE);
@@ -83,7 +84,7 @@ function messageLine(entry: LogEntry, seconds: number): Safe {
   return joined([styled('dim', columns.slice(0, at)), told, SPACE, whyOf(entry)]);
 }
 
-/* What moves nothing, such as a duplicate, is named instead. */
+/* An event without a move, such as a duplicate, is named instead. */
 function moveOf({ event, from = '', to = '' }: LogEntry): string {
   return from === to ? event.replace('message.', '') : `${from} → ${to}`;
 }

@@ -1,17 +1,16 @@
 /**
- * What the demo tells the gateway and asks of it while it runs, over HTTP, as whoever develops against the
- * sandbox would: `POST /control` and `GET /ledger`.
+ * Controls the demo's gateway and queries it over HTTP, as a developer would: `POST /control` and `GET /ledger`.
  */
 import type { LedgerCounters } from '../sandbox/sandbox-ledger.ts';
 import type { SandboxChanges } from '../sandbox/sandbox-options.ts';
 
-/** Changes what is named and leaves the rest; in force when it resolves. Throws what the gateway says of it. */
+/** Changes the named settings; in force when it resolves. Throws the gateway's complaint. */
 export async function tellGateway(url: string, changes: SandboxChanges): Promise<void> {
   const response = await ask(`${url}/control`, { method: 'POST', body: JSON.stringify(changes) });
   await response.text();
 }
 
-/** How many receipts the gateway has yet to bring. */
+/** Number of receipts that the gateway has yet to send. */
 export async function receiptsPending(url: string): Promise<number> {
   const response = await ask(`${url}/ledger?entries=no`);
   const { counters } = (await response.json()) as { readonly counters: LedgerCounters };

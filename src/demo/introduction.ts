@@ -1,4 +1,4 @@
-/** What the reader is told before anything happens: what is here, and the one statement an application needs. */
+/** Prints the introduction: the parts, and the one statement that an application needs. */
 import { joined, safeLines, styledForOutput, type Safe } from '../terminal/safe.ts';
 import { lineHead } from './event-line.ts';
 import { GATEWAY_RATE, RECEIPT_TIMEOUT_MS, SENDER_RATE, UNCERTAIN_AFTER_MS } from './setting.ts';
@@ -13,7 +13,7 @@ Nothing leaves this machine. It ends by itself in about 12 seconds.
 
   gateway   ${gatewayUrl}: ${GATEWAY_RATE} requests a second,
             two senders limited to ${SENDER_RATE} message a second;
-            sends a receipt for what it delivers, up to 1 s later
+            sends a receipt for each message, up to 1 s later
   spool     ${spoolPath}
   waits     an uncertain message waits ${UNCERTAIN_AFTER_MS / 1000} s for its receipt (by default 5 min),
             an accepted one ${RECEIPT_TIMEOUT_MS / 1000} s for its last one (by default 76 h)

@@ -1,9 +1,9 @@
 /**
- * Tells what happens while the demo runs, from the daemon's own status log: one line an event, a sentence of
- * explanation where something happens for the first time, one line a second for what is ordinary, and a
- * word about what is waited for when nothing happens.
+ * Tells people what happens while the demo runs, from the daemon's own status log: one line for each event, a sentence
+ * of explanation for the first of its kind, one line a second for ordinary messages, and what is waited for when nothing
+ * happens.
  *
- * Everything it knows of the daemon is in the log, which `--json` shows as it is.
+ * Its only source is the log, which `--json` shows unchanged.
  */
 import type { Output } from '../log/status-log.ts';
 import { joined, ourOwn, safeLines, type Safe } from '../terminal/safe.ts';
@@ -13,44 +13,44 @@ import { RECEIPT_TIMEOUT_MS, UNCERTAIN_AFTER_MS } from './setting.ts';
 
 export type Speaker = 'application' | 'gateway';
 
-/** What the demo speaks through. */
+/** Output of the demo. */
 export interface Voice extends Output {
-  /** What is not in the log: something that the application or the gateway did. */
+  /** An action of the application or the gateway, which is not in the log. */
   say(who: Speaker, text: string): void;
-  /** Called several times a second; `waiting` is said when nothing was for a while. */
+  /** Called several times a second; prints `waiting` after a silence. */
   tick(waiting: () => string): void;
 }
 
-/** Ordinary messages are told one by one up to here, then by the second. */
+/** Ordinary messages are shown one by one up to this number, then counted each second. */
 const ORDINARY_SHOWN = 2;
 const ORDINARY_EVERY_MS = 1_000;
 const SILENCE_MS = 2_000;
 
 type Ordinary = 'accepted' | 'delivered';
 
-/** Event and reason, event and state before, or event alone → what it means, said once. */
+/** Event and reason, event and state before, or event alone → its meaning, shown once. */
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   'message.await-receipt accepted':
     'the gateway took it; a receipt will tell whether it was delivered',
   'message.await-receipt accepted-in-part':
     'one part was accepted, the rest refused: never sent again whole',
-  'message.queued throttled': 'back in its lane: being throttled costs it no attempt',
+  'message.queued throttled': 'back in its queue: being throttled costs no attempt',
   'message.retry resend': 'no receipt came in time: sent again, marked as a possible duplicate',
-  'message.retry': 'refused for now: tried again, later each time',
+  'message.retry': 'refused for now: tried again, after a longer wait each time',
   'message.uncertain': `no answer, perhaps accepted: waits ${UNCERTAIN_AFTER_MS / 1000} s for a receipt to settle it`,
   'message.delivered from uncertain': 'settled by its receipt: accepted after all, no second send',
-  'message.delivered': 'delivered, says the receipt of each part',
-  'message.undelivered accepted-in-part': 'what was accepted of it arrived, the rest was refused',
+  'message.delivered': 'the receipt of each part says: delivered',
+  'message.undelivered accepted-in-part': 'the accepted parts arrived, the rest was refused',
   'message.undelivered illegal-number':
     'not delivered: its recipient opted out, and is suppressed from now on',
-  'message.undelivered': 'not delivered, says its receipt, and why (err-code)',
-  'message.duplicate': 'a late receipt: the first attempt was accepted, too',
+  'message.undelivered': 'its receipt says: not delivered, and why (err-code)',
+  'message.duplicate': 'a late receipt: the first attempt had been accepted as well',
   'message.unconfirmed unanswered': `held: not sent again, and no receipt came in ${RECEIPT_TIMEOUT_MS / 1000} s`,
   'message.unconfirmed': `accepted, and no final receipt came in ${RECEIPT_TIMEOUT_MS / 1000} s`,
   'message.permanent-failure suppressed': 'its recipient opted out: refused before it costs money',
   'message.permanent-failure': 'refused for good: sending again would not help',
-  'message.expired': 'its validity passed before its turn came: not sent',
-  'message.cancelled': 'taken back through the control table: not sent',
+  'message.expired': 'its validity ended before its turn came: not sent',
+  'message.cancelled': 'cancelled through the control table: not sent',
 };
 
 export class Narrator implements Voice {
@@ -59,8 +59,8 @@ export class Narrator implements Voice {
   readonly #startedAtMs: number;
   readonly #explained = new Set<string>();
   readonly #seen = { accepted: 0, delivered: 0 };
-  readonly #untold = { accepted: 0, delivered: 0 };
-  #untoldSinceMs: number | null = null;
+  readonly #unshown = { accepted: 0, delivered: 0 };
+  #unshownSinceMs: number | null = null;
   #spokeAtMs: number;
 
   /** `print` takes whole lines; `now` is in milliseconds. */
@@ -82,7 +82,7 @@ export class Narrator implements Voice {
 
   tick(waiting: () => string): void {
     const nowMs = this.#now();
-    const isDue = nowMs - (this.#untoldSinceMs ?? Infinity) >= ORDINARY_EVERY_MS;
+    const isDue = nowMs - (this.#unshownSinceMs ?? Infinity) >= ORDINARY_EVERY_MS;
     if (isDue) this.#tellOrdinary();
     if (nowMs - this.#spokeAtMs >= SILENCE_MS) {
       this.#line(remark(`… ${waiting()}`, this.#seconds(), 'dim'));
@@ -104,23 +104,23 @@ export class Narrator implements Voice {
     }
   }
 
-  /* The first ones are told. */
+  /* The first ones are shown instead. */
   #isCounted(what: Ordinary): boolean {
     this.#seen[what] += 1;
     if (this.#seen[what] <= ORDINARY_SHOWN) return false;
-    this.#untoldSinceMs ??= this.#now();
-    this.#untold[what] += 1;
+    this.#unshownSinceMs ??= this.#now();
+    this.#unshown[what] += 1;
     return true;
   }
 
   #tellOrdinary(): void {
-    if (this.#untoldSinceMs === null) return;
+    if (this.#unshownSinceMs === null) return;
     const words = (['accepted', 'delivered'] as const)
-      .filter((what) => this.#untold[what] > 0)
-      .map((what) => `${this.#untold[what]} ${what}`);
-    this.#untold.accepted = 0;
-    this.#untold.delivered = 0;
-    this.#untoldSinceMs = null;
+      .filter((what) => this.#unshown[what] > 0)
+      .map((what) => `${this.#unshown[what]} ${what}`);
+    this.#unshown.accepted = 0;
+    this.#unshown.delivered = 0;
+    this.#unshownSinceMs = null;
     this.#line(remark(`ordinary messages: ${words.join(', ')}`, this.#seconds(), 'green'));
   }
 
@@ -134,7 +134,7 @@ export class Narrator implements Voice {
   }
 }
 
-/* Went as it should at the first attempt, and one of many. */
+/* A success at the first attempt, of one of many like messages. */
 function ordinaryOf({ event, reference = '', reason, from, attempt }: LogEntry): Ordinary | null {
   if (attempt !== 1) return null;
   const isAccepted = event === 'message.await-receipt' && reason === 'accepted';
@@ -143,7 +143,7 @@ function ordinaryOf({ event, reference = '', reason, from, attempt }: LogEntry):
   return isDelivered && isOrdinary(reference, 'delivered') ? 'delivered' : null;
 }
 
-/** The status log as it is, and nothing else. */
+/** Prints the status log unchanged, and nothing else. */
 export function rawVoice(print: (text: Safe) => void): Voice {
   return { write: (lines) => print(safeLines(lines)), say: () => undefined, tick: () => undefined };
 }

@@ -1,7 +1,7 @@
 /**
- * What happens in the demo, in its order: the daemon starts and the gateway is told where receipts go, the
- * application drops its rows, an urgent one overtakes the backlog, a campaign is taken back, receipts are late
- * for a moment, a recipient opts out; then everybody waits until nothing is left to happen.
+ * Plays the scenes of the demo in order: the daemon starts and the gateway learns where receipts go; the application
+ * inserts its rows; an urgent one overtakes the backlog; a campaign is cancelled; receipts are late for a moment; a
+ * recipient opts out; then the demo waits until nothing is left to happen.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { State } from '../core/message/message.ts';
@@ -21,9 +21,9 @@ import {
   URGENT_ROW,
 } from './samples.ts';
 import { configOf, LATE_RECEIPTS, RECEIPTS } from './setting.ts';
-import type { Stop } from './demo-end.ts';
+import type { DemoEnd } from './demo-end.ts';
 
-/** How often everybody looks whether something is left to wait for. */
+/** How often a scene checks whether it is over. */
 const TICK_MS = 100;
 /** By then the backlog is under way. */
 const URGENT_AFTER_MS = 2_000;
@@ -42,23 +42,23 @@ export interface Stage {
   readonly gatewayUrl: string;
   readonly application: Application;
   readonly voice: Voice;
-  readonly stop: Stop;
+  readonly end: DemoEnd;
 }
 
-/** Resolves when the daemon has left; what was not settled by then is still in the spool. */
+/** Resolves when the daemon has stopped; unsettled messages are still in the spool. */
 export async function play(stage: Stage): Promise<void> {
-  const { application, voice, stop } = stage;
+  const { application, voice, end } = stage;
   const config = configOf(stage.spoolPath, stage.gatewayUrl);
-  const onFatal = (error: unknown): void => stop.fail(error);
+  const onFatal = (error: unknown): void => end.fail(error);
   await using daemon = new Daemon(config, { onFatal, logOutput: voice });
   await daemon.start();
   await connect(stage, `http://${daemon.receiptsAddress ?? ''}${config.receipts.path}`);
   await begin(stage);
-  for (const scene of [interfere, delayReceipts, sendToOptedOut, end]) {
-    if (!stop.isLate()) await scene(stage);
+  for (const scene of [interfere, delayReceipts, sendToOptedOut, settle]) {
+    if (!end.isLate()) await scene(stage);
   }
   const left = application.unsettled();
-  if (left.length > 0) voice.say('application', `the time is up, ${nameLeft(left)}`);
+  if (left.length > 0) voice.say('application', `the time is up: ${nameLeft(left)}`);
 }
 
 async function connect({ gatewayUrl, voice }: Stage, url: string): Promise<void> {
@@ -70,10 +70,10 @@ async function begin(stage: Stage): Promise<void> {
   const { application, voice } = stage;
   const now = Date.now() / 1000;
   const rows = sampleRows(now);
-  application.drop(rows);
+  application.insert(rows);
   voice.say('application', `INSERT INTO messages …, ${rows.length} rows`);
   for (const row of badRows(now)) {
-    const constraint = application.dropBad(row);
+    const constraint = application.insertBad(row);
     if (constraint !== null) voice.say('application', `INSERT refused: ${constraint}`);
   }
   const urgentAtMs = performance.now() + URGENT_AFTER_MS;
@@ -83,38 +83,38 @@ async function begin(stage: Stage): Promise<void> {
 async function interfere(stage: Stage): Promise<void> {
   const { application, voice } = stage;
   const waiting = application.backlog();
-  drop(stage, URGENT_ROW, `priority 9, while ${waiting} others wait`);
+  insert(stage, URGENT_ROW, `priority 9, while ${waiting} others wait`);
   application.cancelCampaign();
   voice.say('application', `INSERT INTO control …, to cancel campaign ${CANCELLED_CAMPAIGN}`);
   await waitWhile(stage, URGENT_ROW, NOT_ANSWERED);
 }
 
-/* Whatever else the gateway accepts in that moment has late receipts, too. */
+/* All that the gateway accepts in that moment has late receipts. */
 async function delayReceipts(stage: Stage): Promise<void> {
   const { gatewayUrl, voice } = stage;
   const { delayMs } = LATE_RECEIPTS;
   await tellGateway(gatewayUrl, { receipts: LATE_RECEIPTS });
   voice.say('gateway', `for a moment, receipts take ${delayMs / 1000} s instead of 1 s`);
-  drop(stage, LATE_ROW, 'whose answer will be lost');
+  insert(stage, LATE_ROW, 'whose answer will be lost');
   await waitWhile(stage, LATE_ROW, NOT_ANSWERED);
   await tellGateway(gatewayUrl, { receipts: RECEIPTS });
 }
 
 async function sendToOptedOut(stage: Stage): Promise<void> {
   await waitWhile(stage, { reference: OPT_OUT_REFERENCE }, NOT_FINAL);
-  drop(stage, OPTED_OUT_ROW, 'to a recipient that opted out');
+  insert(stage, OPTED_OUT_ROW, 'to a recipient that opted out');
 }
 
-/* A receipt that comes after a message's end may still change it. */
-async function end(stage: Stage): Promise<void> {
+/* A receipt after the final state may still change it. */
+async function settle(stage: Stage): Promise<void> {
   await waitUntil(
     stage,
     async (left) => left.length === 0 && (await receiptsPending(stage.gatewayUrl)) === 0,
   );
 }
 
-function drop({ application, voice }: Stage, row: DropRow, what: string): void {
-  application.drop([row]);
+function insert({ application, voice }: Stage, row: DropRow, what: string): void {
+  application.insert([row]);
   voice.say('application', `INSERT INTO messages …, ${what}`);
 }
 
@@ -129,12 +129,12 @@ async function waitWhile(
 
 /* At most until the time is up. */
 async function waitUntil(
-  { application, voice, stop }: Stage,
+  { application, voice, end }: Stage,
   isOver: (left: readonly Unsettled[]) => boolean | Promise<boolean>,
 ): Promise<void> {
   for (;;) {
     const left = application.unsettled();
-    if (stop.isLate() || (await isOver(left))) return;
+    if (end.isLate() || (await isOver(left))) return;
     voice.tick(() => describeWaiting(left));
     await delay(TICK_MS);
   }

@@ -1,11 +1,11 @@
-/** What came of the receipts: how many the daemon took, and when they came. Read from the spool and the ledger. */
+/** Counts the receipts that the daemon took, and measures when they came, from the spool and the ledger. */
 import type { Ledger } from '../sandbox/sandbox-ledger.ts';
 import type { Database } from '../spool/file/open.ts';
 
 export interface ReceiptFacts {
   /** On disk. */
   readonly taken: number;
-  /** Sent by the gateway a second time on purpose; none of them changes anything or is kept. */
+  /** Sent by the gateway a second time on purpose; none of them is kept. */
   readonly repeats: number;
   /** Taken before the answer to their own request. */
   readonly early: number;
@@ -13,7 +13,7 @@ export interface ReceiptFacts {
   readonly afterMs: number | null;
 }
 
-interface Receipt {
+interface TakenReceipt {
   readonly received_at: number;
   readonly client_ref: string | null;
   readonly ended_at: number | null;
@@ -26,7 +26,7 @@ const RECEIPTS = `
     ON attempts.message_id = receipts.message_id AND attempts.client_ref = receipts.client_ref`;
 
 export function receiptFactsOf(db: Database, ledger: Ledger): ReceiptFacts {
-  const receipts = db.prepare<[], Receipt>(RECEIPTS).all();
+  const receipts = db.prepare<[], TakenReceipt>(RECEIPTS).all();
   const acceptedAt = new Map(ledger.entries().map(({ clientRef, at }) => [clientRef, at]));
   const waitsMs = receipts.flatMap(({ received_at, client_ref }) => {
     const at = acceptedAt.get(client_ref);

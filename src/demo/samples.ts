@@ -1,19 +1,18 @@
 /**
- * The messages of the demo: what an application might drop, chosen so that everything that can happen to a
- * message does. Recipients that begin with 999 tell the sandbox what to do with them (`sandbox --help`);
- * the others are numbers set aside for films.
+ * Lists the messages of the demo, chosen so that everything that can happen to a message does. Recipients that begin
+ * with 999 tell the sandbox what to do with them (`sandbox --help`); the others are numbers reserved for films.
  */
 import type { DropRow } from '../spool/write/insert.ts';
 
-/** One a second at the gateway, and the daemon knows: none of its messages is throttled. */
+/** One message a second at the gateway; the daemon knows, so none is throttled. */
 export const LIMITED_SENDER = '12015550123';
-/** One a second at the gateway, and nobody told the daemon: it learns from being throttled. */
-export const UNTOLD_SENDER = '12015550199';
+/** One message a second at the gateway; the daemon does not know and learns it when throttled. */
+export const UNANNOUNCED_SENDER = '12015550199';
 /** No account of this name is configured. */
 export const UNKNOWN_ACCOUNT = 'branch';
-/** The campaign whose messages are taken back. */
+/** The campaign that is cancelled. */
 export const CANCELLED_CAMPAIGN = 'flash-sale';
-/** The campaign that makes the backlog; its references begin alike, and so do those of each kind below. */
+/** How references of the backlog begin; those of each kind below begin alike. */
 export const BULK_REFERENCE = 'news-';
 const ORDER_REFERENCE = 'order-';
 const LIMITED_REFERENCE = 'limit-';
@@ -36,7 +35,7 @@ const PORT_HEADER = '0605040B8423F0';
 /** Its first receipt says that it opted out (err-code 9). */
 const OPT_OUT_RECIPIENT = '999920900001';
 
-/** Numbers that were given to nobody, from 0. */
+/** Numbers that belong to nobody, from 0. */
 const film = (number: number): string => `447700900${String(number).padStart(3, '0')}`;
 
 /** Rows that each show one thing; `now` is in Unix seconds. */
@@ -89,7 +88,7 @@ function counted(count: number, make: (number: number) => DropRow): readonly Dro
   return Array.from({ length: count }, (_, index) => make(index + 1));
 }
 
-/** What the application drops first: limited senders, samples with an ordinary order after each, a backlog. */
+/** The first rows: limited senders, samples with an ordinary order after each, a backlog. */
 export function sampleRows(now: number): readonly DropRow[] {
   const order = (number: number): DropRow => ({
     recipient: film(100 + number),
@@ -107,7 +106,7 @@ export function sampleRows(now: number): readonly DropRow[] {
     ...counted(UNTOLD_COUNT, (number) => ({
       recipient: film(300 + number),
       text: `Reminder ${number}`,
-      sender: UNTOLD_SENDER,
+      sender: UNANNOUNCED_SENDER,
       reference: `${UNTOLD_REFERENCE}${number}`,
     })),
     ...specials(now).flatMap((row, index) => [row, order(index + 2)]),
@@ -121,7 +120,7 @@ export function sampleRows(now: number): readonly DropRow[] {
   ];
 }
 
-/** Dropped while the backlog waits: it goes first. */
+/** Inserted while the backlog waits: it is sent first. */
 export const URGENT_ROW: DropRow = {
   recipient: film(12),
   text: 'Your code is 471 102',
@@ -129,7 +128,7 @@ export const URGENT_ROW: DropRow = {
   reference: 'urgent',
 };
 
-/** Accepted, and never answered; dropped while receipts are late, so that it is sent again before its own comes. */
+/** Accepted and not answered; inserted while receipts are late, so that it is sent again before its receipt comes. */
 export const LATE_ROW: DropRow = {
   recipient: '999600110002',
   text: 'Your parcel is at the door',
@@ -137,21 +136,21 @@ export const LATE_ROW: DropRow = {
   reference: 'late',
 };
 
-/** Dropped when its recipient has opted out. */
+/** Inserted when its recipient has opted out. */
 export const OPTED_OUT_ROW: DropRow = {
   recipient: OPT_OUT_RECIPIENT,
   text: 'Our winter menu is here',
   reference: `${OPT_OUT_REFERENCE}-2`,
 };
 
-/** One of many alike, told by their number: `accepted` by the gateway, or `delivered` as well. */
+/** One of many alike, which are only counted: `accepted` by the gateway, or `delivered` as well. */
 export function isOrdinary(reference: string, what: 'accepted' | 'delivered'): boolean {
   const many = [ORDER_REFERENCE, BULK_REFERENCE];
   const prefixes = what === 'accepted' ? many : [...many, LIMITED_REFERENCE, UNTOLD_REFERENCE];
   return prefixes.some((prefix) => reference.startsWith(prefix));
 }
 
-/** Rows that the spool itself refuses, whatever program drops them; `now` is in Unix seconds. */
+/** Rows that the spool itself refuses, whatever program inserts them; `now` is in Unix seconds. */
 export function badRows(now: number): readonly DropRow[] {
   return [
     { recipient: '++447700900001', text: 'Hello' },

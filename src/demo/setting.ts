@@ -1,6 +1,6 @@
 /**
- * Where the demo takes place: a folder of its own, a sandbox gateway on loopback, and a configuration that
- * is not read from any file. Nothing leaves the machine, and nothing stays behind unless asked.
+ * Sets the demo up: a folder of its own, a sandbox gateway on loopback, and a configuration that is not read from a
+ * file. Nothing leaves the machine, and nothing is left behind unless asked.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { ReceiptOptions } from '../sandbox/receipt-options.ts';
 import { DEFAULT_API_KEY, DEFAULT_API_SECRET } from '../sandbox/sandbox-options.ts';
 import { startSandbox, type Sandbox } from '../sandbox/sandbox-gateway.ts';
-import { LIMITED_SENDER, UNTOLD_SENDER } from './samples.ts';
+import { LIMITED_SENDER, UNANNOUNCED_SENDER } from './samples.ts';
 
 /** Requests per second that the gateway allows the account. */
 export const GATEWAY_RATE = 30;
@@ -21,16 +21,16 @@ export const UNCERTAIN_AFTER_MS = 4_000;
 export const RECEIPT_TIMEOUT_MS = 9_000;
 /** How the gateway sends receipts: each up to a second after the acceptance, some of them twice. */
 export const RECEIPTS = { delayMs: 500, jitterMs: 500, repeat: 0.1 } satisfies ReceiptOptions;
-/** How it sends them while they are late: when an uncertain message has been sent again, before it lapses. */
+/** Late receipts: they come after an uncertain message was sent again, before it is final. */
 export const LATE_RECEIPTS = { delayMs: 7_000, jitterMs: 0 } satisfies ReceiptOptions;
 
 const HOUR_MS = 3_600_000;
-/** About what a gateway across the sea takes. */
+/** About that of a gateway on another continent. */
 const LATENCY_MS = 40;
 const JITTER_MS = 40;
 
-/** A folder that goes with the process however it ends, short of SIGKILL, unless it is kept. */
-export class Folder implements Disposable {
+/** A folder that is removed at the end of the process, except after SIGKILL, unless it is kept. */
+export class DemoFolder implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), 'sms-spoold-demo-'));
   readonly #isKept: boolean;
 
@@ -57,13 +57,16 @@ export class Folder implements Disposable {
 export function startGateway(): Promise<Sandbox> {
   return startSandbox({
     accounts: { [DEFAULT_API_KEY]: { rate: GATEWAY_RATE } },
-    senders: { [LIMITED_SENDER]: { rate: SENDER_RATE }, [UNTOLD_SENDER]: { rate: SENDER_RATE } },
+    senders: {
+      [LIMITED_SENDER]: { rate: SENDER_RATE },
+      [UNANNOUNCED_SENDER]: { rate: SENDER_RATE },
+    },
     latencyMs: LATENCY_MS,
     jitterMs: JITTER_MS,
   });
 }
 
-/** The daemon's configuration; every wait is short, so that the end can be seen. */
+/** The daemon's configuration; every wait is short, so that its end can be seen. */
 export function configOf(spoolPath: string, gatewayUrl: string): Config {
   return {
     file: null,

@@ -1,29 +1,29 @@
-/** What stands at the end of the demo: tables for people, or one JSON document. */
+/** Makes the end of the demo: tables for people, or one JSON document. */
 import { STATES, type State } from '../core/message/message.ts';
 import { joined, ourOwn, safeLines, styledForOutput, type Safe } from '../terminal/safe.ts';
 import { tableOf } from '../terminal/table.ts';
-import type { Facts } from './demo-facts.ts';
+import type { DemoFacts } from './demo-facts.ts';
 import { GATEWAY_RATE, RECEIPT_TIMEOUT_MS, UNCERTAIN_AFTER_MS } from './setting.ts';
 
 const WIDTH = 80;
-/** Broken promises that are shown; `--json` has them all. */
+/** Broken promises that are shown; `--json` has all. */
 const PROBLEMS_MAX = 20;
 
 const MEANINGS: Readonly<Record<State, string>> = {
-  queued: 'waits for its turn',
+  queued: 'waits to be sent',
   retry: 'refused for now, waits to be tried again',
   sending: 'on its way to the gateway',
-  uncertain: 'perhaps accepted; nobody knows yet',
+  uncertain: 'perhaps accepted; not known yet',
   'await-receipt': 'accepted; its last receipt has not come',
   delivered: 'its receipts say so',
   undelivered: 'its receipts say why',
-  unconfirmed: `no final word in ${RECEIPT_TIMEOUT_MS / 1000} s`,
+  unconfirmed: `no final receipt in ${RECEIPT_TIMEOUT_MS / 1000} s`,
   'permanent-failure': 'refused, and sending again would not help',
-  expired: 'its validity passed before it was sent',
-  cancelled: 'taken back before it was sent',
+  expired: 'its validity ended before it was sent',
+  cancelled: 'cancelled before it was sent',
 };
 
-/** States whose reasons are worth a word. */
+/** States whose reasons are shown. */
 const EXPLAINED: ReadonlySet<State> = new Set(['undelivered', 'unconfirmed', 'permanent-failure']);
 
 const NEXT_STEPS = `What next?
@@ -32,7 +32,7 @@ const NEXT_STEPS = `What next?
   npx sms-spoold run       the daemon; see list, show 1, stats, and --help`;
 
 /** The tables, the verdict and what to do next; ends with a line break. */
-export function summaryOf(facts: Facts, seconds: number): Safe {
+export function summaryOf(facts: DemoFacts, seconds: number): Safe {
   const tables = [stateTable, happenedTable, receiptTable, gatewayTable];
   const paragraphs = [
     ...tables.map((table) => safeLines(table(facts))),
@@ -49,7 +49,7 @@ export function summaryOf(facts: Facts, seconds: number): Safe {
 }
 
 /** The same facts for a program, as one line of the log. */
-export function summaryDocument(facts: Facts, seconds: number): object {
+export function summaryDocument(facts: DemoFacts, seconds: number): object {
   return {
     level: facts.problems.length === 0 ? 'info' : 'error',
     time: new Date().toISOString(),
@@ -67,9 +67,9 @@ function heading(text: string): Safe {
   return styledForOutput('bold', text);
 }
 
-type Row = readonly [what: string, count: number, means: string];
+type SummaryRow = readonly [what: string, count: number, means: string];
 
-function table(what: string, counted: string, rows: readonly Row[]): string {
+function table(what: string, counted: string, rows: readonly SummaryRow[]): string {
   const columns = [
     { head: what },
     { head: counted, align: 'right' },
@@ -82,8 +82,8 @@ function table(what: string, counted: string, rows: readonly Row[]): string {
   );
 }
 
-function stateTable({ states, reasons }: Facts): string {
-  const rows = STATES.flatMap((state): Row[] => {
+function stateTable({ states, reasons }: DemoFacts): string {
+  const rows = STATES.flatMap((state): SummaryRow[] => {
     const count = states.get(state);
     if (count === undefined) return [];
     const why = EXPLAINED.has(state) ? `: ${reasonsText(reasons.get(state))}` : '';
@@ -97,10 +97,10 @@ function reasonsText(counts: ReadonlyMap<string, number> = new Map()): string {
   return words.join(', ');
 }
 
-function happenedTable(facts: Facts): string {
+function happenedTable(facts: DemoFacts): string {
   const { throttled, retried, multipart, inPart, suppressed, urgentMs } = facts;
-  const rows: Row[] = [
-    ['throttled', throttled, 'their sender waited as long as the gateway asked'],
+  const rows: SummaryRow[] = [
+    ['throttled', throttled, 'the sender waited as long as the gateway asked'],
     ['retried', retried, 'refused for now; tried again after 1 s, then 3 s'],
     ...uncertainRows(facts),
     ['multi-part', multipart, 'several SMS; each has its own id, price and receipt'],
@@ -108,12 +108,16 @@ function happenedTable(facts: Facts): string {
     ['suppressed', suppressed, 'their recipient opted out: refused at no cost'],
   ];
   if (urgentMs !== null) {
-    rows.push(['urgent', 1, `past the backlog, accepted ${Math.round(urgentMs)} ms after INSERT`]);
+    rows.push([
+      'urgent',
+      1,
+      `ahead of the backlog, accepted ${Math.round(urgentMs)} ms after INSERT`,
+    ]);
   }
   return table('On the way', 'Messages', rows);
 }
 
-function uncertainRows(facts: Facts): readonly Row[] {
+function uncertainRows(facts: DemoFacts): readonly SummaryRow[] {
   const { uncertain, settled, resent, held, doubled } = facts;
   const seconds = UNCERTAIN_AFTER_MS / 1000;
   return [
@@ -121,38 +125,42 @@ function uncertainRows(facts: Facts): readonly Row[] {
     ['  settled', settled, 'by a receipt: accepted after all, no second send'],
     ['  sent again', resent, `no receipt in ${seconds} s; marked as possible duplicates`],
     ['  held', held, 'on_uncertain = hold: never sent again'],
-    ['  doubled', doubled.length, 'sent again, and both accepted: message.duplicate'],
+    ['  doubled', doubled.length, 'sent again, both accepted: message.duplicate'],
   ];
 }
 
-function receiptTable({ receipts }: Facts): string {
+function receiptTable({ receipts }: DemoFacts): string {
   const { taken, repeats, early, afterMs } = receipts;
   const after = afterMs === null ? '' : `; half within ${Math.round(afterMs)} ms of acceptance`;
   return table('Receipts', 'Number', [
     ['taken', taken, `each on disk before its 200${after}`],
-    ['repeats', repeats, 'the gateway sent them once more: they changed nothing'],
+    ['repeats', repeats, 'sent by the gateway again: they changed nothing'],
     ['early', early, 'came before the answer to their own message'],
   ]);
 }
 
-function gatewayTable({ gateway, pace }: Facts): string {
+function gatewayTable({ gateway, pace }: DemoFacts): string {
   return table('At the gateway', 'Requests', [
-    ['accepted', gateway.accepted, `${gateway.untold} of them not answered: uncertain to us`],
-    ['throttled', gateway.throttled, 'a sender’s limit that the daemon was not told'],
+    [
+      'accepted',
+      gateway.accepted,
+      `${gateway.untold} of them not answered: uncertain for the daemon`,
+    ],
+    ['throttled', gateway.throttled, 'by a limit of a sender that the daemon did not know'],
     ['refused', gateway.refused, 'with a status code that says why'],
     ['failed', gateway.failed, 'reset, silent or HTTP 400: nothing accepted'],
-    ['in all', gateway.requests, paceText(pace)],
+    ['total', gateway.requests, paceText(pace)],
   ]);
 }
 
-function paceText(pace: Facts['pace']): string {
-  if (pace === null) return 'there was no backlog to measure the pace of';
+function paceText(pace: DemoFacts['pace']): string {
+  if (pace === null) return 'no backlog, so no rate was measured';
   const share = Math.round((pace.perSecond / GATEWAY_RATE) * 100);
   const rate = pace.perSecond.toFixed(1);
   return `${rate}/s with a backlog: ${share} % of the ${GATEWAY_RATE}/s allowed`;
 }
 
-function verdict({ problems, messages, once, doubled, price }: Facts): Safe {
+function verdict({ problems, messages, once, doubled, price }: DemoFacts): Safe {
   if (problems.length > 0) {
     const lines = problems.slice(0, PROBLEMS_MAX).map((problem) => `  ${problem}`);
     const more = problems.length - PROBLEMS_MAX;
@@ -164,12 +172,12 @@ function verdict({ problems, messages, once, doubled, price }: Facts): Safe {
   const lines = [
     `  ${once} messages were accepted exactly once, ${never} never (see above), and`,
     `  ${doubled.length} twice${names}, which attempts.follows marks.`,
-    '  What the gateway delivered is delivered in the spool, and nothing else is;',
+    '  Exactly the messages that the gateway delivered are delivered in the spool;',
     `  both say that it cost ${price.toFixed(2)} EUR.`,
-    '  None was lost, none is stuck, none was sent twice without a mark.',
+    '  No message was lost, none is stuck, none was sent twice without a mark.',
   ];
   return joined([
-    heading('As promised, by the gateway’s own ledger held against the spool:'),
+    heading('Every promise was kept, as the gateway’s own ledger shows:'),
     safeLines(`\n${lines.join('\n')}`),
   ]);
 }

@@ -77,7 +77,7 @@ describe.concurrent('demo', () => {
       'queued → permanent-failure  suppressed',
       'queued → cancelled',
       'uncertain → unconfirmed     unanswered',
-      'As promised, by the gateway’s own ledger',
+      'Every promise was kept, as the gateway’s own ledger shows',
       'npx sms-spoold sandbox',
     ]) {
       expect(stdout).toContain(shown);

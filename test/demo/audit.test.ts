@@ -37,7 +37,7 @@ const accepted = (clientRef: string, isDelivered = true): AcceptedRequest => ({
 
 /* One message, accepted and delivered once. */
 const HONEST: AuditInput = {
-  dropped: [1],
+  inserted: [1],
   messages: [message(1, 'delivered')],
   attempts: [attempt(1, 1)],
   accepted: [accepted('1.1')],
@@ -69,17 +69,17 @@ describe('the audit of the demo', () => {
     [
       'a duplicate that was not written down',
       { ...DOUBLED, messages: [message(1, 'delivered', { price: 0.1 })] },
-      'order-1 was doubled 1 times, and the spool tells of 0',
+      'order-1 was doubled 1 times, and the spool counts 0',
     ],
     [
       'a duplicate that was none',
       { ...HONEST, messages: [message(1, 'delivered', { duplicates: 1 })] },
-      'order-1 was doubled 0 times, and the spool tells of 1',
+      'order-1 was doubled 0 times, and the spool counts 1',
     ],
     [
       'a row that is gone',
-      { ...HONEST, dropped: [1, 2] },
-      'message 2 is lost: no row of it is left',
+      { ...HONEST, inserted: [1, 2] },
+      'message 2 is lost: its row is gone',
     ],
     [
       'a message that the gateway never accepted',

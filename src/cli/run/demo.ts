@@ -1,17 +1,17 @@
 /**
- * `demo`: an application, the spool, the daemon and a sandbox gateway in one process, on this machine alone.
+ * `demo`: runs an application, the spool, the daemon and a sandbox gateway in one process, without leaving the machine.
  * Ends by itself, with a summary, and fails if any promise was broken.
  *
- * Always holds: the folder goes with the process unless it is to be kept; no wait is longer than the limit.
+ * Always holds: the folder is removed at the end unless it is to be kept; no wait is longer than the limit.
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { Application } from '../../demo/application.ts';
-import { factsOf, type Facts } from '../../demo/demo-facts.ts';
+import { factsOf, type DemoFacts } from '../../demo/demo-facts.ts';
 import { introduction } from '../../demo/introduction.ts';
 import { Narrator, rawVoice, type Voice } from '../../demo/narrator.ts';
 import { play } from '../../demo/play.ts';
-import { Folder, startGateway } from '../../demo/setting.ts';
-import { Stop } from '../../demo/demo-end.ts';
+import { DemoFolder, startGateway } from '../../demo/setting.ts';
+import { DemoEnd } from '../../demo/demo-end.ts';
 import { summaryDocument, summaryOf } from '../../demo/summary.ts';
 import { CommandError } from '../../terminal/exit-codes.ts';
 import { print, printJson, printSafe, writeSafe } from '../../terminal/print.ts';
@@ -22,7 +22,7 @@ interface DemoFlags {
   readonly limit: number;
 }
 
-/** The daemon may take a few seconds more to leave. */
+/** The daemon may take a few seconds more to stop. */
 const DEFAULT_LIMIT_SECONDS = 55;
 
 export function demoCommand(): Command {
@@ -30,12 +30,12 @@ export function demoCommand(): Command {
     .summary('see it work: sandbox, daemon and sample messages in one')
     .description(
       'Starts a sandbox gateway and the daemon in one process, adds some 160 messages as an application ' +
-        'would, tells what happens to them, and holds the spool against the gateway’s ledger at the end. ' +
+        'would, shows what happens to them, and compares the spool with the gateway’s ledger at the end. ' +
         'Takes about 12 s, needs no configuration, and sends nothing to anybody.',
     )
     .option('--keep', 'keep the spool, and say where it is')
-    .option('--json', 'the status log as it is, then the summary as one JSON document')
-    .option('--limit <seconds>', 'give up after so long', wholeSeconds, DEFAULT_LIMIT_SECONDS)
+    .option('--json', 'the status log unchanged, then the summary as one JSON document')
+    .option('--limit <seconds>', 'give up after this time', wholeSeconds, DEFAULT_LIMIT_SECONDS)
     .addHelpText('after', '\nExample:\n  $ sms-spoold demo --keep')
     .action(demo);
 }
@@ -46,11 +46,11 @@ function wholeSeconds(text: string): number {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  using folder = new Folder(flags.keep ?? false);
-  using stop = new Stop(flags.limit * 1000);
+  using folder = new DemoFolder(flags.keep ?? false);
+  using end = new DemoEnd(flags.limit * 1000);
   const startedAtMs = performance.now();
   const voice = flags.json ? rawVoice(writeSafe) : new Narrator(writeSafe, () => performance.now());
-  const facts = await perform(folder, voice, stop);
+  const facts = await perform(folder, voice, end);
   const seconds = (performance.now() - startedAtMs) / 1000;
   if (flags.json) await printJson(summaryDocument(facts, seconds));
   else await printSafe(summaryOf(facts, seconds));
@@ -62,12 +62,12 @@ async function demo(flags: DemoFlags): Promise<void> {
   }
 }
 
-/* From the start of the gateway to its end; what came of it. */
-async function perform(folder: Folder, voice: Voice, stop: Stop): Promise<Facts> {
+/* From the start of the gateway to its end. */
+async function perform(folder: DemoFolder, voice: Voice, end: DemoEnd): Promise<DemoFacts> {
   await using gateway = await startGateway();
   const { spoolPath } = folder;
   using application = new Application(spoolPath);
   if (voice instanceof Narrator) writeSafe(introduction(gateway.url, spoolPath));
-  await play({ spoolPath, gatewayUrl: gateway.url, application, voice, stop });
-  return factsOf(application.db, gateway.ledger, application.dropped);
+  await play({ spoolPath, gatewayUrl: gateway.url, application, voice, end });
+  return factsOf(application.db, gateway.ledger, application.inserted);
 }
