@@ -3,7 +3,7 @@
  * ledger.
  */
 import type { State } from '../core/message/message.ts';
-import type { Ledger, LedgerCounters, LedgerEntry } from '../sandbox/sandbox-ledger.ts';
+import type { SandboxLedger, LedgerCounters, LedgerEntry } from '../sandbox/sandbox-ledger.ts';
 import type { Database } from '../spool/file/open.ts';
 import {
   audit,
@@ -70,7 +70,11 @@ interface DemoAttempt extends AuditedAttempt {
 }
 
 /** Reads both and compares them; `inserted` are the ids that the application got. */
-export function factsOf(db: Database, ledger: Ledger, inserted: readonly number[]): DemoFacts {
+export function factsOf(
+  db: Database,
+  ledger: SandboxLedger,
+  inserted: readonly number[],
+): DemoFacts {
   const messages = db
     .prepare<[], DemoMessage>(
       `SELECT id, reference, state, reason, throttles, parts, price, created_at,

@@ -1,5 +1,5 @@
 /** Counts the receipts that the daemon took, and measures when they came, from the spool and the ledger. */
-import type { Ledger } from '../sandbox/sandbox-ledger.ts';
+import type { SandboxLedger } from '../sandbox/sandbox-ledger.ts';
 import type { Database } from '../spool/file/open.ts';
 
 export interface ReceiptFacts {
@@ -25,7 +25,7 @@ const RECEIPTS = `
   FROM receipts LEFT JOIN attempts
     ON attempts.message_id = receipts.message_id AND attempts.client_ref = receipts.client_ref`;
 
-export function receiptFactsOf(db: Database, ledger: Ledger): ReceiptFacts {
+export function receiptFactsOf(db: Database, ledger: SandboxLedger): ReceiptFacts {
   const receipts = db.prepare<[], TakenReceipt>(RECEIPTS).all();
   const acceptedAt = new Map(ledger.entries().map(({ clientRef, at }) => [clientRef, at]));
   const waitsMs = receipts.flatMap(({ received_at, client_ref }) => {

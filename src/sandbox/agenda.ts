@@ -1,23 +1,23 @@
 /**
- * What is due when: a queue by instant, first come first served within one. A binary heap, so that ten
+ * Queues items by the instant at which they are due, first come first served within one. A binary heap, so that ten
  * thousand waiting items cost one timer, and adding or taking one a few comparisons.
  *
- * Knows no clock and sets no timer: instants are numbers, and whoever owns it asks what is due.
+ * Knows no clock and sets no timer: instants are numbers, and the owner asks for items that are due.
  */
-interface Entry<Item> {
+interface TimedItem<Item> {
   readonly at: number;
   /** Breaks ties. */
   readonly order: number;
   readonly item: Item;
 }
 
-function isBefore<Item>(a: Entry<Item>, b: Entry<Item>): boolean {
+function isBefore<Item>(a: TimedItem<Item>, b: TimedItem<Item>): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
 export class Agenda<Item> {
   /** Each entry comes before the two below it, at twice its index plus one and plus two. */
-  #heap: Entry<Item>[] = [];
+  #heap: TimedItem<Item>[] = [];
   #added = 0;
 
   /** When the first item is due; null = there is none. */
@@ -53,7 +53,7 @@ export class Agenda<Item> {
   }
 
   /** Puts an entry where the first one was, and below all that come before it. */
-  #sink(entry: Entry<Item>): void {
+  #sink(entry: TimedItem<Item>): void {
     let index = 0;
     for (;;) {
       const left = this.#heap[2 * index + 1];

@@ -1,13 +1,14 @@
 /**
- * Who sends a request: Basic auth, `api_key` and `api_secret`, or `api_key`, `timestamp` and `sig`.
+ * Finds the account that sends a request: by Basic auth, by `api_key` and `api_secret`, or by `api_key`, `timestamp` and
+ * `sig`.
  *
- * Signature and secret together are refused (32). How old a timestamp may be is not documented: any is
- * taken, so that tests with fixed vectors pass.
+ * Signature and secret together are refused (32). The allowed age of a timestamp is not documented: any is accepted, so
+ * that tests with fixed vectors pass.
  */
 import type { Account } from './sandbox-account.ts';
-import type { Fields } from './request-fields.ts';
+import type { RequestFields } from './request-fields.ts';
 import { signatureOf } from './sandbox-signature.ts';
-import type { Status } from './status-texts.ts';
+import type { PartStatus } from './status-texts.ts';
 import { statusOf } from './status-texts.ts';
 
 export type Accounts = ReadonlyMap<string, Account>;
@@ -26,17 +27,20 @@ function readBasic(authorization: string | undefined): Credentials | null {
   return { key: decoded.slice(0, colon), secret: decoded.slice(colon + 1) };
 }
 
-function credentialsOf(fields: Fields, authorization: string | undefined): Credentials | null {
+function credentialsOf(
+  fields: RequestFields,
+  authorization: string | undefined,
+): Credentials | null {
   const basic = readBasic(authorization);
   if (basic !== null) return basic;
   const key = fields.get('api_key');
   return key === undefined ? null : { key, secret: fields.get('api_secret') ?? null };
 }
 
-/** The account whose key and secret these are; null = nobody's. For the account endpoints. */
+/** The account with this key and secret; null = none. For the account endpoints. */
 export function ownerOf(
   accounts: Accounts,
-  fields: Fields,
+  fields: RequestFields,
   authorization: string | undefined,
 ): Account | null {
   const credentials = credentialsOf(fields, authorization);
@@ -45,18 +49,18 @@ export function ownerOf(
   return account?.settings.secret === credentials.secret ? account : null;
 }
 
-function isSignedBy(account: Account, fields: Fields): boolean {
+function isSignedBy(account: Account, fields: RequestFields): boolean {
   const { signatureSecret, signatureMethod } = account.settings;
   if (signatureSecret === null) return false;
   return signatureOf(fields, signatureSecret, signatureMethod) === fields.get('sig')?.toLowerCase();
 }
 
-/** The sending account, or the status that says why there is none. */
+/** The sending account, or the status of the refusal. */
 export function authenticate(
   accounts: Accounts,
-  fields: Fields,
+  fields: RequestFields,
   authorization: string | undefined,
-): Account | Status {
+): Account | PartStatus {
   const credentials = credentialsOf(fields, authorization);
   if (credentials === null) return statusOf(2, 'Missing api_key');
   if (!fields.has('sig')) {

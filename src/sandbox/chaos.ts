@@ -1,12 +1,11 @@
 /**
- * Trouble for all requests at once: what the sandbox does instead of answering well, for how long, and to
- * which share of the requests.
+ * Plans faults for all requests at once: their kind, their duration, and the share of requests.
  *
- * A plan is a list of steps played one after the other in real time; a step without `forMs` stays, and after
- * the last step with one all is well again. The plan only says what goes wrong now: faults.ts does it to an
- * answer, and the sandbox itself stops listening. `/control` and `/ledger` are spared, save by `refuse`.
+ * A plan is a list of steps played one after the other in real time; a step without `forMs` stays, and after the last
+ * step with one all is well again. The plan only names the present fault: faults.ts applies it to an answer, and the
+ * sandbox itself stops listening. `/control` and `/ledger` are spared, except by `refuse`.
  */
-import type { Check } from './sandbox-check.ts';
+import type { ValueCheck } from './sandbox-check.ts';
 import { AMOUNT, FLAG, SHARE, checkFields, fail, oneOf, wholeWithin } from './sandbox-check.ts';
 import type { FaultKind } from './faults.ts';
 import { FAULT_KINDS } from './faults.ts';
@@ -14,7 +13,7 @@ import { FAULT_KINDS } from './faults.ts';
 /**
  * `refuse` stops listening and closes every connection; `drop` closes a connection before the body is read;
  * `http` answers `status`; `code` answers every message with the gateway's `code`; `wrong-credentials`
- * knows no account any more. The others are the kinds of faults.ts.
+ * knows no account. The others are the kinds of faults.ts.
  */
 export type ChaosKind =
   'ok' | 'refuse' | 'drop' | 'http' | 'code' | 'wrong-credentials' | FaultKind;
@@ -37,18 +36,18 @@ export interface Chaos {
   readonly retryAfter?: number;
   /** Gateway code of `code`; default 5. */
   readonly code?: number;
-  /** The request is worked on as usual, and only its answer suffers. Default false: nothing is accepted. */
+  /** The request is processed as usual, and only its answer is spoiled. Default false: nothing is accepted. */
   readonly accept?: boolean;
-  /** Share of the requests that suffer, 0 to 1; default 1. `refuse` knows no share. */
+  /** Share of the requests with the fault, 0 to 1; default 1. Not for `refuse`. */
   readonly probability?: number;
-  /** How long the step lasts, ms. */
+  /** Duration of the step, ms. */
   readonly forMs?: number;
 }
 
 /** A step, its kind alone, or an HTTP status as three digits; or a list of such. */
 export type ChaosOption = Chaos | string | readonly (Chaos | string)[];
 
-const FIELDS: Readonly<Record<keyof Chaos, Check>> = {
+const FIELDS: Readonly<Record<keyof Chaos, ValueCheck>> = {
   kind: oneOf(KINDS),
   status: wholeWithin(200, 599),
   retryAfter: wholeWithin(0, 86_400),
@@ -68,13 +67,13 @@ function checkStep(path: string, value: unknown): Chaos {
   return checked as unknown as Chaos;
 }
 
-/** The steps of a plan. Throws SandboxOptionError where one is not what it must be. */
+/** The steps of a plan. Throws SandboxOptionError. */
 export function checkChaos(path: string, value: unknown): readonly Chaos[] {
   if (!Array.isArray(value)) return [checkStep(path, value)];
   return value.map((step: unknown, index) => checkStep(`${path}[${index}]`, step));
 }
 
-/** Whether the plan closes the sandbox with nobody left to open it again. */
+/** Whether the plan closes the sandbox and never opens it again. */
 export function isShutForGood(steps: readonly Chaos[]): boolean {
   const stays = steps.find((step) => step.forMs === undefined);
   return stays?.kind === 'refuse';
@@ -89,7 +88,7 @@ export class ChaosPlan {
   #current: Chaos = WELL;
   #timer: NodeJS.Timeout | null = null;
 
-  /** `onStep` is told each step as it begins. */
+  /** `onStep` is called when a step begins. */
   constructor(random: () => number, onStep: (step: Chaos) => Promise<void>) {
     this.#random = random;
     this.#onStep = onStep;
@@ -99,14 +98,14 @@ export class ChaosPlan {
     return this.#steps;
   }
 
-  /** Drops the old plan and begins the new one; resolves when its first step is in force. */
+  /** Replaces the old plan; resolves when the first step is in force. */
   async play(steps: readonly Chaos[]): Promise<void> {
     this.stop();
     this.#steps = steps;
     await this.#begin(0);
   }
 
-  /** What happens to the next request; null = nothing. */
+  /** The fault of the next request; null = none. */
   pick(): Chaos | null {
     const step = this.#current;
     if (step.kind === 'ok' || step.kind === 'refuse') return null;
@@ -123,7 +122,7 @@ export class ChaosPlan {
     const step = this.#steps[index] ?? WELL;
     this.#current = step;
     if (step.forMs !== undefined) {
-      // A port that cannot be had back rejects here, unhandled on purpose: the sandbox cannot go on.
+      // If the port is lost, this rejects unhandled on purpose: the sandbox cannot go on.
       this.#timer = setTimeout(() => void this.#begin(index + 1), step.forMs);
     }
     await this.#onStep(step);

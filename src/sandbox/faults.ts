@@ -1,8 +1,8 @@
 /**
- * How an answer leaves: whole, or spoiled in one of the ways in which gateways and networks spoil them.
+ * Sends an answer: whole, or spoiled in one of the ways of gateways and networks.
  *
- * Knows nothing of messages: whether one was accepted is decided before, and a spoiled answer looks the same
- * from outside either way. That is what makes it ambiguous.
+ * Knows nothing of messages: acceptance is decided before, and a spoiled answer looks the same to the client either way.
+ * That makes it ambiguous.
  */
 import type { ServerResponse } from 'node:http';
 
@@ -24,7 +24,7 @@ export const FAULT_KINDS = [
   'empty',
   /** The answer after 1 MiB of white space. */
   'huge',
-  /** 302 to a place where nothing is. */
+  /** 302 to a path that does not exist. */
   'redirect',
 ] as const;
 
@@ -54,7 +54,7 @@ function page(title: string): string {
   return `<html><head><title>${title}</title></head><body><h1>${title}</h1></body></html>\n`;
 }
 
-/** A whole answer. The type is told from the body: JSON, or else HTML. */
+/** A whole answer. Its type follows from the body: HTML or JSON. */
 export function send(response: ServerResponse, httpStatus: number, body: string): void {
   response.writeHead(httpStatus, {
     'content-type': body.startsWith('<') ? HTML_TYPE : JSON_TYPE,
@@ -98,7 +98,7 @@ function dispatch(response: ServerResponse, reply: Reply): void {
   else SPOIL[fault.kind](response, reply.body);
 }
 
-/** Sends a reply when its time has come; a client that has left by then is nobody's trouble. */
+/** Sends a reply when it is due; nothing happens if the client has left by then. */
 export function deliver(response: ServerResponse, reply: Reply): void {
   const { early } = reply;
   if (early !== null) void early.then(() => deliver(response, { ...reply, early: null }));
@@ -106,7 +106,7 @@ export function deliver(response: ServerResponse, reply: Reply): void {
   else setTimeout(() => dispatch(response, reply), reply.delayMs).unref();
 }
 
-/** 429 asks to come again after a second where nothing else is said; no other status asks. */
+/** By default, 429 has a Retry-After of one second and other statuses have none. */
 export function httpFault(status: number, retryAfter: number | null = null): Fault {
   return { kind: 'http', status, retryAfter: retryAfter ?? (status === 429 ? 1 : null) };
 }

@@ -1,8 +1,7 @@
 /**
- * The counters of the ledger: what each one counts, and how it starts.
+ * Declares the counters of the ledger and their start values.
  *
- * Always holds: a counter only grows, save those of what is open or pending now; clearing the ledger is the
- * one way back.
+ * Always holds: a counter only grows, except for those of open or pending things; clearing the ledger resets it.
  */
 /** All since the start or the last clearing. Requests = accepted + throttled… + refused + notTaken. */
 export interface LedgerCounters {
@@ -16,9 +15,9 @@ export interface LedgerCounters {
   readonly acceptedUnanswered: number;
   readonly throttledByAccount: number;
   readonly throttledBySender: number;
-  /** Status → requests refused whole, the real throttles not among them. */
+  /** Status → requests refused whole, without the throttled ones. */
   readonly refused: Readonly<Record<string, number>>;
-  /** Met with a fault before anything was accepted. */
+  /** Failed with a fault before anything was accepted. */
   readonly notTaken: number;
   /** Kind of fault → how often, on every endpoint. */
   readonly faults: Readonly<Record<string, number>>;
@@ -30,10 +29,10 @@ export interface LedgerCounters {
   /** Account URLs that a settings request set, or cleared with an empty text. */
   readonly urlsSet: number;
   readonly urlsCleared: number;
-  /** Messages at one time on which the sandbox had not answered yet: now, and at most. */
+  /** Messages without an answer: now, and the most at one time. */
   readonly open: number;
   readonly mostOpen: number;
-  /** Each try counts: Sent = Answered (2xx) + Refused + Unanswered + those on their way. */
+  /** Each try counts: Sent = Answered (2xx) + Refused + Unanswered + open ones. */
   readonly receiptsSent: number;
   readonly receiptsAnswered: number;
   /** HTTP status → tries answered so. */
@@ -45,11 +44,11 @@ export interface LedgerCounters {
   readonly receiptsRepeated: number;
   /** Given up: after 24 hours, without a URL, or because too many were pending. */
   readonly receiptsAbandoned: number;
-  /** Wait, are on their way, or will be tried again: now. */
+  /** Now waiting, open, or to be tried again. */
   readonly receiptsPending: number;
 }
 
-/** What is only ever counted up, one by one. */
+/** Counters that grow by one. */
 export type Countable =
   | 'requests'
   | 'notTaken'
@@ -64,13 +63,13 @@ export type Countable =
   | 'receiptsRepeated'
   | 'receiptsAbandoned';
 
-/** The same, to be counted in. */
-export type Counts = {
-  -readonly [K in keyof LedgerCounters]: LedgerCounters[K] extends number ? number : Counted;
+/** The same, writable. */
+export type LedgerCounts = {
+  -readonly [K in keyof LedgerCounters]: LedgerCounters[K] extends number ? number : CountsByKey;
 };
-type Counted = Record<string, number>;
+type CountsByKey = Record<string, number>;
 
-export function zeroCounts(): Counts {
+export function zeroCounts(): LedgerCounts {
   return {
     requests: 0,
     accepted: 0,
@@ -101,6 +100,6 @@ export function zeroCounts(): Counts {
   };
 }
 
-export function increment(counted: Counted, key: string): void {
+export function increment(counted: CountsByKey, key: string): void {
   counted[key] = (counted[key] ?? 0) + 1;
 }

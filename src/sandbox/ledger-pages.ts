@@ -1,16 +1,16 @@
 /**
- * Everything the sandbox answers that is not a message: the account's balance and settings, the ledger, and
- * the control page. Each function answers one request whole.
+ * Answers the requests without a message: balance and settings of an account, the ledger, and the control page. Each
+ * function sends one answer.
  */
 import type { ServerResponse } from 'node:http';
 import { Readable, pipeline } from 'node:stream';
 import type { Account } from './sandbox-account.ts';
 import type { ChaosPlan } from './chaos.ts';
 import { UNAUTHORIZED, send } from './faults.ts';
-import type { Fields } from './request-fields.ts';
-import type { Ledger } from './sandbox-ledger.ts';
+import type { RequestFields } from './request-fields.ts';
+import type { SandboxLedger } from './sandbox-ledger.ts';
 import type { Platform } from './platform.ts';
-import type { Receipts } from './receipt-schedule.ts';
+import type { ReceiptSchedule } from './receipt-schedule.ts';
 import type { Reports } from './reports.ts';
 
 const LINES_PER_CHUNK = 500;
@@ -19,20 +19,20 @@ export function sendJson(response: ServerResponse, httpStatus: number, value: un
   send(response, httpStatus, JSON.stringify(value));
 }
 
-/** `GET /account/get-balance`; null = credentials that nobody owns. */
+/** `GET /account/get-balance`; null = wrong credentials. */
 export function sendBalance(response: ServerResponse, account: Account | null): void {
   if (account === null) send(response, 401, UNAUTHORIZED);
   else sendJson(response, 200, { value: account.balance, autoReload: account.settings.autoReload });
 }
 
 /**
- * `POST /account/settings`: with no fields it says the limits (none where the account has none). URLs are
- * taken as they come, never asked; an empty text clears one, as it does at the API, and is counted.
+ * `POST /account/settings`: without fields it shows the limits, if the account has any. URLs are stored unchecked and
+ * never called; an empty text clears one, as at the API, and is counted.
  */
 export function sendSettings(
   response: ServerResponse,
   account: Account | null,
-  { fields, ledger }: { readonly fields: Fields; readonly ledger: Ledger },
+  { fields, ledger }: { readonly fields: RequestFields; readonly ledger: SandboxLedger },
 ): void {
   if (account === null) {
     send(response, 401, UNAUTHORIZED);
@@ -54,15 +54,15 @@ export function sendSettings(
   });
 }
 
-/** What is told what to do. */
+/** The parts that `/control` shows. */
 export interface Controlled {
   readonly platform: Platform;
   readonly plan: ChaosPlan;
-  readonly receipts: Receipts;
+  readonly receipts: ReceiptSchedule;
   readonly reports: Reports;
 }
 
-/** What is in force now, without secrets: `GET /control`, and the answer to `POST /control`. */
+/** The settings in force, without secrets: `GET /control`, and the answer to `POST /control`. */
 export function sendControl(
   response: ServerResponse,
   { platform, plan, receipts, reports }: Controlled,
@@ -97,7 +97,11 @@ function* chunksOf(lines: readonly string[], head: string, separator: string, fo
  * `GET /ledger`: counters, series and entries as one JSON document; `format=ndjson`: the entries alone, one
  * a line. `since=SEQ` leaves out what was read before, `entries=no` leaves out all.
  */
-export function sendLedger(response: ServerResponse, ledger: Ledger, query: Fields): void {
+export function sendLedger(
+  response: ServerResponse,
+  ledger: SandboxLedger,
+  query: RequestFields,
+): void {
   const since = Number(query.get('since') ?? 0);
   const lines = query.get('entries') === 'no' ? [] : ledger.lines(Math.max(0, since) || 0);
   const isLines = query.get('format') === 'ndjson';
@@ -107,6 +111,6 @@ export function sendLedger(response: ServerResponse, ledger: Ledger, query: Fiel
   const chunks = isLines
     ? chunksOf(lines, '', '\n', lines.length === 0 ? '' : '\n')
     : chunksOf(lines, `${summary.slice(0, -1)},"entries":[`, ',', ']}\n');
-  // A reader that leaves half-way ends the pipeline; that is its own affair.
+  // A reader that leaves early ends the pipeline.
   pipeline(Readable.from(chunks), response, () => undefined);
 }

@@ -1,14 +1,14 @@
 /**
- * Recipients that say what shall happen to them: `999 F VVV K tttt`, twelve digits.
+ * Interprets recipients that choose what happens to them: `999 F VVV K tttt`, twelve digits.
  *
- * F is the family (the table below), VVV its value, K how often: 0 = every time, 1–9 = only the first K
- * times that this very recipient is sent to, and ordinary afterwards. `tttt` is free, so that there are ten
- * thousand recipients of every kind. +999 belongs to no country: none of them can reach a person, should it
- * ever meet the real API. Everything else is an ordinary recipient: accepted, and delivered.
+ * F is the family (the table below), VVV its value, K how often: 0 = every time, 1–9 = only the first K messages to this
+ * recipient, and ordinary afterwards. `tttt` is free, so that there are ten thousand recipients of every kind. +999
+ * belongs to no country: none of them can reach a person, even at the real API. Every other recipient is ordinary:
+ * accepted and delivered.
  */
 import type { Fault } from './faults.ts';
 import { FAULT_KINDS, httpFault } from './faults.ts';
-import type { Status } from './status-texts.ts';
+import type { PartStatus } from './status-texts.ts';
 import { statusOf, waitText } from './status-texts.ts';
 
 export interface MagicFamily {
@@ -16,7 +16,7 @@ export interface MagicFamily {
   readonly does: string;
 }
 
-/** What `--help` and the README print. */
+/** Printed by `--help` and the README. */
 export const MAGIC_RECIPIENTS: readonly MagicFamily[] = [
   {
     pattern: '9991VVVKtttt',
@@ -42,7 +42,7 @@ export const MAGIC_FAULTS: readonly string[] = FAULT_KINDS.map(
   (kind, index) => `${String(index + 1).padStart(3, '0')} ${kind}`,
 );
 
-/** Null = no receipt at all, not even of a word on the way; `enroute` is a word that nobody lists. */
+/** Null = no receipt at all, not even an intermediate one; `enroute` is not in the API's list. */
 const LAST_WORDS: readonly (string | null)[] = [
   null,
   'delivered',
@@ -61,17 +61,17 @@ export const MAGIC_WORDS: readonly string[] = LAST_WORDS.map(
   (word, index) => `${index} ${word ?? 'none'}`,
 );
 
-/** What the last receipt of each part says; `word` null = there is none, and none before it. */
+/** The content of the last receipt of each part; `word` null = no receipts. */
 export interface LastWord {
   readonly word: string | null;
   readonly code: number;
 }
 
-/** What becomes of a message that all checks have passed. */
+/** The fate of a message that passed all checks. */
 export interface Scene {
-  readonly first: Status;
-  readonly rest: Status;
-  /** The answer has at least so many parts. */
+  readonly first: PartStatus;
+  readonly rest: PartStatus;
+  /** The least number of parts in the answer. */
   readonly leastParts: number;
   /** False: a fault comes before anything is accepted. */
   readonly isTaken: boolean;
@@ -92,11 +92,11 @@ export const ORDINARY: Scene = {
   last: { word: 'delivered', code: 0 },
 };
 
-/** Recipients with a K that are remembered; the one longest unseen goes first. */
+/** Recipients with a K that are remembered; the one longest unseen is forgotten first. */
 const REMEMBERED = 100_000;
 const MAGIC = /^999([1-9])(\d{3})(\d)\d{4}$/;
 
-function magicStatus(value: number): Status {
+function magicStatus(value: number): PartStatus {
   if (value === 901) return statusOf(1, waitText(250));
   if (value === 902) return statusOf(1, waitText(null));
   return statusOf(value);
@@ -135,11 +135,11 @@ const SCENES: Readonly<Record<string, (value: number) => Scene>> = {
   9: (value) => ({ ...ORDINARY, last: magicLast(value) }),
 };
 
-/** Remembers how often recipients with a K were sent to. */
+/** Counts the messages to recipients with a K. */
 export class MagicRecipients {
   readonly #times = new Map<string, number>();
 
-  /** What happens to a message for `recipient`, this time. */
+  /** The fate of this message for `recipient`. */
   next(recipient: string): Scene {
     const [, family, value, limit] = MAGIC.exec(recipient) ?? [];
     const scene = family === undefined ? undefined : SCENES[family];

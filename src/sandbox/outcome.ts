@@ -1,20 +1,20 @@
 /**
- * The words of an answer: the elements of `messages[]` as the API writes them, numbers as text, and the
- * ledger's line about an accepted message. Decides nothing.
+ * Makes the elements of an answer's `messages[]` as the API writes them, numbers as text, and the ledger's entry of an
+ * accepted message. Decides nothing.
  */
 import { hash, randomUUID } from 'node:crypto';
 import { predictParts } from '../core/message/parts.ts';
 import type { Account } from './sandbox-account.ts';
 import type { Fault } from './faults.ts';
-import type { Fields } from './request-fields.ts';
-import { NETWORK, type NewEntry, type Words } from './sandbox-ledger.ts';
+import type { RequestFields } from './request-fields.ts';
+import { NETWORK, type NewEntry, type ReceiptWords } from './sandbox-ledger.ts';
 import type { SenderLimit } from './sandbox-limits.ts';
-import type { Status } from './status-texts.ts';
+import type { PartStatus } from './status-texts.ts';
 
 export type Element = Readonly<Record<string, string>>;
 
-/** What a client is told, and how that leaves. */
-export interface Outcome {
+/** The answer to a client, and how it is sent. */
+export interface SmsOutcome {
   readonly elements: readonly Element[];
   readonly fault: Fault | null;
   readonly delayMs: number;
@@ -25,7 +25,7 @@ export interface Outcome {
 /** A message that every check has passed. */
 export interface Order {
   readonly account: Account;
-  readonly fields: Fields;
+  readonly fields: RequestFields;
   /** Null = the sender has no limit of its own. */
   readonly sender: SenderLimit | null;
   /** Unix ms. */
@@ -34,7 +34,7 @@ export interface Order {
   readonly seq: number;
 }
 
-/** What a client would have been told that is told nothing, or half of it. */
+/** The answer of which a client gets nothing, or half. */
 export const NOT_TAKEN: readonly Element[] = [{ status: '5', 'error-text': 'Internal error' }];
 
 /** A message id carries the `seq` of its entry in its last twelve digits: no index is needed to find it. */
@@ -42,12 +42,12 @@ function messageIdOf(seq: number): string {
   return randomUUID().slice(0, -12) + seq.toString(16).padStart(12, '0');
 }
 
-/** The `seq` of the entry that a message id may be of; NaN = of none. */
+/** The `seq` in a message id; NaN = it is not ours. */
 export function seqOf(messageId: string): number {
   return Number(`0x${messageId.slice(-12)}`);
 }
 
-function echo(fields: Fields): Record<string, string> {
+function echo(fields: RequestFields): Record<string, string> {
   const element: Record<string, string> = {};
   for (const key of ['to', 'client-ref', 'account-ref']) {
     const value = fields.get(key);
@@ -57,7 +57,7 @@ function echo(fields: Fields): Record<string, string> {
 }
 
 /** A message refused whole has one element, however many parts it would have had. */
-export function refusal(fields: Fields, status: Status, extra: Element): Outcome {
+export function refusal(fields: RequestFields, status: PartStatus, extra: Element): SmsOutcome {
   const refused = { status: String(status.code), 'error-text': status.text };
   return {
     elements: [{ ...echo(fields), ...refused, ...extra }],
@@ -67,7 +67,7 @@ export function refusal(fields: Fields, status: Status, extra: Element): Outcome
   };
 }
 
-/** What is left, the price of a part and the network, as accepted parts and status 9 carry them. */
+/** Balance, price of a part and network, as in accepted parts and status 9. */
 export function moneyOf(account: Account): Element {
   return {
     'remaining-balance': account.balanceText,
@@ -77,7 +77,7 @@ export function moneyOf(account: Account): Element {
 }
 
 /** One part's element; an accepted one is charged and gets an id. */
-export function elementOf({ account, fields, seq }: Order, status: Status): Element {
+export function elementOf({ account, fields, seq }: Order, status: PartStatus): Element {
   if (status.code !== 0) {
     return { ...echo(fields), status: String(status.code), 'error-text': status.text };
   }
@@ -86,7 +86,7 @@ export function elementOf({ account, fields, seq }: Order, status: Status): Elem
 }
 
 /** How many parts a message is sent in; `type` is taken as it came, `text` when it did not. */
-export function partsOf(fields: Fields): number {
+export function partsOf(fields: RequestFields): number {
   const type = fields.get('type');
   return predictParts({
     type: type === 'unicode' || type === 'binary' ? type : 'text',
@@ -96,7 +96,7 @@ export function partsOf(fields: Fields): number {
   });
 }
 
-function contentOf(fields: Fields): string {
+function contentOf(fields: RequestFields): string {
   if (fields.get('type') !== 'binary') return fields.get('text') ?? '';
   return `${fields.get('udh') ?? ''}${fields.get('body') ?? ''}`;
 }
@@ -106,11 +106,11 @@ export function messageIdsOf(elements: readonly Element[]): readonly string[] {
   return elements.flatMap((element) => element['message-id'] ?? []);
 }
 
-/** What the ledger writes of an accepted message. */
+/** The ledger's entry of an accepted message. */
 export function entryOf(
   { account, fields }: Order,
   elements: readonly Element[],
-  more: Words & Pick<NewEntry, 'isAnswered'>,
+  more: ReceiptWords & Pick<NewEntry, 'isAnswered'>,
 ): NewEntry {
   const ttl = fields.get('ttl');
   const messageIds = messageIdsOf(elements);

@@ -1,23 +1,23 @@
 /**
- * What happens to one message: credentials, account limit, its fields, sender limit, its scene, credit; then
- * an answer as the API words it, a line in the ledger, and receipts.
+ * Decides about one message: credentials, account limit, its fields, sender limit, its scene, credit; then makes an
+ * answer in the API's words, a line in the ledger, and receipts.
  *
- * In that order, because the API's edge counts a request before it reads it. A message turned away by its
- * account's limit costs nothing; one turned away later has used the account's leave, but not its sender's.
- * Synchronous and without I/O: what was accepted was accepted at once, however late its answer comes.
+ * The order is the API's, whose edge counts a request before it reads it. A message refused by its account's limit costs
+ * nothing; one refused later has counted against the account's limit, but not its sender's. Synchronous and without I/O:
+ * an accepted message was accepted at once, however late its answer comes.
  */
 import { Account } from './sandbox-account.ts';
 import { authenticate, ownerOf } from './authenticate.ts';
 import type { Chaos } from './chaos.ts';
 import type { Fault, Reply } from './faults.ts';
 import { httpFault } from './faults.ts';
-import type { Fields } from './request-fields.ts';
-import { NETWORK, type Ledger, type Throttle } from './sandbox-ledger.ts';
+import type { RequestFields } from './request-fields.ts';
+import { NETWORK, type SandboxLedger, type Throttle } from './sandbox-ledger.ts';
 import { SenderLimit } from './sandbox-limits.ts';
 import type { Scene } from './magic-recipients.ts';
 import { MagicRecipients, sceneOfCode } from './magic-recipients.ts';
 import type { SandboxChanges } from './sandbox-options.ts';
-import type { Element, Order, Outcome } from './outcome.ts';
+import type { Element, Order, SmsOutcome } from './outcome.ts';
 import {
   NOT_TAKEN,
   elementOf,
@@ -27,19 +27,19 @@ import {
   partsOf,
   refusal,
 } from './outcome.ts';
-import type { Receipts } from './receipt-schedule.ts';
-import type { Status } from './status-texts.ts';
+import type { ReceiptSchedule } from './receipt-schedule.ts';
+import type { PartStatus } from './status-texts.ts';
 import { statusOf, waitText } from './status-texts.ts';
 import { validate } from './validate.ts';
 
 export interface SmsRequest {
-  readonly fields: Fields;
+  readonly fields: RequestFields;
   readonly authorization: string | undefined;
-  /** What goes wrong with this one; null = nothing. */
+  /** The fault of this request; null = none. */
   readonly chaos: Chaos | null;
 }
 
-/** The fault that a step of chaos asks for; null = it asks for something else, or for nothing. */
+/** The fault of a step of chaos; null = another step, or none. */
 export function faultOf(chaos: Chaos | null): Fault | null {
   if (chaos === null) return null;
   switch (chaos.kind) {
@@ -64,8 +64,8 @@ export function faultOf(chaos: Chaos | null): Fault | null {
   }
 }
 
-/** `status-report-req` is true where it is left out; 0 is what older clients write for false. */
-function isReported(fields: Fields): boolean {
+/** `status-report-req` is true by default; older clients write 0 for false. */
+function isReported(fields: RequestFields): boolean {
   return !/^(0|false)$/i.test(fields.get('status-report-req') ?? '');
 }
 
@@ -74,11 +74,11 @@ export class Platform {
   readonly #senderRates = new Map<string, number>();
   readonly #senderLimits = new Map<string, SenderLimit>();
   readonly #recipients = new MagicRecipients();
-  readonly #ledger: Ledger;
-  readonly #receipts: Receipts;
+  readonly #ledger: SandboxLedger;
+  readonly #receipts: ReceiptSchedule;
   readonly #now: () => number;
 
-  constructor(ledger: Ledger, receipts: Receipts, now: () => number) {
+  constructor(ledger: SandboxLedger, receipts: ReceiptSchedule, now: () => number) {
     this.#ledger = ledger;
     this.#receipts = receipts;
     this.#now = now;
@@ -106,18 +106,18 @@ export class Platform {
     }
   }
 
-  /** Forgets how often magic recipients were sent to. */
+  /** Forgets the counts of magic recipients. */
   forgetRecipients(): void {
     this.#recipients.clear();
   }
 
-  /** The account these credentials open; null = none, or chaos says so. */
+  /** The account of these credentials; null = none, or chaos denies it. */
   owner({ fields, authorization, chaos }: SmsRequest): Account | null {
     if (chaos?.kind === 'wrong-credentials') return null;
     return ownerOf(this.#accounts, fields, authorization);
   }
 
-  /** Decides on one message and says how it is answered. */
+  /** Decides about one message and makes its answer. */
   submit(request: SmsRequest): Reply {
     this.#ledger.count('requests');
     const fault = faultOf(request.chaos);
@@ -129,13 +129,13 @@ export class Platform {
     return { httpStatus: 200, body, fault: outcome.fault, delayMs, early };
   }
 
-  /** `fault` is what becomes of the answer, whatever it says; null = what the scene has in mind. */
-  #decide(request: SmsRequest, fault: Fault | null): Outcome {
+  /** `fault` spoils the answer, whatever it is; null = the scene decides. */
+  #decide(request: SmsRequest, fault: Fault | null): SmsOutcome {
     const outcome = this.#admit(request, fault);
     return fault === null ? outcome : { ...outcome, fault };
   }
 
-  #admit({ fields, authorization, chaos }: SmsRequest, fault: Fault | null): Outcome {
+  #admit({ fields, authorization, chaos }: SmsRequest, fault: Fault | null): SmsOutcome {
     const account =
       chaos?.kind === 'wrong-credentials'
         ? statusOf(4)
@@ -158,7 +158,7 @@ export class Platform {
     return this.#play({ account, fields, sender, now, seq: this.#ledger.nextSeq }, scene, fault);
   }
 
-  #play(order: Order, scene: Scene, fault: Fault | null): Outcome {
+  #play(order: Order, scene: Scene, fault: Fault | null): SmsOutcome {
     const { account, fields } = order;
     if (!scene.isTaken) return this.#notTaken(scene.fault);
     const count = Math.max(scene.leastParts, partsOf(fields));
@@ -189,17 +189,17 @@ export class Platform {
     return limit;
   }
 
-  #refuse(fields: Fields, status: Status, extra: Element = {}): Outcome {
+  #refuse(fields: RequestFields, status: PartStatus, extra: Element = {}): SmsOutcome {
     this.#ledger.refuse(status.code);
     return refusal(fields, status, extra);
   }
 
-  #throttle(fields: Fields, by: Throttle, text: string): Outcome {
+  #throttle(fields: RequestFields, by: Throttle, text: string): SmsOutcome {
     this.#ledger.throttle(by);
     return refusal(fields, statusOf(1, text), by === 'sender' ? { network: NETWORK } : {});
   }
 
-  #notTaken(fault: Fault | null): Outcome {
+  #notTaken(fault: Fault | null): SmsOutcome {
     this.#ledger.count('notTaken');
     return { elements: NOT_TAKEN, fault, delayMs: 0, early: null };
   }

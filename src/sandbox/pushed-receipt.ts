@@ -1,8 +1,8 @@
 /**
- * One delivery receipt as the API sends it (reference §5.2): its fields, signed or not, and the request that
- * carries them. Decides nothing and sends nothing.
+ * Makes one delivery receipt as the API sends it: its fields, signed or not, and the request that carries them. Decides
+ * nothing and sends nothing.
  *
- * `msisdn` is the recipient and `to` the sender: the API names them so. Every value is text, save a signed
+ * `msisdn` is the recipient and `to` the sender, as the API names them. Every value is text, except for a signed
  * `timestamp` in JSON.
  */
 import { randomUUID } from 'node:crypto';
@@ -10,7 +10,7 @@ import { NETWORK, type NewEntry } from './sandbox-ledger.ts';
 import type { ReceiptFormat, ReceiptSettings, ReceiptSignature } from './receipt-options.ts';
 import { signatureOf } from './sandbox-signature.ts';
 
-/** What is told about one part of an accepted message. */
+/** One word about one part of an accepted message. */
 export interface News {
   readonly entry: NewEntry;
   /** Indexes of `entry.messageIds` and `entry.words`. */
@@ -18,9 +18,9 @@ export interface News {
   readonly word: number;
 }
 
-export interface Push {
+export interface ReceiptRequest {
   readonly method: 'GET' | 'POST';
-  /** With what separates it from a URL that has none; empty = none. */
+  /** With its question mark; empty = none. */
   readonly query: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
@@ -47,7 +47,7 @@ function fieldsOf({ entry, part, word }: News, isReferenced: boolean, now: numbe
   return fields.set('message-timestamp', iso.slice(0, 19).replace('T', ' '));
 }
 
-/** HMACs in upper case and the plain MD5 in lower case, as Vonage's own fixtures have them. */
+/** HMACs in upper case and the plain MD5 in lower case, as in Vonage's own fixtures. */
 function addSignature(
   fields: Map<string, string>,
   { method, secret }: ReceiptSignature,
@@ -67,7 +67,9 @@ function jsonOf(fields: ReadonlyMap<string, string>): string {
   );
 }
 
-const PACK: Readonly<Record<ReceiptFormat, (fields: ReadonlyMap<string, string>) => Push>> = {
+const PACK: Readonly<
+  Record<ReceiptFormat, (fields: ReadonlyMap<string, string>) => ReceiptRequest>
+> = {
   get: (fields) => ({
     method: 'GET',
     query: `?${new URLSearchParams([...fields]).toString()}`,
@@ -91,14 +93,14 @@ const PACK: Readonly<Record<ReceiptFormat, (fields: ReadonlyMap<string, string>)
   }),
 };
 
-/** The request that tells the news; `now` is Unix ms, when it is first sent. */
-export function pushOf(news: News, settings: ReceiptSettings, now: number): Push {
+/** The request for a receipt; `now` is Unix ms, when it is first sent. */
+export function pushOf(news: News, settings: ReceiptSettings, now: number): ReceiptRequest {
   const fields = fieldsOf(news, settings.clientRef, now);
   if (settings.signature !== null) addSignature(fields, settings.signature, now);
   return PACK[settings.format](fields);
 }
 
-/** The URL with the query of a push, beside one of its own. */
-export function addressOf(url: string, { query }: Push): string {
+/** The URL with the query of a receipt added to its own. */
+export function addressOf(url: string, { query }: ReceiptRequest): string {
   return url.includes('?') ? url + query.replace('?', '&') : url + query;
 }

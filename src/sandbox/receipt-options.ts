@@ -1,11 +1,11 @@
 /**
- * How delivery receipts are sent, with every default and unit: where, in which form, when, in which order,
- * and what goes wrong with them on purpose. What a receipt says is in the recipient (magic-recipients.ts).
+ * Declares the options of delivery receipts, with every default and unit: URL, form, time, order, and faults on purpose.
+ * The recipient chooses the content of a receipt (magic-recipients.ts).
  *
- * Changes merge into what holds already; a receipt takes the form that holds when it is first sent, and keeps
- * it. A URL that another machine could answer is refused.
+ * Changes merge into the settings in force; a receipt takes the form in force when it is first sent, and keeps it. A URL
+ * that another machine could answer is refused.
  */
-import type { Check } from './sandbox-check.ts';
+import type { ValueCheck } from './sandbox-check.ts';
 import {
   ABOVE_ZERO,
   AMOUNT,
@@ -22,7 +22,7 @@ import {
 } from './sandbox-check.ts';
 import { SIGNATURE_METHODS, type SignatureMethod } from '../gateway/signature.ts';
 
-/** Query string, form body or JSON body: the three that an account can choose between. */
+/** Query string, form body or JSON body, as an account can choose. */
 export const RECEIPT_FORMATS = ['get', 'form', 'json'] as const;
 export type ReceiptFormat = (typeof RECEIPT_FORMATS)[number];
 
@@ -38,7 +38,7 @@ export interface ReceiptOptions {
   readonly format?: ReceiptFormat;
   /** From the acceptance to each receipt, ms; default 100. */
   readonly delayMs?: number;
-  /** Up to so much more for each receipt, at random, ms; default 0. */
+  /** Most of an additional random delay of each receipt, ms; default 0. */
   readonly jitterMs?: number;
   /** Words that come before the last one, such as accepted and buffered; default none. */
   readonly steps?: readonly string[];
@@ -49,7 +49,7 @@ export interface ReceiptOptions {
   readonly order?: 'sent' | 'reversed' | 'shuffled';
   /** Probability that a receipt is sent twice, the same bytes both times; default 0. */
   readonly repeat?: number;
-  /** Probability that a receipt is never sent; default 0. Reports know what it would have said. */
+  /** Probability that a receipt is never sent; default 0. Reports still show its content. */
   readonly loss?: number;
   /** False leaves `client-ref` out; default true. */
   readonly clientRef?: boolean;
@@ -60,8 +60,8 @@ export interface ReceiptOptions {
   /** Connections, and receipts on their way at a time; default 50. */
   readonly concurrency?: number;
   /**
-   * Before a receipt is sent again that was answered 429 or 5xx, or not at all, ms; default 5000. Doubles up
-   * to 15 minutes, and ends after 24 hours (reference §5.5). Any other answer is the end.
+   * Delay before a receipt is sent again after 429, 5xx or no answer, ms; default 5000. Doubles up to 15 minutes, and
+   * ends after 24 hours. After any other answer the receipt is not repeated.
    */
   readonly retryMs?: number;
 }
@@ -84,7 +84,7 @@ export const RECEIPT_DEFAULTS: ReceiptSettings = {
   retryMs: 5000,
 };
 
-const RECEIPT_FIELDS: Readonly<Record<keyof ReceiptOptions, Check>> = {
+const RECEIPT_FIELDS: Readonly<Record<keyof ReceiptOptions, ValueCheck>> = {
   url: orNull({
     expected: 'an http URL on loopback, like http://127.0.0.1:8026/receipts',
     accepts: isLoopbackUrl,
@@ -110,7 +110,7 @@ const RECEIPT_FIELDS: Readonly<Record<keyof ReceiptOptions, Check>> = {
   retryMs: ABOVE_ZERO,
 };
 
-const SIGNATURE_FIELDS: Readonly<Record<keyof ReceiptSignature, Check>> = {
+const SIGNATURE_FIELDS: Readonly<Record<keyof ReceiptSignature, ValueCheck>> = {
   method: oneOf(SIGNATURE_METHODS),
   secret: SECRET,
 };

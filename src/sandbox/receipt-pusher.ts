@@ -1,27 +1,27 @@
 /**
  * Sends receipts when they are due, over kept-alive connections, and again where the API would.
  *
- * Always holds: what is pending is counted in the ledger, each receipt once; all that waits is in one agenda
- * under one timer; a parcel keeps its bytes from its first try on; after `close` nothing waits and nothing
- * leaves. Due times are of real time, written times of the sandbox's clock.
+ * Always holds: pending receipts are counted in the ledger, each once; everything that waits is in one agenda under one
+ * timer; a parcel keeps its bytes after its first try; after `close` nothing waits and nothing is sent. Due times are of
+ * real time, written times of the sandbox's clock.
  */
 import type { Dispatcher } from 'undici';
 import { Agent, request } from 'undici';
 import { codeOf } from '../core/text/error-code.ts';
 import { Agenda } from './agenda.ts';
-import type { Countable, Ledger } from './sandbox-ledger.ts';
-import type { News, Push } from './pushed-receipt.ts';
+import type { Countable, SandboxLedger } from './sandbox-ledger.ts';
+import type { News, ReceiptRequest } from './pushed-receipt.ts';
 import { addressOf, pushOf } from './pushed-receipt.ts';
 import type { ReceiptSettings } from './receipt-options.ts';
 
-/** A receipt; one that is sent twice is the same parcel twice. */
+/** A receipt; a repeated one is the same parcel twice. */
 export interface Parcel {
   readonly news: News;
   /** Null until its first try. */
-  push: Push | null;
+  push: ReceiptRequest | null;
 }
 
-/** How sending a parcel went so far. */
+/** The tries of a parcel so far. */
 interface Delivery {
   readonly parcel: Parcel;
   tries: number;
@@ -29,13 +29,13 @@ interface Delivery {
   firstTriedAt: number;
 }
 
-/** Deliveries of which each has its try when the one before has had its own. */
-interface Run {
+/** Deliveries that are tried one after the other. */
+interface DeliveryRun {
   readonly deliveries: readonly Delivery[];
   readonly onDone: () => void;
 }
 
-/** How long a receiver may take; not documented. */
+/** Time limit of a receiver; that of the API is not documented. */
 const ANSWER_MS = 15_000;
 const LONGEST_RETRY_MS = 900_000;
 const GIVE_UP_MS = 86_400_000;
@@ -47,20 +47,24 @@ export function retryWaitMs(retryMs: number, tries: number): number {
   return Math.min(LONGEST_RETRY_MS, retryMs * 2 ** (tries - 1));
 }
 
-/** Whether the API tries again after such an answer; null = there was none. */
+/** Whether the API tries again after this answer; null = no answer. */
 function comesAgain(httpStatus: number | null): boolean {
   return httpStatus === null || httpStatus === 429 || httpStatus >= 500;
 }
 
 /** The HTTP status; null = no whole answer. */
-async function post(dispatcher: Dispatcher, url: string, push: Push): Promise<number | null> {
+async function post(
+  dispatcher: Dispatcher,
+  url: string,
+  push: ReceiptRequest,
+): Promise<number | null> {
   const { method, headers, body } = push;
   try {
     const response = await request(addressOf(url, push), { dispatcher, method, headers, body });
     await response.body.dump();
     return response.statusCode;
   } catch (error) {
-    // What begins with ERR_ is a mistake of ours; the rest is the network's, or the receiver's.
+    // Codes that begin with ERR_ are bugs of the sandbox; the rest comes from the network or the receiver.
     const code = codeOf(error);
     if (code === null || code.startsWith('ERR_')) throw error;
     return null;
@@ -77,13 +81,13 @@ function agentOf({ concurrency }: ReceiptSettings): Agent {
   });
 }
 
-export class Courier {
-  readonly #ledger: Ledger;
+export class ReceiptPusher {
+  readonly #ledger: SandboxLedger;
   readonly #now: () => number;
-  readonly #agenda = new Agenda<Run>();
+  readonly #agenda = new Agenda<DeliveryRun>();
   #settings: ReceiptSettings;
   #agent: Agent;
-  /** Those of other numbers of connections, which end what they have begun. */
+  /** Agents with another number of connections, which finish their requests. */
   readonly #formerAgents: Agent[] = [];
   #running = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -92,7 +96,7 @@ export class Courier {
   #idle: (() => void)[] = [];
 
   /** `now` is Unix ms. */
-  constructor(ledger: Ledger, now: () => number, settings: ReceiptSettings) {
+  constructor(ledger: SandboxLedger, now: () => number, settings: ReceiptSettings) {
     this.#ledger = ledger;
     this.#now = now;
     this.#settings = settings;
@@ -126,7 +130,7 @@ export class Courier {
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** Forgets what waits and cuts what is on its way. */
+  /** Abandons waiting receipts and cuts open requests. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#drop();
@@ -134,7 +138,7 @@ export class Courier {
     await Promise.all([this.#agent, ...this.#formerAgents].map((agent) => agent.destroy()));
   }
 
-  /** Begins what is due and has a place, and sees that it is called when the next is. */
+  /** Starts due deliveries while there are free places, and sets the timer for the next. */
   #pump(): void {
     while (!this.#isClosed && this.#running < this.#settings.concurrency) {
       const run = this.#agenda.take(performance.now());
@@ -144,7 +148,7 @@ export class Courier {
     this.#arm();
   }
 
-  /** The end of a run calls again when there is no place now. */
+  /** Without a free place, the end of a run calls again. */
   #arm(): void {
     const hasPlace = this.#running < this.#settings.concurrency;
     const at = hasPlace ? (this.#agenda.nextAt ?? Infinity) : Infinity;
@@ -162,7 +166,7 @@ export class Courier {
     );
   }
 
-  async #drive({ deliveries, onDone }: Run): Promise<void> {
+  async #drive({ deliveries, onDone }: DeliveryRun): Promise<void> {
     this.#running += 1;
     for (const delivery of deliveries) await this.#try(delivery);
     this.#running -= 1;
@@ -201,7 +205,7 @@ export class Courier {
     else this.#agenda.add(at, { deliveries: [delivery], onDone: () => undefined });
   }
 
-  /** Abandons what waits. */
+  /** Abandons waiting receipts. */
   #drop(): void {
     for (;;) {
       const run = this.#agenda.take(Infinity);
@@ -211,7 +215,7 @@ export class Courier {
     }
   }
 
-  /** One less is pending. */
+  /** One fewer is pending. */
   #end(how: Countable | null): void {
     if (how !== null) this.#ledger.count(how);
     this.#ledger.pend(-1);

@@ -1,13 +1,13 @@
 /**
- * The delivery receipts of accepted messages: what they say and when, in which order they go, which are lost
- * and which are repeated on purpose. The courier does the sending.
+ * Schedules the delivery receipts of accepted messages: their content and time, their order, which are lost and which
+ * are repeated on purpose. The pusher sends them.
  *
- * What the receipts of a message say, and when, is decided when it is accepted, whether they are sent or
- * not: reports tell it, too. No more than `mostPending` are pending; those of a message above it are abandoned.
+ * Content and time are decided when the message is accepted, whether receipts are sent or not, because reports show
+ * them, too. At most `mostPending` are pending; receipts of a message above that are abandoned.
  */
-import { Courier } from './receipt-pusher.ts';
+import { ReceiptPusher } from './receipt-pusher.ts';
 import type { Parcel } from './receipt-pusher.ts';
-import type { Ledger, NewEntry, Words } from './sandbox-ledger.ts';
+import type { SandboxLedger, NewEntry, ReceiptWords } from './sandbox-ledger.ts';
 import type { LastWord } from './magic-recipients.ts';
 import type { ReceiptOptions, ReceiptSettings } from './receipt-options.ts';
 import { RECEIPT_DEFAULTS } from './receipt-options.ts';
@@ -26,18 +26,18 @@ function dueMsOf(parcels: readonly Parcel[]): number {
   return entry.dueMs[part]?.[word] ?? 0;
 }
 
-export class Receipts {
-  readonly #ledger: Ledger;
+export class ReceiptSchedule {
+  readonly #ledger: SandboxLedger;
   readonly #random: () => number;
   readonly #mostPending: number;
-  readonly #courier: Courier;
+  readonly #pusher: ReceiptPusher;
   #settings = RECEIPT_DEFAULTS;
 
-  constructor(ledger: Ledger, { now, random, mostPending }: ReceiptsOptions) {
+  constructor(ledger: SandboxLedger, { now, random, mostPending }: ReceiptsOptions) {
     this.#ledger = ledger;
     this.#random = random;
     this.#mostPending = mostPending;
-    this.#courier = new Courier(ledger, now, this.#settings);
+    this.#pusher = new ReceiptPusher(ledger, now, this.#settings);
   }
 
   get settings(): ReceiptSettings {
@@ -46,28 +46,28 @@ export class Receipts {
 
   change(options: ReceiptOptions): void {
     this.#settings = { ...this.#settings, ...options };
-    this.#courier.change(this.#settings);
+    this.#pusher.change(this.#settings);
   }
 
   /** Resolves when no receipt is pending. */
   idle(): Promise<void> {
-    return this.#courier.idle();
+    return this.#pusher.idle();
   }
 
   close(): Promise<void> {
-    return this.#courier.close();
+    return this.#pusher.close();
   }
 
-  /** What the receipts of each of so many parts are to say, by the settings of now. */
-  wordsFor({ word, code }: LastWord, parts: number): Words {
+  /** The content of the receipts of each part, by the present settings. */
+  wordsFor({ word, code }: LastWord, parts: number): ReceiptWords {
     const words = word === null ? [] : [...this.#settings.steps, word];
     const dueMs = Array.from({ length: parts }, () => words.map(() => this.#drawDueMs()));
     return { words, code, dueMs };
   }
 
   /**
-   * Sends the receipts of an accepted message in due time. Null = its answer need not wait for them; else
-   * resolves when each has had its first try.
+   * Sends the receipts of an accepted message when they are due. Null = its answer does not wait for them; else resolves
+   * when each was tried once.
    */
   take(entry: NewEntry): Promise<void> | null {
     const { url, early, order, jitterMs } = this.#settings;
@@ -76,7 +76,7 @@ export class Receipts {
     if (parcels.length === 0 || this.#isFull(parcels.length)) return null;
     const isInTurn = order !== 'shuffled' && (early || jitterMs === 0);
     const runs = isInTurn ? [parcels] : parcels.map((parcel) => [parcel]);
-    const sent = Promise.all(runs.map((run) => this.#courier.send(run, dueMsOf(run))));
+    const sent = Promise.all(runs.map((run) => this.#pusher.send(run, dueMsOf(run))));
     return early ? sent.then(() => undefined) : null;
   }
 
@@ -86,7 +86,7 @@ export class Receipts {
     return jitterMs === 0 ? delayMs : Math.round(delayMs + jitterMs * this.#random());
   }
 
-  /** The receipts that are to be sent, in their order. */
+  /** The receipts to be sent, in their order. */
   #draw(entry: NewEntry): readonly Parcel[] {
     const { order, loss, repeat } = this.#settings;
     const parcels: Parcel[] = [];

@@ -1,16 +1,16 @@
 /**
- * How `GET /v2/reports/records` behaves, with every default and unit. What the records say follows from what
- * was accepted and from its receipts, sent or not.
+ * Declares the options of `GET /v2/reports/records`, with every default and unit. The content of records follows from
+ * the accepted messages and their receipts, sent or not.
  */
-import type { Check } from './sandbox-check.ts';
+import type { ValueCheck } from './sandbox-check.ts';
 import { AMOUNT, checkFields, orNull, wholeFrom, wholeWithin } from './sandbox-check.ts';
 
 export interface ReportOptions {
   /** From the acceptance until a record can be seen, ms of the sandbox's clock; default 0. */
   readonly lagMs?: number;
-  /** Answers every call with this HTTP status (429: with Retry-After); null (default) = answers well. */
+  /** Answers every call with this HTTP status (429: with Retry-After); null (default) = ordinary answers. */
   readonly status?: number | null;
-  /** Calls per second of an account; default 10, as at the API (reference §8.2); null = no limit. */
+  /** Calls per second of an account; default 10, as at the API; null = no limit. */
   readonly rate?: number | null;
 }
 
@@ -18,7 +18,7 @@ export type ReportSettings = Required<ReportOptions>;
 
 export const REPORT_DEFAULTS: ReportSettings = { lagMs: 0, status: null, rate: 10 };
 
-const REPORT_FIELDS: Readonly<Record<keyof ReportOptions, Check>> = {
+const REPORT_FIELDS: Readonly<Record<keyof ReportOptions, ValueCheck>> = {
   lagMs: AMOUNT,
   status: orNull(wholeWithin(400, 599)),
   rate: orNull(wholeFrom(1)),

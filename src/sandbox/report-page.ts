@@ -1,11 +1,11 @@
 /**
- * The answers of `GET /v2/reports/records`: a page of records with the way to the next one, or what was wrong
- * as problem+json. Looks nothing up.
+ * Sends the answers of `GET /v2/reports/records`: a page of records with a link to the next one, or an error as
+ * problem+json. Looks nothing up.
  *
- * A cursor is good only together with the `iv` it was given with.
+ * A cursor is valid only together with the `iv` it was given with.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Fields } from './request-fields.ts';
+import type { RequestFields } from './request-fields.ts';
 import type { Invalid } from './report-query.ts';
 import type { ReportRecord } from './report-records.ts';
 
@@ -15,11 +15,11 @@ export interface Position {
   readonly part: number;
 }
 
-export interface Page {
+export interface ReportPage {
   readonly records: readonly ReportRecord[];
-  /** Where the next page begins; null = this is the last. */
+  /** The first record of the next page; null = this is the last page. */
   readonly next: Position | null;
-  /** Ids that were asked for and are nobody's, or another account's. */
+  /** Requested ids that are unknown, or of another account. */
   readonly notFound: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export interface Call {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly apiKey: string;
-  readonly query: Fields;
+  readonly query: RequestFields;
   /** Unix ms. */
   readonly now: number;
 }
@@ -46,7 +46,7 @@ function sendText(response: ServerResponse, status: number, type: string, body: 
   response.end(body);
 }
 
-/** An error as RFC 7807 has it; 429 asks to come again after a second. */
+/** An error in the form of RFC 7807; 429 has a Retry-After of one second. */
 export function sendProblem(
   response: ServerResponse,
   status: number,
@@ -63,8 +63,8 @@ export function sendProblem(
   sendText(response, status, 'application/problem+json', JSON.stringify(problem));
 }
 
-/** Where the page that is asked for begins; null = with a cursor that is none of ours. */
-export function readCursor(query: Fields, iv: string): Position | null {
+/** The first record of the requested page; null = the cursor is not ours. */
+export function readCursor(query: RequestFields, iv: string): Position | null {
   const cursor = query.get('cursor');
   if (cursor === undefined && !query.has('iv')) return BEGINNING;
   if (cursor === undefined || query.get('iv') !== iv) return null;
@@ -79,7 +79,7 @@ function moreOf({ seq, part }: Position, iv: string) {
 
 function linksOf({ request, query }: Call, more: ReturnType<typeof moreOf> | null) {
   const address = `http://${request.headers.host ?? ''}/v2/reports/records`;
-  const linkTo = (fields: Fields) => ({
+  const linkTo = (fields: RequestFields) => ({
     href: `${address}?${new URLSearchParams([...fields]).toString()}`,
   });
   const self = linkTo(query);
@@ -87,8 +87,8 @@ function linksOf({ request, query }: Call, more: ReturnType<typeof moreOf> | nul
   return { self, next: linkTo(new Map([...query, ...Object.entries(more)])) };
 }
 
-/** A page, and how to get the next one; `ids_not_found` only where there are any. */
-export function sendPage(call: Call, { records, next, notFound }: Page, iv: string): void {
+/** A page with the link to the next one; `ids_not_found` only if there are any. */
+export function sendPage(call: Call, { records, next, notFound }: ReportPage, iv: string): void {
   const { response, apiKey, now } = call;
   const more = next === null ? null : moreOf(next, iv);
   const page = {

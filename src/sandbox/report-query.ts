@@ -1,10 +1,10 @@
 /**
- * What a call of `GET /v2/reports/records` asks for, and everything that is wrong with it (reference §8.2).
- * What the API does not know is refused and not overlooked: above all there is no filter by `client_ref`.
+ * Reads the query of `GET /v2/reports/records`, and finds everything that is wrong with it. Parameters that the API does
+ * not know are refused; in particular there is no filter by `client_ref`.
  */
-import type { Fields } from './request-fields.ts';
+import type { RequestFields } from './request-fields.ts';
 
-/** A parameter that is wrong, as the API names it in a 422. */
+/** A wrong parameter, as named in a 422. */
 export interface Invalid {
   readonly name: string;
   readonly reason: string;
@@ -43,7 +43,7 @@ const WITH_DATES = [
 const MOST_IDS = 20;
 const LONGEST_WINDOW_MS = 86_400_000;
 const DEFAULT_WINDOW_MS = 7 * LONGEST_WINDOW_MS;
-/** A `+` that was not encoded comes as a space, and is wrong. */
+/** An unencoded `+` arrives as a space, and is wrong. */
 const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)$/;
 
 /** Unix ms; null = no date with a time zone. */
@@ -53,14 +53,14 @@ function readDate(text: string): number | null {
   return Number.isNaN(ms) ? null : ms;
 }
 
-function checkRequired(query: Fields, apiKey: string): readonly Invalid[] {
+function checkRequired(query: RequestFields, apiKey: string): readonly Invalid[] {
   const must = { product: 'SMS', account_id: apiKey, direction: 'outbound' };
   return Object.entries(must).flatMap(([name, value]) =>
     query.get(name) === value ? [] : [{ name, reason: `Must be ${value}` }],
   );
 }
 
-function checkKnown(query: Fields, known: readonly string[]): readonly Invalid[] {
+function checkKnown(query: RequestFields, known: readonly string[]): readonly Invalid[] {
   return [...query.keys()]
     .filter((name) => !known.includes(name))
     .map((name) => ({ name, reason: 'Is not supported by this query' }));
@@ -72,7 +72,7 @@ function readIds(text: string): ById | Invalid {
   return { name: 'id', reason: `Must be 1 to ${MOST_IDS} ids` };
 }
 
-function readDates(query: Fields, now: number): ByDate | Invalid {
+function readDates(query: RequestFields, now: number): ByDate | Invalid {
   const reason = 'Must be a date like 2026-11-23T09:15:02Z';
   const endText = query.get('date_end');
   const endMs = endText === undefined ? now : readDate(endText);
@@ -91,9 +91,9 @@ function readDates(query: Fields, now: number): ByDate | Invalid {
   return { kind: 'date', startMs, endMs, filters: new Map(given) };
 }
 
-/** What the owner of `apiKey` asks for, or all that is wrong. `now` is Unix ms. */
+/** The query of the owner of `apiKey`, or all its errors. `now` is Unix ms. */
 export function readQuery(
-  query: Fields,
+  query: RequestFields,
   apiKey: string,
   now: number,
 ): ById | ByDate | readonly Invalid[] {

@@ -1,14 +1,14 @@
 /**
- * The records of a report (reference §8.2): one for each accepted part, made from the ledger's entry of its
- * message. Every value is text; what the API leaves empty is empty.
+ * Makes the records of a report: one for each accepted part, from the ledger's entry of its message. Every value is
+ * text; fields that the API leaves empty are empty.
  *
- * The status follows what the receipts would have said by now, sent or not: `submitted` before the first.
+ * The status is that of the receipts that were due so far, sent or not: `submitted` before the first.
  */
 import { NETWORK, type LedgerEntry } from './sandbox-ledger.ts';
 
 export type ReportRecord = Readonly<Record<string, string>>;
 
-/** Reference §5.4. */
+/** By err-code (src/gateway/README.md). */
 const DESCRIPTIONS: Readonly<Record<number, string>> = {
   0: 'Delivered',
   1: 'Unknown',
@@ -32,7 +32,7 @@ const DESCRIPTIONS: Readonly<Record<number, string>> = {
 /** Data coding schemes of the types; `text` is 0. */
 const DCS: Readonly<Record<string, string>> = { unicode: '8', binary: '4' };
 
-/** As the API writes it: UTC, whole seconds. */
+/** In the API's form: UTC, whole seconds. */
 function dateOf(unixMs: number): string {
   return `${new Date(unixMs).toISOString().slice(0, 19)}+00:00`;
 }
@@ -48,7 +48,7 @@ function udhOf(entry: LedgerEntry, part: number): string {
   return `050003${hexByte(entry.seq % 256)}${hexByte(parts)}${hexByte(part + 1)}`;
 }
 
-/** What is known of a part at `now`: its latest word, and the end of it all; null = it has not come. */
+/** The latest word about a part at `now`; `lastMs` null = the last word has not come. */
 function newsOf({ at, words, code, dueMs }: LedgerEntry, part: number, now: number) {
   const acceptedMs = Math.round(at * 1000);
   const due = dueMs[part] ?? [];

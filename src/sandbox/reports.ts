@@ -1,20 +1,20 @@
 /**
- * `GET /v2/reports/records`: what became of messages that were accepted, by id or by time, a page at a time.
+ * Answers `GET /v2/reports/records`: records of accepted messages, by id or by time, a page at a time.
  *
- * Made from the ledger: what that has forgotten is not found, and what was refused was never there. Texts are
- * not kept, so `include_message` changes nothing.
+ * They are made from the ledger: forgotten entries are not found, and refused messages never were in it. Texts are not
+ * kept, so `include_message` changes nothing.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Accounts } from './authenticate.ts';
 import { ownerOf } from './authenticate.ts';
-import type { Fields } from './request-fields.ts';
-import type { Ledger, LedgerEntry } from './sandbox-ledger.ts';
+import type { RequestFields } from './request-fields.ts';
+import type { SandboxLedger, LedgerEntry } from './sandbox-ledger.ts';
 import { WindowLimit } from './sandbox-limits.ts';
 import { seqOf } from './outcome.ts';
 import type { ReportOptions, ReportSettings } from './report-options.ts';
 import { REPORT_DEFAULTS } from './report-options.ts';
-import type { Call, Page, Position } from './report-page.ts';
+import type { Call, ReportPage, Position } from './report-page.ts';
 import { readCursor, sendPage, sendProblem } from './report-page.ts';
 import type { ByDate, ById } from './report-query.ts';
 import { readQuery } from './report-query.ts';
@@ -25,7 +25,7 @@ const PAGE_SIZE = 1000;
 const WRONG_CURSOR = { name: 'cursor', reason: 'Must come with the iv it was given with' };
 
 export class Reports {
-  readonly #ledger: Ledger;
+  readonly #ledger: SandboxLedger;
   readonly #accounts: Accounts;
   readonly #now: () => number;
   readonly #iv = randomBytes(16).toString('base64url');
@@ -33,7 +33,7 @@ export class Reports {
   #settings = REPORT_DEFAULTS;
 
   /** `now` is Unix ms. */
-  constructor(ledger: Ledger, accounts: Accounts, now: () => number) {
+  constructor(ledger: SandboxLedger, accounts: Accounts, now: () => number) {
     this.#ledger = ledger;
     this.#accounts = accounts;
     this.#now = now;
@@ -43,14 +43,14 @@ export class Reports {
     return this.#settings;
   }
 
-  /** Every limit starts afresh. */
+  /** Resets every limit. */
   change(options: ReportOptions): void {
     this.#settings = { ...this.#settings, ...options };
     this.#limits.clear();
   }
 
-  /** Answers one call whole. Only Basic auth opens the reports. */
-  answer(request: IncomingMessage, response: ServerResponse, query: Fields): void {
+  /** Answers one call. Reports take Basic auth only. */
+  answer(request: IncomingMessage, response: ServerResponse, query: RequestFields): void {
     response.setHeader('x-request-id', randomUUID());
     const account = ownerOf(this.#accounts, new Map(), request.headers.authorization);
     const { status } = this.#settings;
@@ -82,7 +82,7 @@ export class Reports {
     else sendPage(call, this.#search(asked, from, call), this.#iv);
   }
 
-  #find({ ids }: ById, call: Call): Page {
+  #find({ ids }: ById, call: Call): ReportPage {
     const found = new Map(ids.map((id) => [id, this.#recordWith(id, call)]));
     return {
       records: [...found.values()].filter((record) => record !== null),
@@ -97,7 +97,7 @@ export class Reports {
     return this.#recordsOf(entry, call).find((record) => record['message_id'] === id) ?? null;
   }
 
-  #search(asked: ByDate, from: Position, call: Call): Page {
+  #search(asked: ByDate, from: Position, call: Call): ReportPage {
     const records: ReportRecord[] = [];
     const isAsked = (record: ReportRecord): boolean =>
       [...asked.filters].every(([name, value]) => record[name] === value);
@@ -113,7 +113,7 @@ export class Reports {
     return { records, next: null, notFound: [] };
   }
 
-  /** Entries of the window from `seq` on; a recipient is looked for before a line is parsed. */
+  /** Entries of the window from `seq` on; lines of other recipients are not parsed. */
   *#entries({ startMs, endMs, filters }: ByDate, seq: number): Generator<LedgerEntry> {
     const to = filters.get('to');
     const needle = to === undefined ? '' : `"to":${JSON.stringify(to)}`;
@@ -124,7 +124,7 @@ export class Reports {
     }
   }
 
-  /** None of another account's message, or of one that cannot be seen yet. */
+  /** Empty for another account's message, and for one that is not visible yet. */
   #recordsOf(entry: LedgerEntry, { apiKey, query, now }: Call): readonly ReportRecord[] {
     const isVisible = Math.round(entry.at * 1000) + this.#settings.lagMs <= now;
     if (entry.account !== apiKey || !isVisible) return [];

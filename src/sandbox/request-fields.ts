@@ -1,6 +1,6 @@
 /**
- * The fields of a request, however they came: a form, or the flat JSON object that the official client sends.
- * Also reads bodies, within a bound that no real SMS comes near.
+ * Reads the fields of a request from a form, or from the flat JSON object that the official client sends. Reads bodies
+ * up to a bound far above any real SMS.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isRecord } from './sandbox-check.ts';
@@ -9,9 +9,9 @@ import { send } from './faults.ts';
 /** Longest request body, bytes; a longer one is answered 413. */
 export const REQUEST_BYTES = 65_536;
 
-export type Fields = ReadonlyMap<string, string>;
+export type RequestFields = ReadonlyMap<string, string>;
 
-/** Hands the whole body to `use`; a client that leaves first is forgotten. */
+/** Passes the whole body to `use`, unless the client leaves first. */
 export function readBody(
   request: IncomingMessage,
   response: ServerResponse,
@@ -33,7 +33,7 @@ export function readBody(
   });
 }
 
-function fromJson(body: string): Fields | null {
+function fromJson(body: string): RequestFields | null {
   const fields = new Map<string, string>();
   const value = parseJson(body);
   if (!isRecord(value)) return null;
@@ -44,7 +44,7 @@ function fromJson(body: string): Fields | null {
   return fields;
 }
 
-/** The value; undefined when it is no JSON. */
+/** Undefined = no JSON. */
 export function parseJson(body: string): unknown {
   try {
     return JSON.parse(body) as unknown;
@@ -53,8 +53,8 @@ export function parseJson(body: string): unknown {
   }
 }
 
-/** Null = JSON was promised and something else came. Of a field that came twice the last one counts. */
-export function readFields(contentType: string, body: string): Fields | null {
+/** Null = the content type says JSON and the body is none. Of a repeated field the last value counts. */
+export function readFields(contentType: string, body: string): RequestFields | null {
   if (/\bjson|javascript/i.test(contentType)) return fromJson(body);
   return new Map(new URLSearchParams(body));
 }

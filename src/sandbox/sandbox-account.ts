@@ -1,12 +1,12 @@
 /**
- * One account of the sandbox: what it is allowed, and what is left of its money and of its limit.
+ * Keeps one account of the sandbox: its settings, its money and its limit.
  *
- * Money is kept in whole hundred-millionths of a euro, the API's last decimal place: a hundred times 0.05 is
- * then exactly 5.
+ * Money is kept in whole hundred-millionths of a euro, the API's last decimal place: a hundred times 0.05 is then
+ * exactly 5.
  */
 import type { RequestLimit } from './sandbox-limits.ts';
 import { BucketLimit, SlidingLimit, WindowLimit } from './sandbox-limits.ts';
-import type { AccountOptions, AccountSettings } from './sandbox-options.ts';
+import type { AccountOptions, SandboxAccountSettings } from './sandbox-options.ts';
 import { ACCOUNT_DEFAULTS } from './sandbox-options.ts';
 import { BACK_OFF_TEXT, limitText } from './status-texts.ts';
 
@@ -20,21 +20,26 @@ function toText(units: number): string {
   return (units / UNITS_PER_EURO).toFixed(8);
 }
 
-function limitOf({ rate, model, depth, countRefused }: AccountSettings): RequestLimit | null {
+function limitOf({
+  rate,
+  model,
+  depth,
+  countRefused,
+}: SandboxAccountSettings): RequestLimit | null {
   if (rate === null) return null;
   if (model === 'window') return new WindowLimit(rate);
   if (model === 'sliding') return new SlidingLimit(rate, countRefused);
   return new BucketLimit(rate, depth ?? Math.max(1, Math.round(rate / 10)), countRefused);
 }
 
-/** Where the account has receipts and incoming messages sent, by the names that set them. */
+/** The URLs for receipts and incoming messages, by the names that set them. */
 export type AccountUrl = 'drCallBackUrl' | 'moCallBackUrl';
 
 const LIMIT_KEYS = ['rate', 'model', 'depth', 'countRefused'] as const;
 
 export class Account {
   readonly apiKey: string;
-  #settings: AccountSettings = ACCOUNT_DEFAULTS;
+  #settings: SandboxAccountSettings = ACCOUNT_DEFAULTS;
   #limit = limitOf(ACCOUNT_DEFAULTS);
   #units = toUnits(ACCOUNT_DEFAULTS.balance);
   readonly #urls = new Map<AccountUrl, string>();
@@ -44,11 +49,11 @@ export class Account {
     this.change(options);
   }
 
-  get settings(): AccountSettings {
+  get settings(): SandboxAccountSettings {
     return this.#settings;
   }
 
-  /** What is left, EUR. */
+  /** EUR. */
   get balance(): number {
     return this.#units / UNITS_PER_EURO;
   }
@@ -61,7 +66,7 @@ export class Account {
     return toText(toUnits(this.#settings.price));
   }
 
-  /** A change to its limit starts the limit afresh; any other leaves it as it is. */
+  /** A changed limit starts from zero; any other change keeps its state. */
   change(options: AccountOptions): void {
     const before = this.#settings;
     this.#settings = { ...before, ...options };
@@ -80,7 +85,7 @@ export class Account {
     this.#urls.set(name, url);
   }
 
-  /** Takes one request's leave; null = granted, else the text of the refusal. */
+  /** Counts one request against the limit; null = admitted, else the text of the refusal. */
   take(now: number): string | null {
     const refused = this.#limit?.take(now) ?? null;
     if (refused === null) return null;

@@ -1,54 +1,54 @@
 /**
- * Checks of values that came from outside (JSON, a caller without types): a table of fields, each with what
- * it expects and whether a value is that. Names the key and what was found; never repeats a secret.
+ * Checks values from outside (JSON, callers without types) against a table of fields, each with its expectation. Names
+ * the key and the value that was found; never repeats a secret.
  */
 export class SandboxOptionError extends Error {
   override readonly name = 'SandboxOptionError';
   readonly code = 'bad-sandbox-option';
 }
 
-export interface Check {
+export interface ValueCheck {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
-  /** A complaint says only the type of what was found. */
+  /** An error names only the type of the value. */
   readonly isSecret?: boolean;
 }
 
-export const FLAG: Check = {
+export const FLAG: ValueCheck = {
   expected: 'true or false',
   accepts: (value) => typeof value === 'boolean',
 };
 
-export const AMOUNT: Check = {
+export const AMOUNT: ValueCheck = {
   expected: 'a number from 0',
   accepts: (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0,
 };
 
-export const ABOVE_ZERO: Check = {
+export const ABOVE_ZERO: ValueCheck = {
   expected: 'a number above 0',
   accepts: (value) => AMOUNT.accepts(value) && Number(value) > 0,
 };
 
-/** A share of all, or a probability. */
-export const SHARE: Check = {
+/** A share or a probability. */
+export const SHARE: ValueCheck = {
   expected: 'a number from 0 to 1',
   accepts: (value) => AMOUNT.accepts(value) && Number(value) <= 1,
 };
 
-export const SECRET: Check = {
+export const SECRET: ValueCheck = {
   expected: 'a text that is not empty',
   accepts: (value) => typeof value === 'string' && value !== '',
   isSecret: true,
 };
 
-export function wholeFrom(least: number): Check {
+export function wholeFrom(least: number): ValueCheck {
   return {
     expected: `a whole number from ${least}`,
     accepts: (value) => Number.isSafeInteger(value) && Number(value) >= least,
   };
 }
 
-export function wholeWithin(least: number, most: number): Check {
+export function wholeWithin(least: number, most: number): ValueCheck {
   return {
     expected: `a whole number from ${least} to ${most}`,
     accepts: (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
@@ -66,14 +66,14 @@ export function isLoopbackUrl(value: unknown): boolean {
   return protocol === 'http:' && isLoopback(hostname);
 }
 
-export function oneOf(words: readonly string[]): Check {
+export function oneOf(words: readonly string[]): ValueCheck {
   return {
     expected: `one of ${words.join(', ')}`,
     accepts: (value) => typeof value === 'string' && words.includes(value),
   };
 }
 
-export function orNull(check: Check): Check {
+export function orNull(check: ValueCheck): ValueCheck {
   return {
     ...check,
     expected: `${check.expected}, or null`,
@@ -91,11 +91,11 @@ export function fail(path: string, expected: string, found: unknown): never {
   throw new SandboxOptionError(`${path}: expected ${expected}, found ${shown}`);
 }
 
-/** `value` as a record of which every key is in `fields` and every value is what its field accepts. */
+/** Returns `value` if every key is in `fields` and every value is accepted by its field. */
 export function checkFields(
   path: string,
   value: unknown,
-  fields: Readonly<Record<string, Check>>,
+  fields: Readonly<Record<string, ValueCheck>>,
 ): Readonly<Record<string, unknown>> {
   if (!isRecord(value)) fail(path === '' ? 'sandbox options' : path, 'an object', value);
   for (const [key, item] of Object.entries(value)) {

@@ -1,12 +1,12 @@
 /**
- * The sandbox gateway: a stand-in for the SMS API on loopback, to develop and test against.
+ * Runs the sandbox gateway: a stand-in for the SMS API on loopback, to develop and test against.
  *
- * Owns the HTTP server: routes requests, applies latency and chaos, and can stop listening and begin again
- * on the same port. What a message leads to is the platform's decision. `POST /sms/json`, `GET
- * /account/get-balance`, `POST /account/settings` and `GET /v2/reports/records` are as the API has them;
- * `GET|DELETE /ledger` and `GET|POST /control` are the sandbox's own. POST /control takes `SandboxChanges`
- * as JSON and applies them before it answers: `{"chaos":[{"kind":"http","forMs":120000},{"kind":"refuse",
- * "forMs":60000}]}` is two minutes of 503, then one of refused connections, then peace.
+ * Owns the HTTP server: routes requests, applies latency and chaos, and can stop listening and begin again on the same
+ * port. The platform decides about messages. `POST /sms/json`, `GET /account/get-balance`, `POST /account/settings` and
+ * `GET /v2/reports/records` are as in the API; `GET|DELETE /ledger` and `GET|POST /control` are the sandbox's own.
+ * POST /control takes `SandboxChanges` as JSON and applies them before it answers:
+ * `{"chaos":[{"kind":"http","forMs":120000},{"kind":"refuse","forMs":60000}]}` means two minutes of 503, then one of
+ * refused connections, then ordinary answers.
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -16,24 +16,24 @@ import { ChaosPlan, checkChaos, isShutForGood } from './chaos.ts';
 import { SandboxOptionError, fail } from './sandbox-check.ts';
 import type { Reply } from './faults.ts';
 import { deliver, send } from './faults.ts';
-import type { Fields } from './request-fields.ts';
+import type { RequestFields } from './request-fields.ts';
 import { parseJson, readBody, readFields } from './request-fields.ts';
-import { Ledger } from './sandbox-ledger.ts';
+import { SandboxLedger } from './sandbox-ledger.ts';
 import { Listener } from './sandbox-listener.ts';
 import type { SandboxChanges, SandboxOptions } from './sandbox-options.ts';
 import { DEFAULT_API_KEY, checkChanges, checkStart } from './sandbox-options.ts';
 import { sendBalance, sendControl, sendJson, sendLedger, sendSettings } from './ledger-pages.ts';
 import type { SmsRequest } from './platform.ts';
 import { Platform, faultOf } from './platform.ts';
-import { Receipts } from './receipt-schedule.ts';
+import { ReceiptSchedule } from './receipt-schedule.ts';
 import { Reports } from './reports.ts';
 
 export interface Sandbox extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`, without a trailing slash: the `base_url` of an account. */
   readonly url: string;
   readonly port: number;
-  readonly ledger: Ledger;
-  /** Changes what is named and leaves the rest; in force when it resolves. Throws SandboxOptionError. */
+  readonly ledger: SandboxLedger;
+  /** Changes the named settings; in force when it resolves. Throws SandboxOptionError. */
   configure(changes: SandboxChanges): Promise<void>;
   /** Resolves when no receipt is pending: each was answered well, refused for good, or given up. */
   receiptsSettled(): Promise<void>;
@@ -42,21 +42,21 @@ export interface Sandbox extends AsyncDisposable {
 }
 
 const DEFAULT_LEDGER_SIZE = 200_000;
-/** Longer than a client keeps an idle connection: a reset on reuse must come from chaos alone. */
+/** Longer than a client keeps an idle connection: only chaos may reset a reused one. */
 const KEEP_ALIVE_MS = 65_000;
 
-/** One request on its way through. */
-interface Exchange {
+/** One request and its response. */
+interface SandboxExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly query: Fields;
+  readonly query: RequestFields;
   readonly chaos: Chaos | null;
 }
 
-class Gateway implements Sandbox {
-  readonly ledger: Ledger;
+class SandboxGateway implements Sandbox {
+  readonly ledger: SandboxLedger;
   readonly #platform: Platform;
-  readonly #receipts: Receipts;
+  readonly #receipts: ReceiptSchedule;
   readonly #reports: Reports;
   readonly #plan: ChaosPlan;
   readonly #server: Server;
@@ -64,7 +64,7 @@ class Gateway implements Sandbox {
   readonly #host: string;
   readonly #random: () => number;
   readonly #traceStem = randomBytes(8).toString('hex');
-  readonly #routes: ReadonlyMap<string, (exchange: Exchange) => void>;
+  readonly #routes: ReadonlyMap<string, (exchange: SandboxExchange) => void>;
   #requests = 0;
   #latencyMs = 0;
   #jitterMs = 0;
@@ -74,8 +74,8 @@ class Gateway implements Sandbox {
     this.#random = random;
     this.#host = host;
     const size = options.ledgerSize ?? DEFAULT_LEDGER_SIZE;
-    this.ledger = new Ledger(size, now);
-    this.#receipts = new Receipts(this.ledger, { now, random, mostPending: size });
+    this.ledger = new SandboxLedger(size, now);
+    this.#receipts = new ReceiptSchedule(this.ledger, { now, random, mostPending: size });
     this.#platform = new Platform(this.ledger, this.#receipts, now);
     this.#reports = new Reports(this.ledger, this.#platform.accounts, now);
     this.#plan = new ChaosPlan(random, ({ kind }) =>
@@ -88,16 +88,16 @@ class Gateway implements Sandbox {
     this.#routes = this.#makeRoutes();
   }
 
-  #makeRoutes(): ReadonlyMap<string, (exchange: Exchange) => void> {
+  #makeRoutes(): ReadonlyMap<string, (exchange: SandboxExchange) => void> {
     return new Map([
-      ['POST /sms/json', (exchange: Exchange) => this.#answerSms(exchange)],
-      ['GET /account/get-balance', (exchange: Exchange) => this.#answerBalance(exchange)],
-      ['POST /account/settings', (exchange: Exchange) => this.#answerSettings(exchange)],
-      ['GET /v2/reports/records', (exchange: Exchange) => this.#answerReports(exchange)],
+      ['POST /sms/json', (exchange: SandboxExchange) => this.#answerSms(exchange)],
+      ['GET /account/get-balance', (exchange: SandboxExchange) => this.#answerBalance(exchange)],
+      ['POST /account/settings', (exchange: SandboxExchange) => this.#answerSettings(exchange)],
+      ['GET /v2/reports/records', (exchange: SandboxExchange) => this.#answerReports(exchange)],
       ['GET /ledger', ({ response, query }) => sendLedger(response, this.ledger, query)],
-      ['DELETE /ledger', (exchange: Exchange) => this.#clearLedger(exchange)],
+      ['DELETE /ledger', (exchange: SandboxExchange) => this.#clearLedger(exchange)],
       ['GET /control', ({ response }) => this.#sendControl(response)],
-      ['POST /control', (exchange: Exchange) => this.#answerControl(exchange)],
+      ['POST /control', (exchange: SandboxExchange) => this.#answerControl(exchange)],
     ]);
   }
 
@@ -169,8 +169,8 @@ class Gateway implements Sandbox {
     else route(exchange);
   }
 
-  /** Reads the fields of the body and hands them on with the rest; JSON that is none is answered 400. */
-  #withFields(exchange: Exchange, use: (request: SmsRequest) => void): void {
+  /** Reads the fields of the body and passes them on; broken JSON is answered 400. */
+  #withFields(exchange: SandboxExchange, use: (request: SmsRequest) => void): void {
     const { request, response, chaos } = exchange;
     const { authorization } = request.headers;
     readBody(request, response, (body) => {
@@ -180,7 +180,7 @@ class Gateway implements Sandbox {
     });
   }
 
-  #answerSms(exchange: Exchange): void {
+  #answerSms(exchange: SandboxExchange): void {
     this.ledger.begin();
     exchange.response.once('close', () => this.ledger.end());
     this.#withFields(exchange, (request) => {
@@ -188,14 +188,14 @@ class Gateway implements Sandbox {
     });
   }
 
-  #deliver({ response }: Exchange, reply: Reply): void {
+  #deliver({ response }: SandboxExchange, reply: Reply): void {
     const jitterMs = this.#jitterMs === 0 ? 0 : this.#jitterMs * this.#random();
     const delayMs = reply.delayMs + this.#latencyMs + jitterMs;
     deliver(response, { ...reply, delayMs });
   }
 
-  /** What chaos does to everything that is not a message: its fault, or `answer`. */
-  #orFault(exchange: Exchange, answer: () => void): void {
+  /** Applies chaos to requests without a message: its fault, or `answer`. */
+  #orFault(exchange: SandboxExchange, answer: () => void): void {
     const fault = faultOf(exchange.chaos);
     if (fault === null) {
       answer();
@@ -205,7 +205,7 @@ class Gateway implements Sandbox {
     this.#deliver(exchange, { httpStatus: 200, body: '{}', fault, delayMs: 0, early: null });
   }
 
-  #answerBalance(exchange: Exchange): void {
+  #answerBalance(exchange: SandboxExchange): void {
     const { request, response, query, chaos } = exchange;
     this.ledger.count('balanceRequests');
     const { authorization } = request.headers;
@@ -216,7 +216,7 @@ class Gateway implements Sandbox {
     });
   }
 
-  #answerReports(exchange: Exchange): void {
+  #answerReports(exchange: SandboxExchange): void {
     const { request, response, query } = exchange;
     this.ledger.count('reportRequests');
     readBody(request, response, () => {
@@ -224,7 +224,7 @@ class Gateway implements Sandbox {
     });
   }
 
-  #answerSettings(exchange: Exchange): void {
+  #answerSettings(exchange: SandboxExchange): void {
     this.ledger.count('settingsRequests');
     this.#withFields(exchange, (request) => {
       this.#orFault(exchange, () => {
@@ -235,11 +235,11 @@ class Gateway implements Sandbox {
     });
   }
 
-  #answerUnknown(exchange: Exchange): void {
+  #answerUnknown(exchange: SandboxExchange): void {
     this.#orFault(exchange, () => send(exchange.response, 404, '<h1>404 Not Found</h1>'));
   }
 
-  #clearLedger({ request, response }: Exchange): void {
+  #clearLedger({ request, response }: SandboxExchange): void {
     readBody(request, response, () => {
       this.ledger.clear();
       this.#platform.forgetRecipients();
@@ -247,7 +247,7 @@ class Gateway implements Sandbox {
     });
   }
 
-  #answerControl({ request, response }: Exchange): void {
+  #answerControl({ request, response }: SandboxExchange): void {
     readBody(request, response, (body) => {
       this.#control(response, body).catch((error: unknown) => {
         if (!(error instanceof SandboxOptionError)) throw error;
@@ -274,10 +274,10 @@ class Gateway implements Sandbox {
   }
 }
 
-/** Starts a sandbox. Rejects with SandboxOptionError, or with what the system says of the port. */
+/** Starts a sandbox. Rejects with SandboxOptionError, or with the system's error for the port. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   checkStart(options);
-  const gateway = new Gateway(options);
+  const gateway = new SandboxGateway(options);
   await gateway.start({ ...options, accounts: options.accounts ?? { [DEFAULT_API_KEY]: {} } });
   return gateway;
 }

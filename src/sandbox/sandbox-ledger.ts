@@ -1,17 +1,16 @@
 /**
- * What the sandbox accepted and turned away: the witness that tests of duplicates, losses and limits ask.
+ * Records what the sandbox accepted and refused, so that tests can check duplicates, losses and limits.
  *
- * Counters are exact for ever; entries (one per accepted request) are kept up to a number, the oldest go
- * first; the series per second covers the last ten minutes. A text is never kept, only its hash: the first
- * 16 hexadecimal digits of its SHA-256 in UTF-8 (of `udh` and `body` as they came, for binary). The reports
- * are made from the entries, and know no more than these.
+ * Counters are always exact; entries (one per accepted request) are kept up to a number, the oldest are forgotten first;
+ * the series per second covers the last ten minutes. A text is never kept, only its hash: the first 16 hexadecimal
+ * digits of its SHA-256 in UTF-8 (of `udh` and `body` as they came, for binary). The reports are made from the entries.
  */
 import type { Countable, LedgerCounters } from './ledger-counters.ts';
 import { increment, zeroCounts } from './ledger-counters.ts';
 
 export type { Countable, LedgerCounters } from './ledger-counters.ts';
 
-/** MCC and MNC that every number is said to belong to. */
+/** MCC and MNC of every number. */
 export const NETWORK = '23410';
 
 export interface LedgerEntry {
@@ -30,16 +29,16 @@ export interface LedgerEntry {
   readonly parts: number;
   readonly partsRefused: number;
   readonly messageIds: readonly string[];
-  /** False: the client was not told (a fault instead of the answer). */
+  /** False: the client got a fault instead of the answer. */
   readonly isAnswered: boolean;
   readonly accountRef: string | null;
-  /** Of one part, as the answer has it. */
+  /** Of one part, as in the answer. */
   readonly price: string;
-  /** What the receipts of each part say, sent or not, the last word last; empty = there are none. */
+  /** The words of the receipts of each part, sent or not, the last word last; empty = no receipts. */
   readonly words: readonly string[];
   /** `err-code` of the last word. */
   readonly code: number;
-  /** By part and word: when it is due, ms after the acceptance. */
+  /** By part and word: due time, ms after the acceptance. */
   readonly dueMs: readonly (readonly number[])[];
 }
 
@@ -52,21 +51,21 @@ export interface LedgerSecond {
 }
 
 export type NewEntry = Omit<LedgerEntry, 'seq' | 'at'>;
-/** What the receipts of a message say. */
-export type Words = Pick<NewEntry, 'words' | 'code' | 'dueMs'>;
+/** The content of a message's receipts. */
+export type ReceiptWords = Pick<NewEntry, 'words' | 'code' | 'dueMs'>;
 export type Throttle = 'account' | 'sender';
 
 type Second = { -readonly [K in keyof LedgerSecond]: number };
 
 const SERIES_SECONDS = 600;
-/** What an entry may take on average; messages of many parts take more, and are remembered less long. */
+/** Average size of an entry; messages of many parts take more, so fewer are remembered. */
 const ENTRY_CHARACTERS = 400;
 
-export class Ledger {
+export class SandboxLedger {
   readonly #size: number;
   readonly #now: () => number;
   #counts = zeroCounts();
-  // As JSON: a flat text takes a tenth of the memory of an object whose texts hold on to request bodies.
+  // As JSON: a flat text takes a tenth of the memory of an object whose texts keep request bodies alive.
   #lines: string[] = [];
   #characters = 0;
   /** The last `seq` that is no longer remembered. */
@@ -83,7 +82,7 @@ export class Ledger {
     return structuredClone(this.#counts);
   }
 
-  /** The `seq` of the entry that comes next. */
+  /** The `seq` of the next entry. */
   get nextSeq(): number {
     return this.#counts.accepted + 1;
   }
@@ -92,7 +91,7 @@ export class Ledger {
     return this.#counts.receiptsPending;
   }
 
-  /** Null = forgotten, not there yet, or no number at all. */
+  /** Null = forgotten, not there yet, or no number. */
   entry(seq: number): LedgerEntry | null {
     const isThere = seq > this.#forgotten && seq <= this.#counts.accepted;
     if (!isThere) return null;
@@ -113,14 +112,14 @@ export class Ledger {
     return lines;
   }
 
-  /** Seconds of the last ten minutes in which anything happened, oldest first. */
+  /** Seconds of the last ten minutes with any request, oldest first. */
   series(): readonly LedgerSecond[] {
     const since = this.#now() / 1000 - SERIES_SECONDS;
     const seconds = this.#series.filter(({ at }) => at > since);
     return seconds.map((second) => ({ ...second })).sort((a, b) => a.at - b.at);
   }
 
-  /** Forgets everything but the requests that are open and the receipts that are pending now. */
+  /** Forgets everything except for the numbers of open requests and pending receipts. */
   clear(): void {
     const { open, receiptsPending } = this.#counts;
     this.#counts = { ...zeroCounts(), open, mostOpen: open, receiptsPending };
@@ -160,12 +159,12 @@ export class Ledger {
     this.#counts[what] += 1;
   }
 
-  /** A try of a receipt that was answered, and not well. */
+  /** A try of a receipt that was answered with an error. */
   refuseReceipt(httpStatus: number): void {
     increment(this.#counts.receiptsRefused, String(httpStatus));
   }
 
-  /** So many more receipts are pending; a negative number: fewer. */
+  /** Adds to the pending receipts; a negative number: fewer. */
   pend(receipts: number): void {
     this.#counts.receiptsPending += receipts;
   }

@@ -1,11 +1,12 @@
 /**
- * The two limits of the API as models: requests per second of an account (a fixed window of the wall clock, a
- * sliding one, or a token bucket), and the distance between two messages of one sender.
+ * Models the two limits of the API: requests per second of an account (a fixed window of the wall clock, a sliding one,
+ * or a token bucket), and the distance between two messages of one sender.
  *
- * Time is an argument (Unix ms). What a limit turns away does not count against it, unless it is told to. Which model the real account limit follows is not documented; its texts speak of windows.
+ * Time is an argument (Unix ms). A refused request does not count, unless told to. It is not documented which model the
+ * real account limit follows; its texts speak of windows.
  */
 
-/** Why a request was turned away, in the terms of the API's text. */
+/** The facts of a refusal, in the terms of the API's text. */
 export interface Exceeded {
   readonly rate: number;
   readonly count: number;
@@ -15,7 +16,7 @@ export interface Exceeded {
 }
 
 export interface RequestLimit {
-  /** Takes one request's leave; null = granted. */
+  /** Counts one request; null = admitted. */
   take(now: number): Exceeded | null;
 }
 
@@ -46,11 +47,11 @@ export class WindowLimit implements RequestLimit {
   }
 }
 
-/** At most `rate` requests in any second; with `countRefused`, those that were turned away are among them. */
+/** At most `rate` requests in any second; with `countRefused`, refused ones are among them. */
 export class SlidingLimit implements RequestLimit {
   readonly #rate: number;
   readonly #countRefused: boolean;
-  /** When the latest that count came, the oldest first; no more than the rate, which is all that matters. */
+  /** Times of the latest counted requests, the oldest first; at most `rate` of them. */
   readonly #counted: number[] = [];
 
   constructor(rate: number, countRefused: boolean) {
@@ -90,7 +91,7 @@ export class BucketLimit implements RequestLimit {
     this.#filledAt = now;
     this.#tokens = Math.min(this.#depth, this.#tokens + (elapsedMs * this.#rate) / 1000);
     // Sums of a third, and instants with fractions of a millisecond, are exact to about 1e-5 of a token. What
-    // is granted too early is missing afterwards.
+    // is admitted too early is missing afterwards.
     if (this.#tokens >= 1 - 1e-4) {
       this.#tokens -= 1;
       return null;

@@ -1,7 +1,7 @@
 /**
- * The port of a sandbox: opened, closed so that connections are truly refused, opened again on the same one.
+ * Opens and closes the port of a sandbox: closed, connections are truly refused; opened again, it is the same port.
  *
- * Changes happen one after the other, in the order they were asked for.
+ * Changes happen one after the other, in the order of the calls.
  */
 import type { Server } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -28,7 +28,7 @@ export class Listener {
     return this.#port;
   }
 
-  /** Rejects when the port cannot be had; one that was had before is asked for again for five seconds. */
+  /** Rejects when the port is not available; a port that was open before is tried for five seconds. */
   open(): Promise<void> {
     return this.#then(async () => {
       if (this.#isOpen) return;
@@ -51,13 +51,13 @@ export class Listener {
 
   #then(change: () => Promise<void>): Promise<void> {
     const done = this.#last.then(change);
-    // The next change does not care how this one ended; whoever asked for this one is told.
+    // The next change happens however this one ended; only the caller of this one sees its error.
     this.#last = done.catch(() => undefined);
     return done;
   }
 
   async #listen(): Promise<void> {
-    // While it was closed another process may have got the port as the source of a connection.
+    // Another process may have taken the port for an outgoing connection meanwhile.
     for (let left = this.#wasOpen ? TRIES : 1; left > 0; left -= 1) {
       const error = await this.#tryListen();
       if (error === null) return;

@@ -1,13 +1,13 @@
 /**
- * What a sandbox can be told, at the start and while it runs, with every default and unit.
+ * Declares the options of a sandbox, at the start and while it runs, with every default and unit.
  *
- * The same shapes are used in the process (`startSandbox`, `configure`) and as the JSON body of
- * `POST /control`, and both go through `checkChanges`: whatever is wrong is named with its key, what was
- * expected and what was found, before anything is changed. Secrets are never repeated in a complaint.
+ * The same shapes are used in the process (`startSandbox`, `configure`) and as the JSON body of `POST /control`. Both go
+ * through `checkChanges`: an error names the key, the expectation and the value, before anything is changed. Secrets are
+ * never repeated.
  */
 import type { ChaosOption } from './chaos.ts';
 import { checkChaos } from './chaos.ts';
-import type { Check } from './sandbox-check.ts';
+import type { ValueCheck } from './sandbox-check.ts';
 import {
   ABOVE_ZERO,
   AMOUNT,
@@ -31,7 +31,7 @@ import { SIGNATURE_METHODS, type SignatureMethod } from '../gateway/signature.ts
 export const DEFAULT_API_KEY = 'sandbox1';
 export const DEFAULT_API_SECRET = 'sandbox-secret';
 
-/** How an account's requests are counted. */
+/** The models of an account's limit. */
 export const LIMIT_MODELS = ['window', 'sliding', 'bucket'] as const;
 export type LimitModel = (typeof LIMIT_MODELS)[number];
 
@@ -54,16 +54,15 @@ export interface AccountOptions {
   readonly model?: LimitModel;
   /** Tokens that a full bucket holds; null (default) = a tenth of the rate, at least 1. */
   readonly depth?: number | null;
-  /** Requests that were turned away count in a sliding second, and cost the bucket a token, down to −depth.
-   *  Default false. */
+  /** Refused requests count in a sliding second, and cost the bucket a token, down to −depth. Default false. */
   readonly countRefused?: boolean;
   /** `limit` (default): the text that names the limit; `plain`: the one that only says to back off. */
   readonly throttleText?: 'limit' | 'plain';
 }
 
-export type AccountSettings = Required<AccountOptions>;
+export type SandboxAccountSettings = Required<AccountOptions>;
 
-export const ACCOUNT_DEFAULTS: AccountSettings = {
+export const ACCOUNT_DEFAULTS: SandboxAccountSettings = {
   secret: DEFAULT_API_SECRET,
   signatureSecret: null,
   signatureMethod: 'sha256',
@@ -77,17 +76,17 @@ export const ACCOUNT_DEFAULTS: AccountSettings = {
   throttleText: 'limit',
 };
 
-/** What may be changed while the sandbox runs; keys that are left out stay as they are. */
+/** Changes while the sandbox runs; keys that are left out keep their values. */
 export interface SandboxChanges {
-  /** API key → what is new about it; null takes the account away. */
+  /** API key → its changes; null removes the account. */
   readonly accounts?: Readonly<Record<string, AccountOptions | null>>;
   /** Sender → messages per second, for each account of its own; null = no limit of its own. */
   readonly senders?: Readonly<Record<string, { readonly rate: number } | null>>;
-  /** How long an answer takes, ms; default 0. The message is accepted before, not after. */
+  /** Delay of an answer, ms; default 0. The message is accepted before it. */
   readonly latencyMs?: number;
-  /** Up to so much more, at random, ms; default 0. */
+  /** Most of an additional random delay, ms; default 0. */
   readonly jitterMs?: number;
-  /** What goes wrong with every request, or with some; default `ok`. A list is played in order. */
+  /** Faults of all requests, or of some; default `ok`. A list is played in order. */
   readonly chaos?: ChaosOption;
   /** Delivery receipts; none are sent until there is a `url`. */
   readonly receipts?: ReceiptOptions;
@@ -108,7 +107,7 @@ export interface SandboxOptions extends SandboxChanges {
   readonly random?: () => number;
 }
 
-const ACCOUNT_FIELDS: Readonly<Record<keyof AccountOptions, Check>> = {
+const ACCOUNT_FIELDS: Readonly<Record<keyof AccountOptions, ValueCheck>> = {
   secret: SECRET,
   signatureSecret: orNull(SECRET),
   signatureMethod: oneOf(SIGNATURE_METHODS),
@@ -122,9 +121,9 @@ const ACCOUNT_FIELDS: Readonly<Record<keyof AccountOptions, Check>> = {
   throttleText: oneOf(['limit', 'plain']),
 };
 
-const ANY: Check = { expected: 'anything', accepts: () => true };
+const ANY: ValueCheck = { expected: 'anything', accepts: () => true };
 
-const CHANGE_FIELDS: Readonly<Record<keyof SandboxChanges, Check>> = {
+const CHANGE_FIELDS: Readonly<Record<keyof SandboxChanges, ValueCheck>> = {
   accounts: ANY,
   senders: ANY,
   latencyMs: AMOUNT,
@@ -158,14 +157,14 @@ function checkInside(changes: Readonly<Record<string, unknown>>): void {
   if (changes['reports'] !== undefined) checkReports('reports', changes['reports']);
 }
 
-/** The same value, once everything in it is known to be right. Throws SandboxOptionError. */
+/** Returns the value once all of it is checked. Throws SandboxOptionError. */
 export function checkChanges(value: unknown): SandboxChanges {
   const changes = checkFields('', value, CHANGE_FIELDS);
   checkInside(changes);
   return changes;
 }
 
-const START_FIELDS: Readonly<Record<keyof SandboxOptions, Check>> = {
+const START_FIELDS: Readonly<Record<keyof SandboxOptions, ValueCheck>> = {
   ...CHANGE_FIELDS,
   port: { ...wholeWithin(0, 65_535), expected: 'a port, 0 to 65535' },
   host: {

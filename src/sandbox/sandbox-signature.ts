@@ -1,6 +1,6 @@
 /**
- * The signature of a request as the API computes it (reference §6): `&key=value` for every field but `sig`,
- * sorted by code unit, with `&` and `=` in values turned into `_`.
+ * Computes the signature of a request as the API does: `&key=value` for every field but `sig`, sorted by code unit, with
+ * `&` and `=` in values turned into `_`.
  *
  * The sandbox has its own, so that client and gateway cannot agree on the same mistake.
  */

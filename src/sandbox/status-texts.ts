@@ -1,11 +1,11 @@
 /**
- * The `error-text` of every status (reference §3 and §4.2), word for word where Vonage's own fixtures show
- * it. The texts of throttling carry what a client needs to wait the right time, in milliseconds.
+ * Lists the `error-text` of every status, word for word as in Vonage's own fixtures where they show it. The texts of
+ * throttling have the number that a client needs to wait the right time, in milliseconds.
  */
 import type { Exceeded } from './sandbox-limits.ts';
 
 /** A part's status and its text; the text of 0 is never sent. */
-export interface Status {
+export interface PartStatus {
   readonly code: number;
   readonly text: string;
 }
@@ -42,8 +42,8 @@ export const STATUS_TEXTS: Readonly<Record<number, string>> = {
   34: 'Invalid or missing msisdn param',
 };
 
-/** The status with its usual text; codes that nobody has listed say no more than their number. */
-export function statusOf(code: number, text?: string): Status {
+/** The status with its usual text; for unlisted codes only their number. */
+export function statusOf(code: number, text?: string): PartStatus {
   return { code, text: text ?? STATUS_TEXTS[code] ?? `Error ${code}` };
 }
 
@@ -55,7 +55,7 @@ export function limitText({ rate, count, startedAt, sinceMs }: Exceeded): string
   );
 }
 
-/** The sender's limit; null leaves the number out, as the API does at times. */
+/** The sender's limit; null omits the number, as the API sometimes does. */
 export function waitText(waitMs: number | null): string {
   const wait = waitMs === null ? 'wait' : `wait [ ${waitMs} ]`;
   return `Throughput Rate Exceeded - please ${wait} and retry`;

@@ -1,11 +1,11 @@
 /**
- * What a sandbox says when it has been started from a command line: where it is, what it allows, and the
- * settings of a daemon that suit it, ready to be copied. Repeats no secret that somebody has given.
+ * Prints the address and limits of a sandbox that was started from the command line, and the settings of a daemon that
+ * suit it, ready to be copied. Repeats no secret that was given to it.
  */
 import { DEFAULT_API_SECRET, type LimitModel } from './sandbox-options.ts';
 import type { ReceiptSignature } from './receipt-options.ts';
 
-/** What it was told. */
+/** The options of the command line. */
 export interface Told {
   readonly rate: number;
   readonly model: LimitModel;
@@ -40,7 +40,7 @@ function receiptsTable({ receipts, receiptSignature }: Told): readonly string[] 
 }
 
 function environment(told: Told): string {
-  // Somebody may have given a real secret after all.
+  // A given secret may be a real one.
   const secret = told.apiSecret === DEFAULT_API_SECRET ? DEFAULT_API_SECRET : GIVEN;
   const line = `VONAGE_API_KEY=${told.apiKey} VONAGE_API_SECRET=${secret} VONAGE_SENDER=AcmeInc`;
   if (told.receiptSignature === undefined) return `export ${line}`;
@@ -52,7 +52,7 @@ function receiptsLine({ receipts, receiptDelay }: Told): string {
   return `${receipts}, after ${receiptDelay} ms`;
 }
 
-/** What is printed at the start: where it is, and how the daemon or an SDK is pointed at it. */
+/** The text at the start: its address, and how to point the daemon or an SDK at it. */
 export function welcome(url: string, told: Told): string {
   const limits = [`${told.rate} requests/s (${told.model})`];
   for (const [sender, rate] of told.sender) limits.push(`${sender}: ${rate} messages/s`);
@@ -63,7 +63,7 @@ export function welcome(url: string, told: Told): string {
     balance    ${told.balance.toFixed(2)} EUR
     receipts   ${receiptsLine(told)}
     ledger     curl ${url}/ledger
-    trouble    curl ${url}/control -d '{"chaos":{"kind":"http","forMs":10000}}'
+    faults     curl ${url}/control -d '{"chaos":{"kind":"http","forMs":10000}}'
     recipients that misbehave: sms-spoold sandbox --help
 
   In the environment:

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { receiptFactsOf } from '../../src/demo/receipt-facts.ts';
-import { Ledger, type NewEntry } from '../../src/sandbox/sandbox-ledger.ts';
+import { SandboxLedger, type NewEntry } from '../../src/sandbox/sandbox-ledger.ts';
 import { makeFolder, NOW, openHandle } from '../support/spool.ts';
 
 const entry = (clientRef: string): NewEntry => ({
@@ -27,7 +27,7 @@ const entry = (clientRef: string): NewEntry => ({
 /* Every message is accepted at NOW and answered a second later. */
 function setup() {
   const { db, drop } = openHandle(join(makeFolder(), 'spool.db'));
-  const ledger = new Ledger(10, () => NOW * 1000);
+  const ledger = new SandboxLedger(10, () => NOW * 1000);
   const attempt = db.prepare(
     'INSERT INTO attempts (message_id, number, began_at, ended_at, client_ref) VALUES (?, 1, ?, ?, ?)',
   );

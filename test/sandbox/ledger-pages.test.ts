@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { LedgerEntry } from '../../src/sandbox/sandbox-ledger.ts';
-import { Ledger } from '../../src/sandbox/sandbox-ledger.ts';
+import { SandboxLedger } from '../../src/sandbox/sandbox-ledger.ts';
 import { startSandbox } from '../../src/sandbox/sandbox-gateway.ts';
 import { BASIC, KEY, MESSAGE, SECRET, START, ask, post, setup, statuses } from './support.ts';
 
@@ -144,7 +144,7 @@ function entry(clientRef: string, messageIds: readonly string[] = ['id']) {
 }
 
 test('the ledger forgets the oldest entries and no counter', () => {
-  const ledger = new Ledger(3, () => START);
+  const ledger = new SandboxLedger(3, () => START);
   for (let index = 1; index <= 7; index += 1) ledger.accept(entry(`ref-${index}`));
   expect(ledger.entries().map(({ seq }) => seq)).toEqual([5, 6, 7]);
   expect(ledger.entries(6).map(({ clientRef }) => clientRef)).toEqual(['ref-7']);
@@ -152,7 +152,7 @@ test('the ledger forgets the oldest entries and no counter', () => {
 });
 
 test('the ledger remembers fewer entries when each is large', () => {
-  const ledger = new Ledger(10, () => START);
+  const ledger = new SandboxLedger(10, () => START);
   const ids = Array.from({ length: 48 }, (_, index) => `${index}`.padStart(36, '0'));
   for (let index = 0; index < 10; index += 1) ledger.accept(entry('ref', ids));
   expect(ledger.entries().map(({ seq }) => seq)).toEqual([10]);
@@ -169,7 +169,7 @@ test('an entry of a usual message takes no more than its share of the memory', a
 });
 
 test('the ledger finds an entry by its number, and none that it has forgotten', () => {
-  const ledger = new Ledger(2, () => START);
+  const ledger = new SandboxLedger(2, () => START);
   for (let index = 1; index <= 3; index += 1) ledger.accept(entry(`ref-${index}`));
   const found = [0, 1, 2, 3, 4, NaN].map((seq) => ledger.entry(seq)?.clientRef ?? null);
   expect(found).toEqual([null, null, 'ref-2', 'ref-3', null, null]);
@@ -177,7 +177,7 @@ test('the ledger finds an entry by its number, and none that it has forgotten', 
 
 test('the series covers ten minutes', () => {
   let now = START;
-  const ledger = new Ledger(3, () => now);
+  const ledger = new SandboxLedger(3, () => now);
   ledger.throttle('account');
   now += 599_000;
   ledger.refuse(6);
