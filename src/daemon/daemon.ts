@@ -13,7 +13,7 @@ import type { BalanceAnswer } from '../dispatch/feedback/circuit-probes.ts';
 import { askBalance, recall, spentToday } from '../dispatch/feedback/budgets.ts';
 import type { AccountLimits } from '../dispatch/send/outcomes.ts';
 import { isoOf, type Entry } from '../log/event-lines.ts';
-import { SpoolOpening, StartWait, type OpenedSpool } from './open-at-start.ts';
+import { SpoolOpening, StartWait, type OwnedSpool } from './open-at-start.ts';
 import { StatusSource } from './status-source.ts';
 import { describeWrongPermissions } from '../spool/file/permissions.ts';
 import { DaySpend } from '../spool/write/day-spend.ts';
@@ -35,19 +35,17 @@ import { readVersion } from '../version.ts';
 const STOP_MS = 45_000;
 const ANSWERS_MS = 35_000;
 const NO_TIME: DrainLimits = { answersMs: 0, totalMs: 0 };
-/** A place of the log that takes no lines is waited for so long at the end. */
+/** The longest wait at the end for a place of the log that takes no lines. */
 const LOG_MS = 1_000;
 
 export interface DaemonOptions {
   readonly clock?: Clock;
   readonly random?: () => number;
-  /** Where the status log's standard output goes; default descriptor 1. */
-  readonly logFd?: number;
-  /** Takes the status log's lines in the place of standard output. */
+  /** Takes the lines of the status log instead of standard output. */
   readonly logOutput?: Output;
-  /** The start waits until something outside changes. It has been said in the log. */
+  /** The start waits until something outside changes. The log says so. */
   readonly onWaiting?: () => void;
-  /** The daemon cannot go on. It has been said in the log. */
+  /** The daemon cannot go on. The log says so. */
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -84,8 +82,7 @@ export class Daemon implements AsyncDisposable {
     this.#clock = clock;
     const log = new StatusLog({
       ...config.log,
-      ...(options.logFd ? { fd: options.logFd } : {}),
-      ...(options.logOutput ? { output: options.logOutput } : {}),
+      ...(options.logOutput && { output: options.logOutput }),
     });
     this.#log = log;
     const inForce = { clock, log, config: () => this.#config };
@@ -106,11 +103,7 @@ export class Daemon implements AsyncDisposable {
     this.#rates = new AccountRates(clock, log);
   }
 
-  get log(): StatusLog {
-    return this.#log;
-  }
-
-  /** Where receipts come in, as "127.0.0.1:8026"; null = nowhere. */
+  /** The address for receipts, as "127.0.0.1:8026"; null = nowhere. */
   get receiptsAddress(): string | null {
     return this.#inbound.address;
   }
@@ -134,7 +127,7 @@ export class Daemon implements AsyncDisposable {
     return this.#status.vitals;
   }
 
-  /** Requests that are out. Reads nothing of the spool. */
+  /** Open requests. Reads nothing from the spool. */
   get inFlight(): number {
     return this.#started?.dispatcher.inFlight ?? 0;
   }
@@ -145,12 +138,12 @@ export class Daemon implements AsyncDisposable {
     return stop === null ? null : adviceOf(stop, (at) => isoOf(at) ?? '?');
   }
 
-  /** How often the loop went round, or a waiting start tried again; a watchdog waits for more. */
+  /** Turns of the loop and tries of a waiting start; the watchdog expects more each time. */
   get turns(): number {
     return this.#wait.tries + (this.#started?.dispatcher.turns ?? 0);
   }
 
-  /** Where health and metrics are, as "127.0.0.1:8027"; null = nowhere. */
+  /** The address of the admin listener, as "127.0.0.1:8027"; null = nowhere. */
   get adminAddress(): string | null {
     return this.#status.address;
   }
@@ -191,7 +184,7 @@ export class Daemon implements AsyncDisposable {
     for (const warning of warnings) this.#log.say('daemon.warning', { warning });
   }
 
-  /* Receipts are answered 503 meanwhile, so that the gateway comes again. */
+  /* Receipts are answered 503 meanwhile, so that the gateway sends them again. */
   async #waits({ reason, meaning: missing, remedy }: Stop): Promise<void> {
     await this.#inbound.listen();
     const admin = this.adminAddress ?? undefined;
@@ -205,8 +198,8 @@ export class Daemon implements AsyncDisposable {
   }
 
   /**
-   * The same; a start that goes on is broken off. Takes a limited time, whatever happens. Resolves to how many
-   * outcomes could not be written: they are in the log, and nowhere else.
+   * The same; a start in progress is broken off. Takes a limited time, whatever happens. Resolves to the number of
+   * outcomes that could not be written: only the log has them.
    */
   async stop(): Promise<number> {
     this.#stopAsked.abort(new StartBrokenOff());
@@ -251,7 +244,7 @@ export class Daemon implements AsyncDisposable {
     this.#options.onFatal(error);
   };
 
-  async #begin({ own, spool, ownership }: OpenedSpool): Promise<void> {
+  async #begin({ own, spool, ownership }: OwnedSpool): Promise<void> {
     const queues = new Map<string, AccountQueue>();
     const daySpend = new DaySpend({
       folder: own,
@@ -302,7 +295,7 @@ export class Daemon implements AsyncDisposable {
       dispatcher.gateChanged(queue, change);
     await this.#wait.whenPossible(() => this.#writeStart(spool, queues));
     writeLateLines(spool, log);
-    /* First: nothing is sent whose receipt nobody would take. */
+    /* First: no message is sent before its receipt can be taken. */
     await inbound.open(dispatcher);
     const running: RunningParts = { ...parts, dispatcher };
     this.#started = { ...running, reload: this.#reloadOf(running) };

@@ -41,14 +41,14 @@ export interface InboundParts {
 }
 
 export class Inbound implements AsyncDisposable {
-  /** Asks the gateway's reports, where the rules in force say so. */
+  /** Asks the gateway's reports, where the configuration allows it. */
   readonly lookups: Lookups;
   readonly #parts: InboundParts;
   readonly #said = new Map<string, { atMs: number; unsaid: number }>();
   #dispatcher: Dispatcher | null = null;
   #listener: ReceiptListener | null = null;
   #notifier: Notifier | null = null;
-  /** When receipts began to be taken (monotonic ms); null = they are not. */
+  /** Start of taking receipts (monotonic ms); null = they are not taken. */
   #sinceMs: number | null = null;
 
   constructor(parts: InboundParts) {
@@ -56,14 +56,14 @@ export class Inbound implements AsyncDisposable {
     this.lookups = this.#makeLookups();
   }
 
-  /** Since when receipts can reach us (Unix seconds); Infinity = they cannot. */
+  /** Start of taking receipts (Unix seconds); Infinity = they are not taken. */
   readonly since = (): number => {
     const { clock } = this.#parts;
     if (this.#sinceMs === null) return Infinity;
     return clock.now() - (clock.monotonicMs() - this.#sinceMs) / 1000;
   };
 
-  /** Where receipts are listened for; null = nowhere. */
+  /** The address for receipts; null = none. */
   get address(): string | null {
     return this.#listener?.address ?? null;
   }
@@ -83,7 +83,7 @@ export class Inbound implements AsyncDisposable {
     if (this.#listener !== null) this.#sinceMs = this.#parts.clock.monotonicMs();
   }
 
-  /** Begins to listen; until it is opened, each receipt is answered 503 and comes again. Throws ListenError. */
+  /** Begins to listen; until `open`, each receipt is answered 503 and sent again. Throws ListenError. */
   async listen(): Promise<void> {
     const config = this.#parts.config();
     const { receipts } = config;
@@ -102,13 +102,13 @@ export class Inbound implements AsyncDisposable {
     this.#warnOfStrangers(null);
   }
 
-  /* False = it is answered 503 and comes again: the start is not over. */
+  /* False = it is answered 503 and sent again: the start is not over. */
   async #take(...brought: Parameters<Inbox['take']>): Promise<boolean> {
     const dispatcher = this.#dispatcher;
     return dispatcher?.isStarted === true && (await dispatcher.inbox.take(...brought));
   }
 
-  /** Begins to tell the application. */
+  /** Begins to post to the web-hook, if there is one. */
   notify(spool: Spool, dispatcher: Dispatcher): void {
     const { clock, log } = this.#parts;
     const { notify } = this.#parts.config();
@@ -182,7 +182,7 @@ export class Inbound implements AsyncDisposable {
     });
   }
 
-  /* The path is named only where it can be no secret. */
+  /* A configured path may be a secret and is not named. */
   get #pathRemedy(): string {
     const { path } = this.#parts.config().receipts;
     const named = path === DEFAULT_RECEIPTS_PATH ? `, which is ${path}` : '';
@@ -203,7 +203,7 @@ export class Inbound implements AsyncDisposable {
     });
   }
 
-  /* At most once a minute; `count` is how often it happened since. */
+  /* At most once a minute; `count` is the number since the last time. */
   #seldom(key: string, say: (count: number) => void): void {
     const nowMs = this.#parts.clock.monotonicMs();
     const said = this.#said.get(key) ?? { atMs: -Infinity, unsaid: 0 };

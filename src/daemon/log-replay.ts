@@ -28,7 +28,7 @@ export function writeLateLines(spool: Spool, log: StatusLog): void {
   }
 }
 
-/** Nothing is sent from a restored spool until an operator decides. Nothing is said of any other spool. */
+/** Nothing is sent from a restored spool until an operator decides. Does nothing for any other spool. */
 export function sayRestored({ path, restored: { mark } }: Spool, log: StatusLog): void {
   if (mark === null) return;
   const backup_at = new Date(mark.at * 1000).toISOString();

@@ -52,7 +52,7 @@ function keepPolicyOf({ spool, safety, notify }: Config): KeepPolicy {
   };
 }
 
-/** Cursors of those who are no longer told of events. */
+/** Cursors of a web-hook that is switched off. */
 export function notToldBy(notify: Config['notify']): ReadonlySet<string> {
   return new Set(notify === null ? [NOTIFY_CURSOR] : []);
 }

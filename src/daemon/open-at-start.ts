@@ -17,7 +17,7 @@ import { Spool } from '../spool/spool.ts';
 
 const TRY_EVERY_MS = 1_000;
 
-export interface OpenedSpool {
+export interface OwnedSpool {
   readonly own: OwnFolder;
   readonly ownership: Ownership;
   readonly spool: Spool;
@@ -101,7 +101,7 @@ export class SpoolOpening {
   }
 
   /** Throws SpoolError, and what StartWait waits for. */
-  async open(signal: AbortSignal): Promise<OpenedSpool> {
+  async open(signal: AbortSignal): Promise<OwnedSpool> {
     const own = OwnFolder.open({ own: this.#named, spool: this.#path, env: process.env });
     /* The files may have been replaced while the start waited. */
     if (this.#ownership?.isIntact === false) this.giveUp();

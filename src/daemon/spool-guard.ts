@@ -1,8 +1,8 @@
 /**
- * Ends the daemon when the spool is not the file any more that it opened, or is no longer locked.
+ * Ends the daemon when its spool was replaced by another file, or is no longer locked.
  *
- * Always holds: after the spool was replaced nothing is sent, nothing is written, and no connection is closed:
- * closing copies our pages into the new file.
+ * Always holds: after the spool was replaced nothing is sent, nothing is written, and no connection is closed, because
+ * closing would copy our pages into the new file.
  */
 import type { Dispatcher } from '../dispatch/loop/dispatcher.ts';
 import { EXIT } from '../terminal/exit-codes.ts';
@@ -11,7 +11,7 @@ import type { FileChange } from '../spool/file/file-watch.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../log/status-log.ts';
 
-/** How long to wait for a place of the log that takes no lines. */
+/** The longest wait for a place of the log that takes no lines. */
 const LOG_MS = 1_000;
 const REMEDY =
   'the daemon ends, and takes what is there now for a restored spool when it is started again: sms-spoold check';

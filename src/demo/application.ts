@@ -1,5 +1,5 @@
 /**
- * Plays the application: a program with nothing but its own connection to the spool. It inserts rows, asks for things
+ * Plays the application: a program with its own connection to the spool. It inserts rows, asks for things
  * through `control`, and reads the states of its messages.
  */
 import type { State } from '../core/message/message.ts';

@@ -46,11 +46,7 @@ export function verify(
 }
 
 function pairsOf(parameters: Parameters): NamedValues {
-  return isMap(parameters) ? [...parameters] : Object.entries(parameters);
-}
-
-function isMap(parameters: Parameters): parameters is ReadonlyMap<string, string> {
-  return parameters instanceof Map;
+  return parameters instanceof Map ? [...parameters] : Object.entries(parameters);
 }
 
 function baseString(pairs: NamedValues): string {

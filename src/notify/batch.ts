@@ -12,7 +12,7 @@ const BODY_MAX = 262_144;
 
 const TOLD = /^(?:message|account|sender)\./;
 
-export interface Batch {
+export interface EventBatch {
   /** `events-FIRST-LAST-DIGEST`. A restored spool uses numbers again: then the digest differs. */
   readonly id: string;
   readonly body: string;
@@ -22,7 +22,7 @@ export interface Batch {
 }
 
 /** As many of `events`, from the first, as one request may hold; null when none of them is told. */
-export function batchOf(events: readonly CommittedEvent[]): Batch | null {
+export function batchOf(events: readonly CommittedEvent[]): EventBatch | null {
   const told = events.filter(({ event }) => TOLD.test(event));
   const lines = fitting(told);
   const [first, last] = [told.at(0), told[lines.length - 1]];

@@ -10,7 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { retryDelayMs } from '../core/message/retry-policy.ts';
 import type { CommittedEvent } from '../spool/write/event-log.ts';
-import { BATCH_MAX, batchOf, type Batch } from './batch.ts';
+import { BATCH_MAX, batchOf, type EventBatch } from './batch.ts';
 import { keyOf, post, signedHeaders, type PostFailure } from './post.ts';
 
 const BACK_OFF = { firstDelayMs: 1_000, factor: 2, maxDelayMs: 300_000 };
@@ -63,7 +63,7 @@ export class Notifier implements AsyncDisposable {
   readonly #running: Promise<void>;
   #cursor: number;
   /** Posted until it is taken; null = to be read. */
-  #batch: Batch | null = null;
+  #batch: EventBatch | null = null;
   #open: AbortController | null = null;
   #hasNews = true;
   #isStopped = false;
@@ -155,7 +155,7 @@ export class Notifier implements AsyncDisposable {
     return this.#batch === null ? null : await this.#post(this.#batch);
   }
 
-  #gather(): Batch | null {
+  #gather(): EventBatch | null {
     const events = this.#parts.read(this.#cursor, BATCH_MAX);
     const last = events.at(-1);
     if (last === undefined) return null;
@@ -164,7 +164,7 @@ export class Notifier implements AsyncDisposable {
     return batch;
   }
 
-  async #post(batch: Batch): Promise<PostFailure | null> {
+  async #post(batch: EventBatch): Promise<PostFailure | null> {
     const { clock } = this.#parts;
     const { url, timeoutMs } = this.#target;
     const headers = signedHeaders(this.#key, batch, clock.now());
@@ -177,7 +177,7 @@ export class Notifier implements AsyncDisposable {
     return failure;
   }
 
-  #taken(batch: Batch): void {
+  #taken(batch: EventBatch): void {
     const nowMs = this.#parts.clock.monotonicMs();
     this.#batch = null;
     this.#advance(batch.lastSeq);

@@ -16,7 +16,12 @@ export class Announcer implements Disposable {
   readonly #channel: Channel | null;
 
   constructor(parts: ChannelParts) {
-    this.#channel = openChannel(parts);
+    let hasSaid = false;
+    const onTrouble = (reason: string): void => {
+      if (!hasSaid) parts.onTrouble(reason);
+      hasSaid = true;
+    };
+    this.#channel = openChannel({ ...parts, onTrouble });
     this.watchdogMs = this.#channel === null ? null : watchdogOf(parts);
   }
 
@@ -72,8 +77,8 @@ function statusOf(text: string): string {
   return `STATUS=${escapeText(text)}`;
 }
 
-/** Takes the assignments of one message ("READY=1"). */
 interface Channel extends Disposable {
+  /** Sends the assignments of one message ("READY=1"). */
   send(assignments: readonly string[]): void;
 }
 
@@ -97,7 +102,6 @@ class DescriptorChannel implements Channel {
   readonly #fd: number;
   readonly #onTrouble: (reason: string) => void;
   #isWriting = false;
-  #hasSaid = false;
 
   constructor(fd: number, onTrouble: (reason: string) => void) {
     this.#fd = fd;
@@ -110,9 +114,7 @@ class DescriptorChannel implements Channel {
     this.#isWriting = true;
     write(this.#fd, assignments.join('\n'), (error) => {
       this.#isWriting = false;
-      if (error === null || this.#hasSaid) return;
-      this.#hasSaid = true;
-      this.#onTrouble(error.message);
+      if (error !== null) this.#onTrouble(error.message);
     });
   }
 
@@ -132,7 +134,6 @@ class ShellChannel implements Channel {
   readonly #onTrouble: (reason: string) => void;
   #shell: ChildProcess | null = null;
   #isOver = false;
-  #hasSaid = false;
 
   constructor(socket: string, { env, onTrouble }: ChannelParts) {
     this.#env = { NOTIFY_SOCKET: socket, PATH: env['PATH'] ?? PATH };
@@ -169,8 +170,6 @@ class ShellChannel implements Channel {
   #lost(shell: ChildProcess, reason: string): void {
     if (this.#shell !== shell) return;
     this.#shell = null;
-    if (this.#isOver || this.#hasSaid) return;
-    this.#hasSaid = true;
-    this.#onTrouble(reason);
+    if (!this.#isOver) this.#onTrouble(reason);
   }
 }
