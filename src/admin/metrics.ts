@@ -14,7 +14,6 @@ import type { AccountStatus, LaneStatus, Status } from '../core/stats/status.ts'
 export interface AdminView {
   readonly status: Status;
   readonly counters: Counters;
-  readonly spoolPath: string;
 }
 
 interface Scrape extends AdminView {
@@ -140,9 +139,9 @@ const METRICS: readonly Metric[] = [
   metric('build_info', 'Always 1; the version is the label.', ({ status: { version } }) => [
     sampleOf({ version }, 1),
   ]),
-  single('spool_bytes', 'Size of the database file.', ({ spoolPath }) => sizeOf(spoolPath)),
-  single('spool_wal_bytes', 'Size of the write-ahead log.', ({ spoolPath }) =>
-    sizeOf(`${spoolPath}-wal`),
+  single('spool_bytes', 'Size of the database file.', ({ status }) => sizeOf(status.spool)),
+  single('spool_wal_bytes', 'Size of the write-ahead log.', ({ status }) =>
+    sizeOf(`${status.spool}-wal`),
   ),
   metric('loop_delay_seconds', 'Delay of the event loop since the last scrape.', ({ delays }) =>
     Object.entries(delays).map(([statistic, seconds]) => sampleOf({ statistic }, seconds)),

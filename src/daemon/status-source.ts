@@ -100,9 +100,8 @@ export class StatusSource implements AsyncDisposable, AdminSource {
 
   readonly view = (): AdminView | null => {
     if (this.#working === null) return null;
-    const { dispatcher, spool } = this.#working;
-    const { counters } = dispatcher.stats;
-    return { counters, spoolPath: spool.path, status: this.#status(this.#working) };
+    const { counters } = this.#working.dispatcher.stats;
+    return { counters, status: this.#status(this.#working) };
   };
 
   /** The few numbers that fit a line. Asked every few seconds; costs a millisecond. */

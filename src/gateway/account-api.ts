@@ -5,7 +5,7 @@
  * Always holds: a failure is a value, never thrown. Both take Basic auth only, so an account with only a signature
  * cannot be asked. The caller decides how often to ask: the API allows about 30 questions an hour.
  */
-import { askJson, type JsonFields, type QuestionTarget } from './question.ts';
+import { askJson, type JsonFields, type ApiTarget } from './question.ts';
 
 /** No answer to the question. `reason` is kebab-case; `detail` is a clause for an operator. */
 export interface Unasked {
@@ -18,7 +18,7 @@ const BODY_MAX = 65_536;
 
 /** `balance` in EUR; `autoReload` null = the answer did not say. Never throws. */
 export async function fetchBalance(
-  target: QuestionTarget,
+  target: ApiTarget,
 ): Promise<
   { readonly ok: true; readonly balance: number; readonly autoReload: boolean | null } | Unasked
 > {
@@ -32,7 +32,7 @@ export async function fetchBalance(
 
 /** `rate`: requests per second that the account may send (`max-outbound-request`). Never throws. */
 export async function fetchLimit(
-  target: QuestionTarget,
+  target: ApiTarget,
 ): Promise<{ readonly ok: true; readonly rate: number } | Unasked> {
   const answer = await ask(target, 'POST', '/account/settings');
   if (!answer.ok) return answer;
@@ -42,7 +42,7 @@ export async function fetchLimit(
 }
 
 async function ask(
-  target: QuestionTarget,
+  target: ApiTarget,
   method: 'GET' | 'POST',
   path: string,
 ): Promise<{ readonly ok: true; readonly fields: JsonFields } | Unasked> {

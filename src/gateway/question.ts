@@ -10,12 +10,12 @@ import { parseJson } from '../core/answer/read-answer.ts';
 import { readText } from './answer-body.ts';
 import { connectorOf } from './skip-continue.ts';
 
-/** The account that asks, and where. */
-export interface QuestionTarget {
+/** An account, and where the API is. */
+export interface ApiTarget {
   /** Without a trailing slash. */
   readonly baseUrl: string;
   readonly apiKey: string;
-  /** Null when requests are only signed: these endpoints take Basic auth alone. */
+  /** Null when requests are only signed: other endpoints take Basic auth alone. */
   readonly apiSecret: string | null;
   /** For the whole exchange. */
   readonly timeoutMs: number;
@@ -49,7 +49,7 @@ interface NoAnswer {
 
 /** Asks once. Never throws for what the peer does. */
 export async function askJson(
-  { apiKey, apiSecret, baseUrl, timeoutMs }: QuestionTarget,
+  { apiKey, apiSecret, baseUrl, timeoutMs }: ApiTarget,
   { method, path, bodyMax }: JsonQuestion,
 ): Promise<JsonAnswer | NoAnswer> {
   if (apiSecret === null) {

@@ -10,10 +10,10 @@ import { hash } from 'node:crypto';
 import { comparedForm } from '../core/text/recipient.ts';
 import { readRetryAfter } from '../core/answer/read-answer.ts';
 import { wordOf, type Receipt } from '../core/receipt/receipt.ts';
-import { askJson, isJsonObject, type JsonFields, type QuestionTarget } from './question.ts';
+import { askJson, isJsonObject, type JsonFields, type ApiTarget } from './question.ts';
 
 /** `baseUrl` is that of the reports, not the host that sends; `timeoutMs` is for one page. */
-export interface ReportsTarget extends QuestionTarget {
+export interface ReportsTarget extends ApiTarget {
   /** Unix seconds. */
   readonly now: () => number;
 }

@@ -15,6 +15,7 @@ import { textOfAnswer } from './answer-body.ts';
 import { encodeForm, fieldsOf, type Signer } from './form.ts';
 import type { Capabilities, Gateway } from './gateway.ts';
 import type { LoopWatch } from './loop-watch.ts';
+import type { ApiTarget } from './question.ts';
 import { connectorOf } from './skip-continue.ts';
 
 const BODY_MAX = 65_536;
@@ -25,14 +26,10 @@ const SWEEP_MS = 500;
 /** A sweep that comes so much too late says that the loop stalled. */
 const LATE_MS = 250;
 
-export interface VonageOptions {
-  readonly baseUrl: string;
-  readonly apiKey: string;
-  /** Null only with a signature. */
-  readonly apiSecret: string | null;
+export interface VonageOptions extends ApiTarget {
+  /** Null = Basic auth. */
   readonly signature: Pick<Signer, 'method' | 'secret'> | null;
   readonly concurrency: number;
-  readonly timeoutMs: number;
   /** Unix seconds. */
   readonly now: () => number;
   /** One for all gateways of a process. */

@@ -13,32 +13,20 @@ import { limitConnections } from '../http/idle-connections.ts';
 import { closeWithin, listenAt, type ListenPlace } from '../http/listen.ts';
 import { admit, looksLikeReceipt, type Push, type RefusalReason, type Signature } from './admit.ts';
 
-export interface ListenerLimits {
-  readonly bodyBytes: number;
-  /** Of the request line and all headers. */
-  readonly headerBytes: number;
-  readonly headersMs: number;
-  /** A request from its first byte to its last. */
-  readonly requestMs: number;
-  readonly keepAliveMs: number;
-  /** A connection on which nothing moves, neither in nor out, while a request is open. */
-  readonly silenceMs: number;
-  readonly connections: number;
-  /** Receipts that wait to be stored. */
-  readonly waiting: number;
-  /** How long stopping may take. */
-  readonly closeMs: number;
-}
-
-export const LIMITS: ListenerLimits = {
+export const LIMITS = {
   bodyBytes: 16_384,
+  /** Of the request line and all headers. */
   headerBytes: 16_384,
   headersMs: 5_000,
+  /** A request from its first byte to its last. */
   requestMs: 10_000,
   keepAliveMs: 65_000,
+  /** A connection on which nothing moves, neither in nor out, while a request is open. */
   silenceMs: 30_000,
   connections: 1_000,
+  /** Receipts that wait to be stored. */
   waiting: 2_000,
+  /** Stopping. */
   closeMs: 3_000,
 };
 
@@ -52,8 +40,8 @@ export interface ListenerOptions extends Omit<ListenPlace, 'key'> {
   readonly take: (receipt: Receipt, stray: StrayReason | null) => Promise<boolean>;
   /** Called for each refusal. `cause`: the thrown error, for `failed`; else null. */
   readonly onRefused: (reason: RefusalReason, cause: unknown) => void;
-  /** In place of single LIMITS. */
-  readonly limits?: Partial<ListenerLimits>;
+  /** Instead of single LIMITS. */
+  readonly limits?: Partial<typeof LIMITS>;
 }
 
 const STATUS: Readonly<Record<RefusalReason, number>> = {
@@ -91,7 +79,7 @@ const ELSEWHERE = '/';
 
 export class ReceiptListener implements AsyncDisposable {
   readonly #options: ListenerOptions;
-  readonly #limits: ListenerLimits;
+  readonly #limits: Readonly<typeof LIMITS>;
   #path: string;
   #signature: Signature;
   readonly #app: FastifyInstance;

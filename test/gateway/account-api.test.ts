@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fetchBalance, fetchLimit } from '../../src/gateway/account-api.ts';
-import type { QuestionTarget } from '../../src/gateway/question.ts';
+import type { ApiTarget } from '../../src/gateway/question.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -10,7 +10,7 @@ afterEach(() => {
 });
 
 /** A gateway that answers as `listener` says, and the account on it. */
-async function setup(listener: RequestListener, timeoutMs = 30_000): Promise<QuestionTarget> {
+async function setup(listener: RequestListener, timeoutMs = 30_000): Promise<ApiTarget> {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   closers.push(() => {
