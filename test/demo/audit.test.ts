@@ -76,11 +76,7 @@ describe('the audit of the demo', () => {
       { ...HONEST, messages: [message(1, 'delivered', { duplicates: 1 })] },
       'order-1 was doubled 0 times, and the spool counts 1',
     ],
-    [
-      'a row that is gone',
-      { ...HONEST, inserted: [1, 2] },
-      'message 2 is lost: its row is gone',
-    ],
+    ['a row that is gone', { ...HONEST, inserted: [1, 2] }, 'message 2 is lost: its row is gone'],
     [
       'a message that the gateway never accepted',
       {
