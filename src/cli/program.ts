@@ -1,9 +1,8 @@
 /**
- * The command line as a whole: which commands there are, how help and mistakes look, and which exit code an
- * error leads to (CONTRACT.md §18).
+ * Builds the command line: its commands, their help, and the exit code of each error (CONTRACT.md §18).
  *
- * Always holds: an error of a known kind is words on standard error, without a stack. What is thrown beside
- * those is a bug, and shows its stack.
+ * Always holds: an error of a known kind is printed on standard error without a stack. Any other error is a bug and is
+ * printed with its stack.
  */
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/errors.ts';
@@ -31,12 +30,11 @@ Examples:
 
 ${factsOfHelp()}`;
 
-/** `early`: signals that came before the command was loaded. */
+/** Signals that came before the command was loaded. */
+type EarlySignals = readonly NodeJS.Signals[];
 type Load = (early: EarlySignals) => Promise<Command>;
 
-type EarlySignals = readonly NodeJS.Signals[];
-
-/* Each is loaded when it is asked for: the daemon does not carry what a table or a CSV needs. */
+/* Each is loaded when it is needed: the daemon does not load what a table or a CSV needs. */
 const init: Load = async () => (await import('./run/init.ts')).initCommand();
 const check: Load = async () => (await import('./run/check.ts')).checkCommand();
 const run: Load = async (early) => (await import('./run/run.ts')).runCommand(early);
@@ -51,8 +49,10 @@ const stats: Load = async () => (await import('./inspect/stats.ts')).statsComman
 const log: Load = async () => (await import('./inspect/log.ts')).logCommand();
 const top: Load = async () => (await import('./inspect/top.ts')).topCommand();
 const codes: Load = async () => (await import('./inspect/codes.ts')).codesCommand();
-const cancel: Load = async () => (await import('./control/message-verbs.ts')).cancelCommand();
-const requeue: Load = async () => (await import('./control/message-verbs.ts')).requeueCommand();
+const cancel: Load = async () =>
+  (await import('./control/message-verbs.ts')).messagesCommand('cancel');
+const requeue: Load = async () =>
+  (await import('./control/message-verbs.ts')).messagesCommand('requeue');
 const pause: Load = async () => (await import('./control/pause.ts')).pauseCommand();
 const resume: Load = async () => (await import('./control/pause.ts')).resumeCommand();
 const prune: Load = async () => (await import('./maintain/prune.ts')).pruneCommand();
@@ -62,7 +62,8 @@ const unsuppress: Load = async () => (await import('./control/suppress.ts')).uns
 const suppressed: Load = async () => (await import('./control/suppress.ts')).suppressedCommand();
 const help: Load = async () => (await import('./run/help.ts')).helpCommand(showHelp);
 const version: Load = async () => (await import('./run/help.ts')).versionCommand();
-const retry: Load = async () => (await import('./control/message-verbs.ts')).retryCommand();
+const retry: Load = async () =>
+  (await import('./control/message-verbs.ts')).messagesCommand('retry');
 const completion: Load = async () =>
   (await import('./run/completion.ts')).completionCommand(makeProgram);
 
@@ -117,7 +118,7 @@ export async function makeProgram(
   return program;
 }
 
-/* Prints what `--help` prints, of the program or of one command. */
+/* Prints the help of the program or of one command. */
 async function showHelp(name: string | null): Promise<void> {
   const program = await makeProgram();
   const command = name === null ? program : program.commands.find((one) => one.name() === name);
@@ -130,17 +131,14 @@ async function showHelp(name: string | null): Promise<void> {
   command.outputHelp();
 }
 
-/* The command that the arguments begin with, --config and its value apart; null = look at all of them. */
+/* The command that the arguments begin with, after --config and its value; null = load all of them. */
 function namedIn(args: readonly string[]): string | null {
   const rest = args[0] === '--config' ? args.slice(2) : args;
-  const first = rest[0]?.startsWith('--config=') ? rest[1] : rest[0];
-  const isKnown = GROUPS.some(
-    ([, commands]) => first !== undefined && Object.hasOwn(commands, first),
-  );
-  return isKnown ? (first ?? null) : null;
+  const first = (rest[0]?.startsWith('--config=') ? rest[1] : rest[0]) ?? '';
+  return GROUPS.some(([, commands]) => Object.hasOwn(commands, first)) ? first : null;
 }
 
-/* Nearly every command has options; saying so at each would only fill the list. */
+/* Leaves out [options], which nearly every command has. */
 function termOf(command: Command): string {
   const names = command.registeredArguments.map((argument) => {
     const name = `${argument.name()}${argument.variadic ? '…' : ''}`;
@@ -159,7 +157,7 @@ function outputError(text: string): void {
   say(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}`);
 }
 
-/** Says what went wrong, and returns the exit code. */
+/** Prints what went wrong, and returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badUsage;
   const known = explain(error);
@@ -168,61 +166,45 @@ function report(error: unknown): number {
     say(...`sms-spoold: this is a bug, please report it: ${shown}`.split('\n'));
     return EXIT.failed;
   }
-  const [first = '', ...details] = known.lines;
-  say(`sms-spoold: ${first}`, ...details);
+  say(`sms-spoold: ${known.message}`, ...known.details);
   return known.exitCode;
 }
 
-interface Explained {
-  readonly lines: readonly string[];
-  readonly exitCode: number;
-}
-
-function explain(error: unknown): Explained | null {
-  if (error instanceof CommandError) {
-    return { lines: [error.message, ...error.details], exitCode: error.exitCode };
-  }
+/* Null = a bug. */
+function explain(error: unknown): CommandError | null {
+  if (error instanceof CommandError) return error;
   if (error instanceof ConfigError) {
-    const lines = error.problems.map(({ key, message }) => `${key}: ${message}`);
-    return { lines, exitCode: EXIT.badConfiguration };
+    const [first = '', ...details] = error.problems.map(({ key, message }) => `${key}: ${message}`);
+    return new CommandError(first, { details, exitCode: EXIT.badConfiguration });
   }
   if (error instanceof SpoolError) {
-    const { message, code } = error;
-    return { lines: [message], exitCode: exitCodeOf(code) };
+    return new CommandError(error.message, { exitCode: EXIT_OF[error.code] ?? EXIT.failed });
   }
+  if (error instanceof ListenError) return new CommandError(error.message);
   if (isBusy(error)) {
-    return {
-      lines: ['another program holds a lock on the spool; try again'],
-      exitCode: EXIT.tryAgain,
-    };
+    const message = 'another program holds a lock on the spool; try again';
+    return new CommandError(message, { exitCode: EXIT.tryAgain });
   }
   if (isFull(error)) {
-    return { lines: ['the disk of the spool is full; nothing was changed'], exitCode: EXIT.failed };
+    return new CommandError('the disk of the spool is full; nothing was changed');
   }
-  if (error instanceof ListenError) return { lines: [error.message], exitCode: EXIT.failed };
   return explainSystem(error);
 }
 
-const NO_RESTART_HELPS: readonly SpoolErrorCode[] = [
-  'unsafe-file',
-  'foreign-schema',
-  'newer-schema',
-];
-
 /* With badConfiguration the unit is not restarted: trying again cannot help. */
-function exitCodeOf(code: SpoolErrorCode): number {
-  if (code === 'owned-by-another' || code === 'locked') return EXIT.tryAgain;
-  return NO_RESTART_HELPS.includes(code) ? EXIT.badConfiguration : EXIT.failed;
-}
+const EXIT_OF: Readonly<Partial<Record<SpoolErrorCode, number>>> = {
+  'owned-by-another': EXIT.tryAgain,
+  locked: EXIT.tryAgain,
+  'unsafe-file': EXIT.badConfiguration,
+  'foreign-schema': EXIT.badConfiguration,
+  'newer-schema': EXIT.badConfiguration,
+};
 
-/* SQLite's and the operating system's own errors bear a code; they are no bugs of ours. */
-function explainSystem(error: unknown): Explained | null {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string')
-    return null;
-  const isSystem = error.code.startsWith('SQLITE_') || 'syscall' in error;
-  if (!isSystem) return null;
-  const said = error.message.startsWith(error.code)
-    ? error.message
-    : `${error.code}: ${error.message}`;
-  return { lines: [said], exitCode: EXIT.failed };
+/* Errors of SQLite and of the operating system have a code. */
+function explainSystem(error: unknown): CommandError | null {
+  if (!(error instanceof Error) || !('code' in error)) return null;
+  const { code, message } = error;
+  if (typeof code !== 'string') return null;
+  if (!code.startsWith('SQLITE_') && !('syscall' in error)) return null;
+  return new CommandError(message.startsWith(code) ? message : `${code}: ${message}`);
 }

@@ -1,19 +1,18 @@
 /**
- * A progress bar on standard error, for people: where that is no terminal nothing is written at all. The
- * only file that knows cli-progress.
+ * Shows a progress bar on standard error, if that is a terminal; else nothing. The only file that imports cli-progress.
  */
 import { SingleBar } from 'cli-progress';
 
-export interface Progress {
+export interface ProgressBar {
   /** Up to `done` of the total given at the start. */
   readonly update: (done: number) => void;
   readonly stop: () => void;
 }
 
-const SILENT: Progress = { update: () => undefined, stop: () => undefined };
+const SILENT: ProgressBar = { update: () => undefined, stop: () => undefined };
 
 /** A bar named `title` that is full at `total`. Whoever starts it stops it, also when the work fails. */
-export function startProgress(title: string, total: number): Progress {
+export function startProgress(title: string, total: number): ProgressBar {
   if (!process.stderr.isTTY) return SILENT;
   const bar = new SingleBar({
     stream: process.stderr,

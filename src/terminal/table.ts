@@ -1,7 +1,7 @@
 /**
- * Tables for a terminal: no lines between columns, one row a line, no wider than the output. What does not fit is
- * cut with an ellipsis or wrapped. Where the output is no terminal, nothing is cut. Columns that are empty in every
- * row are left out. The only file that knows cli-table3.
+ * Lays out tables for a terminal: no lines between columns, one row a line, no wider than the output. What does not fit
+ * is cut with an ellipsis or wrapped. Where the output is no terminal, nothing is cut. Columns that are empty in every
+ * row are left out. The only file that imports cli-table3.
  */
 import Table from 'cli-table3';
 import { escapeText } from '../core/text/escape.ts';
@@ -15,6 +15,13 @@ export interface Column {
   readonly align?: 'left' | 'right';
 }
 
+/** A column aligned to the right. */
+export const right = (head: string): Column => ({ head, align: 'right' });
+/** A column that is cut where the table is too wide. */
+export const cut = (head: string): Column => ({ head, fit: 'cut' });
+/** A column that is wrapped where the table is too wide. */
+export const wrapped = (head: string): Column => ({ head, fit: 'wrap' });
+
 /** Characters of a cell. Anybody may have written a value of any length into the spool. */
 const LENGTH_MAX = { fixed: 100, flexible: 4_000 } as const;
 const GAP = 2;
@@ -26,32 +33,39 @@ const NO_LINES = Object.fromEntries(
     .map((name) => [name, '']),
 );
 
+interface FilledColumn extends Column {
+  readonly cells: readonly string[];
+  /** With the gap after it. */
+  width: number;
+}
+
 /**
- * The rows under their heads, without a line break at the end. Cells are escaped here: each stays one line. `width`
- * null = nobody says how wide the output is.
+ * The rows under their heads, without a line break at the end. A column that is only a head is aligned to the left.
+ * Cells are escaped here: each stays one line. `width` null = the width of the output is unknown.
  */
 export function tableOf(
-  columns: readonly Column[],
+  columns: readonly (Column | string)[],
   rows: readonly (readonly string[])[],
   width: number | null = outputWidth(),
 ): string {
-  const used = columns.map((_, index) => rows.some((row) => (row[index] ?? '') !== ''));
-  const kept = columns.filter((_, index) => used[index]);
-  const cells = rows.map((row) =>
-    row.filter((_, index) => used[index]).map((cell, index) => bounded(cell, kept[index])),
-  );
-  const widths = fit(kept, cells, width);
-  const shapedRow = (row: readonly string[]): string[] =>
-    row.map((cell, index) => shaped(cell, kept[index], widths[index] ?? 0));
+  const filled = columns
+    .map((column, index) =>
+      fill(
+        column,
+        rows.map((row) => row[index] ?? ''),
+      ),
+    )
+    .filter(({ cells }) => cells.some((cell) => cell !== ''));
+  fit(filled, width);
   const table = new Table({
     chars: NO_LINES,
-    head: kept.map((column) => column.head),
-    colWidths: widths,
-    colAligns: kept.map((column) => column.align ?? 'left'),
+    head: filled.map(({ head }) => head),
+    colWidths: filled.map((column) => column.width),
+    colAligns: filled.map(({ align }) => align ?? 'left'),
     style: { 'padding-left': 0, 'padding-right': GAP, head: [], border: [], compact: true },
     truncate: '…',
   });
-  table.push(...cells.map(shapedRow));
+  table.push(...rows.map((_, row) => filled.map((column) => cellOf(column, row))));
   return table
     .toString()
     .split('\n')
@@ -59,52 +73,33 @@ export function tableOf(
     .join('\n');
 }
 
-function shaped(cell: string, column: Column | undefined, width: number): string {
-  return column?.fit === 'wrap' ? linesIn(cell, width - GAP).join('\n') : cell;
+function fill(given: Column | string, values: readonly string[]): FilledColumn {
+  const column = typeof given === 'string' ? { head: given } : given;
+  const max = LENGTH_MAX[column.fit === undefined ? 'fixed' : 'flexible'];
+  const cells = values.map((value) => bounded(value, max));
+  const width = GAP + Math.max(displayWidth(column.head), ...cells.map(displayWidth));
+  return { ...column, cells, width };
 }
 
-function bounded(cell: string, column: Column | undefined): string {
-  const most = column?.fit === undefined ? LENGTH_MAX.fixed : LENGTH_MAX.flexible;
-  const text = escapeText(cell.length > most ? cell.slice(0, most) : cell);
-  return cell.length > most || text.length > most ? `${text.slice(0, most - 1)}…` : text;
+function bounded(value: string, max: number): string {
+  const text = escapeText(value.slice(0, max));
+  return value.length > max || text.length > max ? `${text.slice(0, max - 1)}…` : text;
 }
 
-/* Natural widths; then the widest flexible column gives until the table fits. Wrapping loses nothing. */
-function fit(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-  width: number | null,
-): number[] {
-  const widths = columns.map(({ head }, index) =>
-    rows.reduce(
-      (widest, row) => Math.max(widest, displayWidth(row[index] ?? '') + GAP),
-      displayWidth(head) + GAP,
-    ),
+function cellOf({ cells, fit: how, width }: FilledColumn, row: number): string {
+  const cell = cells[row] ?? '';
+  return how === 'wrap' ? linesIn(cell, width - GAP).join('\n') : cell;
+}
+
+/* The widest flexible column gives until the table fits. Wrapping loses nothing. */
+function fit(columns: readonly FilledColumn[], width: number | null): void {
+  const flexible = columns.filter(
+    ({ fit: how }) => how === 'wrap' || (how === 'cut' && width !== null),
   );
-  const isFlexible = ({ fit: how }: Column): boolean =>
-    how === 'wrap' || (how === 'cut' && width !== null);
-  for (let over = sum(widths) - GAP - (width ?? terminalWidth()); over > 0; over -= 1) {
-    const widest = widestOf(widths, (index) => isFlexible(columns[index] ?? NONE));
-    if (widest === null) break;
-    widths[widest] = (widths[widest] ?? 0) - 1;
+  const total = columns.reduce((sum, column) => sum + column.width, -GAP);
+  for (let over = total - (width ?? terminalWidth()); over > 0; over -= 1) {
+    const [widest] = flexible.toSorted((a, b) => b.width - a.width);
+    if (widest === undefined || widest.width <= SMALLEST) return;
+    widest.width -= 1;
   }
-  return widths;
-}
-
-const NONE: Column = { head: '' };
-
-function widestOf(
-  widths: readonly number[],
-  isFlexible: (index: number) => boolean,
-): number | null {
-  let found: number | null = null;
-  for (const [index, width] of widths.entries()) {
-    const isWider = width > SMALLEST && width > (found === null ? 0 : (widths[found] ?? 0));
-    if (isWider && isFlexible(index)) found = index;
-  }
-  return found;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

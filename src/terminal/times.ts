@@ -1,6 +1,6 @@
 /**
- * Times as people read them (local time, whole seconds) and write them. The spool holds Unix seconds; JSON
- * output has ISO-8601 in UTC.
+ * Formats and parses times for people (local time, whole seconds). The spool holds Unix seconds; JSON output has
+ * ISO-8601 in UTC.
  */
 import { parseDurationMs } from '../config/duration-values.ts';
 
@@ -32,6 +32,14 @@ export function isoTime(seconds: unknown): string | null {
   return dateOf(seconds)?.toISOString() ?? null;
 }
 
+/** `row` with the named instants as `isoTime` has them. */
+export function withIsoTimes<T extends object>(
+  row: T,
+  ...names: readonly (keyof T)[]
+): Readonly<Record<string, unknown>> {
+  return { ...row, ...Object.fromEntries(names.map((name) => [name, isoTime(row[name])])) };
+}
+
 function dateOf(seconds: unknown): Date | null {
   if (typeof seconds !== 'number') return null;
   const date = new Date(seconds * 1000);
@@ -55,7 +63,7 @@ export function timeSpan(seconds: number): string {
   return words.join(' ');
 }
 
-/** What `parseInstant` takes, for messages about what it did not. */
+/** What `parseInstant` takes, for messages about what it refused. */
 export const INSTANT_FORMS =
   'a time like 2026-11-23T09:15, 2026-11-23T09:15:00Z, Unix seconds like 1795425300, or +10m from now';
 

@@ -10,14 +10,14 @@ import { displayWidth } from './terminal-width.ts';
  * than a line (a path, an address) stays whole, so that it can be copied. Escapes `text`.
  */
 export function wrap(text: string, indent: number, width: number): string {
-  const rooms = { first: width, rest: width - indent };
-  return linesOf(unitsOf(escapeText(text)), rooms).join(`\n${' '.repeat(indent)}`);
+  const lines = linesOf(unitsOf(escapeText(text)), width, width - indent);
+  return lines.join(`\n${' '.repeat(indent)}`);
 }
 
 /** The same as lines for a cell of a table; a word that is longer than a line is cut into pieces. */
 export function linesIn(text: string, width: number): readonly string[] {
   const units = unitsOf(text).flatMap((unit) => pieces(unit, width));
-  return linesOf(units, { first: width, rest: width });
+  return linesOf(units, width, width);
 }
 
 /** What stays on one line. */
@@ -42,16 +42,13 @@ function unitsOf(text: string): readonly Unit[] {
   });
 }
 
-function linesOf(
-  units: readonly Unit[],
-  { first, rest }: { readonly first: number; readonly rest: number },
-): readonly string[] {
+function linesOf(units: readonly Unit[], firstWidth: number, width: number): readonly string[] {
   const lines: string[] = [];
   let line = '';
   for (const { text, before } of units) {
     const longer = line === '' ? text : `${line}${before}${text}`;
-    const room = lines.length === 0 ? first : rest;
-    if (line === '' || displayWidth(longer) <= room) {
+    const most = lines.length === 0 ? firstWidth : width;
+    if (line === '' || displayWidth(longer) <= most) {
       line = longer;
       continue;
     }

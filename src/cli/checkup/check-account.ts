@@ -1,4 +1,4 @@
-/** The findings about an account that only the gateway can give: credentials, balance and limit. */
+/** Checks an account by asking the gateway: credentials, balance and limit. */
 import type { AccountConfig } from '../../config/config.ts';
 import { takeUpCommand, type SecretOrigin } from '../../core/text/secret-origin.ts';
 import { fetchBalance, fetchLimit, type Unasked } from '../../gateway/account-api.ts';
@@ -35,6 +35,7 @@ function checkUnasked(
   origin: SecretOrigin | null,
 ): Finding {
   const subject = `account ${name}`;
+  const found = `${baseUrl}: ${detail}`;
   switch (reason) {
     case 'no-secret':
       return warn(subject, `cannot be asked: ${detail}`, 'Set api_secret too to have it asked.');
@@ -42,17 +43,13 @@ function checkUnasked(
       return fail(subject, detail, remedyForCredentials(apiSecret ?? '', origin));
     case 'refused':
     case 'unreadable':
-      return fail(subject, `${baseUrl}: ${detail}`, 'Check base_url.');
+      return fail(subject, found, 'Check base_url.');
     case 'unreachable':
-      return fail(
-        subject,
-        `${baseUrl}: ${detail}`,
-        'Check base_url, the name server and the firewall.',
-      );
+      return fail(subject, found, 'Check base_url, the name server and the firewall.');
   }
 }
 
-/* What is odd about the secret is the likeliest reason. */
+/* An odd secret is the likeliest reason. */
 function remedyForCredentials(secret: string, origin: SecretOrigin | null): string {
   const oddity = oddityOf(secret);
   const first =

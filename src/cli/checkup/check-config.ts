@@ -1,5 +1,5 @@
-/** The findings about the program and its configuration, before anything it names is touched. */
-import { statSync } from 'node:fs';
+/** Checks the program and its configuration, without the spool and the gateway. */
+import { existsSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname } from 'node:path';
 import type { Config } from '../../config/config.ts';
@@ -12,12 +12,11 @@ import { exampleFile } from '../../version.ts';
 import { checkLogFile, checkSecretFile, isWritable } from './check-permissions.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
 
-/** main.ts let nothing older come so far. */
+/** main.ts has refused anything older. */
 export function checkNode(): Finding {
   return pass('Node', process.version);
 }
 
-/** One finding for every problem. */
 export function checkProblems(problems: readonly Problem[]): readonly Finding[] {
   return problems.map(({ key, message, remedy }) => {
     const general = `Correct it; every key is explained in ${exampleFile()}`;
@@ -25,7 +24,6 @@ export function checkProblems(problems: readonly Problem[]): readonly Finding[] 
   });
 }
 
-/** The configuration as it was read. */
 export function checkConfig(config: Config): readonly Finding[] {
   return [
     checkFile(config),
@@ -36,8 +34,8 @@ export function checkConfig(config: Config): readonly Finding[] {
     ...checkAccounts(config),
     checkReceipts(config),
     ...checkAdmin(config),
-    ...checkLog(config),
-    ...checkSecrets(config),
+    checkLog(config),
+    ...config.secretFiles.flatMap((file) => checkSecretFile(file) ?? []),
   ];
 }
 
@@ -51,7 +49,6 @@ function checkFile({ file, accounts }: Config): Finding {
   );
 }
 
-/* One that was named is used all the same. */
 function checkWriters({ file }: Config): readonly Finding[] {
   const who = file === null ? null : othersWhoMayWrite(file, thisCaller());
   if (file === null || who === null) return [];
@@ -62,22 +59,18 @@ function checkWriters({ file }: Config): readonly Finding[] {
 function checkAccounts({ accounts, defaultAccount }: Config): readonly Finding[] {
   const [first] = accounts;
   if (first === undefined) {
-    return [
-      fail('accounts', 'none is configured', `Add a table [accounts.main], as in ${exampleFile()}`),
-    ];
+    const remedy = `Add a table [accounts.main], as in ${exampleFile()}`;
+    return [fail('accounts', 'none is configured', remedy)];
   }
   const used = accounts.find(({ name }) => name === defaultAccount) ?? first;
   return [
     pass('default account', used.name),
-    ...accounts.map(({ name, sender }) =>
-      sender === null
-        ? warn(
-            `account ${name}`,
-            'it has no default sender: messages that name none cannot be sent',
-            `Set sender in [accounts.${name}].`,
-          )
-        : pass(`account ${name}`, `default sender ${sender}`),
-    ),
+    ...accounts.map(({ name, sender }) => {
+      const subject = `account ${name}`;
+      if (sender !== null) return pass(subject, `default sender ${sender}`);
+      const found = 'it has no default sender: messages that name none cannot be sent';
+      return warn(subject, found, `Set sender in [accounts.${name}].`);
+    }),
   ];
 }
 
@@ -101,38 +94,27 @@ function checkReceipts({ receipts }: Config): Finding {
   );
 }
 
-/* One line where others than this machine can reach it; none where all is well. */
 function checkAdmin({ admin: { listen } }: Config): readonly Finding[] {
   if (isLoopback(hostAndPort(listen).host.toLowerCase())) return [];
-  return [
-    warn(
-      'admin',
-      `admin.listen is ${listen}, beyond loopback: whoever reaches it reads metrics and status, without a password`,
-      'Set admin.listen = "127.0.0.1:8027" and let a proxy or an SSH tunnel lead there.',
-    ),
-  ];
+  const found = `admin.listen is ${listen}, beyond loopback: whoever reaches it reads metrics and status, without a password`;
+  const remedy = 'Set admin.listen = "127.0.0.1:8027" and let a proxy or an SSH tunnel lead there.';
+  return [warn('admin', found, remedy)];
 }
 
 function isLoopback(host: string): boolean {
   if (isIPv4(host)) return host.startsWith('127.');
   if (!isIPv6(host)) return host === 'localhost';
-  /* An address has many forms. */
+  /* An address has many spellings. */
   const loopback = new BlockList();
   loopback.addAddress('::1', 'ipv6');
   loopback.addSubnet('::ffff:127.0.0.0', 104, 'ipv6');
   return loopback.check(host, 'ipv6');
 }
 
-function checkLog({ log: { file, recipients } }: Config): readonly Finding[] {
-  if (file === null) return [pass('status log', 'standard output only')];
-  const exists = statSync(file, { throwIfNoEntry: false }) !== undefined;
-  const target = exists ? file : dirname(file);
-  if (isWritable(target)) return [checkLogFile(file, recipients)];
+function checkLog({ log: { file, recipients } }: Config): Finding {
+  if (file === null) return pass('status log', 'standard output only');
+  const target = existsSync(file) ? file : dirname(file);
+  if (isWritable(target)) return checkLogFile(file, recipients);
   const remedy = 'Make the folder and let the user of the daemon write there.';
-  return [fail('status log', `${target} cannot be written to`, remedy)];
-}
-
-/* One line for each file that more can read than should; none where all is well. */
-function checkSecrets({ secretFiles }: Config): readonly Finding[] {
-  return secretFiles.flatMap((file) => checkSecretFile(file) ?? []);
+  return fail('status log', `${target} cannot be written to`, remedy);
 }

@@ -1,10 +1,8 @@
 /**
- * The findings about who may read and write what: the spool and what SQLite keeps beside it, the status log,
- * files with secrets. Each remedy is a command that mends it.
- *
- * Always holds: nothing is opened and nothing is changed.
+ * Checks the permissions of the spool, of the files that SQLite keeps next to it, of the status log and of files with
+ * secrets. Each remedy is a command that repairs them. Opens and changes nothing.
  */
-import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { quoted } from '../../core/text/escape.ts';
@@ -15,27 +13,27 @@ const SUBJECT = 'spool permissions';
 /** The group of the daemon's own user, as the package makes it. */
 const DAEMON_GROUP = 'sms-spoold';
 
-/** The spool at `path`, which is there: what is wrong, or one line that all is well. */
-export function checkSharing(path: string): readonly Finding[] {
-  const wrongPermissions = findWrongPermissions(path).map(
-    ({ path: file, found, command, isBroken }) => {
-      const verdict = isBroken ? fail : warn;
-      return verdict(SUBJECT, `${file} ${found}`, command);
-    },
-  );
-  const shut = spoolFiles(path)
+/** The spool at `path` must exist. */
+export function checkSpoolPermissions(path: string): readonly Finding[] {
+  const wrong = findWrongPermissions(path).map(({ path: file, found, command, isBroken }) => {
+    const verdict = isBroken ? fail : warn;
+    return verdict(SUBJECT, `${file} ${found}`, command);
+  });
+  const unwritable = spoolFiles(path)
     .filter((file) => !isWritable(file))
     .map((file) => fail(SUBJECT, `${file} is not writable for this user`, letIn(path, file)));
-  const findings = [...wrongPermissions, ...shut];
-  return findings.length > 0 ? findings : [pass(SUBJECT, `mode ${modeOf(statSync(path))}`)];
+  const findings = [...wrong, ...unwritable];
+  if (findings.length > 0) return findings;
+  const mode = (statSync(path).mode & 0o777).toString(8).padStart(4, '0');
+  return [pass(SUBJECT, `mode ${mode}`)];
 }
 
-/** The folder of a spool that this user cannot write to. */
+/** The command that lets this user write to a folder. */
 export function joinGroupOf(folder: string): string {
   return `usermod -aG "$(stat -c %G ${quoted(folder)})" ${quoted(userInfo().username)}`;
 }
 
-/* Of the group already: then the file is somebody's who kept it to himself. */
+/* Where the folder is writable, only the file itself has other permissions. */
 function letIn(spool: string, file: string): string {
   const folder = dirname(spool);
   if (!isWritable(folder)) return joinGroupOf(folder);
@@ -67,11 +65,10 @@ export function checkSecretFile(file: string): Finding | null {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined) return null;
   const isRoots = found.uid === 0;
+  const everybody = (found.mode & 0o006) !== 0;
   /* The daemon reads a file of root as a member of its group. */
   const isDaemons = isRoots && found.gid === groupId(DAEMON_GROUP);
-  const everybody = (found.mode & 0o006) !== 0;
-  const members = (found.mode & 0o060) !== 0 && !isDaemons;
-  if (!everybody && !members) return null;
+  if (!everybody && ((found.mode & 0o060) === 0 || isDaemons)) return null;
   const name = quoted(file);
   const command = isRoots
     ? `chgrp ${DAEMON_GROUP} ${name} && chmod 0640 ${name}`
@@ -87,11 +84,7 @@ function groupId(name: string): number | null {
   return id === undefined ? null : Number(id);
 }
 
-function modeOf({ mode }: Stats): string {
-  return (mode & 0o777).toString(8).padStart(4, '0');
-}
-
-/** Whether this user may write there; false also when there is nothing. */
+/** False also when nothing is there. */
 export function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);

@@ -1,11 +1,12 @@
 /**
- * The findings about secrets: what is odd about their text, and whether the running daemon has read the files they
- * come from since these changed. A secret itself is never shown.
+ * Checks secrets: whether their text is odd, and whether the running daemon has read their files since these changed.
+ * A secret itself is never shown.
  */
 import { statSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import { takeUpCommand, type SecretOrigin } from '../../core/text/secret-origin.ts';
 import type { LastRun } from '../../spool/file/run-memory.ts';
+import { localTime } from '../../terminal/times.ts';
 import { warn, type Finding } from './finding.ts';
 
 /** What is odd about a secret, continuing "the secret …"; null = nothing. */
@@ -46,14 +47,13 @@ export function checkSecrets(config: Config): readonly Finding[] {
 export function checkTakenUp(
   { secretOrigins }: Config,
   { beganAt, readAt }: LastRun,
-  shape: (seconds: number) => string,
 ): readonly Finding[] {
   return [...secretOrigins].flatMap(([key, origin]) => {
     const at = origin.from === 'credential' ? beganAt : readAt;
     const changedAt = origin.from === 'configuration' ? null : changeOf(origin);
     if (at === null || changedAt === null || changedAt <= at) return [];
     const found =
-      `${key}: ${origin.path ?? ''} changed ${shape(changedAt)}, and the daemon read it ${shape(at)}; ` +
+      `${key}: ${origin.path ?? ''} changed ${localTime(changedAt)}, and the daemon read it ${localTime(at)}; ` +
       `it still has what was there before`;
     return [warn('secrets', found, takeUpCommand(origin))];
   });
@@ -71,18 +71,12 @@ function changeOf({ path }: SecretOrigin): number | null {
   }
 }
 
-const PROXIES = [
-  'HTTPS_PROXY',
-  'https_proxy',
-  'HTTP_PROXY',
-  'http_proxy',
-  'ALL_PROXY',
-  'all_proxy',
-];
+const PROXIES = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'];
 
 /** A proxy in the environment is not used; whoever set one expects that it is. */
 export function checkProxy(env: NodeJS.ProcessEnv): readonly Finding[] {
-  const [name] = PROXIES.filter((one) => (env[one] ?? '') !== '');
+  const names = PROXIES.flatMap((name) => [name, name.toLowerCase()]);
+  const name = names.find((one) => (env[one] ?? '') !== '');
   if (name === undefined) return [];
   const remedy =
     'Let this machine reach base_url directly (TCP port 443), or set base_url to a reverse proxy of yours ' +

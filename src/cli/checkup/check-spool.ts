@@ -1,18 +1,16 @@
-/**
- * The findings about the spool: its folder, its file, what is in it, and what is stopped.
- *
- * Always holds: nothing is changed; the file is opened through SQLite only.
- */
+/** Checks the spool: its folder, its file, its content, and what is stopped. Changes nothing. */
 import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SpoolError, type SpoolErrorCode } from '../../spool/sql/spool-errors.ts';
 import { SCHEMA_VERSION } from '../../spool/schema/migrations.ts';
 import { isBusy, journalModeOf, openSpool, tryWriteLock } from '../../spool/file/open.ts';
-import { checkSharing, isWritable, joinGroupOf } from './check-permissions.ts';
+import { checkSpoolPermissions, isWritable, joinGroupOf } from './check-permissions.ts';
 import { Suppressions } from '../../spool/write/suppressions.ts';
 import { walSize } from '../../spool/file/wal.ts';
 import { fail, pass, warn, type Finding } from './finding.ts';
-import { sentenceOf, type DaemonFact, type Stop } from '../../core/account/stops.ts';
+import { sentenceOf, type Stop } from '../../core/account/stops.ts';
+import { localTime } from '../../terminal/times.ts';
+import type { Stopped } from '../inspect/stop-list.ts';
 
 const MIB = 1024 * 1024;
 /** About a day of a busy account. */
@@ -24,7 +22,7 @@ const SHOWN_MAX = 10;
 /** The daemon keeps it shorter, if it can. */
 const WAL_LONG = 64 * MIB;
 
-/** From the folder inwards; what cannot be looked at because of an earlier failure is left out. */
+/** From the folder inwards; a check that needs one that failed is left out. */
 export function checkSpool(path: string): readonly Finding[] {
   const folder = checkFolder(dirname(path));
   if (folder.some(({ verdict }) => verdict === 'fail')) return folder;
@@ -32,7 +30,7 @@ export function checkSpool(path: string): readonly Finding[] {
   if (found === undefined) {
     return [...folder, fail('spool', `there is none at ${path}`, 'Make one: sms-spoold init')];
   }
-  return [...folder, ...(found.isFile() ? checkSharing(path) : []), ...checkContent(path)];
+  return [...folder, ...(found.isFile() ? checkSpoolPermissions(path) : []), ...checkContent(path)];
 }
 
 function checkFolder(folder: string): readonly Finding[] {
@@ -45,13 +43,10 @@ function checkFolder(folder: string): readonly Finding[] {
     return [fail('spool folder', found, joinGroupOf(folder))];
   }
   // A file that somebody else made in a sticky folder may not be opened to write (fs.protected_regular).
-  const sticky = (found.mode & 0o1000) !== 0;
-  const finding = sticky
-    ? warn(
-        'spool folder',
-        `${folder} is sticky`,
-        `Keep the spool elsewhere, or: chmod -t ${folder}`,
-      )
+  const isSticky = (found.mode & 0o1000) !== 0;
+  const remedy = `Keep the spool elsewhere, or: chmod -t ${folder}`;
+  const finding = isSticky
+    ? warn('spool folder', `${folder} is sticky`, remedy)
     : pass('spool folder', `${folder} is writable`);
   return [finding, checkSpace(folder)];
 }
@@ -72,11 +67,10 @@ function checkContent(path: string): readonly Finding[] {
   try {
     const db = openSpool(path, { busyTimeoutMs: BUSY_MS });
     try {
-      const journal = journalModeOf(db);
       tryWriteLock(db);
       return [
         pass('spool', `${path}, schema version ${SCHEMA_VERSION}`),
-        checkJournal(journal),
+        checkJournal(journalModeOf(db)),
         checkWal(walSize(path)),
         ...checkSuppressions(new Suppressions(db).formless()),
       ];
@@ -97,7 +91,7 @@ function checkWal(bytes: number): Finding {
   const words = `${(bytes / MIB).toLocaleString('en', { maximumFractionDigits: 1 })} MiB`;
   if (bytes < WAL_LONG) return pass('-wal', words);
   const remedy =
-    'While the daemon runs, a program that reads without an end keeps it: fuser -v on it.';
+    'While the daemon runs, a program that never ends its read keeps it: fuser -v on it.';
   return warn('-wal', words, remedy);
 }
 
@@ -137,20 +131,12 @@ const REMEDIES: Readonly<Record<SpoolErrorCode, string>> = {
   broken: 'Stop the daemon and restore a backup, or try .recover in the sqlite3 shell.',
 };
 
-export interface StoppedFacts {
-  readonly daemon: DaemonFact;
-  readonly stops: readonly Stop[];
-}
-
-/** The daemon first. `shape` turns Unix seconds into a text. */
-export function findingsOfStops(
-  { daemon, stops }: StoppedFacts,
-  shape: (seconds: number) => string,
-): readonly Finding[] {
-  const since = daemon.since === null ? '' : ` since ${shape(daemon.since)}`;
+/** The daemon first. */
+export function findingsOfStops({ daemon, stops }: Stopped): readonly Finding[] {
+  const since = daemon.since === null ? '' : ` since ${localTime(daemon.since)}`;
   const running = daemon.isRunning ? [pass('daemon', `runs${since}`)] : [];
   const found = stops.map((stop) =>
-    warn(SUBJECTS[stop.scope], sentenceOf(stop, shape), stop.remedy),
+    warn(SUBJECTS[stop.scope], sentenceOf(stop, localTime), stop.remedy),
   );
   return [...running, ...found];
 }

@@ -1,4 +1,4 @@
-/** `pause` stops an account or a sender; its messages wait. `resume` starts it again, or a spool that was restored. */
+/** `pause` stops an account, a sender or everything; messages wait. `resume` ends that, or starts a restored spool. */
 import { Command, Option } from 'commander';
 import { EVERYTHING } from '../../core/account/stops.ts';
 import { CommandError, UsageError } from '../../terminal/exit-codes.ts';
@@ -12,16 +12,17 @@ interface LaneOptions extends AskOptions {
   readonly all?: true;
 }
 
+interface ResumeOptions extends LaneOptions {
+  readonly restored?: 'hold' | 'resend';
+}
+
 export function pauseCommand(): Command {
-  return withAskOptions(new Command('pause'))
+  return withLane('pause', 'everything instead, whatever the account')
     .summary('stop an account, a sender or everything')
     .description(
       'Stops an account, one sender of it, or with --all everything. Its messages wait and keep their attempts, but their ' +
         'validity runs on. Stays so over restarts, until it is resumed.',
     )
-    .argument('[account]', 'name of the account')
-    .option('--sender <sender>', 'only this sender of the account')
-    .option('--all', 'everything instead, whatever the account')
     .addHelpText(
       'after',
       '\nExamples:\n  $ sms-spoold pause main\n  $ sms-spoold pause main --sender AcmeInc\n' +
@@ -32,16 +33,12 @@ export function pauseCommand(): Command {
     });
 }
 
-interface ResumeOptions extends LaneOptions {
-  readonly restored?: 'hold' | 'resend';
-}
-
 export function resumeCommand(): Command {
   const restored = new Option(
     '--restored <how>',
     'instead: what a restored spool was waiting with',
   );
-  return withAskOptions(new Command('resume'))
+  return withLane('resume', 'ends the pause of everything; what is paused by name stays so')
     .summary('start it again')
     .description(
       'Starts an account, or one sender of it, that was paused. One that is suspended tries a single ' +
@@ -50,9 +47,6 @@ export function resumeCommand(): Command {
         'What waited then may have been sent since: "hold" makes it uncertain, so that receipts and reports may ' +
         'settle it, and never sends it by itself; "resend" sends it, marked as a possible duplicate.',
     )
-    .argument('[account]', 'name of the account')
-    .option('--sender <sender>', 'only this sender of the account')
-    .option('--all', 'ends the pause of everything; what is paused by name stays so')
     .addOption(restored.choices(['hold', 'resend']))
     .addHelpText(
       'after',
@@ -62,20 +56,27 @@ export function resumeCommand(): Command {
     .action(resume);
 }
 
+function withLane(verb: 'pause' | 'resume', all: string): Command {
+  return withAskOptions(new Command(verb))
+    .argument('[account]', 'name of the account')
+    .option('--sender <sender>', 'only this sender of the account')
+    .option('--all', all);
+}
+
 async function resume(
   account: string | undefined,
   options: ResumeOptions,
   self: Command,
 ): Promise<void> {
-  const { restored } = options;
+  const { restored, all, sender } = options;
   if (restored === undefined) {
-    if (account === undefined && options.all !== true) {
+    if (account === undefined && all !== true) {
       throw new UsageError('expected the name of an account, --all, or --restored=hold|resend');
     }
     await askAboutLane('resume', accountIn(account, options), { options, self });
     return;
   }
-  if (account !== undefined || options.all === true || options.sender !== undefined) {
+  if (account !== undefined || all === true || sender !== undefined) {
     throw new UsageError(
       '--restored is about the spool: give no account, --all or --sender with it',
     );
@@ -84,7 +85,6 @@ async function resume(
   await ask(spool.db, [{ verb: `restored-${restored}` }], options);
 }
 
-/* The account that is meant, or everything. */
 function accountIn(account: string | undefined, { sender, all }: LaneOptions): string {
   if (all === true && (account !== undefined || sender !== undefined)) {
     throw new UsageError('--all is everything: give no account and no --sender with it');
@@ -106,7 +106,7 @@ async function askAboutLane(
   await ask(spool.db, [{ verb, account, sender }], options);
 }
 
-/* Known to the daemon that ran last, or to the configuration that the next one will read. */
+/* The last daemon knew it, or the configuration names it. */
 function refuseUnknown(spool: OpenedSpool, account: string): void {
   const names = accountsKnown(spool);
   if (names.includes(account)) return;

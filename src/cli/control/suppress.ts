@@ -1,7 +1,4 @@
-/**
- * `suppress` puts recipients on the list of those not to be sent to, `unsuppress` takes them off, `suppressed` shows
- * the list.
- */
+/** `suppress` adds recipients to the suppression list, `unsuppress` removes them, `suppressed` shows the list. */
 import { Command, InvalidArgumentError } from 'commander';
 import {
   RECIPIENT_EXPECTED,
@@ -12,8 +9,8 @@ import {
 import { UsageError } from '../../terminal/exit-codes.ts';
 import { Suppressions, type Suppression } from '../../spool/write/suppressions.ts';
 import { print, printJson, printLine } from '../../terminal/print.ts';
-import { tableOf, type Column } from '../../terminal/table.ts';
-import { isoTime, localTime } from '../../terminal/times.ts';
+import { cut, tableOf } from '../../terminal/table.ts';
+import { isoTime, localTime, withIsoTimes } from '../../terminal/times.ts';
 import { openToRead, openToWrite } from '../open-spool.ts';
 import { checkTableLimit, withLimit } from '../options/selection-options.ts';
 
@@ -25,21 +22,25 @@ interface SuppressOptions {
 }
 
 export function suppressCommand(): Command {
-  return new Command('suppress')
+  return withRecipients('suppress')
     .summary('never send to a recipient')
     .description(
       'Puts recipients on the list of those not to be sent to. A message to one of them fails with the ' +
         'reason suppressed when its turn comes, and costs nothing; what is being sent already goes on. A ' +
         'recipient that is on the list stays there with its first reason.',
     )
-    .argument('<number...>', 'recipients in international form, with or without + or 00')
     .option('--reason <text>', 'why, for whoever reads the list', parseReason, 'operator')
-    .option('--json', 'one JSON document a recipient')
     .addHelpText(
       'after',
       "\nExample:\n  $ sms-spoold suppress 447700900000 447700900001 --reason 'asked by phone'",
     )
     .action(suppress);
+}
+
+function withRecipients(name: string): Command {
+  return new Command(name)
+    .argument('<number...>', 'recipients in international form, with or without + or 00')
+    .option('--json', 'one JSON document a recipient');
 }
 
 function parseReason(value: string): string {
@@ -49,7 +50,7 @@ function parseReason(value: string): string {
 
 async function suppress(
   numbers: readonly string[],
-  options: SuppressOptions,
+  { reason, json }: SuppressOptions,
   command: Command,
 ): Promise<void> {
   const recipients = recipientsAsked(numbers);
@@ -59,14 +60,14 @@ async function suppress(
   const all = spool.db.transaction(() =>
     recipients.map((recipient) => {
       const before = list.find(recipient);
-      if (before === null) list.add(recipient, options.reason, now);
+      if (before === null) list.add(recipient, reason, now);
       return { recipient, before };
     }),
   );
   for (const { recipient, before } of all.immediate()) {
-    const { reason, since } = before ?? { reason: options.reason, since: now };
-    const document = { recipient, reason, since: isoTime(since), added: before === null };
-    await (options.json ? printJson(document) : printLine(sentenceOf(recipient, before)));
+    const { reason: why, since } = before ?? { reason, since: now };
+    const document = { recipient, reason: why, since: isoTime(since), added: before === null };
+    await (json ? printJson(document) : printLine(sentenceOf(recipient, before)));
   }
 }
 
@@ -76,26 +77,20 @@ function sentenceOf(recipient: string, before: Suppression | null): string {
   return `${recipient}: already on the list since ${localTime(before.since)}${why}`;
 }
 
-interface UnsuppressOptions {
-  readonly json?: true;
-}
-
 export function unsuppressCommand(): Command {
-  return new Command('unsuppress')
+  return withRecipients('unsuppress')
     .summary('send to a recipient again')
     .description(
       'Takes recipients off the list of those not to be sent to. Messages that failed meanwhile stay as ' +
         'they are; requeue sends them.',
     )
-    .argument('<number...>', 'recipients in international form, with or without + or 00')
-    .option('--json', 'one JSON document a recipient')
     .addHelpText('after', '\nExample:\n  $ sms-spoold unsuppress 447700900000')
     .action(unsuppress);
 }
 
 async function unsuppress(
   numbers: readonly string[],
-  options: UnsuppressOptions,
+  options: { readonly json?: true },
   command: Command,
 ): Promise<void> {
   using spool = openToWrite(command);
@@ -111,8 +106,8 @@ async function unsuppress(
 }
 
 /*
- * The recipients in their international form, each once, in the order given. Throws UsageError, which names what is
- * none. What `isListed` may be named as it is written.
+ * The recipients in their international form, each once, in the order given. Throws UsageError with those that are
+ * none. One that `isListed` may also be given as it is written.
  */
 function recipientsAsked(
   given: readonly string[],
@@ -137,14 +132,8 @@ interface SuppressedOptions {
   readonly json?: true;
 }
 
-/** Few pages: each looks through the whole list, which has no index by date. */
+/** Large, because each page reads the whole list, which has no index by date. */
 const PAGE = 50_000;
-
-const COLUMNS: readonly Column[] = [
-  { head: 'RECIPIENT' },
-  { head: 'SINCE' },
-  { head: 'REASON', fit: 'cut' },
-];
 
 export function suppressedCommand(): Command {
   const command = new Command('suppressed')
@@ -172,16 +161,19 @@ async function suppressed(options: SuppressedOptions, command: Command): Promise
   const shown = ({ recipient }: Suppression): string =>
     options.full ? recipient : maskRecipient(recipient);
   if (options.json) {
-    for (const row of rows) {
-      await printJson({ ...row, recipient: shown(row), since: isoTime(row.since) });
-    }
+    for (const row of rows)
+      await printJson({ ...withIsoTimes(row, 'since'), recipient: shown(row) });
     return;
   }
   const cells = Array.from(rows, (row) => [shown(row), localTime(row.since), row.reason ?? '']);
-  await print(cells.length === 0 ? 'Nobody is suppressed.\n' : `${tableOf(COLUMNS, cells)}\n`);
+  await print(
+    cells.length === 0
+      ? 'Nobody is suppressed.\n'
+      : `${tableOf(['RECIPIENT', 'SINCE', cut('REASON')], cells)}\n`,
+  );
 }
 
-/* In pages, so that no read transaction waits for a slow reader. */
+/* In pages, so that a slow reader of the output holds no read transaction. */
 function* newest(list: Suppressions, limit: number): Generator<Suppression, void, undefined> {
   let after: Suppression | null = null;
   for (let left = limit; left > 0;) {

@@ -1,7 +1,7 @@
 /**
- * What the columns of a CSV file mean: each is headed by the name of a column that an application may set
+ * Maps columns and cells of a CSV file to a row. A column is headed by the name of a column that an application may set
  * (CONTRACT.md §3), or by a usual name for the recipient, the text or the sender. An empty cell is a value left out.
- * A cell is looked at before the spool's constraints decide about it: a spreadsheet may have changed its value.
+ * Cells are checked before the constraints of the spool decide: a spreadsheet may have changed a value.
  */
 import { describeCharacters, oddCharacters } from '../../core/message/characters.ts';
 import { hasInvisible } from '../../core/text/escape.ts';
@@ -29,7 +29,9 @@ export function columnsOf(names: readonly string[]): {
   readonly problems: readonly string[];
 } {
   const isBodyText = bodyIsText(names);
-  const found = names.map((name) => (isBodyText && isBody(name) ? 'text' : columnOf(name)));
+  const found = names.map((name) =>
+    isBodyText && plainOf(name) === 'body' ? 'text' : columnOf(name),
+  );
   const columns = found.filter((column) => column !== null);
   const problems = names.filter((_, index) => found[index] === null).map(explainUnknown);
   for (const column of new Set(columns)) {
@@ -40,22 +42,29 @@ export function columnsOf(names: readonly string[]): {
   return { columns, problems };
 }
 
-/** The row to drop, or what is wrong with its cells. */
+/** The row to drop, its columns that count from now, and what is wrong with its cells. */
 export function rowOf(
   columns: readonly ApplicationColumn[],
   cells: readonly string[],
   nowMs: number,
-): { readonly row: DropRow; readonly problems: readonly string[] } {
+): {
+  readonly row: DropRow;
+  readonly relative: ReadonlySet<ApplicationColumn>;
+  readonly problems: readonly string[];
+} {
   const row: Partial<Record<ApplicationColumn, string | number>> = {};
+  const relative = new Set<ApplicationColumn>();
   const problems: string[] = [];
   for (const [index, column] of columns.entries()) {
     const cell = cells[index] ?? '';
     if (cell === '') continue;
     const problem = cellProblem(column, cell, nowMs);
     if (problem !== null) problems.push(problem);
-    row[column] = INSTANTS.has(column) ? (parseInstant(cell, nowMs) ?? cell) : cell;
+    const isInstant = INSTANTS.has(column);
+    if (isInstant && cell.trim().startsWith('+')) relative.add(column);
+    row[column] = isInstant ? (parseInstant(cell, nowMs) ?? cell) : cell;
   }
-  return { row, problems };
+  return { row, relative, problems };
 }
 
 function columnOf(name: string): ApplicationColumn | null {
@@ -70,10 +79,6 @@ function columnOf(name: string): ApplicationColumn | null {
 function bodyIsText(names: readonly string[]): boolean {
   const columns = names.map(columnOf);
   return !columns.some((column) => column === 'text' || column === 'type' || column === 'udh');
-}
-
-function isBody(name: string): boolean {
-  return plainOf(name) === 'body';
 }
 
 function plainOf(name: string): string {
@@ -101,17 +106,9 @@ function explainUnknown(name: string): string {
 
 /** Written in ASCII alone, whatever they hold. */
 const PLAIN: ReadonlySet<ApplicationColumn> = new Set([
-  'recipient',
-  'sender',
-  'type',
-  'body',
-  'udh',
-  'message_class',
-  'priority',
-  'send_at',
-  'expires_at',
-  'on_uncertain',
-]);
+  ...['recipient', 'sender', 'type', 'body', 'udh', 'message_class', 'priority'],
+  ...['send_at', 'expires_at', 'on_uncertain'],
+] as const);
 export const INSTANTS: ReadonlySet<ApplicationColumn> = new Set(['send_at', 'expires_at']);
 const NUMBERS: ReadonlySet<ApplicationColumn> = new Set([
   ...['recipient', 'message_class', 'priority', 'send_at', 'expires_at'],
@@ -123,7 +120,7 @@ const FREE: ReadonlySet<ApplicationColumn> = new Set(['text', 'reference']);
 const AS_TEXT = 'format the column as text in the spreadsheet and export it again';
 
 /** Why the cell cannot be what was meant, as a sentence that names its column; null = nothing is wrong so far. */
-export function cellProblem(column: ApplicationColumn, cell: string, nowMs: number): string | null {
+function cellProblem(column: ApplicationColumn, cell: string, nowMs: number): string | null {
   const problem =
     formulaProblem(column, cell) ??
     characterProblem(column, cell) ??

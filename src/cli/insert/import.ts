@@ -1,8 +1,8 @@
 /**
- * `import`: many rows from a CSV file, all or none and each once.
+ * `import`: adds many rows from a CSV file, all or none and each once.
  *
- * Always holds: nothing is imported while one line is bad. Rows go in chunks under keys made of the file's
- * hash and the line, so the same command completes an import that broke off, and no other writer waits long.
+ * Always holds: nothing is imported while one line is bad. Rows go in batches under keys made of the hash of the file
+ * and the line, so the same command completes an import that broke off, and no other writer waits long.
  */
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
@@ -10,18 +10,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { codeOf } from '../../core/text/error-code.ts';
 import { rowOf } from './csv-columns.ts';
-import { CommandError, TryAgainError } from '../../terminal/exit-codes.ts';
+import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
 import { refusalOf } from '../../spool/schema/constraints.ts';
-import { dropOnceInto, type DropOnce, type DropRow } from '../../spool/write/insert.ts';
+import { dropOnceInto, type DropRow } from '../../spool/write/insert.ts';
 import { isBusy, type Database } from '../../spool/file/open.ts';
 import { printLine, say } from '../../terminal/print.ts';
-import { startProgress } from '../../terminal/progress.ts';
-import { checkFile, read, type Source } from './import-check.ts';
-import { NameCheck } from '../options/name-warnings.ts';
+import { checkFile, readRecords, type ImportSource } from './import-check.ts';
+import { rowWarnings } from '../options/name-warnings.ts';
 import { openToWrite } from '../open-spool.ts';
 
 /** Rows a transaction: a few milliseconds of lock, and one fsync for all of them. */
-const CHUNK = 500;
+const BATCH = 500;
 /** Each try waits as long as the connection's busy timeout. */
 const TRIES = 12;
 const PAUSE_MAX_MS = 100;
@@ -66,14 +65,14 @@ async function importCsv(
   await using handle = await openFile(file);
   const source = { file, handle, size: await sizeOf(file, handle), nowMs: Date.now() };
   using spool = openToWrite(command);
-  const names = new NameCheck(spool, source.nowMs);
-  const { hash, report } = await checkFile(source, { db: spool.db, names });
-  for (const line of report.lines()) say(line);
+  const warningsAbout = rowWarnings(spool, source.nowMs);
+  const { hash, messages, report } = await checkFile(source, spool.db, warningsAbout);
+  for (const line of report) say(line);
   if (options.dryRun === true) {
-    await printLine(`${report.messages} would be imported.`);
+    await printLine(`${messages} would be imported.`);
     return;
   }
-  const { imported, present } = await importFile(spool.db, { ...source, hash });
+  const { imported, present } = await importFile(spool.db, source, hash);
   const rest = present === 0 ? '' : `, ${present} ${present === 1 ? 'was' : 'were'} there already`;
   await printLine(`${imported} imported${rest}.`);
 }
@@ -95,26 +94,21 @@ async function sizeOf(file: string, handle: FileHandle): Promise<number> {
   return found.size;
 }
 
-interface Counts {
-  readonly imported: number;
-  readonly present: number;
-}
-
 async function importFile(
   db: Database,
-  source: Source & { readonly hash: string },
-): Promise<Counts> {
-  const { file, size, nowMs, hash } = source;
-  const chunk = new Chunk(db, file);
-  const progress = startProgress('Importing', size);
-  const again = await read(source, progress, ({ line, cells, problem }, columns) => {
+  source: ImportSource,
+  hash: string,
+): Promise<{ readonly imported: number; readonly present: number }> {
+  const { file, nowMs } = source;
+  const batch = new ImportBatch(db, file);
+  const again = await readRecords(source, 'Importing', ({ line, cells, problem }, columns) => {
     if (cells === null) throw changed(file, `line ${line}: ${problem ?? 'unreadable'}`);
     const key = `import:${hash.slice(0, 16)}:${line}`;
-    return chunk.add({ line, row: { idempotency_key: key, ...rowOf(columns, cells, nowMs).row } });
+    return batch.add({ line, row: { idempotency_key: key, ...rowOf(columns, cells, nowMs).row } });
   });
-  await chunk.commit();
+  await batch.commit();
   if (again !== hash) throw changed(file, 'it is not what was checked');
-  return chunk.counts();
+  return { imported: batch.imported, present: batch.seen - batch.imported };
 }
 
 function changed(file: string, what: string): CommandError {
@@ -123,73 +117,66 @@ function changed(file: string, what: string): CommandError {
   );
 }
 
-interface Line {
+interface FileRow {
   readonly line: number;
   readonly row: DropRow;
 }
 
 /** Rows that commit together. */
-class Chunk {
-  readonly #file: string;
-  readonly #dropOnce: DropOnce;
-  readonly #dropAll: (rows: readonly Line[]) => number;
-  #rows: Line[] = [];
-  #imported = 0;
-  #seen = 0;
+class ImportBatch {
+  readonly #dropAll: (rows: readonly FileRow[]) => number;
+  #rows: FileRow[] = [];
+  imported = 0;
+  /** Rows committed, those that were in the spool already included. */
+  seen = 0;
 
   constructor(db: Database, file: string) {
-    this.#file = file;
-    this.#dropOnce = dropOnceInto(db);
+    const dropOnce = dropOnceInto(db);
+    const drop = ({ line, row }: FileRow): number | null => {
+      try {
+        return dropOnce(row);
+      } catch (error) {
+        const refusal = refusalOf(error, row);
+        throw refusal === null ? error : changed(file, `line ${line}: ${refusal.sentence}`);
+      }
+    };
     const transaction = db.transaction(
-      (rows: readonly Line[]) => rows.filter((row) => this.#drop(row) !== null).length,
+      (rows: readonly FileRow[]) => rows.filter((row) => drop(row) !== null).length,
     );
     this.#dropAll = (rows) => transaction.immediate(rows);
   }
 
-  /** Nothing to wait for unless the chunk is full. */
-  add(row: Line): Promise<void> | undefined {
+  /** Nothing to wait for unless the batch is full. */
+  add(row: FileRow): Promise<void> | undefined {
     this.#rows.push(row);
-    return this.#rows.length < CHUNK ? undefined : this.commit();
+    return this.#rows.length < BATCH ? undefined : this.commit();
   }
 
   async commit(): Promise<void> {
     const rows = this.#rows;
     this.#rows = [];
     const beganAt = performance.now();
-    this.#imported += await this.#dropWhenFree(rows);
-    this.#seen += rows.length;
-    // As long as others were kept out, they are let in.
+    this.imported += await this.#dropWhenFree(rows);
+    this.seen += rows.length;
+    // Other writers get as much time as they were kept out.
     await sleep(Math.min(performance.now() - beganAt, PAUSE_MAX_MS));
   }
 
-  counts(): Counts {
-    return { imported: this.#imported, present: this.#seen - this.#imported };
-  }
-
-  async #dropWhenFree(rows: readonly Line[]): Promise<number> {
+  async #dropWhenFree(rows: readonly FileRow[]): Promise<number> {
     for (let tries = 1; ; tries += 1) {
       try {
         return this.#dropAll(rows);
       } catch (cause) {
         if (!isBusy(cause)) throw cause;
         if (tries >= TRIES) {
-          throw new TryAgainError(
-            `another program holds a lock on the spool; ${this.#imported} rows were imported. ` +
+          throw new CommandError(
+            `another program holds a lock on the spool; ${this.imported} rows were imported. ` +
               `The same command completes the import.`,
-            { cause },
+            { cause, exitCode: EXIT.tryAgain },
           );
         }
         await sleep(PAUSE_MAX_MS);
       }
-    }
-  }
-
-  #drop({ line, row }: Line): number | null {
-    try {
-      return this.#dropOnce(row);
-    } catch (error) {
-      const refusal = refusalOf(error, row);
-      throw refusal === null ? error : changed(this.#file, `line ${line}: ${refusal.sentence}`);
     }
   }
 }

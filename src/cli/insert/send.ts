@@ -1,6 +1,6 @@
 /**
- * `send`: adds one row. The text may come from standard input, so that it is not in `ps`. Values are judged
- * by the spool's constraints, as for any other program.
+ * `send`: adds one row. The text may come from standard input, so that it is not in `ps`. The constraints of the spool
+ * check the values, as for any other program.
  */
 import { Command, Option } from 'commander';
 import { encode } from '../../core/message/parts.ts';
@@ -24,23 +24,17 @@ import {
   encodedWords,
   isNotable,
 } from '../content-words.ts';
-import { NameCheck, warn } from '../options/name-warnings.ts';
+import { rowWarnings, warn } from '../options/name-warnings.ts';
 import { openToWrite, type OpenedSpool } from '../open-spool.ts';
 
 type SendOptions = Readonly<Record<string, string | boolean | undefined>>;
-
-interface Offer {
-  readonly words: readonly string[];
-  /** What holds when the option is left out. */
-  readonly rest: string;
-}
-const TYPES: Offer = { words: ['auto', 'text', 'unicode', 'binary'], rest: 'auto' };
-const ON_UNCERTAIN: Offer = { words: ['resend', 'hold'], rest: 'as configured' };
 
 /** More than any text the spool takes. */
 const INPUT_MAX_BYTES = 65_536;
 
 export function sendCommand(): Command {
+  const type = new Option('--type <type>', 'kind of message');
+  const uncertain = new Option('--on-uncertain <policy>', 'when nobody knows if it was accepted');
   return new Command('send')
     .summary('add one message')
     .description(
@@ -51,16 +45,14 @@ export function sendCommand(): Command {
     .argument('[text]', 'the text; left out: read from standard input')
     .option('--sender <sender>', 'sender; left out: the default of the account')
     .option('--account <name>', 'account; left out: the default account')
-    .addOption(offering('--type <type>', 'kind of message', TYPES))
+    .addOption(suggesting(type, ['auto', 'text', 'unicode', 'binary'], 'auto'))
     .option('--body <hex>', 'content of a binary message')
     .option('--udh <hex>', 'user data header of a binary message')
     .option('--message-class <0-3>', 'message class; 0 is shown at once and not kept')
     .option('--priority <0-9>', 'larger goes first (default: 4)')
     .option('--send-at <time>', 'not before this time')
     .option('--expires-at <time>', 'not after this time')
-    .addOption(
-      offering('--on-uncertain <policy>', 'when nobody knows if it was accepted', ON_UNCERTAIN),
-    )
+    .addOption(suggesting(uncertain, ['resend', 'hold'], 'as configured'))
     .option('--reference <text>', 'your own reference; shown everywhere, never sent')
     .option('--campaign <name>', 'groups messages for listing and cancelling')
     .option('--key <key>', 'idempotency key: a second message with it is refused')
@@ -73,10 +65,9 @@ export function sendCommand(): Command {
     .action(send);
 }
 
-/* Offered in the help and to completion; what is right is for the spool's constraints to say. */
-function offering(flags: string, description: string, { words, rest }: Offer): Option {
-  const offered = { argChoices: [...words], defaultValueDescription: rest };
-  return Object.assign(new Option(flags, description), offered);
+/* For the help and completion only: the constraints of the spool check the value. */
+function suggesting(option: Option, argChoices: string[], defaultValueDescription: string): Option {
+  return Object.assign(option, { argChoices, defaultValueDescription });
 }
 
 const HELP = `
@@ -99,7 +90,7 @@ async function send(
   const problem = contentProblem(contentOf(whole));
   if (problem !== null) throw new CommandError(problem);
   using spool = openToWrite(command);
-  for (const warning of new NameCheck(spool, Date.now()).warningsAbout(whole)) warn(warning);
+  for (const warning of rowWarnings(spool, Date.now())(whole)) warn(warning);
   const encoded = encode(contentOf(whole));
   const isJson = options['json'] === true;
   if (options['dryRun'] === true) {

@@ -1,4 +1,4 @@
-/** `codes`: what a status or receipt code means and what the daemon does about it, as it is configured. */
+/** `codes`: explains status and receipt codes, and what the daemon, as it is configured, does about each. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../../config/errors.ts';
 import {
@@ -11,11 +11,14 @@ import {
   explainReceiptCodes,
   languageNamed,
   languageOf,
+  type CodeRow,
+  type HttpRow,
   type Language,
 } from '../../core/answer/explain.ts';
 import type { Route } from '../../core/answer/verdict.ts';
+import type { Code } from '../../core/codes/status-codes.ts';
 import { print, printJson, say } from '../../terminal/print.ts';
-import { tableOf, type Column } from '../../terminal/table.ts';
+import { right, tableOf, wrapped } from '../../terminal/table.ts';
 import { configFor } from '../open-spool.ts';
 
 interface CodesOptions {
@@ -23,9 +26,10 @@ interface CodesOptions {
   readonly lang?: Language;
 }
 
-interface Asked {
-  readonly overrides: ReadonlyMap<number, Route>;
-  readonly language: Language;
+interface ExplainedCodes {
+  readonly answers: readonly CodeRow[];
+  readonly http: readonly HttpRow[];
+  readonly receipts: readonly Code[];
 }
 
 export function codesCommand(): Command {
@@ -44,12 +48,12 @@ export function codesCommand(): Command {
       '\nExamples:\n  $ sms-spoold codes\n  $ sms-spoold codes 29\n  $ sms-spoold codes 401 --lang zh',
     )
     .action(async (code: number | undefined, options: CodesOptions, command: Command) => {
-      const overrides = overridesFor(command);
       /* Programs get the language of the locale only if they ask for it. */
-      const usual = options.json ? 'en' : languageOf(process.env);
-      const asked = { overrides, language: options.lang ?? usual };
-      if (options.json) return printDocuments(code, asked);
-      return print(code === undefined ? tables(asked) : oneCode(code, asked));
+      const language = options.lang ?? (options.json ? 'en' : languageOf(process.env));
+      const codes = explained(code, overridesFor(command), language);
+      if (options.json) return printDocuments(codes);
+      const isAll = code === undefined;
+      return print(isAll ? tables(codes, language) : oneCode(code, codes, HEADS[language]));
     });
 }
 
@@ -77,26 +81,37 @@ function overridesFor(command: Command): ReadonlyMap<number, Route> {
   }
 }
 
-async function printDocuments(
+/* Every code, or one. */
+function explained(
   code: number | undefined,
-  { overrides, language }: Asked,
-): Promise<void> {
-  const answers =
-    code === undefined
-      ? explainCodes(overrides, language)
-      : [explainCode(code, overrides, language)];
-  const http = code === undefined ? explainHttp(language) : [explainHttpStatus(code, language)];
-  const receipts =
-    code === undefined ? explainReceiptCodes(language) : [explainReceiptCode(code, language)];
+  overrides: ReadonlyMap<number, Route>,
+  language: Language,
+): ExplainedCodes {
+  if (code === undefined) {
+    return {
+      answers: explainCodes(overrides, language),
+      http: explainHttp(language),
+      receipts: explainReceiptCodes(language),
+    };
+  }
+  const http = explainHttpStatus(code, language);
+  return {
+    answers: [explainCode(code, overrides, language)],
+    http: http === null ? [] : [http],
+    receipts: [explainReceiptCode(code, language)],
+  };
+}
+
+async function printDocuments({ answers, http, receipts }: ExplainedCodes): Promise<void> {
   for (const row of answers) await printJson({ kind: 'answer', ...row });
-  for (const row of http) if (row !== null) await printJson({ kind: 'http', ...row });
+  for (const row of http) await printJson({ kind: 'http', ...row });
   for (const row of receipts) await printJson({ kind: 'receipt', ...row });
 }
 
-function tables(asked: Asked): string {
-  const heads = HEADS[asked.language];
-  const parts = asked.language === 'zh' ? tablesOfMeanings(asked) : tablesOfRoutes(asked);
-  const [answers = '', http = '', receipts = ''] = parts;
+function tables(codes: ExplainedCodes, language: Language): string {
+  const heads = HEADS[language];
+  const [answers = '', http = '', receipts = ''] =
+    language === 'zh' ? tablesOfMeanings(codes, heads) : tablesOfRoutes(codes);
   return (
     `${heads.answers}\n\n${answers}\n\n` +
     `${heads.http}\n\n${http}\n\n` +
@@ -104,90 +119,63 @@ function tables(asked: Asked): string {
   );
 }
 
-function tablesOfRoutes({ overrides }: Asked): readonly string[] {
-  const { daemon, meaning, name, route, scope, status, http, code } = COLUMNS;
+function tablesOfRoutes({ answers, http, receipts }: ExplainedCodes): readonly string[] {
+  const daemon = wrapped('WHAT THE DAEMON DOES');
   return [
     tableOf(
-      [status, name, route, daemon],
-      explainCodes(overrides).map((row) => [String(row.code), row.name, row.route, row.follows]),
+      [right('STATUS'), 'NAME', 'ROUTE', daemon],
+      answers.map((row) => [String(row.code), row.name, row.route, row.follows]),
     ),
     tableOf(
-      [http, route, scope, daemon],
-      explainHttp().map((row) => [row.label, row.route, row.scope, row.follows]),
+      [right('HTTP'), 'ROUTE', 'SCOPE', daemon],
+      http.map((row) => [row.label, row.route, row.scope, row.follows]),
     ),
     tableOf(
-      [code, name, meaning],
-      explainReceiptCodes().map((row) => [String(row.code), row.name, row.meaning]),
+      [right('CODE'), 'NAME', wrapped('MEANING')],
+      receipts.map((row) => [String(row.code), row.name, row.meaning]),
     ),
   ];
 }
 
-const COLUMNS = {
-  status: { head: 'STATUS', align: 'right' },
-  http: { head: 'HTTP', align: 'right' },
-  code: { head: 'CODE', align: 'right' },
-  name: { head: 'NAME' },
-  route: { head: 'ROUTE' },
-  scope: { head: 'SCOPE' },
-  meaning: { head: 'MEANING', fit: 'wrap' },
-  daemon: { head: 'WHAT THE DAEMON DOES', fit: 'wrap' },
-} as const satisfies Readonly<Record<string, Column>>;
-
-function tablesOfMeanings({ overrides, language }: Asked): readonly string[] {
-  const { code, name, meaning, remedy } = HEADS[language];
-  const words = [
-    { head: meaning, fit: 'wrap' },
-    { head: remedy, fit: 'wrap' },
-  ] as const;
-  const named = [{ head: code, align: 'right' }, { head: name }, ...words] as const;
+function tablesOfMeanings(
+  { answers, http, receipts }: ExplainedCodes,
+  { code, name, meaning, remedy }: Heads,
+): readonly string[] {
+  const words = [wrapped(meaning), wrapped(remedy)];
+  const named = (rows: readonly Code[]): string =>
+    tableOf(
+      [right(code), name, ...words],
+      rows.map((row) => [String(row.code), row.name, row.meaning, row.remedy]),
+    );
   return [
+    named(answers),
     tableOf(
-      named,
-      explainCodes(overrides, language).map((row) => [
-        ...[String(row.code), row.name, row.meaning, row.remedy],
-      ]),
+      [right('HTTP'), ...words],
+      http.map((row) => [row.label, row.meaning, row.remedy]),
     ),
-    tableOf(
-      [{ head: 'HTTP', align: 'right' }, ...words],
-      explainHttp(language).map((row) => [row.label, row.meaning, row.remedy]),
-    ),
-    tableOf(
-      named,
-      explainReceiptCodes(language).map((row) => [
-        ...[String(row.code), row.name, row.meaning, row.remedy],
-      ]),
-    ),
+    named(receipts),
   ];
 }
 
-function oneCode(code: number, { overrides, language }: Asked): string {
-  const heads = HEADS[language];
-  const answer = explainCode(code, overrides, language);
-  const http = explainHttpStatus(code, language);
-  const receipt = explainReceiptCode(code, language);
-  const words = (row: { readonly meaning: string; readonly remedy: string }): string[][] => [
+function oneCode(code: number, { answers, http, receipts }: ExplainedCodes, heads: Heads): string {
+  const words = (row: Pick<Code, 'meaning' | 'remedy'>): readonly (readonly string[])[] => [
     [heads.meaning, row.meaning],
     [heads.remedy, row.remedy],
   ];
-  const ruled = (row: {
-    readonly route: Route;
-    readonly scope: string;
-    readonly follows: string;
-  }): string[][] => [
+  const routed = (row: CodeRow | HttpRow): readonly (readonly string[])[] => [
+    ...words(row),
     [heads.route, `${row.route}${heads.of(row.scope)}`],
     [heads.daemon, row.follows],
   ];
   return [
-    ...(http === null
-      ? []
-      : [block(heads.ofHttp(code, http.label), [...words(http), ...ruled(http)])]),
-    block(`${heads.ofAnswer(code)}${answer.name}`, [...words(answer), ...ruled(answer)]),
-    block(`${heads.ofReceipt(code)}${receipt.name}`, words(receipt)),
+    ...http.map((row) => block(heads.ofHttp(code, row.label), routed(row))),
+    ...answers.map((row) => block(`${heads.ofAnswer(code)}${row.name}`, routed(row))),
+    ...receipts.map((row) => block(`${heads.ofReceipt(code)}${row.name}`, words(row))),
   ].join('\n');
 }
 
 function block(title: string, rows: readonly (readonly string[])[]): string {
-  const table = tableOf([{ head: '' }, { head: '', fit: 'wrap' }], rows);
+  const table = tableOf(['', wrapped('')], rows);
   return `${title}\n${table.replace(/^\n/, '')}\n`;
 }
 
@@ -232,3 +220,4 @@ const HEADS = {
     daemon: '守护进程',
   },
 } satisfies Readonly<Record<Language, object>>;
+type Heads = (typeof HEADS)[Language];

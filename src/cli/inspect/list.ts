@@ -6,8 +6,8 @@ import { countMatching, type MessageRow, messagesMatching } from '../../spool/re
 import type { MessageFilter } from '../../spool/write/selection.ts';
 import { unmatchedReceipts, type UnmatchedReceipt } from '../../spool/write/receipt-rows.ts';
 import { print, printJson, printLine } from '../../terminal/print.ts';
-import { tableOf, type Column } from '../../terminal/table.ts';
-import { isoTime, localTime } from '../../terminal/times.ts';
+import { cut, right, tableOf } from '../../terminal/table.ts';
+import { localTime, withIsoTimes } from '../../terminal/times.ts';
 import { warnOfNames } from '../options/name-warnings.ts';
 import { defaultsOf, openToRead } from '../open-spool.ts';
 import {
@@ -15,11 +15,11 @@ import {
   filterIn,
   withLimit,
   withSelection,
-  type SelectionOptions,
+  type SelectedMessages,
 } from '../options/selection-options.ts';
 import { messageJson, type Shown } from './show.ts';
 
-interface ListOptions extends SelectionOptions, Shown {
+interface ListOptions extends SelectedMessages, Shown {
   readonly recipient?: string;
   readonly reference?: string;
   readonly gatewayId?: string;
@@ -31,14 +31,8 @@ interface ListOptions extends SelectionOptions, Shown {
   readonly unmatched?: true;
 }
 
-const COLUMNS: readonly Column[] = [
-  { head: 'ID', align: 'right' },
-  { head: 'STATE' },
-  { head: 'RECIPIENT' },
-  { head: 'CREATED' },
-  { head: 'REASON', fit: 'cut' },
-  { head: 'REFERENCE', fit: 'cut' },
-  { head: 'TEXT', fit: 'cut' },
+const COLUMNS = [
+  ...[right('ID'), 'STATE', 'RECIPIENT', 'CREATED', cut('REASON'), cut('REFERENCE'), cut('TEXT')],
 ];
 
 export function listCommand(): Command {
@@ -86,17 +80,14 @@ async function list(options: ListOptions, command: Command): Promise<void> {
     await (options.json ? printJson({ count }) : printLine(String(count)));
     return;
   }
+  const isGiven = command.getOptionValueSource('limit') !== 'default';
+  const limit = options.ids && !isGiven ? Number.MAX_SAFE_INTEGER : options.limit;
   const oldestFirst = options.oldest ?? false;
+  const rows = messagesMatching(spool.db, query, { limit, oldestFirst });
   if (options.ids) {
-    const isGiven = command.getOptionValueSource('limit') !== 'default';
-    const limit = isGiven ? options.limit : Number.MAX_SAFE_INTEGER;
-    for (const { id } of messagesMatching(spool.db, query, { limit, oldestFirst })) {
-      await printLine(String(id));
-    }
+    for (const { id } of rows) await printLine(String(id));
     return;
   }
-  const order = { limit: options.limit, oldestFirst };
-  const rows = messagesMatching(spool.db, query, order);
   if (options.json) {
     for (const row of rows) await printJson(messageJson(row, options));
     return;
@@ -122,26 +113,20 @@ function cellsOf(row: MessageRow, shown: Shown): readonly string[] {
   ];
 }
 
-const UNMATCHED_COLUMNS: readonly Column[] = [
-  { head: 'RECEIPT', align: 'right' },
-  { head: 'CAME' },
-  { head: 'RECIPIENT' },
-  { head: 'STATUS' },
-  { head: 'CODE', align: 'right' },
-  { head: 'MESSAGE ID', fit: 'cut' },
-  { head: 'CLIENT-REF', fit: 'cut' },
+const UNMATCHED_COLUMNS = [
+  ...[right('RECEIPT'), 'CAME', 'RECIPIENT', 'STATUS', right('CODE')],
+  ...[cut('MESSAGE ID'), cut('CLIENT-REF')],
 ];
 
 async function listUnmatched(
   receipts: readonly UnmatchedReceipt[],
-  { full = false, json = false }: { readonly full?: boolean; readonly json?: boolean },
+  { full, json }: ListOptions,
 ): Promise<void> {
   const recipientOf = ({ recipient }: UnmatchedReceipt): string | null =>
     recipient === null || full ? recipient : maskRecipient(recipient);
   if (json) {
     for (const one of receipts) {
-      const received_at = isoTime(one.received_at);
-      await printJson({ ...one, received_at, recipient: recipientOf(one) });
+      await printJson({ ...withIsoTimes(one, 'received_at'), recipient: recipientOf(one) });
     }
     return;
   }

@@ -1,4 +1,4 @@
-/** `show`: one message's whole story, in time order, with the time between each step. */
+/** `show`: prints the whole story of a message, in the order of time, with the time between each step. */
 import { Command } from 'commander';
 import { escapeText } from '../../core/text/escape.ts';
 import { explainReceiptCode } from '../../core/answer/explain.ts';
@@ -16,8 +16,8 @@ import {
   type Story,
 } from '../../spool/read/message-record.ts';
 import { print, printJson } from '../../terminal/print.ts';
-import { tableOf } from '../../terminal/table.ts';
-import { isoTime, localTime, timeSpan } from '../../terminal/times.ts';
+import { right, tableOf, wrapped } from '../../terminal/table.ts';
+import { localTime, timeSpan, withIsoTimes } from '../../terminal/times.ts';
 import { encodedFields, encodedWords } from '../content-words.ts';
 import { openToRead } from '../open-spool.ts';
 import { parseId } from '../options/selection-options.ts';
@@ -54,20 +54,16 @@ async function show(id: number, options: ShowOptions, command: Command): Promise
   if (story === null) {
     throw new CommandError(`there is no message ${id} (never added, or pruned)`);
   }
-  if (options.json) {
-    await printJson(storyJson(story, options));
-    return;
-  }
+  await (options.json ? printJson(storyJson(story, options)) : printStory(story, options));
+}
+
+async function printStory(story: Story, options: ShowOptions): Promise<void> {
   const steps = stepsOf(story).map(({ at, what }, index, all) => [
     localTime(at),
     gap(at, all[index - 1]?.at ?? null),
     what,
   ]);
-  const columns = [
-    { head: 'WHEN' },
-    { head: 'AFTER', align: 'right' },
-    { head: 'WHAT', fit: 'wrap' },
-  ] as const;
+  const columns = ['WHEN', right('AFTER'), wrapped('WHAT')];
   await print(`${fieldsOf(story.message, options)}\n\n${tableOf(columns, steps)}\n`);
 }
 
@@ -76,6 +72,9 @@ function gap(at: number, before: number | null): string {
 }
 
 function fieldsOf(row: MessageRow, shown: Shown): string {
+  const encoded = encodedOf(row);
+  const timeOf = (at: number | null): string | null => (at === null ? null : localTime(at));
+  const throttled = row.throttles === 0 ? '' : `, throttled ${row.throttles}×`;
   const fields: readonly (readonly [string, string | number | null])[] = [
     ['message', row.id],
     ['state', row.reason === null ? row.state : `${row.state} (${row.reason})`],
@@ -84,11 +83,11 @@ function fieldsOf(row: MessageRow, shown: Shown): string {
     ['sender', row.sender],
     ['account', row.account],
     ['type', row.type],
-    ['encoding', encodingOf(row)],
+    ['encoding', encoded === null ? null : encodedWords(encoded)],
     ['class', row.message_class],
     ['priority', row.priority],
-    ['send at', row.send_at === null ? null : localTime(row.send_at)],
-    ['expires at', row.expires_at === null ? null : localTime(row.expires_at)],
+    ['send at', timeOf(row.send_at)],
+    ['expires at', timeOf(row.expires_at)],
     ['on uncertain', row.on_uncertain],
     ['reference', row.reference],
     ['campaign', row.campaign],
@@ -97,11 +96,8 @@ function fieldsOf(row: MessageRow, shown: Shown): string {
     ['entity id', row.entity_id],
     ['content id', row.content_id],
     ['account ref', row.account_ref],
-    [
-      'attempts',
-      row.throttles === 0 ? row.attempts : `${row.attempts}, throttled ${row.throttles}×`,
-    ],
-    ['next attempt', row.next_attempt_at === null ? null : localTime(row.next_attempt_at)],
+    ['attempts', `${row.attempts}${throttled}`],
+    ['next attempt', timeOf(row.next_attempt_at)],
     ['parts', row.parts],
     ['price', row.price === null ? null : `${row.price} EUR`],
   ];
@@ -111,14 +107,9 @@ function fieldsOf(row: MessageRow, shown: Shown): string {
     .join('\n');
 }
 
-/* Unknown if the text was forgotten. */
+/* Null = the text was forgotten. */
 function encodedOf({ type, text, body, udh }: MessageRow): Encoded | null {
   return isForgotten({ text }) ? null : encode({ type, text, body, udh });
-}
-
-function encodingOf(row: MessageRow): string | null {
-  const encoded = encodedOf(row);
-  return encoded === null ? null : encodedWords(encoded);
 }
 
 function textOf(row: MessageRow, shown: Shown): string | null {
@@ -133,14 +124,9 @@ function textOf(row: MessageRow, shown: Shown): string | null {
 export function messageJson(row: MessageRow, shown: Shown): Readonly<Record<string, unknown>> {
   const { text, body, udh, ...rest } = row;
   return {
-    ...rest,
+    ...withIsoTimes(rest, 'send_at', 'expires_at', 'created_at', 'next_attempt_at', 'updated_at'),
     recipient: shown.full ? row.recipient : maskRecipient(row.recipient),
     ...(shown.text ? { text, body, udh } : {}),
-    send_at: isoTime(row.send_at),
-    expires_at: isoTime(row.expires_at),
-    created_at: isoTime(row.created_at),
-    next_attempt_at: isoTime(row.next_attempt_at),
-    updated_at: isoTime(row.updated_at),
   };
 }
 
@@ -149,29 +135,22 @@ function storyJson(story: Story, shown: Shown): Readonly<Record<string, unknown>
   return {
     ...messageJson(story.message, shown),
     ...(encoded === null ? {} : encodedFields(encoded)),
-    attempts_made: story.attempts.map((attempt) => ({
-      ...attempt,
-      began_at: isoTime(attempt.began_at),
-      ended_at: isoTime(attempt.ended_at),
-    })),
-    parts_answered: story.parts.map((part) => ({ ...part, receipt_at: isoTime(part.receipt_at) })),
-    receipts: story.receipts.map((receipt) => ({
-      ...receipt,
-      received_at: isoTime(receipt.received_at),
-    })),
-    events: story.events.map((event) => ({ ...event, at: isoTime(event.at) })),
+    attempts_made: story.attempts.map((attempt) => withIsoTimes(attempt, 'began_at', 'ended_at')),
+    parts_answered: story.parts.map((part) => withIsoTimes(part, 'receipt_at')),
+    receipts: story.receipts.map((receipt) => withIsoTimes(receipt, 'received_at')),
+    events: story.events.map((event) => withIsoTimes(event, 'at')),
   };
 }
 
-interface Step {
+interface StoryStep {
   /** Unix seconds. */
   readonly at: number;
   readonly what: string;
 }
 
 /** From the insert on. Steps of one instant are in the order of cause and effect. */
-function stepsOf({ message, attempts, parts, receipts, events }: Story): readonly Step[] {
-  const steps: Step[] = [
+function stepsOf({ message, attempts, parts, receipts, events }: Story): readonly StoryStep[] {
+  const steps: StoryStep[] = [
     { at: message.created_at, what: 'added' },
     ...attempts.flatMap((attempt) =>
       stepsOfAttempt(
@@ -185,7 +164,7 @@ function stepsOf({ message, attempts, parts, receipts, events }: Story): readonl
   return steps.toSorted((a, b) => a.at - b.at);
 }
 
-function stepsOfAttempt(attempt: AttemptRow, parts: readonly PartRow[]): readonly Step[] {
+function stepsOfAttempt(attempt: AttemptRow, parts: readonly PartRow[]): readonly StoryStep[] {
   const doubles = attempt.follows === null ? '' : `, may double attempt ${attempt.follows}`;
   const began = { at: attempt.began_at, what: `attempt ${attempt.number} began${doubles}` };
   if (attempt.ended_at === null) return [began];
@@ -196,43 +175,47 @@ function stepsOfAttempt(attempt: AttemptRow, parts: readonly PartRow[]): readonl
 
 function endOf(attempt: AttemptRow): string {
   const { status } = attempt;
-  const facts = [
+  return listOf(
+    `attempt ${attempt.number} ended`,
     attempt.http_status === null ? null : `HTTP ${attempt.http_status}`,
     status === null ? null : `status ${status} ${reasonOf(status)}`,
     attempt.error_text === null ? null : `“${attempt.error_text}”`,
     attempt.trace_id === null ? null : `trace ${attempt.trace_id}`,
     attempt.route === null ? null : `route ${attempt.route} of the ${attempt.scope ?? 'message'}`,
-  ].filter((fact) => fact !== null);
-  return [`attempt ${attempt.number} ended`, ...facts].join(', ');
+  );
 }
 
 function answerOf(part: PartRow, count: number): string {
-  const facts = [
+  const facts = listOf(
     part.status === null ? null : `status ${part.status} ${reasonOf(part.status)}`,
     part.gateway_id === null ? null : `id ${part.gateway_id}`,
     part.price === null ? null : `${part.price} EUR`,
     part.network === null ? null : `network ${part.network}`,
-  ].filter((fact) => fact !== null);
-  return `part ${part.number} of ${count}: ${facts.join(', ')}`;
+  );
+  return `part ${part.number} of ${count}: ${facts}`;
 }
 
-function receiptStep(receipt: ReceiptRow, parts: readonly PartRow[]): Step {
+function receiptStep(receipt: ReceiptRow, parts: readonly PartRow[]): StoryStep {
   const { attempt, code, status, price } = receipt;
   const part = parts.find(
     (one) => one.attempt === attempt && one.gateway_id === receipt.gateway_id,
   );
   const about = part === undefined ? 'a part' : `part ${part.number}`;
   const isAnswered = part !== undefined && part.status !== null;
-  const facts = [
+  const what = listOf(
     `receipt for ${about} of attempt ${attempt ?? '?'}: ${status ?? 'no status'}`,
     code === null || code === 0 ? null : `code ${code} ${explainReceiptCode(code).name}`,
     isAnswered || receipt.gateway_id === null ? null : `id ${receipt.gateway_id}`,
     isAnswered || price === null ? null : `${price} EUR`,
-  ].filter((fact) => fact !== null);
-  return { at: receipt.received_at, what: facts.join(', ') };
+  );
+  return { at: receipt.received_at, what };
 }
 
-function eventStep(event: EventRow): Step {
+function listOf(...facts: readonly (string | null)[]): string {
+  return facts.filter((fact) => fact !== null).join(', ');
+}
+
+function eventStep(event: EventRow): StoryStep {
   const isMove = event.to_state !== null && event.to_state !== event.from_state;
   const move = isMove ? `${event.from_state ?? '?'} → ${event.to_state}` : event.event;
   return { at: event.at, what: event.reason === null ? move : `${move} (${event.reason})` };

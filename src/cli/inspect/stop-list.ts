@@ -1,6 +1,6 @@
 /**
- * What is stopped on the spool of a command: read from the spool, and asked from the running daemon where only
- * the process knows it. `stats`, `why`, `check` and `top` print this list and no other.
+ * Lists what is stopped: reads it from the spool, and asks the running daemon for what only the process knows. `stats`,
+ * `why`, `check` and `top` all print this list.
  */
 import type { SecretOrigin } from '../../core/text/secret-origin.ts';
 import {
@@ -53,15 +53,12 @@ const NOTHING: ProcessFacts = { trouble: null, isLogWritten: true };
 /* Only facts are taken from it; their words are made here. */
 async function ofProcess(listen: string, path: string): Promise<ProcessFacts> {
   const status = await askDaemon(listen, PATIENCE_MS);
-  if (status?.spool !== path || !Array.isArray(status.stops)) return NOTHING;
+  if (status?.spool !== path) return NOTHING;
   const found = (reason: string): Stop | undefined =>
     status.stops.find((stop) => stop.reason === reason);
-  const kinds = ['disk-full', 'locked'] as const;
-  const [kind] = kinds.filter((one) => found(one) !== undefined);
-  const since = kind === undefined ? null : found(kind)?.since;
-  const at = typeof since === 'number' ? since : null;
+  const kind = (['disk-full', 'locked'] as const).find((one) => found(one) !== undefined);
   return {
-    trouble: kind === undefined ? null : { kind, since: at },
+    trouble: kind === undefined ? null : { kind, since: found(kind)?.since ?? null },
     isLogWritten: found('log-unwritten') === undefined,
   };
 }
@@ -86,13 +83,13 @@ export function stopLines({ stops }: Stopped): string | null {
 }
 
 export function daemonJson({ daemon, start }: Stopped): object {
-  return documentOfDaemon(daemon, start, shape);
+  return documentOfDaemon(daemon, start, isoText);
 }
 
 export function stopJson(stop: Stop): object {
-  return documentOfStop(stop, shape);
+  return documentOfStop(stop, isoText);
 }
 
-function shape(seconds: number): string {
+function isoText(seconds: number): string {
   return isoTime(seconds) ?? '';
 }

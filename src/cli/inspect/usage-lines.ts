@@ -1,10 +1,10 @@
 /**
- * Windows longer than a second, for people: which of them a message waits for, and how much of each is used.
- * What they show is the daemon's own count, aged to the moment that is asked about.
+ * Describes usage windows (longer than a second) for people: which one a message waits for, and how much of each is
+ * used. The counts are those of the daemon, aged to the asked instant.
  */
 import type { CapRow } from '../../spool/write/usage-window-rows.ts';
 import { isoTime, localTime } from '../../terminal/times.ts';
-import { tableOf } from '../../terminal/table.ts';
+import { cut, right, tableOf } from '../../terminal/table.ts';
 import { outputWidth } from '../../terminal/terminal-width.ts';
 
 /** A window that is used up, or will be. */
@@ -40,17 +40,10 @@ export function capTable(
 ): string | null {
   if (caps.length === 0) return null;
   const isOfSeveral = caps.some(({ account }) => account !== caps[0]?.account);
-  const columns = [
-    { head: 'WINDOW OF', fit: 'cut' },
-    { head: 'ALLOWS', align: 'right' },
-    { head: 'USED', align: 'right' },
-    { head: 'COUNTS' },
-    { head: 'FREES' },
-  ] as const;
   return tableOf(
-    columns,
+    [cut('WINDOW OF'), right('ALLOWS'), right('USED'), 'COUNTS', 'FREES'],
     caps.map((cap) => [
-      isOfSeveral ? fullNameOf(cap) : nameOf(cap),
+      isOfSeveral && cap.scope !== 'account' ? `${nameOf(cap)} of ${cap.account}` : nameOf(cap),
       `${cap.allowed.toLocaleString('en')}/${cap.span}`,
       cap.used.toLocaleString('en'),
       partsOf(cap),
@@ -64,7 +57,6 @@ export function capDocument(cap: CapRow): object {
   return { kind: 'window', ...capFields(cap) };
 }
 
-/** Everything of it but what is the daemon's own. */
 export function capFields(cap: CapRow): object {
   const { account, scope, name, span, per, zone, allowed, used } = cap;
   const subject = scope === 'account' ? {} : { [scope]: name };
@@ -77,10 +69,6 @@ const WORDS = { min: 'minute', h: 'hour', day: 'day' } as const;
 
 function nameOf({ account, scope, name }: CapRow): string {
   return scope === 'account' ? `account ${account}` : `${scope} ${name}`;
-}
-
-function fullNameOf(cap: CapRow): string {
-  return cap.scope === 'account' ? nameOf(cap) : `${nameOf(cap)} of ${cap.account}`;
 }
 
 function partsOf({ per }: CapRow): string {

@@ -1,6 +1,6 @@
 /**
- * The manual page sms-spoold(1), from the outline and the facts: what `--help` says of every command, in one
- * place. Written in the man macros that groff and mandoc both know.
+ * Writes the manual page sms-spoold(1) from the outline and the facts, with the words of `--help`. Uses only the man
+ * macros that both groff and mandoc support.
  */
 import {
   CONFIGURATION_PLACES,
@@ -10,7 +10,7 @@ import {
   SIGNALS,
   type Fact,
 } from './manual-facts.ts';
-import type { CommandOutline, OptionOutline, Outline, Value } from './outline.ts';
+import type { CommandOutline, OptionOutline, Outline, ValueOutline } from './outline.ts';
 
 export interface Edition {
   readonly version: string;
@@ -18,7 +18,6 @@ export interface Edition {
   readonly date: string;
 }
 
-/** The page as roff. */
 export function manPage({ program, commands }: Outline, { version, date }: Edition): string {
   const lines = [
     '.\\" Made from the program\'s own help: npm run build',
@@ -35,9 +34,9 @@ export function manPage({ program, commands }: Outline, { version, date }: Editi
     'These are understood before and after every command.',
     ...program.options.flatMap(optionLines),
     '.SH COMMANDS',
-    ...commands.flatMap((command) => commandLines(command)),
+    ...commands.flatMap(commandLines),
     '.SH CONFIGURATION',
-    'The first of these that is there is read:',
+    'The first of these that exists is read:',
     ...CONFIGURATION_PLACES.map((place) => `.br\n${escaped(place)}`),
     ...factLines('EXIT STATUS', EXIT_CODES),
     ...factLines('SIGNALS', SIGNALS),
@@ -74,7 +73,7 @@ function optionLines({ short, long, words, value }: OptionOutline): readonly str
   return ['.TP', `${names.join(', ')}${after}`, escaped(words)];
 }
 
-function valueTerm({ name, isRequired, isVariadic }: Value): string {
+function valueTerm({ name, isRequired, isVariadic }: ValueOutline): string {
   const term = `\\fI${escaped(name.toUpperCase())}\\fR`;
   return `${isRequired ? term : `[${term}]`}${isVariadic ? '\\|.\\|.\\|.' : ''}`;
 }

@@ -1,31 +1,26 @@
 /**
- * What the program is known by from outside, beside its commands: exit codes, where its configuration is
- * looked for, what it reads from the environment, its files and its signals. `--help` and the manual page are
- * both made from here, so that they cannot contradict each other.
+ * Lists exit codes, places of the configuration, environment variables, files and signals. Both `--help` and the manual
+ * page are made from these lists, so that they cannot differ.
  */
 import { ENVIRONMENT_KEYS, LOCAL_FILE, SYSTEM_FILE } from '../../config/find.ts';
-import { EXIT } from '../../terminal/exit-codes.ts';
+import type { EXIT } from '../../terminal/exit-codes.ts';
 import { wrap } from '../../terminal/wrap.ts';
 
 /** A name and what it stands for, in one sentence without a full stop. */
 export type Fact = readonly [name: string, meaning: string];
 
-const MEANINGS: Readonly<Record<keyof typeof EXIT, readonly [short: string, more: string | null]>> =
-  {
-    done: ['done', null],
-    failed: ['failed', null],
-    badUsage: ['bad usage', null],
-    tryAgain: ['try again', 'the spool belongs to another daemon or is locked'],
-    badConfiguration: ['bad configuration', null],
-  };
+const MEANINGS: Readonly<Record<(typeof EXIT)[keyof typeof EXIT], string>> = {
+  0: 'done',
+  1: 'failed',
+  64: 'bad usage',
+  75: 'try again (the spool belongs to another daemon or is locked)',
+  78: 'bad configuration',
+};
 
 /** Exit codes, ascending. */
-export const EXIT_CODES: readonly Fact[] = Object.entries(EXIT).map(([name, code]) => {
-  const [short, more] = MEANINGS[name as keyof typeof EXIT];
-  return [String(code), more === null ? short : `${short} (${more})`];
-});
+export const EXIT_CODES: readonly Fact[] = Object.entries(MEANINGS);
 
-/** Where the configuration is looked for, first to last; the environment alone comes after all of them. */
+/** Where the configuration is looked for, first to last; the environment alone comes last. */
 export const CONFIGURATION_PLACES: readonly string[] = [
   '--config FILE',
   '$SMS_SPOOLD_CONFIG',
@@ -33,7 +28,6 @@ export const CONFIGURATION_PLACES: readonly string[] = [
   SYSTEM_FILE,
 ];
 
-/** What is read from the environment. */
 export const ENVIRONMENT: readonly Fact[] = [
   ['SMS_SPOOLD_CONFIG', 'the configuration file, where --config names none'],
   [
@@ -47,7 +41,7 @@ export const ENVIRONMENT: readonly Fact[] = [
   ['TZ', 'the zone of times that have none, given or shown'],
 ];
 
-/** Files that a packaged installation has; all but the first are named by the configuration. */
+/** Files of a packaged installation. The configuration names the second and the third. */
 export const FILES: readonly Fact[] = [
   [SYSTEM_FILE, 'the configuration; TOML, every key is explained in the example that comes along'],
   [
@@ -57,7 +51,6 @@ export const FILES: readonly Fact[] = [
   ['/var/log/sms-spoold/status.log', 'the status log, where log.file asks for one'],
 ];
 
-/** What the daemon does on a signal. */
 export const SIGNALS: readonly Fact[] = [
   [
     'SIGTERM, SIGINT',

@@ -1,13 +1,11 @@
 /**
- * The command line as plain data: commands, arguments, options and what may be written for them, read from
- * the program's own definitions. Completions and the manual page are made from it and from nothing else.
- *
- * Always holds: what is hidden from the help is not in it.
+ * Reads the command line as plain data from the definitions of the program: commands, arguments, options and their
+ * possible values. Completion and the manual page are made from this alone. What the help hides is left out.
  */
 import type { Argument, Command, Option } from 'commander';
 
-/** What stands after an option, or for an argument. */
-export interface Value {
+/** The value of an option, or an argument. */
+export interface ValueOutline {
   /** As in the help: `file`, `name`, `0-9`. */
   readonly name: string;
   /** The option it is the value of, like `--account`; null = it is an argument. */
@@ -20,18 +18,18 @@ export interface Value {
 }
 
 export interface OptionOutline {
-  /** Like `--state`; null = it has none. */
+  /** Like `--state`. */
   readonly long: string | null;
   readonly short: string | null;
-  /** What it does, without choices and default. */
+  /** Without choices and default. */
   readonly summary: string;
-  /** The same with them, as the help has it. */
+  /** With them, as in the help. */
   readonly words: string;
   /** null = a switch. */
-  readonly value: Value | null;
+  readonly value: ValueOutline | null;
 }
 
-export interface ArgumentOutline extends Value {
+export interface ArgumentOutline extends ValueOutline {
   readonly words: string;
 }
 
@@ -54,7 +52,6 @@ export interface Outline {
   readonly commands: readonly CommandOutline[];
 }
 
-/** The outline of a program whose commands have no commands of their own. */
 export function outlineOf(program: Command): Outline {
   const help = program.createHelp();
   return {
@@ -88,13 +85,11 @@ function outlineOfCommand(command: Command): CommandOutline {
   };
 }
 
-function valueOf(written: Argument | Option, named: Pick<Value, 'name' | 'of'>): Value {
-  return {
-    ...named,
-    isRequired: written.required,
-    choices: written.argChoices ?? null,
-    isVariadic: written.variadic,
-  };
+function valueOf(
+  { required: isRequired, argChoices, variadic: isVariadic }: Argument | Option,
+  named: Pick<ValueOutline, 'name' | 'of'>,
+): ValueOutline {
+  return { ...named, isRequired, choices: argChoices ?? null, isVariadic };
 }
 
 function placeholderOf(option: Option): string {
@@ -102,7 +97,7 @@ function placeholderOf(option: Option): string {
   return written.replace('...', '');
 }
 
-/* addHelpText keeps no text that could be asked for: what help prints beyond the information is it. */
+/* addHelpText offers no way to read its text: it is what help prints after the information. */
 function epilogueOf(command: Command): string {
   const before = command.configureOutput();
   let printed = '';
@@ -115,29 +110,32 @@ function epilogueOf(command: Command): string {
   return printed.slice(command.helpInformation().length).trim();
 }
 
-export interface Place {
+/** What can be completed after a command. */
+export interface CompletionContext {
   /** '' = before any command. */
   readonly command: string;
-  /** Those of the command and those of the program. */
+  /** Those of the command, then those of the program. */
   readonly options: readonly OptionOutline[];
-  /** The first argument that can be completed; null = none can. */
+  /** The first that can be completed; null = none can. */
   readonly argument: ArgumentOutline | null;
 }
 
 /** Before any command, then after each, in the order of the help. */
-export function placesOf({ program, commands }: Outline): readonly Place[] {
-  const first = { command: '', options: program.options, argument: null };
+export function contextsOf({ program, commands }: Outline): readonly CompletionContext[] {
+  const canComplete = (one: ValueOutline): boolean =>
+    one.choices !== null || takesFile(one) || namesMeant(one) !== null;
   return [
-    first,
+    { command: '', options: program.options, argument: null },
     ...commands.map(({ name, options, arguments: all }) => {
       const own = new Set(options.flatMap(optionNames));
-      const everywhere = program.options.filter(
+      const others = program.options.filter(
         (option) => !optionNames(option).some((one) => own.has(one)),
       );
-      const argument =
-        all.find((one) => one.choices !== null || takesFile(one) || namesMeant(one) !== null) ??
-        null;
-      return { command: name, options: [...options, ...everywhere], argument };
+      return {
+        command: name,
+        options: [...options, ...others],
+        argument: all.find(canComplete) ?? null,
+      };
     }),
   ];
 }
@@ -147,23 +145,22 @@ export function optionNames({ short, long }: OptionOutline): readonly string[] {
   return [short, long].filter((name) => name !== null);
 }
 
-/** What names of the spool are meant; null = none. */
-export function namesMeant({ name, of }: Value): 'accounts' | 'campaigns' | null {
+/** Which names of the spool the value is one of; null = none. */
+export function namesMeant({ name, of }: ValueOutline): 'accounts' | 'campaigns' | null {
   if (of === '--campaign') return 'campaigns';
   if (of === '--account' || name === 'account') return 'accounts';
   return null;
 }
 
 /**
- * The command that prints them, one a line. Shells expand what it prints, so it leaves out names with other
- * characters than letters, digits and . _ @ : + -
+ * The command that prints them, one a line. Shells expand its output, so it leaves out names with other characters
+ * than letters, digits and . _ @ : + -
  */
 export function namesCommand(names: 'accounts' | 'campaigns'): string {
   return `sms-spoold completion --names ${names} 2>/dev/null`;
 }
 
-/** Whether a file of this machine is meant. */
-export function takesFile({ name }: Value): boolean {
+export function takesFile({ name }: ValueOutline): boolean {
   return name === 'file';
 }
 
@@ -185,20 +182,19 @@ export function wordsOfArgument(argument: Argument): string {
 }
 
 function withExtras(words: string, extras: readonly (string | null)[]): string {
-  const said = extras.filter((extra) => extra !== null);
-  return said.length === 0 ? words : `${words} (${said.join('; ')})`;
+  const given = extras.filter((extra) => extra !== null);
+  return given.length === 0 ? words : `${words} (${given.join('; ')})`;
 }
+
+const OR = new Intl.ListFormat('en-GB', { type: 'disjunction' });
 
 function choicesOf({ argChoices = [] }: Argument | Option): string | null {
-  if (argChoices.length === 0) return null;
-  if (argChoices.length === 1) return argChoices.join();
-  return `${argChoices.slice(0, -1).join(', ')} or ${argChoices.at(-1) ?? ''}`;
+  return argChoices.length === 0 ? null : OR.format(argChoices);
 }
 
-/* An empty list is what a command begins with, and nothing a person would write. */
+/* A default of another type, such as an empty list, is nothing that a person would write. */
 function defaultOf(of: Argument | Option): string | null {
-  const value: unknown = of.defaultValue;
-  if (of.defaultValueDescription !== undefined) return `default: ${of.defaultValueDescription}`;
+  const value: unknown = of.defaultValueDescription ?? of.defaultValue;
   const isPlain = typeof value === 'string' || typeof value === 'number';
   return isPlain ? `default: ${value}` : null;
 }

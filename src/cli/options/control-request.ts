@@ -1,6 +1,6 @@
 /**
- * What `cancel`, `requeue`, `retry`, `pause` and `resume` share: they write control rows, as any program could, and
- * wait a little for the daemon to say what became of them.
+ * Writes control rows for `cancel`, `requeue`, `retry`, `pause` and `resume`, as any program could, and waits a short
+ * time for the daemon to settle them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
@@ -12,7 +12,7 @@ import { verbOf, type Verb } from '../../spool/write/control.ts';
 import type { Database } from '../../spool/file/open.ts';
 import { controlRows, messageOf, type ControlRow } from '../../spool/read/queries.ts';
 import { printJson, printLine } from '../../terminal/print.ts';
-import { isoTime } from '../../terminal/times.ts';
+import { withIsoTimes } from '../../terminal/times.ts';
 
 export interface AskOptions {
   /** Milliseconds. */
@@ -49,9 +49,10 @@ export async function ask(
   }
   const open = rows.filter((row) => row.done_at === null).length;
   if (open > 0 && !options.json) {
+    const them = open === 1 ? 'it' : 'them';
     await printLine(
-      `Noted ${open === 1 ? 'it' : 'them'}; the daemon will act on ${open === 1 ? 'it' : 'them'} ` +
-        'when it runs. Open requests are shown by: sms-spoold stats',
+      `Noted ${them}; the daemon will act on ${them} when it runs. ` +
+        'Open requests are shown by: sms-spoold stats',
     );
   }
   if (rows.some((row) => row.refused !== null)) process.exitCode = EXIT.failed;
@@ -109,5 +110,5 @@ function subjectOf(row: ControlRow): string {
 }
 
 export function jsonOf(row: ControlRow): Readonly<Record<string, unknown>> {
-  return { ...row, asked_at: isoTime(row.asked_at), done_at: isoTime(row.done_at) };
+  return withIsoTimes(row, 'asked_at', 'done_at');
 }

@@ -1,6 +1,6 @@
 /**
- * Warns of names that nobody knows: an account that is not configured, a sender, campaign or reason that no message
- * has. They may be meant (the configuration is changed later), so nothing is refused.
+ * Warns of unknown names: an account that is not configured, a sender, campaign or reason that no message has. The
+ * configuration may name them later, so nothing is refused.
  */
 import type { Config } from '../../config/config.ts';
 import { isKnownReason, REASONS } from '../../core/codes/reasons.ts';
@@ -24,24 +24,19 @@ export interface NamesKnown {
 /** Campaigns that the nearest is looked for in. */
 const CAMPAIGNS_MAX = 1_000;
 
+/** What the writer of a row may not have meant. */
+export type RowWarnings = (row: DropRow) => readonly string[];
+
 /** Judges the rows that `send` and `import` are about to insert. */
-export class NameCheck {
-  readonly #accounts: readonly string[];
-  readonly #nowS: number;
-
-  constructor({ config, db }: NamesKnown, nowMs: number) {
-    this.#accounts = accountsKnown({ config, db });
-    this.#nowS = nowMs / 1000;
-  }
-
-  /** What the writer of a row may not have meant. */
-  warningsAbout({ account, expires_at: expiresAt, send_at: sendAt }: DropRow): readonly string[] {
-    const unknown = account === undefined ? null : unknownAccount(String(account), this.#accounts);
+export function rowWarnings(known: NamesKnown, nowMs: number): RowWarnings {
+  const accounts = accountsKnown(known);
+  return ({ account, expires_at: expiresAt, send_at: sendAt }) => {
+    const unknown = account === undefined ? null : unknownAccount(String(account), accounts);
     return [
       ...(unknown === null ? [] : [`${unknown}; the message waits until there is one`]),
-      ...expiryWarnings(Number(expiresAt), Number(sendAt), this.#nowS),
+      ...expiryWarnings(Number(expiresAt), Number(sendAt), nowMs / 1000),
     ];
-  }
+  };
 }
 
 function expiryWarnings(expiresAt: number, sendAt: number, nowS: number): readonly string[] {

@@ -1,11 +1,11 @@
-/** Options that select rows, alike for every command: which messages, and how many rows of a table. */
+/** Declares the options that select rows, the same for every command: which messages, and how many rows of a table. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { ANY, type ControlFilter } from '../../core/message/control-filter.ts';
 import { STATES, type State } from '../../core/message/message.ts';
 import { UsageError } from '../../terminal/exit-codes.ts';
 import { parsePastInstant, PAST_FORMS } from '../../terminal/times.ts';
 
-export interface SelectionOptions {
+export interface SelectedMessages {
   readonly state?: readonly State[];
   readonly reason?: string;
   readonly since?: number;
@@ -27,7 +27,7 @@ export function withSelection(command: Command): Command {
 }
 
 /** Null = the options name nothing. */
-export function filterIn(options: SelectionOptions): ControlFilter | null {
+export function filterIn(options: SelectedMessages): ControlFilter | null {
   const { state, reason, since, until, campaign, account, sender } = options;
   const given = { states: state, reason, since, until, campaign, account, sender };
   const named = Object.entries(given).filter(([, value]) => value !== undefined);

@@ -1,4 +1,4 @@
-/** `check`: everything the daemon needs, each line pass, warn or fail, with a remedy. Changes nothing. */
+/** `check`: checks all that the daemon needs; each line is pass, warn or fail, with a remedy. Changes nothing. */
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { checkAccount } from '../checkup/check-account.ts';
@@ -16,7 +16,6 @@ import { lastRunOf } from '../../spool/file/run-memory.ts';
 import { isBusy } from '../../spool/file/open.ts';
 import { print, printJson } from '../../terminal/print.ts';
 import { terminalWidth } from '../../terminal/terminal-width.ts';
-import { localTime } from '../../terminal/times.ts';
 import { wrap } from '../../terminal/wrap.ts';
 import { configAsFarAsReadable, openConfigured, type OpenedSpool } from '../open-spool.ts';
 import { daemonJson, stoppedNow } from '../inspect/stop-list.ts';
@@ -46,7 +45,7 @@ export function checkCommand(): Command {
     });
 }
 
-/* One by one, so that each is seen while the next, which may take seconds, is looked for. */
+/* One by one: each is printed before the next is looked for, which may take seconds. */
 async function* findings(command: Command, options: CheckOptions): AsyncGenerator<Finding> {
   const loaded = readConfig(command);
   if (loaded instanceof ConfigError) {
@@ -64,12 +63,12 @@ async function* findings(command: Command, options: CheckOptions): AsyncGenerato
   becomeOwnerOf(config.spool.path);
   /* Before anything opens the spool: that may change the modes of its files. */
   const spool = checkSpool(config.spool.path);
-  const stopped = await checkStopped(config);
-  yield* stopped.slice(0, 1);
+  const [daemon, ...stopped] = await checkStopped(config);
+  if (daemon !== undefined) yield daemon;
   yield checkNode();
   yield* ofConfig;
   yield* spool;
-  yield* stopped.slice(1);
+  yield* stopped;
   if (options.offline) return;
   yield* checkProxy(process.env);
   for (const account of config.accounts) {
@@ -78,20 +77,18 @@ async function* findings(command: Command, options: CheckOptions): AsyncGenerato
   }
 }
 
-/* Whether a daemon runs, first; then one finding for each thing that is stopped. Empty = no spool to look at. */
+/* Whether a daemon runs, first; then one finding for each thing that is stopped. Empty = there is no spool. */
 async function checkStopped(config: Config): Promise<readonly Finding[]> {
   using spool = openIfThere(config);
   if (spool === null) return [];
   const stopped = await stoppedNow(spool, Date.now() / 1000);
-  const [daemon, ...stops] = findingsOfStops(stopped, localTime);
-  const changed = stopped.daemon.isRunning
-    ? checkTakenUp(config, lastRunOf(spool.db), localTime)
-    : [];
+  const [daemon, ...stops] = findingsOfStops(stopped);
+  const changed = stopped.daemon.isRunning ? checkTakenUp(config, lastRunOf(spool.db)) : [];
   if (daemon === undefined) return changed;
   return [{ ...daemon, daemon: daemonJson(stopped) }, ...stops, ...changed];
 }
 
-/* What is wrong with the file is said where it is looked at. */
+/* Null = checkSpool says what is wrong with the file. */
 function openIfThere(config: Config): OpenedSpool | null {
   if (!existsSync(config.spool.path)) return null;
   try {
@@ -111,13 +108,9 @@ function readConfig(command: Command): Loaded | ConfigError {
   }
 }
 
-async function printFinding({ verdict, subject, found, remedy }: Finding): Promise<void> {
-  await printParagraph('', `${verdict}  ${subject}: ${found}`);
-  if (remedy !== null) await printParagraph('      ', `→ ${remedy}`);
-}
-
 /* Lines after the first are indented to where the words of the first begin. */
-function printParagraph(margin: string, text: string): Promise<void> {
-  const indent = margin === '' ? 6 : margin.length + 2;
-  return print(`${margin}${wrap(text, indent, terminalWidth() - margin.length)}\n`);
+async function printFinding({ verdict, subject, found, remedy }: Finding): Promise<void> {
+  const width = terminalWidth();
+  await print(`${wrap(`${verdict}  ${subject}: ${found}`, 6, width)}\n`);
+  if (remedy !== null) await print(`      ${wrap(`→ ${remedy}`, 8, width - 6)}\n`);
 }

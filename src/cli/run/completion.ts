@@ -1,29 +1,20 @@
-/** `completion`: prints a script that completes commands and options in a shell, and the names that it offers. */
+/** `completion`: prints the completion script of a shell, and the names of the spool that the script offers. */
 import { Argument, Command, Option } from 'commander';
-import { bashCompletion } from '../manual/bash.ts';
-import { fishCompletion } from '../manual/fish.ts';
-import { outlineOf, type Outline } from '../manual/outline.ts';
-import { zshCompletion } from '../manual/zsh.ts';
+import { COMPLETION_SCRIPTS } from '../manual/completion-scripts.ts';
+import { outlineOf } from '../manual/outline.ts';
 import { campaignNames } from '../../spool/read/statistics.ts';
 import { UsageError } from '../../terminal/exit-codes.ts';
 import { print, printLine } from '../../terminal/print.ts';
 import { accountsKnown } from '../options/name-warnings.ts';
 import { openToRead } from '../open-spool.ts';
 
-const SCRIPTS = {
-  bash: bashCompletion,
-  zsh: zshCompletion,
-  fish: fishCompletion,
-} as const satisfies Readonly<Record<string, (outline: Outline) => string>>;
-
 const NAMES = ['accounts', 'campaigns'] as const;
 /** More are not offered. */
 const NAMES_MAX = 1_000;
 const PLAIN = /^[\w.@:+][\w.@:+-]*$/;
 
-/** The shells that there is a script for. */
-export type Shell = keyof typeof SCRIPTS;
-export const SHELLS = Object.keys(SCRIPTS) as readonly Shell[];
+export type Shell = keyof typeof COMPLETION_SCRIPTS;
+export const SHELLS = Object.keys(COMPLETION_SCRIPTS) as readonly Shell[];
 
 /** `program` makes the whole program, with all its commands. */
 export function completionCommand(program: () => Promise<Command>): Command {
@@ -35,9 +26,9 @@ export function completionCommand(program: () => Promise<Command>): Command {
     )
     .addArgument(new Argument('[shell]', 'the shell').choices(SHELLS))
     .addOption(
-      new Option('--names <which>', 'instead: names of the spool, for these scripts').choices([
-        ...NAMES,
-      ]),
+      new Option('--names <which>', 'instead: names of the spool, for these scripts').choices(
+        NAMES,
+      ),
     )
     .addHelpText('after', HELP)
     .action(async (shell: Shell | undefined, { names }: CompletionOptions, self: Command) => {
@@ -53,7 +44,7 @@ interface CompletionOptions {
   readonly names?: (typeof NAMES)[number];
 }
 
-/* Shells expand what they complete with: a name that could be more than a name is left out. */
+/* Shells expand these names: one with other characters is left out. */
 function namesFrom(command: Command, which: (typeof NAMES)[number]): readonly string[] {
   using spool = openToRead(command);
   const names = which === 'campaigns' ? campaignNames(spool.db, NAMES_MAX) : accountsKnown(spool);
@@ -67,5 +58,5 @@ Examples:
   $ sms-spoold completion fish > ~/.config/fish/completions/sms-spoold.fish`;
 
 export function completionOf(shell: Shell, program: Command): string {
-  return SCRIPTS[shell](outlineOf(program));
+  return COMPLETION_SCRIPTS[shell](outlineOf(program));
 }

@@ -1,8 +1,7 @@
 /**
- * `run`: the daemon, in the foreground. SIGTERM and SIGINT drain it and end it. A second one ends it at once, and open
- * requests are then uncertain. SIGHUP opens the log file again and reads the configuration again. Without an account it
- * stays up, says what is missing and reads the configuration at SIGHUP, so that a service manager does not restart it
- * in a loop.
+ * `run`: runs the daemon in the foreground. SIGTERM and SIGINT drain it and end it. A second one ends it at once, and
+ * open requests are then uncertain. SIGHUP opens the log file again and reads the configuration again. Without an
+ * account it stays up and waits for SIGHUP, so that a service manager does not restart it in a loop.
  */
 import { Command } from 'commander';
 import { systemClock } from '../../clock.ts';
@@ -13,7 +12,7 @@ import { administer } from '../../daemon/status-source.ts';
 import { sayRefused } from '../../daemon/reload.ts';
 import { loadListeners, type AdminSource } from '../../admin/admin-listener.ts';
 import { CommandError, EXIT } from '../../terminal/exit-codes.ts';
-import { SpoolError, type SpoolErrorCode } from '../../spool/sql/spool-errors.ts';
+import { SpoolError } from '../../spool/sql/spool-errors.ts';
 import { StatusLog } from '../../log/status-log.ts';
 import { Announcer } from '../../systemd/announcer.ts';
 import { Pulse, statusLines } from '../../systemd/pulse.ts';
@@ -34,23 +33,17 @@ export function runCommand(early: readonly NodeJS.Signals[]): Command {
     });
 }
 
-/** Runs until a signal says otherwise. Throws ConfigError and SpoolError, and whatever stops the daemon. */
+/** Runs until a signal. Throws ConfigError and SpoolError, and whatever stops the daemon. */
 export async function run(load: () => Config, early: readonly NodeJS.Signals[]): Promise<void> {
   using signals = new Signals(early);
-  using announcer = new Announcer({ env: process.env, pid: process.pid, onTrouble: sayUnheard });
+  using announcer = new Announcer({ env: process.env, pid: process.pid, onTrouble: warnUnheard });
   const config = await configured(load, { signals, announcer });
   if (config === null) return;
   if (ownerToBecome(config.spool.path) !== null) loadListeners();
   becomeOwnerOf(config.spool.path);
-  let fail: (error: unknown) => void = () => undefined;
-  const failed = new Promise<never>((_resolve, reject) => {
-    fail = reject;
-  });
-  failed.catch(() => undefined); // told to whoever waits
-  const daemon = new Daemon(config, {
-    onFatal: (error) => fail(error),
-    onWaiting: () => begin(),
-  });
+  const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+  failed.catch(() => undefined); // reported to whoever waits
+  const daemon = new Daemon(config, { onFatal: fail, onWaiting: () => begin() });
   const lines = statusLines(() => daemon.vitals, systemClock.monotonicMs);
   const status = (): string => daemon.waiting ?? lines();
   using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
@@ -83,70 +76,63 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
   }
 }
 
-/** A file that stays as it is: the unit does not try again. The remedy is a person's. */
-const LASTING: readonly SpoolErrorCode[] = ['not-a-spool', 'broken'];
-
-class LastingError extends CommandError {
-  override readonly name = 'LastingError';
-  override readonly exitCode = EXIT.badConfiguration;
-}
-
+/* A broken file stays broken: with this exit code the unit does not try again. */
 function lasting(error: unknown): unknown {
-  const isLasting = error instanceof SpoolError && LASTING.includes(error.code);
-  return isLasting ? new LastingError(error.message, { cause: error }) : error;
+  if (!(error instanceof SpoolError)) return error;
+  if (error.code !== 'not-a-spool' && error.code !== 'broken') return error;
+  return new CommandError(error.message, { cause: error, exitCode: EXIT.badConfiguration });
 }
 
-function sayUnheard(reason: string): void {
+function warnUnheard(reason: string): void {
   const warning = `systemd is not told how the daemon is: ${reason}`;
   const log = new StatusLog({ level: 'warn', recipients: 'masked', file: null });
   log.say('daemon.warning', { warning });
 }
 
-interface Heard {
+interface ServiceLinks {
   readonly signals: Signals;
   readonly announcer: Announcer;
 }
 
-/** What a daemon without a configuration tells of itself. */
+/** The status of a daemon without a configuration. */
 const WAITING: AdminSource = {
   unready: () => 'waiting-for-configuration',
   stops: () => [],
   view: () => null,
 };
 
-/* Waits for a configuration that names an account; null = told to stop meanwhile. */
-async function configured(load: () => Config, heard: Heard): Promise<Config | null> {
-  const { announcer } = heard;
+/* Waits for a configuration that names an account; null = a signal ended the wait. */
+async function configured(load: () => Config, links: ServiceLinks): Promise<Config | null> {
+  const { announcer } = links;
   let config = load();
   if (config.accounts.length > 0) return config;
   const waiting = `${MISSING.missing}: ${MISSING.remedy}`;
   const log = new StatusLog({ ...config.log, file: null });
   await using admin = await administer(config.admin, WAITING, log);
   announcer.ready(waiting);
-  /* There is no loop yet: nothing to do but to wait. */
+  /* There is no loop yet whose turns could be counted. */
   let looks = 0;
   using pulse = new Pulse({ announcer, turns: () => (looks += 1), status: () => waiting });
   pulse.start();
   while (config.accounts.length === 0) {
     log.say('daemon.waiting', { ...MISSING, admin: admin?.address });
-    const next = await loadedAgain(load, heard, log);
+    const next = await loadedAgain(load, links, log);
     if (next === null) return null;
     config = next;
   }
   return config;
 }
 
-/* The next configuration that can be read: until then it is as if nothing were configured. */
+/* The next configuration that can be read; null = a signal ended the wait. */
 async function loadedAgain(
   load: () => Config,
-  { signals, announcer }: Heard,
+  { signals, announcer }: ServiceLinks,
   log: StatusLog,
 ): Promise<Config | null> {
   for (;;) {
-    const hangUp = new Promise<'again'>((resolve) => {
-      signals.onHangUp = () => resolve('again');
-    });
-    if ((await Promise.race([signals.stop, hangUp])) === 'stop') return null;
+    const hangUp = Promise.withResolvers<'again'>();
+    signals.onHangUp = () => hangUp.resolve('again');
+    if ((await Promise.race([signals.stop, hangUp.promise])) === 'stop') return null;
     try {
       return await announcer.reload(load);
     } catch (error) {
@@ -163,19 +149,16 @@ const MISSING = {
 
 /** The signals that a daemon answers, for as long as it lives. */
 class Signals implements Disposable {
-  readonly stop: Promise<'stop'>;
+  readonly #stop = Promise.withResolvers<'stop'>();
+  readonly stop = this.#stop.promise;
   #onHangUp: (() => void) | null = null;
-  /** One came before anybody could answer it. */
+  /** SIGHUP came before anything could answer it. */
   #isHungUp = false;
-  #resolve: (word: 'stop') => void = () => undefined;
   #isStopping = false;
-  /* Nothing else may keep the process up while it waits for a configuration. */
+  /* While it waits for a configuration, perhaps nothing else keeps the process up. */
   readonly #alive = setInterval(() => undefined, 2 ** 30);
 
   constructor(early: readonly NodeJS.Signals[]) {
-    this.stop = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
     process.on('SIGTERM', this.#onStop);
     process.on('SIGINT', this.#onStop);
     process.on('SIGHUP', this.#hangUp);
@@ -201,7 +184,7 @@ class Signals implements Disposable {
   readonly #onStop = (): void => {
     if (this.#isStopping) process.exit(1);
     this.#isStopping = true;
-    this.#resolve('stop');
+    this.#stop.resolve('stop');
   };
 
   readonly #hangUp = (): void => {

@@ -1,26 +1,23 @@
-/**
- * `sms-spoold sandbox`: the sandbox gateway alone, on loopback, until it is told to stop.
- *
- * Turns the command line into sandbox options, says in one block how to use it, and runs until SIGINT or
- * SIGTERM. Accepts and refuses nothing itself.
- */
+/** `sandbox`: runs the sandbox gateway alone, on loopback, until SIGINT or SIGTERM. */
+import { once } from 'node:events';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CommandError } from '../../terminal/exit-codes.ts';
 import { isLoopbackUrl } from '../../sandbox/sandbox-check.ts';
 import { MAGIC_FAULTS, MAGIC_RECIPIENTS, MAGIC_WORDS } from '../../sandbox/magic-recipients.ts';
-import type { SandboxOptions } from '../../sandbox/sandbox-options.ts';
 import {
   DEFAULT_API_KEY,
   DEFAULT_API_SECRET,
   LIMIT_MODELS,
+  type SandboxOptions,
 } from '../../sandbox/sandbox-options.ts';
-import type { ReceiptFormat, ReceiptSignature } from '../../sandbox/receipt-options.ts';
-import { RECEIPT_FORMATS } from '../../sandbox/receipt-options.ts';
-import type { Sandbox } from '../../sandbox/sandbox-gateway.ts';
-import { startSandbox } from '../../sandbox/sandbox-gateway.ts';
+import {
+  RECEIPT_FORMATS,
+  type ReceiptFormat,
+  type ReceiptSignature,
+} from '../../sandbox/receipt-options.ts';
+import { startSandbox, type Sandbox } from '../../sandbox/sandbox-gateway.ts';
 import { SIGNATURE_METHODS, type SignatureMethod } from '../../gateway/signature.ts';
-import type { Told } from '../../sandbox/welcome.ts';
-import { welcome } from '../../sandbox/welcome.ts';
+import { welcome, type Told } from '../../sandbox/welcome.ts';
 import { print } from '../../terminal/print.ts';
 import { wrap } from '../../terminal/wrap.ts';
 
@@ -149,52 +146,34 @@ async function start(options: SandboxOptions): Promise<Sandbox> {
   }
 }
 
-/** Resolves at the first of the two signals. */
-function toldToStop(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = (): void => {
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
-      resolve();
-    };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-  });
-}
-
 async function runSandbox(flags: SandboxFlags): Promise<void> {
   await using sandbox = await start(sandboxOptionsOf(flags));
-  const stopped = toldToStop();
+  const waiting = new AbortController();
+  const signals = ['SIGINT', 'SIGTERM'].map((name) => once(process, name, waiting));
   await print(welcome(sandbox.url, flags));
-  await stopped;
-}
-
-function receiptOptions(): readonly Option[] {
-  return [
-    new Option('--receipts [url]', 'send delivery receipts, to the daemon or to the URL')
-      .argParser(receiptUrl)
-      .preset(DAEMON_URL),
-    new Option('--receipt-delay <ms>', 'from the acceptance to each receipt')
-      .argParser(wholeNumber)
-      .default(100),
-    new Option('--receipt-format <format>', 'query string, form body or JSON body')
-      .choices(RECEIPT_FORMATS)
-      .default('form'),
-    new Option('--receipt-loss <share>', 'share of the receipts that never come')
-      .argParser(share)
-      .default(0),
-    new Option('--receipt-repeat <share>', 'share of the receipts that come twice')
-      .argParser(share)
-      .default(0),
-    new Option(
-      '--receipt-signature <method=secret>',
-      'sign receipts, like sha256=not-a-real-one',
-    ).argParser(signature),
-  ];
+  await Promise.race(signals);
+  waiting.abort(); // a second signal ends the process
 }
 
 export function sandboxCommand(): Command {
-  const command = new Command('sandbox')
+  const model = new Option(
+    '--model <model>',
+    'how the rate is counted: in fixed seconds, in any, or in tokens',
+  );
+  const sender = new Option(
+    '--sender <number=rate>',
+    'messages per second of one sender; may be repeated',
+  );
+  const receipts = new Option(
+    '--receipts [url]',
+    'send delivery receipts, to the daemon or to the URL',
+  );
+  const format = new Option('--receipt-format <format>', 'query string, form body or JSON body');
+  const signing = new Option(
+    '--receipt-signature <method=secret>',
+    'sign receipts, like sha256=not-a-real-one',
+  );
+  return new Command('sandbox')
     .summary('a stand-in for the SMS API, to develop against')
     .description(
       'Runs a stand-in for the SMS API on loopback, and says how to point the daemon at it. Nothing ' +
@@ -202,26 +181,19 @@ export function sandboxCommand(): Command {
     )
     .option('--port <port>', 'port to listen on; 0 = any free one', wholeNumber, DEFAULT_PORT)
     .option('--rate <n>', 'requests per second that the account allows', positiveNumber, 30)
-    .addOption(
-      new Option(
-        '--model <model>',
-        'how the rate is counted: in fixed seconds, in any, or in tokens',
-      )
-        .choices(LIMIT_MODELS)
-        .default('window'),
-    )
+    .addOption(model.choices(LIMIT_MODELS).default('window'))
     .option('--depth <n>', 'tokens in a full bucket (default: a tenth of the rate)', positiveNumber)
-    .addOption(
-      new Option('--sender <number=rate>', 'messages per second of one sender; may be repeated')
-        .argParser(senderRate)
-        .default(new Map<string, number>(), 'none'),
-    )
+    .addOption(sender.argParser(senderRate).default(new Map<string, number>(), 'none'))
     .option('--latency <ms>', 'how long each answer takes', wholeNumber, 0)
     .option('--api-key <key>', 'the account', DEFAULT_API_KEY)
     .option('--api-secret <secret>', 'its secret, not a real one', DEFAULT_API_SECRET)
     .option('--balance <eur>', 'its credit, EUR', amount, 100)
     .addHelpText('after', explanation())
-    .action(runSandbox);
-  for (const option of receiptOptions()) command.addOption(option);
-  return command;
+    .action(runSandbox)
+    .addOption(receipts.argParser(receiptUrl).preset(DAEMON_URL))
+    .option('--receipt-delay <ms>', 'from the acceptance to each receipt', wholeNumber, 100)
+    .addOption(format.choices(RECEIPT_FORMATS).default('form'))
+    .option('--receipt-loss <share>', 'share of the receipts that never come', share, 0)
+    .option('--receipt-repeat <share>', 'share of the receipts that come twice', share, 0)
+    .addOption(signing.argParser(signature));
 }

@@ -1,8 +1,6 @@
 /**
- * Asks the running daemon for its status document, over its admin listener.
- *
- * Always holds: what answers may be another program, so a document is taken only if it has the form of ours,
- * and its texts are escaped where they are shown.
+ * Asks the running daemon for its status document, over its admin listener. Another program may answer there: a document
+ * is taken only if it has the form of ours, and its texts are escaped where they are shown.
  */
 import { get } from 'node:http';
 import {
@@ -16,7 +14,7 @@ import { STATES } from '../../core/message/message.ts';
 import { SECONDS_KEPT } from '../../core/stats/counters.ts';
 import type { Stop, StopScope } from '../../core/account/stops.ts';
 
-/** A daemon with as many lanes as have names says less than this. */
+/** More than the status of a daemon with the largest number of lanes. */
 const BYTES_MAX = 4_000_000;
 
 /** Null = no daemon of ours answers at "HOST:PORT" within `patienceMs`. */
@@ -39,32 +37,31 @@ export function askDaemon(listen: string, patienceMs: number): Promise<Status | 
   });
 }
 
-/* Whatever answers there may be something else altogether. */
 function statusIn(text: string): Status | null {
   try {
     return readStatus(JSON.parse(text));
   } catch {
-    return null; // no JSON: not ours
+    return null; // no JSON
   }
 }
 
-type Check = (value: unknown) => boolean;
+type ValueCheck = (value: unknown) => boolean;
 /** Every key of T has a check: a new key without one is an error of types. */
-type Shape<T> = Readonly<Record<keyof T, Check>>;
+type ShapeOf<T> = Readonly<Record<keyof T, ValueCheck>>;
 
-const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
-const isText: Check = (value) => typeof value === 'string';
-const isFlag: Check = (value) => typeof value === 'boolean';
+const isNumber: ValueCheck = (value) => typeof value === 'number' && Number.isFinite(value);
+const isText: ValueCheck = (value) => typeof value === 'string';
+const isFlag: ValueCheck = (value) => typeof value === 'boolean';
 const orNull =
-  (check: Check): Check =>
+  (check: ValueCheck): ValueCheck =>
   (value) =>
     value === null || check(value);
 const listOf =
-  (check: Check, most = Infinity): Check =>
+  (check: ValueCheck, most = Infinity): ValueCheck =>
   (value) =>
     Array.isArray(value) && value.length <= most && value.every(check);
 const fieldsOf =
-  (shape: Readonly<Record<string, Check>>): Check =>
+  (shape: Readonly<Record<string, ValueCheck>>): ValueCheck =>
   (value) =>
     typeof value === 'object' &&
     value !== null &&
@@ -72,13 +69,16 @@ const fieldsOf =
       check((value as Readonly<Record<string, unknown>>)[key]),
     );
 
-const isState: Check = (value) => STATES.some((state) => state === value);
-const isGate: Check = (value) => value === 'active' || value === 'suspended' || value === 'paused';
+const oneOf =
+  (words: readonly string[]): ValueCheck =>
+  (value) =>
+    words.some((word) => word === value);
+const isLaneState = oneOf(['active', 'suspended', 'paused']);
 const isCounts = fieldsOf(Object.fromEntries(STATES.map((state) => [state, isNumber])));
 
-const ACCOUNT: Shape<AccountStatus> = {
+const ACCOUNT: ShapeOf<AccountStatus> = {
   account: isText,
-  state: isGate,
+  state: isLaneState,
   reason: orNull(isText),
   next_probe_at: orNull(isNumber),
   limit: orNull(isNumber),
@@ -90,10 +90,10 @@ const ACCOUNT: Shape<AccountStatus> = {
   oldest_due_seconds: orNull(isNumber),
 };
 
-const LANE: Shape<LaneStatus> = {
+const LANE: ShapeOf<LaneStatus> = {
   account: isText,
   sender: isText,
-  state: isGate,
+  state: isLaneState,
   available: orNull(isNumber),
   blocked_seconds: isNumber,
   states: isCounts,
@@ -101,28 +101,31 @@ const LANE: Shape<LaneStatus> = {
   oldest_due_seconds: orNull(isNumber),
 };
 
-const FAILURE: Shape<FailureStatus> = {
+const FAILURE: ShapeOf<FailureStatus> = {
   at: isNumber,
   id: isNumber,
   account: orNull(isText),
   sender: orNull(isText),
   recipient: isText,
-  to: isState,
+  to: oneOf(STATES),
   reason: isText,
   code: orNull(isNumber),
 };
 
-const isScope: Check = (value) => SCOPES.some((scope) => scope === value);
 const SCOPES: readonly StopScope[] = ['daemon', 'spool', 'log', 'account', 'sender'];
-const STOP_STATES: readonly Stop['state'][] = [
-  ...(['stopped', 'suspended', 'paused', 'throttled', 'unknown'] as const),
-];
+const STOP_STATES = [
+  'stopped',
+  'suspended',
+  'paused',
+  'throttled',
+  'unknown',
+] as const satisfies readonly Stop['state'][];
 
-const STOP: Shape<Stop> = {
-  scope: isScope,
+const STOP: ShapeOf<Stop> = {
+  scope: oneOf(SCOPES),
   account: orNull(isText),
   sender: orNull(isText),
-  state: (value) => STOP_STATES.some((state) => state === value),
+  state: oneOf(STOP_STATES),
   reason: isText,
   since: orNull(isNumber),
   until: orNull(isNumber),
@@ -130,7 +133,7 @@ const STOP: Shape<Stop> = {
   remedy: isText,
 };
 
-const STATUS: Shape<Status> = {
+const STATUS: ShapeOf<Status> = {
   at: isNumber,
   version: isText,
   pid: isNumber,

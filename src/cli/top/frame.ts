@@ -1,12 +1,12 @@
 /**
- * One frame of `top`: what a status comes to as lines of text, never wider than asked. Nothing is read here
- * and nothing written; the same status makes the same lines.
+ * Lays out one frame of `top`: a status as lines of text, never wider than asked. Reads and writes nothing; the same
+ * status makes the same lines.
  */
 import { escapeText } from '../../core/text/escape.ts';
 import { STATES, type State } from '../../core/message/message.ts';
 import { sentenceOf } from '../../core/account/stops.ts';
 import type { AccountStatus, FailureStatus, LaneStatus, Status } from '../../core/stats/status.ts';
-import { tableOf, type Column } from '../../terminal/table.ts';
+import { cut, right, tableOf } from '../../terminal/table.ts';
 import { localTime, timeSpan } from '../../terminal/times.ts';
 import { wrap } from '../../terminal/wrap.ts';
 
@@ -24,7 +24,7 @@ export interface FrameSize {
   readonly rows: number | null;
 }
 
-/** A terminal this wide shows what lanes do beside what waits in them. */
+/** A terminal this wide also shows what lanes do. */
 const WIDE = 130;
 const PLOT_ROWS = 5;
 /** Rows of lanes and failures where nothing bounds them. */
@@ -54,7 +54,7 @@ export function frameOf(view: View, size: FrameSize): readonly string[] {
     ...failuresOf(status, size.columns, room.failures),
   ];
   const fitting = size.rows === null ? lines : lines.slice(0, size.rows);
-  return fitting.map((line) => cut(escapeText(line), size.columns).trimEnd());
+  return fitting.map((line) => clipped(escapeText(line), size.columns).trimEnd());
 }
 
 /* A blank line and two of heads go with each list. */
@@ -77,7 +77,7 @@ function headOf({ status, source, note }: View, columns: number): readonly strin
       ? `sms-spoold ${status.version}, pid ${status.pid}, up ${up}`
       : 'sms-spoold: no daemon answers';
   const state = source === 'daemon' ? `, ${status.unready ?? 'ready'}` : '';
-  const left = cut(`${who}${state}`, columns - time.length - 2);
+  const left = clipped(`${who}${state}`, columns - time.length - 2);
   const head = left.padEnd(columns - time.length) + time;
   const notes = [note, status.is_counted ? null : 'still counting: numbers are too small'];
   return [
@@ -99,28 +99,13 @@ function statesOf({ states }: Status, columns: number): readonly string[] {
   const cells = STATES.map((state) => `${state} ${states[state].toLocaleString('en')}`);
   const width = Math.max(...cells.map((cell) => cell.length)) + 3;
   const perLine = Math.max(1, Math.floor((columns + 3) / width));
-  const lines: string[] = [];
-  for (let index = 0; index < cells.length; index += perLine) {
-    lines.push(
-      cells
-        .slice(index, index + perLine)
-        .map((cell) => cell.padEnd(width))
-        .join(''),
-    );
-  }
-  return lines;
+  const lines = Map.groupBy(cells.entries(), ([index]) => Math.floor(index / perLine));
+  return Array.from(lines.values(), (line) => line.map(([, cell]) => cell.padEnd(width)).join(''));
 }
 
-const ACCOUNT_COLUMNS: readonly Column[] = [
-  { head: 'ACCOUNT', fit: 'cut' },
-  { head: 'STATE' },
-  { head: 'USED', align: 'right' },
-  { head: 'AVAILABLE', align: 'right' },
-  { head: 'LIMIT', align: 'right' },
-  { head: 'OPEN', align: 'right' },
-  { head: 'OLDEST DUE', align: 'right' },
-  { head: 'WAITS', align: 'right' },
-  { head: 'REASON', fit: 'cut' },
+const ACCOUNT_COLUMNS = [
+  ...[cut('ACCOUNT'), 'STATE', right('USED'), right('AVAILABLE'), right('LIMIT')],
+  ...[right('OPEN'), right('OLDEST DUE'), right('WAITS'), cut('REASON')],
 ];
 
 function accountsOf({ accounts }: Status, columns: number): readonly string[] {
@@ -161,13 +146,9 @@ function lanesOf(status: Status, columns: number, rows: number): readonly string
   const last = status.age_bounds_seconds.at(-1);
   const ages = [...heads, ...(last === undefined ? [] : [`${boundOf(last)}+`])];
   const isWide = columns >= WIDE;
-  const right = (head: string): Column => ({ head, align: 'right' });
-  const own: readonly Column[] = [
-    ...['OUT', 'UNCERTAIN', 'AWAITED', 'RATE', 'WAITS'].map(right),
-    { head: 'STATE' },
-  ];
+  const own = [...['OUT', 'UNCERTAIN', 'AWAITED', 'RATE', 'WAITS'].map(right), 'STATE'];
   const table = tableOf(
-    [{ head: 'LANE', fit: 'cut' }, right('WAIT'), ...ages.map(right), ...(isWide ? own : [])],
+    [cut('LANE'), right('WAIT'), ...ages.map(right), ...(isWide ? own : [])],
     shown.map((lane) => [...laneCells(lane), ...(isWide ? doingCells(lane) : [])]),
     columns,
   );
@@ -200,18 +181,12 @@ function isBusy({ states }: LaneStatus): boolean {
   return BUSY.some((state) => states[state] > 0);
 }
 
-const FAILURE_COLUMNS: readonly Column[] = [
-  { head: 'FAILED' },
-  { head: 'ID', align: 'right' },
-  { head: 'NOW' },
-  { head: 'RECIPIENT' },
-  { head: 'SENDER', fit: 'cut' },
-  { head: 'CODE', align: 'right' },
-  { head: 'REASON', fit: 'cut' },
+const FAILURE_COLUMNS = [
+  ...['FAILED', right('ID'), 'NOW', 'RECIPIENT', cut('SENDER'), right('CODE'), cut('REASON')],
 ];
 
 function failuresOf({ failures }: Status, columns: number, rows: number): readonly string[] {
-  const cells = failures.slice(0, rows).map((one) => failureCells(one));
+  const cells = failures.slice(0, rows).map(failureCells);
   return cells.length === 0 ? [] : ['', ...tableOf(FAILURE_COLUMNS, cells, columns).split('\n')];
 }
 
@@ -241,51 +216,42 @@ function boundOf(seconds: number): string {
   return seconds < 86_400 ? `${seconds / 3_600}h` : `${seconds / 86_400}d`;
 }
 
-function cut(line: string, columns: number): string {
+function clipped(line: string, columns: number): string {
   return line.length <= columns ? line : `${line.slice(0, Math.max(0, columns - 1))}…`;
 }
 
-const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
+const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const EIGHTHS = 8;
 
-export interface PlotOptions {
+interface PlotOptions {
   /** Rows of text. */
   readonly height: number;
-  /** Columns of text, the scale at the left included. */
+  /** Columns of text, with the scale at the left. */
   readonly width: number;
-  /** Null = there is none. */
   readonly limit: number | null;
 }
 
-/** The latest values, as many as there is room for; the newest at the right. */
-export function plotOf(values: readonly number[], options: PlotOptions): readonly string[] {
-  const { height, limit } = options;
+/* The latest values that fit, the newest at the right. */
+function plotOf(
+  values: readonly number[],
+  { height, width, limit }: PlotOptions,
+): readonly string[] {
   const top = Math.max(limit ?? 0, ...values, 1);
-  const scale = [shown(top), '0'];
-  const margin = Math.max(...scale.map((label) => label.length));
-  const shownValues = values.slice(-Math.max(1, options.width - margin - 2));
-  const limitRow = limit === null ? null : rowOf(limit, top, height);
+  const scale = shown(top);
+  const shownValues = values.slice(-Math.max(1, width - scale.length - 2));
+  const limitRow = limit === null ? null : Math.min(height - 1, Math.floor((limit / top) * height));
   return Array.from({ length: height }, (_, line) => {
     const row = height - 1 - line;
-    const label = row === height - 1 ? scale[0] : row === 0 ? scale[1] : '';
-    const cells = shownValues.map((value) => cellOf(value, { top, height, row }));
-    const drawn = cells.map((cell) => (cell === ' ' && row === limitRow ? '╌' : cell));
-    return `${(label ?? '').padStart(margin)} ┤${drawn.join('')}`;
+    const label = line === 0 ? scale : row === 0 ? '0' : '';
+    const drawn = shownValues.map((value) => {
+      const eighths = Math.round((value / top) * height * EIGHTHS);
+      /* A small value is drawn too. */
+      const least = value > 0 ? Math.max(1, eighths) : 0;
+      const block = Math.min(EIGHTHS, Math.max(0, least - row * EIGHTHS));
+      return block === 0 && row === limitRow ? '╌' : BLOCKS[block];
+    });
+    return `${label.padStart(scale.length)} ┤${drawn.join('')}`;
   });
-}
-
-function rowOf(value: number, top: number, height: number): number {
-  return Math.min(height - 1, Math.floor((value / top) * height));
-}
-
-function cellOf(
-  value: number,
-  { top, height, row }: { readonly top: number; readonly height: number; readonly row: number },
-): string {
-  const eighths = Math.round((value / top) * height * EIGHTHS);
-  /* What is little is still seen. */
-  const seen = value > 0 ? Math.max(1, eighths) : 0;
-  return BLOCKS[Math.min(EIGHTHS, Math.max(0, seen - row * EIGHTHS))] ?? ' ';
 }
 
 function shown(value: number): string {

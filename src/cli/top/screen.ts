@@ -1,7 +1,7 @@
 /**
- * The terminal while `top` has it: the alternate screen, keys, and the size.
+ * Takes the terminal for `top`: the alternate screen, keys, and the size.
  *
- * Always holds: whatever ends the program, by a key, a signal or an error, the terminal is as it was.
+ * Always holds: whatever ends the program, a key, a signal or an error, the terminal is restored.
  */
 import { writeSafe } from '../../terminal/print.ts';
 import { joined, ourOwn, safeLine } from '../../terminal/safe.ts';
@@ -17,18 +17,16 @@ const BELOW = ourOwn('\u001b[J');
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export class Screen implements Disposable {
-  /** Resolves when the reader has had enough. */
-  readonly left: Promise<void>;
+  readonly #left = Promise.withResolvers<undefined>();
+  /** Resolves when the reader leaves. */
+  readonly left = this.#left.promise;
+  readonly #leave = (): void => this.#left.resolve(undefined);
   readonly #onResize: () => void;
-  #leave: () => void = () => undefined;
   #isOpen = true;
 
   /** Takes the terminal of standard output. */
   constructor(onResize: () => void) {
     this.#onResize = onResize;
-    this.left = new Promise((resolve) => {
-      this.#leave = resolve;
-    });
     writeSafe(ENTER);
     process.stdout.on('resize', this.#onResize);
     process.on('exit', this.#restore);
@@ -42,7 +40,7 @@ export class Screen implements Disposable {
     return { columns: process.stdout.columns, rows: process.stdout.rows };
   }
 
-  /** Lines of text: what is not text in them is escaped. */
+  /** Escapes the lines. */
   draw(lines: readonly string[]): void {
     const drawn = lines.map((line) => joined([safeLine(line), END_OF_LINE]));
     writeSafe(joined([HOME, joined(drawn, NEXT_LINE), BELOW]));

@@ -1,8 +1,6 @@
 /**
- * Makes the status document from the spool alone, where no daemon answers: messages are counted
- * here, a slice at a time; the rest is what was written down.
- *
- * Always holds: counting again is paced by what it costs, so that watching an unwatched spool stays cheap.
+ * Makes the status document from the spool alone, where no daemon answers. Counts messages a slice at a time; the longer
+ * a count takes, the later the next one starts.
  */
 import { MessageCounts } from '../../core/stats/message-counts.ts';
 import { FAILURES_MAX, SECONDS_KEPT, isFailure } from '../../core/stats/counters.ts';
@@ -55,6 +53,7 @@ export class SpoolStatus {
     const { db, path, version, stops } = this.#options;
     const moves = latestMoves(db, MOVES);
     const ends = moves.filter(({ from }) => from === 'sending');
+    const accepted = ends.filter(({ to }) => to === 'await-receipt');
     return statusOf({
       at: now,
       version,
@@ -68,10 +67,7 @@ export class SpoolStatus {
       accounts: this.#accounts(ends, now),
       lane: () => ({ state: 'active', available: null, blocked_seconds: 0 }),
       answered: perSecond(ends, now),
-      accepted: perSecond(
-        ends.filter(({ to }) => to === 'await-receipt'),
-        now,
-      ),
+      accepted: perSecond(accepted, now),
       failures: failuresIn(moves),
       isMasked: true,
     });
@@ -124,16 +120,10 @@ function perSecond(moves: readonly MoveRow[], now: number): readonly number[] {
 
 function failuresIn(moves: readonly MoveRow[]): Status['failures'] {
   return moves
-    .flatMap(({ at, id, account, sender, recipient, to, reason, code }) =>
-      to === null || !isFailure(to)
-        ? []
-        : [
-            {
-              ...{ at, id, account, sender, to, code },
-              recipient: recipient ?? '',
-              reason: reason ?? '',
-            },
-          ],
-    )
+    .flatMap(({ at, id, account, sender, recipient, to, reason, code }) => {
+      if (to === null || !isFailure(to)) return [];
+      const words = { recipient: recipient ?? '', reason: reason ?? '' };
+      return [{ at, id, account, sender, to, code, ...words }];
+    })
     .slice(0, FAILURES_MAX);
 }

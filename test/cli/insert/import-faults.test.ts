@@ -2,8 +2,8 @@
 import { open } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkFile } from '../../../src/cli/insert/import-check.ts';
-import type { ImportReport } from '../../../src/cli/insert/import-check.ts';
-import { NameCheck } from '../../../src/cli/options/name-warnings.ts';
+import type { CheckedFile } from '../../../src/cli/insert/import-check.ts';
+import { rowWarnings } from '../../../src/cli/options/name-warnings.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { CommandError } from '../../../src/terminal/exit-codes.ts';
 import type { Database } from '../../../src/spool/file/open.ts';
@@ -22,13 +22,13 @@ afterEach(() => {
   program[Symbol.dispose]();
 });
 
-async function check(content: string | Buffer): Promise<ImportReport> {
+async function check(content: string | Buffer): Promise<CheckedFile> {
   const file = program.write('some.csv', content);
   const config = loadConfig({ file: null, env: {}, cwd: program.folder, secrets: 'leave' });
-  const names = new NameCheck({ config, db }, NOW_MS);
+  const warningsAbout = rowWarnings({ config, db }, NOW_MS);
   await using handle = await open(file);
   const source = { file, handle, size: (await handle.stat()).size, nowMs: NOW_MS };
-  return (await checkFile(source, { db, names })).report;
+  return await checkFile(source, db, warningsAbout);
 }
 
 /** Everything that is wrong, one line each. */
@@ -207,7 +207,7 @@ describe('before a message costs', () => {
     const text =
       'It\u2019s 10\u00a0EUR today and we will close at six so please come early and bring your papers with you, thanks';
     const report = await check(`recipient,text\n447700900102,plain\n447700900103,"${text}"\n`);
-    expect(report.lines()).toEqual([
+    expect(report.report).toEqual([
       '2 messages, 3 parts; 1 line becomes unicode:',
       'line 3: unicode, 2 parts, because of U+2019 \u2019 (right single quotation mark), U+00A0 (no-break space)',
     ]);
@@ -231,7 +231,7 @@ describe('what a line can hardly mean', () => {
       'recipient,text,account,expires_at\n447700900000,a,mian,\n447700900000,b,,2026-11-01\n447700900000,c,main,\n',
     );
     expect(report.messages).toBe(3);
-    expect(report.lines()).toEqual([
+    expect(report.report).toEqual([
       'warning: line 2: no account is named "mian" in the configuration; the nearest is "main"; the message waits until there is one',
       expect.stringMatching(/^warning: line 3: expires_at .* has passed: the message expires/),
     ]);
