@@ -61,16 +61,8 @@ export class AccountFactory {
       meterOf: (limit) => this.#meter(limit),
     });
     return new AccountQueue({
-      name,
-      get defaultSender() {
-        return policy().defaultSenders.get(name) ?? null;
-      },
-      ...{ gateway: guardedGateway, circuit, limits },
+      ...{ name, policy, gateway: guardedGateway, circuit, limits },
       slots: new Slots(account.concurrency, onFatal),
-      reserve: config().fairness.reserve,
-      get validityMs() {
-        return policy().validityMs;
-      },
     });
   }
 

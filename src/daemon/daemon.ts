@@ -11,7 +11,7 @@ import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import { Dispatcher, type DrainLimits } from '../dispatch/loop/dispatcher.ts';
 import type { BalanceAnswer } from '../dispatch/feedback/circuit-probes.ts';
 import { askBalance, recall, spentToday } from '../dispatch/feedback/budgets.ts';
-import type { AccountLimits } from '../dispatch/send/outcomes.ts';
+import type { AccountLimits } from '../dispatch/feedback/account-throttle.ts';
 import { isoOf, type Entry } from '../log/event-lines.ts';
 import { SpoolOpening, StartWait, type OwnedSpool } from './open-at-start.ts';
 import { StatusSource } from './status-source.ts';

@@ -35,6 +35,7 @@ export function makePolicy(config: Config): Policy {
     holds: holdRulesOf({ quiet: config.quiet, ...config.safety }),
     defaultSenders: new Map(config.accounts.map(({ name, sender }) => [name, sender])),
     senders: new Map(config.accounts.map(({ name, senders }) => [name, [...senders.keys()]])),
+    reserve: config.fairness.reserve,
     waitMaxMs: retry.maxDelayMs,
     lanesMax: config.limits.lanes,
   };

@@ -13,7 +13,7 @@ import { isRunReason } from '../core/answer/classification-rules.ts';
 import type { LaneReason } from '../core/account/stop-reasons.ts';
 import { LOW_BALANCE, SPEND_LIMIT } from '../core/account/safety.ts';
 import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
-import type { AccountLimits } from '../dispatch/send/outcomes.ts';
+import type { AccountLimits } from '../dispatch/feedback/account-throttle.ts';
 import { budgetOf, recall, recallSpent } from '../dispatch/feedback/budgets.ts';
 import type { Entry } from '../log/event-lines.ts';
 import type { AccountFactory } from './account-factory.ts';
@@ -121,8 +121,6 @@ export class Reload {
     if (!isSame) dispatcher.configure(queue, own);
     limits.set(name, own);
     if (!isDeepStrictEqual(old.nested, account.nested)) queue.limits.configure(account.nested);
-    queue.reserve = after.fairness.reserve;
-    for (const lane of queue.lanes) lane.validityMs = after.messages.validityMs;
     this.#money(queue, before, after);
     const hasNewCredentials = differ(old, account, CREDENTIALS);
     const hasNewGateway = hasNewCredentials || differ(old, account, ['concurrency', 'timeoutMs']);

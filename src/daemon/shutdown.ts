@@ -4,7 +4,7 @@
  */
 import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import type { Dispatcher, DrainLimits } from '../dispatch/loop/dispatcher.ts';
-import type { AccountLimits } from '../dispatch/send/outcomes.ts';
+import type { AccountLimits } from '../dispatch/feedback/account-throttle.ts';
 import type { Inbound } from './inbound.ts';
 import type { DaySpend } from '../spool/write/day-spend.ts';
 import type { Ownership } from '../spool/file/ownership.ts';

@@ -3,11 +3,8 @@
  *
  * Always holds: what is no longer in the state that was read is not moved, and no event says that it was.
  */
-import type { MessageReason } from '../core/codes/reasons.ts';
 import { namedOf, type Policy } from '../core/account/policy.ts';
 import type { Move, Requeue } from '../core/message/message-moves.ts';
-import type { EventState } from '../core/events/log-events.ts';
-import type { State } from '../core/message/message.ts';
 import { heldDueAt } from '../core/answer/settle.ts';
 import { messageMoved, type Subject } from '../log/event-lines.ts';
 import type { DueRow } from '../spool/write/due.ts';
@@ -16,31 +13,28 @@ import type { Work } from './work.ts';
 
 export interface MoveParts {
   readonly spool: Spool;
-  readonly policy: () => Pick<Policy, 'settle' | 'defaultAccount' | 'defaultSenders'>;
+  readonly policy: () => Policy;
 }
 
-/** What of a transaction a move needs. */
-type Step = Pick<Work, 'now' | 'entries'>;
-
 /** A message as it was read. */
-export type Moved = Subject & Pick<DueRow, 'lastAttempt'>;
+type MovedRow = Subject & Pick<DueRow, 'lastAttempt'>;
 
-/** A move and the message that it is of. */
-export interface Moving<R extends Moved = Moved> {
+/** A move and its message. */
+export interface RowMove<R extends MovedRow = MovedRow> {
   readonly row: R;
   readonly move: Move;
 }
 
 /** Moves a message; false = it was moved since it was read, and nothing happened. */
-export function moveOne(parts: MoveParts, row: Moved, move: Move, work: Step): boolean {
+export function moveOne(parts: MoveParts, row: MovedRow, move: Move, work: Work): boolean {
   return moveAll(parts, [{ row, move }], work).length > 0;
 }
 
 /** Moves messages; returns those that were still in the state that was read. */
-export function moveAll<M extends Moving>(
+export function moveAll<M extends RowMove>(
   { spool, policy }: MoveParts,
   all: readonly M[],
-  work: Step,
+  work: Work,
 ): readonly M[] {
   if (all.length === 0) return all;
   const ids = new Set(
@@ -57,9 +51,9 @@ export function moveAll<M extends Moving>(
 /** Starts a message over; false = it was moved since it was read, and nothing happened. */
 export function moveToQueue(
   { spool, policy }: MoveParts,
-  row: Moved,
+  row: MovedRow,
   move: Requeue,
-  work: Step,
+  work: Work,
 ): boolean {
   if (!spool.moves.requeue(move, work.now)) return false;
   spool.ledgers.close(row.id);
@@ -70,14 +64,9 @@ export function moveToQueue(
 /** Adds the event of a move that was written. */
 export function noteMove(
   policy: MoveParts['policy'],
-  row: Moved,
-  move: {
-    readonly from: State;
-    readonly to: EventState;
-    readonly reason: MessageReason;
-    readonly nextAttemptAt: number | null;
-  },
-  work: Step,
+  row: MovedRow,
+  move: Required<Omit<Parameters<typeof messageMoved>[1], 'at' | 'attempt'>>,
+  work: Work,
 ): void {
   const { from, to, reason, nextAttemptAt } = move;
   const attempt = row.lastAttempt === 0 ? null : row.lastAttempt;
@@ -89,7 +78,7 @@ export function noteMove(
 export function heldUntil(
   { spool, policy }: MoveParts,
   row: Pick<DueRow, 'id' | 'follows'>,
-  work: Step,
+  work: Work,
 ): number | null {
   return spool.due.isUnanswered(row) ? heldDueAt(policy().settle, work.now) : null;
 }

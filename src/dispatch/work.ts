@@ -1,6 +1,6 @@
 /**
  * Describes one write transaction: the instant it runs at, the events that it appends, and what is counted or logged
- * once it is on disk. The parts of the dispatcher add to it; only the writer commits.
+ * once it is on disk. The parts of the dispatcher add to it; only the transaction runner commits.
  */
 import type { Claim } from '../core/message/claim.ts';
 import type { Entry } from '../log/event-lines.ts';
@@ -17,7 +17,7 @@ export interface Work {
   readonly nowMs: number;
   /** What was decided before comes first. */
   readonly entries: Entry[];
-  /** Rows that a rule keeps back, which is no event. */
+  /** Rows that a rule holds back, which is no event. */
   readonly held: KeptBack[];
   /** Messages that were deleted. */
   readonly removed: Removed[];
@@ -41,20 +41,11 @@ export interface Participant {
 
 /** The work of a transaction that begins; `entries` were decided before. */
 export function workAt(now: number, nowMs: number, entries: Entry[]): Work {
-  return {
-    now,
-    nowMs,
-    entries,
-    held: [],
-    removed: [],
-    claims: [],
-    lost: [],
-    kept: [],
-    ignored: [],
-  };
+  const lists = { held: [], removed: [], claims: [], lost: [], kept: [], ignored: [] };
+  return { now, nowMs, entries, ...lists };
 }
 
-/** A row that may not go before an instant (Unix seconds). */
+/** A row that has to wait until an instant (Unix seconds). */
 export interface KeptBack {
   readonly row: ReadyRow;
   readonly until: number;
@@ -81,21 +72,13 @@ export function nothingPending(): Pending {
   return { ended: [], gates: [], rates: [], widths: [], blocks: [], runs: [], entries: [] };
 }
 
-function listsOf(pending: Pending): readonly unknown[][] {
-  const { ended, gates, rates, widths, blocks, runs, entries } = pending;
-  return [ended, gates, rates, widths, blocks, runs, entries];
-}
-
 /** How much is decided at this moment, list by list. */
 export function sizesOf(pending: Pending): readonly number[] {
-  return listsOf(pending).map(({ length }) => length);
+  return Object.values(pending).map(({ length }: readonly unknown[]) => length);
 }
 
 /** So much of it is on disk; what was decided since stays. */
 export function drop(pending: Pending, sizes: readonly number[]): void {
-  for (const [index, list] of listsOf(pending).entries()) list.splice(0, sizes[index] ?? 0);
-}
-
-export function isEmpty(pending: Pending): boolean {
-  return listsOf(pending).every(({ length }) => length === 0);
+  const lists: readonly unknown[][] = Object.values(pending);
+  for (const [index, list] of lists.entries()) list.splice(0, sizes[index] ?? 0);
 }

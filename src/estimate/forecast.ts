@@ -255,7 +255,7 @@ class Play {
     });
     this.#asked = asked === null ? null : (this.#players[asked] ?? null);
     this.#account = new PlayedLimit(account);
-    this.#scheduler = new Scheduler(account.reserve);
+    this.#scheduler = new Scheduler(() => account.reserve);
     for (const player of this.#players) this.#scheduler.put(player);
     this.#now = now;
   }

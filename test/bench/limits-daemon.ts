@@ -1,17 +1,21 @@
 /**
- * The daemon's own code on simulated time: Account queue, Lane, Pacer with Bottleneck, Slots with p-queue, Courier,
+ * The daemon's own code on simulated time: Account queue, Lane, Pacer with Bottleneck, Slots with p-queue, RequestSender,
  * Outcomes, Pressure and Learner, under a loop that stands for the dispatcher's and a commit that takes 1–4
  * ms. Only SQLite and HTTP are left out. The backlog never ends.
  */
 import type { Claim } from '../../src/core/message/claim.ts';
 import type { SourceKey } from '../../src/core/message/sort-key.ts';
-import { Courier } from '../../src/dispatch/send/sender.ts';
-import type { AccountQueue, Taken } from '../../src/dispatch/schedule/account-queue.ts';
+import { RequestSender } from '../../src/dispatch/send/sender.ts';
+import type {
+  AccountQueue,
+  AccountRowReader,
+  TakenRow,
+} from '../../src/dispatch/schedule/account-queue.ts';
 import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { ReadyRow } from '../../src/spool/write/claims.ts';
 import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
-import { makeQueue } from '../support/desk.ts';
+import { makeQueue } from '../support/account-queue.ts';
 import { readyRow } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';
 import { CAPABLE } from '../support/gateway.ts';
@@ -24,7 +28,7 @@ const TURN_MS = 0.05;
 const SENDER_ROWS = 1e8;
 
 /** Rows that never run out, of each sender in the order of their ids. */
-class EndlessRows {
+class EndlessRows implements AccountRowReader {
   readonly #returned = new Map<number, number[]>();
   readonly #fresh = new Map<number, number>();
 
@@ -37,6 +41,14 @@ class EndlessRows {
       const id = returned[place] ?? index * SENDER_ROWS + 1 + fresh + (place - returned.length);
       return readyRow({ id, sender: source.sender });
     });
+  }
+
+  judge(): 'send' {
+    return 'send';
+  }
+
+  probeOf(): null {
+    return null;
   }
 
   claim(row: ReadyRow): void {
@@ -72,7 +84,7 @@ export class SimulatedDaemon {
   readonly #options: SimulatedDaemonOptions;
   readonly #pending = nothingPending();
   readonly #rows = new EndlessRows();
-  readonly #courier: Courier;
+  readonly #sender: RequestSender;
   readonly #outcomes: Outcomes;
   #isScheduled = false;
   #isCommitting = false;
@@ -122,7 +134,7 @@ export class SimulatedDaemon {
       isCancelAsked: () => false,
       onBalance: () => undefined,
     });
-    this.#courier = new Courier({ clock: time, outcomes: this.#outcomes, kick: this.#kick });
+    this.#sender = new RequestSender({ clock: time, outcomes: this.#outcomes, kick: this.#kick });
   }
 
   start(): void {
@@ -142,11 +154,9 @@ export class SimulatedDaemon {
     const { time, random } = this.#options;
     const back = this.#drain();
     const { queue } = this;
-    const limit = queue.slots.free - queue.hand.length;
+    const limit = queue.slots.free - queue.prefetched.length;
     const at = { now: time.now(), nowMs: time.monotonicMs() };
-    const taken = queue.take(limit, at, (source, count, skip) =>
-      this.#rows.peek(source, count, skip),
-    );
+    const taken = queue.take(limit, at, this.#rows);
     for (const { row } of taken) this.#rows.claim(row);
     if (taken.length === 0 && !back) {
       this.#sleep();
@@ -157,7 +167,7 @@ export class SimulatedDaemon {
     const [least, most] = COMMIT_MS;
     time.afterSettling(least + (most - least) * random(), () => {
       this.#isCommitting = false;
-      this.#courier.handOut(new Map([[queue, claims]]));
+      this.#sender.send(new Map([[queue, claims]]));
       this.#kick();
     });
   };
@@ -185,12 +195,11 @@ export class SimulatedDaemon {
     if (row !== undefined) this.queue.offer(key, row);
   }
 
-  #claimOf({ row, lane }: Taken): Claim {
+  #claimOf({ row, lane }: TakenRow): Claim {
     const { time } = this.#options;
     return claimOf({
       id: row.id,
-      source: { account: null, sender: row.sender, campaign: null },
-      turn: row,
+      row,
       sender: lane.sender ?? '0',
       claimedAt: time.now(),
       createdAt: 1_800_000_000,

@@ -5,7 +5,7 @@ import type { NestedRules, RateRule } from '../../src/core/window/rate-limits.ts
 import type { Observation } from '../../src/core/answer/observation.ts';
 import { partsLeft } from '../../src/dispatch/send/outcomes.ts';
 import type { Capabilities } from '../../src/gateway/gateway.ts';
-import { makeQueue } from '../support/desk.ts';
+import { makeQueue } from '../support/account-queue.ts';
 import { silentGateway } from '../support/gateway.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 
@@ -51,7 +51,7 @@ async function setup(
     queue.offer(row, row);
   };
   /** Takes without an end: the transaction is open. */
-  const begin = (): readonly number[] => queue.take(100, at(), table.peek).map(({ row }) => row.id);
+  const begin = (): readonly number[] => queue.take(100, at(), table).map(({ row }) => row.id);
   const commit = (ids: readonly number[]): readonly number[] => {
     table.claim(ids);
     limits.save(at(), false);

@@ -10,7 +10,7 @@ import {
 } from '../../src/dispatch/feedback/account-throttle.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
-import { instant, makeQueue } from '../support/desk.ts';
+import { instant, makeQueue } from '../support/account-queue.ts';
 import { policyWith } from '../support/policy.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf } from '../support/verdicts.ts';
@@ -49,7 +49,7 @@ async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
     return id;
   };
   const take = (): readonly number[] => {
-    const ids = queue.take(100, instant(), table.peek).map(({ row }) => row.id);
+    const ids = queue.take(100, instant(), table).map(({ row }) => row.id);
     table.claim(ids);
     return ids;
   };

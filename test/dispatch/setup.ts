@@ -11,7 +11,7 @@ import type { IgnoredReason, Receipt } from '../../src/core/receipt/receipt.ts';
 import { NEXT, type State } from '../../src/core/message/message.ts';
 import type { AnswerPart } from '../../src/core/answer/observation.ts';
 import type { AccountQueue } from '../../src/dispatch/schedule/account-queue.ts';
-import { Step } from '../../src/dispatch/loop/transaction.ts';
+import { LoopStep } from '../../src/dispatch/loop/transaction.ts';
 import type { Policy, ReceiptPolicy } from '../../src/core/account/policy.ts';
 import { policyWith } from '../support/policy.ts';
 import type { SettlePolicy } from '../../src/core/answer/settle.ts';
@@ -19,7 +19,7 @@ import type { DropRow } from '../../src/spool/write/insert.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { StatusLog } from '../../src/log/status-log.ts';
 import type { Capabilities } from '../../src/gateway/gateway.ts';
-import { makeQueue } from '../support/desk.ts';
+import { makeQueue } from '../support/account-queue.ts';
 import { silentGateway } from '../support/gateway.ts';
 import { makeFolder, openHandle, type Handle, type Row } from '../support/spool.ts';
 import { claimOf, KEEP_ALL, NOW, POLICY } from '../support/verdicts.ts';
@@ -95,7 +95,7 @@ export class Bench {
   #at = NOW;
   #spool: Spool;
   #queue: AccountQueue;
-  #step: Step;
+  #step: LoopStep;
   #fault: Fault | null = null;
   #kicks = 0;
 
@@ -121,11 +121,11 @@ export class Bench {
   }
 
   /** What the daemon has counted since it started. */
-  get counters(): Step['stats']['counters'] {
+  get counters(): LoopStep['stats']['counters'] {
     return this.#step.stats.counters;
   }
 
-  get inbox(): Step['inbox'] {
+  get inbox(): LoopStep['inbox'] {
     return this.#step.inbox;
   }
 
@@ -152,7 +152,7 @@ export class Bench {
       'SELECT account, sender, campaign FROM messages WHERE id = ?',
       id,
     );
-    const key = source[0] as Pick<Claim['source'], 'account' | 'sender' | 'campaign'>;
+    const key = source[0] as Pick<Claim['row'], 'account' | 'sender' | 'campaign'>;
     return this.commit(() => {
       const row = this.#spool.claims.peek(key, 1_000, 0).find((one) => one.id === id);
       if (row === undefined) return null;
@@ -161,8 +161,7 @@ export class Bench {
         ...row,
         number,
         clientRef: this.#spool.claims.clientRef(id, number),
-        source: key,
-        turn: row,
+        row,
         account: row.account ?? 'main',
         sender: row.sender ?? 'AcmeInc',
         from: row.state,
@@ -360,7 +359,7 @@ export class Bench {
     });
   }
 
-  #makeStep(): Step {
+  #makeStep(): LoopStep {
     const parts = {
       spool: this.#spool,
       queues: new Map([['main', this.#queue]]),
@@ -380,7 +379,7 @@ export class Bench {
       onEvents: () => undefined,
       opening: [],
     };
-    return new Step(parts, {
+    return new LoopStep(parts, {
       onGate: () => undefined,
       kick: () => (this.#kicks += 1),
       takeNews: () => this.#options.takeNews?.() ?? false,

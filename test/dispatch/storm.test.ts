@@ -1,17 +1,17 @@
 /**
- * An outage and its end on a clock that is moved: account queue, lanes, pacer, slots, courier, outcomes and health as
+ * An outage and its end on a clock that is moved: account queue, lanes, pacer, slots, request sender, outcomes and circuit as
  * they are, against a gateway that the test breaks and mends. Only SQLite and HTTP are left out.
  */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RETRY_SHARE } from '../../src/core/window/deficit-counter.ts';
 import type { Observation } from '../../src/core/answer/observation.ts';
-import { Courier } from '../../src/dispatch/send/sender.ts';
-import type { AccountQueue, Taken } from '../../src/dispatch/schedule/account-queue.ts';
+import { RequestSender } from '../../src/dispatch/send/sender.ts';
+import type { AccountQueue, TakenRow } from '../../src/dispatch/schedule/account-queue.ts';
 import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { ReadyRow } from '../../src/spool/write/claims.ts';
 import { paceOf } from '../../src/limiter/pace.ts';
-import { makeQueue } from '../support/desk.ts';
+import { makeQueue } from '../support/account-queue.ts';
 import { ReadyRows, type RowOver } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';
 import { policyWith } from '../support/policy.ts';
@@ -53,7 +53,7 @@ class Storm {
   readonly #table = new ReadyRows();
   readonly #pending = nothingPending();
   readonly #outcomes: Outcomes;
-  readonly #courier: Courier;
+  readonly #sender: RequestSender;
   readonly #rows = new Map<number, ReadyRow>();
   /** Rows that wait for an instant (Unix seconds). */
   #waiting: { readonly row: ReadyRow; readonly at: number }[] = [];
@@ -93,7 +93,7 @@ class Storm {
       isCancelAsked: () => false,
       onBalance: () => undefined,
     });
-    this.#courier = new Courier({ clock, outcomes: this.#outcomes, kick: () => undefined });
+    this.#sender = new RequestSender({ clock, outcomes: this.#outcomes, kick: () => undefined });
   }
 
   /** Retries that are due. */
@@ -151,21 +151,18 @@ class Storm {
     }
     const { queue } = this;
     const nowMs = Date.now() - BEGAN * 1_000;
-    const taken = queue.take(
-      queue.slots.free - queue.hand.length,
-      { now, nowMs },
-      this.#table.peek,
-    );
+    const limit = queue.slots.free - queue.prefetched.length;
+    const taken = queue.take(limit, { now, nowMs }, this.#table);
     this.#table.claim(taken.map(({ row }) => row.id));
-    this.#courier.handOut(new Map([[queue, taken.map((one) => this.#claimOf(one))]]));
+    this.#sender.send(new Map([[queue, taken.map((one) => this.#claimOf(one))]]));
   }
 
   #settle(): void {
     for (const { claim, settlement } of this.#pending.ended.splice(0)) {
-      const { id, source } = claim;
+      const { account, sender, campaign, id } = claim.row;
       const { to, attempts, dueAt } = settlement;
       if (to === 'await-receipt') this.accepted.add(id);
-      else if (to === 'queued') this.#offer({ ...source, id, attempts });
+      else if (to === 'queued') this.#offer({ account, sender, campaign, id, attempts });
       else if (to === 'retry' || to === 'uncertain') {
         const row = this.#rows.get(id);
         if (row === undefined) throw new Error(`${id} was never dropped`);
@@ -174,15 +171,13 @@ class Storm {
     }
   }
 
-  #claimOf({ row, lane }: Taken) {
+  #claimOf({ row, lane }: TakenRow) {
     const now = Date.now() / 1_000;
     const { id, attempts } = row;
-    const source = { account: row.account, sender: row.sender, campaign: row.campaign };
     const times = { claimedAt: now, createdAt: now, deadline: now + DAY };
     return claimOf({
       id,
-      source,
-      turn: row,
+      row,
       sender: lane.sender ?? 'AcmeInc',
       ...times,
       attempts: attempts + 1,
@@ -206,7 +201,7 @@ async function outage(): Promise<Storm> {
   const storm = new Storm();
   storm.mood = halfFails;
   await storm.play(60, () => {
-    if (storm.queue.hand.length === 0 && storm.sent.length % 2 === 0) storm.drop(1);
+    if (storm.queue.prefetched.length === 0 && storm.sent.length % 2 === 0) storm.drop(1);
   });
   storm.mood = down;
   storm.drop(200);

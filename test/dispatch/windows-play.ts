@@ -1,20 +1,20 @@
 /**
  * An account under usage windows of several scopes, on simulated time: Account queue, LimitTree, Pacer with Bottleneck, Slots with p-queue,
- * Courier, Outcomes and Pressure are the daemon's own; the gateway and the disk are stood in for. What the
+ * RequestSender, Outcomes and Pressure are the daemon's own; the gateway and the disk are stood in for. What the
  * gateway saw is kept with both clocks, for whoever judges it. A crash forgets all but the rows on disk.
  */
 import type { Claim } from '../../src/core/message/claim.ts';
 import type { Observation } from '../../src/core/answer/observation.ts';
 import { predictParts } from '../../src/core/message/parts.ts';
 import type { NestedRules } from '../../src/core/window/rate-limits.ts';
-import { Courier } from '../../src/dispatch/send/sender.ts';
-import type { AccountQueue, Taken } from '../../src/dispatch/schedule/account-queue.ts';
+import { RequestSender } from '../../src/dispatch/send/sender.ts';
+import type { AccountQueue, TakenRow } from '../../src/dispatch/schedule/account-queue.ts';
 import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
 import type { CapRow } from '../../src/spool/write/usage-window-rows.ts';
 import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
 import type { SimulatedTime } from '../bench/limits-clock.ts';
-import { makeQueue } from '../support/desk.ts';
+import { makeQueue } from '../support/account-queue.ts';
 import { ReadyRows } from '../support/ready-rows.ts';
 import { claimOf, DAY } from '../support/verdicts.ts';
 import { policyWith } from '../support/policy.ts';
@@ -215,7 +215,7 @@ interface World {
   readonly send: (claim: Claim, done: (observation: Observation) => void) => void;
   readonly sent: (id: number) => void;
   readonly took: (sender: string, parts: number) => void;
-  readonly ready: (row: Taken['row']) => void;
+  readonly ready: (row: TakenRow['row']) => void;
 }
 
 /** The daemon from a start to a crash. */
@@ -224,9 +224,9 @@ class Life {
   readonly #options: PlayOptions;
   readonly #world: World;
   readonly #pending = nothingPending();
-  readonly #courier: Courier;
+  readonly #sender: RequestSender;
   readonly #claims = new Map<number, Claim>();
-  readonly #rowsOut = new Map<number, Taken['row']>();
+  readonly #rowsOut = new Map<number, TakenRow['row']>();
   #isDead = false;
   #isScheduled = false;
   #isCommitting = false;
@@ -262,7 +262,7 @@ class Life {
       isCancelAsked: () => false,
       onBalance: () => undefined,
     });
-    this.#courier = new Courier({ clock: time, outcomes, kick: this.kick });
+    this.#sender = new RequestSender({ clock: time, outcomes, kick: this.kick });
   }
 
   offerAll(): void {
@@ -290,8 +290,8 @@ class Life {
     const brought = this.#settle();
     const at = { now: time.now(), nowMs: time.monotonicMs() };
     if (this.#probeAt <= at.now) queue.circuit.look(null, true, at.now);
-    const limit = queue.slots.free + 2 - queue.hand.length;
-    const taken = queue.take(Math.max(0, limit), at, this.#world.rows.peek);
+    const limit = queue.slots.free + 2 - queue.prefetched.length;
+    const taken = queue.take(Math.max(0, limit), at, this.#world.rows);
     const rows = JSON.parse(JSON.stringify(queue.limits.save(at, false))) as readonly CapRow[];
     if (taken.length === 0 && !brought && rows.length === 0) {
       this.#sleep();
@@ -311,7 +311,7 @@ class Life {
     time.afterSettling(COMMIT_MS, () => {
       this.#isCommitting = false;
       if (this.#isDead) return;
-      this.#courier.handOut(new Map([[queue, claims]]));
+      this.#sender.send(new Map([[queue, claims]]));
       this.kick();
     });
   };
@@ -333,14 +333,13 @@ class Life {
     return hasAny;
   }
 
-  #claimOf({ row, lane }: Taken): Claim {
+  #claimOf({ row, lane }: TakenRow): Claim {
     const { time } = this.#options;
     const sender = lane.sender ?? DEFAULT_SENDER;
     const claim = claimOf({
       id: row.id,
       text: row.text,
-      source: { account: null, sender: row.sender, campaign: row.campaign },
-      turn: row,
+      row,
       sender: sender,
       claimedAt: time.now(),
       deadline: time.now() + DAY,

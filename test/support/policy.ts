@@ -17,6 +17,7 @@ export function policyWith(over: Partial<Policy> = {}): () => Policy {
     keep: KEEP_ALL,
     allow: null,
     holds: null,
+    reserve: 0.1,
     lanesMax: 5_000,
     waitMaxMs: 1_800_000,
     ...over,

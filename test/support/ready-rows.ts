@@ -7,7 +7,7 @@ import {
   rankOf,
   type RowQueueKey,
 } from '../../src/core/message/sort-key.ts';
-import type { Peek } from '../../src/dispatch/schedule/row-queue.ts';
+import type { AccountRowReader } from '../../src/dispatch/schedule/account-queue.ts';
 import type { ReadyRow } from '../../src/spool/write/claims.ts';
 
 /** What rows without a deadline of their own have where nothing else is said. */
@@ -59,7 +59,7 @@ export function compareInTurn(a: ReadyRow, b: ReadyRow): number {
 }
 
 /** Rows that wait. `claim` takes rows away, as the claim of a committed transaction does. */
-export class ReadyRows {
+export class ReadyRows implements AccountRowReader {
   readonly #rows = new Map<number, ReadyRow>();
   reads = 0;
 
@@ -77,10 +77,18 @@ export class ReadyRows {
     return [...this.#rows.values()].sort(compareTurns);
   }
 
-  readonly peek: Peek = (rowQueue, limit, skip) => {
+  peek(rowQueue: RowQueueKey, limit: number, skip: number): ReadyRow[] {
     this.reads += 1;
     return this.waiting.filter((row) => isFrom(row, rowQueue)).slice(skip, skip + limit);
-  };
+  }
+
+  judge(): ReturnType<AccountRowReader['judge']> {
+    return 'send';
+  }
+
+  probeOf(): null {
+    return null;
+  }
 }
 
 function isFrom(row: ReadyRow, rowQueue: RowQueueKey): boolean {

@@ -15,8 +15,10 @@ export function claimOf(over: Partial<Claim> = {}): Claim {
     id,
     number: 1,
     clientRef: `${id}.1.tag`,
-    source: { account: null, sender: null, campaign: null },
-    turn: { id, rank: 21, expiresAt: null, createdAt: NOW - 10, sendAt: null },
+    row: {
+      ...{ account: null, sender: null, campaign: null },
+      ...{ id, rank: 21, expiresAt: null, createdAt: NOW - 10, sendAt: null },
+    },
     account: 'main',
     sender: 'AcmeInc',
     recipient: `4477009${String(id).padStart(5, '0')}`,

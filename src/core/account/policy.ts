@@ -26,6 +26,8 @@ export interface Policy {
   readonly allow: AllowRules | null;
   /** What keeps single messages back; null = nothing does. */
   readonly holds: HoldRules | null;
+  /** The share of permits for lower priorities than the highest that waits, 0 to 0.5. */
+  readonly reserve: number;
   /** Sources (sender and campaign of an account) whose rows may be in memory. */
   readonly lanesMax: number;
   /** The longest wait a throttled answer may ask for. */

@@ -10,9 +10,8 @@ export interface Claim {
   /** The attempt's number: only grows, never used again. */
   readonly number: number;
   readonly clientRef: string;
-  /** Where it goes back to when it must wait for its lane. */
-  readonly source: SourceKey;
-  readonly turn: SortKey;
+  /** As it was read: it is offered again when it must wait for its lane. */
+  readonly row: SourceKey & SortKey;
   /** The lane's names: NULL in the row stands for the default and is filled in. */
   readonly account: string;
   readonly sender: string;

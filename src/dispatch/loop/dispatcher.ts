@@ -1,37 +1,35 @@
 /**
- * Runs the loop: permit → claim with attempt on disk → send → classify → settle → apply.
+ * Runs the loop: one step after another, each as soon as there is something for it. Only outcomes wait, for a permit
+ * that comes soon.
  *
- * No timer decides when a step is due: what is ready when the last one ends is the next one,
- * but for outcomes just before a permit comes.
- *
- * Always holds: a request leaves only after its attempt is on disk; an outcome stays in memory until it is on
- * disk; a lock held by another program, or a full disk, delays a step and loses nothing. Nothing is held
- * across an await.
+ * Always holds: a request leaves only after its attempt is on disk; an outcome stays in memory until it is on disk; a
+ * lock of another program, or a full disk, delays a step and loses nothing. Nothing is held across an await.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { CircuitChange } from '../../core/account/account-circuit.ts';
 import { isOutOfRoom } from '../../spool/sql/spool-errors.ts';
 import { whenFree } from '../../spool/file/open.ts';
 import type { Ended } from '../../spool/write/settlements.ts';
 import type { Watcher } from '../../spool/file/watcher.ts';
 import type { Stats } from '../stats/live-stats.ts';
-import { Courier } from '../send/sender.ts';
+import { RequestSender } from '../send/sender.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
 import { LongWal } from './wal-checkpoints.ts';
 import type { Inbox } from '../receive/inbox.ts';
 import { LoopMode } from './mode.ts';
-import type { AccountLimits } from '../send/outcomes.ts';
+import type { AccountLimits } from '../feedback/account-throttle.ts';
 import { Probes, type AskBalance } from '../feedback/circuit-probes.ts';
 import { SpoolTrouble, type LoopProgress } from './spool-trouble.ts';
-import { Step, type Change, type StepParts } from './transaction.ts';
+import { LoopStep, type Change, type StepParts } from './transaction.ts';
 import { WakeUp } from './wake-up.ts';
 
-/** A step that found the spool locked tries again after this long. */
+/** Until the next try after the spool was locked. */
 const BUSY_WAIT_MS = 3;
-/** How often the last one does. */
+/** Tries of the last transaction. */
 const LEAVES_MAX = 50;
-/** A step that found the disk full does so after this. */
+/** Until the next try after the disk was full. */
 const FULL_WAIT_MS = 1_000;
-/** How long to wait for open requests when the spool is broken. */
+/** For the answers to open requests when the spool is broken. */
 const BROKEN_ANSWERS_MS = 2_000;
 
 export interface DispatcherParts extends StepParts {
@@ -49,33 +47,39 @@ export interface DrainLimits {
 }
 
 export class Dispatcher {
+  readonly inbox: Inbox;
+  readonly stats: Stats;
+  /** Steps that were tried: at least one a second, also while another program holds the lock or the disk is full. */
+  turns = 0;
   readonly #parts: DispatcherParts;
-  readonly #step: Step;
-  readonly #courier: Courier;
+  readonly #step: LoopStep;
+  readonly #sender: RequestSender;
   readonly #probes: Probes;
   readonly #wakeUp: WakeUp;
   readonly #trouble: SpoolTrouble;
   readonly #mode = new LoopMode();
-  /** Account queues that are not asked any more, until what they have out is answered. */
+  /** Account queues that claim no more, until their open requests are answered. */
   readonly #retiring = new Set<AccountQueue>();
   readonly #longWal: LongWal;
   #watcher: Watcher | null = null;
   /** A turn follows. */
   #isScheduled = false;
   #seenEnded = 0;
-  #turns = 0;
   /** Ends the wait of a drain; null = none waits. */
   #onSettled: (() => void) | null = null;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     const { queues, clock, log } = parts;
-    const onGate: (queue: Parameters<Courier['takeBack']>[0]) => void = (queue) =>
-      this.#courier.takeBack(queue, null);
-    const takeNews = (): boolean => this.#watcher?.takeNews() === true;
-    this.#step = new Step(parts, { onGate, kick: () => this.kick(), takeNews });
+    this.#step = new LoopStep(parts, {
+      onGate: (queue) => this.#sender.takeBack(queue, null),
+      kick: this.kick,
+      takeNews: () => this.#watcher?.takeNews() === true,
+    });
     const { outcomes, intake, janitor, sweeper } = this.#step;
-    this.#courier = new Courier({ clock, outcomes, kick: this.kick });
+    this.inbox = this.#step.inbox;
+    this.stats = this.#step.stats;
+    this.#sender = new RequestSender({ clock, outcomes, kick: this.kick });
     this.#wakeUp = new WakeUp({ clock, queues, intake, janitor, sweeper, wake: this.kick });
     const spoolPath = parts.spool.path;
     this.#trouble = new SpoolTrouble({ clock, log, spoolPath });
@@ -97,11 +101,6 @@ export class Dispatcher {
     });
   }
 
-  /** Where receipts and reports are brought to. */
-  get inbox(): Inbox {
-    return this.#step.inbox;
-  }
-
   /** The application was told so far; written with the next step. */
   saveCursor(seq: number): void {
     this.#step.saveCursor(seq);
@@ -118,15 +117,14 @@ export class Dispatcher {
     this.#step.outcomes.configure(queue, limits);
   }
 
-  /** A gate was opened from outside. */
+  /** A circuit was changed from outside. */
   gateChanged(queue: AccountQueue, change: CircuitChange): void {
     this.#step.outcomes.changed(queue, [change], this.#parts.clock.now());
   }
 
-  /** The account queue is not asked any more: what has not left goes back. `change` is written once what has left is
-   *  answered. */
+  /** The account queue claims no more. `change` is written once its open requests are answered. */
   retire(queue: AccountQueue, change: Change): void {
-    this.#courier.takeBack(queue, null);
+    this.#sender.takeBack(queue, null);
     this.#retiring.add(queue);
     queue.slots
       .onIdle()
@@ -138,31 +136,18 @@ export class Dispatcher {
       .catch(this.#parts.onFatal);
   }
 
-  /** How many messages there are, and what was done. */
-  get stats(): Stats {
-    return this.#step.stats;
-  }
-
   get progress(): LoopProgress {
     return this.#trouble.progress;
   }
 
-  /** Requests that are out. */
+  /** Open requests. */
   get inFlight(): number {
-    return this.#courier.inFlight;
+    return this.#sender.inFlight;
   }
 
   /** Requests that came back. */
   get ended(): number {
-    return this.#courier.ended;
-  }
-
-  /**
-   * How often the loop went round: at least once a second, also while another program holds the lock or the
-   * disk is full.
-   */
-  get turns(): number {
-    return this.#turns;
+    return this.#sender.ended;
   }
 
   /** Outcomes that are not on disk: after a drain, those that are lost. */
@@ -186,7 +171,7 @@ export class Dispatcher {
 
   /** Something may be possible now that was not before: a step follows this turn of the event loop. */
   readonly kick = (): void => {
-    if (this.#isScheduled || !this.#mode.mayTurn) return;
+    if (this.#isScheduled || !this.#mode.may.turn) return;
     this.#isScheduled = true;
     setImmediate(this.#turn);
   };
@@ -198,10 +183,10 @@ export class Dispatcher {
   async drain({ answersMs, totalMs }: DrainLimits): Promise<void> {
     const endsAtMs = performance.now() + totalMs;
     this.#mode.move('draining');
-    for (const queue of this.#parts.queues.values()) this.#courier.takeBack(queue, null);
+    for (const queue of this.#parts.queues.values()) this.#sender.takeBack(queue, null);
     this.kick();
     await this.#settled(answersMs);
-    this.#courier.abandon();
+    this.#sender.abandon();
     await this.#settled(Math.max(0, endsAtMs - performance.now()));
     const isBroken = this.#mode.name === 'broken';
     this.#stop();
@@ -210,9 +195,9 @@ export class Dispatcher {
     for (const queue of this.#retiring) await queue.stop();
   }
 
-  /* Nothing is out, and everything that was decided is on disk, as far as it can be. */
+  /* No request is open, and everything that was decided is on disk, as far as it can be. */
   get #isSettled(): boolean {
-    return this.inFlight === 0 && (!this.#mode.mayStep || this.#step.isClean);
+    return this.inFlight === 0 && (!this.#mode.may.step || this.#step.isClean);
   }
 
   /* Resolves when it is so, or when the time is up. */
@@ -251,15 +236,15 @@ export class Dispatcher {
     }
   }
 
-  /** Stops at once: nothing is claimed, handed out or written any more. */
+  /** Stops at once: nothing is claimed, sent or written any more. */
   halt(): void {
     this.#stop();
-    for (const queue of this.#parts.queues.values()) this.#courier.takeBack(queue, null);
+    for (const queue of this.#parts.queues.values()) this.#sender.takeBack(queue, null);
   }
 
   /** Whether what a crash left is settled: receipts can be stored from here on. */
   get isStarted(): boolean {
-    return this.#mode.mayStep;
+    return this.#mode.may.step;
   }
 
   #stop(): void {
@@ -273,39 +258,36 @@ export class Dispatcher {
 
   #notice(): void {
     this.#step.noticeNews();
-    if (!this.#isScheduled && this.#mode.mayTurn) this.#run();
+    if (!this.#isScheduled && this.#mode.may.turn) this.#run();
   }
 
-  /* A step when the turn brought nothing new, or most of the reserve is used; else another turn. */
+  /* A step when the turn brought no outcome, or few claims are prefetched; else another turn. */
   readonly #turn = (): void => {
     this.#isScheduled = false;
-    if (!this.#mode.mayTurn) return;
-    const brought = this.#step.ended - this.#seenEnded;
-    this.#seenEnded = this.#step.ended;
-    if (brought > 0 && !this.#step.isReserveLow) this.kick();
-    else if (!this.#isGathering()) this.#run();
+    if (!this.#mode.may.turn) return;
+    const brought = this.#step.unwritten.length - this.#seenEnded;
+    this.#seenEnded = this.#step.unwritten.length;
+    const mayGather = this.#mode.may.claim && this.#step.hasOutcomesAlone;
+    if (brought > 0 && !this.#step.isPrefetchLow) this.kick();
+    else if (!mayGather || !this.#wakeUp.gather()) this.#run();
   };
 
-  #isGathering(): boolean {
-    return this.#mode.mayClaim && this.#step.hasOutcomesAlone && this.#wakeUp.gather();
-  }
-
   #run(): void {
-    this.#turns += 1;
-    if (!this.#mode.mayStep) this.#lookSettled();
-    if (this.#longWal.isHolding || !this.#mode.mayStep) return;
+    this.turns += 1;
+    if (!this.#mode.may.step) this.#lookSettled();
+    if (this.#longWal.isHolding || !this.#mode.may.step) return;
     this.#seenEnded = 0;
     this.#wakeUp.endGathering();
     try {
-      const claims = this.#step.run(this.#mode.mayClaim);
+      const claims = this.#step.run(this.#mode.may.claim);
       if (claims === 'busy') {
         this.#trouble.locked();
         this.#wakeUp.after(BUSY_WAIT_MS);
         return;
       }
       this.#trouble.stepped();
-      if (this.#step.ended > 0) this.kick();
-      this.#courier.handOut(claims);
+      if (this.#step.unwritten.length > 0) this.kick();
+      this.#sender.send(claims);
     } catch (error) {
       this.#failed(error);
       return;
@@ -319,7 +301,7 @@ export class Dispatcher {
       this.#broke(error);
       return;
     }
-    this.#trouble.full(this.#step.ended);
+    this.#trouble.full(this.#step.unwritten.length);
     this.#wakeUp.after(FULL_WAIT_MS);
   }
 
@@ -332,12 +314,12 @@ export class Dispatcher {
     this.#parts.onFatal(error);
   }
 
-  /* Comes once what was handed out is written: finding the next instant takes as long as a request. */
+  /* Comes once the requests have left: finding the next instant takes as long as a request. */
   readonly #sleepUntilNext = (): void => {
-    if (!this.#mode.mayStep) return;
+    if (!this.#mode.may.step) return;
     const isIdle = !this.#isScheduled && !this.#wakeUp.isGathering && !this.#step.isBusy;
     try {
-      if (isIdle) this.#wakeUp.whenDue(this.#mode.mayClaim && !this.#step.isHeld);
+      if (isIdle) this.#wakeUp.whenDue(this.#mode.may.claim && !this.#step.isHeld);
       else if (this.#step.isBusy) this.kick();
     } catch (error) {
       this.#failed(error);
@@ -345,8 +327,4 @@ export class Dispatcher {
     }
     this.#longWal.look(isIdle);
   };
-}
-
-function pause(waitMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, waitMs));
 }

@@ -5,23 +5,25 @@ export type Mode = 'starting' | 'running' | 'draining' | 'broken' | 'stopped';
 interface ModeRules {
   readonly next: readonly Mode[];
   /** A turn may follow: of a broken loop only to see that the last answer has come. */
-  readonly mayTurn: boolean;
-  readonly mayStep: boolean;
-  readonly mayClaim: boolean;
+  readonly turn: boolean;
+  readonly step: boolean;
+  readonly claim: boolean;
 }
 
 const MODES = {
   /** What a crash left open is not settled yet. */
-  starting: { next: ['running', 'stopped'], mayTurn: false, mayStep: false, mayClaim: false },
+  starting: { next: ['running', 'stopped'], turn: false, step: false, claim: false },
   running: {
     next: ['draining', 'broken', 'stopped'],
-    ...{ mayTurn: true, mayStep: true, mayClaim: true },
+    turn: true,
+    step: true,
+    claim: true,
   },
   /** Answers are waited for and written; nothing is claimed. */
-  draining: { next: ['broken', 'stopped'], mayTurn: true, mayStep: true, mayClaim: false },
+  draining: { next: ['broken', 'stopped'], turn: true, step: true, claim: false },
   /** The spool cannot be written, and waiting does not help. */
-  broken: { next: ['stopped'], mayTurn: true, mayStep: false, mayClaim: false },
-  stopped: { next: [], mayTurn: false, mayStep: false, mayClaim: false },
+  broken: { next: ['stopped'], turn: true, step: false, claim: false },
+  stopped: { next: [], turn: false, step: false, claim: false },
 } as const satisfies Record<Mode, ModeRules>;
 
 export class LoopMode {
@@ -31,16 +33,8 @@ export class LoopMode {
     return this.#mode;
   }
 
-  get mayTurn(): boolean {
-    return MODES[this.#mode].mayTurn;
-  }
-
-  get mayStep(): boolean {
-    return MODES[this.#mode].mayStep;
-  }
-
-  get mayClaim(): boolean {
-    return MODES[this.#mode].mayClaim;
+  get may(): ModeRules {
+    return MODES[this.#mode];
   }
 
   /** Moves to a mode; false = the present one does not lead there, and nothing changes. */

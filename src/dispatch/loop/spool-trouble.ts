@@ -1,6 +1,6 @@
 /**
- * Keeps why steps are not written, and logs it: a full disk once a minute; a lock that another program keeps, once it
- * has kept the daemon waiting for a while, and its end. Such a step is tried again and loses nothing.
+ * Keeps why steps are not written, and logs it: a full disk once a minute; a lock that another program keeps for a
+ * while, and its end. Such a step is tried again and loses nothing.
  */
 import type { Clock } from '../../clock.ts';
 import { remedyOfSpool } from '../../core/account/stop-reasons.ts';
@@ -27,7 +27,7 @@ export interface LoopProgress {
 export class SpoolTrouble {
   readonly #parts: SpoolTroubleParts;
   #progress: LoopProgress;
-  #fullSaidAtMs = -Infinity;
+  #fullSaidAtMs: number | null = null;
   /** Since when the lock has been another's; null = it is not. */
   #lockedSinceMs: number | null = null;
   #isLockSaid = false;
@@ -71,7 +71,7 @@ export class SpoolTrouble {
     this.#is('disk-full');
     const { clock, log, spoolPath } = this.#parts;
     const nowMs = clock.monotonicMs();
-    if (nowMs - this.#fullSaidAtMs < FULL_EVERY_MS) return;
+    if (this.#fullSaidAtMs !== null && nowMs - this.#fullSaidAtMs < FULL_EVERY_MS) return;
     this.#fullSaidAtMs = nowMs;
     const remedy = remedyOfSpool('disk-full', spoolPath);
     log.say('daemon.disk-full', { remedy, waiting });

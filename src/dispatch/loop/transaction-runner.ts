@@ -2,27 +2,35 @@
  * Runs one write transaction after another: what was decided since the last one, what the caller does in it, the
  * events of both, the commit, and then the log. Tells every participant how each transaction ended.
  *
- * Always holds: what was decided stays in memory until it is on disk; what is decided while a transaction
- * runs belongs to the next one; nothing is counted or logged before it is committed. How far the log has come is
- * committed with a later step: what a kill cuts off is written at the next start, and some lines a second time.
+ * Always holds: what was decided stays in memory until it is on disk; nothing is counted or logged before that. The
+ * position of the log is committed with a later step, so the start after a kill may write some lines twice.
  */
 import type { Policy } from '../../core/account/policy.ts';
 import type { Clock } from '../../clock.ts';
 import type { Claim } from '../../core/message/claim.ts';
 import { suppressionOf } from '../../core/codes/receipt-codes.ts';
+import { refuse } from '../../core/message/message-moves.ts';
 import { isNotOurs } from '../../spool/sql/spool-errors.ts';
 import type { SetAsideRow } from '../../spool/write/set-aside.ts';
 import type { Ended } from '../../spool/write/settlements.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { StatusLog } from '../../log/status-log.ts';
-import { failRefused } from '../send/run-ends.ts';
-import { drop, sizesOf, workAt, type Participant, type Pending, type Work } from '../work.ts';
+import { heldUntil, moveAll } from '../message-move.ts';
+import {
+  drop,
+  sizesOf,
+  workAt,
+  type JudgedRun,
+  type Participant,
+  type Pending,
+  type Work,
+} from '../work.ts';
 
 /** Noting the position of the log writes a page of the WAL: once in this time, or after this number of lines. */
 const NOTE_EVERY_MS = 1_000;
 const NOTE_EVERY_LINES = 100;
 
-export interface WriterParts {
+export interface TransactionRunnerParts {
   readonly spool: Spool;
   readonly policy: () => Policy;
   readonly clock: Clock;
@@ -30,14 +38,14 @@ export interface WriterParts {
   readonly pending: Pending;
   /** Events are on disk. */
   readonly onEvents: () => void;
-  /** Everyone who hears how a transaction ended, in this order. */
+  /** Told how each transaction ended, in this order. */
   readonly participants: readonly Participant[];
   /** An attempt's outcome is in the transaction. */
   readonly onSettled: (ended: Ended<Claim>, work: Work) => void;
 }
 
-export class Writer {
-  readonly #parts: WriterParts;
+export class TransactionRunner {
+  readonly #parts: TransactionRunnerParts;
   /** The last row of `events` that is in the log, as far as the spool does not know it yet; null = it does. */
   #loggedSeq: number | null = null;
   /** What the spool knows of it, and will once the transaction that is open commits. */
@@ -45,12 +53,12 @@ export class Writer {
   #notingSeq: number | null = null;
   #notedAtMs = -Infinity;
 
-  constructor(parts: WriterParts) {
+  constructor(parts: TransactionRunnerParts) {
     this.#parts = parts;
   }
 
   /** 'busy' = another program holds the lock, and nothing happened. Throws what made it roll back. */
-  transact<T extends object>(body: (work: Work) => T): T | 'busy' {
+  transact<T extends object | number>(body: (work: Work) => T): T | 'busy' {
     const { clock, spool, pending } = this.#parts;
     const sizes = sizesOf(pending);
     const work = workAt(clock.now(), clock.monotonicMs(), pending.entries.slice());
@@ -131,7 +139,7 @@ export class Writer {
         onSettled(one, work);
       }
     }
-    for (const run of runs) failRefused(this.#parts, run, work);
+    for (const run of runs) this.#endRun(run, work);
     for (const row of gates) spool.gates.write(row);
     for (const row of rates) spool.gates.writeRate(row);
     for (const row of widths) spool.gates.writeWidth(row);
@@ -147,6 +155,19 @@ export class Writer {
     spool.suppressions.add(claim.recipient, reason, work.now);
   }
 
+  /* A message of the run's account or sender was accepted: the refused ones fail, each with its own reason. */
+  #endRun(run: JudgedRun, work: Work): void {
+    const { setAside, due } = this.#parts.spool;
+    const moves = setAside.waiting(run, run.id).flatMap(({ id, reason }) => {
+      const row = due.message(id);
+      if (row?.state !== 'queued') return [];
+      const until = heldUntil(this.#parts, row, work);
+      return { row, move: refuse({ id, state: row.state }, reason, until) };
+    });
+    moveAll(this.#parts, moves, work);
+    setAside.forget(run, run.id);
+  }
+
   /* Somebody else settled the message: what we had to say of it did not happen. */
   #drop(lost: readonly Ended[], work: Work): void {
     for (const { claim } of lost) {
@@ -159,7 +180,7 @@ export class Writer {
   }
 }
 
-/* Those that are queued and wait for their run; one that an operator cancelled meanwhile does not. */
+/* Those that are queued and wait for their run, not one that an operator cancelled meanwhile. */
 function setAsideAmong(
   ended: readonly Ended<Claim>[],
   lost: readonly Ended[],

@@ -1,11 +1,10 @@
 /**
- * One step: one write transaction, in which everything that waits for one is done. Outcomes of the last turn,
- * news of other programs, what operators asked, receipts, what time brought, and the next claims, in this
- * order: whatever keeps a message from being sent comes before it is claimed.
+ * Does one step, which is one write transaction: outcomes since the last one, news of other programs, control rows,
+ * receipts, what became due, and the next claims, in this order. Whatever keeps a message from being sent comes before
+ * it is claimed.
  *
- * Always holds: what is in memory is forgotten only when the transaction is on disk; nothing is counted or logged
- * before that; after a roll-back everything that was read in it is read again. Each part sees to its own share of
- * this (`Participant`).
+ * Always holds: memory changes for good only when the transaction is on disk; each part sees to its own share of this
+ * (`Participant`).
  */
 import type { Policy } from '../../core/account/policy.ts';
 import type { Clock } from '../../clock.ts';
@@ -17,7 +16,7 @@ import type { StatusLog } from '../../log/status-log.ts';
 import { Stats } from '../stats/live-stats.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { Claimer, type NewClaims } from '../schedule/claimer.ts';
-import { Reserve } from '../send/sender.ts';
+import { PrefetchTarget } from '../send/sender.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
 import { Inbox, type InboxParts } from '../receive/inbox.ts';
 import { Intake } from '../schedule/intake.ts';
@@ -25,11 +24,12 @@ import { Janitor } from '../maintenance/janitor.ts';
 import type { Lookups } from '../receive/report-lookups.ts';
 import { UsageRows } from '../limit/usage-rows.ts';
 import { Operator } from '../maintenance/control-rows.ts';
-import { Outcomes, type AccountLimits } from '../send/outcomes.ts';
+import { Outcomes } from '../send/outcomes.ts';
+import type { AccountLimits } from '../feedback/account-throttle.ts';
 import { Reconciler } from '../receive/reconciler.ts';
 import { Sweeper } from '../maintenance/retention.ts';
-import { isEmpty, nothingPending, type Participant, type Work } from '../work.ts';
-import { Writer } from './transaction-runner.ts';
+import { nothingPending, sizesOf, type Participant, type Work } from '../work.ts';
+import { TransactionRunner } from './transaction-runner.ts';
 
 export interface StepParts {
   readonly spool: Spool;
@@ -54,9 +54,8 @@ export interface StepParts {
 /** Writes what a new configuration brings; runs again after a roll-back. */
 export type Change = (work: Work) => void;
 
-/** What a step cannot do by itself. */
 export interface StepHooks {
-  /** A gate changed: what is in hand may have to come back. */
+  /** A circuit changed: what is prefetched may have to come back. */
   readonly onGate: (queue: AccountQueue) => void;
   /** There is something to write. */
   readonly kick: () => void;
@@ -64,23 +63,21 @@ export interface StepHooks {
   readonly takeNews: () => boolean;
 }
 
-export class Step implements Participant {
+export class LoopStep implements Participant {
   readonly outcomes: Outcomes;
   readonly intake: Intake;
   readonly janitor: Janitor;
   readonly sweeper: Sweeper;
-  /** How many messages there are, and what was done. */
   readonly stats: Stats;
-  /** Where receipts and reports are brought to. */
   readonly inbox: Inbox;
   readonly #spool: Spool;
   readonly #queues: ReadonlyMap<string, AccountQueue>;
   readonly #pending = nothingPending();
   readonly #claimer: Claimer;
   readonly #operator: Operator;
-  readonly #reserve = new Reserve();
+  readonly #prefetch = new PrefetchTarget();
   readonly #usageRows: UsageRows;
-  readonly #writer: Writer;
+  readonly #runner: TransactionRunner;
   readonly #clockWatch: ClockWatch;
   readonly #takeNews: () => boolean;
   #hasNews = false;
@@ -101,19 +98,19 @@ export class Step implements Participant {
     this.#clockWatch = new ClockWatch({ spool, clock, log, queues });
     const reconciler = new Reconciler(spool, policy);
     this.intake = new Intake(spool, queues, policy);
-    this.#claimer = new Claimer(spool, policy, {
-      onReleased: () => this.intake.mustScan(),
-      cancels: () => this.#operator,
-    });
     this.#operator = new Operator({
       ...{ spool, queues, policy },
       offer: (row, work) => this.intake.offer(row, row, work),
       onGate: hooks.onGate,
       onDecided: () => this.intake.mustScan(),
     });
-    const isCancelAsked = (id: number): boolean => this.#operator.isCancelAsked(id);
+    this.#claimer = new Claimer(spool, policy, {
+      cancels: this.#operator,
+      onReleased: () => this.intake.mustScan(),
+    });
     this.outcomes = new Outcomes({
-      ...{ ...parts, pending, isCancelAsked },
+      ...{ ...parts, pending },
+      isCancelAsked: (id) => this.#operator.isCancelAsked(id),
       onBalance: (account, euros) => this.stats.counters.balance(account, euros),
     });
     this.inbox = new Inbox({
@@ -126,20 +123,20 @@ export class Step implements Participant {
       kick: hooks.kick,
     });
     const { lookups, since: receiptsSince } = receipts;
-    const hasReports = (): boolean => this.inbox.hasReports;
     const isUnreadable = (account: string | null): boolean => {
       const gate = queues.get(account ?? '')?.circuit.stateOf();
       return gate?.kind === 'suspended' && gate.reason === ANSWER_UNREADABLE;
     };
     this.janitor = new Janitor({
-      ...{ spool, policy, reconciler, lookups, receiptsSince, hasReports, isUnreadable },
+      ...{ spool, policy, reconciler, lookups, receiptsSince, isUnreadable },
+      hasReports: () => this.inbox.hasReports,
     });
-    this.sweeper = new Sweeper(spool.retention, policy, () => this.#writer.noteLogged());
-    this.#writer = new Writer({
+    this.sweeper = new Sweeper(spool.retention, policy, () => this.#runner.noteLogged());
+    this.#runner = new TransactionRunner({
       ...{ spool, policy, clock, log, pending },
       onEvents: parts.onEvents,
       participants: [
-        ...[this, this.stats, this.#reserve, this.#clockWatch, this.#usageRows, this.#operator],
+        ...[this, this.stats, this.#prefetch, this.#clockWatch, this.#usageRows, this.#operator],
         ...[reconciler, this.inbox, this.intake, this.janitor, this.sweeper],
       ],
       onSettled: (ended, work) => {
@@ -149,25 +146,23 @@ export class Step implements Participant {
     });
   }
 
-  /** Attempts that ended and are not on disk. */
-  get ended(): number {
-    return this.#pending.ended.length;
-  }
-
-  /** The same, each with what came of it. */
+  /** Outcomes that are not on disk. */
   get unwritten(): readonly Ended[] {
     return this.#pending.ended;
   }
 
-  /** Whether attempts that ended are all that a step would write, as far as is known. */
+  /** Whether outcomes are all that a step would write, as far as is known. */
   get hasOutcomesAlone(): boolean {
-    return this.ended > 0 && !this.#hasNews && this.inbox.size === 0 && !this.#operator.isBusy;
+    return (
+      this.unwritten.length > 0 && !this.#hasNews && this.inbox.size === 0 && !this.#operator.isBusy
+    );
   }
 
   /** Whether everything that was decided is on disk. */
   get isClean(): boolean {
     const isTold = this.#cursor === null && this.#changes.length === 0;
-    return isEmpty(this.#pending) && this.inbox.size === 0 && isTold;
+    const isDecided = sizesOf(this.#pending).some((size) => size > 0);
+    return !isDecided && this.inbox.size === 0 && isTold;
   }
 
   /** An operator's request is being worked through, or more wait: another step is needed. */
@@ -197,34 +192,37 @@ export class Step implements Participant {
     this.#hasNews = true;
   }
 
-  /** Whether slots are about to find nothing in hand. */
-  get isReserveLow(): boolean {
+  /** Whether slots are about to find nothing prefetched. */
+  get isPrefetchLow(): boolean {
     for (const queue of this.#queues.values()) {
-      if (queue.slots.busy > 0 && this.#reserve.isLow(queue.hand.length)) return true;
+      if (queue.slots.busy > 0 && this.#prefetch.isLow(queue.prefetched.length)) return true;
     }
     return false;
   }
 
   /** Settles what a crash left open, some at a time; returns how many, 0 when nothing is left. */
   rescue(): number | 'busy' {
-    const done = this.#writer.transact((work) => {
+    return this.#runner.transact((work) => {
       this.#clockWatch.work();
-      return { rescued: this.janitor.rescue(work) };
+      return this.janitor.rescue(work);
     });
-    return done === 'busy' ? done : done.rescued;
   }
 
   /** 'busy' = another program holds the lock, and nothing happened. Throws what made it roll back. */
   run(mayClaim: boolean): NewClaims | 'busy' {
-    this.#reserve.begin(this.#pending.ended.length);
+    this.#prefetch.begin(this.#pending.ended.length);
     this.inbox.giveUp();
-    const done = this.#writer.transact((work) => this.#counted(work, mayClaim));
-    return done === 'busy' ? done : done.claims;
+    return this.#runner.transact((work) => {
+      this.#usageRows.begin(work);
+      const claims = this.#work(work, mayClaim);
+      this.#usageRows.save(work);
+      return claims;
+    });
   }
 
   /** Notes how far the log has come; 'busy' = another program holds the lock. */
   leave(): unknown {
-    return this.#writer.leave();
+    return this.#runner.leave();
   }
 
   /** What a new configuration brings, and how far the application was told, are on disk. */
@@ -236,13 +234,6 @@ export class Step implements Participant {
   /** Both stay until they are on disk. */
   rolledBack(): void {
     this.#hasNews = true;
-  }
-
-  #counted(work: Work, mayClaim: boolean): { readonly claims: NewClaims } {
-    this.#usageRows.begin(work);
-    const claims = this.#work(work, mayClaim);
-    this.#usageRows.save(work);
-    return { claims };
   }
 
   #work(work: Work, mayClaim: boolean): NewClaims {
@@ -272,7 +263,7 @@ export class Step implements Participant {
     if (!mayClaim) return new Map();
     const wanted = new Map<AccountQueue, number>();
     for (const queue of this.#queues.values()) {
-      wanted.set(queue, queue.slots.free + this.#reserve.size - queue.hand.length);
+      wanted.set(queue, queue.slots.free + this.#prefetch.size - queue.prefetched.length);
     }
     return this.#claimer.claim(wanted, work);
   }

@@ -1,11 +1,10 @@
 /**
- * Wakes the loop: at the earliest of the instants that anything waits for, or when the next permit comes that
- * outcomes wait for. One timer; a later wish replaces an earlier one.
+ * Wakes the loop, with one timer: at the earliest instant that anything waits for, or when the permit comes that
+ * outcomes wait for.
  *
- * Outcomes wait a little for the permits of the next claims, so that one commit holds both. At some hundred
- * messages a second that is half the commits, and programs that drop rows find the lock free.
- *
- * Always holds: no outcome waits longer than `GATHER_MS`, however many more come.
+ * Outcomes wait a little for the permits of the next claims, so that one commit holds both. At some hundred messages a
+ * second that is half the commits, and programs that insert rows find the lock free. No outcome waits longer than
+ * `GATHER_MS`.
  */
 import type { Clock } from '../../clock.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
@@ -47,8 +46,7 @@ export class WakeUp {
     const { clock, queues, intake, janitor, sweeper } = this.#parts;
     const at = { now: clock.now(), nowMs: clock.monotonicMs() };
     const { nowMs } = at;
-    const instants = [nowMs + SLEEP_MAX_MS, janitor.expiryAtMs, intake.scanAt];
-    instants.push(sweeper.wakeAtMs);
+    const instants = [nowMs + SLEEP_MAX_MS, janitor.expiryAtMs, intake.scanAt, sweeper.wakeAtMs];
     const dueAt = janitor.nextDueAt;
     if (dueAt !== null) instants.push(nowMs + (dueAt - at.now) * 1000);
     for (const queue of mayClaim ? queues.values() : []) {
@@ -66,10 +64,11 @@ export class WakeUp {
   gather(): boolean {
     const nowMs = this.#parts.clock.monotonicMs();
     const untilMs = this.#gatherUntilMs ?? nowMs + GATHER_MS;
-    const waitMs = this.#nextClaimInMs(nowMs);
-    if (waitMs <= 0 || nowMs + waitMs > untilMs) return false;
+    const instants = [...this.#parts.queues.values()].flatMap((one) => claimAt(one, nowMs) ?? []);
+    const nextMs = Math.min(...instants);
+    if (nextMs <= nowMs || nextMs > untilMs) return false;
     this.#gatherUntilMs = untilMs;
-    this.after(waitMs);
+    this.after(nextMs - nowMs);
     return true;
   }
 
@@ -81,17 +80,10 @@ export class WakeUp {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
-
-  /* Milliseconds until the next row is likely to be claimed; Infinity = it is not time that is waited for. */
-  #nextClaimInMs(nowMs: number): number {
-    return (
-      Math.min(...[...this.#parts.queues.values()].map((queue) => claimAt(queue, nowMs))) - nowMs
-    );
-  }
 }
 
-/** When an account queue's next row is likely to be claimed (monotonic ms), now at the earliest; Infinity = as above. */
-export function claimAt(queue: AccountQueue, nowMs: number): number {
-  if (!queue.hasWork || queue.slots.free <= queue.hand.length) return Infinity;
+/** When an account queue's next row is likely to be claimed (monotonic ms); null = it does not wait for time. */
+export function claimAt(queue: AccountQueue, nowMs: number): number | null {
+  if (!queue.hasWork || queue.slots.free <= queue.prefetched.length) return null;
   return queue.limits.account.expectedAt(nowMs);
 }

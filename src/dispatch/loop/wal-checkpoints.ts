@@ -27,7 +27,7 @@ const LONG = 32 * 1024 * 1024;
 const LOOK_EVERY_MS = 1_000;
 /** The longest time between two holds of commits for one reader; it doubles from hold to hold. */
 const HOLD_EVERY_MAX_MS = 60_000;
-/** Commits wait for readers, who are looked at so often, and at most so many times: half a second. */
+/** Readers are looked at this often while commits wait for them, and at most this many times: half a second. */
 const TRY_EVERY_MS = 10;
 const TRIES_MAX = 50;
 /** A reader is reported after this time, and then again after each further time. */
@@ -51,7 +51,7 @@ export class LongWal {
   #timer: NodeJS.Timeout | null = null;
   #lookAtMs = -Infinity;
   #countAtMs = -Infinity;
-  /** Pages that were in it when it was copied; fewer now = it was begun anew since. */
+  /** Pages that were in it when it was copied; fewer now = SQLite has restarted it since. */
   #copied = 0;
   /** When commits may be held up next, and how long after that again. */
   #holdAtMs = -Infinity;
@@ -59,7 +59,8 @@ export class LongWal {
   /** Pages that readers let us copy at the latest look. */
   #copiedBefore = 0;
   #blockedSinceMs: number | null = null;
-  #saidAtMs = -Infinity;
+  /** When the reader was reported; null = it was not. */
+  #saidAtMs: number | null = null;
   #hasForgotten = false;
   #clearAtMs = -Infinity;
 
@@ -67,12 +68,12 @@ export class LongWal {
     this.#parts = parts;
   }
 
-  /** Nothing may be committed just now. */
+  /** Nothing may be committed now. */
   get isHolding(): boolean {
     return this.#timer !== null;
   }
 
-  /** To be called often, never inside a transaction. `isIdle`: there is nothing else to do just now. */
+  /** To be called often, never inside a transaction. `isIdle`: there is nothing else to do. */
   look(isIdle: boolean): void {
     if (this.isHolding) return;
     const nowMs = this.#parts.clock.monotonicMs();
@@ -154,13 +155,13 @@ export class LongWal {
     this.#holdEveryMs = isShort
       ? LOOK_EVERY_MS
       : Math.min(this.#holdEveryMs * 2, HOLD_EVERY_MAX_MS);
-    this.#holdAtMs = isShort ? -Infinity : nowMs + this.#holdEveryMs;
+    this.#holdAtMs = isShort ? nowMs : nowMs + this.#holdEveryMs;
     if (isShort) this.#freed(nowMs);
     else this.#blocked(nowMs);
   }
 
   #freed(nowMs: number): void {
-    if (this.#blockedSinceMs !== null && this.#saidAtMs !== -Infinity) {
+    if (this.#blockedSinceMs !== null && this.#saidAtMs !== null) {
       const heldMs = Math.round(nowMs - this.#blockedSinceMs);
       this.#parts.log.say('daemon.wal-released', {
         held_ms: heldMs,
@@ -169,13 +170,14 @@ export class LongWal {
     }
     this.#blockedSinceMs = null;
     this.#copiedBefore = 0;
-    this.#saidAtMs = -Infinity;
+    this.#saidAtMs = null;
   }
 
   #blocked(nowMs: number): void {
     this.#blockedSinceMs ??= nowMs;
     const heldMs = Math.round(nowMs - this.#blockedSinceMs);
-    if (heldMs < SAY_AFTER_MS || nowMs - this.#saidAtMs < SAID_EVERY_MS) return;
+    const sayAtMs = this.#saidAtMs === null ? nowMs : this.#saidAtMs + SAID_EVERY_MS;
+    if (heldMs < SAY_AFTER_MS || nowMs < sayAtMs) return;
     this.#saidAtMs = nowMs;
     this.#parts.log.say('daemon.wal-held', {
       held_ms: heldMs,

@@ -102,14 +102,6 @@ export class Operator implements Participant {
     return this.#hasMore;
   }
 
-  /** Whether a cancel is being worked through: rows must be asked about before they are claimed. */
-  get isCancelling(): boolean {
-    for (const { row, cursor } of this.#open.values()) {
-      if (row.verb === 'cancel' && cursor !== null) return true;
-    }
-    return false;
-  }
-
   /** The request for a cancel that is about a message and has not come to it; null = there is none. */
   cancelOf(messageId: number): number | null {
     for (const { row, cursor, selection } of this.#open.values()) {

@@ -12,7 +12,7 @@ import type { DueRow, Instants } from '../../spool/write/due.ts';
 import type { AttemptEnd } from '../../spool/write/settlements.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { Lookups } from '../receive/report-lookups.ts';
-import { heldUntil, moveAll, noteMove, type Moving } from '../message-move.ts';
+import { heldUntil, moveAll, noteMove, type RowMove } from '../message-move.ts';
 import type { Reconciler } from '../receive/reconciler.ts';
 import type { Participant, Work } from '../work.ts';
 
@@ -138,7 +138,7 @@ export class Janitor implements Participant {
     const { nextDueAt } = this.#known;
     if (nextDueAt === null || nextDueAt > work.now) return;
     const rows = this.#spool.due.due(work.now, BATCH);
-    const moves: Moving<DueRow>[] = [];
+    const moves: RowMove<DueRow>[] = [];
     const waits: { id: number; state: State; dueAt: number | null }[] = [];
     for (const row of rows) {
       const next = this.#dueMove(row, work);

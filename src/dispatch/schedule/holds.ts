@@ -1,22 +1,15 @@
 /**
- * What an operator's rules keep back of rows that are otherwise ready: until their quiet time ends, until the
- * recipient may get another message, or for good, because it was sent the same text.
+ * Holds back ready rows by an operator's rules: until their quiet hours end, until the recipient may get another
+ * message, or for good, because the recipient was sent the same text.
  *
- * Always holds: nothing is asked for a row where no rule is configured; what is judged in one step counts
- * for the rows behind it, though it is claimed at the end of the step or later.
+ * Always holds: a row that passes counts for the rows judged after it in the step, before it is claimed on disk.
  */
-import { QuietHours, type QuietRule } from '../../core/time/quiet-hours.ts';
+import { QuietHours } from '../../core/time/quiet-hours.ts';
 import { freeAt, type HoldRules } from '../../core/account/safety.ts';
 import { comparedForm } from '../../core/text/recipient.ts';
 import type { ReadyRow } from '../../spool/write/claims.ts';
 import type { Recent, Sent } from '../../spool/write/recent-sends.ts';
-import type { WaitReason } from '../../spool/write/move-rows.ts';
-
-/** Until when (Unix seconds) and why a row waits. */
-export interface Hold {
-  readonly reason: WaitReason;
-  readonly until: number;
-}
+import type { Wait } from '../../spool/write/move-rows.ts';
 
 type SentRow = Pick<ReadyRow, 'id' | 'recipient' | 'text' | 'body' | 'udh'>;
 type HeldRow = SentRow & Pick<ReadyRow, 'priority' | 'lastAttempt'>;
@@ -25,15 +18,15 @@ export class Holds {
   readonly #recent: Recent;
   readonly #rules: HoldRules;
   readonly #quiet: QuietHours | null;
-  /** Rows that were let through in this step, by recipient: the spool has none of them yet. */
+  /** Rows that passed in this step, by recipient: the spool has none of them yet. */
   readonly #passed = new Map<string, Map<number, string>>();
-  /** Until when recipients are held in this step: asked once, however many rows wait for one. */
+  /** Until when recipients have to wait, as asked in this step: once, however many rows wait for one. */
   readonly #heldUntil = new Map<string, number>();
 
   constructor(recent: Recent, rules: HoldRules) {
     this.#recent = recent;
     this.#rules = rules;
-    this.#quiet = hoursOf(rules.quiet);
+    this.#quiet = rules.quiet.length === 0 ? null : new QuietHours(rules.quiet);
   }
 
   /** A step begins. */
@@ -43,7 +36,7 @@ export class Holds {
     if (this.#isAboutRecipients) this.#recent.open();
   }
 
-  /** Whether the row's recipient was sent its text lately, or is by a row before it. */
+  /** Whether the recipient was sent the row's text lately, or is by a row before it. */
   isRepeated(row: SentRow, now: number): boolean {
     const { collapseMs } = this.#rules;
     if (collapseMs === null) return false;
@@ -54,7 +47,7 @@ export class Holds {
   }
 
   /** What the row waits for; null = nothing, and it counts for those behind it. */
-  holdOf(row: HeldRow, now: number): Hold | null {
+  holdOf(row: HeldRow, now: number): Pick<Wait, 'reason' | 'until'> | null {
     const quiet = this.#quiet?.until(row.recipient, row.priority, now) ?? null;
     if (quiet !== null) return { reason: 'quiet-hours', until: quiet };
     if (!this.#isAboutRecipients) return null;
@@ -79,7 +72,7 @@ export class Holds {
 
   #freeAt(row: HeldRow, now: number): number | null {
     const digits = comparedForm(row.recipient);
-    /* A row is read again when others were moved out of its way. */
+    /* A row is judged again when rows before it were skipped. */
     if (this.#passed.get(digits)?.has(row.id) === true) return null;
     /* One that was claimed before may hold others, and never itself. */
     const known = row.lastAttempt === 0 ? this.#heldUntil.get(digits) : undefined;
@@ -119,7 +112,3 @@ export function holdRulesOf({ quiet, perRecipient, collapseMs }: HoldRules): Hol
 }
 
 const NOBODY: ReadonlyMap<number, string> = new Map();
-
-function hoursOf(rules: readonly QuietRule[]): QuietHours | null {
-  return rules.length === 0 ? null : new QuietHours(rules);
-}

@@ -1,6 +1,6 @@
 /**
- * Brings ready rows to the account queues: new rows one by one, or every source by a scan when there are too many.
- * Rows of an account that is not configured stay where they are; one warning names it.
+ * Offers ready rows to the account queues: new rows one by one, or the head of every source by a scan when there are
+ * too many. Rows of an account that is not configured stay where they are; one warning names it.
  */
 import type { Policy } from '../../core/account/policy.ts';
 import { dateOf } from '../../core/message/row-check.ts';
@@ -17,11 +17,11 @@ import type { Participant, Work } from '../work.ts';
 
 /** More new rows than this at once are found by a scan of their sources. */
 const NEW_ROWS_MAX = 1_000;
-/** Scans after bulk loads come no quicker than this. */
+/** The shortest time between two scans. */
 const SCAN_EVERY_MS = 50;
-/** A full scan in between, in case an operator changed rows in a way that makes no new id. */
+/** The longest time between two scans: an operator may change rows in a way that makes no new id. */
 const SCAN_ANYWAY_MS = 60_000;
-/** The same where there are more sources than may be in memory: others take their places as they empty. */
+/** The same where more sources have rows than may be in memory: others take their places as they empty. */
 const SCAN_CUT_MS = 2_000;
 /** Sources of accounts that are not configured that are looked through for what expires. */
 const STRANGERS_MAX = 1_000;
@@ -33,7 +33,7 @@ export class Intake implements Participant {
   /** Sources of accounts that are not configured; they are looked through for what expires. */
   readonly #strangers = new Map<string, SourceKey>();
   readonly #warned = new Set<string>();
-  /** Those of the transaction that runs. */
+  /** Named in the transaction that runs. */
   #warning: string[] = [];
   #lastId = 0;
   #scannedAt = -Infinity;
@@ -66,7 +66,7 @@ export class Intake implements Participant {
     return this.#scannedAt + (this.#isCut ? SCAN_CUT_MS : SCAN_ANYWAY_MS);
   }
 
-  /** What is known of heads may be wrong: all sources are looked through again. */
+  /** What is known of heads may be wrong: a scan follows. */
   mustScan(): void {
     this.#mustScan = true;
   }
@@ -88,7 +88,7 @@ export class Intake implements Participant {
     for (const name of this.#warned) if (this.#queues.has(name)) this.#warned.delete(name);
   }
 
-  /** Somebody committed: offers rows that are new. */
+  /** Another program committed: offers the new rows. */
   readNews(work: Work): void {
     if (this.#mustScan) return;
     const rows = this.#spool.sources.newRows(this.#lastId, NEW_ROWS_MAX + 1);
@@ -154,21 +154,24 @@ export class Intake implements Participant {
     for (const { claim, settlement } of ended) {
       /* One with an instant of its own waits for it, or for its run to be judged. */
       if (settlement.to !== 'queued' || settlement.dueAt !== null) continue;
-      const rank = withRetry(claim.turn.rank, settlement.attempts > 0);
-      this.offer(claim.source, { ...claim.turn, rank }, work);
+      const { row, createdAt } = claim;
+      const { id, expiresAt, sendAt } = row;
+      const rank = withRetry(row.rank, settlement.attempts > 0);
+      this.offer(row, { id, rank, expiresAt, createdAt, sendAt }, work);
     }
   }
 
   /** A row that is ready. */
-  offer(key: SourceKey, turn: SortKey, work: Work): void {
-    const name = key.account ?? this.#policy().defaultAccount;
+  offer(key: SourceKey, row: SortKey, work: Work): void {
+    const { account, sender, campaign } = key;
+    const name = account ?? this.#policy().defaultAccount;
     const queue = name === null ? undefined : this.#queues.get(name);
-    const source = { account: key.account, sender: key.sender, campaign: key.campaign };
     if (queue !== undefined) {
-      if (this.#hasPlace(queue, source)) queue.offer(source, turn);
+      if (this.#hasPlace(queue, key)) queue.offer(key, row);
       else this.#isCut = true;
       return;
     }
+    const source = { account, sender, campaign };
     if (this.#strangers.size < STRANGERS_MAX) this.#strangers.set(JSON.stringify(source), source);
     const shown = name ?? '(default)';
     if (this.#warned.has(shown)) return;

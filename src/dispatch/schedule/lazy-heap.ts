@@ -4,7 +4,7 @@
  */
 import TinyQueue from 'tinyqueue';
 
-interface Entry<T, K> {
+interface HeapEntry<T, K> {
   readonly item: T;
   readonly key: K;
   readonly entered: number;
@@ -13,7 +13,7 @@ interface Entry<T, K> {
 export class LazyHeap<T, K> {
   readonly #keyOf: (item: T) => K | null;
   readonly #compare: (a: K, b: K) => number;
-  #heap: TinyQueue<Entry<T, K>>;
+  #heap: TinyQueue<HeapEntry<T, K>>;
   #entered = 0;
 
   /** `keyOf` gives the very same key until the item's place changes; null = the item has no place. */
@@ -55,8 +55,8 @@ export class LazyHeap<T, K> {
     this.#heap = this.#emptyHeap();
   }
 
-  #emptyHeap(): TinyQueue<Entry<T, K>> {
-    return new TinyQueue<Entry<T, K>>(
+  #emptyHeap(): TinyQueue<HeapEntry<T, K>> {
+    return new TinyQueue<HeapEntry<T, K>>(
       [],
       (a, b) => this.#compare(a.key, b.key) || a.entered - b.entered,
     );

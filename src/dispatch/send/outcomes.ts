@@ -1,7 +1,7 @@
 /**
- * Say what happened, then what it means, then what follows: Observation → verdict → judged by the account's
- * health → settlement; what the answer asks of its lane is the throttle's. Nothing is written here; what is
- * decided waits in `Pending` for the next commit.
+ * Decides what follows from the end of a request: observation → verdict → judged by the account's circuit → settlement.
+ * The throttle answers what the verdict asks of account and sender. Nothing is written here: what is decided waits in
+ * `Pending` for the next commit.
  */
 import type { Policy } from '../../core/account/policy.ts';
 import type { Claim } from '../../core/message/claim.ts';
@@ -18,8 +18,6 @@ import type { AttemptEnd } from '../../spool/write/settlements.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
 import { AccountThrottle, type AccountLimits } from '../feedback/account-throttle.ts';
 import type { Pending } from '../work.ts';
-
-export type { AccountLimits };
 
 export interface OutcomesParts {
   readonly policy: () => Policy;
@@ -64,8 +62,7 @@ export class Outcomes {
       isAccepted: verdict.route === 'await-receipt',
     });
     this.changed(queue, changes, now);
-    for (const { sender, id } of ended)
-      this.#parts.pending.runs.push({ account: queue.name, sender, id });
+    this.#parts.pending.runs.push(...ended.map((run) => ({ ...run, account: queue.name })));
     const settlement = settle({
       claim,
       verdict,
@@ -84,7 +81,7 @@ export class Outcomes {
     this.#push(claim, { settlement, end, parts, setAside, gatewayMs: nowMs - sentAtMs });
   }
 
-  /** A claimed request that never left: as if nothing had happened, but for the attempt's row. */
+  /** A claimed request never left: only the attempt's row says that there was one. */
   returned(queue: AccountQueue, claim: Claim): void {
     const { clock } = this.#parts;
     const now = clock.now();
@@ -92,18 +89,16 @@ export class Outcomes {
     queue.limits.settle(claim.id, 0, { now, nowMs: clock.monotonicMs() });
     const isCancelAsked = this.#parts.isCancelAsked(claim.id);
     const settlement = unsent({ claim, policy: this.#parts.policy().settle, isCancelAsked, now });
-    const end = { ...UNKNOWN, endedAt: now, route: 'not-sent', scope: 'message' } as const;
-    this.#push(claim, { settlement, end, parts: [], gatewayMs: null });
+    this.#push(claim, { settlement, end: endWithout('not-sent', now), gatewayMs: null });
   }
 
-  /** A request that is still out when the daemon leaves: nobody knows. */
+  /** A request was still open when the daemon left: nobody knows whether it arrived. */
   abandoned(claim: Claim, sentAtMs: number): void {
     const { policy, clock } = this.#parts;
     const now = clock.now();
     const settlement = interrupted(claim, policy().settle, now);
-    const end = { ...UNKNOWN, endedAt: now, route: 'uncertain', scope: 'message' } as const;
     const gatewayMs = clock.monotonicMs() - sentAtMs;
-    this.#push(claim, { settlement, end, parts: [], gatewayMs });
+    this.#push(claim, { settlement, end: endWithout('uncertain', now), gatewayMs });
   }
 
   /** Other limits are configured for the account queue; what was learned under them stays learned. */
@@ -111,7 +106,7 @@ export class Outcomes {
     this.#throttleOf(queue).configure(limits, this.#parts.clock.monotonicMs());
   }
 
-  /** Gates that changed: their rows, and a line where there is news. */
+  /** Circuits changed: their rows, and a line where there is news. */
   changed(queue: AccountQueue, changes: readonly CircuitChange[], now: number): void {
     const { pending } = this.#parts;
     for (const change of changes) {
@@ -125,12 +120,12 @@ export class Outcomes {
     how: {
       readonly settlement: Settlement;
       readonly end: AttemptEnd;
-      readonly parts: readonly AnswerPart[];
+      readonly parts?: readonly AnswerPart[];
       readonly setAside?: SetAside | null;
       readonly gatewayMs: number | null;
     },
   ): void {
-    const { settlement, end, parts, setAside = null, gatewayMs } = how;
+    const { settlement, end, parts = [], setAside = null, gatewayMs } = how;
     this.#parts.pending.ended.push({ claim, settlement, end, parts, setAside });
     this.#parts.pending.entries.push(
       messageSettled(claim, settlement, {
@@ -153,17 +148,18 @@ export class Outcomes {
   }
 }
 
-/** The parts that left, for the usage windows; null = it may have left, and nobody knows as how many: the estimate holds. */
-export function partsLeft(
-  observation: Observation,
-  { partsInAnswer }: Capabilities,
-): number | null {
+/** The parts that left, for the usage windows; null = not known, so the estimate holds. */
+export function partsLeft(observation: Observation, capabilities: Capabilities): number | null {
   if (observation.kind === 'never-left') return 0;
-  const isTold = partsInAnswer && observation.kind === 'answered' && observation.parts.length > 0;
-  return isTold ? observation.parts.length : null;
+  if (!capabilities.partsInAnswer || observation.kind !== 'answered') return null;
+  return observation.parts.length > 0 ? observation.parts.length : null;
 }
 
-const UNKNOWN = { httpStatus: null, status: null, errorText: null, traceId: null };
+/* Of a request without an observation. */
+function endWithout(route: AttemptEnd['route'], endedAt: number): AttemptEnd {
+  const unknown = { httpStatus: null, status: null, errorText: null, traceId: null };
+  return { ...unknown, endedAt, route, scope: 'message' };
+}
 
 function endOf(observation: Observation, verdict: Verdict, now: number): AttemptEnd {
   const hasHttp = observation.kind !== 'never-left';

@@ -1,7 +1,7 @@
 /** When the next row is likely to be claimed: what outcomes may wait for. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { claimAt } from '../../../src/dispatch/loop/wake-up.ts';
-import { instant, makeQueue } from '../../support/desk.ts';
+import { instant, makeQueue } from '../../support/account-queue.ts';
 import { ReadyRows } from '../../support/ready-rows.ts';
 import { claimOf } from '../../support/verdicts.ts';
 
@@ -17,11 +17,15 @@ async function setup(rows: number) {
   }
   await vi.advanceTimersByTimeAsync(1_000);
   const take = (): number => {
-    const taken = queue.take(1, instant(), table.peek).map(({ row }) => row.id);
+    const taken = queue.take(1, instant(), table).map(({ row }) => row.id);
     table.claim(taken);
     return taken.length;
   };
-  return { queue, take, at: () => claimAt(queue, Date.now()) - Date.now() };
+  const at = (): number | null => {
+    const claimedAt = claimAt(queue, Date.now());
+    return claimedAt === null ? null : claimedAt - Date.now();
+  };
+  return { queue, take, at };
 }
 
 describe('the next claim', () => {
@@ -47,10 +51,10 @@ describe('the next claim', () => {
 
   it('the next claim is not a matter of time where nothing is ready, or no slot is free', async () => {
     const { queue, at } = await setup(0);
-    expect(at()).toBe(Infinity);
+    expect(at()).toBeNull();
     const busy = await setup(10);
-    busy.queue.hand.push(claimOf({ id: 1 }), claimOf({ id: 2 }));
-    expect(busy.at()).toBe(Infinity);
+    busy.queue.prefetched.push(claimOf({ id: 1 }), claimOf({ id: 2 }));
+    expect(busy.at()).toBeNull();
     expect(queue.hasWork).toBe(false);
   });
 

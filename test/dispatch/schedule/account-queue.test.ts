@@ -1,7 +1,7 @@
 /** An account at work: no permit, no row; a lane that waits holds up no other; probes pick another message. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AccountCircuit } from '../../../src/core/account/account-circuit.ts';
-import { instant, makeQueue } from '../../support/desk.ts';
+import { instant, makeQueue } from '../../support/account-queue.ts';
 import { ReadyRows, type RowOver } from '../../support/ready-rows.ts';
 import { answered, claimOf, NOW } from '../../support/verdicts.ts';
 
@@ -35,7 +35,7 @@ async function setup(rows: readonly RowOver[] = [], limits: Limits = {}) {
   };
   /** One step: takes and claims; gives the ids. */
   const take = (limit = 100): readonly number[] => {
-    const ids = queue.take(limit, instant(), table.peek).map(({ row }) => row.id);
+    const ids = queue.take(limit, instant(), table).map(({ row }) => row.id);
     table.claim(ids);
     return ids;
   };
@@ -123,7 +123,7 @@ describe('permits', () => {
       const row = table.add({ id });
       queue.offer(row, row);
     };
-    const take = () => queue.take(10, instant(), table.peek);
+    const take = () => queue.take(10, instant(), table);
     offer(1);
     table.claim(take().map(({ row }) => row.id));
     offer(2);

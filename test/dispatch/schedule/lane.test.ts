@@ -1,11 +1,11 @@
 /** Who goes next within a lane, whatever sources its rows are in and however old what is known of them. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { rankOf, type SortKey } from '../../../src/core/message/sort-key.ts';
+import { rankOf, type SortKey, type SourceKey } from '../../../src/core/message/sort-key.ts';
 import { Scheduler } from '../../../src/dispatch/schedule/scheduler.ts';
-import type { LaneRowQueue } from '../../../src/dispatch/schedule/lane.ts';
+import type { RowPass, RowQueue } from '../../../src/dispatch/schedule/lane.ts';
 import type { ReadyRow } from '../../../src/spool/write/claims.ts';
-import { makeQueue } from '../../support/desk.ts';
+import { makeQueue } from '../../support/account-queue.ts';
 import {
   compareInTurn,
   ReadyRows,
@@ -18,36 +18,44 @@ const always = (): boolean => true;
 function setup(rows: readonly RowOver[] = []) {
   const table = new ReadyRows();
   const lane = makeQueue().lane('AcmeInc');
-  const fairness = new Scheduler<LaneRowQueue>(0);
-  const put = (rowQueue: LaneRowQueue | null): void => {
-    if (rowQueue !== null) fairness.put(rowQueue);
+  const scheduler = new Scheduler<RowQueue>(() => 0);
+  const pass: RowPass = {
+    ...{ reader: table, used: [], left: [] },
+    onLater: (row) => {
+      const rowQueue = lane.rowQueueOf(row, row.rank);
+      if (rowQueue.offer(row)) scheduler.put(rowQueue);
+    },
   };
-  const reading = {
-    peek: table.peek,
-    onLater: (row: ReadyRow): void => put(lane.offerFound(row)),
+  /** Gives the row queue whose head the row became; null = it waits behind another. */
+  const offered = (key: SourceKey, row: SortKey): RowQueue | null => {
+    const rowQueue = lane.rowQueueOf(key, row.rank);
+    return rowQueue.offer(row) ? rowQueue : null;
   };
-  const offer = (turn: ReadyRow): void => put(lane.offer(turn, turn));
+  const offer = (row: ReadyRow): void => {
+    const rowQueue = offered(row, row);
+    if (rowQueue !== null) scheduler.put(rowQueue);
+  };
   const add = (over: RowOver): void => offer(table.add(over));
   /** One transaction: takes rows and claims them; gives their ids. */
   const take = (limit: number): readonly number[] => {
     const ids: number[] = [];
-    for (let one = fairness.next(always); one !== null; one = fairness.next(always)) {
+    for (let one = scheduler.next(always); one !== null; one = scheduler.next(always)) {
       if (ids.length === limit) break;
       const { head, place } = one;
-      const row = lane.first(one, fairness.shareOf(one, limit - ids.length, 1), reading);
+      const row = one.first(scheduler.shareOf(one, limit - ids.length, 1), pass);
       if (row !== null && one.head === head) {
         ids.push(row.id);
-        fairness.spend(one);
-        one.take(reading, false);
+        scheduler.spend(one);
+        one.take(pass, false);
       }
-      if (one.place !== place) fairness.put(one);
+      if (one.place !== place) scheduler.put(one);
     }
-    lane.endTransaction();
+    for (const rowQueue of pass.used.splice(0)) rowQueue.endPass();
     table.claim(ids);
     return ids;
   };
   for (const row of rows) add(row);
-  return { table, lane, fairness, add, offer, put, take };
+  return { table, lane, scheduler, add, offer, offered, take };
 }
 
 const idsUpTo = (count: number): readonly number[] =>
@@ -149,8 +157,8 @@ describe('what is known of a source', () => {
   });
 
   it('what is known of a source is corrected by a row that comes later and goes earlier', () => {
-    const { lane, add, take } = setup([{ id: 5 }]);
-    expect(lane.offer({ account: null, sender: null, campaign: null }, turnOf(9))).toBeNull();
+    const { offered, add, take } = setup([{ id: 5 }]);
+    expect(offered({ account: null, sender: null, campaign: null }, sortKeyOf(9))).toBeNull();
     add({ id: 6, expiresAt: 1_790_000_001 });
     expect(take(1)).toEqual([6]);
     expect(take(1)).toEqual([5]);
@@ -171,9 +179,9 @@ describe('what is known of a source', () => {
   });
 
   it('what is known of a source is forgotten before a scan, which finds it again', () => {
-    const { table, lane, fairness, offer, take } = setup([{ id: 1 }, { id: 2, campaign: 'a' }]);
+    const { table, lane, scheduler, offer, take } = setup([{ id: 1 }, { id: 2, campaign: 'a' }]);
     lane.forget();
-    expect([lane.hasRows, fairness.isEmpty]).toEqual([false, true]);
+    expect([lane.hasRows, scheduler.isEmpty]).toEqual([false, true]);
     for (const row of table.waiting) offer(row);
     expect(take(10)).toEqual([1, 2]);
   });
@@ -189,24 +197,24 @@ describe('what is known of a source', () => {
 
 describe('a lane that cannot go', () => {
   it('a lane that cannot go gives back what it kept a little at a time, the higher priority first, and each once', () => {
-    const { lane, take, put } = setup();
+    const { lane, scheduler, offered, take } = setup();
     const key = (campaign: number) => ({ account: null, sender: null, campaign: String(campaign) });
     for (const id of idsUpTo(200)) {
-      const rowQueue = lane.offer(key(id), turnOf(id, id === 200 ? 9 : 4));
+      const rowQueue = offered(key(id), sortKeyOf(id, id === 200 ? 9 : 4));
       if (rowQueue === null) throw new Error('not offered');
       lane.setAside(rowQueue);
       lane.setAside(rowQueue);
     }
-    const back: LaneRowQueue[] = [];
+    const back: RowQueue[] = [];
     while (lane.bringBack((rowQueue) => back.push(rowQueue))) expect(back.length % 64).toBe(0);
     expect(back.map(({ head }) => head?.id)).toEqual([200, ...idsUpTo(199)]);
-    for (const rowQueue of back) put(rowQueue);
+    for (const rowQueue of back) scheduler.put(rowQueue);
     expect(take(10)).toEqual([]); // the table has none of them
     expect(lane.hasRows).toBe(false);
   });
 });
 
-function turnOf(id: number, priority = 4): SortKey {
+function sortKeyOf(id: number, priority = 4): SortKey {
   const rank = rankOf({ priority, isRetry: false, expiresAt: null });
   return { id, rank, expiresAt: null, createdAt: 1_790_000_000, sendAt: null };
 }

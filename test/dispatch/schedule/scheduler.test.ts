@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RETRY_SHARE } from '../../../src/core/window/deficit-counter.ts';
 import { isRetryRank } from '../../../src/core/message/sort-key.ts';
 import type { ReadyRow } from '../../../src/spool/write/claims.ts';
-import { instant, makeQueue } from '../../support/desk.ts';
+import { instant, makeQueue } from '../../support/account-queue.ts';
 import {
   compareInTurn,
   ReadyRows,
@@ -34,7 +34,7 @@ async function setup(reserve: number) {
   const offer = (row: ReadyRow): void => queue.offer(row, row);
   const add = (over: RowOver): void => offer(table.add(over));
   const take = (permits: number): readonly ReadyRow[] => {
-    const rows = queue.take(permits, instant(), table.peek).map(({ row }) => row);
+    const rows = queue.take(permits, instant(), table).map(({ row }) => row);
     table.claim(rows.map(({ id }) => id));
     return rows;
   };

@@ -10,6 +10,7 @@ import { Meter } from '../../src/limiter/meter.ts';
 import { Pacer } from '../../src/limiter/pacer.ts';
 import { Slots } from '../../src/limiter/slots.ts';
 import { silentGateway } from './gateway.ts';
+import { policyWith } from './policy.ts';
 
 export interface AccountQueueOptions {
   readonly defaultSender?: string | null;
@@ -42,7 +43,8 @@ const FAKED: Clock = { now: () => Date.now() / 1_000, monotonicMs: () => Date.no
 
 /** The account queue of the account "main". */
 export function makeQueue(options: AccountQueueOptions = {}): AccountQueue {
-  const { clock = FAKED, senders = [], rules = null } = options;
+  const { clock = FAKED, senders = [], rules = null, reserve = 0.1 } = options;
+  const { defaultSender = 'AcmeInc' } = options;
   const { rate = 1_000, pace = rate, senderPace = asItIs, senderBurst = null } = options;
   const { monotonicMs } = clock;
   const rates = new Map(senders);
@@ -59,12 +61,10 @@ export function makeQueue(options: AccountQueueOptions = {}): AccountQueue {
   });
   return new AccountQueue({
     name: 'main',
-    defaultSender: options.defaultSender === undefined ? 'AcmeInc' : options.defaultSender,
+    policy: policyWith({ defaultSenders: new Map([['main', defaultSender]]), reserve }),
     gateway: options.gateway ?? silentGateway(),
     ...{ limits, circuit },
     slots: new Slots(options.concurrency ?? 10, options.onBug ?? (() => undefined)),
-    reserve: options.reserve ?? 0.1,
-    validityMs: 86_400_000,
   });
 }
 
