@@ -58,12 +58,12 @@ describe.concurrent('SIGTERM', limits, () => {
     const rig = await rigUp({
       onTestFinished,
       account: `concurrency = ${MANY}`,
-      sandbox: { latencyMs: 1_500 },
+      sandbox: { latencyMs: 4_000 },
     });
     const program = rig.start(SILENCE);
     await program.line(ready);
     rig.drop(MANY);
-    await rig.until(() => rig.sandbox.ledger.counters.open === MANY);
+    await rig.until(() => rig.sandbox.ledger.counters.requests === MANY);
     expect(await stop(program)).toBe(0);
     expect(rig.count('await-receipt')).toBe(MANY);
   });
