@@ -70,23 +70,31 @@ const METRICS: readonly Metric[] = [
   metric('messages', 'Messages in the spool by state.', ({ status }) =>
     status.lanes.flatMap((lane) => statesOf(lane, lane.states)),
   ),
-  metric('transitions_total', 'Moves into a state since the start.', ({ counters, status }) =>
-    status.lanes.flatMap((lane) => {
-      const name = counters.names.of(lane.account, lane.sender);
-      return statesOf(lane, counters.entered.get(name));
-    }),
+  metric(
+    'transitions_total',
+    'Moves of messages into a state since the daemon started.',
+    ({ counters, status }) =>
+      status.lanes.flatMap((lane) => {
+        const name = counters.names.of(lane.account, lane.sender);
+        return statesOf(lane, counters.entered.get(name));
+      }),
   ),
   single('counted', 'Whether every message is counted (1) or not yet (0).', ({ status }) =>
     Number(status.is_counted),
   ),
-  perAccount('oldest_due_age_seconds', 'Age of the oldest ready message; 0 without any.', (one) =>
-    Number(one.oldest_due_seconds),
+  perAccount(
+    'oldest_due_age_seconds',
+    'Wait of the oldest message that could be sent; 0 without one.',
+    (one) => Number(one.oldest_due_seconds),
   ),
   single('duplicates_total', 'Messages accepted twice.', ({ counters }) => counters.duplicates),
-  metric('answers_total', 'Requests that ended, by the code of the answer.', ({ counters }) =>
-    [...counters.codes].flatMap(([account, codes]) =>
-      [...codes].map(([code, count]) => sampleOf({ account, code }, count)),
-    ),
+  metric(
+    'answers_total',
+    "Requests that ended, by the gateway's code; none = no answer.",
+    ({ counters }) =>
+      [...counters.codes].flatMap(([account, codes]) =>
+        [...codes].map(([code, count]) => sampleOf({ account, code }, count)),
+      ),
   ),
   metric('receipts_total', 'Receipts kept, by their status.', ({ counters }) =>
     [...counters.receipts].map(([status, count]) => sampleOf({ status }, count)),
@@ -94,26 +102,49 @@ const METRICS: readonly Metric[] = [
   metric('receipts_ignored_total', 'Receipts without effect, by reason.', ({ counters }) =>
     [...counters.ignored].map(([reason, count]) => sampleOf({ reason }, count)),
   ),
-  histogram('queued_seconds', 'From being ready to the claim.', ({ queued }) => queued),
-  histogram('limiter_seconds', 'Wait of a lane for a permit.', ({ limiter }) => limiter),
-  histogram('gateway_seconds', 'From the request to its answer.', ({ gateway }) => gateway),
+  histogram(
+    'queued_seconds',
+    'Time from when a message could be sent to its claim.',
+    ({ queued }) => queued,
+  ),
+  histogram('limiter_seconds', 'Wait of the lane for a permit.', ({ limiter }) => limiter),
+  histogram('gateway_seconds', 'Time from the request to its answer.', ({ gateway }) => gateway),
   histogram(
     'receipt_delay_seconds',
-    'From acceptance to the final receipt.',
+    'Time from acceptance to the final receipt.',
     ({ receiptDelay }) => receiptDelay,
   ),
-  perAccount('account_limit_requests_per_second', 'Allowed to the account.', (one) => one.limit),
+  perAccount(
+    'account_limit_requests_per_second',
+    'Requests per second that the account allows.',
+    (one) => one.limit,
+  ),
   perAccount(
     'account_available_requests_per_second',
-    'Found to be available.',
+    'Requests per second that are found to be available.',
     (one) => one.available,
   ),
-  perAccount('account_used_requests_per_second', 'Ended recently.', (one) => one.used),
-  perAccount('account_in_flight_requests', 'Open requests.', (one) => one.in_flight),
-  perAccount('account_concurrency_requests', 'Most open requests.', (one) => one.concurrency),
-  perAccount('account_blocked_seconds', 'Wait that is left.', (one) => one.blocked_seconds),
-  metric('account_balance_euros', 'Balance, as last reported.', ({ counters }) =>
-    [...counters.balances].map(([account, euros]) => sampleOf({ account }, euros)),
+  perAccount(
+    'account_used_requests_per_second',
+    'Requests per second that ended in the last seconds.',
+    (one) => one.used,
+  ),
+  perAccount('account_in_flight_requests', 'Requests that are open.', (one) => one.in_flight),
+  perAccount(
+    'account_concurrency_requests',
+    'Requests that may be open at a time.',
+    (one) => one.concurrency,
+  ),
+  perAccount(
+    'account_blocked_seconds',
+    'Seconds left of the wait that the gateway asked for.',
+    (one) => one.blocked_seconds,
+  ),
+  metric(
+    'account_balance_euros',
+    'Balance of the account, as the gateway reported it last.',
+    ({ counters }) =>
+      [...counters.balances].map(([account, euros]) => sampleOf({ account }, euros)),
   ),
   metric('account_state', 'The state of the account is 1, the others 0.', ({ status }) =>
     status.accounts.flatMap(({ account, state }) =>
@@ -124,16 +155,16 @@ const METRICS: readonly Metric[] = [
   ),
   perSender(
     'sender_available_messages_per_second',
-    'Of a sender with a limit of its own.',
+    'Messages per second of a sender with a limit of its own.',
     (one) => one.available,
   ),
-  perSender('sender_stopped', 'Whether it is suspended or paused (1).', ({ state }) =>
+  perSender('sender_stopped', 'Whether the sender is suspended or paused (1).', ({ state }) =>
     Number(state !== 'active'),
   ),
-  perSender('sender_suspended', 'Whether it is suspended (1).', ({ state }) =>
+  perSender('sender_suspended', 'Whether the sender is suspended (1).', ({ state }) =>
     Number(state === 'suspended'),
   ),
-  single('ready', 'Whether messages can be sent (1) or not (0).', ({ status }) =>
+  single('ready', 'Whether messages can be sent (1) or not (0), as /readyz.', ({ status }) =>
     Number(status.unready === null),
   ),
   metric('build_info', 'Always 1; the version is the label.', ({ status: { version } }) => [
@@ -146,7 +177,9 @@ const METRICS: readonly Metric[] = [
   metric('loop_delay_seconds', 'Delay of the event loop since the last scrape.', ({ delays }) =>
     Object.entries(delays).map(([statistic, seconds]) => sampleOf({ statistic }, seconds)),
   ),
-  single('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss()),
+  single('process_resident_memory_bytes', 'Resident memory of the process.', () =>
+    process.memoryUsage.rss(),
+  ),
   single('process_cpu_seconds_total', 'CPU time of the process.', () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
@@ -215,6 +248,7 @@ function statesOf(
   return STATES.map((state) => sampleOf({ account, sender, state }, counts?.[state] ?? 0));
 }
 
+/* Text format 0.0.4: backslash, quote and line break are escaped in a label's value. */
 function sampleOf(labels: Readonly<Record<string, string>>, value: number): MetricSample {
   const pairs = Object.entries(labels).map(([name, text]) => `${name}="${escaped(text)}"`);
   return [`{${pairs.join(',')}}`, value];
