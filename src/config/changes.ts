@@ -1,14 +1,16 @@
 /**
- * What differs between two configurations, by the names of the keys, and which of it a running daemon can take
- * up. Values are never named: some are secrets.
+ * Names the keys that differ between two configurations, and keeps those that a running daemon cannot take up. Values
+ * are never named: some are secrets.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.ts';
 import { KEYS } from './keys.ts';
+import { keysByProperty } from './tables.ts';
 
+const NAMES = keysByProperty(KEYS);
 const TABLES = Object.keys(KEYS) as readonly (keyof typeof KEYS)[];
 
-/** Where the daemon is, and where it listens: who holds these open has to start anew. */
+/** Files and addresses that a running daemon keeps open, and the requests that it answers. */
 const FIXED = [
   'spool.path',
   'spool.own',
@@ -70,9 +72,5 @@ function isTable(value: unknown): value is Plain | Chosen {
 function entriesOf(table: Plain | Chosen): ReadonlyMap<string, unknown> {
   return table instanceof Map
     ? new Map([...(table as Chosen)].map(([name, value]) => [String(name), value]))
-    : new Map(Object.entries(table).map(([name, value]) => [keyOf(name), value]));
-}
-
-function keyOf(name: string): string {
-  return name.replace(/Ms$/, '').replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    : new Map(Object.entries(table).map(([name, value]) => [NAMES.get(name) ?? name, value]));
 }

@@ -1,28 +1,27 @@
 /**
- * Rules over several keys: what is right by itself and wrong beside its neighbour.
+ * Checks rules over several keys: values that are right alone and wrong together.
  *
- * They see values as written, which may be of any type; what is wrong by itself is refused
- * elsewhere and passed over here.
+ * The checks see values as written, which may be of any type. A value that is wrong alone is refused elsewhere and
+ * skipped here.
  */
 import { parseDurationMs } from './duration-values.ts';
 import { describe, quote } from './found.ts';
-import { inside, refuse, warn, type Place } from './reading.ts';
+import { inside, refuse, warn, type KeyPlace } from './reading.ts';
 import { SECRET_FORMS } from './secrets.ts';
 import { isTable, type RawTable } from './tables.ts';
 import { parseTimeOfDayMinutes } from './values.ts';
-import type { Config } from './config.ts';
 
 /** The gateway itself gives up on a message after this (ttl's default). */
 const GATEWAY_TIMEOUT = '72h';
 
 /** An account needs a secret to send or one to sign with. */
-export function checkCredentials(account: RawTable, place: Place): void {
+export function checkCredentials(account: RawTable, place: KeyPlace): void {
   if (account['api_secret'] !== null || account['signature'] !== null) return;
   refuse(inside(place, 'api_secret'), `a secret, ${SECRET_FORMS}, or a signature`, 'neither');
 }
 
 /** At most one default account, and a first one where none is named. */
-export function checkAccounts(accounts: RawTable, place: Place): void {
+export function checkAccounts(accounts: RawTable, place: KeyPlace): void {
   const names = Object.keys(accounts);
   const [first, ...others] = names.filter((name) => {
     const account = accounts[name];
@@ -42,7 +41,7 @@ export function checkAccounts(accounts: RawTable, place: Place): void {
 }
 
 /** A sender shares the budget of one group. */
-export function checkGroups(groups: RawTable, place: Place): void {
+export function checkGroups(groups: RawTable, place: KeyPlace): void {
   const groupOf = new Map<unknown, string>();
   for (const [name, group] of Object.entries(groups)) {
     const senders = isTable(group) && Array.isArray(group['senders']) ? group['senders'] : [];
@@ -59,7 +58,7 @@ export function checkGroups(groups: RawTable, place: Place): void {
 }
 
 /** Two listeners cannot share an address. */
-export function checkListeners(document: RawTable, place: Place): void {
+export function checkListeners(document: RawTable, place: KeyPlace): void {
   const { receipts, admin } = document;
   if (!isTable(receipts) || !isTable(admin)) return;
   const { listen } = admin;
@@ -69,20 +68,20 @@ export function checkListeners(document: RawTable, place: Place): void {
 }
 
 /** Whoever is told things must be able to tell who said them. */
-export function checkNotify(notify: RawTable, place: Place): void {
+export function checkNotify(notify: RawTable, place: KeyPlace): void {
   if (notify['url'] === null || notify['secret'] !== null) return;
   refuse(inside(place, 'secret'), `a secret to sign with, ${SECRET_FORMS}`, 'nothing');
 }
 
 /** A quiet time is neither empty nor the whole day. */
-export function checkQuiet(quiet: RawTable, place: Place): void {
+export function checkQuiet(quiet: RawTable, place: KeyPlace): void {
   const { from, to } = quiet;
   if (parseTimeOfDayMinutes(to) === null || from !== to) return;
   refuse(inside(place, 'to'), 'another time than from', describe(to));
 }
 
 /** Delays grow from the first to the longest. */
-export function checkDelays(retry: RawTable, place: Place): void {
+export function checkDelays(retry: RawTable, place: KeyPlace): void {
   const firstMs = parseDurationMs(retry['first_delay']);
   const mostMs = parseDurationMs(retry['max_delay']);
   if (firstMs === null || mostMs === null || firstMs <= mostMs) return;
@@ -91,7 +90,7 @@ export function checkDelays(retry: RawTable, place: Place): void {
 }
 
 /** Who stops waiting before the gateway does misses its last word. */
-export function checkTimeout(receipts: RawTable, place: Place): void {
+export function checkTimeout(receipts: RawTable, place: KeyPlace): void {
   const timeoutMs = parseDurationMs(receipts['timeout']);
   const gatewayMs = parseDurationMs(GATEWAY_TIMEOUT);
   if (timeoutMs === null || gatewayMs === null || receipts['expect'] === false) return;
@@ -114,6 +113,10 @@ export const STRANGERS_REMEDY =
   'nobody can guess';
 
 /** Receipts need no signature, and everybody knows the path. */
-export function isOpenToStrangers({ receipts }: Pick<Config, 'receipts'>): boolean {
+export function isOpenToStrangers({
+  receipts,
+}: {
+  readonly receipts: { readonly signatureSecrets: readonly string[]; readonly path: string };
+}): boolean {
   return receipts.signatureSecrets.length === 0 && receipts.path === DEFAULT_RECEIPTS_PATH;
 }

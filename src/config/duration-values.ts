@@ -1,7 +1,6 @@
 /**
- * Durations: a whole number and one unit, `250ms 30s 5m 72h 30d`.
- *
- * A number without a unit is refused: nobody knows whether 30 means seconds or minutes.
+ * Reads durations: a whole number and one unit, `250ms 30s 5m 72h 30d`. A number without a unit is refused, because
+ * 30 may mean seconds or minutes.
  */
 import parseDuration from 'parse-duration';
 import { describe } from './found.ts';
@@ -18,20 +17,18 @@ export function parseDurationMs(value: unknown): number | null {
 }
 
 /** A duration in milliseconds between two others, both included. */
-export function duration(least: string, most: string = LONGEST): Kind<number> {
+export function duration(least: string, most: string = LONGEST): Kind<number, 'Ms'> {
   const expected = `a duration with its unit, ${EXAMPLES}, from ${least} to ${most}`;
-  return plain(expected, (value) => within(value, least, most), describeDuration);
+  const kind = plain(expected, (value) => within(value, least, most), describeDuration);
+  return { ...kind, ending: 'Ms' };
 }
 
 /** The same, or "never", which is null. */
-export function durationOrNever(least: string): Kind<number | null> {
-  const expected =
-    `a duration with its unit, ${EXAMPLES}, from ${least} to ${LONGEST}, ` + 'or "never"';
-  return plain<number | null>(
-    expected,
-    (value) => (value === 'never' ? { value: null } : within(value, least, LONGEST)),
-    describeDuration,
-  );
+export function durationOrNever(least: string): Kind<number | null, 'Ms'> {
+  const expected = `a duration with its unit, ${EXAMPLES}, from ${least} to ${LONGEST}, or "never"`;
+  const parse = (value: unknown): Read<number | null> =>
+    value === 'never' ? { value: null } : within(value, least, LONGEST);
+  return { ...plain(expected, parse, describeDuration), ending: 'Ms' };
 }
 
 function within(value: unknown, least: string, most: string): Read<number> {

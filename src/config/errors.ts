@@ -1,8 +1,7 @@
 /**
- * What is wrong with a configuration, all of it at once.
+ * Tells all that is wrong with a configuration at once.
  *
- * Always holds: no message holds a secret; each names its key, what was expected and what was
- * found.
+ * Always holds: no message holds a secret; each names its key, what was expected and what was found.
  */
 export type ConfigErrorCode =
   /** The file named by --config or $SMS_SPOOLD_CONFIG is not there. */

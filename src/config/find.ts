@@ -1,10 +1,10 @@
 /**
- * Finds the configuration and reads it as a document; knows nothing of what the keys mean. Whoever can write the file,
- * or replace it in its folder, decides where the account's secret is sent.
+ * Finds the configuration and reads it as a document; knows nothing of what the keys mean. A user who can write the
+ * file, or replace it in its folder, decides where the account's secret is sent.
  *
- * Always holds: a file that is named must be there; one that is merely looked for may be missing, and is used
- * only where nobody but the caller and root may write it. A file that is there and cannot be read is an error,
- * never passed over. Nothing of its content is in a message.
+ * Always holds: a file that is named must exist. One that is merely looked for may be missing, and is used only where
+ * the caller and root alone may write it. A file that exists and cannot be read is an error. Nothing of its content is
+ * in a message.
  */
 import { realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -31,7 +31,7 @@ export interface Where {
   readonly caller?: Caller;
 }
 
-export interface Candidate {
+export interface CandidateFile {
   /** Absolute. */
   readonly path: string;
   /** Who named it, as an operator knows it; null = merely looked for. */
@@ -45,8 +45,8 @@ export interface Document {
   readonly raw: RawTable;
 }
 
-/** Where to look, in order; the first that is there is taken (CONTRACT.md §17). */
-export function listCandidates(where: Where): readonly Candidate[] {
+/** Where to look, in order; the first that exists is taken (CONTRACT.md §17). */
+export function listCandidates(where: Where): readonly CandidateFile[] {
   const named = where.env['SMS_SPOOLD_CONFIG'] ?? '';
   if (where.file !== null) {
     return [{ path: resolve(where.cwd, where.file), namedBy: '--config' }];
@@ -58,7 +58,7 @@ export function listCandidates(where: Where): readonly Candidate[] {
   return looked.map((path) => ({ path, namedBy: null }));
 }
 
-/** The document of the first file that is there, else the environment's, as if it were a file. */
+/** The document of the first file that exists, else the environment's, as if it were a file. */
 export function findDocument(where: Where): Document {
   for (const candidate of listCandidates(where)) {
     const text = readCandidate(candidate, where.caller ?? thisCaller());
@@ -91,7 +91,7 @@ function documentOf(env: NodeJS.ProcessEnv): RawTable {
   return { spool, accounts: { main } };
 }
 
-function readCandidate({ path, namedBy }: Candidate, caller: Caller): string | null {
+function readCandidate({ path, namedBy }: CandidateFile, caller: Caller): string | null {
   if (namedBy === null && !mayUse(path, caller)) return null;
   const file = readTextFile(path);
   if (file.kind === 'text') return file.text;
@@ -143,14 +143,12 @@ function explain(error: TomlError): string {
   return what === 'invalid value' ? `${what} (text stands in quotes)` : what;
 }
 
-/** Who runs the program. */
 export interface Caller {
   readonly uid: number;
   /** A group that nobody else is a member of; null = there is none, or it is not known. */
   readonly ownGid: number | null;
 }
 
-/** The user of this process. */
 export function thisCaller(): Caller {
   const uid = process.geteuid?.() ?? 0;
   return { uid, ownGid: uid === 0 ? null : primaryGroup() };

@@ -1,8 +1,8 @@
 /**
- * How a value that was found, and the key where it was found, are shown to an operator.
+ * Describes a value that was found, and the key where it was found, to an operator.
  *
- * Always holds: what comes out is one line without control characters. Values that may be secret go
- * through `describeConcealed`, which never shows any of their characters.
+ * Always holds: the result is one line without control characters. Values that may be secret go through
+ * `describeConcealed`, which never shows any of their characters.
  */
 const LONGEST_SHOWN = 80;
 

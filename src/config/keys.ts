@@ -1,9 +1,8 @@
 /**
- * Every key of the configuration with its unit, its range and what holds when it is left out.
+ * Lists every key of the configuration with its unit, its range and what holds when it is left out.
  *
- * Always holds: this is the only list. config/sms-spoold.toml is its commented form, which a test
- * compares. Keys of features that are not built are not here, so that they are refused instead of
- * ignored.
+ * Always holds: this is the only list. config/sms-spoold.toml is its commented form, which a test compares. Keys of
+ * features that are not built are not here: they are refused and not ignored.
  */
 import {
   DEFAULT_RECEIPTS_PATH,
@@ -16,6 +15,7 @@ import {
   checkQuiet,
   checkTimeout,
 } from './checks.ts';
+import type { Route } from '../core/answer/verdict.ts';
 import { SIGNATURE_METHODS } from '../gateway/signature.ts';
 import { duration, durationOrNever } from './duration-values.ts';
 import {
@@ -24,11 +24,10 @@ import {
   RATES,
   TIME_OF_DAY,
   ZONE,
-  accountName,
   apiKey,
   baseUrl,
   flag,
-  groupName,
+  nameOf,
   hostName,
   integer,
   listen,
@@ -37,7 +36,6 @@ import {
   path,
   prefix,
   rates,
-  receiptCode,
   recipientLimit,
   sender,
   statusCode,
@@ -52,6 +50,7 @@ import {
   listOf,
   namedBy,
   optional,
+  optionalList,
   required,
   tableOf,
   tablesOf,
@@ -63,13 +62,14 @@ import {
 const signatureMethod = oneOf(SIGNATURE_METHODS);
 const GROUP = 'a list of senders in quotes, such as ["12015550123", "12015550124"]';
 const RESEND_CODES = 'the err-codes that lead to another send, such as [2, 7, 8]';
-const route = oneOf(
+const route: Kind<Route> = oneOf(
   ['retry', 'permanent-failure', 'uncertain'],
   ' (a refusal cannot be made an acceptance)',
 );
 
 const spool = tableOf({
   path: withDefault(path, '/var/lib/sms-spoold/spool.db'),
+  /** The daemon's own folder; null = the default place (src/spool/file/own-folder.ts). */
   own: optional(path),
   retention: withDefault(durationOrNever('1s'), '30d'),
   keys_for: withDefault(duration('1s'), '90d'),
@@ -94,9 +94,11 @@ const account = tableOf(
   {
     default: withDefault(flag, false),
     api_key: required(apiKey, API_KEY),
+    /** Null only when requests are signed. */
     api_secret: optional(secret),
     signature: optional(signature),
     base_url: withDefault(baseUrl, 'https://rest.nexmo.com'),
+    /** The sender of messages that name none; null = such messages cannot be sent. */
     sender: optional(sender),
     rate: optional(rates),
     per: withDefault(per, 'request'),
@@ -107,13 +109,13 @@ const account = tableOf(
       namedBy(sender, tableOf({ rate: optional(rates), per: optional(per) })),
       {},
     ),
-    groups: withDefault(namedBy(groupName, group, checkGroups), {}),
+    groups: withDefault(namedBy(nameOf('a group'), group, checkGroups), {}),
   },
   checkCredentials,
 );
 
 const resend = tableOf({
-  codes: required(listOf(receiptCode, 'a list of err-codes, such as [2, 7, 8]'), RESEND_CODES),
+  codes: required(listOf(integer(1, 999), 'a list of err-codes, such as [2, 7, 8]'), RESEND_CODES),
   after: withDefault(duration('1s'), '15m'),
   times: withDefault(integer(1, 100), 1),
 });
@@ -123,9 +125,11 @@ const receipts = tableOf(
     listen: withDefault(listen, '127.0.0.1:8026'),
     path: withDefault(urlPath, DEFAULT_RECEIPTS_PATH),
     expect: withDefault(flag, true),
-    signature_secret: optional(secrets),
+    /** Any of them may sign; empty = receipts come unsigned. */
+    signature_secret: optionalList(secrets),
     signature_method: withDefault(signatureMethod, 'sha256'),
     timeout: withDefault(duration('1ms'), '76h'),
+    /** Prefixes of recipients whose carriers say no more than `accepted`. */
     accepted_is_enough: withDefault(listOf(prefix, 'a list of prefixes, such as ["1"]'), []),
     resend: optional(resend),
   },
@@ -133,6 +137,7 @@ const receipts = tableOf(
 );
 
 const reconcile = tableOf({
+  /** Whether the Reports API (paid) is asked where a receipt is missing. */
   reports: withDefault(flag, false),
   base_url: withDefault(baseUrl, 'https://api.nexmo.com'),
 });
@@ -162,6 +167,7 @@ const quiet = tableOf(
   checkQuiet,
 );
 
+/** Money is EUR an account, from midnight to midnight in `zone`; null = no limit. */
 const safety = tableOf({
   per_recipient: optional(recipientLimit),
   collapse: optional(duration('1s', '30d')),
@@ -174,8 +180,10 @@ const safety = tableOf({
   binary: withDefault(flag, true),
 });
 
+/** The share of an account's permits for lower priorities than the highest that waits. */
 const fairness = tableOf({ reserve: withDefault(number(0, 0.5), 0.1) });
 
+/** Sources (sender and campaign of an account) whose rows may be in memory at a time. */
 const limits = tableOf({ lanes: withDefault(integer(100, 1_000_000), 5_000) });
 
 const messages = tableOf({
@@ -202,13 +210,13 @@ const log = tableOf({
 
 export const KEYS = {
   spool: withDefault(spool, {}),
-  accounts: withDefault(namedBy(accountName, account, checkAccounts), {}),
+  accounts: withDefault(namedBy(nameOf('an account'), account, checkAccounts), {}),
   receipts: withDefault(receipts, {}),
   reconcile: withDefault(reconcile, {}),
   notify: withDefault(notify, {}),
   suppress: withDefault(tableOf({ automatic: withDefault(flag, true) }), {}),
   admin: withDefault(admin, {}),
-  quiet: optional(tablesOf(quiet)),
+  quiet: optionalList(tablesOf(quiet)),
   safety: withDefault(safety, {}),
   limits: withDefault(limits, {}),
   messages: withDefault(messages, {}),
@@ -218,12 +226,12 @@ export const KEYS = {
   log: withDefault(log, {}),
 } as const satisfies Record<string, Key<unknown>>;
 
-/** The whole document. */
 export const DOCUMENT = tableOf(KEYS, checkListeners);
 
 /** Every key, dotted, `*` where the operator chooses a name. */
 export const KEY_NAMES = listKeys(KEYS);
 
 /** What KEYS makes of a document. */
-export type Settings = typeof DOCUMENT extends Kind<infer T> ? T : never;
-export type AccountSettings = Settings['accounts'] extends ReadonlyMap<string, infer T> ? T : never;
+export type ConfigValues = typeof DOCUMENT extends Kind<infer T> ? T : never;
+export type AccountValues =
+  ConfigValues['accounts'] extends ReadonlyMap<string, infer T> ? T : never;

@@ -1,15 +1,14 @@
 /**
- * Loads the configuration: finds the document, reads it against the keys, and turns it into a
- * Config.
+ * Loads the configuration: finds the document, reads it against the keys, and turns it into a Config.
  *
- * Always holds: either a whole Config comes out, or a ConfigError with every problem there is. Only
- * files that the configuration names are read, and nothing is written. Secrets that are left are ''.
+ * Always holds: either a whole Config comes out, or a ConfigError with every problem. Only files that the configuration
+ * names are read, and nothing is written. Secrets that are left are ''.
  */
 import { ConfigError, type Problem } from './errors.ts';
 import { nestedRulesOf, type NestedRules, type Rates } from '../core/window/rate-limits.ts';
 import { ENVIRONMENT_KEYS, findDocument, type Document, type Where } from './find.ts';
-import { DOCUMENT, KEY_NAMES, type AccountSettings, type Settings } from './keys.ts';
-import type { Reading, Secrets } from './reading.ts';
+import { DOCUMENT, KEY_NAMES, type AccountValues, type ConfigValues } from './keys.ts';
+import type { ConfigReading, Secrets } from './reading.ts';
 import type { AccountConfig, Config } from './config.ts';
 
 export interface LoadOptions extends Where {
@@ -17,11 +16,7 @@ export interface LoadOptions extends Where {
   readonly secrets?: Secrets;
 }
 
-/**
- * The configuration by the search order of CONTRACT.md §17: `file` (--config), $SMS_SPOOLD_CONFIG, the
- * working folder, /etc. With none of them the environment's account, or none at all. Throws
- * ConfigError.
- */
+/** The configuration by the search order of CONTRACT.md §17. Throws ConfigError. */
 export function loadConfig(options: LoadOptions): Config {
   return load(options).config;
 }
@@ -38,7 +33,7 @@ export interface Loaded {
 
 function load(options: LoadOptions): Loaded {
   const document = findDocument(options);
-  const reading: Reading = {
+  const reading: ConfigReading = {
     folder: document.folder,
     env: options.env,
     secrets: options.secrets ?? 'read',
@@ -50,13 +45,13 @@ function load(options: LoadOptions): Loaded {
     secretOrigins: new Map(),
     unreadSecrets: [],
   };
-  const settings = DOCUMENT.read(document.raw, { key: '', reading });
-  if (settings === null || reading.problems.length > 0) {
+  const values = DOCUMENT.read(document.raw, { key: '', reading });
+  if (values === null || reading.problems.length > 0) {
     const problems = [...reading.problems, ...reading.unreadSecrets];
     throw new ConfigError('bad-values', document.file, nameProblems(document, problems));
   }
   const unreadSecrets = nameProblems(document, reading.unreadSecrets);
-  return { config: assemble(document, settings.value, reading), unreadSecrets };
+  return { config: assemble(document, values.value, reading), unreadSecrets };
 }
 
 /** What came from the environment is called by its variable. */
@@ -68,43 +63,18 @@ function nameProblems({ file }: Document, problems: readonly Problem[]): readonl
   }));
 }
 
-function assemble({ file }: Document, settings: Settings, reading: Reading): Config {
-  const { spool, messages, retry } = settings;
-  const accounts = [...settings.accounts].map(([name, account]) => makeAccount(name, account));
+function assemble({ file }: Document, values: ConfigValues, reading: ConfigReading): Config {
+  const { resend } = values.receipts;
+  const { url, secret, timeoutMs } = values.notify;
+  const accounts = [...values.accounts].map(([name, account]) => makeAccount(name, account));
   return {
+    ...values,
     file,
-    spool: {
-      path: spool.path,
-      own: spool.own,
-      retentionMs: spool.retention,
-      keysForMs: spool.keys_for,
-      forgetTextAfterMs: spool.forget_text_after,
-    },
     accounts,
-    defaultAccount: chooseDefault(settings.accounts),
-    receipts: makeReceipts(settings.receipts),
-    reconcile: { reports: settings.reconcile.reports, baseUrl: settings.reconcile.base_url },
-    notify: makeNotify(settings.notify),
-    suppress: settings.suppress,
-    quiet: makeQuiet(settings.quiet),
-    safety: makeSafety(settings.safety),
-    admin: settings.admin,
-    messages: {
-      validityMs: messages.validity,
-      onUncertain: messages.on_uncertain,
-      uncertainAfterMs: messages.uncertain_after,
-    },
-    fairness: settings.fairness,
-    limits: settings.limits,
-    retry: {
-      maxAttempts: retry.max_attempts,
-      firstDelayMs: retry.first_delay,
-      factor: retry.factor,
-      maxDelayMs: retry.max_delay,
-    },
-    classify: settings.classify,
-    log: settings.log,
-    warnings: [...reading.warnings, ...tooManyLanes(accounts, settings.limits.lanes)],
+    defaultAccount: chooseDefault(values.accounts),
+    receipts: { ...values.receipts, resend: resend && { ...resend, codes: new Set(resend.codes) } },
+    notify: url === null || secret === null ? null : { url, secret, timeoutMs },
+    warnings: [...reading.warnings, ...tooManyLanes(accounts, values.limits.lanes)],
     secretFiles: [...reading.secretFiles],
     secretOrigins: reading.secretOrigins,
   };
@@ -119,25 +89,19 @@ function tooManyLanes(accounts: readonly AccountConfig[], lanes: number): readon
   ];
 }
 
-function makeAccount(name: string, account: AccountSettings): AccountConfig {
+function makeAccount(name: string, account: AccountValues): AccountConfig {
+  const { apiKey, apiSecret, signature, baseUrl, sender, concurrency, timeoutMs } = account;
   return {
-    name,
-    apiKey: account.api_key,
-    apiSecret: account.api_secret,
-    signature: account.signature,
-    baseUrl: account.base_url,
-    sender: account.sender,
+    ...{ name, apiKey, apiSecret, signature, baseUrl, sender, concurrency, timeoutMs },
     rate: account.rate?.perSecond ?? null,
-    concurrency: account.concurrency,
-    timeoutMs: account.timeout,
     senders: new Map(
-      [...account.senders].map(([sender, { rate }]) => [sender, { rate: rate?.perSecond ?? null }]),
+      [...account.senders].map(([named, { rate }]) => [named, { rate: rate?.perSecond ?? null }]),
     ),
     nested: makeNested(account),
   };
 }
 
-function makeNested({ rate, per, zone, senders, groups }: AccountSettings): NestedRules | null {
+function makeNested({ rate, per, zone, senders, groups }: AccountValues): NestedRules | null {
   return nestedRulesOf({
     account: { ...(rate ?? NO_RATES), per, zone },
     senders: new Map(
@@ -155,49 +119,7 @@ function makeNested({ rate, per, zone, senders, groups }: AccountSettings): Nest
 
 const NO_RATES: Rates = { perSecond: null, windows: [] };
 
-function makeReceipts(receipts: Settings['receipts']): Config['receipts'] {
-  const { resend } = receipts;
-  return {
-    listen: receipts.listen,
-    path: receipts.path,
-    expect: receipts.expect,
-    signatureSecrets: receipts.signature_secret ?? [],
-    signatureMethod: receipts.signature_method,
-    timeoutMs: receipts.timeout,
-    acceptedIsEnough: receipts.accepted_is_enough,
-    resend: resend && { codes: new Set(resend.codes), afterMs: resend.after, times: resend.times },
-  };
-}
-
-function makeQuiet(tables: Settings['quiet']): Config['quiet'] {
-  return (tables ?? []).map(({ from, to, zone, prefixes, below_priority }) => ({
-    fromMinutes: from,
-    toMinutes: to,
-    zone,
-    prefixes,
-    belowPriority: below_priority,
-  }));
-}
-
-function makeSafety(safety: Settings['safety']): Config['safety'] {
-  return {
-    perRecipient: safety.per_recipient,
-    collapseMs: safety.collapse,
-    spendPerDay: safety.spend_per_day,
-    zone: safety.zone,
-    minBalance: safety.min_balance,
-    onlyPrefixes: safety.only_prefixes,
-    onlySenders: safety.only_senders,
-    maxParts: safety.max_parts,
-    binary: safety.binary,
-  };
-}
-
-function makeNotify({ url, secret, timeout }: Settings['notify']): Config['notify'] {
-  return url === null || secret === null ? null : { url, secret, timeoutMs: timeout };
-}
-
-function chooseDefault(accounts: Settings['accounts']): string | null {
+function chooseDefault(accounts: ConfigValues['accounts']): string | null {
   const names = [...accounts.keys()];
   const marked = names.find((name) => accounts.get(name)?.default === true);
   return marked ?? names[0] ?? null;

@@ -1,4 +1,4 @@
-/** The right name for a wrong one. The only file that knows fastest-levenshtein. */
+/** Finds the right name for a wrong one. */
 import { closest, distance } from 'fastest-levenshtein';
 
 export interface Nearest {

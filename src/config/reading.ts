@@ -1,8 +1,8 @@
 /**
- * One reading of one configuration: what values are read against, and what was found wrong so far.
+ * Holds one reading of one configuration: what values are read against, and what was found wrong so far.
  *
- * Always holds: nothing is thrown for a bad value. It is refused here, reading goes on, and whoever
- * asked gets null, so that all problems come out at once.
+ * Always holds: nothing is thrown for a bad value. It is refused here, the caller gets null, and reading goes on, so
+ * that all problems come out at once.
  */
 import type { Problem } from './errors.ts';
 import type { SecretOrigin } from '../core/text/secret-origin.ts';
@@ -14,7 +14,7 @@ import { joinKey } from './found.ts';
  */
 export type Secrets = 'read' | 'leave' | 'try';
 
-export interface Reading {
+export interface ConfigReading {
   /** Relative paths are relative to it. */
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
@@ -34,22 +34,22 @@ export interface Reading {
 }
 
 /** Where a value stands in the file. */
-export interface Place {
+export interface KeyPlace {
   readonly key: string;
-  readonly reading: Reading;
+  readonly reading: ConfigReading;
 }
 
 /** A value that was read; null = refused, and the problem is already noted. */
 export type Read<T> = { readonly value: T } | null;
 
 /** The place of `name` inside a table. */
-export function inside(place: Place, name: string): Place {
+export function inside(place: KeyPlace, name: string): KeyPlace {
   return { key: joinKey(place.key, name), reading: place.reading };
 }
 
 /** Notes what was expected and found, and what helps. Returns null, for the caller to hand on. */
 export function refuse(
-  place: Place,
+  place: KeyPlace,
   expected: string,
   found: string,
   remedy: string | null = null,
@@ -60,6 +60,6 @@ export function refuse(
 }
 
 /** Notes something that works but should be known. */
-export function warn(place: Place, message: string): void {
+export function warn(place: KeyPlace, message: string): void {
   place.reading.warnings.push(`${place.key}: ${message}`);
 }

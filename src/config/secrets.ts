@@ -1,15 +1,14 @@
 /**
- * Secrets in their four forms: { env }, { file }, { credential }, or a bare string, which draws a
- * warning.
+ * Reads secrets in their four forms: { env }, { file }, { credential }, or a bare string, which draws a warning.
  *
- * Always holds: nothing of a secret is in any problem or warning. Names of variables and files are
- * shown. Where secrets are left, no variable and no file is looked at: whoever asks needs none.
+ * Always holds: nothing of a secret is in any problem or warning; names of variables and files are shown. Where
+ * secrets are left, no variable and no file is read.
  */
 import { isAbsolute, join, resolve } from 'node:path';
 import { describeConcealed, quote } from './found.ts';
-import { inside, refuse, warn, type Place, type Read } from './reading.ts';
+import { inside, refuse, warn, type KeyPlace, type Read } from './reading.ts';
 import { readTextFile, type TextFile } from './text-file.ts';
-import { isTable, type Kind, type RawTable } from './tables.ts';
+import { isTable, kindOf, readEach, type Kind, type RawTable } from './tables.ts';
 import { quoted } from '../core/text/escape.ts';
 
 /** What a secret may look like in the file. */
@@ -20,32 +19,27 @@ const LEFT: Read<string> = { value: '' };
 
 const SOURCES = { env: fromEnvironment, file: fromFile, credential: fromCredential } as const;
 
-/** One secret. */
-export const secret: Kind<string> = { read: readSecret, keys: null, isNamed: false };
+export const secret: Kind<string> = kindOf(readSecret);
 
 /** One secret or a list of them; always a list when read. */
-export const secrets: Kind<readonly string[]> = { read: readSecrets, keys: null, isNamed: false };
+export const secrets: Kind<readonly string[], 's'> = { ...kindOf(readSecrets), ending: 's' };
 
-function readSecret(value: unknown, place: Place): Read<string> {
+function readSecret(value: unknown, place: KeyPlace): Read<string> {
   if (typeof value === 'string') return readBare(value, place);
   if (!isTable(value)) return refuse(place, `a secret, ${SECRET_FORMS}`, describeConcealed(value));
   return readSourced(value, place);
 }
 
-function readSecrets(value: unknown, place: Place): Read<readonly string[]> {
+function readSecrets(value: unknown, place: KeyPlace): Read<readonly string[]> {
   if (!Array.isArray(value)) {
     const one = readSecret(value, place);
     return one === null ? null : { value: [one.value] };
   }
   if (value.length === 0) return refuse(place, 'at least one secret', 'an empty list');
-  const each = value.map((item: unknown, index) =>
-    readSecret(item, { ...place, key: `${place.key}[${index}]` }),
-  );
-  const whole = each.flatMap((one) => (one === null ? [] : [one.value]));
-  return whole.length === each.length ? { value: whole } : null;
+  return readEach(value, secret, place);
 }
 
-function readBare(value: string, place: Place): Read<string> {
+function readBare(value: string, place: KeyPlace): Read<string> {
   const read = accept(value, place, 'the string');
   const { file, secretFiles, secretOrigins } = place.reading;
   secretOrigins.set(place.key, { from: 'configuration', path: file });
@@ -54,7 +48,7 @@ function readBare(value: string, place: Place): Read<string> {
   return read !== null && isLeft(place) ? LEFT : read;
 }
 
-function readSourced(value: RawTable, place: Place): Read<string> {
+function readSourced(value: RawTable, place: KeyPlace): Read<string> {
   const [source, ...others] = Object.keys(value);
   if (source === undefined || others.length > 0 || !isSource(source)) {
     const found = source === undefined ? 'an empty table' : describeNames(value);
@@ -68,14 +62,14 @@ function readSourced(value: RawTable, place: Place): Read<string> {
 }
 
 /* What is wrong with the secret itself, and not with how the configuration names it. */
-function unread(place: Place, expected: string, found: string, remedy: string): Read<string> {
+function unread(place: KeyPlace, expected: string, found: string, remedy: string): Read<string> {
   if (place.reading.secrets !== 'try') return refuse(place, expected, found, remedy);
   const message = `expected ${expected}; found ${found}`;
   place.reading.unreadSecrets.push({ key: place.key, message, remedy });
   return LEFT;
 }
 
-function fromEnvironment(name: string, place: Place): Read<string> {
+function fromEnvironment(name: string, place: KeyPlace): Read<string> {
   if (!/^[A-Za-z_]\w*$/.test(name)) {
     const expected = 'the name of an environment variable, letters, digits and _';
     return refuse(inside(place, 'env'), expected, describeConcealed(name));
@@ -98,13 +92,13 @@ function fromEnvironment(name: string, place: Place): Read<string> {
   return accept(value, place, `the environment variable ${variable}`);
 }
 
-function fromFile(name: string, place: Place): Read<string> {
+function fromFile(name: string, place: KeyPlace): Read<string> {
   const path = resolve(place.reading.folder, name);
   place.reading.secretOrigins.set(place.key, { from: 'file', path });
   return isLeft(place) ? LEFT : readSecretFile(path, place);
 }
 
-function fromCredential(name: string, place: Place): Read<string> {
+function fromCredential(name: string, place: KeyPlace): Read<string> {
   if (/[/\0]/.test(name) || name === '.' || name === '..') {
     return refuse(inside(place, 'credential'), 'the name of a systemd credential', quote(name));
   }
@@ -122,7 +116,7 @@ function fromCredential(name: string, place: Place): Read<string> {
   return readSecretFile(path, place);
 }
 
-function readSecretFile(path: string, place: Place): Read<string> {
+function readSecretFile(path: string, place: KeyPlace): Read<string> {
   const file = readTextFile(path);
   if (file.kind === 'text') {
     place.reading.secretFiles.add(path);
@@ -150,7 +144,7 @@ function remedyForFile(path: string, file: Exclude<TextFile, { kind: 'text' }>):
 }
 
 /** A secret is one line with something on it; more is a wrong file. */
-function accept(value: string, place: Place, where: string): Read<string> {
+function accept(value: string, place: KeyPlace, where: string): Read<string> {
   if (value.trim() === '') {
     return unread(place, `a secret in ${where}`, 'nothing', 'write the secret there, as one line');
   }
@@ -162,7 +156,7 @@ function accept(value: string, place: Place, where: string): Read<string> {
   return { value };
 }
 
-function isLeft(place: Place): boolean {
+function isLeft(place: KeyPlace): boolean {
   return place.reading.secrets === 'leave';
 }
 

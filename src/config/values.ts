@@ -1,5 +1,5 @@
 /**
- * Plain values and their rules: numbers, names, addresses, rates.
+ * Reads plain values by their rules: numbers, names, addresses, rates.
  *
  * Always holds: what `expected` says is the whole rule, so that an operator need not try twice.
  */
@@ -9,9 +9,9 @@ import type { RecipientLimit } from '../core/account/safety.ts';
 import { isZone } from '../core/time/zone.ts';
 import { parseDurationMs } from './duration-values.ts';
 import { describe, describeConcealed } from './found.ts';
-import { plain, type Kind } from './tables.ts';
-import { refuse, type Place, type Read } from './reading.ts';
-import { SPANS, type LongWindow, type Rates, type Span } from '../core/window/rate-limits.ts';
+import { kindOf, plain, readEach, type Kind } from './tables.ts';
+import { refuse, type KeyPlace, type Read } from './reading.ts';
+import { SPANS, type LongWindow, type Rates } from '../core/window/rate-limits.ts';
 
 const WINDOW_MAX_MS = 30 * 86_400_000;
 
@@ -19,7 +19,6 @@ export const flag: Kind<boolean> = plain('true or false', (value) =>
   typeof value === 'boolean' ? { value } : null,
 );
 
-/** A whole number between two others, both included. */
 export function integer(least: number, most: number): Kind<number> {
   return plain(`a whole number from ${least} to ${most}`, (value) =>
     isNumber(value) && Number.isInteger(value) && value >= least && value <= most
@@ -28,14 +27,12 @@ export function integer(least: number, most: number): Kind<number> {
   );
 }
 
-/** A number between two others, both included. */
 export function number(least: number, most: number): Kind<number> {
   return plain(`a number from ${least} to ${most}`, (value) =>
     isNumber(value) && value >= least && value <= most ? { value } : null,
   );
 }
 
-/** One of a few words. */
 export function oneOf<const W extends string>(words: readonly W[], why = ''): Kind<W> {
   const expected = `one of ${words.map((word) => `"${word}"`).join(', ')}${why}`;
   return plain(expected, (value) => {
@@ -45,14 +42,10 @@ export function oneOf<const W extends string>(words: readonly W[], why = ''): Ki
 }
 
 /** An absolute path; relative ones are relative to the configuration file. */
-export const path: Kind<string> = {
-  read: (value: unknown, place: Place): Read<string> => {
-    const name = pathName.read(value, place);
-    return name === null ? null : { value: resolve(place.reading.folder, name.value) };
-  },
-  keys: null,
-  isNamed: false,
-};
+export const path = kindOf((value, place) => {
+  const name = pathName.read(value, place);
+  return name === null ? null : { value: resolve(place.reading.folder, name.value) };
+});
 
 const pathName = matching('the path of a file', /^[^\0]+$/);
 
@@ -62,23 +55,17 @@ export const sender = matching(
   /^(\d{1,15}|[0-9A-Za-z]{1,11})$/,
 );
 
-/** An account's name: the spool takes 1 to 100 characters. */
-export const accountName = matching(
-  'an account name of 1 to 100 characters, none of them a control character',
-  /^\P{Cc}{1,100}$/u,
-);
-
-/** The name of a group of senders. */
-export const groupName = matching(
-  'a group name of 1 to 100 characters, none of them a control character',
-  /^\P{Cc}{1,100}$/u,
-);
+/** The name of an account or a group of senders: the spool takes 1 to 100 characters. */
+export function nameOf(what: string): Kind<string> {
+  const expected = `${what} name of 1 to 100 characters, none of them a control character`;
+  return matching(expected, /^\P{Cc}{1,100}$/u);
+}
 
 /** The key half of the credentials: with a colon in it, Basic auth would cut it there. */
 export const API_KEY = 'an API key in quotes, without spaces or colons';
 export const apiKey = matching(API_KEY, /^[^\s\p{Cc}:]+$/u, describeConcealed);
 
-/** A gateway code as a table's key. 0 means accepted: read otherwise, messages would go for ever. */
+/** A gateway code as a table's key. 0 means accepted and stays: read otherwise, messages would be sent again without end. */
 export const statusCode: Kind<number> = plain(
   'a status code of the gateway, a number from 1 to 999, as the key',
   (value) =>
@@ -87,10 +74,13 @@ export const statusCode: Kind<number> = plain(
 
 /** A time of day as "HH:MM", in minutes past midnight. */
 export const TIME_OF_DAY = 'a time of day from "00:00" to "23:59" in quotes, such as "21:00"';
-export const timeOfDay: Kind<number> = plain(TIME_OF_DAY, (value) => {
-  const minutes = parseTimeOfDayMinutes(value);
-  return minutes === null ? null : { value: minutes };
-});
+export const timeOfDay: Kind<number, 'Minutes'> = {
+  ...plain(TIME_OF_DAY, (value) => {
+    const minutes = parseTimeOfDayMinutes(value);
+    return minutes === null ? null : { value: minutes };
+  }),
+  ending: 'Minutes',
+};
 
 /** A time zone, of which summer time is known. An offset such as "+01:00" knows none. */
 export const ZONE = 'a time zone by its IANA name, such as "Europe/London" or "UTC"';
@@ -98,7 +88,7 @@ export const zone: Kind<string> = plain(ZONE, (value) =>
   typeof value === 'string' && /^[A-Za-z]/.test(value) && isZone(value) ? { value } : null,
 );
 
-/** So many messages to one recipient: "5/h", "5/10m", "20/d". */
+/** Messages to one recipient in a time: "5/h", "5/10m", "20/d". */
 export const recipientLimit: Kind<RecipientLimit> = plain(
   'how many messages in what time, 1 to 1000 in at most 30 days, such as "5/h" or "5/10m"',
   (value) => {
@@ -132,30 +122,28 @@ export const urlPath: Kind<string> = plain(
 );
 
 /** Where the gateway is, without a trailing slash. Plain http only where nobody can listen in. */
-export const baseUrl: Kind<string> = plain(
-  'an https:// address, or http:// on loopback such as "http://127.0.0.1:8080", ' +
-    'without user, password, query or fragment',
-  parseBaseUrl,
-  // What follows "@" or "?" tells of credentials in the address.
-  (value) => (/[@?#]/.test(String(value)) ? describeConcealed(value) : describe(value)),
-);
+export const baseUrl = urlOf('http://127.0.0.1:8080', parseBaseUrl);
 
 /** Where state changes are posted to, as it is written: nothing is cut off its end. */
-export const webhookUrl: Kind<string> = plain(
-  'an https:// address, or http:// on loopback such as "http://127.0.0.1:8080/sms", ' +
-    'without user, password, query or fragment',
-  (value) => (parseBaseUrl(value) === null ? null : { value: String(value) }),
-  (value) => (/[@?#]/.test(String(value)) ? describeConcealed(value) : describe(value)),
+export const webhookUrl = urlOf('http://127.0.0.1:8080/sms', (value) =>
+  parseBaseUrl(value) === null ? null : { value: String(value) },
 );
+
+function urlOf(example: string, parse: (value: unknown) => Read<string>): Kind<string> {
+  const expected =
+    `an https:// address, or http:// on loopback such as "${example}", ` +
+    'without user, password, query or fragment';
+  // What follows "@" or "?" may be credentials.
+  return plain(expected, parse, (value) =>
+    /[@?#]/.test(String(value)) ? describeConcealed(value) : describe(value),
+  );
+}
 
 /** The leading digits of recipients, without a plus sign. */
 export const prefix: Kind<string> = matching(
   'leading digits of recipients in quotes, such as "1"',
   /^\d{1,15}$/,
 );
-
-/** The err-code of a receipt. */
-export const receiptCode: Kind<number> = integer(1, 999);
 
 function matching(
   expected: string,
@@ -214,26 +202,20 @@ export const RATES =
   '"600/min", "10000/h" or "20000/day", one or a list of them';
 const WHOLE = `a whole number from 1 to ${MOST} a minute, hour or day`;
 
-type Window = { readonly perSecond: number } | LongWindow;
+type RateWindow = { readonly perSecond: number } | LongWindow;
 
 /** A number per second, one window such as "600/min", or a list of windows that all hold, one of each length. */
-export const rates: Kind<Rates> = {
-  read: (value: unknown, place: Place): Read<Rates> => {
-    if (!Array.isArray(value)) return ratesOf([readWindow(value, place)], place);
-    if (value.length === 0) return refuse(place, RATES, 'an empty list');
-    const each = value.map((one: unknown, index) =>
-      readWindow(one, { ...place, key: `${place.key}[${index}]` }),
-    );
-    return ratesOf(each, place);
-  },
-  keys: null,
-  isNamed: false,
-};
+export const rates = kindOf<Rates>((value, place) => {
+  if (Array.isArray(value) && value.length === 0) return refuse(place, RATES, 'an empty list');
+  if (Array.isArray(value)) return ratesOf(readEach(value, rateWindow, place), place);
+  const one = rateWindow.read(value, place);
+  return ratesOf(one && { value: [one.value] }, place);
+});
 
-function ratesOf(each: readonly (Window | null)[], place: Place): Read<Rates> {
-  const windows = each.filter((one) => one !== null);
-  if (windows.length < each.length) return null;
-  const names = windows.map(nameOf);
+function ratesOf(read: Read<readonly RateWindow[]>, place: KeyPlace): Read<Rates> {
+  if (read === null) return null;
+  const windows = read.value;
+  const names = windows.map((window) => ('span' in window ? window.span : 's'));
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined) {
     return refuse(place, 'at most one window of each length', `two of the length "${twice}"`);
@@ -242,11 +224,7 @@ function ratesOf(each: readonly (Window | null)[], place: Place): Read<Rates> {
   return { value: { perSecond, windows: windows.filter((one) => 'span' in one) } };
 }
 
-function nameOf(window: Window): Span | 's' {
-  return 'span' in window ? window.span : 's';
-}
-
-function readWindow(value: unknown, place: Place): Window | null {
+const rateWindow = kindOf<RateWindow>((value, place) => {
   if (typeof value === 'number') return perSecondOf(value, value, place);
   const form = /^(\d+(?:\.\d+)?)\/(\w+)$/;
   const [, digits, unit] = (typeof value === 'string' ? form.exec(value) : null) ?? [];
@@ -256,10 +234,10 @@ function readWindow(value: unknown, place: Place): Window | null {
   if (span === undefined) return refuse(place, RATES, describe(value));
   const count = Number(digits);
   const isRight = Number.isInteger(count) && count >= 1 && count <= MOST;
-  return isRight ? { count, span } : refuse(place, WHOLE, describe(value));
-}
+  return isRight ? { value: { count, span } } : refuse(place, WHOLE, describe(value));
+});
 
-function perSecondOf(perSecond: number, value: unknown, place: Place): Window | null {
+function perSecondOf(perSecond: number, value: unknown, place: KeyPlace): Read<RateWindow> {
   const isRight = perSecond > 0 && perSecond <= MOST_PER_SECOND;
-  return isRight ? { perSecond } : refuse(place, RATES, describe(value));
+  return isRight ? { value: { perSecond } } : refuse(place, RATES, describe(value));
 }

@@ -12,7 +12,7 @@ import type { Instant } from '../core/window/usage-window.ts';
 import type { CircuitState } from '../core/account/circuit.ts';
 import {
   statusOf,
-  type AccountFacts,
+  type KnownAccount,
   type Status,
   type StatusParts,
 } from '../core/stats/status.ts';
@@ -165,7 +165,7 @@ function accountFacts(
   queue: AccountQueue,
   { limits, dispatcher }: Working,
   at: Instant,
-): AccountFacts {
+): KnownAccount {
   const { counters } = dispatcher.stats;
   return {
     account: queue.name,
@@ -195,7 +195,7 @@ function laneFacts({ queues }: Working, at: Instant): StatusParts['lane'] {
   };
 }
 
-function gateStatus(gate: CircuitState): Pick<AccountFacts, 'state' | 'reason' | 'next_probe_at'> {
+function gateStatus(gate: CircuitState): Pick<KnownAccount, 'state' | 'reason' | 'next_probe_at'> {
   if (gate.kind === 'active') return { state: 'active', reason: null, next_probe_at: null };
   if (gate.kind === 'paused') return { state: 'paused', reason: 'operator', next_probe_at: null };
   return { state: 'suspended', reason: gate.reason, next_probe_at: gate.nextProbeAt };

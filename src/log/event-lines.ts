@@ -13,7 +13,7 @@ import {
   type EventState,
   type ThrottleReason,
   type LaneScope,
-  type Level,
+  type LogLevel,
 } from '../core/events/log-events.ts';
 import type { State } from '../core/message/message.ts';
 import type { Settlement } from '../core/answer/settle.ts';
@@ -56,7 +56,7 @@ export interface Timing {
 /** A row of `events` and what its line says beside it. */
 export interface Line {
   readonly row: EventRow;
-  readonly level: Level;
+  readonly level: LogLevel;
   readonly details: Details;
 }
 

@@ -2,7 +2,7 @@
  * Makes the line of an event whose process died before it wrote it, from the row in `events` alone. The words are those
  * of `log/event-lines.ts`.
  */
-import { isLogEvent, levelOf, type Level } from '../core/events/log-events.ts';
+import { isLogEvent, levelOf, type LogLevel } from '../core/events/log-events.ts';
 import { rateIn } from '../core/codes/reasons.ts';
 import { remedyOfAccount, UNKNOWN_ACCOUNT } from '../core/account/stop-reasons.ts';
 import { isoOf, REFERENCE_MAX, type Line } from './event-lines.ts';
@@ -29,6 +29,6 @@ export function writtenLate(event: UnloggedEvent): Line {
   };
 }
 
-function levelOfRow({ event, reason }: UnloggedEvent): Level {
+function levelOfRow({ event, reason }: UnloggedEvent): LogLevel {
   return isLogEvent(event) && reason !== UNKNOWN_ACCOUNT ? levelOf(event) : 'warn';
 }

@@ -12,7 +12,7 @@ import { escapeJson } from '../core/text/escape.ts';
 import { maskRecipient } from '../core/text/recipient.ts';
 import {
   levelOf,
-  type Level,
+  type LogLevel,
   type LevelOf,
   type LineEvent,
   type LineFields,
@@ -28,7 +28,7 @@ export interface Output {
 
 /** What the configuration says of the log. */
 export interface LogSettings {
-  readonly level: Level;
+  readonly level: LogLevel;
   readonly recipients: 'masked' | 'full';
   /** Null = standard output alone. */
   readonly file: string | null;
@@ -222,7 +222,7 @@ class Lines {
   #marked = '';
   #count = 0;
 
-  constructor(level: Level, isMarked: boolean) {
+  constructor(level: LogLevel, isMarked: boolean) {
     this.isMarked = isMarked;
     this.#logger = pino(
       {
@@ -236,11 +236,11 @@ class Lines {
     );
   }
 
-  set level(level: Level) {
+  set level(level: LogLevel) {
     this.#logger.level = level;
   }
 
-  add(level: Level, fields: Readonly<Record<string, unknown>>): void {
+  add(level: LogLevel, fields: Readonly<Record<string, unknown>>): void {
     this.#logger[level](fields);
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { KEY_NAMES, KEYS } from '../../src/config/keys.ts';
-import type { Table } from '../../src/config/tables.ts';
+import type { KeyTable } from '../../src/config/tables.ts';
 import { setup } from './setup.ts';
 
 const EXAMPLE = readFileSync(new URL('../../config/sms-spoold.toml', import.meta.url), 'utf8');
@@ -114,7 +114,7 @@ function listWritten(text: string): ReadonlyMap<string, string> {
 }
 
 /** Dotted key → default as TOML writes it, '' where there is none or where it is a table. */
-function listFallbacks(keys: Table, prefix = ''): readonly (readonly [string, string])[] {
+function listFallbacks(keys: KeyTable, prefix = ''): readonly (readonly [string, string])[] {
   return Object.entries(keys).flatMap(([name, { kind, fallback }]) => {
     const path = `${prefix}${name}`;
     const isScalar = fallback !== undefined && typeof fallback !== 'object';

@@ -12,8 +12,12 @@ const CASES: readonly (readonly [string, readonly [string, RegExp], readonly str
     'state',
     ['src/core/message/message.ts', /(export const STATES = \[)/],
     [
-      ...['src/core/message/message.ts', 'src/core/answer/next-step.ts', 'src/core/figures.ts'],
-      ...['src/dispatch/maintenance/janitor.ts', 'src/spool/final.ts'],
+      ...[
+        'src/core/message/message.ts',
+        'src/core/answer/next-step.ts',
+        'src/core/stats/counters.ts',
+      ],
+      ...['src/dispatch/maintenance/janitor.ts', 'src/spool/schema/schema.ts'],
     ],
   ],
   [
@@ -45,6 +49,7 @@ function brokenAmong(files: readonly string[], path: string, source: string): re
   );
   return files.filter((file) => {
     const parsed = program.getSourceFile(join(ROOT, file));
+    if (parsed === undefined) throw new Error(`${file} does not exist`);
     return program.getSemanticDiagnostics(parsed).length > 0;
   });
 }

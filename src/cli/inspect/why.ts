@@ -1,7 +1,8 @@
 /** `why`: what messages are waiting for, and when each will go, in one sentence or two. */
 import { Command } from 'commander';
 import { nextStepOf, type NextStep } from '../../core/answer/next-step.ts';
-import { explainReason, type ReasonWords } from '../../core/codes/reasons.ts';
+import { explainReason } from '../../core/codes/reasons.ts';
+import type { Explanation } from '../../core/codes/status-codes.ts';
 import { sentenceOf, stopFor, type Stop } from '../../core/account/stops.ts';
 import { CommandError } from '../../terminal/exit-codes.ts';
 import { dueOf, messageOf, type MessageRow } from '../../spool/read/queries.ts';
@@ -105,7 +106,7 @@ interface Answer extends MessageEta {
   /** What happens if nothing comes in between; null = it is sent, as the rest says. */
   readonly next: NextStep | null;
   /** What its reason, or the stop that holds it up, means and asks for. */
-  readonly words: ReasonWords | null;
+  readonly words: Explanation | null;
 }
 
 const NOTHING = {

@@ -5,7 +5,7 @@
 import { MessageCounts } from '../../core/stats/message-counts.ts';
 import { FAILURES_MAX, SECONDS_KEPT, isFailure } from '../../core/stats/counters.ts';
 import { LaneNames, type NameDefaults } from '../../core/message/lane-names.ts';
-import { statusOf, type AccountFacts, type Status } from '../../core/stats/status.ts';
+import { statusOf, type KnownAccount, type Status } from '../../core/stats/status.ts';
 import type { Stop } from '../../core/account/stops.ts';
 import { MessageGroups } from '../../spool/write/message-groups.ts';
 import type { Database } from '../../spool/file/open.ts';
@@ -92,7 +92,7 @@ export class SpoolStatus {
     return counts;
   }
 
-  #accounts(ends: readonly MoveRow[], now: number): readonly AccountFacts[] {
+  #accounts(ends: readonly MoveRow[], now: number): readonly KnownAccount[] {
     const rows = laneRows(this.#options.db).filter(({ sender }) => sender === null);
     return rows.map(({ account, state, reason, next_probe_at, ...rates }) => {
       const own = ends.filter((end) => end.account === account && end.at > now - PRESENT_S);

@@ -1,9 +1,21 @@
 /**
- * The circuits of one account and its senders, and the changes of them that are to be written down. Decides nothing.
+ * Holds the circuits of one account and its senders, and the changes of them that are to be written down. Decides
+ * nothing.
  */
-import { ACTIVE, halfOpen, mayPass, shifted, type CircuitState } from './circuit.ts';
-import type { CircuitChange } from './judged.ts';
+import type { LaneReason } from './stop-reasons.ts';
+import { ACTIVE, halfOpen, isProbe, mayPass, shifted, type CircuitState } from './circuit.ts';
 import { SPEND_LIMIT } from './safety.ts';
+
+/** A change to write down: `event` null = the row changes without a line of its own. */
+export interface CircuitChange {
+  /** Null = the account itself. */
+  readonly sender: string | null;
+  readonly state: CircuitState;
+  readonly event: 'suspended' | 'resumed' | 'paused' | null;
+  readonly reason: LaneReason | null;
+  /** What an operator is told with the remedy, such as the beginning of an unreadable answer; null = nothing. */
+  readonly detail: string | null;
+}
 
 export class CircuitSet {
   #account: CircuitState = ACTIVE;
@@ -15,12 +27,12 @@ export class CircuitSet {
     return sender === null ? this.#account : (this.#senders.get(sender) ?? ACTIVE);
   }
 
-  /** Senders whose state is not simply open. */
+  /** Senders whose circuit is not simply closed. */
   get senders(): ReadonlyMap<string, CircuitState> {
     return this.#senders;
   }
 
-  get areOpen(): boolean {
+  get areClosed(): boolean {
     return this.#account.kind === 'active' && this.#senders.size === 0;
   }
 
@@ -38,16 +50,14 @@ export class CircuitSet {
     else this.#senders.set(sender, state);
   }
 
-  /** The same, and it is to be written down; `event` null = without a line of its own. */
-  set(
+  /** The same, and it is to be written down. */
+  change(
     sender: string | null,
     state: CircuitState,
-    { event, reason, detail = null }: Said,
-  ): CircuitChange {
+    why: Pick<CircuitChange, 'event' | 'reason'> & { readonly detail?: string | null },
+  ): void {
     this.put(sender, state);
-    const change: CircuitChange = { sender, state, event, reason, detail };
-    this.#changes.push(change);
-    return change;
+    this.#changes.push({ detail: null, ...why, sender, state });
   }
 
   /** Moves every instant: the wall clock was set by `by` seconds. The end of a spend limit is midnight and stays. */
@@ -59,19 +69,16 @@ export class CircuitSet {
     }
   }
 
-  /** The probe of this state met trouble that is not the state's: another message may go. */
+  /** The probe of this circuit met trouble that is not the circuit's: another message may go. */
   returned(sender: string | null, messageId: number): void {
     const state = this.of(sender);
-    if (state.kind === 'suspended' && state.probeId === messageId)
-      this.put(sender, halfOpen(state));
+    if (isProbe(state, messageId)) this.put(sender, halfOpen(state));
   }
 
-  /** What was set since this was last asked. */
+  /** What was changed since this was last asked. */
   takeChanges(): readonly CircuitChange[] {
     const changes = this.#changes;
     this.#changes = [];
     return changes;
   }
 }
-
-type Said = Pick<CircuitChange, 'event' | 'reason'> & Partial<Pick<CircuitChange, 'detail'>>;

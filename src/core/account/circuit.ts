@@ -1,9 +1,9 @@
 /**
- * Whether an account, or a sender with trouble of its own, may send: open, half-open (one message to see),
- * or shut. Pure: instants are Unix seconds and come in as arguments.
+ * Holds the states of a circuit: whether an account, or a sender with trouble of its own, may send. Pure: instants are
+ * Unix seconds and come in as arguments.
  *
- * Always holds: a shut state names when it is looked at next, unless an operator shut it; half-open lets one
- * message at a time through; nothing here waits for an event that could get lost.
+ * Always holds: a suspended circuit names its next probe, a paused one waits for an operator; half-open lets one message
+ * at a time through; nothing here waits for an event that could get lost.
  */
 import type { LaneReason } from './stop-reasons.ts';
 import { probeDelayMs, type RefusalRun } from './refusal-run.ts';
@@ -53,53 +53,32 @@ export function mayPass(state: CircuitState): 'all' | 'one' | 'none' {
 }
 
 export function suspend(reason: LaneReason, schedule: ProbeSchedule, now: number): Suspended {
-  return {
-    kind: 'suspended',
-    reason,
-    since: now,
-    by: schedule.by,
-    delayMs: schedule.firstMs,
-    nextProbeAt: now + schedule.firstMs / 1000,
-    isHalfOpen: false,
-    probeId: null,
-    run: null,
-  };
+  const { by, firstMs: delayMs } = schedule;
+  const nextProbeAt = now + delayMs / 1000;
+  const base = { kind: 'suspended', reason, since: now, by, delayMs, nextProbeAt } as const;
+  return { ...base, isHalfOpen: false, probeId: null, run: null };
 }
 
-/** The state of a run of refusals: shut until its next probe. `from`: when the latest probe began. */
-export function judge(
+/** Suspended for a run of refusals until its next probe. `from`: when the latest probe began. */
+export function suspendForRun(
   run: RefusalRun,
   { since, from, now }: { readonly since: number; readonly from: number; readonly now: number },
 ): Suspended {
   const delayMs = probeDelayMs(run.refused);
-  return {
-    kind: 'suspended',
-    reason: run.reason,
-    since,
-    by: 'time',
-    delayMs,
-    /* A probe that began in the future began before the clock was set back. */
-    nextProbeAt: Math.max(now, Math.min(from, now) + delayMs / 1000),
-    isHalfOpen: false,
-    probeId: null,
-    run,
-  };
+  /* A probe that began in the future began before the clock was set back. */
+  const nextProbeAt = Math.max(now, Math.min(from, now) + delayMs / 1000);
+  const schedule = { by: 'time', firstMs: delayMs, maxMs: delayMs } as const;
+  return { ...suspend(run.reason, schedule, since), nextProbeAt, run };
 }
 
 /**
- * The probe met the same trouble, or the balance did: shut again, and looked at later. Never sooner than the
- * schedule's first wait: a state that was restored after a restart knows no wait of its own.
+ * The probe, or the balance, met the same trouble: the next probe is later. Never sooner than the schedule's first
+ * wait: a state that was restored after a restart knows no wait of its own.
  */
 export function suspendAgain(state: Suspended, schedule: ProbeSchedule, now: number): Suspended {
   const delayMs = Math.min(Math.max(state.delayMs * 2, schedule.firstMs), schedule.maxMs);
-  return {
-    ...state,
-    by: schedule.by,
-    delayMs,
-    nextProbeAt: now + delayMs / 1000,
-    isHalfOpen: false,
-    probeId: null,
-  };
+  const next = { by: schedule.by, delayMs, nextProbeAt: now + delayMs / 1000 };
+  return { ...state, ...next, isHalfOpen: false, probeId: null };
 }
 
 /** One message may go. An operator's `resume`, a balance that passes and a restart lead here. */
@@ -111,12 +90,22 @@ export function probeWith(state: Suspended, messageId: number): Suspended {
   return { ...state, probeId: messageId };
 }
 
+/** Whether this message is the circuit's probe. */
+export function isProbe(state: CircuitState, messageId: number): state is Suspended {
+  return state.kind === 'suspended' && state.probeId === messageId;
+}
+
+/** The run of refusals that is open; null = none. */
+export function runOf(state: CircuitState): RefusalRun | null {
+  return state.kind === 'suspended' ? state.run : null;
+}
+
 /** The same state after the wall clock was set by `by` seconds (below 0: back). */
 export function shifted(state: Suspended, seconds: number): Suspended {
   return { ...state, since: state.since + seconds, nextProbeAt: state.nextProbeAt + seconds };
 }
 
-/** When the state must be looked at; null = it waits for an answer or for an operator. */
+/** When the circuit must be looked at; null = it waits for an answer or for an operator. */
 export function nextLookAt(state: CircuitState): number | null {
   return state.kind === 'suspended' && !state.isHalfOpen ? state.nextProbeAt : null;
 }

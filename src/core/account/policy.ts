@@ -34,7 +34,7 @@ export interface Policy {
   readonly waitMaxMs: number;
 }
 
-/** What becomes of receipts. */
+/** How receipts are used. */
 export interface ReceiptPolicy {
   readonly acceptedIsEnough: readonly string[];
   readonly resend: ResendPolicy | null;

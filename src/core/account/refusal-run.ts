@@ -1,8 +1,7 @@
 /**
- * A run of refusals: many recipients in a row were refused, so either every message fails (a mistake in the
- * configuration or the account) or many bad rows stand before good ones. One message at a time is sent to find
- * out. This module decides when a run begins, which row is the next probe, when it goes, and what becomes of the
- * refused rows. Pure: no clock, no spool.
+ * Decides when a run of refusals begins, which row is its next probe, and when that goes. In a run many recipients in a
+ * row were refused: either every message fails (a mistake in the configuration or the account) or many bad rows stand
+ * before good ones. One message at a time is sent to find out. Pure: no clock, no spool.
  */
 import type { LaneReason } from './stop-reasons.ts';
 import { comparedForm } from '../text/recipient.ts';
@@ -25,6 +24,23 @@ export interface RefusalRun {
   readonly refused: number;
 }
 
+/** A refused message waits until its run is judged. */
+export interface SetAside {
+  /** Null = the run is the account's. */
+  readonly sender: string | null;
+  /** The message that began the run. */
+  readonly run: number;
+}
+
+/** A message that was claimed, as far as circuits need it. */
+export interface CircuitClaim {
+  readonly id: number;
+  readonly recipient: string;
+  readonly sender: string;
+  /** Unix seconds. */
+  readonly claimedAt: number;
+}
+
 /** A run that is over: a message of its account or sender was accepted. Its refused rows fail. */
 export interface RunEnd {
   /** Null = the run was the account's. */
@@ -33,10 +49,9 @@ export interface RunEnd {
 }
 
 /**
- * How long after a probe began the next one may go, once so many messages were refused (ms).
+ * Milliseconds from the begin of a probe to the next one, after `refused` messages of the run were refused.
  *
- * Two bounds hold at once. `refused` counts the messages of the run that were refused; they are set aside, so no
- * row is tried twice.
+ * Two bounds hold at once. Refused messages are set aside, so no row is tried twice.
  *
  * 1. 40 bad rows before 5 good ones, in any order: the good ones are out within 90 s. At most 9 bad rows fail
  *    before the run begins and the 10th begins it, so at most 30 probes are refused before one is accepted. The
@@ -89,12 +104,7 @@ export function pickProbe<C extends ProbeCandidate>(
     Math.abs(one.place - target),
     -one.priority,
   ]);
-  let best: number | null = null;
-  for (const [index, key] of keys.entries()) {
-    const bestKey = best === null ? undefined : keys[best];
-    if (bestKey === undefined || isBefore(key, bestKey)) best = index;
-  }
-  return best === null ? null : (candidates[best] ?? null);
+  return firstBy(candidates, keys)[0] ?? null;
 }
 
 /**
@@ -111,13 +121,11 @@ export function sourcesToProbe<S extends Pick<ProbeCandidate, 'campaign' | 'send
   const senders = countBy(refused, ({ sender }) => sender);
   const start = Math.floor(spread(probes) * sources.length);
   const turned = [...sources.slice(start), ...sources.slice(0, start)];
-  const keyOf = ({ campaign, sender }: S): number[] => [
+  const keys = turned.map(({ campaign, sender }) => [
     campaigns.get(campaign) ?? 0,
     senders.get(sender) ?? 0,
-  ];
-  const sorted = turned.map((source) => ({ source, key: keyOf(source) }));
-  sorted.sort((a, b) => Number(isBefore(b.key, a.key)) - Number(isBefore(a.key, b.key)));
-  return sorted.slice(0, limit).map(({ source }) => source);
+  ]);
+  return firstBy(turned, keys).slice(0, limit);
 }
 
 /** At most `wanted` places (indexes) of a queue of `count` rows, evenly spread; others from probe to probe. */
@@ -150,11 +158,11 @@ export class RefusalCount {
   ): string | null | undefined {
     const sender = scope === 'sender' ? claim.sender : null;
     this.#scopes.add(sender);
-    add(this.#account, claim.recipient);
-    const own = sender === null ? null : this.#ofSender(sender);
-    if (own !== null) add(own, claim.recipient);
-    if (this.#account.size >= RUN_LIMIT) return this.#scopes.size === 1 ? sender : null;
-    return own !== null && own.size >= RUN_LIMIT ? sender : undefined;
+    const inAccount = addRecipient(this.#account, claim.recipient);
+    const own = sender === null ? null : setIn(this.#senders, sender);
+    const ofSender = own === null ? 0 : addRecipient(own, claim.recipient);
+    if (inAccount >= RUN_LIMIT) return this.#scopes.size === 1 ? sender : null;
+    return ofSender >= RUN_LIMIT ? sender : undefined;
   }
 
   /** A message of this sender was accepted, or an operator resumed it. */
@@ -164,16 +172,19 @@ export class RefusalCount {
     if (sender === null) this.#senders.clear();
     else this.#senders.delete(sender);
   }
-
-  #ofSender(sender: string): Set<string> {
-    const known = this.#senders.get(sender) ?? new Set<string>();
-    this.#senders.set(sender, known);
-    return known;
-  }
 }
 
-function add(recipients: Set<string>, recipient: string): void {
+/** Notes a recipient; returns how many are noted, at most RUN_LIMIT. No limit in the rules is larger. */
+export function addRecipient(recipients: Set<string>, recipient: string): number {
   if (recipients.size < RUN_LIMIT) recipients.add(comparedForm(recipient));
+  return recipients.size;
+}
+
+/** The set of this key, made where there is none. */
+export function setIn<K>(sets: Map<K, Set<string>>, key: K): Set<string> {
+  const known = sets.get(key) ?? new Set<string>();
+  sets.set(key, known);
+  return known;
 }
 
 function countBy<K>(rows: readonly RefusedRow[], keyOf: (row: RefusedRow) => K): Map<K, number> {
@@ -202,10 +213,12 @@ function sharedPrefix(a: string, b: string): number {
   return length;
 }
 
-function isBefore(a: readonly number[], b: readonly number[]): boolean {
-  for (const [index, value] of a.entries()) {
-    const other = b[index] ?? 0;
-    if (value !== other) return value < other;
-  }
-  return false;
+/* Sorted by their keys, number by number; what is equal stays in its order. */
+function firstBy<T>(items: readonly T[], keys: readonly (readonly number[])[]): readonly T[] {
+  const sorted = items.map((item, index) => ({ item, key: keys[index] ?? [] }));
+  sorted.sort((a, b) => {
+    const at = a.key.findIndex((value, index) => value !== b.key[index]);
+    return at < 0 ? 0 : (a.key[at] ?? 0) - (b.key[at] ?? 0);
+  });
+  return sorted.map(({ item }) => item);
 }

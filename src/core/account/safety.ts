@@ -1,9 +1,9 @@
 /**
- * What an operator allows beyond what the gateway does: so many messages to one recipient, no text twice, so
- * much money a day, so much of it left. Pure: instants are Unix seconds and come in as arguments, money is EUR.
+ * Keeps the limits of `[safety]`: messages to one recipient, money a day, balance left. Pure: instants are Unix seconds
+ * and come in as arguments, money is EUR.
  *
- * Always holds: nothing here loses a message. One that is too many waits, an account that has spent enough
- * keeps its messages; only a text that the recipient has already got, or gets first, is refused.
+ * Always holds: nothing here loses a message. A message beyond a limit waits, and an account that has spent enough keeps
+ * its messages.
  */
 import type { LaneReason } from './stop-reasons.ts';
 import type { ProbeSchedule } from './circuit.ts';
@@ -13,7 +13,7 @@ import { sumOf } from '../message/price.ts';
 import type { QuietRule } from '../time/quiet-hours.ts';
 import { Zone } from '../time/zone.ts';
 
-/** At most so many messages to one recipient within any window of this length. */
+/** The most messages to one recipient within any window of this length. */
 export interface RecipientLimit {
   readonly messages: number;
   readonly windowMs: number;
@@ -29,7 +29,6 @@ export interface HoldRules {
   readonly collapseMs: number | null;
 }
 
-/** What stops an account. */
 export interface SpendRules {
   /** EUR an account may spend from midnight to midnight; null = no limit. */
   readonly spendPerDay: number | null;
@@ -44,7 +43,7 @@ export const SPEND_LIMIT = 'spend-limit';
 export const LOW_BALANCE = 'low-balance';
 
 /** Why an account has to stop, and when it is looked at again. */
-export interface Stop {
+export interface BudgetStop {
   readonly reason: LaneReason;
   readonly schedule: ProbeSchedule;
 }
@@ -113,7 +112,7 @@ export class Budget {
   }
 
   /** Why nothing more may go after what was told last; null = it may. */
-  stop(now: number): Stop | null {
+  stop(now: number): BudgetStop | null {
     this.#turn(now);
     if (this.#isSpent) {
       const waitMs = (this.#endsAt - now) * 1000;

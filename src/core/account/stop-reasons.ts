@@ -1,6 +1,6 @@
 /**
- * What each reason of a stop means, and what an operator does about it: one sentence each, the remedy with a
- * full command. Reasons that are codes of the gateway have both from the table of codes.
+ * Explains each reason of a stop: its meaning and its remedy, one sentence each, the remedy with a full command. Reasons
+ * that are codes of the gateway have both from the table of codes.
  */
 import type { MessageReason } from '../codes/reasons.ts';
 import { takeUpCommand, type SecretOrigin } from '../text/secret-origin.ts';
@@ -9,31 +9,29 @@ import { quoted } from '../text/escape.ts';
 
 /** What remedies about the spool as a whole name. */
 export interface StopPlace {
-  /** The command that starts the daemon. */
   readonly start: string;
-  /** Path of the spool. */
   readonly spool: string;
   /** Where the secret of an account comes from; null = not known. */
   readonly secretOf: (account: string) => SecretOrigin | null;
 }
 
-/** A place of which nothing but the path of the spool is known. */
+/** A place of which only the path of the spool is known. */
 export function placeOf(spool: string): StopPlace {
   return { start: '', spool, secretOf: () => null };
 }
 
 /** Makes the daemon read its configuration again. */
-export const RELOAD = 'systemctl reload sms-spoold (or kill -HUP its pid)';
+const RELOAD = 'systemctl reload sms-spoold (or kill -HUP its pid)';
 
 /** What is stopped, as far as its words depend on it. */
-export interface Subject {
+interface StopSubject {
   readonly account: string | null;
   readonly sender: string | null;
   readonly state: string;
   readonly reason: string;
 }
 
-interface Words<T> {
+interface StopWords<T> {
   readonly meaning: string;
   readonly remedy: (subject: T) => string;
 }
@@ -41,13 +39,13 @@ interface Words<T> {
 const DECIDE =
   'hold it as uncertain: sms-spoold resume --restored=hold; or send it, perhaps twice: ' +
   'sms-spoold resume --restored=resend';
-const NO_DAEMON: Words<StopPlace> = {
+const NO_DAEMON: StopWords<StopPlace> = {
   meaning: 'Nothing is sent and no receipt is taken until a daemon runs.',
   remedy: ({ start }) => start,
 };
 
 /* About everything. */
-const OF_SPOOL: Readonly<Record<string, Words<StopPlace>>> = {
+const OF_SPOOL: Readonly<Record<string, StopWords<StopPlace>>> = {
   'no-daemon': NO_DAEMON,
   'never-ran': NO_DAEMON,
   restored: {
@@ -76,7 +74,8 @@ const OF_SPOOL: Readonly<Record<string, Words<StopPlace>>> = {
     remedy: ({ spool }) => `look at the messages of the kernel (dmesg) and at the disk of ${spool}`,
   },
   'wal-held': {
-    meaning: 'A program reads from the spool without an end, so its -wal grows. Messages are sent.',
+    meaning:
+      'A program reads from the spool and never stops, so its -wal grows. Messages are sent.',
     remedy: ({ spool }) =>
       `find it, and let it end its transaction or its query: ${holdersCommand(spool)}`,
   },
@@ -126,7 +125,7 @@ const OF_ACCOUNT = {
     meaning: 'The balance of the account is below safety.min_balance.',
     remedy: (subject) => `top up the account, then: ${resumeOf(subject)}`,
   },
-} as const satisfies Readonly<Record<string, Words<Subject>>>;
+} as const satisfies Readonly<Record<string, StopWords<StopSubject>>>;
 
 /** Why an account or a sender is stopped, as in `accounts.reason`. */
 export type LaneReason = keyof typeof OF_ACCOUNT | MessageReason | 'unknown';
@@ -134,7 +133,6 @@ export type LaneReason = keyof typeof OF_ACCOUNT | MessageReason | 'unknown';
 /* The secret is wrong, or the daemon has not read a changed one. */
 const OF_SECRET: ReadonlySet<string> = new Set(['invalid-credentials', 'http-401']);
 
-/** What it means, one sentence. */
 export function meaningOfReason(reason: string): string {
   const code = STATUS_CODES.find(({ name }) => name === reason);
   const own = wordsIn(OF_SPOOL, reason) ?? wordsIn(OF_ACCOUNT, reason);
@@ -147,12 +145,12 @@ export function remedyOfSpool(reason: string, spool: string): string {
 }
 
 /** The command that names the programs which have the spool at `path` open. */
-export function holdersCommand(path: string): string {
+function holdersCommand(path: string): string {
   return `sudo fuser -v ${['', '-wal', '-shm'].map((end) => quoted(path + end)).join(' ')}`;
 }
 
 /** What to do about an account or a sender that is stopped, as in the status log. */
-export function remedyOfAccount(subject: Subject): string {
+export function remedyOfAccount(subject: StopSubject): string {
   const own = wordsIn(OF_ACCOUNT, subject.reason);
   if (own !== null) return own.remedy(subject);
   const remedy = remedyOf(subject.reason) ?? 'See what the gateway answers: sms-spoold check.';
@@ -160,7 +158,7 @@ export function remedyOfAccount(subject: Subject): string {
 }
 
 /** What to do about anything that is stopped. */
-export function remedyOfReason(subject: Subject, place: StopPlace): string {
+export function remedyOfReason(subject: StopSubject, place: StopPlace): string {
   const own = wordsIn(OF_SPOOL, subject.reason);
   if (own !== null) return own.remedy(place);
   const { account, reason } = subject;
@@ -169,11 +167,14 @@ export function remedyOfReason(subject: Subject, place: StopPlace): string {
   return `correct api_key and api_secret of account ${account}, then: ${command}`;
 }
 
-function wordsIn<T>(table: Readonly<Record<string, Words<T>>>, reason: string): Words<T> | null {
+function wordsIn<T>(
+  table: Readonly<Record<string, StopWords<T>>>,
+  reason: string,
+): StopWords<T> | null {
   return Object.hasOwn(table, reason) ? (table[reason] ?? null) : null;
 }
 
-function resumeOf({ account, sender }: Subject): string {
+function resumeOf({ account, sender }: StopSubject): string {
   if (account === '*') return 'sms-spoold resume --all';
   const name = quoted(account ?? '');
   return `sms-spoold resume ${name}${sender === null ? '' : ` --sender ${quoted(sender)}`}`;

@@ -1,9 +1,8 @@
 /**
- * Builds the list of what is stopped on a spool, and why, from a few facts. Every answer that operators read
- * (`stats`, `why`, `check`, `top`, `/readyz`, `/status`, the STATUS line of systemd, the status log) shows this
- * list or takes its meaning and remedy from it, so that two answers cannot differ.
+ * Lists what is stopped on a spool, and why, from a few facts. Every answer that operators read shows this list or takes
+ * its meaning and remedy from it, so that two answers cannot differ.
  *
- * Instants are Unix seconds; the caller shapes them, because core knows no time zone. The worst comes first: what
+ * Instants are Unix seconds; the caller formats them, because core knows no time zone. The worst comes first: what
  * stops everything, then accounts, then senders.
  */
 import {
@@ -43,10 +42,8 @@ export interface CircuitFact {
   readonly blockedUntil: number | null;
 }
 
-/** Why a start of the daemon waits. */
 export type StartObstacle = 'disk-full' | 'locked' | 'no-folder';
 
-/** Why the daemon writes nothing at the moment. */
 export interface TroubleFact {
   readonly kind: 'disk-full' | 'locked' | 'io-error';
   readonly since: number | null;
@@ -55,7 +52,7 @@ export interface TroubleFact {
 export interface StopFacts {
   readonly now: number;
   readonly daemon: DaemonFact;
-  /** The spool was restored, and nobody has decided what becomes of its messages; null = it was not. */
+  /** The spool was restored, and nobody has decided about its messages; null = it was not. */
   readonly restored: { readonly at: number; readonly isRolledBack: boolean } | null;
   readonly circuits: readonly CircuitFact[];
   /** Accounts that waiting rows name and the configuration does not; null = rows that name no account. */
@@ -77,13 +74,11 @@ export interface Stop {
   readonly since: number | null;
   /** When it is tried again or ends by itself; null = it does not. */
   readonly until: number | null;
-  /** One sentence. */
   readonly meaning: string;
-  /** What to do: a sentence with a full command. */
   readonly remedy: string;
 }
 
-type Named = Omit<Stop, 'meaning' | 'remedy'>;
+type UnexplainedStop = Omit<Stop, 'meaning' | 'remedy'>;
 
 const NOBODY = { account: null, sender: null, until: null } as const;
 
@@ -98,7 +93,7 @@ export function stopOfStart(reason: StartObstacle, since: number, place: StopPla
   return explained({ ...NOBODY, scope: 'spool', state: 'stopped', reason, since }, place);
 }
 
-function explained(named: Named, place: StopPlace): Stop {
+function explained(named: UnexplainedStop, place: StopPlace): Stop {
   const { reason } = named;
   return { ...named, meaning: meaningOfReason(reason), remedy: remedyOfReason(named, place) };
 }
@@ -116,9 +111,9 @@ export function stopFor(
   return stops.find(holds) ?? null;
 }
 
-function ofSpool(facts: StopFacts): readonly Named[] {
+function ofSpool(facts: StopFacts): readonly UnexplainedStop[] {
   const { daemon, restored, trouble, now } = facts;
-  const stops: Named[] = [];
+  const stops: UnexplainedStop[] = [];
   const add = (scope: StopScope, reason: string, since: number | null): void =>
     void stops.push({ ...NOBODY, scope, state: 'stopped', reason, since });
   if (!daemon.isRunning) add('daemon', daemon.hasRun ? 'no-daemon' : 'never-ran', daemon.since);
@@ -134,7 +129,7 @@ function isWorthSaying({ kind, since }: TroubleFact, now: number): boolean {
   return kind !== 'locked' || since === null || now - since >= LOCKED_LEAST_S;
 }
 
-function ofUnknown({ unknown }: StopFacts): readonly Named[] {
+function ofUnknown({ unknown }: StopFacts): readonly UnexplainedStop[] {
   return unknown.map(({ account, since }) => ({
     ...{ scope: 'account', account, sender: null, state: 'unknown', until: null },
     reason: account === null ? 'no-default-account' : UNKNOWN_ACCOUNT,
@@ -142,14 +137,14 @@ function ofUnknown({ unknown }: StopFacts): readonly Named[] {
   }));
 }
 
-function ofCircuits({ circuits, now }: StopFacts): readonly Named[] {
+function ofCircuits({ circuits, now }: StopFacts): readonly UnexplainedStop[] {
   const stops = circuits.flatMap((circuit) => ofCircuit(circuit, now));
-  const rank = (stop: Named): number =>
+  const rank = (stop: UnexplainedStop): number =>
     stop.account === EVERYTHING ? 0 : stop.sender === null ? 1 : 2;
   return stops.toSorted((a, b) => rank(a) - rank(b));
 }
 
-function ofCircuit(circuit: CircuitFact, now: number): readonly Named[] {
+function ofCircuit(circuit: CircuitFact, now: number): readonly UnexplainedStop[] {
   const { account, sender, since, nextProbeAt, blockedUntil } = circuit;
   const scope = account === EVERYTHING ? 'spool' : sender === null ? 'account' : 'sender';
   const name = { scope, account, sender, since } as const;
@@ -165,58 +160,60 @@ function ofCircuit(circuit: CircuitFact, now: number): readonly Named[] {
 }
 
 /** Unix seconds as a text. */
-export type Shape = (seconds: number) => string;
+type InstantFormat = (seconds: number) => string;
 
 /** More names are not read in a line. */
 const NAMED_MAX = 3;
 
 /** What is stopped and why: 'account main is suspended (quota-exceeded) since …; tried again at …'. */
-export function sentenceOf(stop: Stop, shape: Shape): string {
-  const since = stop.since === null ? '' : ` since ${shape(stop.since)}`;
-  return escapeText(whatOf(stop, since, shape));
+export function sentenceOf(stop: Stop, format: InstantFormat): string {
+  const { account, reason, state } = stop;
+  const at = format(stop.since ?? 0);
+  const since = stop.since === null ? '' : ` since ${at}`;
+  const own = SENTENCES.get(reason)?.({ since, at, account });
+  const named = `${nameOf(stop)} is ${state}${wordOf(stop)}${since}${untilOf(stop, format)}`;
+  return escapeText(own ?? named);
 }
 
 /** The same with what to do about it. */
-export function adviceOf(stop: Stop, shape: Shape): string {
-  return escapeText(`${sentenceOf(stop, shape)}. ${stop.remedy}`);
+export function adviceOf(stop: Stop, format: InstantFormat): string {
+  return escapeText(`${sentenceOf(stop, format)}. ${stop.remedy}`);
 }
 
-function whatOf(stop: Stop, since: string, shape: Shape): string {
-  switch (stop.reason) {
-    case 'no-daemon':
-      return `no daemon runs on this spool${since}`;
-    case 'never-ran':
-      return 'no daemon has run on this spool yet';
-    case 'restored':
-      return `this spool was restored from a backup of ${shape(stop.since ?? 0)}; nobody has decided`;
-    case 'rolled-back':
-      return `this spool is an older state of itself, of about ${shape(stop.since ?? 0)}; nobody has decided`;
-    case 'disk-full':
-      return `the disk of the spool is full${since}`;
-    case 'locked':
-      return `another program holds the write lock of the spool${since}`;
-    case 'no-folder':
-      return `the folder of the spool is missing${since}`;
-    case 'io-error':
-      return `the disk of the spool fails${since}; the daemon ends`;
-    case 'log-unwritten':
-      return 'the status log is not written';
-    case 'unknown-account':
-      return `account ${stop.account ?? ''} is not configured; its messages wait${since}`;
-    case 'no-default-account':
-      return `no account is the default; messages that name none wait${since}`;
-    default:
-      return `${nameOf(stop)} is ${stop.state}${wordOf(stop)}${since}${untilOf(stop, shape)}`;
-  }
+interface SentenceFacts {
+  readonly since: string;
+  /** The instant itself. */
+  readonly at: string;
+  readonly account: string | null;
 }
+
+/* By reason. Any other stop is of an account, a sender or everything. */
+const SENTENCES: ReadonlyMap<string, (facts: SentenceFacts) => string> = new Map(
+  Object.entries<(facts: SentenceFacts) => string>({
+    'no-daemon': ({ since }) => `no daemon runs on this spool${since}`,
+    'never-ran': () => 'no daemon has run on this spool yet',
+    restored: ({ at }) => `this spool was restored from a backup of ${at}; nobody has decided`,
+    'rolled-back': ({ at }) =>
+      `this spool is an older state of itself, of about ${at}; nobody has decided`,
+    'disk-full': ({ since }) => `the disk of the spool is full${since}`,
+    locked: ({ since }) => `another program holds the write lock of the spool${since}`,
+    'no-folder': ({ since }) => `the folder of the spool is missing${since}`,
+    'io-error': ({ since }) => `the disk of the spool fails${since}; the daemon ends`,
+    'log-unwritten': () => 'the status log is not written',
+    'unknown-account': ({ account, since }) =>
+      `account ${account ?? ''} is not configured; its messages wait${since}`,
+    'no-default-account': ({ since }) =>
+      `no account is the default; messages that name none wait${since}`,
+  }),
+);
 
 function wordOf({ state, reason }: Stop): string {
   return state === 'throttled' ? '' : ` (${reason})`;
 }
 
-function untilOf({ state, until }: Stop, shape: Shape): string {
+function untilOf({ state, until }: Stop, format: InstantFormat): string {
   if (until === null) return '';
-  return state === 'throttled' ? ` until ${shape(until)}` : `; tried again at ${shape(until)}`;
+  return state === 'throttled' ? ` until ${format(until)}` : `; tried again at ${format(until)}`;
 }
 
 function nameOf({ account, sender }: Stop): string {
@@ -241,10 +238,12 @@ function shortOf(stop: Stop): string {
   return `${name ?? ''} ${state}${wordOf(stop)}`;
 }
 
-/** A stop as a JSON document. */
-export function documentOfStop(stop: Stop, shape: Shape): Readonly<Record<string, unknown>> {
+export function documentOfStop(
+  stop: Stop,
+  format: InstantFormat,
+): Readonly<Record<string, unknown>> {
   const { scope, account, sender, state, reason, meaning, remedy } = stop;
-  const at = (seconds: number | null): string | null => (seconds === null ? null : shape(seconds));
+  const at = (seconds: number | null): string | null => (seconds === null ? null : format(seconds));
   const times = { since: at(stop.since), until: at(stop.until) };
   return { scope, account, sender, state, reason, ...times, meaning, remedy };
 }
@@ -253,12 +252,12 @@ export function documentOfStop(stop: Stop, shape: Shape): Readonly<Record<string
 export function documentOfDaemon(
   { isRunning, hasRun, since }: DaemonFact,
   start: string,
-  shape: Shape,
+  format: InstantFormat,
 ): Readonly<Record<string, unknown>> {
   return {
     running: isRunning,
     has_run: hasRun,
-    since: since === null ? null : shape(since),
+    since: since === null ? null : format(since),
     start: isRunning ? null : start,
   };
 }

@@ -1,9 +1,9 @@
 /**
- * What each answer leads to: the table of CONTRACT.md §5 as data, read top to bottom.
+ * Lists what each answer leads to: the table of CONTRACT.md §5 as data, read top to bottom.
  *
- * One rule per gateway code, one for the codes nobody has listed, and a list for answers without parts,
- * where the first row that matches the HTTP status holds. classify.ts reads it, explain.ts prints it, and a
- * test walks it. A rule knows nothing of attempts, age or time.
+ * One rule per gateway code, one for unlisted codes, and a list for answers without parts, where the first row that
+ * matches the HTTP status holds. classify.ts reads it, explain.ts prints it. A rule knows nothing of attempts, age or
+ * time.
  */
 import { STATUS_CODES } from '../codes/status-codes.ts';
 import type { Route, Scope, Streak } from './verdict.ts';
@@ -31,65 +31,35 @@ export interface HttpRule {
 }
 
 const PLAIN = { act: null, streak: null, maxAttempts: null, mayDouble: false } as const;
+const RETRIED = { ...PLAIN, route: 'retry', scope: 'message' } as const;
+const OF_ACCOUNT = { ...PLAIN, route: 'retry', scope: 'account' } as const;
+const UNCERTAIN = { ...PLAIN, route: 'uncertain', scope: 'message', mayDouble: true } as const;
 
 const ACCEPTED: ClassificationRule = { ...PLAIN, route: 'await-receipt', scope: 'message' };
-const THROTTLED: ClassificationRule = { ...PLAIN, route: 'retry', scope: 'account', act: 'wait' };
-const NARROWED: ClassificationRule = { ...PLAIN, route: 'retry', scope: 'account', act: 'narrow' };
-const SUSPENDED: ClassificationRule = {
-  ...PLAIN,
-  route: 'retry',
-  scope: 'account',
-  act: 'suspend',
-};
-/** Nothing says that a message with status 5 or 13 was not taken all the same. */
+const THROTTLED: ClassificationRule = { ...OF_ACCOUNT, act: 'wait' };
+const NARROWED: ClassificationRule = { ...OF_ACCOUNT, act: 'narrow' };
+const SUSPENDED: ClassificationRule = { ...OF_ACCOUNT, act: 'suspend' };
+/** The gateway may have taken a message with status 5 or 13. */
 const FAILED_THERE: ClassificationRule = {
-  ...PLAIN,
-  route: 'retry',
-  scope: 'message',
-  streak: { kind: 'outage', scope: 'account', limit: 5 },
+  ...RETRIED,
+  streak: streakOf('outage'),
   mayDouble: true,
 };
 const REFUSED: ClassificationRule = { ...PLAIN, route: 'permanent-failure', scope: 'message' };
 /** Refusals that an error in the configuration or the account causes as well as one in the message. */
 const REFUSED_OFTEN: ClassificationRule = { ...REFUSED, streak: runOf('account') };
 const SENDER_REFUSED: ClassificationRule = { ...REFUSED, streak: runOf('sender') };
-const TRIED_THRICE: ClassificationRule = {
-  ...PLAIN,
-  route: 'retry',
-  scope: 'message',
-  maxAttempts: 3,
-};
-/** A proxy, or a mistake of ours, that refuses everybody must burn no backlog. */
-const ODD_REQUEST: ClassificationRule = { ...TRIED_THRICE, streak: runOf('account') };
+/** An unlisted code or an odd HTTP status. A proxy that refuses every request must burn no backlog. */
+const TRIED_THRICE: ClassificationRule = { ...RETRIED, maxAttempts: 3, streak: runOf('account') };
 
-/** The request left and nobody knows what became of it. */
-export const UNANSWERED: ClassificationRule = {
-  ...PLAIN,
-  route: 'uncertain',
-  scope: 'message',
-  act: 'unanswered',
-  mayDouble: true,
-};
+/** The request left, and whether it was accepted is not known. */
+export const UNANSWERED: ClassificationRule = { ...UNCERTAIN, act: 'unanswered' };
 
 /** An answer came and cannot be read: the message may have been accepted. */
-export const UNREADABLE: ClassificationRule = {
-  ...PLAIN,
-  route: 'uncertain',
-  scope: 'message',
-  streak: { kind: 'unreadable', scope: 'account', limit: 5 },
-  mayDouble: true,
-};
+export const UNREADABLE: ClassificationRule = { ...UNCERTAIN, streak: streakOf('unreadable') };
 
 /** Nothing left the machine. */
-export const NEVER_LEFT: ClassificationRule = {
-  ...PLAIN,
-  route: 'retry',
-  scope: 'account',
-  act: 'unanswered',
-};
-
-/** A code that nobody has listed. */
-export const UNKNOWN_CODE: ClassificationRule = { ...TRIED_THRICE, streak: runOf('account') };
+export const NEVER_LEFT: ClassificationRule = { ...OF_ACCOUNT, act: 'unanswered' };
 
 const rows = (rule: ClassificationRule, ...codes: number[]): [number, ClassificationRule][] =>
   codes.map((c) => [c, rule]);
@@ -117,7 +87,7 @@ export const HTTP_RULES: readonly HttpRule[] = [
   { label: '404', from: 404, to: 404, rule: SUSPENDED },
   { label: '408', from: 408, to: 408, rule: UNANSWERED },
   { label: '429', from: 429, to: 429, rule: THROTTLED },
-  { label: '4xx', from: 400, to: 499, rule: ODD_REQUEST },
+  { label: '4xx', from: 400, to: 499, rule: TRIED_THRICE },
   { label: '5xx', from: 500, to: 599, rule: UNANSWERED },
 ];
 
@@ -128,7 +98,7 @@ export function ruleOf(
 ): ClassificationRule {
   if (status === 0) return ACCEPTED; // no override: what was accepted must never be sent again
   if (status === null) return UNREADABLE; // it did not say "refused"
-  const rule = CODE_RULES.get(status) ?? UNKNOWN_CODE;
+  const rule = CODE_RULES.get(status) ?? TRIED_THRICE;
   const route = overrides.get(status);
   return route === undefined ? rule : overridden(rule, route);
 }
@@ -167,4 +137,8 @@ const NONE: ReadonlyMap<number, Route> = new Map();
 
 function runOf(scope: Streak['scope']): Streak {
   return { kind: 'run', scope, limit: RUN_LIMIT };
+}
+
+function streakOf(kind: Exclude<Streak['kind'], 'run'>): Streak {
+  return { kind, scope: 'account', limit: 5 };
 }

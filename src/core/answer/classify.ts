@@ -1,9 +1,9 @@
 /**
- * What an answer means: Observation in, Verdict out.
+ * Classifies an answer: Observation in, Verdict out.
  *
- * Total and pure: every observation has a verdict, and it depends on the observation and the operator's
- * overrides alone. The rules themselves are data (rules.ts); here they are chosen, and several parts become
- * one verdict. Whatever one part asks of a lane is asked, whichever part decides about the message.
+ * Total and pure: the verdict depends on the observation and the operator's overrides alone. The rules are data
+ * (classification-rules.ts); here they are chosen, and several parts become one verdict. What any part asks of a lane is
+ * asked, whichever part decides about the message.
  */
 import type { Cause, MessageReason } from '../codes/reasons.ts';
 import type { AnswerPart, Observation } from './observation.ts';
@@ -14,8 +14,7 @@ import { readThrottleText } from './throttle-text.ts';
 import type { LaneAct, Route, Scope, Verdict } from './verdict.ts';
 
 type Overrides = ReadonlyMap<number, Route>;
-type HttpAnswer = Extract<Observation, { kind: 'http' }>;
-type WaitAct = Extract<LaneAct, { kind: 'wait' }>;
+type LaneWait = Extract<LaneAct, { kind: 'wait' }>;
 
 interface JudgedPart {
   readonly part: AnswerPart;
@@ -25,17 +24,7 @@ interface JudgedPart {
   readonly act: LaneAct | null;
 }
 
-const ACCEPTED: Verdict = {
-  route: 'await-receipt',
-  scope: 'message',
-  reason: 'accepted',
-  status: 0,
-  errorText: null,
-  acts: [],
-  streak: null,
-  maxAttempts: null,
-  mayDouble: false,
-};
+const ACCEPTED: Verdict = { ...verdictOf(ruleOf(0, new Map()), 'accepted', []), status: 0 };
 
 /** The verdict on an observation. `overrides` is `[classify]`: gateway code → route; 0 cannot be overridden. */
 export function classify(observation: Observation, overrides: Overrides): Verdict {
@@ -57,8 +46,8 @@ function isAccepted(parts: readonly AnswerPart[]): boolean {
 
 function classifyParts(parts: readonly AnswerPart[], overrides: Overrides): Verdict {
   const judged = parts.map((part) => judge(part, overrides));
-  const worst = worstOf(judged);
-  if (worst === null) return classifyEmpty();
+  const [worst = null] = judged.toSorted((a, b) => severity(b) - severity(a));
+  if (worst === null) return verdictOf(UNREADABLE, 'unreadable-answer', []);
   const acts = mergeActs(judged.flatMap(({ act }) => (act === null ? [] : [act])));
   const accepted = judged.filter(({ rule }) => rule.route === 'await-receipt').length;
   const { status, errorText } = worst.part;
@@ -68,11 +57,6 @@ function classifyParts(parts: readonly AnswerPart[], overrides: Overrides): Verd
   const mayDouble = judged.some(({ rule }) => rule.mayDouble);
   const { scope, reason } = worst;
   return { ...verdictOf(worst.rule, reason, acts), scope, status, errorText, mayDouble };
-}
-
-/** An answer without elements says nothing, whoever built it. */
-function classifyEmpty(): Verdict {
-  return verdictOf(UNREADABLE, 'unreadable-answer', []);
 }
 
 function judge(part: AnswerPart, overrides: Overrides): JudgedPart {
@@ -97,14 +81,6 @@ function withId({ gatewayId }: AnswerPart, rule: ClassificationRule): Classifica
 function plainAct(rule: ClassificationRule, reason: MessageReason): LaneAct | null {
   if (rule.act === 'narrow') return { kind: 'narrow' };
   return rule.act === 'suspend' ? { kind: 'suspend', reason } : null;
-}
-
-/** The first of the worst; null when there is none. */
-function worstOf(judged: readonly JudgedPart[]): JudgedPart | null {
-  return judged.reduce<JudgedPart | null>(
-    (worst, next) => (worst === null || severity(next) > severity(worst) ? next : worst),
-    null,
-  );
 }
 
 /**
@@ -143,14 +119,14 @@ function keyOf(act: LaneAct): string {
   return act.kind === 'suspend' ? `suspend ${act.reason}` : act.kind;
 }
 
-function longerWait(a: WaitAct, b: WaitAct): WaitAct {
+function longerWait(a: LaneWait, b: LaneWait): LaneWait {
   const known = [a.waitMs, b.waitMs].filter((waitMs) => waitMs !== null);
   const waitMs = known.length === 0 ? null : Math.max(...known);
   const named = b.limit === null ? a : b;
   return { ...a, waitMs, limit: named.limit, intervalMs: named.intervalMs };
 }
 
-function classifyHttp(answer: HttpAnswer): Verdict {
+function classifyHttp(answer: Extract<Observation, { kind: 'http' }>): Verdict {
   const { httpStatus, errorText, retryAfterMs } = answer;
   const rule = httpRuleOf(httpStatus);
   const isOk = httpStatus >= 200 && httpStatus < 300;

@@ -1,17 +1,15 @@
 /**
- * Makes the classifier's table into rows for people, in each language: `codes` prints them, and the tables of
- * CONTRACT.md §5 and §6 are compared with them.
- *
- * Nothing is said twice: names and meanings come from the code tables, routes and scopes from the rules.
+ * Makes rows for people of the classifier's table, in each language: `codes` prints them, and the tables of CONTRACT.md
+ * §5 and §6 are compared with them. Names and meanings come from the code tables, routes and scopes from the rules.
  */
+import { HTTP_ZH, RECEIPT_ZH, STATUS_ZH, UNKNOWN_ZH } from '../codes/codes-zh.ts';
 import {
-  HTTP_ZH,
-  RECEIPT_ZH,
-  STATUS_ZH,
-  UNKNOWN_ZH,
-  type ChineseWords,
-} from '../codes/codes-zh.ts';
-import { HTTP_CODES, STATUS_CODES, type Code } from '../codes/status-codes.ts';
+  HTTP_CODES,
+  STATUS_CODES,
+  type Code,
+  type Explanation,
+  type HttpCode,
+} from '../codes/status-codes.ts';
 import {
   HTTP_RULES,
   ruleOf,
@@ -21,23 +19,16 @@ import {
 import { RECEIPT_CODES } from '../codes/receipt-codes.ts';
 import type { Route, Scope } from './verdict.ts';
 
-export interface CodeRow extends Code {
+/** What the daemon does. */
+interface Treatment {
   readonly route: Route;
   /** `message`, `sender`, `account`, or `sender or account` where the error text decides. */
   readonly scope: string;
-  /** What the daemon does, one sentence. */
   readonly follows: string;
 }
 
-export interface HttpRow {
-  /** `401`, `3xx`. */
-  readonly label: string;
-  readonly meaning: string;
-  readonly remedy: string;
-  readonly route: Route;
-  readonly scope: string;
-  readonly follows: string;
-}
+export type CodeRow = Code & Treatment;
+export type HttpRow = HttpCode & Treatment;
 
 /** One gateway code, known or not, as the configuration has it (`overrides` is `[classify]`). */
 export function explainCode(
@@ -68,7 +59,7 @@ export function explainHttp(language: Language = 'en'): readonly HttpRow[] {
   return HTTP_RULES.map((rule) => httpRow(rule, language));
 }
 
-/** The row for one HTTP status; null = no rule is for it. */
+/** The row of one HTTP status; null = no rule is for it. */
 export function explainHttpStatus(status: number, language: Language = 'en'): HttpRow | null {
   const found = HTTP_RULES.find(({ from, to }) => status >= from && status <= to);
   return found === undefined ? null : httpRow(found, language);
@@ -92,9 +83,9 @@ function httpRow({ label, rule }: HttpRule, language: Language): HttpRow {
   return { ...words, route, scope, follows: followsOf(rule, language) };
 }
 
-function inLanguage<T extends ChineseWords>(
+function inLanguage<T extends Explanation>(
   known: T,
-  chinese: ChineseWords | undefined,
+  chinese: Explanation | undefined,
   language: Language,
 ): T {
   return language === 'zh' ? { ...known, ...(chinese ?? UNKNOWN_ZH) } : known;
@@ -115,24 +106,13 @@ function scopeOf(code: number, rule: ClassificationRule): string {
     : rule.scope;
 }
 
-interface Phrases {
-  readonly settled: Readonly<Record<'await-receipt' | 'permanent-failure' | 'uncertain', string>>;
-  readonly kept: string;
-  readonly retried: (maxAttempts: number | null, mayDouble: boolean) => string;
-  readonly act: Readonly<Record<Exclude<ClassificationRule['act'], null>, string>>;
-  readonly run: (limit: number, scope: Scope) => string;
-  readonly stop: (limit: number, scope: Scope) => string;
-  readonly joint: string;
-  readonly end: string;
-}
-
 const SCOPE_ZH: Readonly<Record<Scope, string>> = {
   message: '短信',
   sender: '发送方',
   account: '账户',
 };
 
-const PHRASES: Readonly<Record<Language, Phrases>> = {
+const PHRASES = {
   en: {
     settled: {
       'await-receipt': 'the receipt decides',
@@ -140,7 +120,7 @@ const PHRASES: Readonly<Record<Language, Phrases>> = {
       uncertain: 'a receipt settles it, else resend or hold as configured',
     },
     kept: 'the message keeps its turn and its attempts',
-    retried: (most, mayDouble) =>
+    retried: (most: number | null, mayDouble: boolean) =>
       `sent again after a growing delay${most === null ? '' : `, at most ${most} attempts`}` +
       (mayDouble ? ', which may double it' : ''),
     act: {
@@ -149,9 +129,10 @@ const PHRASES: Readonly<Record<Language, Phrases>> = {
       suspend: 'the account is suspended and probed',
       unanswered: 'after 5 in a row the account backs off',
     },
-    run: (limit, scope) =>
+    run: (limit: number, scope: Scope) =>
       `from ${limit} recipients in a row refused messages of the ${scope} wait while one at a time is tried`,
-    stop: (limit, scope) => `from ${limit} recipients in a row the ${scope} is suspended`,
+    stop: (limit: number, scope: Scope) =>
+      `from ${limit} recipients in a row the ${scope} is suspended`,
     joint: '; ',
     end: '.',
   },
@@ -162,7 +143,7 @@ const PHRASES: Readonly<Record<Language, Phrases>> = {
       uncertain: '由回执确定结果，否则按配置重发或保留',
     },
     kept: '短信保留其次序和尝试次数',
-    retried: (most, mayDouble) =>
+    retried: (most: number | null, mayDouble: boolean) =>
       `间隔逐次加长后重发${most === null ? '' : `，最多尝试 ${most} 次`}` +
       (mayDouble ? '，可能重复送达' : ''),
     act: {
@@ -171,39 +152,27 @@ const PHRASES: Readonly<Record<Language, Phrases>> = {
       suspend: '账户暂停发送，并用单条短信试探',
       unanswered: '连续 5 次后账户退避',
     },
-    run: (limit, scope) =>
+    run: (limit: number, scope: Scope) =>
       `连续 ${limit} 个收件人被拒后，该${SCOPE_ZH[scope]}被拒的短信等待，每次只试一条`,
-    stop: (limit, scope) => `连续 ${limit} 个收件人之后，该${SCOPE_ZH[scope]}暂停发送`,
+    stop: (limit: number, scope: Scope) =>
+      `连续 ${limit} 个收件人之后，该${SCOPE_ZH[scope]}暂停发送`,
     joint: '；',
     end: '。',
   },
-};
+} as const;
 
-/** The sentence for a rule. */
-export function followsOf(rule: ClassificationRule, language: Language): string {
-  const { joint, end } = PHRASES[language];
-  const parts = [forMessage(rule, language), forLane(rule, language), forStreak(rule, language)];
+function followsOf(rule: ClassificationRule, language: Language): string {
+  const { settled, kept, retried, act, run, stop, joint, end } = PHRASES[language];
+  const { route, scope, maxAttempts, mayDouble, streak } = rule;
+  const again = scope === 'message' ? retried(maxAttempts, mayDouble) : kept;
+  const parts = [
+    route === 'retry' ? again : settled[route],
+    rule.act === null ? '' : act[rule.act],
+    streak === null ? '' : (streak.kind === 'run' ? run : stop)(streak.limit, streak.scope),
+  ];
   return `${parts.filter((part) => part !== '').join(joint)}${end}`;
 }
 
-function forMessage(rule: ClassificationRule, language: Language): string {
-  const { settled, kept, retried } = PHRASES[language];
-  if (rule.route !== 'retry') return settled[rule.route];
-  return rule.scope === 'message' ? retried(rule.maxAttempts, rule.mayDouble) : kept;
-}
-
-function forLane({ act }: ClassificationRule, language: Language): string {
-  return act === null ? '' : PHRASES[language].act[act];
-}
-
-function forStreak({ streak }: ClassificationRule, language: Language): string {
-  if (streak === null) return '';
-  const { kind, limit, scope } = streak;
-  const { run, stop } = PHRASES[language];
-  return kind === 'run' ? run(limit, scope) : stop(limit, scope);
-}
-
-/** The languages that codes are explained in, and the one that the environment asks for. Pure. */
 export const LANGUAGES = ['en', 'zh'] as const;
 
 export type Language = (typeof LANGUAGES)[number];

@@ -1,7 +1,4 @@
-/**
- * Says what happens next to a message that was sent or is final, and when, if nothing comes in between. Pure; the
- * decisions about an uncertain message are those of settle.ts.
- */
+/** Tells what happens next to a message that was sent or is final, and when, if nothing comes in between. Pure. */
 import { unlisted, type State } from '../message/message.ts';
 import { lapse } from './settle.ts';
 
@@ -29,7 +26,7 @@ const UNANSWERED = 'without an answer it becomes uncertain';
 const ANSWER = 'the gateway’s answer to the request that is out';
 const PROOF = 'a receipt that proves it accepted';
 
-/** The next step; `dueAt` is when the daemon looks at it (null = not by itself). Null for what is yet to be sent, and for no state. */
+/** `dueAt` is when the daemon looks at it (null = not by itself). Null for what is yet to be sent, and for no state. */
 export function nextStepOf(state: State, dueAt: number | null, facts: LapseFacts): NextStep | null {
   switch (state) {
     case 'queued':

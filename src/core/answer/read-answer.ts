@@ -14,7 +14,7 @@ export const ERROR_TEXT_LENGTH = 500;
 /** The longest label that is kept of an answer without parts. */
 export const LABEL_LENGTH = 200;
 
-export interface Answer {
+export interface RawAnswer {
   readonly httpStatus: number;
   readonly body: string;
   /** The Retry-After header as it came; null when absent. */
@@ -29,16 +29,16 @@ const EXCERPT_LENGTH = 40;
 /* White space that JSON does not know, byte order marks and NULs. */
 const AROUND = /^[\s\uFEFF\0]+|[\s\uFEFF\0]+$/g;
 
-type Fields = Readonly<Record<string, unknown>>;
+type AnswerFields = Readonly<Record<string, unknown>>;
 
-const NO_FIELDS: Fields = {};
+const NO_FIELDS: AnswerFields = {};
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
 const INTEGER = /^\s*\d{1,15}\s*$/;
 const DECIMAL = /^\s*-?\d{1,15}(?:\.\d{1,15})?\s*$/;
 const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 
 /** What came back; `answered` or `http`, never anything else. */
-export function readAnswer(answer: Answer): Observation {
+export function readAnswer(answer: RawAnswer): Observation {
   const { httpStatus, traceId } = answer;
   const retryAfterMs =
     answer.retryAfter === null ? null : readRetryAfter(answer.retryAfter, answer.now);
@@ -53,7 +53,7 @@ export function readAnswer(answer: Answer): Observation {
   return { kind: 'http', httpStatus, errorText, retryAfterMs, traceId };
 }
 
-function parse(body: string): Fields {
+function parse(body: string): AnswerFields {
   try {
     return asFields(parseJson(body));
   } catch {
@@ -72,7 +72,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/* What an operator is told of an answer that cannot be read: how it begins, and no number of anybody. */
+/* How an answer that cannot be read begins, for an operator; phone numbers are cut. */
 function unreadable(body: string): string {
   const shown = body
     .slice(0, EXCERPT_LENGTH)
@@ -87,8 +87,8 @@ function escaped(character: string): string {
   return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
 }
 
-function asFields(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? (value as Fields) : NO_FIELDS;
+function asFields(value: unknown): AnswerFields {
+  return typeof value === 'object' && value !== null ? (value as AnswerFields) : NO_FIELDS;
 }
 
 function readPart(element: unknown, body: string): AnswerPart {
@@ -132,12 +132,11 @@ function readText(value: unknown, length: number): string | null {
 }
 
 /** The shapes Vonage's other endpoints give: `error-code-label` (old), problem+json (new). */
-function readLabel(fields: Fields): string | null {
-  return (
-    readText(fields['error-code-label'], LABEL_LENGTH) ??
-    readText(fields['title'], LABEL_LENGTH) ??
-    readText(fields['detail'], LABEL_LENGTH)
+function readLabel(fields: AnswerFields): string | null {
+  const labels = ['error-code-label', 'title', 'detail'].map((name) =>
+    readText(fields[name], LABEL_LENGTH),
   );
+  return labels.find((label) => label !== null) ?? null;
 }
 
 /** `Retry-After` in milliseconds from `now`; null for what RFC 9110 does not allow. Uncapped, never infinite. */

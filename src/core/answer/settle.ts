@@ -1,6 +1,6 @@
 /**
- * What follows from a verdict for the message it is about: the next state, what it costs, and when the
- * daemon looks at it again. Pure; `now` and `random` are arguments.
+ * Settles an attempt: decides from its verdict the next state of the message, what that costs, and when the daemon looks
+ * at the message again. Pure; `now` and `random` are arguments.
  *
  * Always holds: throttling, suspension and shutdown give the attempt back; while an attempt is unanswered,
  * this one or an earlier one, the message never becomes expired, cancelled or permanent-failure; a message
@@ -55,37 +55,23 @@ export function settle(input: SettleInput): Settlement {
 /** The request was claimed and never left (drain, a step that failed): as if nothing had happened. */
 export function unsent(input: Omit<SettleInput, 'verdict' | 'random' | 'isSetAside'>): Settlement {
   const { claim, isCancelAsked } = input;
-  const settlement: Settlement = {
-    to: isCancelAsked ? 'cancelled' : 'queued',
-    reason: 'not-sent',
-    attempts: claim.attempts - 1,
-    throttles: claim.throttles,
-    nextAttemptAt: null,
-    dueAt: null,
-    follows: claim.follows,
-  };
-  return heldIfUnanswered(settlement, input);
+  const to = isCancelAsked ? 'cancelled' : 'queued';
+  const attempts = claim.attempts - 1;
+  return heldIfUnanswered({ ...endOf(claim, 'not-sent'), to, attempts }, input);
 }
 
-/** How an attempt that is open at a crash, or unanswered at the end of a drain, ends. */
+/** The end of an attempt that is open at a crash, or unanswered at the end of a drain. */
 export function interrupted(
   claim: Pick<Claim, 'attempts' | 'throttles' | 'number' | 'onUncertain'>,
   policy: SettlePolicy,
   now: number,
 ): Settlement {
-  return {
-    to: 'uncertain',
-    reason: 'interrupted',
-    attempts: claim.attempts,
-    throttles: claim.throttles,
-    nextAttemptAt: null,
-    dueAt: uncertainDueAt(claim.onUncertain, policy, now),
-    follows: claim.number,
-  };
+  const dueAt = uncertainDueAt(claim.onUncertain, policy, now);
+  return { ...endOf({ ...claim, follows: claim.number }, 'interrupted'), to: 'uncertain', dueAt };
 }
 
 /**
- * What becomes of an uncertain message whose time is up: a second send that is marked, an end, or another
+ * Decides about an uncertain message whose time is up: a second send that is marked, an end, or another
  * wait (until `dueAt`) for a receipt that may still come.
  */
 export function lapse(facts: {
@@ -137,69 +123,60 @@ function heldIfUnanswered(
   return { ...settlement, to: 'uncertain', dueAt: heldDueAt(policy, now) };
 }
 
+/* What stays as it was. */
+function endOf(
+  claim: Pick<Claim, 'attempts' | 'throttles' | 'follows'>,
+  reason: MessageReason,
+): Omit<Settlement, 'to'> {
+  const { attempts, throttles, follows } = claim;
+  return { reason, attempts, throttles, follows, nextAttemptAt: null, dueAt: null };
+}
+
 function accepted({ claim, verdict, policy, now }: SettleInput): Settlement {
   const { expect, timeoutMs } = policy.receipts;
-  return {
-    to: 'await-receipt',
-    reason: verdict.reason,
-    attempts: claim.attempts,
-    throttles: claim.throttles,
-    nextAttemptAt: null,
-    dueAt: expect ? now + timeoutMs / 1000 : now,
-    follows: claim.follows,
-  };
+  const { attempts, throttles, follows } = claim;
+  const dueAt = expect ? now + timeoutMs / 1000 : now;
+  const { reason } = verdict;
+  /* Spelled out: this is the path of nearly every message. */
+  return { to: 'await-receipt', reason, attempts, throttles, nextAttemptAt: null, dueAt, follows };
 }
 
 function refused({ claim, verdict }: SettleInput): Settlement {
-  return {
-    to: 'permanent-failure',
-    reason: verdict.reason,
-    attempts: claim.attempts,
-    throttles: claim.throttles,
-    nextAttemptAt: null,
-    dueAt: null,
-    follows: verdict.mayDouble ? claim.number : claim.follows,
-  };
+  const follows = followsAfter(claim, verdict);
+  return { ...endOf(claim, verdict.reason), to: 'permanent-failure', follows };
+}
+
+function followsAfter(claim: Claim, { mayDouble }: Verdict): number | null {
+  return mayDouble ? claim.number : claim.follows;
 }
 
 function doubted({ claim, verdict, policy, isCancelAsked, now }: SettleInput): Settlement {
-  const wish = isCancelAsked ? 'hold' : claim.onUncertain;
-  return {
-    ...interrupted({ ...claim, onUncertain: wish }, policy, now),
-    reason: verdict.reason,
-  };
+  const onUncertain = isCancelAsked ? 'hold' : claim.onUncertain;
+  return { ...interrupted({ ...claim, onUncertain }, policy, now), reason: verdict.reason };
 }
 
 function deferred(input: SettleInput): Settlement {
   const { claim, verdict, policy, isCancelAsked, now, random } = input;
   const most = Math.min(policy.retry.maxAttempts, verdict.maxAttempts ?? Infinity);
-  const follows = verdict.mayDouble ? claim.number : claim.follows;
-  const base = { reason: verdict.reason, attempts: claim.attempts, throttles: claim.throttles };
-  const ended = { ...base, nextAttemptAt: null, dueAt: null, follows };
-  if (isCancelAsked) return { ...ended, to: 'cancelled' };
-  if (!mayRetry(claim.attempts, most)) return { ...ended, to: 'permanent-failure' };
+  const end = { ...endOf(claim, verdict.reason), follows: followsAfter(claim, verdict) };
+  if (isCancelAsked) return { ...end, to: 'cancelled' };
+  if (!mayRetry(claim.attempts, most)) return { ...end, to: 'permanent-failure' };
   const nextAttemptAt = now + retryDelayMs(claim.attempts, policy.retry, random) / 1000;
-  return {
-    ...base,
-    to: 'retry',
-    nextAttemptAt,
-    /* The row is looked at no later than its deadline: it then expires on time. */
-    dueAt: Math.min(nextAttemptAt, Math.max(claim.deadline, now)),
-    follows,
-  };
+  /* The row is looked at no later than its deadline: it then expires on time. */
+  const dueAt = Math.min(nextAttemptAt, Math.max(claim.deadline, now));
+  return { ...end, to: 'retry', nextAttemptAt, dueAt };
 }
 
 function givenBack({ claim, verdict, isCancelAsked, isSetAside, now }: SettleInput): Settlement {
   const isThrottle = verdict.acts.some((act) => act.kind === 'wait' || act.kind === 'narrow');
   return {
+    ...endOf(claim, verdict.reason),
     to: isCancelAsked ? 'cancelled' : 'queued',
-    reason: verdict.reason,
     attempts: claim.attempts - 1,
     throttles: claim.throttles + (isThrottle ? 1 : 0),
-    nextAttemptAt: null,
     /* Not ready; at its deadline it expires as any queued row. */
     dueAt: isSetAside && !isCancelAsked ? Math.max(claim.deadline, now) : null,
-    follows: verdict.mayDouble ? claim.number : claim.follows,
+    follows: followsAfter(claim, verdict),
   };
 }
 

@@ -1,9 +1,8 @@
 /**
- * What the text of a status 1 says: which of the gateway's two limiters refused, and for how long.
+ * Reads the text of a status 1: which of the gateway's two limiters refused, and for how long.
  *
- * The numbers are MILLISECONDS, and MAX is a limit, not a delay (vonage-php-sdk-core issue 282). They are
- * handed on as they came; capping them is the throttle's part. The texts are no contract: a text nobody
- * has seen is the account's, with no time named.
+ * The numbers are MILLISECONDS, and MAX is a limit, not a delay (vonage-php-sdk-core issue 282). They are returned as
+ * they came; the throttle caps them. The texts are no contract: an unknown text is about the account and names no time.
  */
 export interface ThrottleHint {
   readonly scope: 'sender' | 'account';
@@ -26,15 +25,10 @@ const NO_LIMIT = { limit: null, intervalMs: null };
 export function readThrottleText(text: string | null): ThrottleHint {
   const words = text ?? '';
   const sender = numbersOf(SENDER.exec(words));
-  if (sender !== null) return { scope: 'sender', waitMs: sender[0] ?? null, ...NO_LIMIT };
-  if (SENDER_NO_TIME.test(words)) {
-    return { scope: 'sender', waitMs: SENDER_DEFAULT_MS, ...NO_LIMIT };
+  if (sender !== null || SENDER_NO_TIME.test(words)) {
+    return { scope: 'sender', waitMs: sender?.[0] ?? SENDER_DEFAULT_MS, ...NO_LIMIT };
   }
-  return readWindow(numbersOf(ACCOUNT.exec(words)));
-}
-
-function readWindow(numbers: readonly number[] | null): ThrottleHint {
-  const [max = 0, intervalMs = 0, , sinceMs = 0] = numbers ?? [];
+  const [max = 0, intervalMs = 0, , sinceMs = 0] = numbersOf(ACCOUNT.exec(words)) ?? [];
   if (intervalMs === 0) return { scope: 'account', waitMs: null, ...NO_LIMIT };
   const limit = max > 0 ? (max * 1000) / intervalMs : null;
   return { scope: 'account', waitMs: Math.max(0, intervalMs - sinceMs), limit, intervalMs };

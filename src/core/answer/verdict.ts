@@ -1,15 +1,15 @@
 /**
- * What an answer means: a route (a state, or "it never left"), a scope, and what it asks of a lane.
+ * Describes what an answer means: a route (a state, or "it never left"), a scope, and what it asks of a lane.
  *
- * A verdict knows nothing of attempts, age or time: when to try again and when to give up are decided by
- * settle and the retry policy, and what a lane does about an act is decided by the account's health.
+ * A verdict knows nothing of attempts, age or time: settle and the retry policy decide when to try again and when to give
+ * up, and the account's circuit decides what a lane does about an act.
  */
 import type { MessageReason } from '../codes/reasons.ts';
 
 export type Route = 'await-receipt' | 'retry' | 'permanent-failure' | 'uncertain';
 export type Scope = 'message' | 'sender' | 'account';
 
-/** What an answer asks of the lane it came through, beside what it does to its own message. */
+/** What an answer asks of the lane it came through. */
 export type LaneAct =
   /** The gateway throttled: wait. `waitMs` null = it did not say how long. `limit` is the account's real
    *  limit in requests per second where the text names it, else null. */

@@ -1,15 +1,12 @@
 /**
- * The meaning and the remedy of every status, HTTP rule and receipt code in simplified Chinese. A test holds it
- * against the English tables: the same codes, and no sentence left out. Names of keys, commands and columns stay.
+ * Explains every status, HTTP rule and receipt code in simplified Chinese. A test compares the codes with the English
+ * tables. Names of keys, commands and columns stay.
  */
-export interface ChineseWords {
-  readonly meaning: string;
-  readonly remedy: string;
-}
+import type { Explanation } from './status-codes.ts';
 
-type ByCode = Readonly<Record<string, ChineseWords>>;
+type ByCode = Readonly<Record<string, Explanation>>;
 
-const words = (meaning: string, remedy: string): ChineseWords => ({ meaning, remedy });
+const words = (meaning: string, remedy: string): Explanation => ({ meaning, remedy });
 
 const NOT_AGAIN = '不要再向此号码发送。';
 const LATER = '稍后再发送。';

@@ -3,14 +3,13 @@
  * have both from the tables of codes; those of the daemon itself are here. Pure.
  */
 import { RECEIPT_CODES, type ReceiptName } from './receipt-codes.ts';
-import { remedyOf, STATUS_CODES, type StatusName, type UnknownCode } from './status-codes.ts';
-
-export interface ReasonWords {
-  /** One sentence. */
-  readonly meaning: string;
-  /** What to do; one sentence. */
-  readonly remedy: string;
-}
+import {
+  remedyOf,
+  STATUS_CODES,
+  type Explanation,
+  type StatusName,
+  type UnknownCode,
+} from './status-codes.ts';
 
 const CORRECT = 'Add a corrected message; this one is not sent again.';
 const BY_ITSELF = 'Nothing; the message is sent again by itself.';
@@ -188,8 +187,8 @@ const OWN = {
     meaning: 'The message expired before it was sent.',
     remedy: 'Send it again if it still matters: sms-spoold requeue ID.',
   },
-} as const satisfies Readonly<Record<string, ReasonWords>> &
-  Readonly<Record<ListedCause, ReasonWords>>;
+} as const satisfies Readonly<Record<string, Explanation>> &
+  Readonly<Record<ListedCause, Explanation>>;
 
 /** Why a request was not answered, or did not leave, where there is a word for it. */
 type ListedCause =
@@ -210,7 +209,7 @@ export type Cause = ListedCause | RareCause;
 export type MessageReason =
   keyof typeof OWN | StatusName | ReceiptName | UnknownCode | `http-${number}` | RareCause;
 
-const WORDS: ReadonlyMap<string, ReasonWords> = new Map<string, ReasonWords>([
+const WORDS: ReadonlyMap<string, Explanation> = new Map<string, Explanation>([
   ...RECEIPT_CODES.map((code) => [code.name, code] as const),
   ...STATUS_CODES.map((code) => [code.name, code] as const),
   ...Object.entries(OWN),
@@ -239,30 +238,28 @@ export function rateIn(reason: string | null): number | null {
   return rate === undefined ? null : Number(rate);
 }
 
-export interface ReasonOf {
+/** The words for the reason of a message, with the id of the message in its commands; null = it has none. */
+export function explainReason({
+  id,
+  reason,
+}: {
   readonly id: number;
   readonly reason: string | null;
-}
-
-/** The words for the reason of a message, with the id of the message in its commands; null = it has none. */
-export function explainReason({ id, reason }: ReasonOf): ReasonWords | null {
+}): Explanation | null {
   if (reason === null) return null;
   const { meaning, remedy } = WORDS.get(reason) ?? wordsOfNumber(reason) ?? UNLISTED;
   return { meaning, remedy: remedy.replaceAll(/\bID\b/g, String(id)) };
 }
 
-function wordsOfNumber(reason: string): ReasonWords | null {
+function wordsOfNumber(reason: string): Explanation | null {
   const found = NUMBERED.exec(reason);
   if (found === null) return null;
   const { http, code } = found.groups ?? {};
-  if (http === undefined) return unknownCode(code);
-  return {
-    meaning: `The gateway, or a proxy before it, answered HTTP ${http} without a status.`,
-    remedy: remedyOf(reason) ?? `See what follows: sms-spoold codes ${http}.`,
-  };
-}
-
-function unknownCode(code: string | undefined): ReasonWords {
+  if (http !== undefined)
+    return {
+      meaning: `The gateway, or a proxy before it, answered HTTP ${http} without a status.`,
+      remedy: remedyOf(reason) ?? `See what follows: sms-spoold codes ${http}.`,
+    };
   const said = code === undefined ? 'a status that is not a number' : `status ${code}`;
   return {
     meaning: `The gateway answered with ${said}, which no list of Vonage names.`,
@@ -271,7 +268,7 @@ function unknownCode(code: string | undefined): ReasonWords {
 }
 
 /* A failure of the connection that is too rare to have words of its own. */
-const UNLISTED: ReasonWords = {
+const UNLISTED: Explanation = {
   meaning: 'The request to the gateway failed.',
   remedy: 'See what happened: sms-spoold show ID.',
 };

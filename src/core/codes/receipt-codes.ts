@@ -1,12 +1,9 @@
 /**
- * The `err-code` a delivery receipt can carry, and what each means.
+ * Explains the `err-code` that a delivery receipt can carry, and says which suppress a recipient (CONTRACT.md §6; Vonage,
+ * "Delivery receipts", error codes).
  *
- * These are not the codes of an answer (status-codes.ts): the same number means something else there. What
- * a receipt does to a message follows from its status; the code only says why. 400 and 401, which the
- * retired Search API gave, are left out.
- *
- * Some words of the gateway mean that a recipient is not to be sent to again (CONTRACT.md §6; Vonage, "Delivery
- * receipts", error codes). Anything else may pass, or is not about the recipient.
+ * These are not the codes of an answer (status-codes.ts). What a receipt does to a message follows from its status; the
+ * code only says why. 400 and 401, which the retired Search API gave, are left out.
  */
 import { STATUS_CODES, type Code } from './status-codes.ts';
 

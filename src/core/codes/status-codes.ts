@@ -1,20 +1,22 @@
 /**
- * The status codes an answer of `POST /sms/json` can carry, per part, and what each means.
+ * Explains the status codes that an answer of `POST /sms/json` can carry, per part, and HTTP statuses.
  *
- * The union of every list Vonage has published since 2013, retired codes included: an old code that turns
- * up again must not be "unknown". 21, 24 to 28, 30 and 31 were never defined anywhere and are left out, and
- * so are 101 to 103, which only the US short code endpoints give. What the daemon does about a code is in
- * rules.ts; the codes of receipts, which count differently, are in receipt-codes.ts. HTTP statuses come after them.
+ * The codes are the union of every list Vonage has published since 2013, retired codes included: an old code that turns
+ * up again must not be "unknown". 21, 24 to 28, 30 and 31 were never defined anywhere and are left out, and so are 101
+ * to 103, which only the US short code endpoints give. What the daemon does about a code is in classification-rules.ts;
+ * the codes of receipts, which count differently, are in receipt-codes.ts.
  */
 
-export interface Code<Name extends string = string> {
+/** One sentence each for an operator: what it means, and what can be done. */
+export interface Explanation {
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+export interface Code<Name extends string = string> extends Explanation {
   readonly code: number;
   /** Kebab-case; the `reason` in states, events and the status log. */
   readonly name: Name;
-  /** One sentence for an operator. */
-  readonly meaning: string;
-  /** What an operator can do. */
-  readonly remedy: string;
 }
 
 const CODES = [
@@ -201,17 +203,10 @@ export function reasonOf(status: number | null): StatusName | UnknownCode {
   return NAMES.get(status) ?? `unknown-code-${status}`;
 }
 
-/**
- * What an HTTP status of an answer without a status of the API means, by the rule that holds for it. Which statuses
- * a rule is for, and what the daemon does, is in rules.ts.
- */
-export interface HttpCode {
+/** An HTTP status of an answer without a status of the API, by its rule in classification-rules.ts. */
+export interface HttpCode extends Explanation {
   /** The label of the rule: `401`, `3xx`. */
   readonly label: string;
-  /** One sentence for an operator. */
-  readonly meaning: string;
-  /** What an operator can do. */
-  readonly remedy: string;
 }
 
 /** One for each rule, in its order. */

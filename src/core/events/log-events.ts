@@ -10,9 +10,9 @@ import type { State } from '../message/message.ts';
 import type { MessageReason, RateReason } from '../codes/reasons.ts';
 import type { LaneReason } from '../account/stop-reasons.ts';
 
-export type Level = 'debug' | 'info' | 'warn' | 'error';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** A state that a message can reach by an event; `attempts` tells of `sending`. */
+/** A state that a message can reach by an event; `attempts` has those of `sending`. */
 export type EventState = Exclude<State, 'sending'>;
 
 export type LaneScope = 'account' | 'sender';
@@ -138,12 +138,12 @@ export const LEVELS = {
   'daemon.reports-failed': ['warn'],
   'daemon.notify-failed': ['warn'],
   'daemon.notify-works': ['info'],
-} as const satisfies Readonly<Record<LogEvent, readonly [Level, ...Level[]]>>;
+} as const satisfies Readonly<Record<LogEvent, readonly [LogLevel, ...LogLevel[]]>>;
 
 export type LevelOf<E extends LogEvent> = (typeof LEVELS)[E][number];
 
 /** The level of a line, where the facts do not say otherwise. */
-export function levelOf(event: LogEvent): Level {
+export function levelOf(event: LogEvent): LogLevel {
   return LEVELS[event][0];
 }
 

@@ -1,7 +1,4 @@
-/**
- * Knows the characters that print nothing, and names a character for people: its code point, the character itself if
- * it can be seen, and its name if it cannot be seen or looks like another one. Pure.
- */
+/** Names characters for people, and lists those that print nothing. Pure. */
 import { hasInvisible } from '../text/escape.ts';
 
 const NAMES: Readonly<Record<number, string>> = {

@@ -1,11 +1,12 @@
 /**
- * A message with an open attempt: what the spool hands to the dispatcher once the attempt is on disk, and
- * all that settle, the gateway and the log need to know of it.
+ * Describes a message with an open attempt: what the spool gives to the dispatcher once the attempt is on disk, and all
+ * that settle, the gateway and the log need.
  */
-import type { State, TextType, UncertainPolicy } from './message.ts';
+import type { State, UncertainPolicy } from './message.ts';
+import type { Content } from './parts.ts';
 import type { SourceKey, SortKey } from './sort-key.ts';
 
-export interface Claim {
+export interface Claim extends Content {
   readonly id: number;
   /** The attempt's number: only grows, never used again. */
   readonly number: number;
@@ -16,10 +17,6 @@ export interface Claim {
   readonly account: string;
   readonly sender: string;
   readonly recipient: string;
-  readonly text: string | null;
-  readonly type: 'auto' | TextType;
-  readonly body: string | null;
-  readonly udh: string | null;
   readonly messageClass: number | null;
   readonly entityId: string | null;
   readonly contentId: string | null;

@@ -1,6 +1,6 @@
 /**
- * Which messages a request in `control` is about: the JSON object in `control.filter`, with fixed keys. The command
- * line writes it and the daemon reads it; any other program may write it too, so every value is looked at.
+ * Reads and writes `control.filter`: the JSON object with fixed keys that names the messages of a request. Any program
+ * may write it, so every value is checked.
  */
 import { STATES, type State } from './message.ts';
 
@@ -21,8 +21,9 @@ export const ANY: ControlFilter = {
   ...{ account: null, sender: null, campaign: null },
 };
 
-const KEYS = ['state', 'reason', 'since', 'until', 'account', 'sender', 'campaign'] as const;
-type Key = (typeof KEYS)[number];
+const TEXTS = ['reason', 'account', 'sender', 'campaign'] as const;
+const INSTANTS = ['since', 'until'] as const;
+const KEYS: readonly string[] = ['state', 'reason', ...INSTANTS, 'account', 'sender', 'campaign'];
 
 /** The object as text; null = it would name nothing. */
 export function writeFilter({ states, ...rest }: ControlFilter): string | null {
@@ -31,10 +32,10 @@ export function writeFilter({ states, ...rest }: ControlFilter): string | null {
 }
 
 /** The filter, or in a few words why it is none. */
-export function readFilter(text: string): ControlFilter | string {
-  const given = objectIn(text);
+export function readFilter(json: string): ControlFilter | string {
+  const given = objectIn(json);
   if (given === null) return 'filter is not a JSON object';
-  const strange = Object.keys(given).find((key) => !KEYS.includes(key as Key));
+  const strange = Object.keys(given).find((key) => !KEYS.includes(key));
   if (strange !== undefined) {
     return `filter has no key ${JSON.stringify(strange)}; it has ${KEYS.join(', ')}`;
   }
@@ -42,13 +43,10 @@ export function readFilter(text: string): ControlFilter | string {
   const { state, ...others } = given;
   const states = state === undefined ? null : statesIn(state);
   if (typeof states === 'string') return states;
-  const texts = ['reason', 'account', 'sender', 'campaign'] as const;
-  const wrong =
-    texts.find((key) => key in others && typeof others[key] !== 'string') ??
-    (['since', 'until'] as const).find((key) => key in others && !isInstant(others[key]));
-  if (wrong !== undefined) {
-    return `${wrong} in the filter must be ${texts.includes(wrong as 'reason') ? 'text' : 'Unix seconds'}`;
-  }
+  const text = TEXTS.find((key) => key in others && typeof others[key] !== 'string');
+  if (text !== undefined) return `${text} in the filter must be text`;
+  const at = INSTANTS.find((key) => key in others && !Number.isFinite(others[key]));
+  if (at !== undefined) return `${at} in the filter must be Unix seconds`;
   return { ...ANY, ...others, states };
 }
 
@@ -69,8 +67,4 @@ function statesIn(value: unknown): readonly State[] | string {
     return `state in the filter must be one or several of ${STATES.join(', ')}`;
   }
   return given as readonly State[];
-}
-
-function isInstant(value: unknown): boolean {
-  return typeof value === 'number' && Number.isFinite(value);
 }

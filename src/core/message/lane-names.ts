@@ -1,9 +1,8 @@
 /**
- * The names that counters are kept under: an account and a sender. Senders are free text of applications, so
- * only so many get a name of their own; the rest of an account, and whatever is no name, is `other`. The same
- * holds for senders that the configuration lists.
+ * Names the lanes that counters are kept under: an account and a sender. Senders are free text of applications, so a
+ * limited number get a name of their own; the rest of an account is `other`.
  *
- * Always holds: a lane has one name for as long as the daemon runs; there are never more than so many.
+ * Always holds: a lane has one name for as long as the daemon runs, and the number of names is bounded.
  */
 
 /** One and the same object for one lane. */
@@ -34,7 +33,7 @@ export interface NameDefaults {
 
 export class LaneNames {
   #defaults: NameDefaults;
-  readonly #names = new Map<string, Map<string, LaneName>>();
+  readonly #names = new Map<string, Map<string, LaneName>>([[OTHER, new Map()]]);
   #configured: readonly LaneName[] = [];
   #named = 0;
 
@@ -52,19 +51,12 @@ export class LaneNames {
       const own = this.#names.get(account) ?? new Map<string, LaneName>();
       this.#names.set(account, own);
       for (const one of [sender ?? '', ...senders].filter((word) => NAME.test(word))) {
-        const name = own.get(one) ?? this.#name(own, { account, sender: one });
-        if (name !== null) configured.push(name);
+        /* Beyond the limit, the lane is one of `other` when its rows come. */
+        if (!own.has(one) && this.#named >= CONFIGURED_NAMED_MAX) continue;
+        configured.push(this.#name(own, account, one));
       }
     }
     this.#configured = configured;
-  }
-
-  /* Null = there are too many names: the lane is one of `other` when its rows come. */
-  #name(own: Map<string, LaneName>, name: LaneName): LaneName | null {
-    if (this.#named >= CONFIGURED_NAMED_MAX) return null;
-    this.#named += 1;
-    own.set(name.sender, name);
-    return name;
   }
 
   /** The accounts that have a name of their own. */
@@ -79,26 +71,20 @@ export class LaneNames {
 
   /** The name of a row's lane; null and what it stands for are one. */
   of(account: string | null, sender: string | null): LaneName {
-    const named = account ?? this.#defaults.defaultAccount ?? OTHER;
-    const inAccount = this.#names.get(named) ?? this.#stranger();
-    const own = sender ?? this.#defaults.accounts.get(named)?.sender ?? '';
-    return inAccount.get(own) ?? this.#add(inAccount, this.#names.has(named) ? named : OTHER, own);
+    const row = account ?? this.#defaults.defaultAccount ?? OTHER;
+    const named = this.#names.has(row) ? row : OTHER;
+    const own = this.#names.get(named) ?? new Map<string, LaneName>();
+    const one = sender ?? this.#defaults.accounts.get(row)?.sender ?? '';
+    const mayName = this.#named < NAMED_MAX && named !== OTHER && NAME.test(one);
+    return own.get(one) ?? this.#name(own, named, mayName ? one : OTHER);
   }
 
-  #stranger(): Map<string, LaneName> {
-    const known = this.#names.get(OTHER) ?? new Map<string, LaneName>();
-    this.#names.set(OTHER, known);
-    return known;
-  }
-
-  #add(inAccount: Map<string, LaneName>, account: string, sender: string): LaneName {
-    const mayName = this.#named < NAMED_MAX && account !== OTHER && NAME.test(sender);
-    const name = mayName ? sender : OTHER;
-    const known = inAccount.get(name);
+  #name(own: Map<string, LaneName>, account: string, sender: string): LaneName {
+    const known = own.get(sender);
     if (known !== undefined) return known;
-    const made = { account, sender: name };
-    inAccount.set(name, made);
-    if (mayName) this.#named += 1;
-    return made;
+    const name = { account, sender };
+    own.set(sender, name);
+    if (sender !== OTHER) this.#named += 1;
+    return name;
   }
 }

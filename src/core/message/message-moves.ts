@@ -1,9 +1,8 @@
 /**
- * Builds the moves of a message that has no open attempt, one constructor each. The end of an attempt is a settlement
- * (settle.ts).
+ * Builds the moves of a message that has no open attempt. The end of an attempt is a settlement (settle.ts).
  *
- * Always holds: a move that NEXT forbids does not compile; a message that waits while an earlier attempt is unanswered
- * does not end: it becomes `uncertain`, because nobody knows whether it was sent.
+ * Always holds: a move that NEXT forbids does not compile; a waiting message with an unanswered attempt does not end but
+ * becomes `uncertain`, because it may have been sent.
  */
 import type { MessageReason } from '../codes/reasons.ts';
 import { mayMove, type Origin, type State } from './message.ts';
@@ -11,7 +10,7 @@ import { mayMove, type Origin, type State } from './message.ts';
 /** A state without an open attempt that T may be entered from. */
 type From<T extends State> = Exclude<Origin<T>, 'sending'>;
 
-interface Facts {
+interface MoveFacts {
   readonly id: number;
   readonly reason: MessageReason;
   /** When the daemon must look at the row again; null = ready now, or final. */
@@ -23,7 +22,7 @@ interface Facts {
 
 /** One move that NEXT allows, but for a requeue. */
 export type Move = {
-  readonly [T in Exclude<State, 'sending' | 'queued'>]: Facts & {
+  readonly [T in Exclude<State, 'sending' | 'queued'>]: MoveFacts & {
     readonly from: From<T>;
     readonly to: T;
   };
@@ -45,12 +44,12 @@ export interface Requeue {
 /** In `cancel_asked`: the daemon itself, and no control row. */
 export const BY_DAEMON = 0;
 
-interface Row<S extends State = State> {
+interface MovingRow<S extends State = State> {
   readonly id: number;
   readonly state: S;
 }
 
-type WaitingRow = Row<'queued' | 'retry'>;
+type WaitingRow = MovingRow<'queued' | 'retry'>;
 
 /**
  * The deadline has passed. Of this and the next two: `heldUntil` is when to look again at a message with an unanswered
@@ -73,7 +72,7 @@ export function refuse(row: WaitingRow, reason: MessageReason, heldUntil: number
 function unsent(
   { id, state: from }: WaitingRow,
   to: 'expired' | 'cancelled' | 'permanent-failure',
-  { reason, cancelAsked }: Pick<Facts, 'reason' | 'cancelAsked'>,
+  { reason, cancelAsked }: Pick<MoveFacts, 'reason' | 'cancelAsked'>,
   heldUntil: number | null,
 ): Move {
   const base = { id, from, reason, nextAttemptAt: null } as const;
@@ -88,13 +87,13 @@ export function holdRestored({ id, state: from }: WaitingRow, dueAt: number): Mo
 }
 
 /** Nothing proved it accepted in time: it is sent again. */
-export function resend({ id, state: from }: Row<'uncertain'>, now: number): Move {
+export function resend({ id, state: from }: MovingRow<'uncertain'>, now: number): Move {
   const base = { id, from, reason: 'resend', dueAt: null, cancelAsked: null } as const;
   return { ...base, to: 'retry', nextAttemptAt: now };
 }
 
 /** Nothing proved it accepted in time, and it is not sent again. */
-export function giveUp({ id, state: from }: Row<'uncertain'>): Move {
+export function giveUp({ id, state: from }: MovingRow<'uncertain'>): Move {
   const base = { id, from, reason: 'unanswered', dueAt: null, cancelAsked: null } as const;
   return { ...base, to: 'unconfirmed', nextAttemptAt: null };
 }
@@ -105,29 +104,23 @@ export function resendFailed(id: number, reason: MessageReason, at: number): Mov
   return { ...base, from: 'undelivered', to: 'retry' };
 }
 
-/** Receipts and answers say what became of it; null = NEXT does not lead from its state to there. */
+/** Receipts and answers decide its state; null = NEXT does not lead from its state to there. */
 export function reconcileTo(
-  { id, state: from }: Row,
+  { id, state: from }: MovingRow,
   to: 'await-receipt' | 'delivered' | 'undelivered' | 'unconfirmed',
-  { reason, dueAt }: Pick<Facts, 'reason' | 'dueAt'>,
+  { reason, dueAt }: Pick<MoveFacts, 'reason' | 'dueAt'>,
 ): Move | null {
   if (from === 'sending') return null;
   const base = { id, reason, dueAt, nextAttemptAt: null, cancelAsked: null } as const;
-  switch (to) {
-    case 'await-receipt':
-      return mayMove(from, to) ? { ...base, from, to } : null;
-    case 'delivered':
-      return mayMove(from, to) ? { ...base, from, to } : null;
-    case 'undelivered':
-      return mayMove(from, to) ? { ...base, from, to } : null;
-    case 'unconfirmed':
-      return mayMove(from, to) ? { ...base, from, to } : null;
-  }
+  if (to === 'await-receipt') return mayMove(from, to) ? { ...base, from, to } : null;
+  if (to === 'delivered') return mayMove(from, to) ? { ...base, from, to } : null;
+  if (to === 'undelivered') return mayMove(from, to) ? { ...base, from, to } : null;
+  return mayMove(from, to) ? { ...base, from, to } : null;
 }
 
 /** An operator starts it over. */
 export function requeue(
-  { id, state: from }: Row<From<'queued'>>,
+  { id, state: from }: MovingRow<From<'queued'>>,
   { expiresAt, follows }: Pick<Requeue, 'expiresAt' | 'follows'>,
 ): Requeue {
   const reason = follows === null ? 'requeued' : 'requeued-may-double';

@@ -1,9 +1,6 @@
 /**
- * The states of a message and the moves between them: the table of CONTRACT.md §14, as a type and as data.
- *
- * A move that NEXT forbids does not compile (see `Target`), and that table is compared with
- * NEXT by a test. A receipt beats every state that says "not sent" (CONTRACT.md §14), which is why
- * `expired` and its kin have ways out.
+ * Lists the states of a message and the moves between them: the table of CONTRACT.md §14, as a type and as data. A test
+ * compares the two. A move that NEXT forbids does not compile (see `Target`).
  */
 export const STATES = [
   'queued',
@@ -37,36 +34,24 @@ export function unlisted<T>(_word: never, answer: T): T {
   return answer;
 }
 
+/* A receipt proves what a state that says "not sent" did not know. */
+const PROVED = ['await-receipt', 'delivered', 'undelivered'] as const;
+const ENDED = ['expired', 'cancelled', 'permanent-failure'] as const;
+const FROM_WAITING = ['sending', ...ENDED, 'uncertain', ...PROVED] as const;
+const FROM_UNSENT = ['queued', ...PROVED] as const;
+
 export const NEXT = {
-  queued: [
-    'sending',
-    'expired',
-    'cancelled',
-    'permanent-failure',
-    'uncertain',
-    'await-receipt',
-    'delivered',
-    'undelivered',
-  ],
-  retry: [
-    'sending',
-    'expired',
-    'cancelled',
-    'permanent-failure',
-    'uncertain',
-    'await-receipt',
-    'delivered',
-    'undelivered',
-  ],
+  queued: FROM_WAITING,
+  retry: FROM_WAITING,
   sending: ['await-receipt', 'retry', 'queued', 'permanent-failure', 'cancelled', 'uncertain'],
   uncertain: ['await-receipt', 'delivered', 'undelivered', 'retry', 'unconfirmed', 'queued'],
   'await-receipt': ['delivered', 'undelivered', 'unconfirmed'],
   delivered: [],
   undelivered: ['delivered', 'retry', 'queued'],
   unconfirmed: ['delivered', 'undelivered', 'queued'],
-  'permanent-failure': ['queued', 'await-receipt', 'delivered', 'undelivered'],
-  expired: ['queued', 'await-receipt', 'delivered', 'undelivered'],
-  cancelled: ['queued', 'await-receipt', 'delivered', 'undelivered'],
+  'permanent-failure': FROM_UNSENT,
+  expired: FROM_UNSENT,
+  cancelled: FROM_UNSENT,
 } as const satisfies Record<State, readonly State[]>;
 
 /** The states a message may move to from F. */
@@ -82,9 +67,6 @@ export function mayMove<T extends State>(from: State, to: T): from is Origin<T> 
   const next: readonly State[] = from in NEXT ? NEXT[from] : [];
   return next.includes(to);
 }
-
-/** The states in which a message waits for a turn of its own; expiry and cancelling act on these. */
-export const WAITING = ['queued', 'retry'] as const satisfies readonly State[];
 
 export type UncertainPolicy = 'resend' | 'hold';
 

@@ -1,12 +1,9 @@
 /**
- * Which encoding a text needs, because of which characters, and into how many parts the gateway will split it.
+ * Predicts the encoding that a text needs, and the number of parts the gateway will split it into.
  *
- * GSM-7 is the default alphabet and extension table of 3GPP TS 23.038; the gateway does not choose between
- * it and UCS-2 itself. How Vonage splits at an escape pair or a surrogate pair is not documented, so the
- * count is a prediction: the answer says how many parts there are.
- *
- * Of a text that was forgotten a mark stays with that count, so that a late receipt is held against the right number.
- * The mark says nothing else of the text, and the spool's own constraints take it.
+ * GSM-7 is the default alphabet and extension table of 3GPP TS 23.038; the gateway does not choose between it and UCS-2
+ * itself. Vonage does not document the split at an escape pair or a surrogate pair; the answer says how many parts there
+ * are. A forgotten text leaves a mark with that count, so that a late receipt is compared with the right number.
  */
 import type { TextType } from './message.ts';
 

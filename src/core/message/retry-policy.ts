@@ -1,8 +1,6 @@
 /**
- * When to try a message again, and when to give up: two functions of numbers.
- *
- * They speak of a message's own failures. How long a lane waits is the throttle's and the account
- * health's; whether the validity still allows an attempt is settle's.
+ * Decides when to try a message again after its own failure, and when to give up: two functions of numbers. The waits of
+ * a lane are the throttle's and the circuit's; the validity is settle's.
  */
 export interface RetryPolicy {
   /** How many attempts that count a message gets; a verdict may name fewer. */

@@ -1,11 +1,10 @@
 /**
- * The daemon's own look at a row before it costs money: clients can switch constraints off, and some things
- * only the daemon knows, such as what the operator allows (`[safety]`). Pure. What cannot be sent becomes
- * permanent-failure with the reason given here.
+ * Checks a row before it costs money: clients can switch constraints off, and only the daemon knows what the operator
+ * allows (`[safety]`). Pure. A row that cannot be sent becomes permanent-failure with the reason given here.
  */
 import type { MessageReason } from '../codes/reasons.ts';
 import { isBlank } from './characters.ts';
-import { encodingOf, predictParts } from './parts.ts';
+import { encodingOf, predictParts, type Content } from './parts.ts';
 import { comparedForm, internationalForm } from '../text/recipient.ts';
 
 /** What of a row is judged. */
@@ -122,23 +121,19 @@ export interface AllowRules {
   readonly binary: boolean;
 }
 
-export interface AskedRow {
-  readonly recipient: string;
-  readonly type: 'auto' | 'text' | 'unicode' | 'binary';
-  readonly text: string | null;
-  readonly body: string | null;
-  readonly udh: string | null;
-}
-
 /** The rules where there are any; null = everything is allowed. */
 export function allowRulesOf(rules: AllowRules): AllowRules | null {
   const { onlyPrefixes, onlySenders, maxParts, binary } = rules;
   const isAny = onlyPrefixes !== null || onlySenders !== null || maxParts !== null || !binary;
-  return isAny ? { onlyPrefixes, onlySenders, maxParts, binary } : null;
+  return isAny ? rules : null;
 }
 
 /** Whether a row that is right in itself may be sent; `sender` is the name that it is sent with. */
-export function isAllowed(row: AskedRow, sender: string | null, rules: AllowRules): boolean {
+export function isAllowed(
+  row: Content & Pick<JudgedRow, 'recipient'>,
+  sender: string | null,
+  rules: AllowRules,
+): boolean {
   const { onlyPrefixes, onlySenders, maxParts, binary } = rules;
   const digits = comparedForm(row.recipient);
   if (onlyPrefixes !== null && !onlyPrefixes.some((prefix) => digits.startsWith(prefix)))

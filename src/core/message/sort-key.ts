@@ -1,11 +1,8 @@
 /**
- * Whose turn it is. Ready rows of a source lie by their rank: larger priority, then first attempts before
- * retries, then rows with a deadline of their own before those without; within a rank by deadline, then age.
- * The spool's index and the row queues in memory agree on it. Among the ranks of one priority who goes first is
- * decided elsewhere: a row without a deadline of its own has that of its validity, and has its turn by it.
- *
- * A row that cannot make its deadline needs no place of its own: its turn comes after its deadline, when it
- * expires, so that it never takes a permit from one that can.
+ * Orders the ready rows of a source by their rank: larger priority, then first attempts before retries, then rows with a
+ * deadline of their own before those without; within a rank by deadline, then age. The spool's index and the row queues
+ * in memory agree on it. The order among the ranks of one priority is decided elsewhere: there a row without a deadline
+ * of its own has that of its validity.
  */
 import { deadlineOf } from './row-check.ts';
 

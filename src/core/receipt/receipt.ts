@@ -71,7 +71,6 @@ export const RECEIPT_STATUSES = [
   'delivered',
 ] as const;
 
-/** Words that say: not delivered. */
 export const UNDELIVERED = ['expired', 'deleted', 'undelivered', 'failed', 'rejected'] as const;
 
 /** The word in its receipt form, in lower case; one that nobody has listed stays as it is. */

@@ -1,10 +1,10 @@
 /**
- * What became of a message: a fold over its attempts, the parts of their answers and everything that was
- * heard of them since, by receipt or report. Pure.
+ * Decides the outcome of a message: a fold over its attempts, the parts of their answers, and the receipts and reports
+ * about them. Pure.
  *
- * Always holds: the result depends on what was said, never on the order it came in or how often it came. A
- * receipt for any attempt proves that attempt accepted; one delivered attempt makes the message delivered;
- * it is undelivered only when every accepted attempt failed.
+ * Always holds: the result does not depend on the order of the receipts, nor on repeats. A receipt for any attempt proves
+ * that attempt accepted; one delivered attempt makes the message delivered; it is undelivered only when every accepted
+ * attempt failed.
  */
 import type { MessageReason } from '../codes/reasons.ts';
 import { sumOf } from '../message/price.ts';
@@ -15,7 +15,7 @@ import { UNDELIVERED, fateOf, join, type Fate, type Word } from './receipt.ts';
 export interface PartFact {
   readonly number: number;
   readonly gatewayId: string | null;
-  /** The answer's code; null = the answer has none, or no answer tells of the part: a receipt does. */
+  /** The answer's code; null = it has none, or only a receipt names the part. */
   readonly status: number | null;
   readonly price: number | null;
   readonly network: string | null;
@@ -31,7 +31,7 @@ export interface AttemptFact {
 }
 
 /** What one receipt said, in the order they were stored. */
-export interface Heard {
+export interface HeardReceipt {
   readonly attempt: number;
   readonly gatewayId: string | null;
   readonly status: string | null;
@@ -41,7 +41,7 @@ export interface Heard {
   readonly receivedAt: number;
 }
 
-/** A part with all that was heard of it. */
+/** A part with what its receipts say. */
 export interface Part extends PartFact {
   readonly word: Word | null;
   /** When the word that holds was first heard (Unix seconds); null = nothing was. */
@@ -61,7 +61,7 @@ export interface Expectation {
   readonly isOver: boolean;
 }
 
-/** What became of the message; null = nothing proves that it was accepted. */
+/** The outcome of the message; null = nothing proves that it was accepted. */
 export interface Outcome {
   readonly to: 'await-receipt' | 'delivered' | 'undelivered' | 'unconfirmed' | null;
   readonly reason: MessageReason;
@@ -78,12 +78,11 @@ export interface Outcome {
 /** Brings together what the answers told and what was heard; a part that only a receipt knows is appended. */
 export function hear(
   attempts: readonly AttemptFact[],
-  heard: readonly Heard[],
+  heard: readonly HeardReceipt[],
   isEnough: boolean,
 ): readonly Attempt[] {
   return attempts.map((attempt) => {
     const own = heard.filter((one) => one.attempt === attempt.number);
-    if (own.length === 0) return { ...attempt, parts: attempt.parts.map(unheard) };
     const isAnswered = attempt.parts.some(({ status }) => status === 0);
     const found = isAnswered ? [] : partsFound(attempt.parts, own);
     const parts = [...attempt.parts, ...found];
@@ -163,7 +162,7 @@ function acceptedParts({ parts }: Attempt): readonly Part[] {
   );
 }
 
-/* An element without a status is not accepted until a receipt tells of it. */
+/* An element without a status is not accepted until a receipt names it. */
 function isInPart(attempt: Attempt): boolean {
   const { parts } = attempt;
   return parts.some(({ status }) => status === 0) && acceptedParts(attempt).length < parts.length;
@@ -190,7 +189,10 @@ function deliveredBy({ parts }: Attempt): MessageReason {
 }
 
 /* Ids that no answer told. What has no id at all is one part. */
-function partsFound(known: readonly PartFact[], heard: readonly Heard[]): readonly PartFact[] {
+function partsFound(
+  known: readonly PartFact[],
+  heard: readonly HeardReceipt[],
+): readonly PartFact[] {
   const ids = new Set(known.filter(({ status }) => status === null).map((one) => one.gatewayId));
   const last = known.at(-1)?.number ?? 0;
   const found: PartFact[] = [];
@@ -202,13 +204,9 @@ function partsFound(known: readonly PartFact[], heard: readonly Heard[]): readon
   return found;
 }
 
-function unheard(part: PartFact): Part {
-  return { ...part, word: null, heardAt: null };
-}
-
 function heardOf(
   part: PartFact,
-  heard: readonly Heard[],
+  heard: readonly HeardReceipt[],
   about: { readonly isEnough: boolean; readonly parts: readonly PartFact[] },
 ): Part {
   const isTaken = part.status === 0 || part.status === null;
@@ -232,7 +230,7 @@ function highest(prices: readonly (number | null)[]): number | null {
 }
 
 /* A receipt without an id can only be about the one part there is. */
-function isAbout(heard: Heard, part: PartFact, parts: readonly PartFact[]): boolean {
+function isAbout(heard: HeardReceipt, part: PartFact, parts: readonly PartFact[]): boolean {
   /* Parts without an id are told apart only where there is one. */
   const isNamed = heard.gatewayId !== null || part.status === null;
   if (isNamed && heard.gatewayId === part.gatewayId) return true;

@@ -42,7 +42,7 @@ export interface RawLook {
   readonly walSalt: string | null;
 }
 
-/** `schemaVersion` gives what our connection sees now. Null = nothing but SQLite wrote. */
+/** `schemaVersion` gives what our connection sees now. Null = SQLite alone wrote. */
 export function overwritten(
   last: RawLook,
   now: RawLook,
@@ -54,7 +54,7 @@ export function overwritten(
   return wasCheckpointed(last.before, now.after) || isTouched(now) ? null : 'spool';
 }
 
-/* The index tells of frames once they are in the -wal. */
+/* The index names frames once they are in the -wal. */
 function isWalForeign({ before, after, walSalt }: RawLook): boolean {
   const isQuiet = before.salt === after.salt && before.frames <= after.frames;
   return isQuiet && before.frames > 0 && walSalt !== before.salt;

@@ -7,19 +7,19 @@
  * not rolled back, nor is one that went on elsewhere and came home.
  */
 
-/** One run, as the spool tells of it. */
-export interface Run {
+/** One start of the daemon, as the spool lists it. */
+export interface SpoolRun {
   readonly nonce: string;
   /** The last `seq` of `events` before it. */
   readonly from: number;
 }
 
-/** What a spool tells of itself. */
-export interface Story {
+/** What a spool says of itself. */
+export interface RunHistory {
   /** Drawn when it was made, and kept by every copy; null = a version made it that drew none. */
   readonly identity: string | null;
   /** The latest runs, the last one at the end. */
-  readonly runs: readonly Run[];
+  readonly runs: readonly SpoolRun[];
   /** The highest `seq` that `events` has given out. */
   readonly seq: number;
 }
@@ -34,14 +34,14 @@ export interface Remembered {
 }
 
 /** `memory`: of each spool that was here, the last state that was noted. */
-export function isRolledBack(story: Story, memory: readonly Remembered[]): boolean {
-  const { identity } = story;
+export function isRolledBack(history: RunHistory, memory: readonly Remembered[]): boolean {
+  const { identity } = history;
   const own = memory.filter((state) => identity === null || identity === state.identity);
-  return own.some((state) => !hasBeen(story, state));
+  return own.some((state) => !hasBeen(history, state));
 }
 
 /* Whether the state lies on the spool's own way. */
-function hasBeen({ runs, seq }: Story, state: Remembered): boolean {
+function hasBeen({ runs, seq }: RunHistory, state: Remembered): boolean {
   const index = runs.findLastIndex(({ nonce }) => nonce === state.nonce);
   const endedAt = runs[index + 1]?.from ?? seq;
   return index >= 0 && endedAt >= state.seq;

@@ -12,7 +12,6 @@ import { OTHER, type LaneName, type LaneNames } from '../message/lane-names.ts';
 import type { State } from '../message/message.ts';
 import { STATUS_CODES } from '../codes/status-codes.ts';
 
-/** Failures that are remembered. */
 export const FAILURES_MAX = 50;
 /** The code of a request that got no answer. */
 const NO_ANSWER = 'none';
@@ -31,7 +30,6 @@ export function isFailure(state: State): boolean {
   return IS_FAILURE[state];
 }
 
-/** The end of a request. */
 export interface EndedRequest {
   readonly account: string;
   /** The gateway's code; null = there was none. */
@@ -72,11 +70,9 @@ export class Counters {
   readonly accepted = new PerSecond();
   /** What is left in each account (EUR), as the gateway said last. An account that never heard it is absent. */
   readonly balances = new Map<string, number>();
-  /** Receipts that were kept, by their status. */
   readonly receipts = new Map<string, number>();
   /** Receipts that changed nothing or were refused, by why. */
   readonly ignored = new Map<string, number>();
-  /** Messages that were accepted twice. */
   duplicates = 0;
   readonly #failures: MessageFailure[] = [];
 
@@ -195,7 +191,6 @@ export class Histogram {
   }
 }
 
-/** Seconds that are remembered. */
 export const SECONDS_KEPT = 300;
 /** A present rate is the mean of this number of whole seconds. */
 const PRESENT_S = 5;
@@ -221,7 +216,6 @@ export class PerSecond {
     );
   }
 
-  /** How often a second, at present. */
   rate(nowMs: number): number {
     return this.seconds(nowMs)
       .slice(-PRESENT_S)

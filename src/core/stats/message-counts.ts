@@ -1,15 +1,13 @@
 /**
- * Counts how many messages are in which state, by lane, and since when those wait that are to be sent. It is made by
- * counting rows in the order of their ids; of a row that was counted, every move is told, and of one that was
- * not, none: it is counted as it is then. So a count that takes a while is exact when it ends.
+ * Counts the messages in each state, by lane, and since when the waiting ones wait. Rows are counted in the order of
+ * their ids; moves are told of counted rows only, so a count that takes a while is exact when it ends.
  *
- * Always holds: no number is negative; a change that nobody reports (a row changed by hand) is put right by the next
- * count. No clock: instants are Unix seconds.
+ * Always holds: no number is negative; the next count corrects a change that is not reported (a row changed by hand). No
+ * clock: instants are Unix seconds.
  */
 import type { LaneName, LaneNames } from '../message/lane-names.ts';
 import { STATES, type State } from '../message/message.ts';
 
-/** Rows that are alike. */
 export interface Alike {
   readonly account: string | null;
   readonly sender: string | null;
@@ -31,7 +29,6 @@ export interface CountedMove {
   readonly since: number;
 }
 
-/** One lane as it is counted. */
 export interface LaneCount {
   readonly name: LaneName;
   readonly states: Readonly<Record<State, number>>;
@@ -173,7 +170,9 @@ export class Ages {
       [this.#coarse, COARSE_S],
     ] as const) {
       for (const [slot, count] of slots) {
-        const index = indexOf(slot, { now, width, bounds });
+        /* What is scheduled is so to the minute, or later: of a slot that has begun, all have begun. */
+        const age = now - Math.min(slot + width / 2, now);
+        const index = slot > now ? 0 : 1 + bucketOf(age, bounds);
         counts[index] = (counts[index] ?? 0) + count;
       }
     }
@@ -189,19 +188,9 @@ export class Ages {
   }
 }
 
-/* Of a slot that has begun and not ended, all have begun: what is scheduled is so to the minute, or later. */
-function indexOf(
-  slot: number,
-  {
-    now,
-    width,
-    bounds,
-  }: { readonly now: number; readonly width: number; readonly bounds: readonly number[] },
-): number {
-  if (slot > now) return 0;
-  const age = now - Math.min(slot + width / 2, now);
+function bucketOf(age: number, bounds: readonly number[]): number {
   const index = bounds.findIndex((bound) => age < bound);
-  return 1 + (index < 0 ? bounds.length : index);
+  return index < 0 ? bounds.length : index;
 }
 
 function slotOf(instant: number, width: number): number {

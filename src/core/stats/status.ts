@@ -52,7 +52,6 @@ export interface Status {
   readonly at: number;
   readonly version: string;
   readonly pid: number;
-  /** Path of the spool. */
   readonly spool: string;
   readonly started_at: number;
   /** Null = it works; else why it does not. */
@@ -73,30 +72,24 @@ export interface Status {
 }
 
 /** What is known of an account, without the ages of its messages. */
-export type AccountFacts = Omit<AccountStatus, 'oldest_due_seconds'>;
+export type KnownAccount = Omit<AccountStatus, 'oldest_due_seconds'>;
 
 /** What is known of a lane, without its counts. */
-export type LaneFacts = Pick<LaneStatus, 'state' | 'available' | 'blocked_seconds'>;
+export type KnownLane = Pick<LaneStatus, 'state' | 'available' | 'blocked_seconds'>;
 
-type Passed = Pick<
+/** Of failures, the recipients are in full here. */
+export interface StatusParts extends Omit<
   Status,
-  'at' | 'version' | 'pid' | 'spool' | 'started_at' | 'unready' | 'is_counted' | 'stops'
->;
-
-export interface StatusParts extends Passed {
+  'states' | 'age_bounds_seconds' | 'accounts' | 'lanes'
+> {
   readonly counts: MessageCounts;
-  readonly accounts: readonly AccountFacts[];
-  readonly lane: (account: string, sender: string) => LaneFacts;
-  /** Requests that ended in each of the last seconds, and those accepted. */
-  readonly answered: readonly number[];
-  readonly accepted: readonly number[];
-  /** Recipients in full here. */
-  readonly failures: readonly FailureStatus[];
+  readonly accounts: readonly KnownAccount[];
+  readonly lane: (account: string, sender: string) => KnownLane;
   readonly isMasked: boolean;
 }
 
 export function statusOf(parts: StatusParts): Status {
-  const { counts, accounts, lane, failures, isMasked, answered, accepted, ...passed } = parts;
+  const { counts, accounts, lane, answered, accepted, failures, isMasked, ...passed } = parts;
   const lanes = [...counts.lanes].map((count) =>
     laneStatus(count, lane(count.name.account, count.name.sender), passed.at),
   );
@@ -121,7 +114,7 @@ export function statusOf(parts: StatusParts): Status {
   };
 }
 
-function laneStatus({ name, states, ages }: LaneCount, facts: LaneFacts, now: number): LaneStatus {
+function laneStatus({ name, states, ages }: LaneCount, facts: KnownLane, now: number): LaneStatus {
   const oldest = ages.oldest(now);
   return {
     ...name,

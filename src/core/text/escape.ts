@@ -29,7 +29,6 @@ export function escapeJson(documents: string): string {
   return documents.replace(INVISIBLE_BUT_LINE_FEED, inJson);
 }
 
-/** Whether any character of `text` would be escaped. */
 export function hasInvisible(text: string): boolean {
   return text.search(INVISIBLE) >= 0;
 }

@@ -23,13 +23,12 @@ export function spellingsOf(
   return [form, `+${form}`, `00${form}`];
 }
 
-/** What a recipient must be, for people. */
 export const RECIPIENT_EXPECTED =
   'an international number with its country code: 7 to 15 digits after + or 00 or neither, no spaces';
 
 /**
- * '447700900000' → '4477…000': at least four digits are hidden, and nothing but visible characters is shown (a client
- * may have switched constraints off). A leading + is left out, so one number always looks the same.
+ * '447700900000' → '4477…000': at least four digits are hidden, and only visible characters are shown (a client may
+ * have switched constraints off). A leading + is left out, so one number always looks the same.
  */
 export function maskRecipient(recipient: string): string {
   const plain = recipient.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '').replace(/^\+/, '');

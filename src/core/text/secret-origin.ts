@@ -1,4 +1,4 @@
-/** Where a secret comes from, and how the running daemon is made to read a changed one. */
+/** Names the origin of a secret, and the command that makes the running daemon read a changed one. */
 
 /** `path` is its file; null = it has none. */
 export interface SecretOrigin {

@@ -11,7 +11,7 @@ export interface Clocks {
   readonly monotonicMs: number;
 }
 
-export interface Reading extends Clocks {
+export interface ClockReading extends Clocks {
   /** How long the machine slept since it was booted, in ms: the monotonic clock stands still meanwhile. */
   readonly sleptMs: number;
 }
@@ -27,7 +27,7 @@ export function hasDrifted(before: Clocks, after: Clocks): boolean {
 }
 
 /** Seconds that the wall clock was set forward (or, below 0, back) between two readings of one boot; 0 = none. */
-export function stepBetween(before: Reading, after: Reading): number {
+export function stepBetween(before: ClockReading, after: ClockReading): number {
   const sleptMs = after.sleptMs - before.sleptMs;
   const drift = driftBetween(before, after);
   const step = Math.abs(sleptMs) < SLEPT_MIN_MS ? drift : drift - sleptMs / 1000;

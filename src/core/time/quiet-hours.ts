@@ -23,7 +23,7 @@ export interface QuietRule {
 }
 
 /** What is known of a rule from one instant until just before another; `until` null = it is not quiet. */
-interface Span {
+interface QuietSpan {
   readonly from: number;
   readonly to: number;
   readonly until: number | null;
@@ -32,7 +32,7 @@ interface Span {
 class Quiet {
   readonly #rule: QuietRule;
   readonly #zone: Zone;
-  #span: Span = { from: Infinity, to: -Infinity, until: null };
+  #span: QuietSpan = { from: Infinity, to: -Infinity, until: null };
 
   constructor(rule: QuietRule) {
     this.#rule = rule;
@@ -51,7 +51,7 @@ class Quiet {
     return this.#span.until;
   }
 
-  #spanAt(now: number): Span {
+  #spanAt(now: number): QuietSpan {
     const today = this.#zone.dayAt(now);
     for (const day of [today - 1, today]) {
       const begins = this.#beginOf(day);

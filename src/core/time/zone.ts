@@ -66,7 +66,7 @@ export class Zone {
     return this.#day;
   }
 
-  /** When it is so many minutes past midnight on a local day, as `dayAt` counts them. */
+  /** The instant `minutes` past midnight on a local day, as `dayAt` counts them. */
   instantOf(day: number, minutes: number, coming: Coming): number {
     const local = day * DAY_S + minutes * 60;
     const before = this.offsetAt(local - DAY_S);

@@ -10,7 +10,7 @@ export type Per = 'request' | 'part';
 export type Span = 'min' | 'h' | 'day';
 export const SPANS: readonly Span[] = ['min', 'h', 'day'];
 
-/** At most so many in any minute or hour, or from midnight to midnight. */
+/** The most in any minute or hour, or from midnight to midnight. */
 export interface LongWindow {
   readonly count: number;
   readonly span: Span;

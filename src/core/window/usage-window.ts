@@ -1,10 +1,10 @@
 /**
- * What a window longer than a second still lets through. Pure: instants come in as arguments, on both clocks;
- * days are by the wall clock, minutes and hours by the monotonic one, so that no step of a clock frees them.
+ * Counts the use of a window longer than a second. Pure: instants come in as arguments, on both clocks; days are by the
+ * wall clock, minutes and hours by the monotonic one, so that no step of a clock frees them.
  *
- * Always holds: what is open (claimed, its answer not there) counts in every window that may see it arrive, and
- * from its answer on for a whole window more; so never more than `count` arrive in one, however long they
- * travel. Only a message that is larger than `count` goes beyond, alone, when the window is empty.
+ * Always holds: an open claim (its answer not there) counts in every window that may see it arrive, and from its answer
+ * on for a whole window more; so never more than `count` arrive in one, however long they travel. Only a message that is
+ * larger than `count` goes beyond, alone, when the window is empty.
  */
 import type { LongWindow } from './rate-limits.ts';
 import type { Zone } from '../time/zone.ts';
@@ -17,15 +17,13 @@ export interface Instant {
   readonly nowMs: number;
 }
 
-type Pairs = readonly (readonly [number, number])[];
-
-/** A cap on disk. Minutes and hours: `used` by the Unix seconds from which a window more is to pass;
+/** A window on disk. Minutes and hours: `used` by the Unix seconds from which a window more is to pass;
  *  days: `used` and `open` by local day. */
 export interface CapState {
   /** When it was written (Unix seconds). */
   readonly at: number;
-  readonly used: Pairs;
-  readonly open: Pairs;
+  readonly used: readonly (readonly [number, number])[];
+  readonly open: readonly (readonly [number, number])[];
   /** The boot of the machine in which it was written, and how long that had lasted (ms). */
   readonly boot?: BootInstant | null;
 }
@@ -52,7 +50,7 @@ export interface UsageWindow {
   /** Counts a claim of this cost. Returns its instant (Unix seconds), which `close` needs. */
   open: (cost: number, at: Instant) => number;
   /** An open claim came to its end, and so much really left. */
-  close: (claim: Opened, actual: number, at: Instant) => void;
+  close: (claim: OpenClaim, actual: number, at: Instant) => void;
   save: (at: Instant) => CapState;
   /** Takes up what was saved, once, before anything else. What was open then may have left. `setS`: by how
    *  much the wall clock was set meanwhile (seconds), as far as is known. */
@@ -60,19 +58,19 @@ export interface UsageWindow {
 }
 
 /** An open claim: its cost, and when it was opened (Unix seconds). */
-export interface Opened {
+export interface OpenClaim {
   readonly cost: number;
   readonly key: number;
 }
 
 export function usageWindowOf(window: LongWindow, zone: Zone): UsageWindow {
-  if (window.span === 'day') return new DailyCap(window, zone);
-  return new SlidingCap(window, LENGTH_S[window.span] * 1000);
+  if (window.span === 'day') return new DailyWindow(window, zone);
+  return new SlidingWindow(window, LENGTH_S[window.span] * 1000);
 }
 
 /** Whether so much more fits now. */
-export function fits(cap: UsageWindow, cost: number, at: Instant): boolean {
-  return cap.used(at) + needOf(cap.window, cost) <= cap.window.count;
+export function fits(window: UsageWindow, cost: number, at: Instant): boolean {
+  return window.used(at) + needOf(window.window, cost) <= window.window.count;
 }
 
 /* What is larger than the window goes when nothing else is in it. */
@@ -82,9 +80,9 @@ function needOf({ count }: LongWindow, cost: number): number {
 
 /** Seconds that they last; a day, as a rule. */
 export const LENGTH_S = { min: 60, h: 3_600, day: 86_400 } as const;
-/** Those windows are seen in so many pieces: one that has begun counts whole. */
+/** A window of minutes or hours has this number of pieces; one that has begun counts whole. */
 export const PIECES = 120;
-/** A request is over, one way or another, so long after its claim (seconds): its longest time-out and a bit. */
+/** A request has ended this long after its claim (seconds): its longest time-out and a bit. */
 const TRAVEL_MAX_S = 660;
 /** What was on the wire when the daemon died may arrive so much later than its next start (seconds). */
 const ARRIVE_MAX_S = 5;
@@ -98,7 +96,7 @@ interface Piece {
 }
 
 /** Any stretch of a minute or an hour. */
-class SlidingCap implements UsageWindow {
+class SlidingWindow implements UsageWindow {
   readonly window: LongWindow;
   readonly #lengthMs: number;
   readonly #pieceMs: number;
@@ -137,7 +135,7 @@ class SlidingCap implements UsageWindow {
     return now;
   }
 
-  close({ cost }: Opened, actual: number, { nowMs }: Instant): void {
+  close({ cost }: OpenClaim, actual: number, { nowMs }: Instant): void {
     this.#open -= cost;
     if (actual > 0) this.#add(actual, (Math.floor(nowMs / this.#pieceMs) + 1) * this.#pieceMs);
   }
@@ -172,7 +170,7 @@ class SlidingCap implements UsageWindow {
 }
 
 /** From midnight to midnight. */
-class DailyCap implements UsageWindow {
+class DailyWindow implements UsageWindow {
   readonly window: LongWindow;
   readonly #zone: Zone;
   /** By local day, what is open included. */
@@ -204,7 +202,7 @@ class DailyCap implements UsageWindow {
     return now;
   }
 
-  close({ cost, key }: Opened, actual: number, { now }: Instant): void {
+  close({ cost, key }: OpenClaim, actual: number, { now }: Instant): void {
     const opened = this.#dayAt(key);
     const left = (this.#open.get(opened) ?? 0) - cost;
     if (left > 0) this.#open.set(opened, left);

@@ -5,7 +5,7 @@
  * Always holds: asking spends nothing; nobody else changes the rate or the wait. Why they change is decided by the
  * throttle response, and whose turn it is by the scheduler.
  */
-import type { Instant, Opened } from '../../core/window/usage-window.ts';
+import type { Instant, OpenClaim } from '../../core/window/usage-window.ts';
 import type { WindowSchedule, Meter } from '../../limiter/meter.ts';
 import { HalfOpen } from '../../limiter/half-open.ts';
 import type { Pacer } from '../../limiter/pacer.ts';
@@ -122,7 +122,7 @@ export class Limit implements LimitName {
   }
 
   /** An admitted message was answered. `actual` is what really left, 0 = nothing. */
-  settle(admitted: Opened, actual: number, at: Instant): void {
+  settle(admitted: OpenClaim, actual: number, at: Instant): void {
     if (actual > admitted.cost) this.#meter?.spend(actual - admitted.cost, at.nowMs);
     this.windows?.close(admitted, actual, at);
   }

@@ -9,7 +9,7 @@ import {
   fits,
   type UsageWindow,
   type Instant,
-  type Opened,
+  type OpenClaim,
 } from '../../core/window/usage-window.ts';
 import type { Per, RateRule } from '../../core/window/rate-limits.ts';
 import type { Zone } from '../../core/time/zone.ts';
@@ -70,7 +70,7 @@ export class UsageWindows {
   }
 
   /** A message that was admitted then was answered. `actual` is what really left. */
-  close(opened: Opened, actual: number, at: Instant): void {
+  close(opened: OpenClaim, actual: number, at: Instant): void {
     this.isDirty = true;
     for (const window of this.all) window.close(opened, actual, at);
   }

@@ -3,7 +3,7 @@
  * transaction that notices it, in memory after the commit.
  */
 import type { Clock } from '../../clock.ts';
-import { hasDrifted, stepBetween, type Reading } from '../../core/time/clock-step.ts';
+import { hasDrifted, stepBetween, type ClockReading } from '../../core/time/clock-step.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { StatusLog } from '../../log/status-log.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
@@ -17,7 +17,7 @@ export interface ClockWatchParts {
 }
 
 interface SeenStep {
-  readonly reading: Reading;
+  readonly reading: ClockReading;
   readonly step: number;
   readonly waiting: number;
 }
@@ -25,7 +25,7 @@ interface SeenStep {
 export class ClockWatch implements Participant {
   readonly #parts: ClockWatchParts;
   /** Null = nothing was read since the start. */
-  #before: Reading | null = null;
+  #before: ClockReading | null = null;
   /** What the open transaction does; null = nothing. */
   #seen: SeenStep | null = null;
 
@@ -67,7 +67,7 @@ export class ClockWatch implements Participant {
 }
 
 /* Of an earlier run in this boot of the machine: after a reboot nothing tells a step from the time that passed. */
-function knownBefore(spool: Spool, { boot }: Clock): Reading | null {
+function knownBefore(spool: Spool, { boot }: Clock): ClockReading | null {
   const known = spool.clockSteps.known();
   return known !== null && boot && known.boot === boot.id ? known : null;
 }

@@ -4,12 +4,12 @@
  * one boot is known.
  */
 import type { Database, Statement } from 'better-sqlite3';
-import type { Reading } from '../../core/time/clock-step.ts';
+import type { ClockReading } from '../../core/time/clock-step.ts';
 import { SPEND_LIMIT } from '../../core/account/safety.ts';
 import { jsonIn, KeyValues } from '../sql/kv.ts';
 
 /** What the clocks showed, and in which boot of the machine. */
-export interface KnownClocks extends Reading {
+export interface KnownClocks extends ClockReading {
   readonly boot: string;
 }
 

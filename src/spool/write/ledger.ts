@@ -8,14 +8,14 @@ import type { MessageReason } from '../../core/codes/reasons.ts';
 import { CONTENT } from '../schema/bounded.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Content } from '../../core/message/parts.ts';
-import type { Attempt, AttemptFact, Heard, PartFact } from '../../core/receipt/reconcile.ts';
+import type { Attempt, AttemptFact, HeardReceipt, PartFact } from '../../core/receipt/reconcile.ts';
 
 /** Receipts of one message that count; a gateway that says more says nothing new. */
 const HEARD_MAX = 2_000;
 
 export interface Ledger {
   readonly attempts: readonly AttemptFact[];
-  readonly heard: readonly Heard[];
+  readonly heard: readonly HeardReceipt[];
 }
 
 interface AttemptRow {
@@ -32,7 +32,7 @@ interface PartRow extends PartFact {
 export class Ledgers {
   readonly #attempts: Statement<[number], AttemptRow>;
   readonly #parts: Statement<[number], PartRow>;
-  readonly #heard: Statement<[number, number], Heard>;
+  readonly #heard: Statement<[number, number], HeardReceipt>;
   readonly #content: Statement<[number], Content>;
   readonly #hear: Statement;
   readonly #find: Statement;

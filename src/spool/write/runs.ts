@@ -10,8 +10,8 @@ import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import {
   isRolledBack,
   type Remembered,
-  type Run as RunRow,
-  type Story,
+  type SpoolRun,
+  type RunHistory,
 } from '../../core/spool-state/rollback.ts';
 import { isNotOurs } from '../sql/spool-errors.ts';
 import { lastSeqOf } from './event-log.ts';
@@ -131,7 +131,7 @@ function begin(db: Database, memory: Memory, now: number): Begun {
   return { ...state, isNoted };
 }
 
-function writeRun(db: Database, { runs }: Story, { identity, nonce, seq }: Remembered): void {
+function writeRun(db: Database, { runs }: RunHistory, { identity, nonce, seq }: Remembered): void {
   const all = [...runs, { nonce, from: seq }].slice(-RUNS_MAX);
   const rows = all.map((run) => [run.nonce, run.from]);
   const values = new KeyValues(db);
@@ -139,10 +139,10 @@ function writeRun(db: Database, { runs }: Story, { identity, nonce, seq }: Remem
   values.set(RUNS, JSON.stringify(rows));
 }
 
-function storyOf(db: Database): Story {
+function storyOf(db: Database): RunHistory {
   const values = new KeyValues(db);
   const rows = listIn(values.get(RUNS), isRun);
-  const runs = rows.map(([nonce, from]): RunRow => ({ nonce, from }));
+  const runs = rows.map(([nonce, from]): SpoolRun => ({ nonce, from }));
   return { identity: values.get(IDENTITY), runs, seq: lastSeqOf(db).get() ?? 0 };
 }
 

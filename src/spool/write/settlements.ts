@@ -6,7 +6,7 @@
  */
 import type { Database, Statement } from 'better-sqlite3';
 import type { Claim } from '../../core/message/claim.ts';
-import type { SetAside } from '../../core/account/judged.ts';
+import type { SetAside } from '../../core/account/refusal-run.ts';
 import { sumOf } from '../../core/message/price.ts';
 import type { AnswerPart } from '../../core/answer/observation.ts';
 import type { Settlement } from '../../core/answer/settle.ts';

@@ -2,7 +2,6 @@ import { expect, it } from 'vitest';
 import {
   ACTIVE,
   halfOpen,
-  judge,
   mayPass,
   nextLookAt,
   probeWith,
@@ -10,6 +9,7 @@ import {
   shifted,
   suspend,
   suspendAgain,
+  suspendForRun,
   UNREACHABLE,
   type ProbeSchedule,
 } from '../../../src/core/account/circuit.ts';
@@ -73,6 +73,6 @@ it.each([0, 3_600, -3_600])(
 it('a circuit goes on with a run as soon as it was to when the clock is set back while a probe is out', () => {
   const run = { id: 1, reason: 'not-whitelisted', refused: 1 } as const;
   const after = (setBy: number): number =>
-    judge(run, { since: NOW, from: NOW, now: NOW + setBy }).nextProbeAt - (NOW + setBy);
+    suspendForRun(run, { since: NOW, from: NOW, now: NOW + setBy }).nextProbeAt - (NOW + setBy);
   expect([after(0), after(-3_600), after(3_600)]).toEqual([1, 1, 0]);
 });

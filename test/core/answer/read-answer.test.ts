@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AnswerPart } from '../../../src/core/answer/observation.ts';
-import type { Answer } from '../../../src/core/answer/read-answer.ts';
+import type { RawAnswer } from '../../../src/core/answer/read-answer.ts';
 import { readAnswer } from '../../../src/core/answer/read-answer.ts';
 
 const BARE = { httpStatus: 200, retryAfter: null, traceId: null, now: 1_800_000_000 } as const;
@@ -15,11 +15,11 @@ const NOTHING: AnswerPart = {
   balance: null,
 };
 
-function read(body: unknown, rest: Partial<Answer> = {}) {
+function read(body: unknown, rest: Partial<RawAnswer> = {}) {
   return readAnswer({ ...BARE, body: JSON.stringify(body), ...rest });
 }
 
-function partsOf(body: unknown, rest: Partial<Answer> = {}): readonly AnswerPart[] {
+function partsOf(body: unknown, rest: Partial<RawAnswer> = {}): readonly AnswerPart[] {
   const observation = read(body, rest);
   if (observation.kind !== 'answered') throw new Error(`not answered: ${observation.kind}`);
   return observation.parts;

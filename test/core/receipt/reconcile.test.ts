@@ -12,7 +12,7 @@ import {
   priceOf,
   type Attempt,
   type AttemptFact,
-  type Heard,
+  type HeardReceipt,
   type Outcome,
   type PartFact,
   type Expectation,
@@ -38,7 +38,11 @@ function lost(number: number): AttemptFact {
   return { number, route: 'uncertain', isClosed: false, parts: [] };
 }
 
-function word(gatewayId: string | null, status: string | null, over: Partial<Heard> = {}): Heard {
+function word(
+  gatewayId: string | null,
+  status: string | null,
+  over: Partial<HeardReceipt> = {},
+): HeardReceipt {
   const attempt = Number(gatewayId?.split('-')[0] ?? 1);
   const rest = { code: null, price: null, network: null, receivedAt: AT };
   return { attempt, gatewayId, status, ...rest, ...over };
@@ -46,7 +50,7 @@ function word(gatewayId: string | null, status: string | null, over: Partial<Hea
 
 function outcome(
   attempts: readonly AttemptFact[],
-  heard: readonly Heard[],
+  heard: readonly HeardReceipt[],
   policy: Partial<Expectation> = {},
 ): Outcome {
   const whole = { ...POLICY, ...policy };
@@ -357,8 +361,10 @@ describe('where accepted is the last word that ever comes', () => {
 });
 
 describe('the price', () => {
-  const price = (attempts: readonly AttemptFact[], heard: readonly Heard[] = []): number | null =>
-    priceOf(hear(attempts, heard, false));
+  const price = (
+    attempts: readonly AttemptFact[],
+    heard: readonly HeardReceipt[] = [],
+  ): number | null => priceOf(hear(attempts, heard, false));
 
   it('the price is the sum of the accepted parts of all attempts; null when nobody named one', () => {
     const parts = [partOf(1, { price: 0.03 }), partOf(2, { price: 0.04 })];
@@ -408,7 +414,7 @@ function gistOf(attempts: readonly Attempt[], policy: Expectation): Gist {
 const BAD = ['expired', 'deleted', 'undelivered', 'failed', 'rejected'];
 
 /** What was said of a part, as a set; the rules of CONTRACT.md §14 read it without any notion of a latest word. */
-function partOutcome(own: readonly Heard[], isEnough: boolean): string {
+function partOutcome(own: readonly HeardReceipt[], isEnough: boolean): string {
   const said = new Set(own.map(({ status }) => status));
   if (said.has('delivered') || (isEnough && said.has('accepted'))) return 'delivered';
   const worst = BAD.findLast((status) => said.has(status));
@@ -429,7 +435,7 @@ interface Judged {
   readonly prices: readonly number[];
 }
 
-function judge(fact: AttemptFact, heard: readonly Heard[], policy: Expectation): Judged {
+function judge(fact: AttemptFact, heard: readonly HeardReceipt[], policy: Expectation): Judged {
   const own = heard.filter(({ attempt }) => attempt === fact.number);
   const taken = fact.parts.filter(({ status }) => status === 0);
   const isAnswered = taken.length > 0;
@@ -460,7 +466,7 @@ function judge(fact: AttemptFact, heard: readonly Heard[], policy: Expectation):
 /** Contract §2, read again. */
 function expectedOf(
   facts: readonly AttemptFact[],
-  heard: readonly Heard[],
+  heard: readonly HeardReceipt[],
   policy: Expectation,
 ): Gist {
   const judged = facts.map((fact) => judge(fact, heard, policy));
@@ -524,7 +530,7 @@ const anyAttempt = fc.record({
 type AttemptPlan = typeof anyAttempt extends fc.Arbitrary<infer T> ? T : never;
 
 interface Keyed {
-  readonly heard: Heard;
+  readonly heard: HeardReceipt;
   readonly key: number;
   readonly otherKey: number;
 }

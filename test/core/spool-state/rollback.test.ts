@@ -3,17 +3,17 @@ import { describe, expect, it } from 'vitest';
 import {
   isRolledBack,
   type Remembered,
-  type Run,
-  type Story,
+  type SpoolRun,
+  type RunHistory,
 } from '../../../src/core/spool-state/rollback.ts';
 
-const runs = (...all: readonly (readonly [string, number])[]): readonly Run[] =>
+const runs = (...all: readonly (readonly [string, number])[]): readonly SpoolRun[] =>
   all.map(([nonce, from]) => ({ nonce, from }));
 const told = (
   seq: number,
   of = runs(['a', 0], ['b', 10]),
   identity: string | null = 'I',
-): Story => ({
+): RunHistory => ({
   ...{ identity, runs: of, seq },
 });
 const state = (nonce: string, seq: number, identity = 'I'): Remembered => ({
@@ -58,7 +58,7 @@ it('a rolled-back spool is found out for each copy of before what was noted last
     fc.property(steps, (all) => {
       let story = told(0, []);
       let memory: readonly Remembered[] = [];
-      const copies: Story[] = [];
+      const copies: RunHistory[] = [];
       for (const [index, step] of all.entries()) {
         const { seq } = story;
         if (step === 'event') story = { ...story, seq: seq + 1 };

@@ -1,10 +1,10 @@
 /** What two readings of the clocks say of a step of the wall clock. */
 import { describe, expect, it } from 'vitest';
-import { stepBetween, type Reading } from '../../../src/core/time/clock-step.ts';
+import { stepBetween, type ClockReading } from '../../../src/core/time/clock-step.ts';
 
-const BEFORE: Reading = { now: 1_000_000, monotonicMs: 5_000, sleptMs: 0 };
+const BEFORE: ClockReading = { now: 1_000_000, monotonicMs: 5_000, sleptMs: 0 };
 
-const after = (wallS: number, monotonicS: number, sleptS = 0): Reading => ({
+const after = (wallS: number, monotonicS: number, sleptS = 0): ClockReading => ({
   now: BEFORE.now + wallS,
   monotonicMs: BEFORE.monotonicMs + monotonicS * 1_000,
   sleptMs: sleptS * 1_000,
