@@ -112,7 +112,7 @@ export const STRANGERS_REMEDY =
   'have the account sign its web-hooks and set receipts.signature_secret, or set receipts.path to one that ' +
   'nobody can guess';
 
-/** Receipts need no signature, and everybody knows the path. */
+/** Receipts need no signature and come to the well-known path. */
 export function isOpenToStrangers({
   receipts,
 }: {

@@ -31,7 +31,7 @@ export interface Config extends Omit<ConfigValues, 'accounts' | 'receipts' | 'no
     /** Null = a message that was not delivered is never sent again. */
     readonly resend: ResendPolicy | null;
   };
-  /** Null = nobody is told. */
+  /** Null = no web-hook. */
   readonly notify: {
     readonly url: string;
     readonly secret: string;

@@ -145,7 +145,7 @@ function explain(error: TomlError): string {
 
 export interface Caller {
   readonly uid: number;
-  /** A group that nobody else is a member of; null = there is none, or it is not known. */
+  /** A group with no other member; null = there is none, or it is not known. */
   readonly ownGid: number | null;
 }
 
@@ -156,7 +156,7 @@ export function thisCaller(): Caller {
 
 /**
  * Who else may write the file at `path`, the folder it lies in, or the folder that a link leads to, continuing the
- * sentence "found …"; null = nobody. Throws what `stat` throws.
+ * sentence "found …"; null = no one else. Throws what `stat` throws.
  */
 export function othersWhoMayWrite(path: string, caller: Caller): string | null {
   const real = realpathSync(path);

@@ -79,7 +79,7 @@ function fromEnvironment(name: string, place: KeyPlace): Read<string> {
   // Somebody may write the secret itself here. What is not in capitals as names are is therefore
   // not shown.
   const variable = /^[A-Z0-9_]+$/.test(name) ? name : 'named there';
-  // Its own variables only: `toString` is in every object, and is nobody's secret.
+  // Its own variables only: `toString` is in every object.
   const { env } = place.reading;
   const value = Object.hasOwn(env, name) ? env[name] : undefined;
   if (value === undefined || value === '') {

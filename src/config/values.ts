@@ -121,7 +121,7 @@ export const urlPath: Kind<string> = plain(
   describeConcealed,
 );
 
-/** Where the gateway is, without a trailing slash. Plain http only where nobody can listen in. */
+/** Where the gateway is, without a trailing slash. Plain http on loopback only. */
 export const baseUrl = urlOf('http://127.0.0.1:8080', parseBaseUrl);
 
 /** Where state changes are posted to, as it is written: nothing is cut off its end. */

@@ -54,7 +54,7 @@ export interface Judged {
 }
 
 export class AccountCircuit {
-  /** What the account may cost; null = nobody asks. */
+  /** What the account may cost; null = no limit. */
   budget: Budget | null;
   readonly #circuits = new CircuitSet();
   readonly #runs = new RunJudge(this.#circuits);
@@ -252,7 +252,7 @@ export class AccountCircuit {
     return route === 'await-receipt' ? (this.budget?.stop(now) ?? null) : null;
   }
 
-  /* The message may have been accepted, and the next one may be: sending on would leave nobody knowing of any. */
+  /* The message may have been accepted, and so may the next one: sending on would make them all uncertain. */
   #judgeUnreadable(
     claim: CircuitClaim,
     about: { readonly limit: number; readonly detail: string | null; readonly now: number },
@@ -376,7 +376,7 @@ export class AccountCircuit {
     this.#recoverCircuit(claim.sender, claim, now);
   }
 
-  /* An answer proves that a gateway is up whoever got it, if the request left after the trouble began. */
+  /* Any answer to a request that left after the trouble began proves that the gateway is up. */
   #recoverAccount(claim: CircuitClaim, now: number): void {
     const state = this.stateOf();
     if (state.kind !== 'suspended') return;

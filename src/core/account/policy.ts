@@ -1,7 +1,6 @@
 /**
- * The policy: everything in the configuration that decides about messages, in the words of the core. It is one
- * immutable object. Parts ask for it each time they need it and keep no copy, so a reload changes it for all of them
- * between two transactions. Pure.
+ * Describes the policy: everything in the configuration that decides about messages, in one immutable object. Parts ask
+ * for it each time they need it and keep no copy, so a reload changes it for all of them between two transactions.
  */
 import type { AllowRules } from '../message/row-check.ts';
 import type { ResendPolicy } from '../receipt/receipt.ts';

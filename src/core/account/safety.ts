@@ -23,7 +23,7 @@ export interface RecipientLimit {
 export interface HoldRules {
   /** Empty = there are no quiet hours. */
   readonly quiet: readonly QuietRule[];
-  /** Null = a recipient gets whatever is dropped. */
+  /** Null = no limit. */
   readonly perRecipient: RecipientLimit | null;
   /** A text is refused that the recipient was sent within this time; null = none is. */
   readonly collapseMs: number | null;

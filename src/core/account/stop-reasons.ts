@@ -3,7 +3,7 @@
  * that are codes of the gateway have both from the table of codes.
  */
 import type { MessageReason } from '../codes/reasons.ts';
-import { takeUpCommand, type SecretOrigin } from '../text/secret-origin.ts';
+import { RELOAD, takeUpCommand, type SecretOrigin } from '../text/secret-origin.ts';
 import { remedyOf, STATUS_CODES } from '../codes/status-codes.ts';
 import { quoted } from '../text/escape.ts';
 
@@ -19,9 +19,6 @@ export interface StopPlace {
 export function placeOf(spool: string): StopPlace {
   return { start: '', spool, secretOf: () => null };
 }
-
-/** Makes the daemon read its configuration again. */
-const RELOAD = 'systemctl reload sms-spoold (or kill -HUP its pid)';
 
 /** What is stopped, as far as its words depend on it. */
 interface StopSubject {

@@ -24,7 +24,7 @@ const LOCKED_LEAST_S = 5;
 /** Whether a daemon runs on the spool, and what is known of the last run. */
 export interface DaemonFact {
   readonly isRunning: boolean;
-  /** When it began, or when the last one ended or was last seen; null = nobody knows. */
+  /** When it began, or when the last one ended or was last seen; null = not known. */
   readonly since: number | null;
   /** Whether any daemon has ever run on this spool. */
   readonly hasRun: boolean;
@@ -52,7 +52,7 @@ export interface TroubleFact {
 export interface StopFacts {
   readonly now: number;
   readonly daemon: DaemonFact;
-  /** The spool was restored, and nobody has decided about its messages; null = it was not. */
+  /** The spool was restored, and no operator has decided about its messages; null = it was not. */
   readonly restored: { readonly at: number; readonly isRolledBack: boolean } | null;
   readonly circuits: readonly CircuitFact[];
   /** Accounts that waiting rows name and the configuration does not; null = rows that name no account. */

@@ -1,6 +1,6 @@
 /**
- * Messages that suspended an account or a sender lately. They are not the next probe, and one that suspends
- * again although another got through in between is itself the trouble (CONTRACT.md §5).
+ * Remembers the messages that suspended an account lately. They are not the next probe, and one that suspends again
+ * although another got through in between is itself the trouble (CONTRACT.md §5).
  *
  * Always holds: bounded; the one remembered longest is forgotten first. Instants are Unix seconds.
  */

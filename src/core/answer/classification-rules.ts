@@ -6,20 +6,18 @@
  * time.
  */
 import { STATUS_CODES } from '../codes/status-codes.ts';
-import type { Route, Scope, Streak } from './verdict.ts';
+import type { Route, Streak, Verdict } from './verdict.ts';
 
 /** Recipients refused in a row from which a refusal is not believed to be the message's own fault. */
 export const RUN_LIMIT = 10;
 
-export interface ClassificationRule {
-  readonly route: Route;
-  /** For act `wait` of status 1 the default: the text decides between sender and account. */
-  readonly scope: Scope;
+/** `scope`: for a throttled answer the default; the text of status 1 decides. */
+export interface ClassificationRule extends Pick<
+  Verdict,
+  'route' | 'scope' | 'streak' | 'maxAttempts' | 'mayDouble'
+> {
   /** What is asked of the lane; the reason of `suspend` is the verdict's. */
   readonly act: 'wait' | 'narrow' | 'suspend' | 'unanswered' | null;
-  readonly streak: Streak | null;
-  readonly maxAttempts: number | null;
-  readonly mayDouble: boolean;
 }
 
 export interface HttpRule {

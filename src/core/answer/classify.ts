@@ -70,8 +70,8 @@ function judge(part: AnswerPart, overrides: Overrides): JudgedPart {
   return { part, rule, reason, scope, act: { kind: 'wait', ...hint } };
 }
 
-/* Only what was accepted has an id: whatever the status says, sending it again may double it. A price says
- * nothing: status 9 names one as well. */
+/* Only what was accepted has an id: with any status, sending it again may double it. A price proves nothing: status 9
+ * names one as well. */
 function withId({ gatewayId }: AnswerPart, rule: ClassificationRule): ClassificationRule {
   if (gatewayId === null || rule.route !== 'retry') return rule;
   const doubt = { route: 'uncertain', scope: 'message', mayDouble: true } as const;

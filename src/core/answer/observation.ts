@@ -1,8 +1,8 @@
 /**
- * The outcome of one request as it was seen, before anyone says what it means.
+ * Describes the outcome of one request as it was seen, before it is classified.
  *
- * Failures of the peer are values here, never thrown. `left` is the one question that matters most: a
- * request that never left is surely unsent, one that left and was not answered is uncertain.
+ * Failures of the peer are values here, never thrown. A request that never left is surely unsent; one that left and was
+ * not answered is uncertain.
  */
 
 import type { Cause } from '../codes/reasons.ts';
@@ -21,7 +21,7 @@ export interface AnswerPart {
 }
 
 export type Observation =
-  /** The gateway judged the message: at least one result came back, whatever the HTTP status. */
+  /** The gateway judged the message: at least one result came back, for any HTTP status. */
   | {
       readonly kind: 'answered';
       readonly httpStatus: number;

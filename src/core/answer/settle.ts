@@ -113,7 +113,7 @@ function outcome(input: SettleInput): Settlement {
   }
 }
 
-/* What would end the message says nothing of the earlier attempt that nobody answered. */
+/* An end of this attempt says nothing about an earlier attempt that is unanswered. */
 function heldIfUnanswered(
   settlement: Settlement,
   { claim, policy, now }: Pick<SettleInput, 'claim' | 'policy' | 'now'>,

@@ -4,15 +4,7 @@
  * The numbers are MILLISECONDS, and MAX is a limit, not a delay (vonage-php-sdk-core issue 282). They are returned as
  * they came; the throttle caps them. The texts are no contract: an unknown text is about the account and names no time.
  */
-export interface ThrottleHint {
-  readonly scope: 'sender' | 'account';
-  /** From the answer on; null = the text names no time. */
-  readonly waitMs: number | null;
-  /** The account's real limit in requests per second; null = the text does not name it. */
-  readonly limit: number | null;
-  /** How long the window is in which the limit is counted; null = the text does not name it. */
-  readonly intervalMs: number | null;
-}
+import type { ThrottleHint } from './verdict.ts';
 
 const SENDER = /please wait \[\s*(\d+)\s*\] and retry/i;
 const SENDER_NO_TIME = /please wait (?:\[[^\]]*\] )?and retry/i;

@@ -9,18 +9,20 @@ import type { MessageReason } from '../codes/reasons.ts';
 export type Route = 'await-receipt' | 'retry' | 'permanent-failure' | 'uncertain';
 export type Scope = 'message' | 'sender' | 'account';
 
+/** How long a lane waits after a throttled answer. */
+export interface ThrottleHint {
+  readonly scope: 'sender' | 'account';
+  /** From the answer on; null = the text names no time. */
+  readonly waitMs: number | null;
+  /** The account's real limit in requests per second; null = the text does not name it. */
+  readonly limit: number | null;
+  /** How long the window is in which the limit is counted; null = the text does not name it. */
+  readonly intervalMs: number | null;
+}
+
 /** What an answer asks of the lane it came through. */
 export type LaneAct =
-  /** The gateway throttled: wait. `waitMs` null = it did not say how long. `limit` is the account's real
-   *  limit in requests per second where the text names it, else null. */
-  | {
-      readonly kind: 'wait';
-      readonly scope: 'sender' | 'account';
-      readonly waitMs: number | null;
-      readonly limit: number | null;
-      /** The length of the window that it is counted in, where the text names one. */
-      readonly intervalMs: number | null;
-    }
+  | ({ readonly kind: 'wait' } & ThrottleHint)
   /** Fewer requests open at a time (status 10, HTTP 429, no answer in time). */
   | { readonly kind: 'narrow' }
   /** Every message would fail the same way: stop the account and keep its messages. */

@@ -1,4 +1,4 @@
-/** Sums of prices: EUR with at most eight decimals, as the gateway writes them. */
+/** Adds prices: EUR with at most eight decimals, as the gateway writes them. */
 
 /** The sum of what is known; null = nothing is. Binary fractions leave no tail behind. */
 export function sumOf(prices: Iterable<number | null>): number | null {

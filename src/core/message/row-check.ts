@@ -39,40 +39,33 @@ export function judgeRow(row: JudgedRow, sender: string | null = row.sender): Me
   }
   if (sender === '' || sender === null) return 'no-sender';
   if (typeof sender !== 'string' || !SENDER.test(sender)) return 'invalid-sender';
-  if (!isWithin(row.priority, 0, 9) || !Number.isInteger(row.priority)) return 'invalid-priority';
+  if (!isWhole(row.priority, 0, 9)) return 'invalid-priority';
   if (!isInstant(row.sendAt)) return 'invalid-send-at';
   if (!isInstant(row.expiresAt)) return 'invalid-expires-at';
-  return judgeContent(row);
+  if (!TYPES.has(row.type)) return 'invalid-type';
+  const content = row.type === 'binary' ? judgeBinary(row) : judgeText(row);
+  if (content !== null) return content;
+  const hasClass = row.messageClass === null || isWhole(row.messageClass, 0, 3);
+  return hasClass ? null : 'invalid-message-class';
 }
 
-function judgeContent(row: JudgedRow): MessageReason | null {
-  if (!TYPES.has(row.type)) return 'invalid-type';
-  if (row.type === 'binary') return judgeBinary(row);
+function judgeText(row: JudgedRow): MessageReason | null {
   if (typeof row.text !== 'string' || isBlank(row.text)) return 'empty-text';
   if (/[\0\ufffd]/.test(row.text)) return 'unreadable-text';
   /* Characters, as the schema counts them; a surrogate pair is one. */
   if (row.text.length > TEXT_MAX && Array.from(row.text).length > TEXT_MAX)
     return 'message-too-long';
-  if (row.type === 'text' && encodingOf(row.text) !== 'text') return 'not-gsm-7';
-  return judgeClass(row.messageClass);
+  return row.type === 'text' && encodingOf(row.text) !== 'text' ? 'not-gsm-7' : null;
 }
 
-function judgeBinary({ body, udh, messageClass }: JudgedRow): MessageReason | null {
+function judgeBinary({ body, udh }: JudgedRow): MessageReason | null {
   if (typeof body !== 'string' || body === '' || !HEX.test(body)) return 'invalid-body';
   if (udh !== null && (typeof udh !== 'string' || !HEX.test(udh))) return 'invalid-udh';
-  if (body.length + (udh?.length ?? 0) > 280) return 'message-too-long';
-  return judgeClass(messageClass);
+  return body.length + (udh?.length ?? 0) > 280 ? 'message-too-long' : null;
 }
 
-function judgeClass(messageClass: number | null): MessageReason | null {
-  if (messageClass === null) return null;
-  const isKnown = Number.isInteger(messageClass) && isWithin(messageClass, 0, 3);
-  return isKnown ? null : 'invalid-message-class';
-}
-
-/* What is no number at all is not within, either. */
-function isWithin(value: number, least: number, most: number): boolean {
-  return value >= least && value <= most;
+function isWhole(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
 }
 
 /* Unix seconds: as the schema's constraint has it, milliseconds are none. */
@@ -87,7 +80,7 @@ const AHEAD_MAX = 60;
 
 /** When the message was dropped, or `now` when its own date cannot be right (Unix seconds). */
 export function dateOf(createdAt: number, now: number): number {
-  return isWithin(createdAt, EARLIEST, now + AHEAD_MAX) ? createdAt : now;
+  return createdAt >= EARLIEST && createdAt <= now + AHEAD_MAX ? createdAt : now;
 }
 
 /**

@@ -1,13 +1,13 @@
 /**
- * A delivery receipt, as far as the daemon understands it, what its words mean, and why one is ignored.
+ * Describes a delivery receipt, what its words mean, and why one is ignored.
  *
- * A receipt is about one part. Nothing is promised about order, and anything may come twice (Vonage, "Delivery
- * receipts"): so two words about one part are joined, never overwritten, and the join is the same in every
- * order. `expired` may mean no more than that Vonage's own 72 hours passed.
+ * A receipt is about one part. Receipts come in any order, and may come twice (Vonage, "Delivery receipts"): two words
+ * about one part are joined, never overwritten, and the join is the same in every order. `expired` may only mean that
+ * Vonage's own 72 hours passed.
  */
 import { comparedForm } from '../text/recipient.ts';
 
-/** One receipt, or one record of a report; whatever it does not tell is null. */
+/** One receipt, or one record of a report; null = it does not say. */
 export interface Receipt {
   /** Unix seconds. */
   readonly receivedAt: number;
@@ -73,7 +73,7 @@ export const RECEIPT_STATUSES = [
 
 export const UNDELIVERED = ['expired', 'deleted', 'undelivered', 'failed', 'rejected'] as const;
 
-/** The word in its receipt form, in lower case; one that nobody has listed stays as it is. */
+/** The word in its receipt form, in lower case; an unlisted word stays as it is. */
 export function wordOf(status: string): string {
   const word = status.trim().toLowerCase();
   return SYNONYMS.get(word) ?? word;

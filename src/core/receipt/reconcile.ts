@@ -144,7 +144,7 @@ function mayProveAccepted(attempt: Attempt): boolean {
   return attempt.route === 'uncertain' && !isAccepted(attempt);
 }
 
-/* Without an answer nobody knows how many parts there are: as many as predicted are enough. */
+/* Without an answer the number of parts is not known: the predicted number is enough. */
 function attemptFate(attempt: Attempt, expected: Expectation): Fate {
   const parts = acceptedParts(attempt);
   const fates = parts.map(({ word }) => fateOf(word?.status ?? null, expected.isEnough));
@@ -223,7 +223,7 @@ function heardOf(
   };
 }
 
-/* The same in whatever order it was heard. */
+/* The same in any order. */
 function highest(prices: readonly (number | null)[]): number | null {
   const known = prices.filter((price) => price !== null);
   return known.length === 0 ? null : Math.max(...known);

@@ -3,8 +3,8 @@
  * how long each stage took, how much each second, and the latest failures. Each number is added to when what
  * it counts is on disk; reading costs what is read, however many messages there were.
  *
- * Always holds: names come from a list of bounded length; a code, a receipt's status or a reason that nobody
- * has listed is `other`. No clock: instants are arguments.
+ * Always holds: names come from a list of bounded length; an unlisted code, status of a receipt or reason is
+ * `other`. No clock: instants are arguments.
  */
 import { noStates } from './message-counts.ts';
 import { IGNORED_REASONS, RECEIPT_STATUSES, type IgnoredReason } from '../receipt/receipt.ts';
@@ -85,7 +85,7 @@ export class Counters {
 
   /** Accounts have come to the names. */
   configured(): void {
-    /* A series that begins above zero would hide its first step from whoever looks for increases. */
+    /* A series that begins above zero would hide its first step from a query for increases. */
     for (const account of this.names.accounts) {
       if (this.answered.has(account)) continue;
       this.answered.set(account, new PerSecond());

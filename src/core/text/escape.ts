@@ -1,10 +1,7 @@
 /**
  * Makes foreign text safe to print, to log and to copy into a shell: every character that has no shape of its own
- * becomes visible.
- *
- * These are Unicode's controls (Cc), format characters (Cf: direction marks, joiners, tags, soft hyphens), line
- * and paragraph separators (Zl, Zp) and surrogates without a partner (Cs). They could move the cursor, colour,
- * hide or reorder what a reader sees. Nothing is removed, and escaping twice changes nothing more.
+ * becomes visible. These are Unicode's controls (Cc), format characters (Cf), line and paragraph separators (Zl, Zp) and
+ * lone surrogates (Cs). Nothing is removed, and escaping twice changes nothing more.
  */
 
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;

@@ -1,6 +1,6 @@
 /**
- * The one form of a phone number: digits, the country code first, no `+` and no `00`. Pure. Whatever compares two
- * numbers compares this form; a row keeps the spelling that it was written in. People and logs see a mask of it.
+ * Brings phone numbers into one form for comparing: digits, the country code first, no `+` and no `00`. A row keeps the
+ * spelling that it was written in. People and logs see a mask of it. Pure.
  */
 
 const INTERNATIONAL = /^(?:\+|00)?([1-9][0-9]{6,14})$/;

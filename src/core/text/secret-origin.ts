@@ -6,12 +6,15 @@ export interface SecretOrigin {
   readonly path: string | null;
 }
 
+/** Makes the daemon read its configuration again. */
+export const RELOAD = 'systemctl reload sms-spoold (or kill -HUP its pid)';
+
 /** The command that makes the daemon read a changed secret; null = the origin is not known. */
 export function takeUpCommand(origin: SecretOrigin | null): string {
   switch (origin?.from) {
     case 'file':
     case 'configuration':
-      return 'systemctl reload sms-spoold (or kill -HUP its pid)';
+      return RELOAD;
     case 'credential':
       return 'systemctl restart sms-spoold (credentials are copied at a start only)';
     case 'env':

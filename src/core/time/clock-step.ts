@@ -1,6 +1,6 @@
 /**
- * Steps of the wall clock: what it moved beyond the time that passed. Waits are kept on disk as instants of the wall
- * clock, so a step must move them too. What people wrote (send_at, expires_at) stays.
+ * Measures steps of the wall clock: what it moved beyond the time that passed. Waits are kept on disk as instants of the
+ * wall clock, so a step must move them too. What people wrote (send_at, expires_at) stays.
  */
 
 /** What the clocks of the machine show at one moment. */

@@ -1,6 +1,6 @@
 /**
- * Quiet hours: until when a message to a recipient has to wait, because it is night where that is. Pure:
- * instants are Unix seconds and come in as arguments.
+ * Tells until when a message has to wait because its recipient is in quiet hours. Pure: instants are Unix seconds and
+ * come in as arguments.
  *
  * Always holds: a quiet time is one piece from the first coming of its `from` to the last coming of its `to`,
  * so that an hour the clock repeats is quiet both times; a boundary that the clock skips is where it jumps.
@@ -16,7 +16,7 @@ export interface QuietRule {
   readonly toMinutes: number;
   /** IANA name of a time zone. */
   readonly zone: string;
-  /** Leading digits of the recipients it is for; empty = everybody. */
+  /** Leading digits of the recipients it is for; empty = every recipient. */
   readonly prefixes: readonly string[];
   /** Messages of this priority and above go all the same. */
   readonly belowPriority: number;

@@ -1,8 +1,8 @@
 /**
- * Local time in a named time zone, by the zone's own rules of summer time: which instant a time of day is.
+ * Computes local time in a named time zone, by the zone's own rules of summer time.
  *
- * Always holds: a time that comes twice is asked for by its first or its last coming; one that is skipped is
- * the instant at which the clock jumps over it. No clock: instants are Unix seconds and come in as arguments.
+ * Always holds: a time that comes twice is asked for by its first or its last coming; one that is skipped is the instant
+ * at which the clock jumps over it. No clock: instants are Unix seconds and come in as arguments.
  */
 const DAY_S = 86_400;
 

@@ -1,6 +1,6 @@
 /**
- * The rules of an account's rate as they are configured: the account's own, its senders', and those of named
- * groups of senders, each with a window of a second and longer ones. All of them must allow.
+ * Describes the rate limits of an account as they are configured: its own, its senders', and those of named groups of
+ * senders, each with a window of a second and longer ones. All of them must allow.
  */
 
 /** What a rule counts: requests, or the SMS-sized parts that their messages become. */
