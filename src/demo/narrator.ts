@@ -31,10 +31,12 @@ type Ordinary = 'accepted' | 'delivered';
 /** Event and reason, event and state before, or event alone → its meaning, shown once. */
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   'message.await-receipt accepted':
-    'the gateway took it; a receipt will tell whether it was delivered',
+    'the gateway accepted it; a receipt will say whether it was delivered',
   'message.await-receipt accepted-in-part':
     'one part was accepted, the rest refused: never sent again whole',
   'message.queued throttled': 'back in its queue: being throttled costs no attempt',
+  'message.queued not-sent': 'back in its queue: its sender must wait, so it was not sent',
+  'account.suspended unknown-account': 'on purpose: one message names an account without settings',
   'message.retry resend': 'no receipt came in time: sent again, marked as a possible duplicate',
   'message.retry': 'refused for now: tried again, after a longer wait each time',
   'message.uncertain': `no answer, perhaps accepted: waits ${UNCERTAIN_AFTER_MS / 1000} s for a receipt to settle it`,

@@ -133,7 +133,7 @@ function receiptTable({ receipts }: DemoFacts): string {
   const { taken, repeats, early, afterMs } = receipts;
   const after = afterMs === null ? '' : `; half within ${Math.round(afterMs)} ms of acceptance`;
   return table('Receipts', 'Number', [
-    ['taken', taken, `each on disk before its 200${after}`],
+    ['taken', taken, `each on disk before it was answered${after}`],
     ['repeats', repeats, 'sent by the gateway again: they changed nothing'],
     ['early', early, 'came before the answer to their own message'],
   ]);
@@ -172,8 +172,8 @@ function verdict({ problems, messages, once, doubled, price }: DemoFacts): Safe 
   const lines = [
     `  ${once} messages were accepted exactly once, ${never} never (see above), and`,
     `  ${doubled.length} twice${names}, which attempts.follows marks.`,
-    '  Exactly the messages that the gateway delivered are delivered in the spool;',
-    `  both say that it cost ${price.toFixed(2)} EUR.`,
+    '  The spool and the ledger name the same messages as delivered, and the same',
+    `  cost: ${price.toFixed(2)} EUR.`,
     '  No message was lost, none is stuck, none was sent twice without a mark.',
   ];
   return joined([
