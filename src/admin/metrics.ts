@@ -54,7 +54,7 @@ export class Metrics {
     this.#delay.disable();
   }
 
-  /* A sample comes after SAMPLE_MS at best; what is above that is delay. */
+  /* A sample takes SAMPLE_MS at best; the rest is delay. */
   #delays(): Scrape['delays'] {
     const late = (percentile: number): number => {
       const seconds = this.#delay.count === 0 ? 0 : this.#delay.percentile(percentile) / 1e9;

@@ -44,7 +44,7 @@ export class AccountRates {
     return rate;
   }
 
-  /** In the caller's transaction: what is configured has a row. */
+  /** In the caller's transaction: every configured account and sender has a row. */
   writeRows(
     spool: Spool,
     accounts: readonly AccountConfig[],
@@ -67,7 +67,7 @@ export class AccountRates {
     spool.setAside.releaseOrphans();
   }
 
-  /* What is no longer configured; a sender's stop, and what was learned of it, is kept. */
+  /* Accounts that are no longer configured. The stop and the learned rate of a sender are kept. */
   #forgetOthers(spool: Spool, accounts: readonly AccountConfig[]): void {
     for (const { account, sender } of spool.gates.all()) {
       if (account === EVERYTHING) continue;

@@ -1,5 +1,5 @@
 /**
- * Connects the daemon with what comes in and what is told: the receipt listener, the questions to the gateway's reports,
+ * Connects the daemon with the receipt listener, the questions to the gateway's reports,
  * and the web-hook out. Built before the spool is opened, taken down before it is closed.
  *
  * Always holds: none of it delays sending. What is refused or ignored is counted, and logged at most once a minute for

@@ -221,7 +221,7 @@ export function sayRefused(log: StatusLog, error: unknown): void {
   });
 }
 
-/* Between an editor's two renames there is no file: what is then read is not what an operator wants. */
+/* Between an editor's two renames there is no file, and nothing else must be read instead. */
 function refuseNothing(before: Config, read: Config): void {
   if (before.file !== null && read.file === null) throw new Error(`${before.file} is gone`);
   if (before.accounts.length > 0 && read.accounts.length === 0) {

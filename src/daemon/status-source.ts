@@ -1,5 +1,5 @@
 /**
- * Says how the daemon is: whether it works, what is stopped, and the document of `GET /status`. It changes nothing.
+ * Reports the health of the daemon, what is stopped, and the document of `GET /status`. Changes nothing.
  *
  * Always holds: asking costs a few hundred numbers, however many messages there are.
  */

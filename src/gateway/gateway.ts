@@ -9,7 +9,7 @@ import type { Observation } from '../core/answer/observation.ts';
 export interface Capabilities {
   /** An answer has one result for each part. Else it has one for the message, and the estimated parts are counted. */
   readonly partsInAnswer: boolean;
-  /** A request says how long the gateway may go on trying to deliver. */
+  /** A request says how long the gateway may try to deliver. */
   readonly validity: boolean;
   /** Messages of type `binary` can be sent. Else such a row is refused before it is claimed. */
   readonly binary: boolean;
@@ -20,9 +20,9 @@ export interface Gateway {
   readonly capabilities: Capabilities;
   /**
    * Sends one message. `done` is called exactly once, never before `send` returns. `ttlMs` is how long the
-   * gateway may go on trying to deliver; null = its own default.
+   * gateway may try to deliver; null = its own default.
    */
   send(claim: Claim, ttlMs: number | null, done: (observation: Observation) => void): void;
-  /** Breaks off what is open; each is then observed as unanswered. */
+  /** Breaks off open requests; each is then observed as unanswered. */
   close(): Promise<void>;
 }

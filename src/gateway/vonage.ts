@@ -21,7 +21,7 @@ import { connectorOf } from './skip-continue.ts';
 const BODY_MAX = 65_536;
 /** Connecting may take this long at most, whatever the request may. */
 const CONNECT_MAX_MS = 10_000;
-/** How often exchanges that outlast their time are looked for. */
+/** How often exchanges are checked against their time limit. */
 const SWEEP_MS = 500;
 /** A sweep that comes so much too late says that the loop stalled. */
 const LATE_MS = 250;
@@ -44,7 +44,7 @@ type Done = (observation: Observation) => void;
 export class VonageGateway implements Gateway {
   readonly capabilities: Capabilities = { partsInAnswer: true, validity: true, binary: true };
   #destination: Destination;
-  /** Pools that nothing more is sent through, until what is open on them has ended. */
+  /** Former pools, until their open requests have ended. */
   readonly #leaving = new Set<Pool>();
   readonly #now: () => number;
   readonly #open = new Set<Exchange>();
@@ -63,7 +63,7 @@ export class VonageGateway implements Gateway {
     this.#sweep.unref();
   }
 
-  /** From the next request on; what is open ends as it began. */
+  /** From the next request on; open requests end as they began. */
   adopt(options: VonageTarget): void {
     const { pool } = this.#destination;
     this.#destination = destinationOf(options, this.#watch);

@@ -62,7 +62,7 @@ export async function listenAt(server: Server, place: ListenPlace): Promise<stri
   return family === 'IPv6' ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Answers what has come, and cuts what is not answered within `limitMs`. */
+/** Answers open requests, and cuts those that take longer than `limitMs`. */
 export async function closeWithin(
   app: { readonly server: Server; readonly close: () => PromiseLike<unknown> },
   limitMs: number,

@@ -111,7 +111,7 @@ export class Notifier implements AsyncDisposable {
     /* Without it, the next start would skip what happens before the first batch is taken. */
     this.#parts.save(this.#cursor);
     while (await this.#isDue()) {
-      /* Before anything is read: what is committed from here on is news again. */
+      /* Before anything is read: later commits are news again. */
       this.#hasNews = false;
       this.#lookAtMs = this.#parts.clock.monotonicMs() + LOOK_EVERY_MS;
       const failure = await this.#step();

@@ -18,10 +18,6 @@ writeFileSync(file, `${JSON.stringify({ ...lock, packages: shipped(lock) }, null
 /* Without what only developers need. */
 function shipped({ packages }: LockFile): LockFile['packages'] {
   const kept = Object.entries(packages).filter(([, entry]) => entry['dev'] !== true);
-  return Object.fromEntries(
-    kept.map(([name, entry]) => {
-      const { devDependencies, ...rest } = entry;
-      return [name, name === '' || devDependencies === undefined ? rest : entry];
-    }),
-  );
+  const [[, own] = [], ...others] = kept;
+  return { '': { ...own, devDependencies: undefined }, ...Object.fromEntries(others) };
 }

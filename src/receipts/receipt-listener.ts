@@ -123,8 +123,8 @@ export class ReceiptListener implements AsyncDisposable {
   }
 
   /**
-   * Stops listening, answers what has come and cuts what is not answered in time. A passed socket is closed
-   * on our side only: others hold it, and new connections wait there.
+   * Stops listening, answers open requests and cuts those that take too long. A passed socket is closed on our side
+   * only: the service manager holds it, and new connections wait there.
    */
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= closeWithin(this.#app, this.#limits.closeMs);

@@ -28,7 +28,7 @@ export class Pulse implements Disposable {
     this.#turns = parts.turns();
   }
 
-  /** Looks from now on, however often it is called; where nobody listens, never. */
+  /** Looks from now on; may be called twice. Without a service manager it never looks. */
   start(): void {
     const { isHeard, watchdogMs } = this.#parts.announcer;
     if (!isHeard || this.#timer !== null) return;
