@@ -254,8 +254,8 @@ function sampleOf(labels: Readonly<Record<string, string>>, value: number): Metr
   return [`{${pairs.join(',')}}`, value];
 }
 
-function escaped(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"');
+function escaped(text: string): string {
+  return text.replace(/["\\\n]/g, (one) => (one === '\n' ? '\\n' : `\\${one}`));
 }
 
 function textOf(value: number): string {
