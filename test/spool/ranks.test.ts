@@ -2,13 +2,13 @@
  * Ranks of ready rows as the spool has them: the same as the core's, the order of the index, and what an older
  * spool becomes.
  */
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { compareTurns, rankOf, withRetry } from '../../src/core/message/sort-key.ts';
-import { SCHEMA_1 } from '../../src/spool/schema/schema.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import { makeFolder, NOW, openHandle, setup } from '../support/spool.ts';
+import { makeFolder, NOW, setup } from '../support/spool.ts';
 
 const SOURCE = { account: null, sender: null, campaign: null };
 const PRIORITIES = [0, 4, 9];
@@ -77,25 +77,15 @@ describe('a retry', () => {
   });
 });
 
-it('come to a spool of version 1 when it is opened, with its rows, and the width of its accounts', () => {
+it('come to a spool of schema version 4 when it is opened, with its rows', () => {
   const path = join(makeFolder(), 'spool.db');
+  copyFileSync(join(import.meta.dirname, '../fixtures/spool-8750d9a.db'), path);
   const old = new Sqlite(path);
-  old.exec(SCHEMA_1);
-  old.exec(`PRAGMA journal_mode = WAL; PRAGMA application_id = 0x736d7370; PRAGMA user_version = 1;
-    INSERT INTO spool (name, value) VALUES ('tag-key', 'key');
-    INSERT INTO accounts (name, since) VALUES ('main', ${NOW});
+  old.exec(`DELETE FROM messages; DELETE FROM sqlite_sequence WHERE name = 'messages';
     INSERT INTO messages (recipient, text) VALUES ('447700900000', 'a'), ('447700900000', 'b');
     UPDATE messages SET state = 'retry', attempts = 1 WHERE id = 1`);
   old.close();
-  const other = openHandle(path);
   const spool = Spool.open(path);
   expect(spool.claims.peek(SOURCE, 10, 0).map(({ id }) => id)).toEqual([2, 1]);
-  spool.transaction(() => {
-    spool.gates.writeWidth({ account: 'main', configured: 10, learned: 5 });
-    return {};
-  });
-  expect(other.all('SELECT * FROM accounts')).toMatchObject([
-    { name: 'main', configured_concurrency: 10, learned_concurrency: 5 },
-  ]);
   spool.close();
 });

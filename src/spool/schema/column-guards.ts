@@ -1,13 +1,12 @@
 /**
- * The triggers of schema version 5 that keep applications and daemon apart: who may change which column of
- * `messages`, and when. They guard against accidents: an ORM that saves a whole object writes back the state that
- * it read before the daemon moved the row.
+ * Holds the triggers that say who may set and change which column of `messages`, and when. They guard against
+ * accidents: an ORM that saves a whole object writes back the state that it read before the daemon moved the row.
  *
  * Always holds: each UPDATE of the daemon raises `revision` in the same statement, and so passes. What does not
  * raise it may change only what an application may change. Columns that are written back unchanged are no change,
  * also when the client rounds numbers to 14 digits, as PHP does.
  */
-import { NOT_RAISED, NOW } from './triggers.ts';
+import { NOT_RAISED, NOW } from './sql-terms.ts';
 
 /** Columns that the daemon alone changes, and that everybody may read. */
 export const PUBLIC = [
@@ -106,25 +105,26 @@ const KEPT: Readonly<Record<string, string>> = {
 };
 const isToKeep = Object.keys(KEPT).map((column) => `new.${column} IS NOT old.${column}`);
 
+/* Of columns that the daemon sets. */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  state: `'queued'`,
+  ...{ attempts: '0', throttles: '0', last_attempt: '0', restarted_at: '0', revision: '0' },
+};
+
+function isSet(column: string): string {
+  const value = DEFAULTS[column];
+  return value === undefined ? `new.${column} IS NOT NULL` : `new.${column} <> ${value}`;
+}
+
 /* AFTER, so that NULL in a column with a default is the default by now. The last UPDATE raises `revision`, so that
  * it passes itself, and leaves it above what others have read. */
-export const GUARD = `
+export const COLUMN_TRIGGERS = `
 CREATE TRIGGER messages_columns_of_the_daemon BEFORE INSERT ON messages
-WHEN new.id <> -1 OR new.state <> 'queued' OR new.reason IS NOT NULL OR new.status IS NOT NULL
-  OR new.attempts <> 0 OR new.throttles <> 0 OR new.next_attempt_at IS NOT NULL OR new.parts IS NOT NULL
-  OR new.price IS NOT NULL OR new.due_at IS NOT NULL OR new.last_attempt <> 0
-  OR new.follows IS NOT NULL OR new.cancel_asked IS NOT NULL OR new.restarted_at <> 0 OR new.revision <> 0
+WHEN new.id <> -1 OR ${[...PUBLIC, ...INTERNAL].map(isSet).join(' OR ')}
 BEGIN
   SELECT CASE
     WHEN new.id <> -1 THEN RAISE(ABORT, 'id_is_given_by_the_spool')
-    WHEN new.state <> 'queued' THEN RAISE(ABORT, 'state_is_set_by_the_daemon')
-    WHEN new.reason IS NOT NULL THEN RAISE(ABORT, 'reason_is_set_by_the_daemon')
-    WHEN new.status IS NOT NULL THEN RAISE(ABORT, 'status_is_set_by_the_daemon')
-    WHEN new.attempts <> 0 THEN RAISE(ABORT, 'attempts_is_set_by_the_daemon')
-    WHEN new.throttles <> 0 THEN RAISE(ABORT, 'throttles_is_set_by_the_daemon')
-    WHEN new.next_attempt_at IS NOT NULL THEN RAISE(ABORT, 'next_attempt_at_is_set_by_the_daemon')
-    WHEN new.parts IS NOT NULL THEN RAISE(ABORT, 'parts_is_set_by_the_daemon')
-    WHEN new.price IS NOT NULL THEN RAISE(ABORT, 'price_is_set_by_the_daemon')
+    ${PUBLIC.map((column) => raise(isSet(column), `${column}_is_set_by_the_daemon`)).join('\n    ')}
     ELSE RAISE(ABORT, 'internal_columns_are_set_by_the_daemon')
   END;
 END;
@@ -157,19 +157,15 @@ WHEN old.state IN ('sending', 'retry', 'uncertain', 'await-receipt') OR (old.sta
 BEGIN
   SELECT RAISE(ABORT, 'message_in_progress_is_not_deleted_cancel_it_in_control');
 END;
-`;
 
-/** What an application inserts into created_at and updated_at is neither refused nor kept. */
-export const DATES = `
+-- What an application inserts into created_at and updated_at is neither refused nor kept.
 CREATE TRIGGER messages_are_dated_by_the_spool AFTER INSERT ON messages
 WHEN new.created_at IS NOT ${NOW} OR new.updated_at IS NOT ${NOW}
 BEGIN
   UPDATE messages SET created_at = ${NOW}, updated_at = ${NOW}, revision = revision + 1 WHERE id = new.id;
 END;
-`;
 
-/** Rows with a send_at wait for it; used keys are kept. */
-export const FOLLOWING = `
+-- Rows with a send_at wait for it.
 CREATE TRIGGER messages_wait_for_send_at AFTER INSERT ON messages WHEN new.send_at IS NOT NULL
 BEGIN
   UPDATE messages SET due_at = new.send_at, revision = revision + 1 WHERE id = new.id;
@@ -181,6 +177,7 @@ BEGIN
   UPDATE messages SET due_at = new.send_at, revision = revision + 1 WHERE id = new.id;
 END;
 
+-- Used keys are kept.
 CREATE TRIGGER messages_use_a_key AFTER INSERT ON messages WHEN new.idempotency_key IS NOT NULL
 BEGIN
   SELECT RAISE(ABORT, 'idempotency_key_is_used_once')

@@ -7,7 +7,7 @@
  * by what it changes, so that a row from before a rule can still be worked with.
  */
 import { INVISIBLE } from '../../core/message/characters.ts';
-import { NOT_RAISED } from './triggers.ts';
+import { NOT_RAISED } from './sql-terms.ts';
 
 /** Bytes that a text column may hold at most. */
 export const BYTES_MAX = {

@@ -14,7 +14,7 @@ export interface SchemaObject {
   readonly name: string;
   /** The table that an index or a trigger belongs to; else the name itself. */
   readonly table: string;
-  /** Null = made by SQLite itself for a constraint. */
+  /** Null = made by SQLite itself for a constraint; in a reference: any text will do. */
   readonly sql: string | null;
   /** Of a table; read from the database when it is called. */
   readonly columns: () => readonly string[];
@@ -131,13 +131,15 @@ function changed(
   reference: SchemaReference,
 ): Difference | null {
   const what = describe(ours);
-  if (object.type !== ours.type) {
-    return { what, how: `is replaced by a ${object.type} of that name`, statement: null };
+  if (object.type !== ours.type || lowerCase(object.table) !== ours.table) {
+    const article = object.type === 'index' ? 'an' : 'a';
+    return { what, how: `is replaced by ${article} ${object.type} of that name`, statement: null };
   }
   if (object.sql === ours.sql) return null;
+  if (ours.sql === null) return columnsOf(object, ours);
   const names = namesOf(reference);
   const is = tokensOf(object.sql ?? '', names);
-  const expected = tokensOf(ours.sql ?? '', names);
+  const expected = tokensOf(ours.sql, names);
   const at = expected.findIndex((token, index) => token !== is[index]);
   if (at < 0 && is.length === expected.length) return null;
   const from = at < 0 ? expected.length : at;

@@ -9,8 +9,8 @@ import { pluck } from '../sql/bulk.ts';
 import Sqlite, { type Database, type Statement } from 'better-sqlite3';
 import { escapeText, quoted } from '../../core/text/escape.ts';
 import { SpoolError } from '../sql/spool-errors.ts';
-import { inspect, STEPS } from './migrations.ts';
-import { PARTS_BY_GATEWAY_ID, RECENT_TABLE } from './schema.ts';
+import { inspect, SCHEMA_VERSION } from './migrations.ts';
+import { CHANGED_TABLES, PARTS_BY_GATEWAY_ID, RECENT_TABLE, SCHEMA } from './schema.ts';
 import {
   type Difference,
   differenceOf,
@@ -87,21 +87,41 @@ function remedyOf(statement: string | null, path: string): string {
   return `To undo the change: sqlite3 ${quoted(path)} ${quoted(`${statement};`)}`;
 }
 
-/** Made when they are first needed. */
-const MADE_LATER = [RECENT_TABLE, PARTS_BY_GATEWAY_ID];
-
-const references = new Map<number, SchemaReference>();
+let latest: SchemaReference | null = null;
 
 /** What a spool of a schema version has. */
 export function referenceOf(version: number): SchemaReference {
-  const known = references.get(version);
-  if (known !== undefined) return known;
-  const { needed, optional } = made(version);
-  const latest = version === STEPS.length ? { needed, optional } : made(STEPS.length);
-  const reserved = new Set([...latest.needed, ...latest.optional].map(({ name }) => name));
-  const reference = { needed, optional, reserved };
-  references.set(version, reference);
-  return reference;
+  latest ??= made();
+  if (version === SCHEMA_VERSION) return latest;
+  return version === 0 ? { ...latest, needed: [], optional: [] } : version4(latest);
+}
+
+const NEW_IN_5 = ['set_aside', 'receipts_unmatched_age', 'revision', 'filter', 'up_to', 'as_of'];
+
+/* The migration makes some tables again, with what is on them: their columns are compared, and not their text. */
+function version4({ needed, optional, reserved }: SchemaReference): SchemaReference {
+  const isChanged = ({ table }: SchemaObject): boolean => table in CHANGED_TABLES;
+  const old = needed
+    .filter(({ name }) => !NEW_IN_5.includes(name))
+    .map((object) => (isChanged(object) ? withoutText(object) : object));
+  const trigger = 'control_columns_of_the_daemon';
+  const dropped = {
+    type: 'trigger',
+    name: trigger,
+    table: 'control',
+    sql: null,
+    columns: () => [],
+  };
+  return {
+    needed: old.filter((object) => object.type === 'table' || !isChanged(object)),
+    optional: [...optional, ...old, dropped],
+    reserved,
+  };
+}
+
+function withoutText(object: SchemaObject): SchemaObject {
+  const columns = object.columns().filter((column) => !NEW_IN_5.includes(column));
+  return { ...object, sql: null, columns: () => columns };
 }
 
 /** What a database says about its own schema. Nothing but `sqlite_schema` is read, until columns are asked for. */
@@ -129,14 +149,17 @@ function columnsOf(db: Database, schema: string, table: string): readonly string
   return rows.map(({ name }) => name);
 }
 
-function made(version: number): Pick<SchemaReference, 'needed' | 'optional'> {
+function made(): SchemaReference {
   const db = new Sqlite(':memory:');
   try {
-    for (const step of STEPS.slice(0, version)) step(db);
+    db.exec(SCHEMA);
     const needed = ownObjects(db);
-    const names = new Set(needed.map(({ name }) => name));
-    if (version > 0) for (const sql of MADE_LATER) db.exec(sql);
-    return { needed, optional: ownObjects(db).filter(({ name }) => !names.has(name)) };
+    const reserved = new Set(needed.map(({ name }) => name));
+    /* Made when they are first needed. */
+    for (const sql of [RECENT_TABLE, PARTS_BY_GATEWAY_ID]) db.exec(sql);
+    const optional = ownObjects(db).filter(({ name }) => !reserved.has(name));
+    for (const { name } of optional) reserved.add(name);
+    return { needed, optional, reserved };
   } finally {
     db.close();
   }

@@ -27,8 +27,8 @@ const SRC = new URL('../../../src/spool', import.meta.url).href;
 const KILL_AFTER = resolve(import.meta.dirname, '../../crash/kill-after-statements.ts');
 /** One run: takes the spool, adds events, and leaves, or is killed as the environment says. */
 const RUN = `
-const { Ownership } = await import('${SRC}/ownership.ts');
-const { OwnFolder } = await import('${SRC}/own-folder.ts');
+const { Ownership } = await import('${SRC}/file/ownership.ts');
+const { OwnFolder } = await import('${SRC}/file/own-folder.ts');
 const { Spool } = await import('${SRC}/spool.ts');
 const [path, events] = process.argv.slice(1);
 const ownership = Ownership.take(path, OwnFolder.open({ own: null, spool: path, env: {} }));
