@@ -1,6 +1,6 @@
 /**
  * The daemon's own code on simulated time: Account queue, Lane, Pacer with Bottleneck, Slots with p-queue, RequestSender,
- * Outcomes, Pressure and Learner, under a loop that stands for the dispatcher's and a commit that takes 1–4
+ * Outcomes, AccountThrottle and Learner, under a loop that stands for the dispatcher's and a commit that takes 1–4
  * ms. Only SQLite and HTTP are left out. The backlog never ends.
  */
 import type { Claim } from '../../src/core/message/claim.ts';

@@ -1,6 +1,6 @@
 /**
  * An account under usage windows of several scopes, on simulated time: Account queue, LimitTree, Pacer with Bottleneck, Slots with p-queue,
- * RequestSender, Outcomes and Pressure are the daemon's own; the gateway and the disk are stood in for. What the
+ * RequestSender, Outcomes and AccountThrottle are the daemon's own; the gateway and the disk are stood in for. What the
  * gateway saw is kept with both clocks, for whoever judges it. A crash forgets all but the rows on disk.
  */
 import type { Claim } from '../../src/core/message/claim.ts';

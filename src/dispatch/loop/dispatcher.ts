@@ -14,7 +14,7 @@ import type { Watcher } from '../../spool/file/watcher.ts';
 import type { Stats } from '../stats/live-stats.ts';
 import { RequestSender } from '../send/sender.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
-import { LongWal } from './wal-checkpoints.ts';
+import { WalCheckpoints } from './wal-checkpoints.ts';
 import type { Inbox } from '../receive/inbox.ts';
 import { LoopMode } from './mode.ts';
 import type { AccountLimits } from '../feedback/account-throttle.ts';
@@ -60,7 +60,7 @@ export class Dispatcher {
   readonly #mode = new LoopMode();
   /** Account queues that claim no more, until their open requests are answered. */
   readonly #retiring = new Set<AccountQueue>();
-  readonly #longWal: LongWal;
+  readonly #checkpoints: WalCheckpoints;
   #watcher: Watcher | null = null;
   /** A turn follows. */
   #isScheduled = false;
@@ -76,14 +76,14 @@ export class Dispatcher {
       kick: this.kick,
       takeNews: () => this.#watcher?.takeNews() === true,
     });
-    const { outcomes, intake, janitor, sweeper } = this.#step;
+    const { outcomes, sweeper } = this.#step;
     this.inbox = this.#step.inbox;
     this.stats = this.#step.stats;
     this.#sender = new RequestSender({ clock, outcomes, kick: this.kick });
-    this.#wakeUp = new WakeUp({ clock, queues, intake, janitor, sweeper, wake: this.kick });
+    this.#wakeUp = new WakeUp({ clock, queues, step: this.#step, wake: this.kick });
     const spoolPath = parts.spool.path;
     this.#trouble = new SpoolTrouble({ clock, log, spoolPath });
-    this.#longWal = new LongWal({
+    this.#checkpoints = new WalCheckpoints({
       ...{ wal: parts.spool.wal, clock, log, spoolPath },
       onRelease: this.kick,
       takeForgotten: () => sweeper.takeForgotten(),
@@ -252,7 +252,7 @@ export class Dispatcher {
     this.#watcher?.stop();
     this.stats.stop();
     this.#probes.stop();
-    this.#longWal.stop();
+    this.#checkpoints.stop();
     this.#wakeUp.clear();
   }
 
@@ -275,7 +275,7 @@ export class Dispatcher {
   #run(): void {
     this.turns += 1;
     if (!this.#mode.may.step) this.#lookSettled();
-    if (this.#longWal.isHolding || !this.#mode.may.step) return;
+    if (this.#checkpoints.isHolding || !this.#mode.may.step) return;
     this.#seenEnded = 0;
     this.#wakeUp.endGathering();
     try {
@@ -325,6 +325,6 @@ export class Dispatcher {
       this.#failed(error);
       return;
     }
-    this.#longWal.look(isIdle);
+    this.#checkpoints.look(isIdle);
   };
 }

@@ -160,9 +160,8 @@ export class LoopStep implements Participant {
 
   /** Whether everything that was decided is on disk. */
   get isClean(): boolean {
-    const isTold = this.#cursor === null && this.#changes.length === 0;
-    const isDecided = sizesOf(this.#pending).some((size) => size > 0);
-    return !isDecided && this.inbox.size === 0 && isTold;
+    const waiting = [...sizesOf(this.#pending), this.inbox.size, this.#changes.length];
+    return this.#cursor === null && waiting.every((size) => size === 0);
   }
 
   /** An operator's request is being worked through, or more wait: another step is needed. */
@@ -252,24 +251,18 @@ export class LoopStep implements Participant {
     this.janitor.due(work, (row) => this.intake.offer(row, row, work));
     this.intake.scan(work);
     this.janitor.expire(work, () => this.intake.sources);
-    const claims = this.#claim(work, mayClaim && !this.isHeld);
+    const claims: NewClaims = mayClaim && !this.isHeld ? this.#claim(work) : new Map();
     const ended = this.#pending.ended.length;
-    this.sweeper.sweep(work, { ended, hasRoom: ended === 0 && !hasClaims(claims) });
+    this.sweeper.sweep(work, { ended, hasRoom: ended + work.claims.length === 0 });
     this.janitor.lookAhead();
     return claims;
   }
 
-  #claim(work: Work, mayClaim: boolean): NewClaims {
-    if (!mayClaim) return new Map();
+  #claim(work: Work): NewClaims {
     const wanted = new Map<AccountQueue, number>();
     for (const queue of this.#queues.values()) {
       wanted.set(queue, queue.slots.free + this.#prefetch.size - queue.prefetched.length);
     }
     return this.#claimer.claim(wanted, work);
   }
-}
-
-function hasClaims(claims: NewClaims): boolean {
-  for (const taken of claims.values()) if (taken.length > 0) return true;
-  return false;
 }

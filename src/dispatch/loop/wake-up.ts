@@ -8,9 +8,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
-import type { Intake } from '../schedule/intake.ts';
-import type { Janitor } from '../maintenance/janitor.ts';
-import type { Sweeper } from '../maintenance/retention.ts';
+import type { LoopStep } from './transaction.ts';
 
 /** Timers reach no further than this, so that a step of the wall clock is noticed. */
 const SLEEP_MAX_MS = 1_000;
@@ -19,9 +17,7 @@ const GATHER_MS = 5;
 export interface WakeUpParts {
   readonly clock: Clock;
   readonly queues: ReadonlyMap<string, AccountQueue>;
-  readonly intake: Intake;
-  readonly janitor: Janitor;
-  readonly sweeper: Sweeper;
+  readonly step: Pick<LoopStep, 'intake' | 'janitor' | 'sweeper'>;
   readonly wake: () => void;
 }
 
@@ -43,7 +39,8 @@ export class WakeUp {
 
   /** Wakes it when something is due; lanes are not waited for where nothing may be claimed. */
   whenDue(mayClaim: boolean): void {
-    const { clock, queues, intake, janitor, sweeper } = this.#parts;
+    const { clock, queues, step } = this.#parts;
+    const { intake, janitor, sweeper } = step;
     const at = { now: clock.now(), nowMs: clock.monotonicMs() };
     const { nowMs } = at;
     const instants = [nowMs + SLEEP_MAX_MS, janitor.expiryAtMs, intake.scanAt, sweeper.wakeAtMs];

@@ -34,7 +34,7 @@ const TRIES_MAX = 50;
 const SAY_AFTER_MS = 10_000;
 const SAID_EVERY_MS = 3_600_000;
 
-export interface LongWalParts {
+export interface WalCheckpointsParts {
   readonly wal: Pick<Wal, 'size' | 'pages' | 'copied' | 'copy' | 'truncate'>;
   readonly clock: Clock;
   readonly log: Pick<StatusLog, 'say'>;
@@ -46,8 +46,8 @@ export interface LongWalParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-export class LongWal {
-  readonly #parts: LongWalParts;
+export class WalCheckpoints {
+  readonly #parts: WalCheckpointsParts;
   #timer: NodeJS.Timeout | null = null;
   #lookAtMs = -Infinity;
   #countAtMs = -Infinity;
@@ -64,7 +64,7 @@ export class LongWal {
   #hasForgotten = false;
   #clearAtMs = -Infinity;
 
-  constructor(parts: LongWalParts) {
+  constructor(parts: WalCheckpointsParts) {
     this.#parts = parts;
   }
 

@@ -12,18 +12,19 @@ interface HeapEntry<T, K> {
 
 export class LazyHeap<T, K> {
   readonly #keyOf: (item: T) => K | null;
-  readonly #compare: (a: K, b: K) => number;
-  #heap: TinyQueue<HeapEntry<T, K>>;
+  readonly #heap: TinyQueue<HeapEntry<T, K>>;
   #entered = 0;
 
   /** `keyOf` gives the very same key until the item's place changes; null = the item has no place. */
   constructor(keyOf: (item: T) => K | null, compare: (a: K, b: K) => number) {
     this.#keyOf = keyOf;
-    this.#compare = compare;
-    this.#heap = this.#emptyHeap();
+    this.#heap = new TinyQueue<HeapEntry<T, K>>(
+      [],
+      (a, b) => compare(a.key, b.key) || a.entered - b.entered,
+    );
   }
 
-  /** Entries, those out of date as well: never fewer than the items. */
+  /** Entries, also those out of date: never fewer than the items. */
   get size(): number {
     return this.#heap.length;
   }
@@ -34,7 +35,7 @@ export class LazyHeap<T, K> {
     if (key !== null) this.#heap.push({ item, key, entered: (this.#entered += 1) });
   }
 
-  /** The item whose turn it is; null = none. It stays. */
+  /** The first item; null = none. It stays. */
   peek(): T | null {
     for (let top = this.#heap.peek(); top !== undefined; top = this.#heap.peek()) {
       if (this.#keyOf(top.item) === top.key) return top.item;
@@ -43,22 +44,15 @@ export class LazyHeap<T, K> {
     return null;
   }
 
-  /** Takes the item whose turn it is; null = none. */
+  /** Takes the first item; null = none. */
   take(): T | null {
     const item = this.peek();
     if (item !== null) this.#heap.pop();
     return item;
   }
 
-  /** Forgets every entry, those that are out of date as well. */
   clear(): void {
-    this.#heap = this.#emptyHeap();
-  }
-
-  #emptyHeap(): TinyQueue<HeapEntry<T, K>> {
-    return new TinyQueue<HeapEntry<T, K>>(
-      [],
-      (a, b) => this.#compare(a.key, b.key) || a.entered - b.entered,
-    );
+    this.#heap.data = [];
+    this.#heap.length = 0;
   }
 }

@@ -1,6 +1,6 @@
 /** The -wal under programs that read all the time, or that never end. */
 import { describe, expect, it, vi } from 'vitest';
-import { LongWal } from '../../../src/dispatch/loop/wal-checkpoints.ts';
+import { WalCheckpoints } from '../../../src/dispatch/loop/wal-checkpoints.ts';
 import { openSpool } from '../../../src/spool/file/open.ts';
 import { setup as spoolSetup } from '../../support/spool.ts';
 
@@ -23,7 +23,7 @@ function setup(size: number) {
   let nowMs = 0;
   const said: Readonly<Record<string, unknown>>[] = [];
   const onRelease = vi.fn();
-  const longWal = new LongWal({
+  const checkpoints = new WalCheckpoints({
     ...{ wal, onRelease, spoolPath: '/spool/spool.db' },
     takeForgotten: () => forgotten.splice(0).length > 0,
     clock: { now: () => 0, monotonicMs: () => nowMs },
@@ -38,22 +38,22 @@ function setup(size: number) {
   const look = async (): Promise<void> => {
     const { tries } = wal;
     for (const until = nowMs + 60_000; wal.tries === tries && nowMs <= until; nowMs += 100) {
-      longWal.look(false);
+      checkpoints.look(false);
     }
-    while (longWal.isHolding) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (checkpoints.isHolding) await new Promise((resolve) => setTimeout(resolve, 1));
   };
   /** The loop has nothing to do for so long. */
   const idle = (forMs: number): void => {
-    for (const until = nowMs + forMs; nowMs < until; nowMs += 10) longWal.look(true);
+    for (const until = nowMs + forMs; nowMs < until; nowMs += 10) checkpoints.look(true);
   };
   /** Time passes and the -wal is looked at; commits that are held up are waited for. */
   const tick = async (forMs: number): Promise<void> => {
     for (const until = nowMs + forMs; nowMs < until; nowMs += 100) {
-      longWal.look(false);
-      while (longWal.isHolding) await new Promise((resolve) => setTimeout(resolve, 1));
+      checkpoints.look(false);
+      while (checkpoints.isHolding) await new Promise((resolve) => setTimeout(resolve, 1));
     }
   };
-  return { wal, longWal, said, onRelease, forgotten, look, idle, tick, passed: () => nowMs };
+  return { wal, checkpoints, said, onRelease, forgotten, look, idle, tick, passed: () => nowMs };
 }
 
 describe('while there is nothing to do, a -wal', () => {
@@ -86,13 +86,13 @@ describe('while there is nothing to do, a -wal', () => {
   });
 
   it('while there is nothing to do, a -wal is counted twenty times a second at the most, and never while the loop is busy', () => {
-    const { wal, longWal, idle } = setup(0);
+    const { wal, checkpoints, idle } = setup(0);
     const counted = vi.fn(() => 0);
     Object.defineProperty(wal, 'pages', { get: counted });
     idle(1_000);
     expect(counted.mock.calls.length).toBeLessThanOrEqual(20);
     const calls = counted.mock.calls.length;
-    for (let count = 0; count < 100; count += 1) longWal.look(false);
+    for (let count = 0; count < 100; count += 1) checkpoints.look(false);
     expect(counted).toHaveBeenCalledTimes(calls);
   });
 
@@ -115,21 +115,21 @@ describe('a -wal', () => {
   });
 
   it('a -wal that is long is cut at once where nobody needs it', () => {
-    const { wal, longWal, onRelease } = setup(64 * MIB);
+    const { wal, checkpoints, onRelease } = setup(64 * MIB);
     wal.isFree = true;
-    longWal.look(false);
-    expect(longWal.isHolding).toBe(false);
+    checkpoints.look(false);
+    expect(checkpoints.isHolding).toBe(false);
     expect(wal.size).toBe(0);
     expect(onRelease).not.toHaveBeenCalled();
   });
 
   it('a -wal has commits wait for those who read old data, and no longer than they do', async () => {
-    const { wal, longWal, onRelease } = setup(64 * MIB);
-    longWal.look(false);
-    expect(longWal.isHolding).toBe(true);
+    const { wal, checkpoints, onRelease } = setup(64 * MIB);
+    checkpoints.look(false);
+    expect(checkpoints.isHolding).toBe(true);
     wal.isFree = true;
     await vi.waitFor(() => expect(onRelease).toHaveBeenCalledTimes(1), 20_000);
-    expect(longWal.isHolding).toBe(false);
+    expect(checkpoints.isHolding).toBe(false);
     expect(wal.size).toBe(0);
   });
 
@@ -158,11 +158,11 @@ describe('a -wal', () => {
   });
 
   it('a -wal holds up commits again as soon as a reader of old data has gone', async () => {
-    const { wal, longWal, look, passed } = setup(64 * MIB);
+    const { wal, checkpoints, look, passed } = setup(64 * MIB);
     while (passed() < 20_000) await look();
     wal.copied = 1_000;
-    for (let looks = 0; looks < 20 && !longWal.isHolding; looks += 1) await look();
-    expect(longWal.isHolding || wal.tries > 0).toBe(true);
+    for (let looks = 0; looks < 20 && !checkpoints.isHolding; looks += 1) await look();
+    expect(checkpoints.isHolding || wal.tries > 0).toBe(true);
     wal.isFree = true;
     await look();
     expect(wal.size).toBe(0);
@@ -177,7 +177,7 @@ describe('a -wal', () => {
     const fill = other.db.prepare('INSERT INTO filler VALUES (randomblob(1048576))');
     for (let count = 0; count < 40; count += 1) fill.run();
     let nowMs = 0;
-    const longWal = new LongWal({
+    const checkpoints = new WalCheckpoints({
       ...{ wal: spool.wal, spoolPath: path, log: { say: () => undefined } },
       clock: { now: () => 0, monotonicMs: () => nowMs },
       onRelease: () => undefined,
@@ -186,14 +186,14 @@ describe('a -wal', () => {
         throw error;
       },
     });
-    longWal.look(false);
-    longWal.stop();
+    checkpoints.look(false);
+    checkpoints.stop();
     expect(spool.wal.size).toBeGreaterThan(32 * MIB);
     reader.exec('COMMIT');
     nowMs += 1_000;
-    longWal.look(false);
+    checkpoints.look(false);
     expect(spool.wal.size).toBe(0);
-    longWal.stop();
+    checkpoints.stop();
     reader.close();
   });
 
