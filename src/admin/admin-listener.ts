@@ -42,79 +42,71 @@ export interface AdminPlace {
   readonly hosts: readonly string[];
 }
 
-export class AdminListener implements AsyncDisposable {
-  readonly #app: FastifyInstance;
-  readonly #source: AdminSource;
-  #address = '';
-  /** Made at the first scrape: nobody measures the loop before. */
-  #metrics: Metrics | null = null;
-
-  private constructor(place: AdminPlace, source: AdminSource) {
-    this.#source = source;
-    this.#app = this.#make(hostCheck(place));
-  }
-
-  /** Listens when it resolves. Rejects with a ListenError. */
-  static async start(place: AdminPlace, source: AdminSource): Promise<AdminListener> {
-    const listener = new AdminListener(place, source);
-    const { server } = listener.#app;
-    await listener.#app.ready();
-    const { listen } = place;
-    listener.#address = await listenAt(server, { key: 'admin.listen', listen, fd: null });
-    limitConnections(server, CONNECTIONS_MAX);
-    return listener;
-  }
-
+export interface AdminListener extends AsyncDisposable {
   /** As "127.0.0.1:8027". */
-  get address(): string {
-    return this.#address;
-  }
+  readonly address: string;
+}
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#app.server.closeIdleConnections();
-    await closeWithin(this.#app, CLOSE_MS);
-    this.#metrics?.stop();
-  }
+/** Listens when it resolves. Rejects with a ListenError. */
+export async function startAdmin(place: AdminPlace, source: AdminSource): Promise<AdminListener> {
+  const app = makeApp(place, source);
+  await app.ready();
+  const address = await listenAt(app.server, {
+    key: 'admin.listen',
+    listen: place.listen,
+    fd: null,
+  });
+  limitConnections(app.server, CONNECTIONS_MAX);
+  return {
+    address,
+    [Symbol.asyncDispose]: () => {
+      app.server.closeIdleConnections();
+      return closeWithin(app, CLOSE_MS);
+    },
+  };
+}
 
-  #make(mayCall: ReturnType<typeof hostCheck>): FastifyInstance {
-    const app = fastify({
-      logger: false,
-      requestTimeout: REQUEST_MS,
-      connectionTimeout: REQUEST_MS,
-      bodyLimit: 1_024,
-      return503OnClosing: false,
-      http: { requireHostHeader: false },
-    });
-    app.addHook('onRequest', (request, reply, done) => {
-      if (mayCall(request.raw.headers.host)) done();
-      else void reply.code(421).type(TEXT).send(MISDIRECTED);
-    });
-    const { unready, stops, view } = this.#source;
-    app.get('/healthz', (_request, reply) => reply.type(TEXT).send('alive\n'));
-    app.get('/readyz', (_request, reply) => {
-      const reason = unready();
-      const lines = [reason ?? 'ready', ...linesOf(stops())];
-      reply.code(reason === null ? 200 : 503).type(TEXT);
-      return reply.send(`${lines.join('\n')}\n`);
-    });
-    const answer = (
-      reply: FastifyReply,
-      type: string,
-      textOf: (view: AdminView) => string,
-    ): FastifyReply => {
-      const seen = view();
-      if (seen !== null) return reply.type(type).send(textOf(seen));
-      reply.code(503).type(TEXT);
-      return reply.send(`${unready() ?? 'starting'}\n`);
-    };
-    app.get('/status', (_request, reply) =>
-      answer(reply, JSON_TYPE, ({ status }) => escapeJson(JSON.stringify(status))),
-    );
-    app.get('/metrics', (_request, reply) =>
-      answer(reply, PROMETHEUS, (seen) => (this.#metrics ??= new Metrics()).render(seen)),
-    );
-    return app;
-  }
+function makeApp(place: AdminPlace, { unready, stops, view }: AdminSource): FastifyInstance {
+  const mayCall = hostCheck(place);
+  const app = fastify({
+    logger: false,
+    requestTimeout: REQUEST_MS,
+    connectionTimeout: REQUEST_MS,
+    bodyLimit: 1_024,
+    return503OnClosing: false,
+    http: { requireHostHeader: false },
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    if (mayCall(request.raw.headers.host)) done();
+    else void reply.code(421).type(TEXT).send(MISDIRECTED);
+  });
+  app.get('/healthz', (_request, reply) => reply.type(TEXT).send('alive\n'));
+  app.get('/readyz', (_request, reply) => {
+    const reason = unready();
+    const lines = [reason ?? 'ready', ...linesOf(stops())];
+    reply.code(reason === null ? 200 : 503).type(TEXT);
+    return reply.send(`${lines.join('\n')}\n`);
+  });
+  /* Made at the first scrape: nobody measures the loop before. */
+  let metrics: Metrics | null = null;
+  const answer = (
+    reply: FastifyReply,
+    type: string,
+    textOf: (view: AdminView) => string,
+  ): FastifyReply => {
+    const seen = view();
+    if (seen !== null) return reply.type(type).send(textOf(seen));
+    reply.code(503).type(TEXT);
+    return reply.send(`${unready() ?? 'starting'}\n`);
+  };
+  app.get('/status', (_request, reply) =>
+    answer(reply, JSON_TYPE, ({ status }) => escapeJson(JSON.stringify(status))),
+  );
+  app.get('/metrics', (_request, reply) =>
+    answer(reply, PROMETHEUS, (seen) => (metrics ??= new Metrics()).render(seen)),
+  );
+  app.addHook('onClose', () => metrics?.stop());
+  return app;
 }
 
 /* One line for each thing that is stopped, with its remedy. */

@@ -40,7 +40,6 @@ const LOG_MS = 1_000;
 
 export interface DaemonOptions {
   readonly clock?: Clock;
-  readonly random?: () => number;
   /** Takes the lines of the status log instead of standard output. */
   readonly logOutput?: Output;
   /** The start waits until something outside changes. The log says so. */
@@ -282,7 +281,7 @@ export class Daemon implements AsyncDisposable {
     const dispatcher = new Dispatcher({
       ...{ spool, queues, limits, clock, log, opening, onEvents },
       policy: () => this.#policy,
-      random: this.#options.random ?? Math.random,
+      random: Math.random,
       askBalance: (name) => this.#askBalance(name),
       receipts: { onIgnored, lookups, since },
       onFatal: this.fail,

@@ -3,7 +3,12 @@
  *
  * Always holds: asking costs a few hundred numbers, however many messages there are.
  */
-import { AdminListener, type AdminPlace, type AdminSource } from '../admin/admin-listener.ts';
+import {
+  startAdmin,
+  type AdminListener,
+  type AdminPlace,
+  type AdminSource,
+} from '../admin/admin-listener.ts';
 import { ListenError } from '../http/listen.ts';
 import type { AdminView } from '../admin/metrics.ts';
 import type { Clock } from '../clock.ts';
@@ -217,7 +222,7 @@ export async function administer(
   log: StatusLog,
 ): Promise<AdminListener | null> {
   try {
-    return await AdminListener.start(place, source);
+    return await startAdmin(place, source);
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     const warning = `${error.message}. Without it there are no metrics, and top counts by itself`;

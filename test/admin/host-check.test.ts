@@ -2,12 +2,12 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { AdminListener } from '../../src/admin/admin-listener.ts';
+import { startAdmin } from '../../src/admin/admin-listener.ts';
 
 const SOURCE = { unready: () => null, stops: () => [], view: () => null } as const;
 
 async function listen(hosts: readonly string[] = []): Promise<number> {
-  const listener = await AdminListener.start({ listen: '127.0.0.1:0', hosts }, SOURCE);
+  const listener = await startAdmin({ listen: '127.0.0.1:0', hosts }, SOURCE);
   onTestFinished(() => listener[Symbol.asyncDispose]());
   return Number(/\d+$/.exec(listener.address)?.[0]);
 }
