@@ -45,7 +45,7 @@ export class AccountFactory {
     const gateway = new VonageGateway({ ...account, now, watch: this.#watch });
     this.#gateways.set(name, gateway);
     const current = () => config().accounts.find((one) => one.name === name);
-    const rate = Math.min(ceiling, spool.gates.learnedRate(name) ?? ceiling);
+    const rate = Math.min(ceiling, spool.circuits.learnedRate(name) ?? ceiling);
     const { gateway: guardedGateway, circuit } = guarded(gateway, config().safety, now);
     const limits = new LimitTree({
       account: name,
@@ -56,7 +56,7 @@ export class AccountFactory {
       passage: (sender) => circuit.mayPass(sender),
       ratesOf: (sender) => ({
         configured: current()?.senders.get(sender)?.rate ?? null,
-        learned: spool.gates.learnedRate(name, sender),
+        learned: spool.circuits.learnedRate(name, sender),
       }),
       meterOf: (limit) => this.#meter(limit),
     });

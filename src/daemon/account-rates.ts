@@ -36,7 +36,7 @@ export class AccountRates {
       this.#named.set(account.name, limit.rate);
       return limit.rate;
     }
-    const rate = Math.max(spool.gates.learnedRate(account.name) ?? 0, DEFAULT_LIMIT);
+    const rate = Math.max(spool.circuits.learnedRate(account.name) ?? 0, DEFAULT_LIMIT);
     const warning =
       `accounts.${account.name}.rate is left out, and the account could not be asked ` +
       `(${limit.detail}); ${rate} requests a second are assumed`;
@@ -54,14 +54,14 @@ export class AccountRates {
     this.#forgetOthers(spool, accounts);
     for (const { name: account, rate, concurrency: configured, senders } of accounts) {
       const named = this.#named.get(account) ?? Infinity;
-      const learned = Math.min(spool.gates.learnedRate(account) ?? named, named);
+      const learned = Math.min(spool.circuits.learnedRate(account) ?? named, named);
       const learnedRate = learned === Infinity ? null : learned;
-      spool.gates.writeRate({ account, sender: null, configuredRate: rate, learnedRate, now });
+      spool.circuits.writeRate({ account, sender: null, configuredRate: rate, learnedRate, now });
       const open = queues.get(account)?.slots.concurrency ?? configured;
-      spool.gates.writeWidth({ account, configured, learned: open < configured ? open : null });
+      spool.circuits.writeWidth({ account, configured, learned: open < configured ? open : null });
       for (const [sender, { rate: configuredRate }] of senders) {
-        const learnedRate = spool.gates.learnedRate(account, sender);
-        spool.gates.writeRate({ account, sender, configuredRate, learnedRate, now });
+        const learnedRate = spool.circuits.learnedRate(account, sender);
+        spool.circuits.writeRate({ account, sender, configuredRate, learnedRate, now });
       }
     }
     spool.setAside.releaseOrphans();
@@ -69,14 +69,14 @@ export class AccountRates {
 
   /* Accounts that are no longer configured. The stop and the learned rate of a sender are kept. */
   #forgetOthers(spool: Spool, accounts: readonly AccountConfig[]): void {
-    for (const { account, sender } of spool.gates.all()) {
+    for (const { account, sender } of spool.circuits.all()) {
       if (account === EVERYTHING) continue;
       const configured = accounts.find(({ name }) => name === account);
-      if (sender === null && configured === undefined) spool.gates.forget(account);
+      if (sender === null && configured === undefined) spool.circuits.forget(account);
       if (sender === null || configured === undefined || configured.senders.has(sender)) continue;
-      const learnedRate = spool.gates.learnedRate(account, sender);
+      const learnedRate = spool.circuits.learnedRate(account, sender);
       const now = this.#clock.now();
-      spool.gates.writeRate({ account, sender, configuredRate: null, learnedRate, now });
+      spool.circuits.writeRate({ account, sender, configuredRate: null, learnedRate, now });
     }
   }
 }

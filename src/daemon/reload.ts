@@ -162,7 +162,7 @@ export class Reload {
     limits.delete(queue.name);
     dispatcher.retire(queue, () => {
       if (queues.has(queue.name)) return;
-      this.#parts.spool.gates.forget(queue.name);
+      this.#parts.spool.circuits.forget(queue.name);
       this.#parts.spool.setAside.releaseOrphans();
     });
   }

@@ -8,7 +8,12 @@ import type { ReadyRow } from '../spool/write/claims.ts';
 import type { Removed } from '../spool/write/retention-deletes.ts';
 import type { RunScope } from '../spool/write/set-aside.ts';
 import type { Ended } from '../spool/write/settlements.ts';
-import type { BlockRow, GateRow, RateRow, WidthRow } from '../spool/write/circuit-rows.ts';
+import type {
+  BlockRow,
+  CircuitRow,
+  LearnedRateRow,
+  WidthRow,
+} from '../spool/write/circuit-rows.ts';
 import type { IgnoredReason } from '../core/receipt/receipt.ts';
 
 export interface Work {
@@ -54,8 +59,8 @@ export interface KeptBack {
 /** What is decided and waits for the next commit; kept, in order, until it is on disk. */
 export interface Pending {
   readonly ended: Ended<Claim>[];
-  readonly gates: GateRow[];
-  readonly rates: RateRow[];
+  readonly gates: CircuitRow[];
+  readonly rates: LearnedRateRow[];
   readonly widths: WidthRow[];
   readonly blocks: BlockRow[];
   readonly runs: JudgedRun[];

@@ -6,11 +6,11 @@
  * is answered `busy` at once; the caller comes back later.
  */
 import type { Database } from 'better-sqlite3';
-import { Caps } from './write/usage-window-rows.ts';
+import { UsageWindowRows } from './write/usage-window-rows.ts';
 import { Claims } from './write/claims.ts';
 import { ClockSteps } from './write/clock-shift.ts';
 import { Control } from './write/control.ts';
-import { Departures } from './write/sent-counts.ts';
+import { SentCounts } from './write/sent-counts.ts';
 import { Due } from './write/due.ts';
 import { EventLog, Unlogged } from './write/event-log.ts';
 import { CircuitRows } from './write/circuit-rows.ts';
@@ -19,7 +19,7 @@ import { Ledgers } from './write/ledger.ts';
 import { Moves, Waits } from './write/move-rows.ts';
 import { FileWatch, type FileChange } from './file/file-watch.ts';
 import { explain, isBusy, openSpool, whenFree } from './file/open.ts';
-import { Receipts, Unmatched } from './write/receipt-rows.ts';
+import { ReceiptRows, UnmatchedRows } from './write/receipt-rows.ts';
 import { Recent } from './write/recent-sends.ts';
 import type { Ownership } from './file/ownership.ts';
 import { adopt, Restored } from './write/restored.ts';
@@ -36,17 +36,17 @@ import { Watcher, type WatcherOptions } from './file/watcher.ts';
 
 export class Spool {
   readonly path: string;
-  readonly caps: Caps;
+  readonly usageWindows: UsageWindowRows;
   readonly claims: Claims;
   readonly clockSteps: ClockSteps;
   readonly control: Control;
-  readonly departures: Departures;
+  readonly sentCounts: SentCounts;
   readonly due: Due;
   readonly events: EventLog;
-  readonly gates: CircuitRows;
+  readonly circuits: CircuitRows;
   readonly ledgers: Ledgers;
   readonly moves: Moves;
-  readonly receipts: Receipts;
+  readonly receipts: ReceiptRows;
   readonly recent: Recent;
   readonly restored: Restored;
   readonly retention: Retention;
@@ -55,7 +55,7 @@ export class Spool {
   readonly sources: Sources;
   readonly suppressions: Suppressions;
   readonly unlogged: Unlogged;
-  readonly unmatched: Unmatched;
+  readonly unmatched: UnmatchedRows;
   readonly waits: Waits;
   readonly wal: Wal;
   readonly #db: Database;
@@ -71,17 +71,17 @@ export class Spool {
     this.#run = run;
     this.#ownership = ownership;
     this.path = path;
-    this.caps = new Caps(db);
+    this.usageWindows = new UsageWindowRows(db);
     this.claims = new Claims(db);
     this.clockSteps = new ClockSteps(db);
     this.control = new Control(db);
-    this.departures = new Departures(db);
+    this.sentCounts = new SentCounts(db);
     this.due = new Due(db);
     this.events = new EventLog(db);
-    this.gates = new CircuitRows(db);
+    this.circuits = new CircuitRows(db);
     this.ledgers = new Ledgers(db);
     this.moves = new Moves(db);
-    this.receipts = new Receipts(db, (id, number) => this.claims.clientRef(id, number));
+    this.receipts = new ReceiptRows(db, (id, number) => this.claims.clientRef(id, number));
     this.recent = new Recent(db);
     this.restored = new Restored(db);
     this.retention = new Retention(db);
@@ -90,7 +90,7 @@ export class Spool {
     this.sources = new Sources(db);
     this.suppressions = new Suppressions(db);
     this.unlogged = new Unlogged(db);
-    this.unmatched = new Unmatched(db);
+    this.unmatched = new UnmatchedRows(db);
     this.waits = new Waits(db);
     this.wal = new Wal(db, path, () => this.isGuarded());
     const transaction = db.transaction((work: () => unknown) => work());

@@ -9,7 +9,7 @@ import {
   type LaneView,
 } from '../../src/cli/inspect/lane-report.ts';
 import type { NestedRules, RateRule } from '../../src/core/window/rate-limits.ts';
-import { capsOf } from '../../src/spool/write/usage-window-rows.ts';
+import { usageWindowsOf } from '../../src/spool/write/usage-window-rows.ts';
 import type { Defaults } from '../../src/spool/write/selection.ts';
 import { makeFolder, openHandle, NOW, type Handle } from '../support/spool.ts';
 import { Program, widestLine } from './program.ts';
@@ -202,7 +202,7 @@ describe('groups and windows', () => {
       ...{ kind: 'group', account: 'main', group: 'us', senders: ['A', 'B'] },
       ...{ configured_rate: 5, available_rate: 5, used_rate: 2, backlog: 300 },
     });
-    const caps = capsOf(db, NOW);
+    const caps = usageWindowsOf(db, NOW);
     expect(`\n${laneTable({ lanes: found, caps, now: NOW }, 80)}`).toBe(WITH_GROUP);
   });
 

@@ -5,7 +5,7 @@ import {
   type NestedRules,
   type RateRule,
 } from '../../src/core/window/rate-limits.ts';
-import { capsOf } from '../../src/spool/write/usage-window-rows.ts';
+import { usageWindowsOf } from '../../src/spool/write/usage-window-rows.ts';
 import { setup, type Bundle } from '../support/daemon.ts';
 
 const NOTHING: RateRule = { perSecond: null, windows: [], per: 'request', zone: 'UTC' };
@@ -59,7 +59,7 @@ describe('a window of a day', () => {
     await settle(bundle);
     expect(accepted(bundle, 'AcmeInc')).toBe(5);
     expect(bundle.count('queued')).toBe(3);
-    const [cap] = capsOf(bundle.db, bundle.clock.now());
+    const [cap] = usageWindowsOf(bundle.db, bundle.clock.now());
     const midnight = bundle.clock.now() + toMidnight(bundle) - 1;
     expect(cap).toMatchObject({
       scope: 'sender',
@@ -71,7 +71,9 @@ describe('a window of a day', () => {
     expect(cap?.freesAt).toBeCloseTo(midnight, 0);
     bundle.advance(toMidnight(bundle));
     await bundle.until(() => accepted(bundle, 'AcmeInc') === 8);
-    expect(capsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 3, freesAt: null }]);
+    expect(usageWindowsOf(bundle.db, bundle.clock.now())).toMatchObject([
+      { used: 3, freesAt: null },
+    ]);
   });
 
   it('a window of a day is the same after a restart, and with another limit', async () => {
@@ -83,7 +85,7 @@ describe('a window of a day', () => {
     await settle(bundle);
     expect(accepted(bundle, 'AcmeInc')).toBe(5);
     await bundle.stop();
-    expect(capsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 5 }]);
+    expect(usageWindowsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 5 }]);
     const more = nested({ senders: new Map([['AcmeInc', perDay(7)]]) });
     await bundle.start({ account: { nested: more } });
     await bundle.until(() => accepted(bundle, 'AcmeInc') === 7);
@@ -98,7 +100,7 @@ describe('a window of a day', () => {
     await bundle.stop();
     await bundle.start({ account: { nested: null } });
     await settle(bundle);
-    expect(capsOf(bundle.db, bundle.clock.now())).toEqual([]);
+    expect(usageWindowsOf(bundle.db, bundle.clock.now())).toEqual([]);
     await bundle.stop();
     await bundle.start();
     dropMany(bundle, 3);
@@ -111,7 +113,7 @@ describe('a window of a day', () => {
 describe('a rule that is new in the middle of the day', () => {
   const free = { account: { nested: null } };
   const untilCounted = (bundle: Bundle): Promise<void> =>
-    bundle.until(() => capsOf(bundle.db, bundle.clock.now()).length > 0, 'rows of windows');
+    bundle.until(() => usageWindowsOf(bundle.db, bundle.clock.now()).length > 0, 'rows of windows');
 
   it('a rule that is new in the middle of the day begins with what left before it was there, of the account, a group and a sender', async () => {
     const bundle = await setupAtNoon(free);
@@ -131,7 +133,7 @@ describe('a rule that is new in the middle of the day', () => {
     await settle(bundle);
     expect(accepted(bundle, 'AcmeInc')).toBeLessThanOrEqual(5);
     expect(accepted(bundle, 'AcmeInc') + accepted(bundle, 'Shop')).toBe(8);
-    expect(capsOf(bundle.db, bundle.clock.now())).toMatchObject([
+    expect(usageWindowsOf(bundle.db, bundle.clock.now())).toMatchObject([
       { scope: 'account', span: 'h', used: 9 },
       { scope: 'group', span: 'day', used: 8 },
       { scope: 'sender', span: 'day', used: accepted(bundle, 'AcmeInc') },
@@ -152,7 +154,7 @@ describe('a rule that is new in the middle of the day', () => {
     const windows = (['min', 'h', 'day'] as const).map((span) => ({ count: 1_000, span }));
     await bundle.start({ account: { nested: nested({ account: { ...NOTHING, windows } }) } });
     await untilCounted(bundle);
-    const used = capsOf(bundle.db, bundle.clock.now()).map((cap) => [cap.span, cap.used]);
+    const used = usageWindowsOf(bundle.db, bundle.clock.now()).map((cap) => [cap.span, cap.used]);
     expect(Object.fromEntries(used)).toEqual({ day: 1, h: 4, min: 4 });
   });
 
@@ -171,7 +173,7 @@ describe('a rule that is new in the middle of the day', () => {
       await untilCounted(bundle);
       await bundle.stop();
     }
-    expect(capsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 7 }]);
+    expect(usageWindowsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 7 }]);
   });
 
   it('a rule that is new in the middle of the day does not count what never left', async () => {
@@ -184,7 +186,7 @@ describe('a rule that is new in the middle of the day', () => {
     await bundle.start({ account: { ...nowhere.account, nested: nested({ account: perDay(9) }) } });
     await untilCounted(bundle);
     /* One may be on its way anew; it is given back, too. */
-    await bundle.until(() => capsOf(bundle.db, bundle.clock.now())[0]?.used === 0);
+    await bundle.until(() => usageWindowsOf(bundle.db, bundle.clock.now())[0]?.used === 0);
   });
 });
 
@@ -207,7 +209,7 @@ it('parts are counted where it says so: as predicted, then as the answer names t
   const text = 'x'.repeat(450);
   for (let count = 0; count < 4; count += 1) bundle.drop({ text });
   await bundle.until(() => bundle.count('await-receipt') === 3);
-  await bundle.until(() => capsOf(bundle.db, bundle.clock.now())[0]?.used === 9);
+  await bundle.until(() => usageWindowsOf(bundle.db, bundle.clock.now())[0]?.used === 9);
   expect(bundle.count('queued')).toBe(1);
 });
 
@@ -219,7 +221,7 @@ it('a request that never left is given back', async () => {
   bundle.drop();
   await bundle.until(() => bundle.lines('account.suspended').length > 0);
   await bundle.until(() => bundle.count('sending') === 0);
-  expect(capsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 0, freesAt: null }]);
+  expect(usageWindowsOf(bundle.db, bundle.clock.now())).toMatchObject([{ used: 0, freesAt: null }]);
 });
 
 it('a crash with requests out counts them: the limit of the day holds for both lives together', async () => {

@@ -11,7 +11,7 @@ import { RequestSender } from '../../src/dispatch/send/sender.ts';
 import type { AccountQueue, TakenRow } from '../../src/dispatch/schedule/account-queue.ts';
 import { Outcomes } from '../../src/dispatch/send/outcomes.ts';
 import { nothingPending } from '../../src/dispatch/work.ts';
-import type { CapRow } from '../../src/spool/write/usage-window-rows.ts';
+import type { UsageWindowRow } from '../../src/spool/write/usage-window-rows.ts';
 import { paceOf, senderPaceOf } from '../../src/limiter/pace.ts';
 import type { SimulatedTime } from '../bench/limits-clock.ts';
 import { makeQueue } from '../support/account-queue.ts';
@@ -108,7 +108,7 @@ export class Play {
     this.#life += 1;
     this.#daemon = new Life(this.#options, {
       rows: this.#rows,
-      recall: () => JSON.parse(this.#disk) as readonly CapRow[],
+      recall: () => JSON.parse(this.#disk) as readonly UsageWindowRow[],
       keep: (rows) => this.#keep(rows),
       isLost: () => this.#isNext('lost-commit') && (this.lostCommits += 1) > 0,
       send: (claim, done) => this.#arrive(claim, done),
@@ -148,10 +148,10 @@ export class Play {
   }
 
   /* Rows replace those of the same window. */
-  #keep(rows: readonly CapRow[]): void {
-    const key = (row: CapRow): string => JSON.stringify([row.scope, row.name, row.span]);
+  #keep(rows: readonly UsageWindowRow[]): void {
+    const key = (row: UsageWindowRow): string => JSON.stringify([row.scope, row.name, row.span]);
     const kept = new Map(
-      (JSON.parse(this.#disk) as readonly CapRow[]).map((row) => [key(row), row]),
+      (JSON.parse(this.#disk) as readonly UsageWindowRow[]).map((row) => [key(row), row]),
     );
     for (const row of rows) kept.set(key(row), row);
     this.#disk = JSON.stringify([...kept.values()]);
@@ -209,8 +209,8 @@ function answerOf(parts: number, trouble: Trouble | null): Observation {
 
 interface World {
   readonly rows: ReadyRows;
-  readonly recall: () => readonly CapRow[];
-  readonly keep: (rows: readonly CapRow[]) => void;
+  readonly recall: () => readonly UsageWindowRow[];
+  readonly keep: (rows: readonly UsageWindowRow[]) => void;
   readonly isLost: () => boolean;
   readonly send: (claim: Claim, done: (observation: Observation) => void) => void;
   readonly sent: (id: number) => void;
@@ -292,7 +292,7 @@ class Life {
     if (this.#probeAt <= at.now) queue.circuit.look(null, true, at.now);
     const limit = queue.slots.free + 2 - queue.prefetched.length;
     const taken = queue.take(Math.max(0, limit), at, this.#world.rows);
-    const rows = JSON.parse(JSON.stringify(queue.limits.save(at, false))) as readonly CapRow[];
+    const rows = JSON.parse(JSON.stringify(queue.limits.save(at, false))) as readonly UsageWindowRow[];
     if (taken.length === 0 && !brought && rows.length === 0) {
       this.#sleep();
       return;

@@ -7,7 +7,7 @@ import { usageWindowOf, type UsageWindow } from '../../core/window/usage-window.
 import type { GroupRule, NestedRules, Per } from '../../core/window/rate-limits.ts';
 import { zones } from '../../core/time/zone.ts';
 import type { AccountAllowance, Allowance, GroupAllowance } from '../../estimate/forecast.ts';
-import type { CapRow } from '../../spool/write/usage-window-rows.ts';
+import type { UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 import { NO_FLOW, together, USED_OVER_S, type Flow } from '../../spool/read/lane-traffic.ts';
 import type { LaneReading } from '../../spool/read/lane-rows.ts';
 import type { GateRow, Looking, ReadyCount } from '../../spool/read/standing.ts';
@@ -46,7 +46,7 @@ export interface Allowed {
   /** The groups that it is about. */
   readonly groups: readonly GroupRule[];
   /** What the spool says of each window. */
-  readonly rowOf: ReadonlyMap<UsageWindow, CapRow>;
+  readonly rowOf: ReadonlyMap<UsageWindow, UsageWindowRow>;
 }
 
 /** What went of late is believed when it was so many, over so long (s). */
@@ -94,12 +94,12 @@ interface Reading {
 }
 
 interface Windows {
-  readonly of: (scope: CapRow['scope'], name: string) => readonly UsageWindow[];
-  readonly namesOf: (scope: CapRow['scope']) => readonly string[];
-  readonly rowOf: ReadonlyMap<UsageWindow, CapRow>;
+  readonly of: (scope: UsageWindowRow['scope'], name: string) => readonly UsageWindow[];
+  readonly namesOf: (scope: UsageWindowRow['scope']) => readonly string[];
+  readonly rowOf: ReadonlyMap<UsageWindow, UsageWindowRow>;
 }
 
-function windowsOf(rows: readonly CapRow[], now: number): Windows {
+function windowsOf(rows: readonly UsageWindowRow[], now: number): Windows {
   const zoneOf = zones();
   const at = { now, nowMs: 0 };
   const windows = rows.map((row) => {

@@ -5,7 +5,7 @@
  */
 import type { GroupRule, Per } from '../../core/window/rate-limits.ts';
 import { forecast } from '../../estimate/forecast.ts';
-import type { CapRow } from '../../spool/write/usage-window-rows.ts';
+import type { UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 import {
   THROTTLED_OVER_S,
   together,
@@ -188,7 +188,7 @@ const SHOWN_MAX = 50;
 
 interface TableParts {
   readonly lanes: readonly LaneView[];
-  readonly caps: readonly CapRow[];
+  readonly caps: readonly UsageWindowRow[];
   readonly now: number;
 }
 

@@ -8,7 +8,7 @@ import {
   type Backlog,
   type Forecast,
 } from '../../estimate/forecast.ts';
-import type { CapRow } from '../../spool/write/usage-window-rows.ts';
+import type { UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 import type { Database } from '../../spool/file/open.ts';
 import { standingOf, type GateRow, type Standing } from '../../spool/read/standing.ts';
 import type { MessageRow } from '../../spool/read/queries.ts';
@@ -75,7 +75,7 @@ interface Moving {
 
 /** A rule that the message has to pass. */
 interface Scope {
-  readonly scope: CapRow['scope'];
+  readonly scope: UsageWindowRow['scope'];
   readonly name: string;
   /** Per second, as it was set or learned; null = not by the second. */
   readonly limit: number | null;

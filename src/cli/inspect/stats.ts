@@ -1,6 +1,6 @@
 /** `stats`: counts messages by state and age, and shows lanes, stops and requests that are not done yet. */
 import { Command } from 'commander';
-import { capsOf } from '../../spool/write/usage-window-rows.ts';
+import { usageWindowsOf } from '../../spool/write/usage-window-rows.ts';
 import { restoredFrom } from '../../spool/write/restored.ts';
 import {
   type LaneRow,
@@ -63,7 +63,7 @@ async function stats({ json, lanes, campaign }: StatsOptions, command: Command):
 async function printStatistics(spool: OpenedSpool, isJson: boolean, now: number): Promise<void> {
   const statistics = statisticsOf(spool.db, now);
   const stopped = await stoppedNow(spool, now);
-  const caps = capsOf(spool.db, now);
+  const caps = usageWindowsOf(spool.db, now);
   const storage = storageOf(spool.db, spool.config.spool.path);
   const pruneAt = nextPruneAt(storage, spool.config.spool.retentionMs);
   if (isJson) {
@@ -106,7 +106,7 @@ async function printLanes(
   now: number,
 ): Promise<void> {
   const lanes = lanesOf(db, forecastOptionsOf(config, now));
-  const caps = capsOf(db, now);
+  const caps = usageWindowsOf(db, now);
   if (!isJson) return print(`${laneTable({ lanes, caps, now })}\n`);
   for (const lane of lanes) await printJson(laneDocument(lane));
   for (const cap of caps) await printJson(capDocument(cap));

@@ -2,14 +2,14 @@
  * Describes usage windows (longer than a second) for people: which one a message waits for, and how much of each is
  * used. The counts are those of the daemon, aged to the asked instant.
  */
-import type { CapRow } from '../../spool/write/usage-window-rows.ts';
+import type { UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 import { isoTime, localTime } from '../../terminal/times.ts';
 import { cut, right, tableOf } from '../../terminal/table.ts';
 import { outputWidth } from '../../terminal/terminal-width.ts';
 
 /** A window that is used up, or will be. */
 export interface HeldBy {
-  readonly cap: CapRow;
+  readonly cap: UsageWindowRow;
   /** Until when at last, before the message goes (Unix seconds); null = it frees bit by bit. */
   readonly until: number | null;
 }
@@ -35,7 +35,7 @@ const SAME_S = 1;
 
 /** The windows of a whole spool as a table; null = there are none. */
 export function capTable(
-  caps: readonly CapRow[],
+  caps: readonly UsageWindowRow[],
   width: number | null = outputWidth(),
 ): string | null {
   if (caps.length === 0) return null;
@@ -53,11 +53,11 @@ export function capTable(
   );
 }
 
-export function capDocument(cap: CapRow): object {
+export function capDocument(cap: UsageWindowRow): object {
   return { kind: 'window', ...capFields(cap) };
 }
 
-export function capFields(cap: CapRow): object {
+export function capFields(cap: UsageWindowRow): object {
   const { account, scope, name, span, per, zone, allowed, used } = cap;
   const subject = scope === 'account' ? {} : { [scope]: name };
   const figures = { allowed, used, frees_at: isoTime(cap.freesAt) };
@@ -67,10 +67,10 @@ export function capFields(cap: CapRow): object {
 const OF_WHICH = { min: 'a minute', h: 'an hour', day: 'the day' } as const;
 const WORDS = { min: 'minute', h: 'hour', day: 'day' } as const;
 
-function nameOf({ account, scope, name }: CapRow): string {
+function nameOf({ account, scope, name }: UsageWindowRow): string {
   return scope === 'account' ? `account ${account}` : `${scope} ${name}`;
 }
 
-function partsOf({ per }: CapRow): string {
+function partsOf({ per }: UsageWindowRow): string {
   return per === 'part' ? 'parts' : 'requests';
 }

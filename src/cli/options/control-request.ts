@@ -8,7 +8,7 @@ import { parseDurationMs } from '../../config/duration-values.ts';
 import { EVERYTHING } from '../../core/account/stops.ts';
 import { EXIT } from '../../terminal/exit-codes.ts';
 import { askFor, type ControlRequest } from '../../spool/write/insert.ts';
-import { verbOf, type Verb } from '../../spool/write/control.ts';
+import { verbOf, type ControlVerb } from '../../spool/write/control.ts';
 import type { Database } from '../../spool/file/open.ts';
 import { controlRows, messageOf, type ControlRow } from '../../spool/read/queries.ts';
 import { printJson, printLine } from '../../terminal/print.ts';
@@ -72,7 +72,7 @@ async function settled(
   }
 }
 
-const DONE: Readonly<Record<Verb, string>> = {
+const DONE: Readonly<Record<ControlVerb, string>> = {
   pause: 'paused',
   resume: 'resumed',
   cancel: 'cancelled',

@@ -14,7 +14,7 @@ import { AccountCircuit, type CircuitChange } from '../../core/account/account-c
 import { Budget, LOW_BALANCE, type SpendRules } from '../../core/account/safety.ts';
 import { fetchBalance } from '../../gateway/account-api.ts';
 import type { Capabilities, Gateway } from '../../gateway/gateway.ts';
-import type { GateRow } from '../../spool/write/circuit-rows.ts';
+import type { CircuitRow } from '../../spool/write/circuit-rows.ts';
 import type { KnownRun } from '../../spool/write/set-aside.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { AccountQueue, AccountQueueParts } from '../schedule/account-queue.ts';
@@ -114,7 +114,7 @@ export function recall(
   recallWaits(spool, queues, { now, nowMs: clock.monotonicMs(), waitMaxMs });
   for (const queue of queues.values()) recallSpent(spool, queue, { now, spentSince });
   const runs = spool.setAside.runs();
-  for (const row of spool.gates.all()) {
+  for (const row of spool.circuits.all()) {
     const run = runs.find(
       ({ account, sender }) => account === row.account && sender === row.sender,
     );
@@ -134,7 +134,7 @@ function recallWaits(
   queues: ReadonlyMap<string, AccountQueue>,
   { now, nowMs, waitMaxMs }: Instant & { readonly waitMaxMs: number },
 ): void {
-  for (const { account, sender, until } of spool.gates.blocks(now)) {
+  for (const { account, sender, until } of spool.circuits.blocks(now)) {
     const queue = queues.get(account);
     if (queue === undefined) continue;
     const limit = sender === null ? queue.limits.account : queue.lane(sender).limits.sender;
@@ -168,7 +168,7 @@ export function recallSpent(
   budget.recall(Math.max(spool.recent.spentSince(name, since), spentSince(name, since)), now);
 }
 
-function gateOf(row: GateRow, known: KnownRun | null): CircuitState {
+function gateOf(row: CircuitRow, known: KnownRun | null): CircuitState {
   if (row.state === 'paused') return { kind: 'paused', since: row.since };
   if (row.state === 'active') return ACTIVE;
   const reason = row.reason ?? 'unknown';

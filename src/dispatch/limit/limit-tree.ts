@@ -15,7 +15,7 @@ import {
 import { predictParts, type Content } from '../../core/message/parts.ts';
 import type { GroupRule, NestedRules, RateRule, Span } from '../../core/window/rate-limits.ts';
 import { zones } from '../../core/time/zone.ts';
-import { UNSET, type CapRow } from '../../spool/write/usage-window-rows.ts';
+import { UNSET, type UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 import type { Meter } from '../../limiter/meter.ts';
 import type { Pacer } from '../../limiter/pacer.ts';
 import { NO_HISTORY, type History } from './window-seed.ts';
@@ -182,7 +182,7 @@ export class LimitTree {
   }
 
   /** Takes up what is on disk, once: the rows of this account; and what left that no row has counted. */
-  recall(rows: readonly CapRow[], at: Instant, history: History = NO_HISTORY): void {
+  recall(rows: readonly UsageWindowRow[], at: Instant, history: History = NO_HISTORY): void {
     if (this.#isRecalled) return;
     this.#isRecalled = true;
     const ofWindow = new Map(rows.map((row) => [keyOf(row, row.span), row]));
@@ -195,7 +195,7 @@ export class LimitTree {
   }
 
   /** The rows of all windows, or of those with news since the last commit. A clock that was set is news of all. */
-  save(at: Instant, isWhole: boolean): readonly CapRow[] {
+  save(at: Instant, isWhole: boolean): readonly UsageWindowRow[] {
     const aheadMs = at.now * 1000 - at.nowMs;
     const isAll = isWhole || Math.abs(aheadMs - this.#aheadMs) > CLOCK_STEP_MS;
     this.#aheadMs = aheadMs;
@@ -225,7 +225,7 @@ export class LimitTree {
   #recallWindow(
     limit: Limit,
     window: UsageWindow,
-    about: { readonly row: CapRow | null; readonly at: Instant; readonly history: History },
+    about: { readonly row: UsageWindowRow | null; readonly at: Instant; readonly history: History },
   ): void {
     const { row, at, history } = about;
     const { windows } = limit;

@@ -37,7 +37,7 @@ export class UsageRows implements Participant {
   begin(at: Instant): void {
     this.#at = at;
     if (this.#isKept) return;
-    const rows = this.#spool.caps.all();
+    const rows = this.#spool.usageWindows.all();
     for (const { name, limits } of this.#queues.values()) {
       if (limits.rules === null) continue;
       const own = rows.filter(({ account }) => account === name);
@@ -48,9 +48,9 @@ export class UsageRows implements Participant {
   /** All that is claimed in it has been. */
   save(at: Instant): void {
     const isWhole = !this.#isKept;
-    if (isWhole) this.#spool.caps.unset();
+    if (isWhole) this.#spool.usageWindows.unset();
     for (const { limits } of this.#queues.values()) {
-      if (limits.rules !== null) this.#spool.caps.write(limits.save(at, isWhole));
+      if (limits.rules !== null) this.#spool.usageWindows.write(limits.save(at, isWhole));
     }
     if (isWhole) this.#saved = this.#inForce;
   }

@@ -13,7 +13,7 @@ import {
 } from '../../core/window/usage-window.ts';
 import type { Per, RateRule } from '../../core/window/rate-limits.ts';
 import type { Zone } from '../../core/time/zone.ts';
-import type { CapRow } from '../../spool/write/usage-window-rows.ts';
+import type { UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 
 /** How long a message that does not fit is believed to wait after it was looked at. */
 const BELIEVED_MS = 1_000;
@@ -76,12 +76,12 @@ export class UsageWindows {
   }
 
   /** Whether a row of the same limit and span is about this very window: counted alike, from the same midnight. */
-  isOf(row: Pick<CapRow, 'per' | 'span' | 'zone'>): boolean {
+  isOf(row: Pick<UsageWindowRow, 'per' | 'span' | 'zone'>): boolean {
     return row.per === this.per && (row.span !== 'day' || row.zone === this.#zoneName);
   }
 
   /** The windows as rows of an account. */
-  rows(account: string, { scope, name }: LimitName, at: Instant): readonly CapRow[] {
+  rows(account: string, { scope, name }: LimitName, at: Instant): readonly UsageWindowRow[] {
     return this.all.map((window) => {
       const { count, span } = window.window;
       const freesAtMs = fits(window, 1, at) ? null : window.freesAt(1, at);

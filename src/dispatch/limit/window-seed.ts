@@ -9,7 +9,7 @@ import { namedOf, type Policy } from '../../core/account/policy.ts';
 import { LENGTH_S, PIECES, type CapState } from '../../core/window/usage-window.ts';
 import type { LongWindow, Per } from '../../core/window/rate-limits.ts';
 import type { Zone } from '../../core/time/zone.ts';
-import type { Departure, OpenRequest } from '../../spool/write/sent-counts.ts';
+import type { SentCount, OpenRequest } from '../../spool/write/sent-counts.ts';
 import type { Spool } from '../../spool/spool.ts';
 
 /** A window of a rule, and whom it is about. */
@@ -35,7 +35,7 @@ export class SpoolHistory implements History {
   readonly #spool: Spool;
   readonly #account: string;
   readonly #policy: () => Policy;
-  readonly #known = new Map<string, readonly Departure[]>();
+  readonly #known = new Map<string, readonly SentCount[]>();
   #open: readonly OpenRequest[] | null = null;
 
   constructor(spool: Spool, account: string, policy: () => Policy) {
@@ -70,7 +70,7 @@ export class SpoolHistory implements History {
   ): readonly (readonly [piece: number, count: number])[] {
     const asked = { account: this.#account, from, after: after ?? -Infinity, pieceS, per };
     const key = [from, after, pieceS, per].join();
-    const gone = this.#known.get(key) ?? this.#spool.departures.since(asked);
+    const gone = this.#known.get(key) ?? this.#spool.sentCounts.since(asked);
     this.#known.set(key, gone);
     return gone
       .filter(({ sender }) => counts(sender))
@@ -78,7 +78,7 @@ export class SpoolHistory implements History {
   }
 
   #outOf({ per, counts }: Newcomer): number {
-    this.#open ??= this.#spool.departures
+    this.#open ??= this.#spool.sentCounts
       .open()
       .map((row) => namedOf(row, this.#policy()))
       .filter(({ account }) => account === this.#account);

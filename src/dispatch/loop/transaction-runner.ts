@@ -140,10 +140,10 @@ export class TransactionRunner {
       }
     }
     for (const run of runs) this.#endRun(run, work);
-    for (const row of gates) spool.gates.write(row);
-    for (const row of rates) spool.gates.writeRate(row);
-    for (const row of widths) spool.gates.writeWidth(row);
-    for (const row of blocks) spool.gates.writeBlock(row);
+    for (const row of gates) spool.circuits.write(row);
+    for (const row of rates) spool.circuits.writeRate(row);
+    for (const row of widths) spool.circuits.writeWidth(row);
+    for (const row of blocks) spool.circuits.writeBlock(row);
   }
 
   /* The gateway itself says that this recipient is not to be sent to. */

@@ -13,7 +13,7 @@ import { deadlineOf } from '../../core/message/row-check.ts';
 import { mayMove, type State } from '../../core/message/message.ts';
 import { cancel, requeue } from '../../core/message/message-moves.ts';
 import { rankOf } from '../../core/message/sort-key.ts';
-import { VERBS, verbOf, type ControlRow, type Verb } from '../../spool/write/control.ts';
+import { VERBS, verbOf, type OpenControlRow, type ControlVerb } from '../../spool/write/control.ts';
 import type { DueRow } from '../../spool/write/due.ts';
 import type { Selection } from '../../spool/write/selection.ts';
 import type { Spool } from '../../spool/spool.ts';
@@ -35,7 +35,7 @@ const FORGOTTEN = 'its text was forgotten (spool.forget_text_after), so there is
 
 /** A request in hand: marks it waits for, and what it has done so far. */
 interface Progress {
-  readonly row: ControlRow;
+  readonly row: OpenControlRow;
   affected: number;
   refused: string | null;
   /** Messages whose open attempt must settle first. */
@@ -68,7 +68,7 @@ type ActOnOne = (progress: Progress, row: DueRow, work: Work) => string | null;
 
 export class Operator implements Participant {
   readonly #parts: OperatorParts;
-  readonly #acts: Readonly<Record<Verb, Act>> = {
+  readonly #acts: Readonly<Record<ControlVerb, Act>> = {
     pause: (progress, work) => this.#gate(progress, 'pause', work),
     resume: (progress, work) => this.#gate(progress, 'resume', work),
     cancel: this.#onMessages((progress, row, work) => this.#cancel(progress, row, work)),
@@ -321,7 +321,7 @@ function refuse(progress: Progress, why: string): void {
   progress.cursor = null;
 }
 
-function noSuchVerb({ verb }: ControlRow): string {
+function noSuchVerb({ verb }: OpenControlRow): string {
   return `${UNKNOWN_VERB}: there is no verb ${JSON.stringify(verb)}; there are ${VERBS.join(', ')}`;
 }
 

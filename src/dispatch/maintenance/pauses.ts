@@ -8,8 +8,8 @@ import type { CircuitChange } from '../../core/account/account-circuit.ts';
 import { SPEND_LIMIT } from '../../core/account/safety.ts';
 import { EVERYTHING } from '../../core/account/stops.ts';
 import { everythingMoved, gateMoved } from '../../log/event-lines.ts';
-import type { ControlRow } from '../../spool/write/control.ts';
-import { gateRowOf } from '../../spool/write/circuit-rows.ts';
+import type { OpenControlRow } from '../../spool/write/control.ts';
+import { circuitRowOf } from '../../spool/write/circuit-rows.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
 import type { Work } from '../work.ts';
@@ -24,7 +24,7 @@ export interface PausesParts {
 }
 
 /** A request for `pause`, else for `resume`. */
-interface Asked extends Pick<ControlRow, 'id' | 'account' | 'sender'> {
+interface Asked extends Pick<OpenControlRow, 'id' | 'account' | 'sender'> {
   readonly isPause: boolean;
 }
 
@@ -46,7 +46,7 @@ export class Pauses {
 
   /** Null = done; else why not, in a few words. */
   carryOut(
-    { id, account, sender }: ControlRow,
+    { id, account, sender }: OpenControlRow,
     verb: 'pause' | 'resume',
     work: Work,
   ): string | null {
@@ -76,7 +76,7 @@ export class Pauses {
     }
     this.#applied.set(row.id, change);
     if (!row.isPause) this.#releaseRefused(queue, row.sender);
-    this.#parts.spool.gates.write(gateRowOf(queue.name, change, work.now));
+    this.#parts.spool.circuits.write(circuitRowOf(queue.name, change, work.now));
     work.entries.push(...gateMoved(queue.name, change, work.now));
     this.#parts.onGate(queue);
     /* The pause is over, and what the day allows is spent. */
@@ -93,10 +93,10 @@ export class Pauses {
     if (isPaused === this.#isAllPaused) {
       return isPaused ? 'everything is paused already' : 'everything is not paused';
     }
-    const { gates } = this.#parts.spool;
+    const { circuits } = this.#parts.spool;
     const gate = { account: EVERYTHING, sender: null, nextProbeAt: null } as const;
-    if (isPaused) gates.write({ ...gate, state: 'paused', reason: 'operator', since: work.now });
-    else gates.forget(EVERYTHING);
+    if (isPaused) circuits.write({ ...gate, state: 'paused', reason: 'operator', since: work.now });
+    else circuits.forget(EVERYTHING);
     this.#isAllPaused = isPaused;
     work.entries.push(everythingMoved(isPaused ? 'paused' : 'resumed', work.now));
     for (const queue of this.#parts.queues.values()) this.#parts.onGate(queue);
@@ -105,5 +105,5 @@ export class Pauses {
 }
 
 function isAllPaused(spool: Spool): boolean {
-  return spool.gates.all().some(({ account }) => account === EVERYTHING);
+  return spool.circuits.all().some(({ account }) => account === EVERYTHING);
 }

@@ -23,7 +23,7 @@ import { deadlineOf } from '../../core/message/row-check.ts';
 import { messageDoubled } from '../../log/event-lines.ts';
 import type { Claim } from '../../core/message/claim.ts';
 import type { DueRow } from '../../spool/write/due.ts';
-import type { Ledger } from '../../spool/write/ledger.ts';
+import type { MessageLedger } from '../../spool/write/ledger.ts';
 import type { Match } from '../../spool/write/receipt-rows.ts';
 import type { Ended } from '../../spool/write/settlements.ts';
 import type { Spool } from '../../spool/spool.ts';
@@ -247,7 +247,7 @@ export class Reconciler implements Participant {
   }
 
   /* A receipt with our client-ref names a part; others without one came before it. */
-  #joinHeard(row: DueRow, heard: Ledger['heard']): boolean {
+  #joinHeard(row: DueRow, heard: MessageLedger['heard']): boolean {
     if (this.#waiting.size === 0) return false;
     return heard
       .map(({ attempt, gatewayId }) =>

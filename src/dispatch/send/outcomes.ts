@@ -13,7 +13,7 @@ import type { Verdict } from '../../core/answer/verdict.ts';
 import type { Clock } from '../../clock.ts';
 import { gateMoved, messageSettled } from '../../log/event-lines.ts';
 import type { Capabilities } from '../../gateway/gateway.ts';
-import { gateRowOf } from '../../spool/write/circuit-rows.ts';
+import { circuitRowOf } from '../../spool/write/circuit-rows.ts';
 import type { AttemptEnd } from '../../spool/write/settlements.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
 import { AccountThrottle, type AccountLimits } from '../feedback/account-throttle.ts';
@@ -110,7 +110,7 @@ export class Outcomes {
   changed(queue: AccountQueue, changes: readonly CircuitChange[], now: number): void {
     const { pending } = this.#parts;
     for (const change of changes) {
-      pending.gates.push(gateRowOf(queue.name, change, now));
+      pending.gates.push(circuitRowOf(queue.name, change, now));
       pending.entries.push(...gateMoved(queue.name, change, now));
     }
   }

@@ -4,7 +4,7 @@
  * waits.
  */
 import type { Database } from 'better-sqlite3';
-import { capsOf, type CapRow } from '../write/usage-window-rows.ts';
+import { usageWindowsOf, type UsageWindowRow } from '../write/usage-window-rows.ts';
 import { readFlows, THROTTLED_OVER_S, type Flow } from './lane-traffic.ts';
 import {
   GATE,
@@ -38,7 +38,7 @@ export interface LaneReading {
   readonly later: readonly LaterCount[];
   readonly flows: ReadonlyMap<string, Flow>;
   /** The account's windows, and its senders' and groups'. */
-  readonly caps: readonly CapRow[];
+  readonly caps: readonly UsageWindowRow[];
 }
 
 /** Every account that the daemon knew when it last ran, by name. */
@@ -60,7 +60,7 @@ export function readLanes(db: Database, looking: Looking): readonly LaneReading[
         since: waitingSince(db, ready),
         later: later.get(account) ?? [],
         flows: flows.get(account) ?? new Map<string, Flow>(),
-        caps: capsOf(db, now, account),
+        caps: usageWindowsOf(db, now, account),
       };
     });
   })();

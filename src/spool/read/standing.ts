@@ -6,7 +6,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import { type Content, predictParts } from '../../core/message/parts.ts';
 import { isRetryRank, levelOf, rankOf, type SourceKey } from '../../core/message/sort-key.ts';
 import { CONTENT } from '../schema/bounded.ts';
-import { type CapRow, capsOf } from '../write/usage-window-rows.ts';
+import { type UsageWindowRow, usageWindowsOf } from '../write/usage-window-rows.ts';
 import { type Flow, readFlows, USED_OVER_S } from './lane-traffic.ts';
 import type { Defaults } from '../write/selection.ts';
 import { RANK, READY, TURN } from '../schema/schema.ts';
@@ -143,7 +143,7 @@ export interface Standing {
   readonly since: ReadonlyMap<string, number>;
   readonly flows: ReadonlyMap<string, Flow>;
   /** The account's windows, and its senders' and groups'. */
-  readonly caps: readonly CapRow[];
+  readonly caps: readonly UsageWindowRow[];
   /** By lane: rows of its own campaign, priority and kind that go before it. */
   readonly ahead: ReadonlyMap<string, number>;
 }
@@ -176,7 +176,7 @@ export function standingOf(db: Database, asked: Asked, looking: Looking): Standi
       ready,
       since: waitingSince(db, ready),
       flows: readFlows(db, now, USED_OVER_S).get(account) ?? new Map<string, Flow>(),
-      caps: capsOf(db, now, account),
+      caps: usageWindowsOf(db, now, account),
       ahead: aheadOf(db, asked, { sources, defaultSender }),
     };
   })();

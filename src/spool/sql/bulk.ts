@@ -9,7 +9,7 @@ import type { Database, RunResult, Statement } from 'better-sqlite3';
 
 const SIZES = [64, 16, 4, 1] as const;
 
-export type Value = string | number | null;
+export type SqlValue = string | number | null;
 
 /** A statement whose rows are the value of their one column. */
 export function pluck<Values extends unknown[], T>(
@@ -32,7 +32,7 @@ export class Bulk {
   }
 
   /** Writes rows given as one flat list; returns how many changed, and the id of the last one that was inserted. */
-  run(values: readonly Value[]): RunResult {
+  run(values: readonly SqlValue[]): RunResult {
     let changes = 0;
     let lastInsertRowid: RunResult['lastInsertRowid'] = 0;
     this.#each(values, (statement, rows) => {
@@ -44,15 +44,15 @@ export class Bulk {
   }
 
   /** Writes rows as `run` does; returns what the one column of its RETURNING clause says of each row that changed. */
-  returning(values: readonly Value[]): readonly unknown[] {
+  returning(values: readonly SqlValue[]): readonly unknown[] {
     const returned: unknown[] = [];
     this.#each(values, (statement, rows) => returned.push(...statement.pluck().all(rows)));
     return returned;
   }
 
   #each(
-    values: readonly Value[],
-    act: (statement: Statement, rows: readonly Value[]) => void,
+    values: readonly SqlValue[],
+    act: (statement: Statement, rows: readonly SqlValue[]) => void,
   ): void {
     let from = 0;
     for (const size of SIZES) {

@@ -7,7 +7,7 @@ import type { CircuitChange } from '../../core/account/account-circuit.ts';
 import type { LaneReason } from '../../core/account/stop-reasons.ts';
 import type { Database, Statement } from 'better-sqlite3';
 
-export interface GateRow {
+export interface CircuitRow {
   readonly account: string;
   /** Null = the account itself. */
   readonly sender: string | null;
@@ -18,7 +18,7 @@ export interface GateRow {
 }
 
 /** The row of a circuit that changed. */
-export function gateRowOf(account: string, change: CircuitChange, now: number): GateRow {
+export function circuitRowOf(account: string, change: CircuitChange, now: number): CircuitRow {
   const { state, sender, reason } = change;
   return {
     account,
@@ -30,7 +30,7 @@ export function gateRowOf(account: string, change: CircuitChange, now: number): 
   };
 }
 
-export interface RateRow {
+export interface LearnedRateRow {
   readonly account: string;
   readonly sender: string | null;
   readonly configuredRate: number | null;
@@ -55,15 +55,15 @@ export interface WidthRow {
   readonly learned: number | null;
 }
 
-type GateValues = [string, string, string, string | null, number, number | null];
+type CircuitValues = [string, string, string, string | null, number, number | null];
 
 export class CircuitRows {
   readonly #account: Statement;
-  readonly #sender: Statement<GateValues>;
+  readonly #sender: Statement<CircuitValues>;
   readonly #accountRate: Statement;
   readonly #senderRate: Statement;
   readonly #width: Statement<[number, number | null, string]>;
-  readonly #rows: Statement<[], GateRow>;
+  readonly #rows: Statement<[], CircuitRow>;
   readonly #learned: Statement<[string], number | null>;
   readonly #learnedOfSender: Statement<[string, string], number | null>;
   readonly #forget: Statement<[string]>;
@@ -117,17 +117,17 @@ export class CircuitRows {
     );
   }
 
-  all(): readonly GateRow[] {
+  all(): readonly CircuitRow[] {
     return this.#rows.all();
   }
 
-  write(row: GateRow): void {
+  write(row: CircuitRow): void {
     const rest = [row.state, row.reason, row.since, row.nextProbeAt] as const;
     if (row.sender === null) this.#account.run(row.account, ...rest);
     else this.#sender.run(row.account, row.sender, ...rest);
   }
 
-  writeRate(row: RateRow): void {
+  writeRate(row: LearnedRateRow): void {
     const rest = [row.now, row.configuredRate, row.learnedRate] as const;
     if (row.sender === null) this.#accountRate.run(row.account, ...rest);
     else this.#senderRate.run(row.account, row.sender, ...rest);

@@ -3,7 +3,7 @@
  * transaction. What is read and what is claimed happens inside one write transaction of the caller, so no
  * other program can come between.
  */
-import { Bulk, pluck, type Value } from '../sql/bulk.ts';
+import { Bulk, pluck, type SqlValue } from '../sql/bulk.ts';
 import { hash } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { UncertainPolicy } from '../../core/message/message.ts';
@@ -148,8 +148,8 @@ export class Claims {
 
   /** Marks rows as `sending`, each with its attempt. All rows were peeked in this transaction. */
   write(attempts: readonly NewAttempt[], now: number): void {
-    const marks: Value[] = [];
-    const rows: Value[] = [];
+    const marks: SqlValue[] = [];
+    const rows: SqlValue[] = [];
     for (const one of attempts) {
       marks.push(one.id, one.number, now);
       rows.push(one.id, one.number, now, one.clientRef, one.follows);

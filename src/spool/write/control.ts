@@ -17,14 +17,14 @@ export const VERBS = [
   'restored-resend',
 ] as const;
 
-export type Verb = (typeof VERBS)[number];
+export type ControlVerb = (typeof VERBS)[number];
 
 /** A word of a control row as a verb; null = it is none. */
-export function verbOf(word: string): Verb | null {
+export function verbOf(word: string): ControlVerb | null {
   return VERBS.find((verb) => verb === word) ?? null;
 }
 
-export interface ControlRow {
+export interface OpenControlRow {
   readonly id: number;
   /** One of VERBS; a client that switched the rules off may have written any other word. */
   readonly verb: string;
@@ -43,7 +43,7 @@ export interface ControlRow {
 const VERB_READ = 100;
 
 export class Control {
-  readonly #open: Statement<[number, number], ControlRow>;
+  readonly #open: Statement<[number, number], OpenControlRow>;
   readonly #answer: Statement<[number | null, number, string | null, number]>;
   readonly #mark: Statement<[number, number]>;
   readonly #doubtful: Statement<[number], number | null>;
@@ -80,7 +80,7 @@ export class Control {
   }
 
   /** Requests that wait for an answer, with an id above `after`, oldest first. */
-  open(after: number, limit: number): readonly ControlRow[] {
+  open(after: number, limit: number): readonly OpenControlRow[] {
     return this.#open.all(after, limit);
   }
 
@@ -111,7 +111,7 @@ export class Control {
 
   /** The messages that a request with a filter, or a campaign, is about. */
   selectionOf(
-    { upTo, asOf }: Pick<ControlRow, 'upTo' | 'asOf'>,
+    { upTo, asOf }: Pick<OpenControlRow, 'upTo' | 'asOf'>,
     filter: ControlFilter,
     defaults: Defaults,
   ): Selection {

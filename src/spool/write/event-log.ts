@@ -9,7 +9,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { EventReason, RowEvent } from '../../core/events/log-events.ts';
 import { bounded } from '../schema/bounded.ts';
-import { Bulk, type Value } from '../sql/bulk.ts';
+import { Bulk, type SqlValue } from '../sql/bulk.ts';
 import { KeyValues, numberIn } from '../sql/kv.ts';
 
 export interface EventRow {
@@ -87,7 +87,7 @@ export class EventLog {
 
   /** Appends the rows of entries in order; returns the `seq` of the first. The rest follow without a gap. */
   append(entries: readonly { readonly row: EventRow }[]): number {
-    const values: Value[] = [];
+    const values: SqlValue[] = [];
     for (const { row } of entries) {
       values.push(row.at, row.messageId, row.account, row.sender, row.event);
       values.push(row.from, row.to, row.reason, row.attempt);

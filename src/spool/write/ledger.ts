@@ -13,7 +13,7 @@ import type { Attempt, AttemptFact, HeardReceipt, PartFact } from '../../core/re
 /** Receipts of one message that count; a gateway that says more says nothing new. */
 const HEARD_MAX = 2_000;
 
-export interface Ledger {
+export interface MessageLedger {
   readonly attempts: readonly AttemptFact[];
   readonly heard: readonly HeardReceipt[];
 }
@@ -99,7 +99,7 @@ export class Ledgers {
   }
 
   /** Everything that is known of a message's attempts. */
-  read(messageId: number): Ledger {
+  read(messageId: number): MessageLedger {
     const parts = this.#parts.all(messageId);
     const attempts = this.#attempts.all(messageId).map(({ number, route, closed }) => ({
       number,
@@ -116,7 +116,7 @@ export class Ledgers {
   }
 
   /** Writes what was heard to the parts it is about; parts that no answer told of are new rows. */
-  write(messageId: number, before: Ledger, attempts: readonly Attempt[]): void {
+  write(messageId: number, before: MessageLedger, attempts: readonly Attempt[]): void {
     for (const attempt of attempts) {
       const known = before.attempts.find(({ number }) => number === attempt.number);
       for (const part of attempt.parts) {

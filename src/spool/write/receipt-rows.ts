@@ -43,7 +43,7 @@ export function parseRef(clientRef: string): { messageId: number; attempt: numbe
 
 const REF = /^([0-9a-z]{1,11})\.([0-9a-z]{1,6})\.([0-9a-f]{20})$/;
 
-export class Receipts {
+export class ReceiptRows {
   readonly #db: Database;
   readonly #refOf: (messageId: number, number: number) => string;
   readonly #attempt: Statement<[number, number], Match>;
@@ -212,7 +212,7 @@ const BYTES = ['gateway_id', 'client_ref', 'recipient', 'status', 'network', 'ra
   .map((column) => `coalesce(octet_length(${column}), 0)`)
   .join(' + ');
 
-export class Unmatched {
+export class UnmatchedRows {
   readonly #isKnown: Statement<[string], number>;
   readonly #joinable: Statement<[], JoinableReceipt>;
   readonly #stock: Statement<[], Stock>;

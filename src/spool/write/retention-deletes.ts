@@ -35,7 +35,7 @@ const FORGOTTEN_TO = 'forgotten-to';
 /** What is told of events keeps its place in `spool` under a name that ends so. */
 const CURSORS = `SELECT name, CAST(value AS INTEGER) AS seq FROM spool WHERE name LIKE '%-cursor'`;
 
-export interface Slice {
+export interface RetentionSlice {
   /** Unix seconds: what ended earlier. */
   readonly before: number;
   readonly limit: number;
@@ -134,7 +134,7 @@ export class Retention {
   }
 
   /** Deletes final messages; what is still to be told stops it, since later ones are told later. */
-  prune({ before, limit, toldTo }: Slice, rowsMax: number): Pruned {
+  prune({ before, limit, toldTo }: RetentionSlice, rowsMax: number): Pruned {
     const messages: Removed[] = [];
     let rows = 0;
     const over = this.#over.all(before, limit);
@@ -166,7 +166,7 @@ export class Retention {
   }
 
   /** Deletes events that belong to no message; true = there may be more. */
-  pruneLaneEvents({ before, limit, toldTo }: Slice): boolean {
+  pruneLaneEvents({ before, limit, toldTo }: RetentionSlice): boolean {
     return this.#events.run(limit, before, toldTo).changes === limit;
   }
 

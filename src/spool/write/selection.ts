@@ -98,7 +98,7 @@ function addLane(
 
 const SLICE = 500;
 
-export interface SelectionOptions {
+export interface SelectionScope {
   readonly filter: ControlFilter;
   readonly defaults: Defaults;
   /** The highest message id, and the highest `events.seq`, when it was asked. */
@@ -106,23 +106,23 @@ export interface SelectionOptions {
   readonly asOf: number;
 }
 
-type Values = readonly (string | number)[];
+type SqlValues = readonly (string | number)[];
 
 /** Rows that match in a slice; `end` is where the next one begins, null = this was the last. */
-export interface Slice {
+export interface SelectionSlice {
   readonly rows: readonly DueRow[];
   readonly end: number | null;
 }
 
 export class Selection {
   readonly #upTo: number;
-  readonly #values: Values;
-  readonly #scope: Values;
+  readonly #values: SqlValues;
+  readonly #scope: SqlValues;
   readonly #end: Statement<unknown[], number | null>;
   readonly #rows: Statement<unknown[], DueRow>;
   readonly #covers: Statement<unknown[], number>;
 
-  constructor(db: Database, { filter, defaults, upTo, asOf }: SelectionOptions) {
+  constructor(db: Database, { filter, defaults, upTo, asOf }: SelectionScope) {
     const other = { recipient: null, reference: null, gatewayId: null };
     const { where, values } = conditions({ filter: { ...filter, ...other }, defaults });
     const { campaign } = filter;
@@ -144,7 +144,7 @@ export class Selection {
   }
 
   /** The slice of rows with an id above `after`. */
-  slice(after: number): Slice {
+  slice(after: number): SelectionSlice {
     const end = this.#end.get(...this.#scope, after, this.#upTo) ?? null;
     if (end === null) return { rows: [], end: null };
     const rows = this.#rows.all(...this.#scope, after, end, ...this.#values);

@@ -12,7 +12,7 @@ import type { Per } from '../../core/window/rate-limits.ts';
 import { eventSeqs } from './event-log.ts';
 
 /** Requests of one sender that were over in one piece of time. */
-export interface Departure {
+export interface SentCount {
   /** As the lane is called; '' = none, and the account has none. */
   readonly sender: string;
   /** The pieces are counted from 0, from the instant that was asked about. */
@@ -29,7 +29,7 @@ export interface OpenRequest {
   readonly parts: number;
 }
 
-export interface Asked {
+export interface SentCountQuery {
   readonly account: string;
   /** Over at this instant or later (Unix seconds). */
   readonly from: number;
@@ -55,11 +55,11 @@ const over = (per: Per): string =>
     WHERE e.seq >= @seq AND e.at >= @from AND e.account = @account AND e.from_state = 'sending'
       AND a.began_at > @after AND ${LEFT} GROUP BY 1, 2 ORDER BY 2`;
 
-type Bound = Omit<Asked, 'per'> & { readonly seq: number };
+type Bound = Omit<SentCountQuery, 'per'> & { readonly seq: number };
 
-export class Departures {
+export class SentCounts {
   readonly #seqAt: (at: number) => number;
-  readonly #over: Readonly<Record<Per, Statement<[Bound], Departure>>>;
+  readonly #over: Readonly<Record<Per, Statement<[Bound], SentCount>>>;
   readonly #open: Statement<[], Omit<OpenRequest, 'parts'> & Content>;
 
   constructor(db: Database) {
@@ -71,7 +71,7 @@ export class Departures {
   }
 
   /** Those that were over since an instant, the earliest first. */
-  since({ per, ...asked }: Asked): readonly Departure[] {
+  since({ per, ...asked }: SentCountQuery): readonly SentCount[] {
     return this.#over[per].all({ ...asked, seq: this.#seqAt(asked.from) });
   }
 

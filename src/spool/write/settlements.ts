@@ -11,7 +11,7 @@ import { sumOf } from '../../core/message/price.ts';
 import type { AnswerPart } from '../../core/answer/observation.ts';
 import type { Settlement } from '../../core/answer/settle.ts';
 import type { Scope } from '../../core/answer/verdict.ts';
-import { Bulk, type Value } from '../sql/bulk.ts';
+import { Bulk, type SqlValue } from '../sql/bulk.ts';
 
 /** How an attempt ended, beside what follows for the message. */
 export interface AttemptEnd {
@@ -78,8 +78,8 @@ export class Settlements {
   /** Writes the outcomes; returns the ones whose message was no longer ours to settle. */
   write(batch: readonly Ended[]): readonly Ended[] {
     const lost = this.#writeMessages(batch);
-    const attempts: Value[] = [];
-    const parts: Value[] = [];
+    const attempts: SqlValue[] = [];
+    const parts: SqlValue[] = [];
     for (const ended of batch) {
       pushAttemptValues(attempts, ended);
       pushPartValues(parts, ended);
@@ -90,7 +90,7 @@ export class Settlements {
   }
 
   #writeMessages(batch: readonly Ended[]): readonly Ended[] {
-    const values: Value[] = [];
+    const values: SqlValue[] = [];
     for (const ended of batch) pushMessageValues(values, ended);
     const { changes } = this.#messages.run(values);
     if (changes === batch.length) return [];
@@ -104,7 +104,7 @@ export class Settlements {
   }
 }
 
-function pushMessageValues(values: Value[], { claim, settlement, end, parts }: Ended): void {
+function pushMessageValues(values: SqlValue[], { claim, settlement, end, parts }: Ended): void {
   const price = sumOf([claim.price, ...acceptedPrices(parts)]);
   values.push(
     claim.id,
@@ -123,12 +123,12 @@ function pushMessageValues(values: Value[], { claim, settlement, end, parts }: E
   );
 }
 
-function pushAttemptValues(values: Value[], { claim, end }: Ended): void {
+function pushAttemptValues(values: SqlValue[], { claim, end }: Ended): void {
   values.push(claim.id, claim.number, end.endedAt, end.httpStatus, end.status);
   values.push(end.errorText, end.traceId, end.route, end.scope);
 }
 
-function pushPartValues(values: Value[], { claim, parts }: Ended): void {
+function pushPartValues(values: SqlValue[], { claim, parts }: Ended): void {
   let number = 0;
   for (const part of parts) {
     number += 1;

@@ -14,13 +14,13 @@ import {
 } from '../../core/window/usage-window.ts';
 import { SPANS, type Per, type Span } from '../../core/window/rate-limits.ts';
 import { isZone, zones, type Zone } from '../../core/time/zone.ts';
-import { Bulk, type Value } from '../sql/bulk.ts';
+import { Bulk, type SqlValue } from '../sql/bulk.ts';
 import { jsonIn } from '../sql/kv.ts';
 
 /** What a window allows whose rule is configured no more. */
 export const UNSET = 0;
 
-export interface CapRow {
+export interface UsageWindowRow {
   readonly account: string;
   readonly scope: 'account' | 'group' | 'sender';
   /** The group's or the sender's; '' for the account itself. */
@@ -38,12 +38,12 @@ export interface CapRow {
 
 const COLUMNS = 'account, scope, name, span, per, zone, allowed, used, frees_at AS freesAt, state';
 
-type Stored = Omit<CapRow, 'state' | 'allowed'> & {
+type Stored = Omit<UsageWindowRow, 'state' | 'allowed'> & {
   readonly state: string;
   readonly allowed: number | null;
 };
 
-export class Caps {
+export class UsageWindowRows {
   readonly #write: Bulk;
   readonly #all: Statement<[], Stored>;
   readonly #unset: Statement<[]>;
@@ -60,12 +60,12 @@ export class Caps {
   }
 
   /** Every row, those of rules that are configured no more as well. */
-  all(): readonly CapRow[] {
+  all(): readonly UsageWindowRow[] {
     return rowsOf(this.#all.all());
   }
 
-  write(rows: readonly CapRow[]): void {
-    const values: Value[] = [];
+  write(rows: readonly UsageWindowRow[]): void {
+    const values: SqlValue[] = [];
     for (const row of rows) {
       values.push(row.account, row.scope, row.name, row.span, row.per, row.zone);
       values.push(row.allowed, row.used, row.freesAt, JSON.stringify(row.state));
@@ -83,11 +83,11 @@ export class Caps {
  * The windows that the daemon keeps, for people: what of each is used now, and when one more may go. What was
  * written last is aged to `now` (Unix seconds), its state as well. `account` null = of all.
  */
-export function capsOf(
+export function usageWindowsOf(
   db: Database,
   now: number,
   account: string | null = null,
-): readonly CapRow[] {
+): readonly UsageWindowRow[] {
   const rows = db
     .prepare<[string | null], Stored>(
       `SELECT ${COLUMNS} FROM caps WHERE allowed IS NOT NULL AND account = coalesce(?, account)
@@ -98,7 +98,7 @@ export function capsOf(
   return rowsOf(rows).map((row) => aged(row, zoneOf(row.zone), { now, nowMs: 0 }));
 }
 
-function aged(row: CapRow, zone: Zone, at: Instant): CapRow {
+function aged(row: UsageWindowRow, zone: Zone, at: Instant): UsageWindowRow {
   const cap = usageWindowOf({ count: row.allowed, span: row.span }, zone);
   cap.restore(row.state, at);
   const freesAtMs = fits(cap, 1, at) ? null : cap.freesAt(1, at);
@@ -107,7 +107,7 @@ function aged(row: CapRow, zone: Zone, at: Instant): CapRow {
 }
 
 /* Without the rows that no daemon writes: such a window counts as unused. */
-function rowsOf(stored: readonly Stored[]): readonly CapRow[] {
+function rowsOf(stored: readonly Stored[]): readonly UsageWindowRow[] {
   const known = new Map<string, boolean>();
   const isKnown = (zone: string): boolean => {
     const found = known.get(zone) ?? isZone(zone);
@@ -117,7 +117,7 @@ function rowsOf(stored: readonly Stored[]): readonly CapRow[] {
   return stored.flatMap((row) => rowOf(row, isKnown) ?? []);
 }
 
-function rowOf(row: Stored, isKnownZone: (zone: string) => boolean): CapRow | null {
+function rowOf(row: Stored, isKnownZone: (zone: string) => boolean): UsageWindowRow | null {
   const texts: readonly unknown[] = [row.account, row.name, row.per, row.zone];
   const isRead = texts.every((value) => typeof value === 'string') && isKnownZone(row.zone);
   const isKnown = SCOPES.includes(row.scope) && SPANS.includes(row.span);

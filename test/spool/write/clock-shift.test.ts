@@ -83,13 +83,13 @@ describe('the wall clock is set, and what moves with it is', () => {
     const { spool, commit, other } = setup();
     const gate = { state: 'suspended', since: NOW, nextProbeAt: NOW + 60 } as const;
     commit(() => {
-      spool.gates.write({ ...gate, account: 'a', sender: null, reason: 'gateway-down' });
-      spool.gates.write({ ...gate, account: 'a', sender: 'Acme', reason: 'invalid-sender' });
-      spool.gates.write({ ...gate, account: 'b', sender: null, reason: 'spend-limit' });
-      spool.gates.writeBlock({ account: 'a', sender: null, until: NOW + 5, now: NOW });
+      spool.circuits.write({ ...gate, account: 'a', sender: null, reason: 'gateway-down' });
+      spool.circuits.write({ ...gate, account: 'a', sender: 'Acme', reason: 'invalid-sender' });
+      spool.circuits.write({ ...gate, account: 'b', sender: null, reason: 'spend-limit' });
+      spool.circuits.writeBlock({ account: 'a', sender: null, until: NOW + 5, now: NOW });
       spool.clockSteps.shift(-HOUR);
     });
-    const probes = spool.gates.all().map((row) => [row.account, row.sender, row.nextProbeAt]);
+    const probes = spool.circuits.all().map((row) => [row.account, row.sender, row.nextProbeAt]);
     expect(probes).toEqual([
       ['a', null, NOW + 60 - HOUR],
       ['b', null, NOW + 60],

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Receipt } from '../../../src/core/receipt/receipt.ts';
 import type { Database } from '../../../src/spool/file/open.ts';
 import { Ledgers } from '../../../src/spool/write/ledger.ts';
-import { Receipts, Unmatched } from '../../../src/spool/write/receipt-rows.ts';
+import { ReceiptRows, UnmatchedRows } from '../../../src/spool/write/receipt-rows.ts';
 import { ended, NOW, PART, setup } from '../../support/spool.ts';
 
 const RECIPIENT = '447700900000';
@@ -205,8 +205,8 @@ function planOf(db: Database, sql: string): readonly string[] {
 }
 
 function useReceipts(db: Database): void {
-  new Receipts(db, () => '').byGatewayId('id-1');
-  new Unmatched(db).joinable();
+  new ReceiptRows(db, () => '').byGatewayId('id-1');
+  new UnmatchedRows(db).joinable();
 }
 
 function useLedgers(db: Database): void {
