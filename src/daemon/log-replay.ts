@@ -6,6 +6,7 @@
  */
 import { placeOf, remedyOfReason } from '../core/account/stop-reasons.ts';
 import { writtenLate } from '../log/replayed-events.ts';
+import { LOG_CURSOR } from '../spool/write/event-log.ts';
 import type { StatusLog } from '../log/status-log.ts';
 import type { Spool } from '../spool/spool.ts';
 import { whyRestored } from '../spool/write/restored.ts';
@@ -14,13 +15,14 @@ const PAGE = 500;
 
 /** In a transaction, before the first event of this process: a spool that never had a log has one from here. */
 export function beginLog(spool: Spool): void {
-  if (spool.unlogged.cursor() === null) spool.unlogged.save(spool.events.lastSeq());
+  const { events } = spool;
+  if (events.cursor(LOG_CURSOR) === null) events.saveCursor(events.lastSeq(), LOG_CURSOR);
 }
 
 export function writeLateLines(spool: Spool, log: StatusLog): void {
-  let seq = spool.unlogged.cursor() ?? spool.events.lastSeq();
+  let seq = spool.events.cursor(LOG_CURSOR) ?? spool.events.lastSeq();
   for (;;) {
-    const events = spool.unlogged.after(seq, PAGE);
+    const events = spool.events.unlogged(seq, PAGE);
     for (const event of events) log.committed([writtenLate(event)], event.seq);
     const last = events.at(-1);
     if (last === undefined) return;

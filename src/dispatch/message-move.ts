@@ -36,14 +36,7 @@ export function moveAll<M extends RowMove>(
   all: readonly M[],
   work: Work,
 ): readonly M[] {
-  if (all.length === 0) return all;
-  const ids = new Set(
-    spool.moves.write(
-      all.map(({ move }) => move),
-      work.now,
-    ),
-  );
-  const moved = all.filter(({ move }) => ids.delete(move.id));
+  const moved = all.filter(({ move }) => spool.moves.write(move, work.now));
   for (const { row, move } of moved) noteMove(policy, row, move, work);
   return moved;
 }

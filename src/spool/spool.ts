@@ -12,7 +12,7 @@ import { ClockSteps } from './write/clock-shift.ts';
 import { Control } from './write/control.ts';
 import { SentCounts } from './write/sent-counts.ts';
 import { Due } from './write/due.ts';
-import { EventLog, Unlogged } from './write/event-log.ts';
+import { EventLog } from './write/event-log.ts';
 import { CircuitRows } from './write/circuit-rows.ts';
 import { MessageGroups } from './write/message-groups.ts';
 import { Ledgers } from './write/ledger.ts';
@@ -26,6 +26,7 @@ import { adopt, Restored } from './write/restored.ts';
 import { Retention } from './write/retention-deletes.ts';
 import { noteConfigRead } from './file/run-memory.ts';
 import { Run } from './write/runs.ts';
+import { Statements } from './sql/statements.ts';
 import { SetAsideRows } from './write/set-aside.ts';
 import { Settlements } from './write/settlements.ts';
 import { Sources } from './write/sources.ts';
@@ -34,31 +35,29 @@ import { Suppressions } from './write/suppressions.ts';
 import { Wal } from './file/wal.ts';
 import { Watcher, type WatcherOptions } from './file/watcher.ts';
 
-export class Spool {
+export class Spool extends Statements {
   readonly path: string;
-  readonly usageWindows: UsageWindowRows;
-  readonly claims: Claims;
-  readonly clockSteps: ClockSteps;
-  readonly control: Control;
-  readonly sentCounts: SentCounts;
-  readonly due: Due;
-  readonly events: EventLog;
-  readonly circuits: CircuitRows;
-  readonly ledgers: Ledgers;
-  readonly moves: Moves;
-  readonly receipts: ReceiptRows;
-  readonly recent: Recent;
-  readonly restored: Restored;
-  readonly retention: Retention;
-  readonly setAside: SetAsideRows;
-  readonly settlements: Settlements;
-  readonly sources: Sources;
-  readonly suppressions: Suppressions;
-  readonly unlogged: Unlogged;
-  readonly unmatched: UnmatchedRows;
-  readonly waits: Waits;
+  readonly usageWindows = new UsageWindowRows(this.db);
+  readonly claims = new Claims(this.db);
+  readonly clockSteps = new ClockSteps(this.db);
+  readonly control = new Control(this.db);
+  readonly sentCounts = new SentCounts(this.db);
+  readonly due = new Due(this.db);
+  readonly events = new EventLog(this.db);
+  readonly circuits = new CircuitRows(this.db);
+  readonly ledgers = new Ledgers(this.db);
+  readonly moves = new Moves(this.db);
+  readonly receipts = new ReceiptRows(this.db);
+  readonly recent = new Recent(this.db);
+  readonly restored = new Restored(this.db);
+  readonly retention = new Retention(this.db);
+  readonly setAside = new SetAsideRows(this.db);
+  readonly settlements = new Settlements(this.db);
+  readonly sources = new Sources(this.db);
+  readonly suppressions = new Suppressions(this.db);
+  readonly unmatched = new UnmatchedRows(this.db);
+  readonly waits = new Waits(this.db);
   readonly wal: Wal;
-  readonly #db: Database;
   readonly #immediate: (work: () => unknown) => unknown;
   #watcher: Watcher | null = null;
   readonly #run: Run | null;
@@ -67,31 +66,10 @@ export class Spool {
   #messageGroups: MessageGroups | null = null;
 
   private constructor(db: Database, path: string, run: Run | null, ownership: Ownership | null) {
-    this.#db = db;
+    super(db);
     this.#run = run;
     this.#ownership = ownership;
     this.path = path;
-    this.usageWindows = new UsageWindowRows(db);
-    this.claims = new Claims(db);
-    this.clockSteps = new ClockSteps(db);
-    this.control = new Control(db);
-    this.sentCounts = new SentCounts(db);
-    this.due = new Due(db);
-    this.events = new EventLog(db);
-    this.circuits = new CircuitRows(db);
-    this.ledgers = new Ledgers(db);
-    this.moves = new Moves(db);
-    this.receipts = new ReceiptRows(db, (id, number) => this.claims.clientRef(id, number));
-    this.recent = new Recent(db);
-    this.restored = new Restored(db);
-    this.retention = new Retention(db);
-    this.setAside = new SetAsideRows(db);
-    this.settlements = new Settlements(db);
-    this.sources = new Sources(db);
-    this.suppressions = new Suppressions(db);
-    this.unlogged = new Unlogged(db);
-    this.unmatched = new UnmatchedRows(db);
-    this.waits = new Waits(db);
     this.wal = new Wal(db, path, () => this.isGuarded());
     const transaction = db.transaction((work: () => unknown) => work());
     this.#immediate = (work): unknown => transaction.immediate(work);
@@ -163,23 +141,23 @@ export class Spool {
 
   /** The configuration was read, and is in force. In a transaction. */
   noteConfigRead(now: number): void {
-    noteConfigRead(this.#db, now);
+    noteConfigRead(this.db, now);
   }
 
   stopFacts(configured: Configured): SpoolStopFacts {
-    return readStopFacts(this.#db, configured);
+    return readStopFacts(this.db, configured);
   }
 
   /** Begins to notice commits of other programs; once a spool. */
   watch(options: Pick<WatcherOptions, 'onCommit' | 'isIdle' | 'onBlind'>): Watcher {
-    this.#watcher = new Watcher({ ...options, db: this.#db, path: this.path });
+    this.#watcher = new Watcher({ ...options, db: this.db, path: this.path });
     return this.#watcher;
   }
 
   /** Begins to look once a second whether the spool is still the one that was opened, and locked. */
   guard(onChange: (change: FileChange) => void): void {
     if (this.#ownership === null) return;
-    this.#fileWatch = new FileWatch(this.#db, this.path, this.#ownership, onChange);
+    this.#fileWatch = new FileWatch(this.db, this.path, this.#ownership, onChange);
   }
 
   /** Looks now: false = the files have changed, and `onChange` was called. */
@@ -201,6 +179,6 @@ export class Spool {
     if (this.#fileWatch?.mayClose() === false) return;
     this.#run?.end();
     this.#messageGroups?.close();
-    this.#db.close();
+    this.db.close();
   }
 }

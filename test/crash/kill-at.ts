@@ -72,7 +72,7 @@ const STEPS: readonly (readonly [RegExp, Step])[] = [
   [/^UPDATE messages SET state = v\.column3, reason = v\.column4, status/, 'messages'],
   [/^UPDATE attempts SET ended_at/, 'attempts'],
   [/^INSERT INTO parts/, 'parts'],
-  [/^UPDATE messages SET state = v\.column3, reason = v\.column4, due_at/, 'lapsed'],
+  [/^UPDATE messages SET state = \?, reason = \?, due_at/, 'lapsed'],
   [/^INSERT INTO events/, 'events'],
 ];
 
@@ -104,7 +104,6 @@ const nothingDone = (): Record<Step, number> => ({
 
 /* What lapses and what a receipt moves is written by one statement; a receipt moves one message at a time. */
 const MOVED_BY_RECEIPT: readonly unknown[] = ['await-receipt', 'delivered', 'undelivered'];
-const TO_STATE = 2;
 
 /** Rows written by the transaction that is open. */
 let done = nothingDone();
@@ -120,18 +119,9 @@ wrap(statements, 'run', (self, args, original) => {
   return result;
 });
 
-/* What moves gives the ids that it moved. */
-wrap(statements, 'all', (self, args, original) => {
-  const result = original();
-  const step = stepOf((self as Statement).source, args);
-  if (step !== null) write(step, (result as readonly unknown[]).length);
-  return result;
-});
-
-function stepOf(source: string, [values]: readonly unknown[]): Step | null {
+function stepOf(source: string, [toState]: readonly unknown[]): Step | null {
   const step = STEPS.find(([pattern]) => pattern.test(source))?.[1] ?? null;
-  if (step !== 'lapsed' || !Array.isArray(values)) return step;
-  return MOVED_BY_RECEIPT.includes(values[TO_STATE]) ? 'moved' : step;
+  return step === 'lapsed' && MOVED_BY_RECEIPT.includes(toState) ? 'moved' : step;
 }
 
 function begin(original: () => unknown): unknown {

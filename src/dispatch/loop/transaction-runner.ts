@@ -13,6 +13,7 @@ import { refuse } from '../../core/message/message-moves.ts';
 import { isNotOurs } from '../../spool/sql/spool-errors.ts';
 import type { SetAsideRow } from '../../spool/write/set-aside.ts';
 import type { Ended } from '../../spool/write/settlements.ts';
+import { LOG_CURSOR } from '../../spool/write/event-log.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { StatusLog } from '../../log/status-log.ts';
 import { heldUntil, moveAll } from '../message-move.ts';
@@ -118,7 +119,7 @@ export class TransactionRunner {
   /** In a transaction: how far the log has come. */
   noteLogged(): void {
     if (this.#loggedSeq === null || this.#loggedSeq === this.#notingSeq) return;
-    this.#parts.spool.unlogged.save(this.#loggedSeq);
+    this.#parts.spool.events.saveCursor(this.#loggedSeq, LOG_CURSOR);
     this.#notingSeq = this.#loggedSeq;
   }
 

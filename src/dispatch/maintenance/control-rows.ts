@@ -305,7 +305,8 @@ export class Operator implements Participant {
   #answer(progress: Progress, work: Work): void {
     const isDone = progress.cursor === null && progress.marked.size === 0;
     const { affected, refused } = progress;
-    this.#parts.spool.control.answer(progress.row.id, {
+    this.#parts.spool.control.answer({
+      id: progress.row.id,
       doneAt: isDone ? work.now : null,
       affected,
       refused,

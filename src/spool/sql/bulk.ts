@@ -8,6 +8,8 @@
 import type { Database, RunResult, Statement } from 'better-sqlite3';
 
 const SIZES = [64, 16, 4, 1] as const;
+/** The place of the rows in the SQL. */
+const ROW = /(?<=VALUES )\(\?(?:, \?)*\)/;
 
 export type SqlValue = string | number | null;
 
@@ -20,56 +22,46 @@ export function pluck<Values extends unknown[], T>(
 }
 
 export class Bulk {
+  readonly #db: Database;
+  readonly #sql: string;
+  readonly #row: string;
   readonly #width: number;
-  readonly #prepare: (size: number) => Statement;
   readonly #statements = new Map<number, Statement>();
 
-  /** `sql` receives the rows' placeholders: `(?,?),(?,?)` for width 2 and two rows. */
-  constructor(db: Database, width: number, sql: (values: string) => string) {
-    this.#width = width;
-    const row = `(${Array<string>(width).fill('?').join(',')})`;
-    this.#prepare = (size) => db.prepare(sql(Array<string>(size).fill(row).join(',')));
+  /** `sql` is written for one row, `… VALUES (?, ?) …`. */
+  constructor(db: Database, sql: string) {
+    const [row] = ROW.exec(sql) ?? [];
+    if (row === undefined) throw new Error(`no row of values in: ${sql}`);
+    this.#db = db;
+    this.#sql = sql;
+    this.#row = row;
+    this.#width = row.split('?').length - 1;
   }
 
   /** Writes rows given as one flat list; returns how many changed, and the id of the last one that was inserted. */
   run(values: readonly SqlValue[]): RunResult {
-    let changes = 0;
-    let lastInsertRowid: RunResult['lastInsertRowid'] = 0;
-    this.#each(values, (statement, rows) => {
-      const done = statement.run(rows);
-      changes += done.changes;
-      lastInsertRowid = done.lastInsertRowid;
-    });
-    return { changes, lastInsertRowid };
-  }
-
-  /** Writes rows as `run` does; returns what the one column of its RETURNING clause says of each row that changed. */
-  returning(values: readonly SqlValue[]): readonly unknown[] {
-    const returned: unknown[] = [];
-    this.#each(values, (statement, rows) => returned.push(...statement.pluck().all(rows)));
-    return returned;
-  }
-
-  #each(
-    values: readonly SqlValue[],
-    act: (statement: Statement, rows: readonly SqlValue[]) => void,
-  ): void {
+    const result: RunResult = { changes: 0, lastInsertRowid: 0 };
     let from = 0;
     for (const size of SIZES) {
       const step = size * this.#width;
       while (values.length - from >= step) {
         const isWhole = from === 0 && values.length === step;
-        act(this.#statement(size), isWhole ? values : values.slice(from, from + step));
+        const rows = isWhole ? values : values.slice(from, from + step);
+        const { changes, lastInsertRowid } = this.#statement(size).run(rows);
+        result.changes += changes;
+        result.lastInsertRowid = lastInsertRowid;
         from += step;
       }
     }
+    return result;
   }
 
   /* Prepared when it is first needed: an update of messages has its triggers compiled into it. */
   #statement(size: number): Statement {
     const known = this.#statements.get(size);
     if (known !== undefined) return known;
-    const made = this.#prepare(size);
+    const rows = Array<string>(size).fill(this.#row).join(',');
+    const made = this.#db.prepare(this.#sql.replace(this.#row, rows));
     this.#statements.set(size, made);
     return made;
   }

@@ -2,10 +2,9 @@
  * The rows of `accounts` and `senders`: what the lanes in memory are worth remembering over a restart, and
  * what operators read.
  */
-import { pluck } from '../sql/bulk.ts';
+import { Statements } from '../sql/statements.ts';
 import type { CircuitChange } from '../../core/account/account-circuit.ts';
 import type { LaneReason } from '../../core/account/stop-reasons.ts';
-import type { Database, Statement } from 'better-sqlite3';
 
 export interface CircuitRow {
   readonly account: string;
@@ -55,106 +54,84 @@ export interface WidthRow {
   readonly learned: number | null;
 }
 
-type CircuitValues = [string, string, string, string | null, number, number | null];
+const CIRCUIT = `state = excluded.state, reason = excluded.reason, since = excluded.since,
+  next_probe_at = excluded.next_probe_at`;
+const RATE = 'configured_rate = excluded.configured_rate, learned_rate = excluded.learned_rate';
 
-export class CircuitRows {
-  readonly #account: Statement;
-  readonly #sender: Statement<CircuitValues>;
-  readonly #accountRate: Statement;
-  readonly #senderRate: Statement;
-  readonly #width: Statement<[number, number | null, string]>;
-  readonly #rows: Statement<[], CircuitRow>;
-  readonly #learned: Statement<[string], number | null>;
-  readonly #learnedOfSender: Statement<[string, string], number | null>;
-  readonly #forget: Statement<[string]>;
-  readonly #blockAccount: Statement<[number, string]>;
-  readonly #blockSender: Statement<[string, string, number, number]>;
-  readonly #blocks: Statement<[number, number], Omit<BlockRow, 'now'>>;
+type CircuitValues = [
+  ...[state: string, reason: string | null, since: number, nextProbeAt: number | null],
+];
+type RateValues = [now: number, configured: number | null, learned: number | null];
 
-  constructor(db: Database) {
-    const gate = `state = excluded.state, reason = excluded.reason, since = excluded.since,
-      next_probe_at = excluded.next_probe_at`;
-    const rate = 'configured_rate = excluded.configured_rate, learned_rate = excluded.learned_rate';
-    this.#account = db.prepare(
-      `INSERT INTO accounts (name, state, reason, since, next_probe_at) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT(name) DO UPDATE SET ${gate}`,
-    );
-    this.#sender = db.prepare(
-      `INSERT INTO senders (account, sender, state, reason, since, next_probe_at)
-        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(account, sender) DO UPDATE SET ${gate}`,
-    );
-    this.#accountRate = db.prepare(
-      `INSERT INTO accounts (name, since, configured_rate, learned_rate) VALUES (?, ?, ?, ?)
-        ON CONFLICT(name) DO UPDATE SET ${rate}`,
-    );
-    this.#senderRate = db.prepare(
-      `INSERT INTO senders (account, sender, since, configured_rate, learned_rate)
-        VALUES (?, ?, ?, ?, ?) ON CONFLICT(account, sender) DO UPDATE SET ${rate}`,
-    );
-    this.#width = db.prepare(
-      'UPDATE accounts SET configured_concurrency = ?, learned_concurrency = ? WHERE name = ?',
-    );
-    this.#rows = db.prepare(
-      `SELECT name AS account, NULL AS sender, state, reason, since, next_probe_at AS nextProbeAt
-        FROM accounts UNION ALL
-        SELECT account, sender, state, reason, since, next_probe_at FROM senders`,
-    );
-    this.#learned = pluck(db, 'SELECT learned_rate FROM accounts WHERE name = ?');
-    this.#learnedOfSender = pluck(
-      db,
-      'SELECT learned_rate FROM senders WHERE account = ? AND sender = ?',
-    );
-    this.#forget = db.prepare('DELETE FROM accounts WHERE name = ?');
-    this.#blockAccount = db.prepare('UPDATE accounts SET blocked_until = ? WHERE name = ?');
-    this.#blockSender = db.prepare(
-      `INSERT INTO senders (account, sender, since, blocked_until) VALUES (?, ?, ?, ?)
-        ON CONFLICT(account, sender) DO UPDATE SET blocked_until = excluded.blocked_until`,
-    );
-    this.#blocks = db.prepare(
-      `SELECT name AS account, NULL AS sender, blocked_until AS until FROM accounts
-        WHERE blocked_until > ? UNION ALL
-        SELECT account, sender, blocked_until FROM senders WHERE blocked_until > ?`,
-    );
+export class CircuitRows extends Statements {
+  readonly #account = this.run<[account: string, ...CircuitValues]>(
+    `INSERT INTO accounts (name, state, reason, since, next_probe_at) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT(name) DO UPDATE SET ${CIRCUIT}`,
+  );
+  readonly #sender = this.run<[account: string, sender: string, ...CircuitValues]>(
+    `INSERT INTO senders (account, sender, state, reason, since, next_probe_at)
+      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(account, sender) DO UPDATE SET ${CIRCUIT}`,
+  );
+  readonly #accountRate = this.run<[account: string, ...RateValues]>(
+    `INSERT INTO accounts (name, since, configured_rate, learned_rate) VALUES (?, ?, ?, ?)
+      ON CONFLICT(name) DO UPDATE SET ${RATE}`,
+  );
+  readonly #senderRate = this.run<[account: string, sender: string, ...RateValues]>(
+    `INSERT INTO senders (account, sender, since, configured_rate, learned_rate)
+      VALUES (?, ?, ?, ?, ?) ON CONFLICT(account, sender) DO UPDATE SET ${RATE}`,
+  );
+  readonly #width = this.run<[configured: number, learned: number | null, account: string]>(
+    'UPDATE accounts SET configured_concurrency = ?, learned_concurrency = ? WHERE name = ?',
+  );
+  readonly #blockAccount = this.run<[until: number, account: string]>(
+    'UPDATE accounts SET blocked_until = ? WHERE name = ?',
+  );
+  readonly #blockSender = this.run<[account: string, sender: string, now: number, until: number]>(
+    `INSERT INTO senders (account, sender, since, blocked_until) VALUES (?, ?, ?, ?)
+      ON CONFLICT(account, sender) DO UPDATE SET blocked_until = excluded.blocked_until`,
+  );
+  readonly #learned = this.pluckFirst<[account: string], number>(
+    'SELECT learned_rate FROM accounts WHERE name = ?',
+  );
+  readonly #learnedOfSender = this.pluckFirst<[account: string, sender: string], number>(
+    'SELECT learned_rate FROM senders WHERE account = ? AND sender = ?',
+  );
+  readonly all = this.selectAll<[], CircuitRow>(
+    `SELECT name AS account, NULL AS sender, state, reason, since, next_probe_at AS nextProbeAt
+      FROM accounts UNION ALL
+      SELECT account, sender, state, reason, since, next_probe_at FROM senders`,
+  );
+  /** Waits that end after `now` (Unix seconds). */
+  readonly blocks = this.selectAll<[now: number], Omit<BlockRow, 'now'>>(
+    `SELECT * FROM (SELECT name AS account, NULL AS sender, blocked_until AS until FROM accounts
+      UNION ALL SELECT account, sender, blocked_until FROM senders) WHERE until > ?`,
+  );
+  readonly forget = this.run<[account: string]>('DELETE FROM accounts WHERE name = ?');
+
+  write({ account, sender, ...row }: CircuitRow): void {
+    const values = [row.state, row.reason, row.since, row.nextProbeAt] as const;
+    if (sender === null) this.#account(account, ...values);
+    else this.#sender(account, sender, ...values);
   }
 
-  all(): readonly CircuitRow[] {
-    return this.#rows.all();
-  }
-
-  write(row: CircuitRow): void {
-    const rest = [row.state, row.reason, row.since, row.nextProbeAt] as const;
-    if (row.sender === null) this.#account.run(row.account, ...rest);
-    else this.#sender.run(row.account, row.sender, ...rest);
-  }
-
-  writeRate(row: LearnedRateRow): void {
-    const rest = [row.now, row.configuredRate, row.learnedRate] as const;
-    if (row.sender === null) this.#accountRate.run(row.account, ...rest);
-    else this.#senderRate.run(row.account, row.sender, ...rest);
+  writeRate({ account, sender, ...row }: LearnedRateRow): void {
+    const values = [row.now, row.configuredRate, row.learnedRate] as const;
+    if (sender === null) this.#accountRate(account, ...values);
+    else this.#senderRate(account, sender, ...values);
   }
 
   writeBlock({ account, sender, until, now }: BlockRow): void {
-    if (sender === null) this.#blockAccount.run(until, account);
-    else this.#blockSender.run(account, sender, now, until);
-  }
-
-  /** Waits that are not over. `now` in Unix seconds. */
-  blocks(now: number): readonly Omit<BlockRow, 'now'>[] {
-    return this.#blocks.all(now, now);
+    if (sender === null) this.#blockAccount(until, account);
+    else this.#blockSender(account, sender, now, until);
   }
 
   /** Of an account that has a row. */
   writeWidth({ account, configured, learned }: WidthRow): void {
-    this.#width.run(configured, learned, account);
+    this.#width(configured, learned, account);
   }
 
   /** The limit the gateway named last; null = it never did. */
   learnedRate(account: string, sender: string | null = null): number | null {
-    if (sender !== null) return this.#learnedOfSender.get(account, sender) ?? null;
-    return this.#learned.get(account) ?? null;
-  }
-
-  forget(account: string): void {
-    this.#forget.run(account);
+    return sender === null ? this.#learned(account) : this.#learnedOfSender(account, sender);
   }
 }

@@ -3,15 +3,15 @@
  * transaction. What is read and what is claimed happens inside one write transaction of the caller, so no
  * other program can come between.
  */
-import { Bulk, pluck, type SqlValue } from '../sql/bulk.ts';
+import { Bulk, type SqlValue } from '../sql/bulk.ts';
 import { hash } from 'node:crypto';
-import type { Database, Statement } from 'better-sqlite3';
 import type { UncertainPolicy } from '../../core/message/message.ts';
 import type { SourceKey } from '../../core/message/sort-key.ts';
 import { bounded, smalls } from '../schema/bounded.ts';
 import { BYTES_MAX, RECIPIENT_MAX, TYPE_MAX } from '../schema/row-rules.ts';
 import { RANK, READY, TURN } from '../schema/schema.ts';
 import { KeyValues, TAG_KEY } from '../sql/kv.ts';
+import { Statements } from '../sql/statements.ts';
 
 /** A row that is ready, as far as sending it needs. Names as in the table, in camel case. */
 export interface ReadyRow extends SourceKey {
@@ -86,47 +86,39 @@ export interface PeekKey extends SourceKey {
   readonly rank?: number;
 }
 
-/* Here and everywhere in the spool `+?` stands after IS, LIMIT and OFFSET, never `?`: SQLite plans by the value of a
- * bare one, and so compiles the statement anew whenever it is bound, which takes longer than to run it. */
-export class Claims {
-  readonly #select: Statement<
-    [string | null, string | null, string | null, number, number, number],
-    ReadyRow
-  >;
-  readonly #turns: Statement<[string | null, string | null, string | null, number], number>;
-  readonly #row: Statement<[number], ReadyRow>;
-  readonly #mark: Bulk;
-  readonly #attempts: Bulk;
-  readonly #tagKey: string;
+type Names = [account: string | null, sender: string | null, campaign: string | null];
 
-  constructor(db: Database) {
-    this.#select = db.prepare(
-      `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
-        AND campaign IS +? AND ${RANK} >= ? ORDER BY ${TURN} LIMIT +? OFFSET +?`,
-    );
-    this.#turns = pluck(
-      db,
-      `SELECT id FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
-          AND campaign IS +? ORDER BY ${TURN} LIMIT +?`,
-    );
-    this.#row = db.prepare(`SELECT ${COLUMNS} FROM messages WHERE id = ? AND ${READY}`);
-    this.#mark = new Bulk(
-      db,
-      3,
-      (values) => `UPDATE messages SET state = 'sending', attempts = attempts + 1,
-        last_attempt = v.column2, next_attempt_at = NULL, updated_at = v.column3, revision = revision + 1
-        FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.due_at IS NULL
-        AND (messages.state = 'queued' OR messages.state = 'retry')`,
-    );
-    this.#attempts = new Bulk(
-      db,
-      5,
-      /* OR REPLACE: a row that somebody else wrote under this number must not end the daemon. */
-      (values) => `INSERT OR REPLACE INTO attempts
-        (message_id, number, began_at, client_ref, follows) VALUES ${values}`,
-    );
-    this.#tagKey = new KeyValues(db).get(TAG_KEY) ?? '';
-  }
+/* Here and everywhere in the spool `+?` stands after IS, LIMIT and OFFSET, never `?`: SQLite plans by the value of a
+ * bare one, and so compiles the statement again whenever it is bound, which takes longer than to run it. */
+export class Claims extends Statements {
+  readonly #select = this.selectAll<
+    [...Names, rank: number, limit: number, skip: number],
+    ReadyRow
+  >(
+    `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
+      AND campaign IS +? AND ${RANK} >= ? ORDER BY ${TURN} LIMIT +? OFFSET +?`,
+  );
+  readonly #turns = this.pluckAll<[...Names, limit: number], number>(
+    `SELECT id FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
+      AND campaign IS +? ORDER BY ${TURN} LIMIT +?`,
+  );
+  readonly #row = this.selectFirst<[id: number], ReadyRow>(
+    `SELECT ${COLUMNS} FROM messages WHERE id = ? AND ${READY}`,
+  );
+  readonly #mark = new Bulk(
+    this.db,
+    `UPDATE messages SET state = 'sending', attempts = attempts + 1,
+      last_attempt = v.column2, next_attempt_at = NULL, updated_at = v.column3, revision = revision + 1
+      FROM (VALUES (?, ?, ?)) v WHERE messages.id = v.column1 AND messages.due_at IS NULL
+      AND (messages.state = 'queued' OR messages.state = 'retry')`,
+  );
+  /* OR REPLACE: a row that somebody else wrote under this number must not end the daemon. */
+  readonly #attempts = new Bulk(
+    this.db,
+    `INSERT OR REPLACE INTO attempts (message_id, number, began_at, client_ref, follows)
+      VALUES (?, ?, ?, ?, ?)`,
+  );
+  readonly #tagKey = new KeyValues(this.db).get(TAG_KEY) ?? '';
 
   /**
    * The next `limit` ready rows of a source in their turn, after the first `skip`; with a rank, only rows of
@@ -134,16 +126,16 @@ export class Claims {
    */
   peek(source: PeekKey, limit: number, skip: number): ReadyRow[] {
     const { account, sender, campaign, rank = -Infinity } = source;
-    return this.#select.all(account, sender, campaign, rank, limit, skip);
+    return this.#select(account, sender, campaign, rank, limit, skip);
   }
 
   /** Ids of the next `limit` ready rows of a source in their turn. */
   turns({ account, sender, campaign }: SourceKey, limit: number): readonly number[] {
-    return this.#turns.all(account, sender, campaign, limit);
+    return this.#turns(account, sender, campaign, limit);
   }
 
   rows(ids: readonly number[]): readonly ReadyRow[] {
-    return ids.flatMap((id) => this.#row.get(id) ?? []);
+    return ids.flatMap((id) => this.#row(id) ?? []);
   }
 
   /** Marks rows as `sending`, each with its attempt. All rows were peeked in this transaction. */

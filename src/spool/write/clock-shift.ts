@@ -3,10 +3,10 @@
  * and the next looks at accounts and senders. The clocks of the last run are kept, so that a step between two runs of
  * one boot is known.
  */
-import type { Database, Statement } from 'better-sqlite3';
 import type { ClockReading } from '../../core/time/clock-step.ts';
 import { SPEND_LIMIT } from '../../core/account/safety.ts';
 import { jsonIn, KeyValues } from '../sql/kv.ts';
+import { Statements } from '../sql/statements.ts';
 
 /** What the clocks showed, and in which boot of the machine. */
 export interface KnownClocks extends ClockReading {
@@ -29,7 +29,7 @@ const BACKING_OFF = `UPDATE messages SET next_attempt_at = next_attempt_at + @by
   AND ((state = 'retry' AND reason <> 'quiet-hours')
     OR (state = 'queued' AND reason = 'recipient-limit'))`;
 /* The end of a spend-limit is midnight. */
-const GATES = ['accounts', 'senders'].map(
+const CIRCUITS = ['accounts', 'senders'].map(
   (table) => `UPDATE ${table} SET blocked_until = blocked_until + @by,
     since = CASE WHEN state = 'suspended' THEN since + @by ELSE since END,
     next_probe_at = CASE WHEN reason = '${SPEND_LIMIT}' THEN next_probe_at ELSE next_probe_at + @by END`,
@@ -37,24 +37,16 @@ const GATES = ['accounts', 'senders'].map(
 
 type By = [{ readonly by: number }];
 
-export class ClockSteps {
-  readonly #db: Database;
-  readonly #rows: readonly Statement<By>[];
-  readonly #gates: readonly Statement<By>[];
-  readonly #values: KeyValues;
-
-  constructor(db: Database) {
-    this.#db = db;
-    this.#rows = [UNANSWERED, BACKING_OFF].map((sql) => db.prepare<By>(sql));
-    this.#gates = GATES.map((sql) => db.prepare<By>(sql));
-    this.#values = new KeyValues(db);
-  }
+export class ClockSteps extends Statements {
+  readonly #rows = [UNANSWERED, BACKING_OFF].map((sql) => this.run<By>(sql));
+  readonly #circuits = CIRCUITS.map((sql) => this.run<By>(sql));
+  readonly #values = new KeyValues(this.db);
 
   /** Moves what waits by `by` seconds (below 0: sooner). Returns how many messages it moved. */
   shift(by: number): number {
-    for (const statement of this.#gates) statement.run({ by });
+    for (const shift of this.#circuits) shift({ by });
     this.#shiftRecent(by);
-    return this.#rows.reduce((sum, statement) => sum + statement.run({ by }).changes, 0);
+    return this.#rows.reduce((sum, shift) => sum + shift({ by }), 0);
   }
 
   /** As they were saved last; null = never, or it cannot be read. */
@@ -69,8 +61,8 @@ export class ClockSteps {
   /* The table is made when it is first needed. */
   #shiftRecent(by: number): void {
     const sql = `SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'recent'`;
-    if (this.#db.prepare(sql).get() === undefined) return;
-    this.#db.prepare('UPDATE recent SET at = at + ?').run(by);
+    if (this.db.prepare(sql).get() === undefined) return;
+    this.db.prepare('UPDATE recent SET at = at + ?').run(by);
   }
 }
 

@@ -1,14 +1,13 @@
 /**
- * Reads what the passing of time brings: rows whose instant has come, rows past their deadline, and attempts
- * that a crash left open. Every read is bounded; what to do with a row is decided elsewhere.
+ * Reads rows whose instant has come, rows past their deadline, and rows that a crash left `sending`. Every read is
+ * bounded; what to do with a row is decided elsewhere.
  */
-import { pluck } from '../sql/bulk.ts';
 import { isUndatedRank, type SourceKey } from '../../core/message/sort-key.ts';
-import type { Database, Statement } from 'better-sqlite3';
 import type { State, UncertainPolicy } from '../../core/message/message.ts';
 import { bounded, shown, small, smalls } from '../schema/bounded.ts';
 import { BYTES_MAX, RECIPIENT_MAX, SENDER_MAX } from '../schema/row-rules.ts';
 import { RANK, READY } from '../schema/schema.ts';
+import { Statements } from '../sql/statements.ts';
 
 /** Bytes of a reference of before the bounds that are read. */
 const REFERENCE_READ = 10_000;
@@ -56,90 +55,63 @@ export const DUE_COLUMNS = `id, ${small('state')} AS state, ${shown('account', B
     'next_attempt_at',
   ])}`;
 
-type SourceAt = [string | null, string | null, string | null, number];
+const FROM = `SELECT ${DUE_COLUMNS} FROM messages`;
+const OF_SOURCE = `${READY} AND account IS +? AND sender IS +? AND campaign IS +?`;
 
-export class Due {
-  readonly #due: Statement<[number, number], DueRow>;
-  readonly #instants: Statement<[], Instants>;
-  readonly #expiring: Statement<[number, number], DueRow>;
-  readonly #nextRank: Statement<SourceAt, number>;
-  readonly #oldest: Statement<[...SourceAt, number], DueRow>;
-  readonly #sending: Statement<[number], DueRow>;
-  readonly #message: Statement<[number], DueRow>;
-  readonly #unanswered: Statement<[number], number>;
-  readonly #lastRoute: Statement<[number], string | null>;
-  readonly #beyond: Statement<[number], DueRow>;
+type Rank = [account: string | null, sender: string | null, campaign: string | null, rank: number];
 
-  constructor(db: Database) {
-    const from = `SELECT ${DUE_COLUMNS} FROM messages`;
-    const source = `${READY} AND account IS +? AND sender IS +? AND campaign IS +?`;
-    this.#due = db.prepare(
-      `${from} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT +?`,
-    );
-    this.#instants = db.prepare(
-      `SELECT (SELECT min(due_at) FROM messages WHERE due_at < 1e10) AS nextDueAt,
-        (SELECT min(expires_at) FROM messages WHERE state IN ('queued','retry')
-          AND expires_at IS NOT NULL AND expires_at < 1e10) AS nextExpiryAt`,
-    );
-    this.#expiring = db.prepare(
-      `${from} WHERE state IN ('queued','retry') AND expires_at IS NOT NULL AND expires_at <= ?
-        ORDER BY expires_at LIMIT +?`,
-    );
-    this.#nextRank = pluck(
-      db,
-      `SELECT ${RANK} FROM messages WHERE ${source} AND ${RANK} > ? ORDER BY ${RANK} LIMIT 1`,
-    );
-    this.#oldest = db.prepare(
-      `${from} WHERE ${source} AND ${RANK} = ? ORDER BY expires_at, id LIMIT +?`,
-    );
-    this.#sending = db.prepare(`${from} WHERE state = 'sending' ORDER BY id LIMIT +?`);
-    this.#message = db.prepare(`${from} WHERE id = ?`);
-    this.#unanswered = pluck(
-      db,
-      `SELECT 1 FROM messages JOIN attempts ON attempts.message_id = messages.id
-          WHERE messages.id = ? AND number > restarted_at AND route = 'uncertain' LIMIT 1`,
-    );
-    this.#lastRoute = pluck(
-      db,
-      `SELECT route FROM messages JOIN attempts ON attempts.message_id = messages.id
-          AND attempts.number = messages.last_attempt WHERE messages.id = ?`,
-    );
-    this.#beyond = db.prepare(`${from} WHERE due_at >= 1e10 AND state = 'queued' LIMIT +?`);
-  }
-
+export class Due extends Statements {
   /** Rows whose `due_at` has come, earliest first. */
-  due(now: number, limit: number): readonly DueRow[] {
-    return this.#due.all(now, limit);
-  }
-
-  /** What time will bring next. What is no instant is found by `beyond`. */
-  instants(): Instants {
-    return this.#instants.get() ?? NEVER;
-  }
-
+  readonly due = this.selectAll<[now: number, limit: number], DueRow>(
+    `${FROM} WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT +?`,
+  );
   /** Waiting rows whose own `expires_at` has passed, earliest first. */
-  expiring(now: number, limit: number): readonly DueRow[] {
-    return this.#expiring.all(now, limit);
+  readonly expiring = this.selectAll<[now: number, limit: number], DueRow>(
+    `${FROM} WHERE state IN ('queued','retry') AND expires_at IS NOT NULL AND expires_at <= ?
+      ORDER BY expires_at LIMIT +?`,
+  );
+  /** Rows that a crash left `sending`. */
+  readonly sending = this.selectAll<[limit: number], DueRow>(
+    `${FROM} WHERE state = 'sending' ORDER BY id LIMIT +?`,
+  );
+  /** Queued rows that wait for an instant that is none: inserted past the constraints. */
+  readonly beyond = this.selectAll<[limit: number], DueRow>(
+    `${FROM} WHERE due_at >= 1e10 AND state = 'queued' LIMIT +?`,
+  );
+  readonly message = this.selectFirst<[id: number], DueRow>(`${FROM} WHERE id = ?`);
+  readonly #instants = this.selectFirst<[], Instants>(
+    `SELECT (SELECT min(due_at) FROM messages WHERE due_at < 1e10) AS nextDueAt,
+      (SELECT min(expires_at) FROM messages WHERE state IN ('queued','retry')
+        AND expires_at IS NOT NULL AND expires_at < 1e10) AS nextExpiryAt`,
+  );
+  readonly #nextRank = this.pluckFirst<Rank, number>(
+    `SELECT ${RANK} FROM messages WHERE ${OF_SOURCE} AND ${RANK} > ? ORDER BY ${RANK} LIMIT 1`,
+  );
+  readonly #oldest = this.selectAll<[...Rank, limit: number], DueRow>(
+    `${FROM} WHERE ${OF_SOURCE} AND ${RANK} = ? ORDER BY expires_at, id LIMIT +?`,
+  );
+  readonly #hasUnanswered = this.exists<[id: number]>(
+    `SELECT 1 FROM messages JOIN attempts ON attempts.message_id = messages.id
+      WHERE messages.id = ? AND number > restarted_at AND route = 'uncertain' LIMIT 1`,
+  );
+  readonly #lastRoute = this.pluckFirst<[id: number], string>(
+    `SELECT route FROM messages JOIN attempts ON attempts.message_id = messages.id
+      AND attempts.number = messages.last_attempt WHERE messages.id = ?`,
+  );
+
+  /** What is due next. Instants that are none are found by `beyond`. */
+  instants(): Instants {
+    return this.#instants() ?? NEVER;
   }
 
   /** The oldest rows of each rank of a source that have no deadline of their own. */
-  *oldest(source: SourceKey, limit: number): Generator<DueRow> {
-    let rank: number | undefined = -Infinity;
-    const { account, sender, campaign } = source;
+  *oldest({ account, sender, campaign }: SourceKey, limit: number): Generator<DueRow> {
+    let rank: number | null = -Infinity;
     for (;;) {
-      rank = this.#nextRank.get(account, sender, campaign, rank);
-      if (rank === undefined) return;
-      if (isUndatedRank(rank)) yield* this.#oldest.all(account, sender, campaign, rank, limit);
+      rank = this.#nextRank(account, sender, campaign, rank);
+      if (rank === null) return;
+      if (isUndatedRank(rank)) yield* this.#oldest(account, sender, campaign, rank, limit);
     }
-  }
-
-  /** Rows that a crash left `sending`. */
-  sending(limit: number): readonly DueRow[] {
-    return this.#sending.all(limit);
-  }
-
-  message(id: number): DueRow | null {
-    return this.#message.get(id) ?? null;
   }
 
   /**
@@ -147,16 +119,11 @@ export class Due {
    * that `follows` nothing has none.
    */
   isUnanswered({ id, follows }: Pick<DueRow, 'id' | 'follows'>): boolean {
-    return follows !== null && this.#unanswered.get(id) !== undefined;
+    return follows !== null && this.#hasUnanswered(id);
   }
 
   /** Whether the last attempt of an uncertain message was answered: an earlier one made it uncertain. */
   isLastAnswered(id: number): boolean {
-    return this.#lastRoute.get(id) !== 'uncertain';
-  }
-
-  /** Queued rows that wait for an instant that is none: smuggled in past the constraints. */
-  beyond(limit: number): readonly DueRow[] {
-    return this.#beyond.all(limit);
+    return this.#lastRoute(id) !== 'uncertain';
   }
 }

@@ -1,7 +1,6 @@
 /**
- * Appends to `events`: one row a change of a message's, account's or sender's state, in commit order. The
- * status log says nothing that is not here, and names the row by `seq`. Reads it back for whoever is told,
- * and keeps how far that one has come.
+ * Appends to `events`: one row for each change of a message's, account's or sender's state, in commit order. Reads the
+ * rows back for the status log and the web-hook, and keeps how far each has come.
  *
  * Always holds: SQLite has one writer at a time and AUTOINCREMENT gives no number twice, so a row is never
  * followed by one with a smaller `seq`, and whoever has seen a `seq` has seen all before it.
@@ -9,8 +8,9 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { EventReason, RowEvent } from '../../core/events/log-events.ts';
 import { bounded } from '../schema/bounded.ts';
-import { Bulk, type SqlValue } from '../sql/bulk.ts';
+import { Bulk, pluck, type SqlValue } from '../sql/bulk.ts';
 import { KeyValues, numberIn } from '../sql/kv.ts';
+import { Statements } from '../sql/statements.ts';
 
 export interface EventRow {
   /** Unix seconds. */
@@ -19,7 +19,7 @@ export interface EventRow {
   readonly account: string | null;
   readonly sender: string | null;
   readonly event: string;
-  /** A message's state, or a gate's. */
+  /** A message's state, or a circuit's. */
   readonly from: string | null;
   readonly to: string | null;
   readonly reason: string | null;
@@ -44,8 +44,13 @@ export interface CommittedEvent extends EventRow {
 const TEXT_MAX = 1_000;
 const BYTES_READ = 100_000;
 
-/** Under this name `spool` has how far the application was told. */
+/**
+ * Under these names `spool` has the last `seq` that the application was told, and at most the last that the status log
+ * has: some of its lines may be written twice, and none is left out.
+ */
 export const NOTIFY_CURSOR = 'notify-cursor';
+export const LOG_CURSOR = 'log-cursor';
+type Cursor = typeof NOTIFY_CURSOR | typeof LOG_CURSOR;
 
 /* A client that has switched the constraints off can leave bytes where text is meant. */
 const eventText = (column: string): string =>
@@ -62,28 +67,42 @@ export const EVENTS_AFTER = `SELECT ${EVENT_COLUMNS}
   FROM events e LEFT JOIN messages m ON m.id = e.message_id
   WHERE e.seq > ? ORDER BY e.seq LIMIT +?`;
 
+const LAST_SEQ = `SELECT seq FROM sqlite_sequence WHERE name = 'events'`;
+
 /** Reads the highest `seq` ever given out, also of rows that were pruned; no row = none. */
 export function lastSeqOf(db: Database): Statement<[], number> {
-  return db.prepare<[], number>(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).pluck();
+  return pluck(db, LAST_SEQ);
 }
 
-export class EventLog {
-  readonly #insert: Bulk;
-  readonly #after: Statement<[number, number], CommittedEvent>;
-  readonly #lastSeq: Statement<[], number>;
-  readonly #values: KeyValues;
+/** An event, and what its message and its attempt still say of it. */
+export interface UnloggedEvent extends CommittedEvent {
+  readonly recipient: string | null;
+  /** Of the attempt that the event settled; null = it settled none. */
+  readonly status: number | null;
+  readonly parts: number;
+}
 
-  constructor(db: Database) {
-    this.#insert = new Bulk(
-      db,
-      9,
-      (values) => `INSERT INTO events
-        (at, message_id, account, sender, event, from_state, to_state, reason, attempt) VALUES ${values}`,
-    );
-    this.#after = db.prepare(EVENTS_AFTER);
-    this.#lastSeq = lastSeqOf(db);
-    this.#values = new KeyValues(db);
-  }
+/** Rows of `events` with what they are about; a condition on `e` follows. */
+const EVENT_ROWS = `SELECT ${EVENT_COLUMNS}, ${eventText('m.recipient')} AS recipient, a.status,
+  (SELECT count(*) FROM parts p WHERE p.message_id = a.message_id AND p.attempt = a.number) AS parts
+  FROM events e LEFT JOIN messages m ON m.id = e.message_id
+  LEFT JOIN attempts a ON a.message_id = e.message_id AND a.number = e.attempt
+    AND e.from_state = 'sending'`;
+const ROWS_AFTER = `${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT +?`;
+
+export class EventLog extends Statements {
+  readonly #insert = new Bulk(
+    this.db,
+    `INSERT INTO events (at, message_id, account, sender, event, from_state, to_state, reason, attempt)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  readonly #values = new KeyValues(this.db);
+  /** Rows with a `seq` above `seq`, oldest first; to be asked outside a transaction. */
+  readonly after = this.selectAll<[seq: number, limit: number], CommittedEvent>(EVENTS_AFTER);
+  /** The same with what the status log says of them. */
+  readonly unlogged = this.selectAll<[seq: number, limit: number], UnloggedEvent>(ROWS_AFTER);
+  /** The highest `seq` ever given out, also of rows that were pruned; 0 = none. */
+  readonly lastSeq = this.count<[]>(LAST_SEQ);
 
   /** Appends the rows of entries in order; returns the `seq` of the first. The rest follow without a gap. */
   append(entries: readonly { readonly row: EventRow }[]): number {
@@ -95,23 +114,13 @@ export class EventLog {
     return Number(this.#insert.run(values).lastInsertRowid) - entries.length + 1;
   }
 
-  /** Rows with a `seq` above `seq`, oldest first, at most `limit`; to be asked outside a transaction. */
-  after(seq: number, limit: number): readonly CommittedEvent[] {
-    return this.#after.all(seq, limit);
+  /** The last `seq` that a cursor has passed; null = it was never saved. */
+  cursor(of: Cursor = NOTIFY_CURSOR): number | null {
+    return numberIn(this.#values.get(of));
   }
 
-  /** The highest `seq` ever given out, also of rows that were pruned; 0 = none. */
-  lastSeq(): number {
-    return this.#lastSeq.get() ?? 0;
-  }
-
-  /** The last `seq` that was taken by whoever is told; null = nobody was ever told. */
-  cursor(): number | null {
-    return numberIn(this.#values.get(NOTIFY_CURSOR));
-  }
-
-  saveCursor(seq: number): void {
-    this.#values.set(NOTIFY_CURSOR, String(seq));
+  saveCursor(seq: number, of: Cursor = NOTIFY_CURSOR): void {
+    this.#values.set(of, String(seq));
   }
 }
 
@@ -120,7 +129,7 @@ const OUT_OF_ORDER = 10_000;
 
 /** Gives the `seq` from which on events of an instant (Unix seconds) and later ones are found. */
 export function eventSeqs(db: Database): (at: number) => number {
-  const last = db.prepare<[], number>('SELECT max(seq) FROM events').pluck();
+  const last = pluck<[], number>(db, 'SELECT max(seq) FROM events');
   const next = db.prepare<[number], { seq: number; at: number }>(
     'SELECT seq, at FROM events WHERE seq >= ? ORDER BY seq LIMIT 1',
   );
@@ -134,48 +143,6 @@ export function eventSeqs(db: Database): (at: number) => number {
     }
     return low - OUT_OF_ORDER;
   };
-}
-
-/** An event, and what its message and its attempt still say of it. */
-export interface UnloggedEvent extends CommittedEvent {
-  readonly recipient: string | null;
-  /** Of the attempt that the event settled; null = it settled none. */
-  readonly status: number | null;
-  readonly parts: number;
-}
-
-/* At most the number of the last line that was written: some lines may be written twice, and none is left out. */
-const CURSOR = 'log-cursor';
-
-/** Rows of `events` with what they are about; a condition on `e` follows. */
-const EVENT_ROWS = `SELECT ${EVENT_COLUMNS}, ${eventText('m.recipient')} AS recipient, a.status,
-  (SELECT count(*) FROM parts p WHERE p.message_id = a.message_id AND p.attempt = a.number) AS parts
-  FROM events e LEFT JOIN messages m ON m.id = e.message_id
-  LEFT JOIN attempts a ON a.message_id = e.message_id AND a.number = e.attempt
-    AND e.from_state = 'sending'`;
-
-export class Unlogged {
-  readonly #after: Statement<[number, number], UnloggedEvent>;
-  readonly #values: KeyValues;
-
-  constructor(db: Database) {
-    this.#after = db.prepare(`${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT +?`);
-    this.#values = new KeyValues(db);
-  }
-
-  /** The last `seq` that is known to be in the log; null = it was never noted. */
-  cursor(): number | null {
-    return numberIn(this.#values.get(CURSOR));
-  }
-
-  save(seq: number): void {
-    this.#values.set(CURSOR, String(seq));
-  }
-
-  /** Events with a `seq` above `seq`, oldest first, at most `limit`. */
-  after(seq: number, limit: number): readonly UnloggedEvent[] {
-    return this.#after.all(seq, limit);
-  }
 }
 
 const PAGE = 500;
@@ -200,12 +167,11 @@ export function* eventsBefore(
 
 /** Events with a `seq` above this, oldest first, at most a page of them. */
 export function eventsAfter(db: Database, seq: number): readonly UnloggedEvent[] {
-  const sql = `${EVENT_ROWS} WHERE e.seq > ? ORDER BY e.seq LIMIT ${PAGE}`;
-  return db.prepare<[number], UnloggedEvent>(sql).all(seq);
+  return db.prepare<[number, number], UnloggedEvent>(ROWS_AFTER).all(seq, PAGE);
 }
 
 /** The campaign of a message; null = it has none, or the message was pruned. */
 export function campaignOf(db: Database, messageId: number): string | null {
   const sql = 'SELECT campaign FROM messages WHERE id = ?';
-  return db.prepare<[number], string | null>(sql).pluck().get(messageId) ?? null;
+  return pluck<[number], string | null>(db, sql).get(messageId) ?? null;
 }

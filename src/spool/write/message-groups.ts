@@ -1,12 +1,12 @@
 /**
- * Reads how many messages are alike, a slice at a time in the order of their ids: so that a million rows
- * are counted without a long read, and what is new later is found from the last id on.
+ * Counts messages that are alike, a slice at a time in the order of their ids: a million rows are counted without a
+ * long read, and new rows are found from the last id on.
  */
-import type { Database, Statement } from 'better-sqlite3';
 import type { Alike } from '../../core/stats/message-counts.ts';
 import { shown, small } from '../schema/bounded.ts';
 import { openSpool } from '../file/open.ts';
 import { KeyValues } from '../sql/kv.ts';
+import { Statements } from '../sql/statements.ts';
 import { deletionsIn } from './retention-deletes.ts';
 import { BYTES_MAX, SENDER_MAX } from '../schema/row-rules.ts';
 
@@ -19,7 +19,7 @@ const SLOT_S = 10;
 /** Pages of the file that counting keeps in memory; negative = KiB. */
 const CACHE_SIZE = -512;
 
-export interface GroupSlice {
+interface GroupSlice {
   readonly rows: readonly Alike[];
   /** The last id that was looked at. */
   readonly upTo: number;
@@ -39,25 +39,18 @@ const DATES = ['created_at', 'send_at', 'next_attempt_at']
   .map((column) => `${small(column)} AS ${column}`)
   .join(', ');
 
-export class MessageGroups {
-  readonly #db: Database;
-  readonly #values: KeyValues;
-  readonly #slice: Statement<[number, number], Group>;
-
-  constructor(db: Database) {
-    this.#db = db;
-    this.#values = new KeyValues(db);
-    /* The daemon's own idea of "since", see `sinceOf`; only what waits to be sent is told apart by it. */
-    this.#slice = db.prepare(
-      `SELECT account, sender, state, CASE WHEN state IN ('queued','retry') THEN ${SLOT_S} * CAST(
-          max(created_at, coalesce(send_at, 0), coalesce(next_attempt_at, 0)) / ${SLOT_S} AS INTEGER)
-          ELSE 0 END AS since,
-        count(*) AS count, max(id) AS upTo
-        FROM (SELECT id, ${shown('account', BYTES_MAX.account)} AS account, ${shown('sender', SENDER_MAX)} AS sender,
-            ${small('state')} AS state, ${DATES} FROM messages
-          WHERE id > ? ORDER BY id LIMIT +?) GROUP BY 1, 2, 3, 4`,
-    );
-  }
+export class MessageGroups extends Statements {
+  readonly #values = new KeyValues(this.db);
+  /* The daemon's own idea of "since", see `sinceOf`; only rows that wait to be sent are told apart by it. */
+  readonly #slice = this.selectAll<[id: number, limit: number], Group>(
+    `SELECT account, sender, state, CASE WHEN state IN ('queued','retry') THEN ${SLOT_S} * CAST(
+        max(created_at, coalesce(send_at, 0), coalesce(next_attempt_at, 0)) / ${SLOT_S} AS INTEGER)
+        ELSE 0 END AS since,
+      count(*) AS count, max(id) AS upTo
+      FROM (SELECT id, ${shown('account', BYTES_MAX.account)} AS account, ${shown('sender', SENDER_MAX)} AS sender,
+          ${small('state')} AS state, ${DATES} FROM messages
+        WHERE id > ? ORDER BY id LIMIT +?) GROUP BY 1, 2, 3, 4`,
+  );
 
   /**
    * Over a connection of its own: going through a million rows would push everything else out of the page
@@ -70,12 +63,12 @@ export class MessageGroups {
   }
 
   close(): void {
-    this.#db.close();
+    this.db.close();
   }
 
   /** The next `limit` rows after an id; null = there are none. */
   after(id: number, limit: number): GroupSlice | null {
-    const rows = this.#slice.all(id, limit);
+    const rows = this.#slice(id, limit);
     if (rows.length === 0) return null;
     const upTo = rows.reduce((most, row) => Math.max(most, row.upTo), 0);
     const read = rows.reduce((sum, { count }) => sum + count, 0);
@@ -88,6 +81,6 @@ export class MessageGroups {
       deletions: deletionsIn(this.#values),
       found: this.after(id, limit),
     });
-    return this.#db.transaction(look)();
+    return this.db.transaction(look)();
   }
 }

@@ -1,13 +1,13 @@
 /**
- * Writes the moves of messages that have no open attempt (core/message/message-moves.ts). Each UPDATE names the state that the message
- * comes from; what was moved since it was read is left alone, and the caller learns of it.
+ * Writes the moves of messages that have no open attempt (core/message/message-moves.ts). Each UPDATE names the state
+ * that the message leaves; a message that was moved since it was read stays as it is, and the caller is told.
  */
-import type { Database, Statement } from 'better-sqlite3';
 import type { Move, Requeue } from '../../core/message/message-moves.ts';
 import type { State } from '../../core/message/message.ts';
 import { LIMITS, shown, small } from '../schema/bounded.ts';
-import { Bulk } from '../sql/bulk.ts';
 import { KeyValues } from '../sql/kv.ts';
+import { Statements } from '../sql/statements.ts';
+import type { DueRow } from './due.ts';
 
 /* A key never changes, and a reason is written by the move. */
 const TEXTS = Object.entries(LIMITS).filter(
@@ -26,84 +26,58 @@ const IS_HUGE = [
   ...OTHERS.map((column) => `(${small(column)}) IS '?'`),
 ].join(' OR ');
 
-export class Moves {
-  readonly #shorten: Bulk;
-  readonly #moves: Bulk;
-  readonly #requeue: Statement<
-    [number, number | null, number | null, number, number, Requeue['from']]
-  >;
-  readonly #due: Bulk;
-  readonly #date: Bulk;
-
-  constructor(db: Database) {
-    this.#shorten = new Bulk(
-      db,
-      1,
-      (values) => `UPDATE messages SET ${SHORT}, revision = revision + 1 FROM (VALUES ${values}) v
-        WHERE messages.id = v.column1 AND (${IS_HUGE})`,
-    );
-    this.#moves = new Bulk(
-      db,
-      8,
-      (values) => `UPDATE messages SET state = v.column3, reason = v.column4, due_at = v.column5,
-        next_attempt_at = v.column6, cancel_asked = coalesce(v.column7, cancel_asked),
-        updated_at = v.column8, revision = revision + 1
-        FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.state = v.column2
-        RETURNING id`,
-    );
-    this.#requeue = db.prepare(
-      `UPDATE messages SET state = 'queued', reason = 'requeued', attempts = 0, throttles = 0,
-        status = NULL, next_attempt_at = NULL, cancel_asked = NULL,
-        due_at = CASE WHEN send_at > ? THEN send_at END, restarted_at = last_attempt,
-        expires_at = coalesce(?, expires_at), follows = ?, updated_at = ?, revision = revision + 1
-        WHERE id = ? AND state = ?`,
-    );
-    this.#due = new Bulk(
-      db,
-      3,
-      (values) => `UPDATE messages SET due_at = v.column3, revision = revision + 1
-        FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.state = v.column2`,
-    );
-    this.#date = new Bulk(
-      db,
-      2,
-      (values) => `UPDATE messages SET created_at = v.column2, revision = revision + 1
-        FROM (VALUES ${values}) v WHERE messages.id = v.column1`,
-    );
-  }
+/* One row a statement: a receipt moves one message, and one row is half as dear without a list of VALUES. */
+export class Moves extends Statements {
+  readonly #shorten = this.run<[id: number]>(
+    `UPDATE messages SET ${SHORT}, revision = revision + 1 WHERE id = ? AND (${IS_HUGE})`,
+  );
+  readonly #move = this.run<
+    [
+      ...[to: State, reason: string | null, dueAt: number | null, nextAttemptAt: number | null],
+      ...[cancelAsked: number | null, now: number, id: number, from: State],
+    ]
+  >(
+    `UPDATE messages SET state = ?, reason = ?, due_at = ?, next_attempt_at = ?,
+      cancel_asked = coalesce(?, cancel_asked), updated_at = ?, revision = revision + 1
+      WHERE id = ? AND state = ?`,
+  );
+  readonly #requeue = this.run<[Requeue & { readonly now: number }]>(
+    `UPDATE messages SET state = 'queued', reason = 'requeued', attempts = 0, throttles = 0,
+      status = NULL, next_attempt_at = NULL, cancel_asked = NULL,
+      due_at = CASE WHEN send_at > @now THEN send_at END, restarted_at = last_attempt,
+      expires_at = coalesce(@expiresAt, expires_at), follows = @follows, updated_at = @now,
+      revision = revision + 1 WHERE id = @id AND state = @from`,
+  );
+  readonly #due = this.run<[dueAt: number | null, id: number, state: State]>(
+    'UPDATE messages SET due_at = ?, revision = revision + 1 WHERE id = ? AND state = ?',
+  );
+  readonly #date = this.run<[now: number, id: number]>(
+    'UPDATE messages SET created_at = ?, revision = revision + 1 WHERE id = ?',
+  );
 
   /**
-   * Values that no program means are replaced first: a row is written whole. Returns the ids of the messages that were
-   * still in the state that they were to leave.
+   * Moves a message; false = it is not in the state that it was to leave. Values that no program means are replaced
+   * first: a row is written whole.
    */
-  write(moves: readonly Move[], now: number): readonly number[] {
-    this.#shorten.run(moves.map(({ id }) => id));
-    const values = moves.flatMap((one) => [
-      ...[one.id, one.from, one.to, one.reason, one.dueAt, one.nextAttemptAt],
-      ...[one.cancelAsked, now],
-    ]);
-    return this.#moves.returning(values).map(Number);
+  write(move: Move, now: number): boolean {
+    const { id, from, to, reason, dueAt, nextAttemptAt, cancelAsked } = move;
+    this.#shorten(id);
+    return this.#move(to, reason, dueAt, nextAttemptAt, cancelAsked, now, id, from) > 0;
   }
 
   /** Starts a message over; one that is scheduled for later waits for that. False = it is in another state by now. */
-  requeue({ id, from, expiresAt, follows }: Requeue, now: number): boolean {
-    return this.#requeue.run(now, expiresAt, follows, now, id, from).changes > 0;
+  requeue(move: Requeue, now: number): boolean {
+    return this.#requeue({ ...move, now }) > 0;
   }
 
   /** Changes only when the daemon looks at rows again that are still in this state; null = ready now, or never. */
-  setDue(
-    rows: readonly {
-      readonly id: number;
-      readonly state: State;
-      readonly dueAt: number | null;
-    }[],
-  ): void {
-    this.#due.run(rows.flatMap((one) => [one.id, one.state, one.dueAt]));
+  setDue(rows: readonly Pick<DueRow, 'id' | 'state' | 'dueAt'>[]): void {
+    for (const { id, state, dueAt } of rows) this.#due(dueAt, id, state);
   }
 
   /** Dates rows whose own date cannot be right from now on. */
   redate(ids: readonly number[], now: number): void {
-    this.#date.run(ids.flatMap((id) => [id, now]));
+    for (const id of ids) this.#date(now, id);
   }
 }
 
@@ -125,35 +99,21 @@ const RULES = 'hold-rules';
 export const HELD_BACK = `SELECT id FROM messages WHERE due_at > ? AND state IN ('queued','retry')
   AND reason IN ('quiet-hours','recipient-limit') ORDER BY due_at LIMIT +?`;
 
-export class Waits {
-  readonly #waits: Bulk;
-  readonly #release: Statement<[number, number]>;
-  readonly #values: KeyValues;
-
-  constructor(db: Database) {
-    this.#waits = new Bulk(
-      db,
-      5,
-      (values) => `UPDATE messages SET reason = v.column2, next_attempt_at = v.column3,
-        due_at = v.column4, updated_at = v.column5, revision = revision + 1
-        FROM (VALUES ${values}) v WHERE messages.id = v.column1 AND messages.due_at IS NULL
-        AND (messages.state = 'queued' OR messages.state = 'retry') RETURNING id`,
-    );
-    this.#release = db.prepare(
-      `UPDATE messages SET due_at = NULL, next_attempt_at = NULL, revision = revision + 1 WHERE id IN (${HELD_BACK})`,
-    );
-    this.#values = new KeyValues(db);
-  }
+export class Waits extends Statements {
+  readonly #wait = this.run<[Wait & { readonly now: number }]>(
+    `UPDATE messages SET reason = @reason, next_attempt_at = @until, due_at = @dueAt,
+      updated_at = @now, revision = revision + 1
+      WHERE id = @id AND due_at IS NULL AND (state = 'queued' OR state = 'retry')`,
+  );
+  readonly #values = new KeyValues(this.db);
+  /** Makes rows ready that wait on; returns how many there were. `now` in Unix seconds. */
+  readonly release = this.run<[now: number, limit: number]>(
+    `UPDATE messages SET due_at = NULL, next_attempt_at = NULL, revision = revision + 1 WHERE id IN (${HELD_BACK})`,
+  );
 
   /** Sets rows aside that were ready in this transaction; returns the ids of those that still were. */
   write(waits: readonly Wait[], now: number): readonly number[] {
-    const values = waits.flatMap((one) => [one.id, one.reason, one.until, one.dueAt, now]);
-    return this.#waits.returning(values).map(Number);
-  }
-
-  /** Makes rows ready that wait on, at most `limit`; returns how many there were. `now` in Unix seconds. */
-  release(now: number, limit: number): number {
-    return this.#release.run(now, limit).changes;
+    return waits.filter((wait) => this.#wait({ ...wait, now }) > 0).map(({ id }) => id);
   }
 
   /** The rules that rows wait by, as they were saved; '' = none do. */

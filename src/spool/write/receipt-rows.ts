@@ -1,15 +1,17 @@
 /**
- * Receipts: kept as they came, each with the attempt it is about, or unmatched. Which message one is about is
- * looked up here; what follows from it is decided in core/receipt/reconcile.
+ * Keeps receipts as they came, each with the attempt it is about, or unmatched. Looks up which message one is about;
+ * core/receipt/reconcile decides what follows from it.
  *
- * Always holds: parts.receipt_* only repeats what `receipts` holds, so that everything can be folded anew.
+ * Always holds: parts.receipt_* only repeats what `receipts` holds, so that everything can be folded again.
  * The index on the gateway's random ids costs the drain 9 µs a message and is made when it is first needed.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { Database, Statement } from 'better-sqlite3';
 import type { Receipt } from '../../core/receipt/receipt.ts';
-import { pluck } from '../sql/bulk.ts';
 import { PARTS_BY_GATEWAY_ID } from '../schema/schema.ts';
+import { KeyValues, TAG_KEY } from '../sql/kv.ts';
+import { Statements } from '../sql/statements.ts';
+import { refUnder } from './claims.ts';
 
 /** An attempt as far as a receipt can name it. */
 export interface Match {
@@ -30,8 +32,8 @@ export interface Kept {
 const PER_ATTEMPT_MAX = 16;
 const PER_PART_MAX = 4;
 
-/** In `attempt` of an unmatched receipt: it is joined when an answer tells of its part. */
-export const NO_ATTEMPT = 0;
+/** In `attempt` of an unmatched receipt: it is joined when an answer names its part. */
+const NO_ATTEMPT = 0;
 
 /** What a client_ref says it is about, unproven; null = it is none of ours. */
 export function parseRef(clientRef: string): { messageId: number; attempt: number } | null {
@@ -43,66 +45,72 @@ export function parseRef(clientRef: string): { messageId: number; attempt: numbe
 
 const REF = /^([0-9a-z]{1,11})\.([0-9a-z]{1,6})\.([0-9a-f]{20})$/;
 
-export class ReceiptRows {
-  readonly #db: Database;
-  readonly #refOf: (messageId: number, number: number) => string;
-  readonly #attempt: Statement<[number, number], Match>;
-  readonly #insert: Statement;
-  readonly #kept: Statement<[string, number, number], { count: number; isKnown: number | null }>;
-  readonly #says: Statement<[number, number, ...(string | number | null)[]], number>;
-  readonly #parts: Statement<[number, number], number>;
-  readonly #adopt: Statement<[number, number, number]>;
-  readonly #hasAny: Statement<[number], number>;
-  #part: Statement<[string], Match> | null = null;
+/** An attempt, as a receipt names it. */
+type AttemptKey = Pick<Match, 'messageId' | 'attempt'>;
+type AttemptValues = [messageId: number, attempt: number];
 
-  /** `refOf` makes the client_ref of an attempt: what comes back must be the same. */
-  constructor(db: Database, refOf: (messageId: number, number: number) => string) {
-    this.#db = db;
-    this.#refOf = refOf;
-    this.#attempt = db.prepare(
-      `SELECT messages.id AS messageId, number AS attempt, CAST(recipient AS TEXT) AS recipient, account
-        FROM attempts JOIN messages ON messages.id = message_id WHERE message_id = ? AND number = ?`,
-    );
-    this.#insert = db.prepare(
-      `INSERT INTO receipts (received_at, gateway_id, client_ref, status, code, message_id, raw, attempt,
-        recipient, price, network, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
-    this.#kept = db.prepare(
-      `SELECT count(*) AS count, max(digest = ?) AS isKnown FROM receipts
-        WHERE message_id = ? AND attempt = ?`,
-    );
-    this.#says = db
-      .prepare<[number, number, ...(string | number | null)[]], number>(
-        `SELECT 1 FROM receipts WHERE message_id = ? AND attempt = ? AND gateway_id IS +?
-          AND status IS +? AND code IS +? LIMIT 1`,
-      )
-      .pluck();
-    this.#parts = pluck(db, 'SELECT count(*) FROM parts WHERE message_id = ? AND attempt = ?');
-    this.#adopt = db.prepare(
-      'UPDATE receipts SET message_id = ?, attempt = ? WHERE id = ? AND message_id IS NULL',
-    );
-    this.#hasAny = pluck(db, 'SELECT 1 FROM receipts WHERE message_id = ? LIMIT 1');
-  }
+/** The columns of a `Match` but for the attempt. */
+const MATCHED = 'messages.id AS messageId, CAST(recipient AS TEXT) AS recipient, account';
+
+export class ReceiptRows extends Statements {
+  readonly #attempt = this.selectFirst<AttemptValues, Match>(
+    `SELECT ${MATCHED}, number AS attempt
+      FROM attempts JOIN messages ON messages.id = message_id WHERE message_id = ? AND number = ?`,
+  );
+  readonly #insert: Statement = this.db.prepare(
+    `INSERT INTO receipts (received_at, gateway_id, client_ref, status, code, message_id, raw, attempt,
+      recipient, price, network, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  readonly #kept = this.selectFirst<
+    [digest: string, ...AttemptValues],
+    { readonly count: number; readonly isKnown: number | null }
+  >(
+    `SELECT count(*) AS count, max(digest = ?) AS isKnown FROM receipts
+      WHERE message_id = ? AND attempt = ?`,
+  );
+  readonly #says = this.exists<[...AttemptValues, ...(string | number | null)[]]>(
+    `SELECT 1 FROM receipts WHERE message_id = ? AND attempt = ? AND gateway_id IS +?
+      AND status IS +? AND code IS +? LIMIT 1`,
+  );
+  readonly #parts = this.count<AttemptValues>(
+    'SELECT count(*) FROM parts WHERE message_id = ? AND attempt = ?',
+  );
+  readonly #adopt = this.run<[...AttemptValues, receiptId: number]>(
+    'UPDATE receipts SET message_id = ?, attempt = ? WHERE id = ? AND message_id IS NULL',
+  );
+  readonly hasAny = this.exists<[messageId: number]>(
+    'SELECT 1 FROM receipts WHERE message_id = ? LIMIT 1',
+  );
+  readonly #tagKey = new KeyValues(this.db).get(TAG_KEY) ?? '';
+  #ofPart: ((gatewayId: string) => Match | null) | null = null;
 
   /** The attempt that a client_ref names and proves by its tag; null = it is not one of ours, or is pruned. */
   byClientRef(clientRef: string): Match | null {
     const ref = parseRef(clientRef);
     if (ref === null) return null;
     const { messageId, attempt } = ref;
-    const ours = Buffer.from(this.#refOf(messageId, attempt));
+    const ours = Buffer.from(refUnder(this.#tagKey, messageId, attempt));
     const theirs = Buffer.from(clientRef);
     if (ours.length !== theirs.length || !timingSafeEqual(ours, theirs)) return null;
-    return this.#attempt.get(messageId, attempt) ?? null;
+    return this.#attempt(messageId, attempt);
   }
 
   /** The attempt with a part of this id; null = none that is known yet. The first call makes the index. */
   byGatewayId(gatewayId: string): Match | null {
-    this.#part ??= this.#preparePart();
-    return this.#part.get(gatewayId) ?? null;
+    this.#ofPart ??= this.#prepareOfPart();
+    return this.#ofPart(gatewayId);
   }
 
-  kept({ messageId, attempt }: Pick<Match, 'messageId' | 'attempt'>, digest: string): Kept {
-    const row = this.#kept.get(digest, messageId, attempt);
+  #prepareOfPart(): (gatewayId: string) => Match | null {
+    this.db.exec(PARTS_BY_GATEWAY_ID);
+    return this.selectFirst<[gatewayId: string], Match>(
+      `SELECT ${MATCHED}, attempt
+        FROM parts JOIN messages ON messages.id = message_id WHERE gateway_id = ? LIMIT 1`,
+    );
+  }
+
+  kept({ messageId, attempt }: AttemptKey, digest: string): Kept {
+    const row = this.#kept(digest, messageId, attempt);
     return { count: row?.count ?? 0, isKnown: row?.isKnown === 1 };
   }
 
@@ -110,19 +118,14 @@ export class ReceiptRows {
    * Whether the attempt has as many receipts as are kept, of which there are `count`. `predictedParts` is asked
    * only when there are many: no answer may have told how many parts there are.
    */
-  isFull(
-    { messageId, attempt }: Pick<Match, 'messageId' | 'attempt'>,
-    count: number,
-    predictedParts: () => number,
-  ): boolean {
+  isFull({ messageId, attempt }: AttemptKey, count: number, predictedParts: () => number): boolean {
     if (count < PER_ATTEMPT_MAX) return false;
-    const parts = this.#parts.get(messageId, attempt) ?? 0;
-    return count >= Math.max(parts, predictedParts()) * PER_PART_MAX;
+    return count >= Math.max(this.#parts(messageId, attempt), predictedParts()) * PER_PART_MAX;
   }
 
   /** Whether a receipt with the same word about the same part is kept, whatever else it says. */
   hasWord({ messageId, attempt }: Match, { gatewayId, status, code }: Receipt): boolean {
-    return this.#says.get(messageId, attempt, gatewayId, status, code) !== undefined;
+    return this.#says(messageId, attempt, gatewayId, status, code);
   }
 
   /** Keeps a receipt; `match` null = unmatched, and `mayJoin` = an answer may tell whose. Returns its id. */
@@ -144,26 +147,14 @@ export class ReceiptRows {
     return Number(lastInsertRowid);
   }
 
-  /** An unmatched receipt turned out to be about this attempt; false = it is not there any more. */
-  adopt(receiptId: number, { messageId, attempt }: Pick<Match, 'messageId' | 'attempt'>): boolean {
-    return this.#adopt.run(messageId, attempt, receiptId).changes > 0;
-  }
-
-  hasAny(messageId: number): boolean {
-    return this.#hasAny.get(messageId) !== undefined;
+  /** An unmatched receipt turned out to be about this attempt; false = it was deleted since. */
+  adopt(receiptId: number, { messageId, attempt }: AttemptKey): boolean {
+    return this.#adopt(messageId, attempt, receiptId) > 0;
   }
 
   /** An index that the transaction made is gone. */
   rolledBack(): void {
-    this.#part = null;
-  }
-
-  #preparePart(): Statement<[string], Match> {
-    this.#db.exec(PARTS_BY_GATEWAY_ID);
-    return this.#db.prepare(
-      `SELECT messages.id AS messageId, attempt, CAST(recipient AS TEXT) AS recipient, account
-        FROM parts JOIN messages ON messages.id = message_id WHERE gateway_id = ? LIMIT 1`,
-    );
+    this.#ofPart = null;
   }
 }
 
@@ -212,54 +203,32 @@ const BYTES = ['gateway_id', 'client_ref', 'recipient', 'status', 'network', 'ra
   .map((column) => `coalesce(octet_length(${column}), 0)`)
   .join(' + ');
 
-export class UnmatchedRows {
-  readonly #isKnown: Statement<[string], number>;
-  readonly #joinable: Statement<[], JoinableReceipt>;
-  readonly #stock: Statement<[], Stock>;
-  readonly #prune: Statement<[number, number]>;
-  readonly #dropOldest: Statement<[number], DroppedReceipt>;
+const UNMATCHED = 'FROM receipts INDEXED BY receipts_unmatched WHERE message_id IS NULL';
 
-  constructor(db: Database) {
-    const unmatched = 'FROM receipts INDEXED BY receipts_unmatched WHERE message_id IS NULL';
-    this.#isKnown = pluck(
-      db,
-      'SELECT 1 FROM receipts WHERE message_id IS NULL AND digest = ? LIMIT 1',
-    );
-    this.#joinable = db.prepare(
-      `SELECT id, gateway_id AS gatewayId, recipient ${unmatched} AND gateway_id IS NOT NULL
-        AND attempt = ${NO_ATTEMPT}`,
-    );
-    this.#stock = db.prepare(`SELECT count(*) AS rows, total(${BYTES}) AS bytes ${unmatched}`);
-    this.#prune = db.prepare(
-      `DELETE FROM receipts WHERE id IN (SELECT id ${unmatched} AND received_at < ? LIMIT +?)`,
-    );
-    this.#dropOldest = db.prepare(
-      `DELETE FROM receipts WHERE id IN (SELECT id FROM receipts WHERE message_id IS NULL
-        ORDER BY received_at LIMIT +?)
-        RETURNING id, gateway_id AS gatewayId, ${BYTES} AS bytes`,
-    );
-  }
-
+export class UnmatchedRows extends Statements {
   /** Whether one that says the same is kept already. */
-  isKnown(digest: string): boolean {
-    return this.#isKnown.get(digest) !== undefined;
-  }
-
-  joinable(): readonly JoinableReceipt[] {
-    return this.#joinable.all();
-  }
+  readonly isKnown = this.exists<[digest: string]>(
+    'SELECT 1 FROM receipts WHERE message_id IS NULL AND digest = ? LIMIT 1',
+  );
+  readonly joinable = this.selectAll<[], JoinableReceipt>(
+    `SELECT id, gateway_id AS gatewayId, recipient ${UNMATCHED} AND gateway_id IS NOT NULL
+      AND attempt = ${NO_ATTEMPT}`,
+  );
+  /** Deletes those from before `before` (Unix seconds), at most `limit`; returns how many. */
+  readonly prune = this.run<[before: number, limit: number]>(
+    `DELETE FROM receipts WHERE id IN (SELECT id ${UNMATCHED} AND received_at < ? LIMIT +?)`,
+  );
+  /** Deletes the oldest, at most `limit`. */
+  readonly dropOldest = this.selectAll<[limit: number], DroppedReceipt>(
+    `DELETE FROM receipts WHERE id IN (SELECT id FROM receipts WHERE message_id IS NULL
+      ORDER BY received_at LIMIT +?)
+      RETURNING id, gateway_id AS gatewayId, ${BYTES} AS bytes`,
+  );
+  readonly #stock = this.selectFirst<[], Stock>(
+    `SELECT count(*) AS rows, total(${BYTES}) AS bytes ${UNMATCHED}`,
+  );
 
   stock(): Stock {
-    return this.#stock.get() ?? { rows: 0, bytes: 0 };
-  }
-
-  /** Deletes those from before `before` (Unix seconds), at most `limit`; returns how many. */
-  prune(before: number, limit: number): number {
-    return this.#prune.run(before, limit).changes;
-  }
-
-  /** Deletes the oldest, at most `limit`. */
-  dropOldest(limit: number): readonly DroppedReceipt[] {
-    return this.#dropOldest.all(limit);
+    return this.#stock() ?? { rows: 0, bytes: 0 };
   }
 }

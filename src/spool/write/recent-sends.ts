@@ -1,25 +1,19 @@
 /**
- * What was lately sent: to whom, by a table that is made and written only where a limit per recipient or the
- * collapse of texts is on, and for how much, read from the ledgers that are there anyway.
+ * Remembers the recipients and texts that were sent lately, in a table that is made and written only where a limit per
+ * recipient or the collapse of texts is on. Adds up what an account has spent, from events and parts.
  *
- * Always holds: a claim and its row here commit together, so that a crash forgets neither; a message counts
- * once however often it is tried, and no more once it has ended without being sent. Texts are kept as digests under
- * a key that the spool does not hold (`digestKeyOf`).
+ * Always holds: a claim and its row here commit together, so that a crash forgets neither. A message counts once however
+ * often it is tried, and no longer when it has ended without being sent. Texts are kept as digests under a key that the
+ * spool does not hold (`digestKeyOf`).
  */
-import { Bulk, pluck } from '../sql/bulk.ts';
+import { Bulk } from '../sql/bulk.ts';
+import { Statements } from '../sql/statements.ts';
 import { RECENT_TABLE } from '../schema/schema.ts';
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Database, Statement } from 'better-sqlite3';
+import type { Content } from '../../core/message/parts.ts';
 import { comparedForm } from '../../core/text/recipient.ts';
 import { eventSeqs } from './event-log.ts';
 import type { OwnFolder } from '../file/own-folder.ts';
-
-/** What makes two messages to one recipient the same. */
-export interface Content {
-  readonly text: string | null;
-  readonly body: string | null;
-  readonly udh: string | null;
-}
 
 export interface Sent {
   readonly id: number;
@@ -48,36 +42,37 @@ export const SENT_AT = `SELECT r.message_id AS id, max(r.at) AS at FROM ${RECENT
 /** Recipients looked through for rows that are too old, for each row that is written. */
 const SWEEP = 4;
 
-interface Table {
-  readonly insert: Bulk;
-  readonly hasText: Statement<[string, string, number, number], number>;
-  readonly sentAt: Statement<[string, number, number], SentAt>;
-  readonly nextRecipient: Statement<[string, number], string>;
-  readonly prune: Statement<[string, string, number]>;
+/** The statements of the table, where there is one. */
+class RecentTable extends Statements {
+  readonly insert = new Bulk(
+    this.db,
+    'INSERT OR REPLACE INTO recent (recipient, digest, message_id, at) VALUES (?, ?, ?, ?)',
+  );
+  readonly hasText =
+    this.exists<[recipient: string, digest: string, id: number, after: number]>(SAME_TEXT);
+  readonly sentAt = this.selectAll<[recipient: string, id: number, after: number], SentAt>(SENT_AT);
+  readonly nextRecipient = this.pluckFirst<[after: string, skip: number], string>(
+    'SELECT recipient FROM recent WHERE recipient > ? ORDER BY recipient LIMIT 1 OFFSET +?',
+  );
+  readonly prune = this.run<[after: string, upTo: string, before: number]>(
+    'DELETE FROM recent WHERE recipient > ? AND recipient <= ? AND at < ?',
+  );
 }
 
-export class Recent {
-  readonly #db: Database;
-  readonly #create: Statement<[]>;
-  readonly #seqAt: (at: number) => number;
-  readonly #spent: Statement<[number, string, number], number>;
-  #table: Table | null = null;
+export class Recent extends Statements {
+  /** Makes the table where there is none; to be called in each transaction that asks or writes here. */
+  readonly open = this.run<[]>(RECENT_TABLE);
+  readonly #seqAt = eventSeqs(this.db);
+  readonly #spent = this.count<[fromSeq: number, account: string, at: number]>(
+    `SELECT total(p.price) FROM events e JOIN parts p ON p.message_id = e.message_id
+      AND p.attempt = e.attempt WHERE e.seq >= ? AND e.account = ? AND e.at >= ?
+      AND e.event = 'message.await-receipt' AND e.from_state = 'sending' AND p.status = 0`,
+  );
+  #table: RecentTable | null = null;
   /** Of digests. Until one is set, of this process alone. */
   #key: Buffer = randomBytes(32);
   /** How far the table has been looked through. */
   #sweptTo = '';
-
-  constructor(db: Database) {
-    this.#db = db;
-    this.#create = db.prepare(RECENT_TABLE);
-    this.#seqAt = eventSeqs(db);
-    this.#spent = pluck(
-      db,
-      `SELECT total(p.price) FROM events e JOIN parts p ON p.message_id = e.message_id
-          AND p.attempt = e.attempt WHERE e.seq >= ? AND e.account = ? AND e.at >= ?
-          AND e.event = 'message.await-receipt' AND e.from_state = 'sending' AND p.status = 0`,
-    );
-  }
 
   /** Digests are made under this key from now on: those under another are not found. */
   useKey(key: Buffer): void {
@@ -85,70 +80,45 @@ export class Recent {
   }
 
   /** The same for messages that say the same. */
-  digestOf({ text, body, udh }: Content): string {
+  digestOf({ text, body, udh }: Pick<Content, 'text' | 'body' | 'udh'>): string {
     const said = JSON.stringify([text, body, udh]);
     return createHmac('sha256', this.#key).update(said).digest('base64url').slice(0, 22);
   }
 
-  /** Makes the table where there is none; to be called in each transaction that asks or writes here. */
-  open(): void {
-    this.#create.run();
-  }
-
   /** Whether the recipient was sent this text by another message after an instant (Unix seconds). */
   hasText({ id, recipient, digest }: Sent, after: number): boolean {
-    return this.#open.hasText.get(comparedForm(recipient), digest, id, after) !== undefined;
+    return this.#prepared.hasText(comparedForm(recipient), digest, id, after);
   }
 
   /** The recipient's other messages that were sent after an instant. */
   sentAt({ id, recipient }: Pick<Sent, 'id' | 'recipient'>, after: number): readonly SentAt[] {
-    return this.#open.sentAt.all(comparedForm(recipient), id, after);
+    return this.#prepared.sentAt(comparedForm(recipient), id, after);
   }
 
   /** Notes messages that are claimed now, and forgets some of those from before an instant. */
   write(sent: readonly Sent[], now: number, before: number): void {
     if (sent.length === 0) return;
     const values = sent.flatMap((one) => [comparedForm(one.recipient), one.digest, one.id, now]);
-    this.#open.insert.run(values);
+    this.#prepared.insert.run(values);
     this.#sweep(sent.length * SWEEP, before);
   }
 
   /** EUR that an account was charged since an instant, by the answers. */
   spentSince(account: string, at: number): number {
-    return this.#spent.get(this.#seqAt(at), account, at) ?? 0;
+    return this.#spent(this.#seqAt(at), account, at);
   }
 
-  get #open(): Table {
-    this.#table ??= prepare(this.#db);
-    return this.#table;
+  get #prepared(): RecentTable {
+    return (this.#table ??= new RecentTable(this.db));
   }
 
   #sweep(recipients: number, before: number): void {
-    const { nextRecipient, prune } = this.#open;
-    const to = nextRecipient.get(this.#sweptTo, recipients);
+    const { nextRecipient, prune } = this.#prepared;
+    const to = nextRecipient(this.#sweptTo, recipients);
     /* '~' comes after every digit. */
-    prune.run(this.#sweptTo, to ?? '~', before);
+    prune(this.#sweptTo, to ?? '~', before);
     this.#sweptTo = to ?? '';
   }
-}
-
-function prepare(db: Database): Table {
-  return {
-    insert: new Bulk(
-      db,
-      4,
-      (values) =>
-        `INSERT OR REPLACE INTO recent (recipient, digest, message_id, at) VALUES ${values}`,
-    ),
-    hasText: db.prepare<[string, string, number, number], number>(SAME_TEXT).pluck(),
-    sentAt: db.prepare<[string, number, number], SentAt>(SENT_AT),
-    nextRecipient: db
-      .prepare<[string, number], string>(
-        'SELECT recipient FROM recent WHERE recipient > ? ORDER BY recipient LIMIT 1 OFFSET +?',
-      )
-      .pluck(),
-    prune: db.prepare('DELETE FROM recent WHERE recipient > ? AND recipient <= ? AND at < ?'),
-  };
 }
 
 const NAME = 'digest-key';

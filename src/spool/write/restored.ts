@@ -1,19 +1,19 @@
 /**
- * A spool that was restored from a backup, and what became of its messages since: nobody knows. A backup bears
- * a mark, and one that was put back in another way gets it when that is found out; the daemon that opens it first
- * turns the mark into another, under which nothing is sent, and draws a new tag key, because ids and attempt
- * numbers of the time between are given out again.
+ * Marks a spool that was restored from a backup, and records which of its messages may have been sent since. A backup
+ * has a mark; a spool that was put back in another way gets it when the daemon detects that. The first daemon that opens
+ * it replaces the mark by another, under which nothing is sent, and draws a new tag key: ids and attempt numbers of the
+ * time between are given out again.
  *
- * Always holds: a receipt under an old key counts only for a message of before the backup, and only where its
- * recipient fits (which is for the caller to see to). What may have been sent since is written down as an
- * attempt that nobody answered.
+ * Always holds: a receipt under an old key counts only for a message from before the backup. The caller compares the
+ * recipient. A message that may have been sent since has an attempt that nobody answered.
  */
-import { Bulk, pluck } from '../sql/bulk.ts';
 import { randomBytes } from 'node:crypto';
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import type { State } from '../../core/message/message.ts';
 import { refUnder } from './claims.ts';
+import { pluck } from '../sql/bulk.ts';
 import { jsonIn, KeyValues, listIn, TAG_KEY } from '../sql/kv.ts';
+import { Statements } from '../sql/statements.ts';
 import { parseRef, type Match } from './receipt-rows.ts';
 
 const BACKUP = 'backup';
@@ -30,7 +30,7 @@ export interface Mark {
   readonly at: number;
   /** The last message id it had given out. */
   readonly lastId: number;
-  /** It bore no mark: it is older than the daemon remembers. */
+  /** It had no mark: it is older than the daemon remembers. */
   readonly isRolledBack?: true;
 }
 
@@ -85,27 +85,28 @@ export function whyRestored({ isRolledBack }: Mark, when: string): string {
   return `is an older state of itself, of about ${when} (the daemon remembers a later one)`;
 }
 
-/** Makes a copy bear the mark of a backup; what operators had asked for then is not asked of it. */
+/** Gives a copy the mark of a backup, and refuses the control rows that are open in it. */
 export function markBackup(db: Database, at: number): void {
   db.transaction(() => {
     mark(db, { at });
   }).immediate();
 }
 
-/** Makes a spool that was put back bear it, as of the last moment that it tells of. In a transaction. */
+/** Gives the mark to a spool that was put back, as of its last event or message. In a transaction. */
 export function markRolledBack(db: Database, now: number): void {
   if (new KeyValues(db).get(BACKUP) !== null) return;
-  const last = db.prepare<[], number | null>(
+  const last = pluck<[], number>(
+    db,
     `SELECT max(coalesce((SELECT at FROM events ORDER BY seq DESC LIMIT 1), 0),
       coalesce((SELECT created_at FROM messages ORDER BY id DESC LIMIT 1), 0))`,
   );
-  const at = last.pluck().get() ?? 0;
+  const at = last.get() ?? 0;
   mark(db, { at: at > 0 && at < now ? at : now, isRolledBack: true });
 }
 
 function mark(db: Database, facts: Omit<Mark, 'lastId'>): void {
-  const lastId = db.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`).pluck();
-  const made = { lastId: (lastId.get() as number | undefined) ?? 0 };
+  const last = pluck<[], number>(db, `SELECT seq FROM sqlite_sequence WHERE name = 'messages'`);
+  const made = { lastId: last.get() ?? 0 };
   new KeyValues(db).set(BACKUP, JSON.stringify({ ...facts, ...restoredFrom(db), ...made }));
   db.prepare(
     `UPDATE control SET done_at = ?, affected = coalesce(affected, 0),
@@ -140,55 +141,35 @@ function isOldKey(value: unknown): value is OldKey {
   return typeof key === 'string' && Number.isSafeInteger(lastId);
 }
 
-export class Restored {
-  readonly #db: Database;
-  readonly #keys: readonly OldKey[];
-  readonly #message: Statement<[number], LostRow & Omit<Match, 'attempt'>>;
-  readonly #attempt: Statement<[OldRef], number>;
-  readonly #waiting: Statement<[number, number, number], LostRow>;
-  readonly #insert: Bulk;
-  readonly #note: Bulk;
-  #mark: Mark | null;
-
-  constructor(db: Database) {
-    this.#db = db;
-    this.#keys = oldKeys(new KeyValues(db));
-    this.#mark = restoredFrom(db);
-    this.#message = db.prepare(
-      `SELECT id, id AS messageId, state, last_attempt AS lastAttempt,
-        CAST(recipient AS TEXT) AS recipient, account FROM messages WHERE id = ?`,
-    );
-    this.#attempt = pluck(
-      db,
-      `SELECT number FROM attempts WHERE message_id = @id AND (error_text = '${LOST}'
-          OR (number = @number AND client_ref = @clientRef))
-          ORDER BY number = @number DESC, number DESC LIMIT 1`,
-    );
-    /* What is scheduled for later cannot have gone. What has its attempt here is done already. */
-    this.#waiting = db.prepare(
-      `SELECT id, state, last_attempt AS lastAttempt FROM messages
-        WHERE id > ? AND id <= ? AND (state IN ('queued','retry') AND coalesce(send_at, 0) <= ?
-        AND NOT EXISTS (SELECT 1 FROM attempts WHERE message_id = id AND number = last_attempt
-          AND error_text = '${LOST}')
-        OR state = 'uncertain' AND cancel_asked IS NULL)`,
-    );
-    this.#insert = new Bulk(
-      db,
-      7,
-      (values) => `INSERT OR REPLACE INTO attempts
-        (message_id, number, began_at, ended_at, client_ref, route, scope, error_text)
-        SELECT column1, column2, column3, column4, column5, column6, column7, '${LOST}'
-        FROM (VALUES ${values})`,
-    );
-    this.#note = new Bulk(
-      db,
-      2,
-      (
-        values,
-      ) => `UPDATE messages SET last_attempt = v.column2, follows = v.column2, revision = revision + 1
-        FROM (VALUES ${values}) v WHERE messages.id = v.column1`,
-    );
-  }
+export class Restored extends Statements {
+  readonly #values = new KeyValues(this.db);
+  readonly #keys = oldKeys(this.#values);
+  readonly #message = this.selectFirst<[id: number], LostRow & Omit<Match, 'attempt'>>(
+    `SELECT id, id AS messageId, state, last_attempt AS lastAttempt,
+      CAST(recipient AS TEXT) AS recipient, account FROM messages WHERE id = ?`,
+  );
+  readonly #attempt = this.pluckFirst<[OldRef], number>(
+    `SELECT number FROM attempts WHERE message_id = @id AND (error_text = '${LOST}'
+      OR (number = @number AND client_ref = @clientRef))
+      ORDER BY number = @number DESC, number DESC LIMIT 1`,
+  );
+  /* A message that is scheduled for later cannot have gone. One that has its attempt here is done already. */
+  readonly #waiting = this.selectAll<[after: number, to: number, now: number], LostRow>(
+    `SELECT id, state, last_attempt AS lastAttempt FROM messages
+      WHERE id > ? AND id <= ? AND (state IN ('queued','retry') AND coalesce(send_at, 0) <= ?
+      AND NOT EXISTS (SELECT 1 FROM attempts WHERE message_id = id AND number = last_attempt
+        AND error_text = '${LOST}')
+      OR state = 'uncertain' AND cancel_asked IS NULL)`,
+  );
+  readonly #insert = this.run<[OldRef & { readonly beganAt: number; readonly now: number }]>(
+    `INSERT OR REPLACE INTO attempts
+      (message_id, number, began_at, ended_at, client_ref, route, scope, error_text)
+      VALUES (@id, @number, @beganAt, @now, @clientRef, 'uncertain', 'message', '${LOST}')`,
+  );
+  readonly #note = this.run<[number: number, number: number, id: number]>(
+    'UPDATE messages SET last_attempt = ?, follows = ?, revision = revision + 1 WHERE id = ?',
+  );
+  #mark = restoredFrom(this.db);
 
   /** Since when nobody knows what was sent; null = the spool is an ordinary one, or it was decided. */
   get mark(): Mark | null {
@@ -197,28 +178,27 @@ export class Restored {
 
   /** Messages with ids from above `after` up to `to` that may have been sent since. `now` in Unix seconds. */
   waiting(after: number, to: number, now: number): readonly LostRow[] {
-    return this.#waiting.all(after, Math.min(to, this.#mark?.lastId ?? 0), now);
+    return this.#waiting(after, Math.min(to, this.#mark?.lastId ?? 0), now);
   }
 
   /** Writes down that these may have been sent: an attempt each, which the next one may double. */
   suspect(rows: readonly LostRow[], now: number): void {
     const key = this.#keys[0]?.key ?? '';
-    const attempts = rows.map(({ id, lastAttempt }) => {
+    for (const { id, lastAttempt } of rows) {
       const number = lastAttempt + 1;
-      return { messageId: id, number, clientRef: refUnder(key, id, number) };
-    });
-    this.#write(attempts, now);
+      this.#write({ id, number, clientRef: refUnder(key, id, number) }, now);
+    }
   }
 
-  /** It was decided what becomes of what waited. */
+  /** It was decided what happens to the messages that waited. */
   end(): void {
-    new KeyValues(this.#db).delete(RESTORED);
+    this.#values.delete(RESTORED);
     this.#mark = null;
   }
 
   /** The transaction was rolled back: the mark is as it was before it. */
   rolledBack(): void {
-    this.#mark = restoredFrom(this.#db);
+    this.#mark = restoredFrom(this.db);
   }
 
   /** What a client_ref under a key of before a restore is about; null = it is under none. */
@@ -229,38 +209,28 @@ export class Restored {
     const isOurs = this.#keys.some(
       ({ key, lastId }) => id <= lastId && refUnder(key, id, number) === clientRef,
     );
-    const row = isOurs ? this.#message.get(id) : undefined;
-    if (row === undefined) return null;
+    const row = isOurs ? this.#message(id) : null;
+    if (row === null) return null;
     const { messageId, recipient, account } = row;
-    const attempt = this.#attempt.get({ id, number, clientRef }) ?? null;
+    const attempt = this.#attempt({ id, number, clientRef });
     /* While a request is out, the last number is its own. */
     if (attempt === null && row.state === 'sending') return null;
     return { messageId, recipient, account, attempt, number, clientRef };
   }
 
   /** The attempt of a match, written down if it is not known. */
-  matched(
-    { messageId, recipient, account, attempt, number, clientRef }: OldMatch,
-    now: number,
-  ): Match {
+  matched(old: OldMatch, now: number): Match {
+    const { messageId, recipient, account, clientRef } = old;
     const match = { messageId, recipient, account };
-    if (attempt !== null) return { ...match, attempt };
-    const last = this.#message.get(messageId)?.lastAttempt ?? 0;
-    const next = Math.max(number, last + 1);
-    this.#write([{ messageId, number: next, clientRef }], now);
-    return { ...match, attempt: next };
+    if (old.attempt !== null) return { ...match, attempt: old.attempt };
+    const last = this.#message(messageId)?.lastAttempt ?? 0;
+    const number = Math.max(old.number, last + 1);
+    this.#write({ id: messageId, number, clientRef }, now);
+    return { ...match, attempt: number };
   }
 
-  #write(
-    attempts: readonly { messageId: number; number: number; clientRef: string }[],
-    now: number,
-  ): void {
-    const beganAt = this.#mark?.at ?? now;
-    this.#insert.run(
-      attempts.flatMap(({ messageId, number, clientRef }) => [
-        ...[messageId, number, beganAt, now, clientRef, 'uncertain', 'message'],
-      ]),
-    );
-    this.#note.run(attempts.flatMap(({ messageId, number }) => [messageId, number]));
+  #write({ id, number, clientRef }: OldRef, now: number): void {
+    this.#insert({ id, number, clientRef, now, beganAt: this.#mark?.at ?? now });
+    this.#note(number, number, id);
   }
 }

@@ -1,11 +1,12 @@
 /**
- * The messages that a request in `control` is about, slice by slice in order of id: those that match its filter,
- * were there when it was asked, and have not changed since (an event of theirs is later than the request).
+ * Finds the messages that a request in `control` is about, slice by slice in order of id: those that match its filter,
+ * were there when it was asked, and have not changed since (no event of theirs is later than the request).
  *
  * Always holds: one slice reads a bounded number of rows, however few of them match.
  */
-import { pluck } from '../sql/bulk.ts';
-import type { Database, Statement } from 'better-sqlite3';
+import type { SqlValue } from '../sql/bulk.ts';
+import { Statements } from '../sql/statements.ts';
+import type { Database } from 'better-sqlite3';
 import type { ControlFilter } from '../../core/message/control-filter.ts';
 import { DUE_COLUMNS, type DueRow } from './due.ts';
 import type { State } from '../../core/message/message.ts';
@@ -98,7 +99,7 @@ function addLane(
 
 const SLICE = 500;
 
-export interface SelectionScope {
+interface SelectionScope {
   readonly filter: ControlFilter;
   readonly defaults: Defaults;
   /** The highest message id, and the highest `events.seq`, when it was asked. */
@@ -106,23 +107,16 @@ export interface SelectionScope {
   readonly asOf: number;
 }
 
-type SqlValues = readonly (string | number)[];
-
-/** Rows that match in a slice; `end` is where the next one begins, null = this was the last. */
-export interface SelectionSlice {
-  readonly rows: readonly DueRow[];
-  readonly end: number | null;
-}
-
-export class Selection {
+export class Selection extends Statements {
   readonly #upTo: number;
-  readonly #values: SqlValues;
-  readonly #scope: SqlValues;
-  readonly #end: Statement<unknown[], number | null>;
-  readonly #rows: Statement<unknown[], DueRow>;
-  readonly #covers: Statement<unknown[], number>;
+  readonly #values: readonly SqlValue[];
+  readonly #scope: readonly string[];
+  readonly #end: (...values: SqlValue[]) => number | null;
+  readonly #rows: (...values: SqlValue[]) => readonly DueRow[];
+  readonly #covers: (...values: SqlValue[]) => boolean;
 
   constructor(db: Database, { filter, defaults, upTo, asOf }: SelectionScope) {
+    super(db);
     const other = { recipient: null, reference: null, gatewayId: null };
     const { where, values } = conditions({ filter: { ...filter, ...other }, defaults });
     const { campaign } = filter;
@@ -131,29 +125,26 @@ export class Selection {
     this.#upTo = upTo;
     this.#values = [...values, asOf];
     this.#scope = campaign === null ? [] : [campaign];
-    this.#end = pluck(
-      db,
+    this.#end = this.pluckFirst(
       `SELECT max(id) FROM (SELECT id FROM messages WHERE ${scope} id > ? AND id <= ?
-          ORDER BY id LIMIT ${SLICE})`,
+        ORDER BY id LIMIT ${SLICE})`,
     );
-    this.#rows = db.prepare(
+    this.#rows = this.selectAll(
       `SELECT ${DUE_COLUMNS} FROM messages WHERE ${scope} id > ? AND id <= ? ${where} AND ${isSame}
         ORDER BY id`,
     );
-    this.#covers = pluck(db, `SELECT 1 FROM messages WHERE id = ? ${where} AND ${isSame}`);
+    this.#covers = this.exists(`SELECT 1 FROM messages WHERE id = ? ${where} AND ${isSame}`);
   }
 
-  /** The slice of rows with an id above `after`. */
-  slice(after: number): SelectionSlice {
-    const end = this.#end.get(...this.#scope, after, this.#upTo) ?? null;
-    if (end === null) return { rows: [], end: null };
-    const rows = this.#rows.all(...this.#scope, after, end, ...this.#values);
+  /** The rows of the next slice with an id above `after`; `end` is where it ends, null = there are no more. */
+  slice(after: number): { readonly rows: readonly DueRow[]; readonly end: number | null } {
+    const end = this.#end(...this.#scope, after, this.#upTo);
+    const rows = end === null ? [] : this.#rows(...this.#scope, after, end, ...this.#values);
     return { rows, end };
   }
 
   /** Whether the message is one of them that a slice from `after` on would find. */
   covers(id: number, after: number): boolean {
-    if (id <= after || id > this.#upTo) return false;
-    return this.#covers.get(id, ...this.#values) !== undefined;
+    return id > after && id <= this.#upTo && this.#covers(id, ...this.#values);
   }
 }

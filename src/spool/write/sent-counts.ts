@@ -1,12 +1,11 @@
 /**
- * What left lately, by account, sender and instant: requests that were answered or may have been, in the order
- * in which they were over, and those that are out. Read from the newest events backwards to an instant, so that
- * it costs what happened since and not what the spool holds.
+ * Counts the requests that left lately, by account, sender and instant: those that were answered or may have been, in
+ * the order in which they ended, and those that are open. It reads the events since an instant and nothing older.
  *
- * Always holds: what surely never left is not in it: given back before it was sent, or no connection.
+ * Always holds: a request that surely never left is not counted.
  */
 import { CONTENT } from '../schema/bounded.ts';
-import type { Database, Statement } from 'better-sqlite3';
+import { Statements } from '../sql/statements.ts';
 import { predictParts, type Content } from '../../core/message/parts.ts';
 import type { Per } from '../../core/window/rate-limits.ts';
 import { eventSeqs } from './event-log.ts';
@@ -57,27 +56,24 @@ const over = (per: Per): string =>
 
 type Bound = Omit<SentCountQuery, 'per'> & { readonly seq: number };
 
-export class SentCounts {
-  readonly #seqAt: (at: number) => number;
-  readonly #over: Readonly<Record<Per, Statement<[Bound], SentCount>>>;
-  readonly #open: Statement<[], Omit<OpenRequest, 'parts'> & Content>;
-
-  constructor(db: Database) {
-    this.#seqAt = eventSeqs(db);
-    this.#over = { request: db.prepare(over('request')), part: db.prepare(over('part')) };
-    this.#open = db.prepare(
-      `SELECT account, sender, ${CONTENT} FROM messages WHERE state = 'sending'`,
-    );
-  }
+export class SentCounts extends Statements {
+  readonly #seqAt = eventSeqs(this.db);
+  readonly #over: Readonly<Record<Per, (bound: Bound) => readonly SentCount[]>> = {
+    request: this.selectAll(over('request')),
+    part: this.selectAll(over('part')),
+  };
+  readonly #open = this.selectAll<[], Omit<OpenRequest, 'parts'> & Content>(
+    `SELECT account, sender, ${CONTENT} FROM messages WHERE state = 'sending'`,
+  );
 
   /** Those that were over since an instant, the earliest first. */
   since({ per, ...asked }: SentCountQuery): readonly SentCount[] {
-    return this.#over[per].all({ ...asked, seq: this.#seqAt(asked.from) });
+    return this.#over[per]({ ...asked, seq: this.#seqAt(asked.from) });
   }
 
   /** Those that are out. */
   open(): readonly OpenRequest[] {
-    return this.#open.all().map(({ account, sender, ...content }) => ({
+    return this.#open().map(({ account, sender, ...content }) => ({
       account,
       sender,
       parts: predictParts(content),

@@ -6,9 +6,9 @@
  * that was cancelled, requeued or has expired since is not touched when the run ends.
  */
 import type { MessageReason } from '../../core/codes/reasons.ts';
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import type { RefusedRow } from '../../core/account/refusal-run.ts';
-import { Bulk } from '../sql/bulk.ts';
+import { Statements } from '../sql/statements.ts';
 
 export interface RunScope {
   readonly account: string;
@@ -59,89 +59,73 @@ export function runOfMessage(db: Database, id: number): KnownRun | null {
   return row ?? null;
 }
 
-export class SetAsideRows {
-  readonly #add: Bulk;
-  readonly #runs: Statement<[], KnownRun>;
-  readonly #refused: Statement<[string, string | null, number], RefusedMessage>;
-  readonly #waiting: Statement<[string, string | null, number | null], WaitingMessage>;
-  readonly #makeReady: Statement<[string, string | null]>;
-  readonly #forget: Statement<[string, string | null, number | null]>;
-  readonly #orphans: Statement<[], RunScope>;
+const SCOPE = 's.account = ? AND s.sender IS +?';
 
-  constructor(db: Database) {
-    const scope = 's.account = ? AND s.sender IS +?';
-    this.#add = new Bulk(
-      db,
-      6,
-      (values) => `INSERT OR REPLACE INTO set_aside
-        (message_id, attempt, run, account, sender, reason) VALUES ${values}`,
-    );
-    this.#runs = db.prepare(
-      `SELECT account, sender, max(run) AS id, count(*) AS refused,
-        (SELECT reason FROM set_aside f WHERE f.account = s.account AND f.sender IS s.sender
-          ORDER BY f.message_id = f.run DESC LIMIT 1) AS reason
-        FROM set_aside s GROUP BY account, sender`,
-    );
-    this.#refused = db.prepare(
-      `SELECT m.campaign, m.sender, CAST(m.recipient AS TEXT) AS recipient
-        FROM set_aside s JOIN messages m ON m.id = s.message_id
-        WHERE ${scope} ORDER BY s.message_id DESC LIMIT +?`,
-    );
-    this.#waiting = db.prepare(
-      `SELECT m.id, s.reason FROM set_aside s JOIN messages m ON ${WAITS}
-        WHERE ${scope} AND s.run = coalesce(?, s.run)`,
-    );
-    this.#makeReady = db.prepare(
-      `UPDATE messages SET due_at = NULL, revision = revision + 1 WHERE id IN
-        (SELECT m.id FROM set_aside s JOIN messages m ON ${WAITS} WHERE ${scope})`,
-    );
-    this.#forget = db.prepare(
-      `DELETE FROM set_aside AS s WHERE ${scope} AND s.run = coalesce(?, s.run)`,
-    );
-    this.#orphans = db.prepare(
-      `SELECT DISTINCT s.account, s.sender FROM set_aside s
-        LEFT JOIN accounts a ON a.name = s.account
-        LEFT JOIN senders o ON o.account = s.account AND o.sender = s.sender
-        WHERE a.name IS NULL
-          OR CASE WHEN s.sender IS NULL THEN a.state ELSE coalesce(o.state, 'active') END = 'active'`,
-    );
-  }
+type ScopeValues = [account: string, sender: string | null];
+
+export class SetAsideRows extends Statements {
+  readonly #add = this.run<[SetAsideRow]>(
+    `INSERT OR REPLACE INTO set_aside (message_id, attempt, run, account, sender, reason)
+      VALUES (@id, @attempt, @run, @account, @sender, @reason)`,
+  );
+  readonly #refused = this.selectAll<[...ScopeValues, limit: number], RefusedMessage>(
+    `SELECT m.campaign, m.sender, CAST(m.recipient AS TEXT) AS recipient
+      FROM set_aside s JOIN messages m ON m.id = s.message_id
+      WHERE ${SCOPE} ORDER BY s.message_id DESC LIMIT +?`,
+  );
+  readonly #waiting = this.selectAll<[...ScopeValues, run: number | null], WaitingMessage>(
+    `SELECT m.id, s.reason FROM set_aside s JOIN messages m ON ${WAITS}
+      WHERE ${SCOPE} AND s.run = coalesce(?, s.run)`,
+  );
+  readonly #makeReady = this.run<ScopeValues>(
+    `UPDATE messages SET due_at = NULL, revision = revision + 1 WHERE id IN
+      (SELECT m.id FROM set_aside s JOIN messages m ON ${WAITS} WHERE ${SCOPE})`,
+  );
+  readonly #forget = this.run<[...ScopeValues, run: number | null]>(
+    `DELETE FROM set_aside AS s WHERE ${SCOPE} AND s.run = coalesce(?, s.run)`,
+  );
+  readonly #orphans = this.selectAll<[], RunScope>(
+    `SELECT DISTINCT s.account, s.sender FROM set_aside s
+      LEFT JOIN accounts a ON a.name = s.account
+      LEFT JOIN senders o ON o.account = s.account AND o.sender = s.sender
+      WHERE a.name IS NULL
+        OR CASE WHEN s.sender IS NULL THEN a.state ELSE coalesce(o.state, 'active') END = 'active'`,
+  );
+  readonly runs = this.selectAll<[], KnownRun>(
+    `SELECT account, sender, max(run) AS id, count(*) AS refused,
+      (SELECT reason FROM set_aside f WHERE f.account = s.account AND f.sender IS s.sender
+        ORDER BY f.message_id = f.run DESC LIMIT 1) AS reason
+      FROM set_aside s GROUP BY account, sender`,
+  );
 
   add(rows: readonly SetAsideRow[]): void {
-    if (rows.length === 0) return;
-    this.#add.run(
-      rows.flatMap((row) => [row.id, row.attempt, row.run, row.account, row.sender, row.reason]),
-    );
-  }
-
-  runs(): readonly KnownRun[] {
-    return this.#runs.all();
+    for (const row of rows) this.#add(row);
   }
 
   /** What the latest refused messages of a run were, at most `limit`, as their rows name them. */
   refused({ account, sender }: RunScope, limit: number): readonly RefusedMessage[] {
-    return this.#refused.all(account, sender, limit);
+    return this.#refused(account, sender, limit);
   }
 
   /** Messages that wait for a run; `run` null = for any of this scope. */
   waiting({ account, sender }: RunScope, run: number | null): readonly WaitingMessage[] {
-    return this.#waiting.all(account, sender, run);
+    return this.#waiting(account, sender, run);
   }
 
   /** The run is over, and its messages have been moved. */
   forget({ account, sender }: RunScope, run: number | null): void {
-    this.#forget.run(account, sender, run);
+    this.#forget(account, sender, run);
   }
 
   /** All messages of this scope that wait for a run are ready again; returns how many there were. */
   release(scope: RunScope): number {
-    const { changes } = this.#makeReady.run(scope.account, scope.sender);
+    const changes = this.#makeReady(scope.account, scope.sender);
     this.forget(scope, null);
     return changes;
   }
 
   /** Messages of runs that no account or sender is stopped for are ready again; returns how many there were. */
   releaseOrphans(): number {
-    return this.#orphans.all().reduce((sum, scope) => sum + this.release(scope), 0);
+    return this.#orphans().reduce((sum, scope) => sum + this.release(scope), 0);
   }
 }

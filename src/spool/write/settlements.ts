@@ -4,7 +4,6 @@
  * Always holds: a row changes only if it is still `sending` under the very attempt that ended. If fewer rows
  * change than were given, the ones that somebody else settled are found and reported.
  */
-import type { Database, Statement } from 'better-sqlite3';
 import type { Claim } from '../../core/message/claim.ts';
 import type { SetAside } from '../../core/account/refusal-run.ts';
 import { sumOf } from '../../core/message/price.ts';
@@ -12,8 +11,9 @@ import type { AnswerPart } from '../../core/answer/observation.ts';
 import type { Settlement } from '../../core/answer/settle.ts';
 import type { Scope } from '../../core/answer/verdict.ts';
 import { Bulk, type SqlValue } from '../sql/bulk.ts';
+import { Statements } from '../sql/statements.ts';
 
-/** How an attempt ended, beside what follows for the message. */
+/** How an attempt ended; what follows for the message is the settlement. */
 export interface AttemptEnd {
   /** Unix seconds. */
   readonly endedAt: number;
@@ -38,42 +38,32 @@ export interface Ended<C = Pick<Claim, 'id' | 'number' | 'price'>> {
 /* Both updates name the attempt: nobody else's outcome is overwritten. */
 const GUARD = `messages.id = v.column1 AND messages.state = 'sending' AND messages.last_attempt = v.column2`;
 
-export class Settlements {
-  readonly #messages: Bulk;
-  readonly #attempts: Bulk;
-  readonly #parts: Bulk;
-  readonly #read: Statement<[number], { state: string; updated_at: number }>;
-
-  constructor(db: Database) {
-    this.#messages = new Bulk(
-      db,
-      13,
-      (values) => `UPDATE messages SET state = v.column3, reason = v.column4, status = v.column5,
-        attempts = v.column6, throttles = v.column7, next_attempt_at = v.column8, due_at = v.column9,
-        updated_at = v.column10, parts = v.column11, price = v.column12, follows = v.column13, revision = revision + 1
-        FROM (VALUES ${values}) v WHERE ${GUARD}`,
-    );
-    this.#attempts = new Bulk(
-      db,
-      9,
-      (values) => `UPDATE attempts SET ended_at = v.column3, http_status = v.column4,
-        status = v.column5, error_text = v.column6, trace_id = v.column7, route = v.column8,
-        scope = v.column9 FROM (VALUES ${values}) v
-        WHERE attempts.message_id = v.column1 AND attempts.number = v.column2`,
-    );
-    this.#parts = new Bulk(
-      db,
-      7,
-      (
-        values,
-      ) => `INSERT INTO parts (message_id, attempt, number, gateway_id, status, price, network)
-        VALUES ${values}
-        ON CONFLICT (message_id, attempt, number) DO UPDATE SET gateway_id = excluded.gateway_id,
-        status = excluded.status, price = coalesce(excluded.price, price),
-        network = coalesce(excluded.network, network)`,
-    );
-    this.#read = db.prepare('SELECT state, updated_at FROM messages WHERE id = ?');
-  }
+export class Settlements extends Statements {
+  readonly #messages = new Bulk(
+    this.db,
+    `UPDATE messages SET state = v.column3, reason = v.column4, status = v.column5,
+      attempts = v.column6, throttles = v.column7, next_attempt_at = v.column8, due_at = v.column9,
+      updated_at = v.column10, parts = v.column11, price = v.column12, follows = v.column13, revision = revision + 1
+      FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) v WHERE ${GUARD}`,
+  );
+  readonly #attempts = new Bulk(
+    this.db,
+    `UPDATE attempts SET ended_at = v.column3, http_status = v.column4,
+      status = v.column5, error_text = v.column6, trace_id = v.column7, route = v.column8,
+      scope = v.column9 FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)) v
+      WHERE attempts.message_id = v.column1 AND attempts.number = v.column2`,
+  );
+  readonly #parts = new Bulk(
+    this.db,
+    `INSERT INTO parts (message_id, attempt, number, gateway_id, status, price, network)
+      VALUES (?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (message_id, attempt, number) DO UPDATE SET gateway_id = excluded.gateway_id,
+      status = excluded.status, price = coalesce(excluded.price, price),
+      network = coalesce(excluded.network, network)`,
+  );
+  readonly #read = this.selectFirst<[id: number], { state: string; updated_at: number }>(
+    'SELECT state, updated_at FROM messages WHERE id = ?',
+  );
 
   /** Writes the outcomes; returns the ones whose message was no longer ours to settle. */
   write(batch: readonly Ended[]): readonly Ended[] {
@@ -99,7 +89,7 @@ export class Settlements {
   }
 
   #isWritten({ claim, settlement, end }: Ended): boolean {
-    const row = this.#read.get(claim.id);
+    const row = this.#read(claim.id);
     return row?.state === settlement.to && row.updated_at === end.endedAt;
   }
 }

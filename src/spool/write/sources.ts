@@ -2,12 +2,12 @@
  * Finds out which sources have rows that are ready: all of them by a skip scan over the ready index (at
  * start, after a bulk load, and once in a while), or just the new rows one by one.
  */
-import { pluck } from '../sql/bulk.ts';
 import type { Database, Statement } from 'better-sqlite3';
 import type { SourceKey, SortKey } from '../../core/message/sort-key.ts';
 import { bounded, smalls } from '../schema/bounded.ts';
 import { BYTES_MAX, SENDER_MAX } from '../schema/row-rules.ts';
 import { RANK, READY, TURN } from '../schema/schema.ts';
+import { Statements } from '../sql/statements.ts';
 
 export interface SourceHead extends SourceKey {
   readonly head: SortKey;
@@ -25,12 +25,12 @@ const NAMES = (['account', 'sender', 'campaign'] as const)
   .map((level) => `${bounded(level, MOST[level])} AS ${level}`)
   .join(', ');
 
-type Level = 'account' | 'sender' | 'campaign';
+type NameLevel = 'account' | 'sender' | 'campaign';
 
 /* Of one name, rows that no source can have, found at a time. */
 const MISNAMED_MAX = 500;
 
-interface Named {
+interface NamedRow {
   /** Above 2^53 too. */
   readonly id: bigint;
   /** NULL = longer than its bound. */
@@ -41,48 +41,49 @@ interface Named {
  * Names of one level under a fixed prefix: NULL first, then each in order, one seek a name. SQLite compares each name
  * with the one before: bytes that are not UTF-8 are other bytes when JavaScript gives them back.
  */
-class Names {
-  readonly #hasNull: Statement<unknown[], number>;
-  readonly #first: Statement<unknown[], Named>;
-  readonly #next: Statement<unknown[], Named>;
-  readonly #isSame: Statement<[bigint, string], number>;
-  readonly #ofSameName: Statement<unknown[], number>;
+class Names extends Statements {
+  readonly #hasNull: (...under: (string | null)[]) => boolean;
+  readonly #first: Statement<unknown[], NamedRow>;
+  readonly #next: Statement<unknown[], NamedRow>;
+  readonly #isSame: (id: bigint, name: string) => boolean;
+  readonly #ofSameName: (...values: unknown[]) => number[];
 
-  constructor(db: Database, level: Level, under: readonly Level[]) {
+  constructor(db: Database, level: NameLevel, under: readonly NameLevel[]) {
+    super(db);
     const where = [READY, ...under.map((name) => `${name} IS +?`)].join(' AND ');
     const ofRow = `(SELECT ${level} FROM messages WHERE id = ?)`;
-    this.#hasNull = pluck(db, `SELECT 1 FROM messages WHERE ${where} AND ${level} IS NULL LIMIT 1`);
-    const named = (condition: string): Statement<unknown[], Named> =>
+    const named = (condition: string): Statement<unknown[], NamedRow> =>
       db
-        .prepare<unknown[], Named>(
+        .prepare<unknown[], NamedRow>(
           `SELECT id, ${bounded(level, MOST[level])} AS name FROM messages
             WHERE ${where} AND ${level} ${condition} ORDER BY ${level} LIMIT 1`,
         )
         .safeIntegers();
     this.#first = named('IS NOT NULL');
     this.#next = named(`> ${ofRow}`);
-    this.#isSame = pluck(db, `SELECT 1 FROM messages WHERE id = ? AND ${level} IS +?`);
-    this.#ofSameName = pluck(
-      db,
+    this.#hasNull = this.exists(
+      `SELECT 1 FROM messages WHERE ${where} AND ${level} IS NULL LIMIT 1`,
+    );
+    this.#isSame = this.exists(`SELECT 1 FROM messages WHERE id = ? AND ${level} IS +?`);
+    this.#ofSameName = this.pluckAll(
       `SELECT id FROM messages WHERE ${where} AND ${level} = ${ofRow} LIMIT ${MISNAMED_MAX}`,
     );
   }
 
   /** `misnamed` receives rows whose name cannot be asked for. */
   *list(under: readonly (string | null)[], misnamed: number[]): Generator<string | null> {
-    if (this.#hasNull.get(...under) !== undefined) yield null;
+    if (this.#hasNull(...under)) yield null;
     let found = this.#first.get(...under);
     while (found !== undefined) {
       const { id, name } = found;
       if (name !== null && this.#isReadable(id, name)) yield name;
-      else misnamed.push(...this.#ofSameName.all(...under, id));
+      else misnamed.push(...this.#ofSameName(...under, id));
       found = this.#next.get(...under, id);
     }
   }
 
   #isReadable(id: bigint, name: string): boolean {
-    if (typeof name !== 'string' || !name.includes(REPLACEMENT)) return true;
-    return this.#isSame.get(id, name) !== undefined;
+    return typeof name !== 'string' || !name.includes(REPLACEMENT) || this.#isSame(id, name);
   }
 }
 
@@ -94,39 +95,29 @@ export function isDoubtful({ account, sender, campaign }: SourceKey): boolean {
   return [account, sender, campaign].some((name) => name?.includes(REPLACEMENT) === true);
 }
 
-export class Sources {
-  readonly #accounts: Names;
-  readonly #senders: Names;
-  readonly #campaigns: Names;
-  readonly #head: Statement<[string | null, string | null, string | null], SortKey>;
-  readonly #newRows: Statement<[number, number], NewRow>;
-  readonly #lastId: Statement<[], number>;
-  readonly #ready: Statement<[number], number>;
-  readonly #misnamed: number[] = [];
-
-  constructor(db: Database) {
-    this.#accounts = new Names(db, 'account', []);
-    this.#senders = new Names(db, 'sender', ['account']);
-    this.#campaigns = new Names(db, 'campaign', ['account', 'sender']);
-    this.#head = db.prepare(
-      `SELECT ${TURN_COLUMNS} FROM messages WHERE ${READY} AND account IS +?
-        AND sender IS +? AND campaign IS +? ORDER BY ${TURN} LIMIT 1`,
-    );
-    this.#newRows = db.prepare(
-      `SELECT ${TURN_COLUMNS}, ${NAMES}, ${smalls(['due_at', 'state'])} FROM messages
-        WHERE id > ? ORDER BY id LIMIT +?`,
-    );
-    this.#lastId = pluck(db, `SELECT seq FROM sqlite_sequence WHERE name = 'messages'`);
-    this.#ready = pluck(
-      db,
-      `SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${READY} LIMIT +?)`,
-    );
-  }
-
+export class Sources extends Statements {
+  readonly #accounts = new Names(this.db, 'account', []);
+  readonly #senders = new Names(this.db, 'sender', ['account']);
+  readonly #campaigns = new Names(this.db, 'campaign', ['account', 'sender']);
+  readonly #head = this.selectFirst<
+    [account: string | null, sender: string | null, campaign: string | null],
+    SortKey
+  >(
+    `SELECT ${TURN_COLUMNS} FROM messages WHERE ${READY} AND account IS +?
+      AND sender IS +? AND campaign IS +? ORDER BY ${TURN} LIMIT 1`,
+  );
+  /** Rows with an id above `after`, oldest first. */
+  readonly newRows = this.selectAll<[after: number, limit: number], NewRow>(
+    `SELECT ${TURN_COLUMNS}, ${NAMES}, ${smalls(['due_at', 'state'])} FROM messages
+      WHERE id > ? ORDER BY id LIMIT +?`,
+  );
+  /** The highest id ever given out; 0 = none. */
+  readonly lastId = this.count<[]>(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`);
   /** Rows that may go now, counted no further than `limit`. */
-  countReady(limit: number): number {
-    return this.#ready.get(limit) ?? 0;
-  }
+  readonly countReady = this.count<[limit: number]>(
+    `SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${READY} LIMIT +?)`,
+  );
+  readonly #misnamed: number[] = [];
 
   /**
    * Sources with a ready row, at most `limit`, each with its head. Accounts take turns, and so do the senders of an
@@ -166,17 +157,7 @@ export class Sources {
 
   /** The head of one source; null = nothing is ready there. */
   head({ account, sender, campaign }: SourceKey): SortKey | null {
-    return this.#head.get(account, sender, campaign) ?? null;
-  }
-
-  /** Rows with an id above `after`, oldest first, at most `limit`. */
-  newRows(after: number, limit: number): readonly NewRow[] {
-    return this.#newRows.all(after, limit);
-  }
-
-  /** The highest id ever given out; 0 = none. */
-  lastId(): number {
-    return this.#lastId.get() ?? 0;
+    return this.#head(account, sender, campaign);
   }
 }
 

@@ -5,7 +5,7 @@
  * Always holds: rows of rules that are configured no more are kept, with `allowed` NULL, so that a rule which
  * comes back knows what was used.
  */
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import {
   usageWindowOf,
   fits,
@@ -16,6 +16,7 @@ import { SPANS, type Per, type Span } from '../../core/window/rate-limits.ts';
 import { isZone, zones, type Zone } from '../../core/time/zone.ts';
 import { Bulk, type SqlValue } from '../sql/bulk.ts';
 import { jsonIn } from '../sql/kv.ts';
+import { Statements } from '../sql/statements.ts';
 
 /** What a window allows whose rule is configured no more. */
 export const UNSET = 0;
@@ -43,25 +44,20 @@ type Stored = Omit<UsageWindowRow, 'state' | 'allowed'> & {
   readonly allowed: number | null;
 };
 
-export class UsageWindowRows {
-  readonly #write: Bulk;
-  readonly #all: Statement<[], Stored>;
-  readonly #unset: Statement<[]>;
-
-  constructor(db: Database) {
-    this.#write = new Bulk(
-      db,
-      10,
-      (values) => `INSERT OR REPLACE INTO caps
-        (account, scope, name, span, per, zone, allowed, used, frees_at, state) VALUES ${values}`,
-    );
-    this.#all = db.prepare(`SELECT ${COLUMNS} FROM caps`);
-    this.#unset = db.prepare('UPDATE caps SET allowed = NULL WHERE allowed IS NOT NULL');
-  }
+export class UsageWindowRows extends Statements {
+  readonly #write = new Bulk(
+    this.db,
+    `INSERT OR REPLACE INTO caps
+      (account, scope, name, span, per, zone, allowed, used, frees_at, state)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  readonly #all = this.selectAll<[], Stored>(`SELECT ${COLUMNS} FROM caps`);
+  /** No rule is configured, until it is written. */
+  readonly unset = this.run<[]>('UPDATE caps SET allowed = NULL WHERE allowed IS NOT NULL');
 
   /** Every row, those of rules that are configured no more as well. */
   all(): readonly UsageWindowRow[] {
-    return rowsOf(this.#all.all());
+    return rowsOf(this.#all());
   }
 
   write(rows: readonly UsageWindowRow[]): void {
@@ -71,11 +67,6 @@ export class UsageWindowRows {
       values.push(row.allowed, row.used, row.freesAt, JSON.stringify(row.state));
     }
     if (values.length > 0) this.#write.run(values);
-  }
-
-  /** No rule is configured, until it is written. */
-  unset(): void {
-    this.#unset.run();
   }
 }
 

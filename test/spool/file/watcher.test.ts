@@ -51,7 +51,7 @@ describe.each(SQL_CLIENTS)('a commit of $name', ({ missing, run }) => {
 
 it('a commit of ours is no news', async () => {
   const { spool, other, noticed, commits } = setup();
-  spool.transaction(() => spool.unlogged.save(Date.now()));
+  spool.transaction(() => spool.events.saveCursor(Date.now()));
   expect(commits()).toBe(0);
   const next = noticed();
   other.drop();
@@ -64,14 +64,14 @@ it('a commit is known in a transaction that begins after it, once, before anybod
   expect(watcher.takeNews()).toBe(false);
   other.drop();
   expect(spool.transaction(() => [watcher.takeNews(), watcher.takeNews()])).toEqual([true, false]);
-  spool.transaction(() => spool.unlogged.save(Date.now()));
+  spool.transaction(() => spool.events.saveCursor(Date.now()));
   expect(watcher.takeNews()).toBe(false);
   expect(commits()).toBe(0);
 });
 
 it('a commit that comes while ours are frequent is noticed all the same', async () => {
   const { spool, other, noticed } = setup(false);
-  const busy = setInterval(() => spool.transaction(() => spool.unlogged.save(Date.now())), 1);
+  const busy = setInterval(() => spool.transaction(() => spool.events.saveCursor(Date.now())), 1);
   for (let times = 0; times < 5; times += 1) {
     const next = noticed();
     other.drop();

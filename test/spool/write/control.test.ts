@@ -14,10 +14,9 @@ describe('what operators asked', () => {
     const [pause, cancel] = spool.control.open(0, 10);
     expect(pause).toMatchObject({ verb: 'pause', account: 'main', sender: 'AcmeInc' });
     expect(cancel).toMatchObject({ verb: 'cancel', messageId: 41, affected: null });
-    commit(() => spool.control.answer(pause?.id ?? 0, { doneAt: NOW, affected: 1, refused: null }));
-    commit(() =>
-      spool.control.answer(cancel?.id ?? 0, { doneAt: null, affected: 3, refused: null }),
-    );
+    const [first, second] = [pause?.id ?? 0, cancel?.id ?? 0];
+    commit(() => spool.control.answer({ id: first, doneAt: NOW, affected: 1, refused: null }));
+    commit(() => spool.control.answer({ id: second, doneAt: null, affected: 3, refused: null }));
     expect(spool.control.open(0, 10)).toMatchObject([{ verb: 'cancel', affected: 3 }]);
     expect(spool.control.open(cancel?.id ?? 0, 10)).toEqual([]);
   });

@@ -89,7 +89,7 @@ describe('an unanswered attempt', () => {
     const end = { ...END, route: 'uncertain' };
     commit(() => {
       spool.settlements.write([ended(id, { settlement: UNCERTAIN, end, parts: [] })]);
-      spool.moves.write([resend({ id, state: 'uncertain' }, NOW)], NOW);
+      spool.moves.write(resend({ id, state: 'uncertain' }, NOW), NOW);
     });
     claim(id);
     const settlement = { ...UNCERTAIN, reason: 'invalid-message' } as const;

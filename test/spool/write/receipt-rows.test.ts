@@ -205,7 +205,7 @@ function planOf(db: Database, sql: string): readonly string[] {
 }
 
 function useReceipts(db: Database): void {
-  new ReceiptRows(db, () => '').byGatewayId('id-1');
+  new ReceiptRows(db).byGatewayId('id-1');
   new UnmatchedRows(db).joinable();
 }
 
