@@ -166,7 +166,7 @@ export class Spool extends Statements {
   }
 
   /**
-   * What is open is not the spool any more: puts our -wal and -shm out of the way, and returns their new names.
+   * The open file is no longer the spool: puts our -wal and -shm out of the way, and returns their new names.
    * The process must end now, and nothing may be closed: that would copy our pages into the new file.
    */
   abandon(now: Date): readonly string[] {
@@ -174,7 +174,7 @@ export class Spool extends Statements {
     return this.#fileWatch?.setAside(now) ?? [];
   }
 
-  /** Does nothing where what is open is not the spool any more: that would write our pages into the new file. */
+  /** Does nothing if the open file is no longer the spool: that would write our pages into the new file. */
   close(): void {
     if (this.#fileWatch?.mayClose() === false) return;
     this.#run?.end();

@@ -1,14 +1,14 @@
 /**
- * What the spool itself says of what is stopped: accounts and senders, accounts that waiting rows name and
- * nobody configured, a restored spool. Read by the daemon and by every command alike. Costs one seek an account
- * and a bounded look at the rows of those that are not configured.
+ * Reads from the spool what is stopped: accounts and senders, accounts that waiting rows name and that are not
+ * configured, a restored spool. The daemon and every command read it. It costs one seek an account, and a bounded look
+ * at the rows of accounts that are not configured.
  */
 import type { Database } from 'better-sqlite3';
 import { EVERYTHING, type CircuitFact, type StopFacts } from '../core/account/stops.ts';
 import { restoredFrom } from './write/restored.ts';
 import { READY } from './schema/schema.ts';
 
-/** Of an account that is not configured, so many rows are looked at for the one that waits longest. */
+/** Rows of an account that is not configured, of which the one that waits longest is looked for. */
 const ROWS_MAX = 1_000;
 /** More such accounts are not named. */
 const UNKNOWN_MAX = 100;

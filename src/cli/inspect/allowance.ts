@@ -77,7 +77,7 @@ export function allowedOf(known: Known, options: ForecastOptions): Allowed {
   const per = rules?.account.per ?? 'request';
   const pace = paceOf(limitOf(gate) ?? DEFAULT_LIMIT);
   const allowance = {
-    ...{ reserve, groups, lanes: new Map(lanes), per, windows: windows.of('account', '') },
+    ...{ reserve, groups, lanes: new Map(lanes), per, windows: windows.of('account', null) },
     rate: gate.state === 'active' ? rateOf(pace, { ...seen, per }, look) : 0,
     opensInS: opensIn(gate, now),
   };
@@ -94,7 +94,7 @@ interface Reading {
 }
 
 interface Windows {
-  readonly of: (scope: UsageWindowRow['scope'], name: string) => readonly UsageWindow[];
+  readonly of: (scope: UsageWindowRow['scope'], name: string | null) => readonly UsageWindow[];
   readonly namesOf: (scope: UsageWindowRow['scope']) => readonly string[];
   readonly rowOf: ReadonlyMap<UsageWindow, UsageWindowRow>;
 }
@@ -114,7 +114,7 @@ function windowsOf(rows: readonly UsageWindowRow[], now: number): Windows {
       windows.flatMap(([window, row]) =>
         row.scope === scope && row.name === name ? [window] : [],
       ),
-    namesOf: (scope) => rows.flatMap((row) => (row.scope === scope ? [row.name] : [])),
+    namesOf: (scope) => rows.flatMap((row) => (row.scope === scope ? (row.name ?? []) : [])),
     rowOf: new Map(windows),
   };
 }

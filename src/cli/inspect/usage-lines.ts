@@ -68,7 +68,7 @@ const OF_WHICH = { min: 'a minute', h: 'an hour', day: 'the day' } as const;
 const WORDS = { min: 'minute', h: 'hour', day: 'day' } as const;
 
 function nameOf({ account, scope, name }: UsageWindowRow): string {
-  return scope === 'account' ? `account ${account}` : `${scope} ${name}`;
+  return name === null ? `account ${account}` : `${scope} ${name}`;
 }
 
 function partsOf({ per }: UsageWindowRow): string {

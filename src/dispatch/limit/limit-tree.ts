@@ -15,7 +15,7 @@ import {
 import { predictParts, type Content } from '../../core/message/parts.ts';
 import type { GroupRule, NestedRules, RateRule, Span } from '../../core/window/rate-limits.ts';
 import { zones } from '../../core/time/zone.ts';
-import { UNSET, type UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
+import type { KeptWindowRow, UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 import type { Meter } from '../../limiter/meter.ts';
 import type { Pacer } from '../../limiter/pacer.ts';
 import { NO_HISTORY, type History } from './window-seed.ts';
@@ -182,7 +182,7 @@ export class LimitTree {
   }
 
   /** Takes up what is on disk, once: the rows of this account; and what left that no row has counted. */
-  recall(rows: readonly UsageWindowRow[], at: Instant, history: History = NO_HISTORY): void {
+  recall(rows: readonly KeptWindowRow[], at: Instant, history: History = NO_HISTORY): void {
     if (this.#isRecalled) return;
     this.#isRecalled = true;
     const ofWindow = new Map(rows.map((row) => [keyOf(row, row.span), row]));
@@ -225,7 +225,7 @@ export class LimitTree {
   #recallWindow(
     limit: Limit,
     window: UsageWindow,
-    about: { readonly row: UsageWindowRow | null; readonly at: Instant; readonly history: History },
+    about: { readonly row: KeptWindowRow | null; readonly at: Instant; readonly history: History },
   ): void {
     const { row, at, history } = about;
     const { windows } = limit;
@@ -233,7 +233,7 @@ export class LimitTree {
     const known = row !== null && windows.isOf(row) ? row : null;
     if (known !== null) {
       window.restore(known.state, at, setSince(known.state, this.#bootAt(at), at.now));
-      if (known.allowed !== UNSET) return;
+      if (known.allowed !== null) return;
     }
     const { per, zone } = windows;
     const counts = (sender: string | null): boolean => this.#isOf(limit, sender);

@@ -88,7 +88,7 @@ export class UsageWindows {
       const freesAt = freesAtMs === null ? null : at.now + (freesAtMs - at.nowMs) / 1000;
       const figures = { allowed: count, used: window.used(at), freesAt, state: window.save(at) };
       const { per } = this;
-      return { account, scope, name: name ?? '', span, per, zone: this.#zoneName, ...figures };
+      return { account, scope, name, span, per, zone: this.#zoneName, ...figures };
     });
   }
 

@@ -1,6 +1,6 @@
 /**
- * What the spool throws: it cannot be used as it is. Each error has a stable `code`; the message names the file, what was
- * expected, and what to do about it. Tells a lack of room from a broken disk.
+ * Declares the error of a spool that cannot be used as it is. Each has a stable `code`; the message names the file, what
+ * was expected, and what to do. Tells a full disk from a broken one.
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants as open, fsyncSync, openSync, unlinkSync, writeSync } from 'node:fs';

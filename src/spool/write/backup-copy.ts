@@ -1,8 +1,8 @@
 /**
- * Copies a live spool: one moment of it, while others write. The copy is made beside its place, bears the mark
- * of a backup, is verified, and gets its name only then.
+ * Copies a live spool: one moment of it, while others write. The copy is made under another name in the same folder, gets
+ * the mark of a backup, is verified, and then gets its own name.
  *
- * Always holds: a file that is there is never overwritten; what failed leaves nothing behind.
+ * Always holds: an existing file is never overwritten; a copy that failed leaves nothing behind.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -34,7 +34,7 @@ export interface BackupFacts {
   readonly at: number;
 }
 
-/** Backs `db` up as `file`. Throws SpoolError where that is there already, or the copy is not whole. */
+/** Backs `db` up as `file`. Throws SpoolError if that exists, or the copy is not whole. */
 export function backUp(db: Database, file: string): BackupFacts {
   refuseWhatIsThere(file);
   refuseMissingFolder(file);
@@ -56,7 +56,7 @@ export function backUp(db: Database, file: string): BackupFacts {
   }
 }
 
-/* Returns how many messages it holds. One file, without a -wal beside it. */
+/* Returns how many messages it holds. It is one file, without a -wal. */
 function finish(partial: string, at: number): number {
   const made = new Sqlite(partial);
   try {

@@ -1,9 +1,9 @@
 /**
- * What each account has spent today, kept in the daemon's own folder, where those who insert rows cannot change
- * it. Written at most once a second, and at the end; what a kill cuts off is in the spool.
+ * Keeps what each account has spent today in the daemon's own folder, where those who insert rows cannot change it.
+ * Written at most once a second, and at the end; what a kill cuts off is in the spool.
  *
- * Always holds: only amounts for which `[safety] spend_per_day` is set are kept; a file that cannot be read counts
- * as none; one that cannot be written is said once.
+ * Always holds: only amounts for which `[safety] spend_per_day` is set are kept. A file that cannot be read counts as
+ * none. A failure to write is reported once.
  */
 import type { OwnFolder } from '../file/own-folder.ts';
 

@@ -32,7 +32,7 @@ export const OLDEST_FINAL = `SELECT min(updated_at) FROM messages WHERE (${FINAL
 const OF_MESSAGE = ['parts', 'attempts', 'receipts', 'events'] as const;
 
 const FORGOTTEN_TO = 'forgotten-to';
-/** How far somebody was told of events is in `spool` under a name that ends so. */
+/** A name in `spool` that ends so has the last `seq` that somebody was told. */
 const CURSORS = `SELECT name, CAST(value AS INTEGER) AS seq FROM spool WHERE name LIKE '%-cursor'`;
 
 export interface RetentionSlice {
@@ -61,7 +61,7 @@ class MessageDeletes extends Statements {
   readonly #message = this.run<[id: number]>(`DELETE FROM messages WHERE id = ? AND (${FINAL})`);
   protected readonly values = new KeyValues(this.db);
 
-  /** The last `seq` that all have been told who are told of events; those in `except` no longer are. */
+  /** The last `seq` that everybody was told but those in `except`, who are told nothing more. */
   toldTo(except: ReadonlySet<string>): number {
     const told = this.#cursors().filter(({ name }) => !except.has(name));
     return Math.min(Number.MAX_SAFE_INTEGER, ...told.map(({ seq }) => seq));
@@ -190,7 +190,7 @@ interface PruneOptions {
   readonly before: number;
   /** Null = deleted for good. */
   readonly archive: Archive | null;
-  /** Cursors of those who are told of events no more. */
+  /** Cursors of those who are told nothing more. */
   readonly notTold: ReadonlySet<string>;
 }
 

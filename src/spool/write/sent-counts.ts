@@ -12,8 +12,8 @@ import { eventSeqs } from './event-log.ts';
 
 /** Requests of one sender that were over in one piece of time. */
 export interface SentCount {
-  /** As the lane is called; '' = none, and the account has none. */
-  readonly sender: string;
+  /** As the lane is called; null = none, and the account has none. */
+  readonly sender: string | null;
   /** The pieces are counted from 0, from the instant that was asked about. */
   readonly piece: number;
   /** Requests, or the parts that their answers named, 1 for each that nobody answered. */
@@ -48,7 +48,7 @@ const COUNTS: Readonly<Record<Per, string>> = {
 };
 /** From a `seq` on. */
 const over = (per: Per): string =>
-  `SELECT coalesce(e.sender, '') AS sender, CAST((e.at - @from) / @pieceS AS INTEGER) AS piece,
+  `SELECT e.sender, CAST((e.at - @from) / @pieceS AS INTEGER) AS piece,
     ${COUNTS[per]} AS count
     FROM events e CROSS JOIN attempts a ON a.message_id = e.message_id AND a.number = e.attempt
     WHERE e.seq >= @seq AND e.at >= @from AND e.account = @account AND e.from_state = 'sending'

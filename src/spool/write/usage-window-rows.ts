@@ -1,9 +1,9 @@
 /**
- * What is used of the windows longer than a second, one row a window: written with the claims that it counts,
- * taken up at a start, and read by people.
+ * Keeps how much of each window longer than a second is used (table `caps`), one row a window: written with the claims
+ * that it counts, read at a start and by people.
  *
- * Always holds: rows of rules that are configured no more are kept, with `allowed` NULL, so that a rule which
- * comes back knows what was used.
+ * Always holds: the row of a rule that is no longer configured stays, with `allowed` NULL: a rule that comes back knows
+ * what was used.
  */
 import type { Database } from 'better-sqlite3';
 import {
@@ -18,18 +18,14 @@ import { Bulk, type SqlValue } from '../sql/bulk.ts';
 import { jsonIn } from '../sql/kv.ts';
 import { Statements } from '../sql/statements.ts';
 
-/** What a window allows whose rule is configured no more. */
-export const UNSET = 0;
-
 export interface UsageWindowRow {
   readonly account: string;
   readonly scope: 'account' | 'group' | 'sender';
-  /** The group's or the sender's; '' for the account itself. */
-  readonly name: string;
+  /** The group's or the sender's; null = the account itself, which is stored as ''. */
+  readonly name: string | null;
   readonly span: Span;
   readonly per: Per;
   readonly zone: string;
-  /** How many the window allows; `UNSET` only where all rows are asked for. */
   readonly allowed: number;
   readonly used: number;
   /** Unix seconds at which one more may go; null = now, as far as this window goes. */
@@ -37,12 +33,14 @@ export interface UsageWindowRow {
   readonly state: CapState;
 }
 
+/** A row as it is kept; `allowed` null = its rule is no longer configured. */
+export interface KeptWindowRow extends Omit<UsageWindowRow, 'allowed'> {
+  readonly allowed: number | null;
+}
+
 const COLUMNS = 'account, scope, name, span, per, zone, allowed, used, frees_at AS freesAt, state';
 
-type Stored = Omit<UsageWindowRow, 'state' | 'allowed'> & {
-  readonly state: string;
-  readonly allowed: number | null;
-};
+type Stored = Omit<KeptWindowRow, 'name' | 'state'> & Readonly<Record<'name' | 'state', string>>;
 
 export class UsageWindowRows extends Statements {
   readonly #write = new Bulk(
@@ -55,15 +53,14 @@ export class UsageWindowRows extends Statements {
   /** No rule is configured, until it is written. */
   readonly unset = this.run<[]>('UPDATE caps SET allowed = NULL WHERE allowed IS NOT NULL');
 
-  /** Every row, those of rules that are configured no more as well. */
-  all(): readonly UsageWindowRow[] {
+  all(): readonly KeptWindowRow[] {
     return rowsOf(this.#all());
   }
 
   write(rows: readonly UsageWindowRow[]): void {
     const values: SqlValue[] = [];
     for (const row of rows) {
-      values.push(row.account, row.scope, row.name, row.span, row.per, row.zone);
+      values.push(row.account, row.scope, row.name ?? '', row.span, row.per, row.zone);
       values.push(row.allowed, row.used, row.freesAt, JSON.stringify(row.state));
     }
     if (values.length > 0) this.#write.run(values);
@@ -86,7 +83,9 @@ export function usageWindowsOf(
     )
     .all(account);
   const zoneOf = zones();
-  return rowsOf(rows).map((row) => aged(row, zoneOf(row.zone), { now, nowMs: 0 }));
+  return rowsOf(rows).flatMap(({ allowed, ...row }) =>
+    allowed === null ? [] : aged({ ...row, allowed }, zoneOf(row.zone), { now, nowMs: 0 }),
+  );
 }
 
 function aged(row: UsageWindowRow, zone: Zone, at: Instant): UsageWindowRow {
@@ -98,7 +97,7 @@ function aged(row: UsageWindowRow, zone: Zone, at: Instant): UsageWindowRow {
 }
 
 /* Without the rows that no daemon writes: such a window counts as unused. */
-function rowsOf(stored: readonly Stored[]): readonly UsageWindowRow[] {
+function rowsOf(stored: readonly Stored[]): readonly KeptWindowRow[] {
   const known = new Map<string, boolean>();
   const isKnown = (zone: string): boolean => {
     const found = known.get(zone) ?? isZone(zone);
@@ -108,7 +107,7 @@ function rowsOf(stored: readonly Stored[]): readonly UsageWindowRow[] {
   return stored.flatMap((row) => rowOf(row, isKnown) ?? []);
 }
 
-function rowOf(row: Stored, isKnownZone: (zone: string) => boolean): UsageWindowRow | null {
+function rowOf(row: Stored, isKnownZone: (zone: string) => boolean): KeptWindowRow | null {
   const texts: readonly unknown[] = [row.account, row.name, row.per, row.zone];
   const isRead = texts.every((value) => typeof value === 'string') && isKnownZone(row.zone);
   const isKnown = SCOPES.includes(row.scope) && SPANS.includes(row.span);
@@ -116,7 +115,7 @@ function rowOf(row: Stored, isKnownZone: (zone: string) => boolean): UsageWindow
   const isDated = row.freesAt === null || isAmount(row.freesAt);
   const state = stateIn(row.state);
   if (!isRead || !isKnown || !isCounted || !isDated || state === null) return null;
-  return { ...row, allowed: row.allowed ?? UNSET, state };
+  return { ...row, name: row.name === '' ? null : row.name, state };
 }
 
 const SCOPES: readonly unknown[] = ['account', 'group', 'sender'];
