@@ -5,6 +5,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import { EVERYTHING, type CircuitFact, type StopFacts } from '../core/account/stops.ts';
+import { pluck } from './sql/bulk.ts';
 import { restoredFrom } from './write/restored.ts';
 import { READY } from './schema/schema.ts';
 
@@ -51,29 +52,25 @@ function unknownAccounts(
   const found: { account: string | null; since: number | null }[] = [];
   const none = db.prepare(`SELECT 1 FROM messages WHERE ${READY} AND account IS NULL LIMIT 1`);
   if (defaultAccount === null && none.get() !== undefined) {
-    found.push({ account: null, since: sinceOf(db, 'account IS NULL', []) });
+    found.push({ account: null, since: sinceOf(db, null) });
   }
-  const next = db
-    .prepare<[string], string>(
-      `SELECT account FROM messages WHERE ${READY} AND account > ? ORDER BY account LIMIT 1`,
-    )
-    .pluck();
+  const next = pluck<[string], string>(
+    db,
+    `SELECT account FROM messages WHERE ${READY} AND account > ? ORDER BY account LIMIT 1`,
+  );
   for (let name = next.get(''); typeof name === 'string'; name = next.get(name)) {
     if (accounts.has(name)) continue;
     /* Bytes that are not UTF-8 are found again: SQLite gets others back. They sort last. */
     if (found.some(({ account }) => account === name)) break;
-    found.push({ account: name, since: sinceOf(db, 'account = ?', [name]) });
+    found.push({ account: name, since: sinceOf(db, name) });
     if (found.length >= UNKNOWN_MAX) break;
   }
   return found;
 }
 
-function sinceOf(db: Database, where: string, values: readonly string[]): number | null {
+function sinceOf(db: Database, account: string | null): number | null {
   const sql = `SELECT min(created_at) FROM (SELECT created_at FROM messages
-    WHERE ${READY} AND ${where} LIMIT ${ROWS_MAX})`;
-  const at: unknown = db
-    .prepare(sql)
-    .pluck()
-    .get(...values);
+    WHERE ${READY} AND account IS +? LIMIT ${ROWS_MAX})`;
+  const at = pluck<[string | null], unknown>(db, sql).get(account);
   return typeof at === 'number' ? at : null;
 }

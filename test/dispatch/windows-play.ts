@@ -292,7 +292,9 @@ class Life {
     if (this.#probeAt <= at.now) queue.circuit.look(null, true, at.now);
     const limit = queue.slots.free + 2 - queue.prefetched.length;
     const taken = queue.take(Math.max(0, limit), at, this.#world.rows);
-    const rows = JSON.parse(JSON.stringify(queue.limits.save(at, false))) as readonly UsageWindowRow[];
+    const rows = JSON.parse(
+      JSON.stringify(queue.limits.save(at, false)),
+    ) as readonly UsageWindowRow[];
     if (taken.length === 0 && !brought && rows.length === 0) {
       this.#sleep();
       return;

@@ -3,9 +3,8 @@
  *
  * Whoever may write to the spool may have put anything there: what does not have the expected form counts as missing.
  */
-import { pluck } from './bulk.ts';
 import { randomBytes } from 'node:crypto';
-import type { Database, Statement } from 'better-sqlite3';
+import { Statements } from './statements.ts';
 
 export const IDENTITY = 'identity';
 export const TAG_KEY = 'tag-key';
@@ -16,32 +15,20 @@ export function drawWord(): string {
   return randomBytes(12).toString('base64url');
 }
 
-export class KeyValues {
-  readonly #get: Statement<[string]>;
-  readonly #set: Statement<[string, string]>;
-  readonly #delete: Statement<[string]>;
-
-  constructor(db: Database) {
-    this.#get = pluck(db, 'SELECT value FROM spool WHERE name = ?');
-    this.#set = db.prepare(
-      `INSERT INTO spool (name, value) VALUES (?, ?)
-       ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
-    );
-    this.#delete = db.prepare('DELETE FROM spool WHERE name = ?');
-  }
+export class KeyValues extends Statements {
+  readonly #get = this.pluckFirst<[name: string], unknown>(
+    'SELECT value FROM spool WHERE name = ?',
+  );
+  readonly set = this.run<[name: string, value: string]>(
+    `INSERT INTO spool (name, value) VALUES (?, ?)
+      ON CONFLICT(name) DO UPDATE SET value = excluded.value`,
+  );
+  readonly delete = this.run<[name: string]>('DELETE FROM spool WHERE name = ?');
 
   /** Null = there is none, or it is no text. */
   get(name: string): string | null {
-    const value = this.#get.get(name);
+    const value = this.#get(name);
     return typeof value === 'string' ? value : null;
-  }
-
-  set(name: string, value: string): void {
-    this.#set.run(name, value);
-  }
-
-  delete(name: string): void {
-    this.#delete.run(name);
   }
 }
 

@@ -1,10 +1,10 @@
 /**
- * A file that old messages are moved to: SQLite, with the tables of the spool that messages have rows in. It is
- * no spool, and no daemon starts on it.
+ * Moves old messages to an archive: an SQLite file with the tables of the spool that messages have rows in. It is no
+ * spool, and no daemon starts on it.
  *
- * Always holds: what is moved is on disk in the archive, and was compared there row by row, before its deletion
- * from the spool commits. Whatever happens between the two, the next run copies it over itself: nothing is
- * lost, and nothing is there twice. Ids are those of one spool: the archive of another is refused.
+ * Always holds: rows are on disk in the archive, and were compared there one by one, before their deletion from the spool
+ * commits. If the program stops between the two, the next run copies them again: nothing is lost or doubled. Ids are
+ * those of one spool: the archive of another is refused.
  */
 import { hash } from 'node:crypto';
 import { closeSync, openSync, statSync } from 'node:fs';
@@ -167,23 +167,19 @@ function archiveSchema(): SchemaReference {
 
 function refuseWhatIsNotItsOwn(made: Database, file: string, mark: string): void {
   if (made.pragma('application_id', { simple: true }) !== APPLICATION_ID) {
-    throw new SpoolError(
-      'not-a-spool',
-      `${file} is not an archive that prune made; it was left untouched. Name another file.`,
-    );
+    throw notOurs(`${file} is not an archive that prune made; it was left untouched.`);
   }
-  const version = made.pragma('user_version', { simple: true });
-  if (version === SCHEMA_VERSION) {
-    refuseUnlike(archiveSchema(), { db: made, schema: 'main', path: file });
+  if (made.pragma('user_version', { simple: true }) !== SCHEMA_VERSION) {
+    throw notOurs(`${file} is an archive of another schema version.`);
   }
+  refuseUnlike(archiveSchema(), { db: made, schema: 'main', path: file });
   const found = made.prepare(`SELECT value FROM archive WHERE name = 'spool'`).pluck().get();
-  if (version === SCHEMA_VERSION && found === mark) return;
-  throw new SpoolError(
-    'not-a-spool',
-    version === SCHEMA_VERSION
-      ? `${file} is the archive of another spool, or of this one before it was restored. Name another file.`
-      : `${file} is an archive of another schema version. Name another file.`,
-  );
+  if (found === mark) return;
+  throw notOurs(`${file} is the archive of another spool, or of this one before it was restored.`);
+}
+
+function notOurs(what: string): SpoolError {
+  return new SpoolError('not-a-spool', `${what} Name another file.`);
 }
 
 /* A restored spool has another tag key, and gives ids out again. */
