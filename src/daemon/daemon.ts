@@ -291,7 +291,7 @@ export class Daemon implements AsyncDisposable {
     const { waitMaxMs } = this.#policy;
     const known = { clock, waitMaxMs, spentSince: daySpend.spentSince };
     for (const { queue, change } of recall(spool, queues, known))
-      dispatcher.gateChanged(queue, change);
+      dispatcher.circuitChanged(queue, change);
     await this.#wait.whenPossible(() => this.#writeStart(spool, queues));
     writeLateLines(spool, log);
     /* First: no message is sent before its receipt can be taken. */

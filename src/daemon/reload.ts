@@ -139,7 +139,7 @@ export class Reload {
       const gate = queue.circuit.stateOf(sender);
       if (gate.kind !== 'suspended' || gate.run === null || !isOver(gate.run.reason)) continue;
       const change = queue.circuit.endRun(sender);
-      if (change !== null) dispatcher.gateChanged(queue, change);
+      if (change !== null) dispatcher.circuitChanged(queue, change);
       dispatcher.reconfigured(() => void spool.setAside.release({ account: queue.name, sender }));
     }
   }
@@ -150,7 +150,7 @@ export class Reload {
     const { spentSince } = daySpend;
     const known = { clock, waitMaxMs: after.retry.maxDelayMs, spentSince };
     for (const { change } of recall(spool, new Map([[account.name, queue]]), known)) {
-      dispatcher.gateChanged(queue, change);
+      dispatcher.circuitChanged(queue, change);
     }
     this.#parts.limits.set(account.name, limits);
     queues.set(account.name, queue);
@@ -181,7 +181,7 @@ export class Reload {
     }
     const gate = circuit.stateOf();
     const held = gate.kind === 'paused' ? null : circuit.enforceBudget(now);
-    if (held !== null) dispatcher.gateChanged(queue, held);
+    if (held !== null) dispatcher.circuitChanged(queue, held);
     if (gate.kind === 'suspended' && MONEY_REASONS.includes(gate.reason)) this.#tryAgain(queue);
   }
 
@@ -193,7 +193,7 @@ export class Reload {
     const now = this.#parts.clock.now();
     const isHeld = circuit.budget?.holds(gate.reason) === true;
     const change = isHeld ? circuit.askAgain(now) : circuit.look(null, true, now);
-    if (change !== null) this.#parts.dispatcher.gateChanged(queue, change);
+    if (change !== null) this.#parts.dispatcher.circuitChanged(queue, change);
   }
 
   #sayReloaded({ before, read, after }: Prepared): void {

@@ -380,7 +380,7 @@ export class Bench {
       opening: [],
     };
     return new LoopStep(parts, {
-      onGate: () => undefined,
+      onCircuit: () => undefined,
       kick: () => (this.#kicks += 1),
       takeNews: () => this.#options.takeNews?.() ?? false,
     });

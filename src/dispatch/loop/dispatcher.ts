@@ -72,7 +72,7 @@ export class Dispatcher {
     this.#parts = parts;
     const { queues, clock, log } = parts;
     this.#step = new LoopStep(parts, {
-      onGate: (queue) => this.#sender.takeBack(queue, null),
+      onCircuit: (queue) => this.#sender.takeBack(queue, null),
       kick: this.kick,
       takeNews: () => this.#watcher?.takeNews() === true,
     });
@@ -118,7 +118,7 @@ export class Dispatcher {
   }
 
   /** A circuit was changed from outside. */
-  gateChanged(queue: AccountQueue, change: CircuitChange): void {
+  circuitChanged(queue: AccountQueue, change: CircuitChange): void {
     this.#step.outcomes.changed(queue, [change], this.#parts.clock.now());
   }
 

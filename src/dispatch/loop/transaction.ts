@@ -56,7 +56,7 @@ export type Change = (work: Work) => void;
 
 export interface StepHooks {
   /** A circuit changed: what is prefetched may have to come back. */
-  readonly onGate: (queue: AccountQueue) => void;
+  readonly onCircuit: (queue: AccountQueue) => void;
   /** There is something to write. */
   readonly kick: () => void;
   /** Whether somebody else has committed since this was last asked. */
@@ -101,7 +101,7 @@ export class LoopStep implements Participant {
     this.#operator = new Operator({
       ...{ spool, queues, policy },
       offer: (row, work) => this.intake.offer(row, row, work),
-      onGate: hooks.onGate,
+      onCircuit: hooks.onCircuit,
       onDecided: () => this.intake.mustScan(),
     });
     this.#claimer = new Claimer(spool, policy, {
@@ -124,8 +124,8 @@ export class LoopStep implements Participant {
     });
     const { lookups, since: receiptsSince } = receipts;
     const isUnreadable = (account: string | null): boolean => {
-      const gate = queues.get(account ?? '')?.circuit.stateOf();
-      return gate?.kind === 'suspended' && gate.reason === ANSWER_UNREADABLE;
+      const state = account === null ? undefined : queues.get(account)?.circuit.stateOf();
+      return state?.kind === 'suspended' && state.reason === ANSWER_UNREADABLE;
     };
     this.janitor = new Janitor({
       ...{ spool, policy, reconciler, lookups, receiptsSince, isUnreadable },

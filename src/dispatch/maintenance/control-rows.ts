@@ -55,7 +55,7 @@ export interface OperatorParts {
   /** A message became ready. */
   readonly offer: (row: DueRow, work: Work) => void;
   /** A gate changed: what is in hand may have to come back. */
-  readonly onGate: (queue: AccountQueue) => void;
+  readonly onCircuit: (queue: AccountQueue) => void;
   /** Rows are ready that nobody was offered, or are ready no more. */
   readonly onDecided: () => void;
 }

@@ -18,7 +18,7 @@ export interface PausesParts {
   readonly spool: Spool;
   readonly queues: ReadonlyMap<string, AccountQueue>;
   /** A gate changed: what is in hand may have to come back. */
-  readonly onGate: (queue: AccountQueue) => void;
+  readonly onCircuit: (queue: AccountQueue) => void;
   /** Rows have become ready that nobody was offered. */
   readonly onDecided: () => void;
 }
@@ -78,7 +78,7 @@ export class Pauses {
     if (!row.isPause) this.#releaseRefused(queue, row.sender);
     this.#parts.spool.circuits.write(circuitRowOf(queue.name, change, work.now));
     work.entries.push(...gateMoved(queue.name, change, work.now));
-    this.#parts.onGate(queue);
+    this.#parts.onCircuit(queue);
     /* The pause is over, and what the day allows is spent. */
     return isMoney && queue.circuit.isSpent ? SPEND_LIMIT : null;
   }
@@ -99,7 +99,7 @@ export class Pauses {
     else circuits.forget(EVERYTHING);
     this.#isAllPaused = isPaused;
     work.entries.push(everythingMoved(isPaused ? 'paused' : 'resumed', work.now));
-    for (const queue of this.#parts.queues.values()) this.#parts.onGate(queue);
+    for (const queue of this.#parts.queues.values()) this.#parts.onCircuit(queue);
     return null;
   }
 }

@@ -23,7 +23,7 @@ import type { KeptBack, Work } from '../work.ts';
 import type { AccountQueue, AccountRowReader, FoundRow } from './account-queue.ts';
 import type { Holds } from './holds.ts';
 import type { Lane } from './lane.ts';
-import { probeOf } from './unlike-rows.ts';
+import { probeOf } from './run-probe.ts';
 
 /** Stale rows of an account that one step writes; the rest is for the next steps, so that nobody waits for them. */
 const STALE_MAX = 1_000;

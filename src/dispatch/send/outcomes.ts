@@ -47,12 +47,9 @@ export class Outcomes {
   /** A request came to its end. `sentAtMs` is when it was handed to the gateway (monotonic). */
   observed(queue: AccountQueue, claim: Claim, observation: Observation, sentAtMs: number): void {
     const { policy, clock } = this.#parts;
-    const now = clock.now();
-    const nowMs = clock.monotonicMs();
-    queue.limits.settle(claim.id, partsLeft(observation, queue.gateway.capabilities), {
-      now,
-      nowMs,
-    });
+    const at = { now: clock.now(), nowMs: clock.monotonicMs() };
+    const { now, nowMs } = at;
+    queue.limits.settle(claim.id, partsLeft(observation, queue.gateway.capabilities), at);
     const first = classify(observation, policy().overrides);
     const { verdict, changes, setAside, ended } = queue.circuit.judge(claim, first, now);
     this.#throttleOf(queue).heard({
@@ -62,7 +59,7 @@ export class Outcomes {
       isAccepted: verdict.route === 'await-receipt',
     });
     this.changed(queue, changes, now);
-    this.#parts.pending.runs.push(...ended.map((run) => ({ ...run, account: queue.name })));
+    for (const run of ended) this.#parts.pending.runs.push({ ...run, account: queue.name });
     const settlement = settle({
       claim,
       verdict,
