@@ -58,7 +58,7 @@ export async function play(stage: Stage): Promise<void> {
     if (!end.isLate()) await scene(stage);
   }
   const left = application.unsettled();
-  if (left.length > 0) voice.say('application', `the time is up: ${nameLeft(left)}`);
+  if (left.length > 0) voice.say('application', `the time is up, ${nameLeft(left)}`);
 }
 
 async function connect({ gatewayUrl, voice }: Stage, url: string): Promise<void> {

@@ -122,7 +122,7 @@ describe('the audit of the demo', () => {
     [
       'a request that nobody stands for',
       { ...HONEST, accepted: [accepted('1.1'), accepted('stranger')] },
-      'the gateway accepted a request that no attempt stands for',
+      'the gateway accepted a request without an attempt in the spool',
     ],
     [
       'an uncertain message that got stuck',
