@@ -6,7 +6,7 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { compareTurns, rankOf, withRetry } from '../../src/core/message/sort-key.ts';
+import { compareSortKeys, rankOf, withRetry } from '../../src/core/message/sort-key.ts';
 import { Spool } from '../../src/spool/spool.ts';
 import { makeFolder, NOW, setup } from '../support/spool.ts';
 
@@ -40,7 +40,7 @@ it('ranks of the spool are those of the core, and rows are read in their order',
     const { priority, state, expiresAt, rank } = row;
     expect(rank).toBe(rankOf({ priority, isRetry: state === 'retry', expiresAt }));
   }
-  expect([...rows].sort(compareTurns)).toEqual(rows);
+  expect([...rows].sort(compareSortKeys)).toEqual(rows);
 });
 
 it('ranks of the spool can be read from any one on, each as far as it goes', () => {

@@ -1,7 +1,7 @@
 // Ready rows without a spool, for tests of who goes next: a table that answers reads as the ready index does.
 import {
   compareDeadlineKeys,
-  compareTurns,
+  compareSortKeys,
   levelOf,
   placeOf,
   rankOf,
@@ -74,7 +74,7 @@ export class ReadyRows implements AccountRowReader {
   }
 
   get waiting(): readonly ReadyRow[] {
-    return [...this.#rows.values()].sort(compareTurns);
+    return [...this.#rows.values()].sort(compareSortKeys);
   }
 
   peek(rowQueue: RowQueueKey, limit: number, skip: number): ReadyRow[] {

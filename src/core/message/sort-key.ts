@@ -61,7 +61,7 @@ export function levelOf(rank: number): number {
 }
 
 /** Negative when `a` goes before `b` in the index. */
-export function compareTurns(a: SortKey, b: SortKey): number {
+export function compareSortKeys(a: SortKey, b: SortKey): number {
   if (a.rank !== b.rank) return a.rank - b.rank;
   if (a.expiresAt !== null && b.expiresAt !== null && a.expiresAt !== b.expiresAt) {
     return a.expiresAt - b.expiresAt;

@@ -19,7 +19,7 @@ export interface Instant {
 
 /** A window on disk. Minutes and hours: `used` by the Unix seconds from which a window more is to pass;
  *  days: `used` and `open` by local day. */
-export interface CapState {
+export interface UsageState {
   /** When it was written (Unix seconds). */
   readonly at: number;
   readonly used: readonly (readonly [number, number])[];
@@ -35,7 +35,7 @@ export interface BootInstant {
 }
 
 /** By how much the wall clock was set since something was saved (seconds); 0 where that is not known. */
-export function setSince(state: CapState, boot: BootInstant | null, now: number): number {
+export function setSince(state: UsageState, boot: BootInstant | null, now: number): number {
   const saved = state.boot ?? null;
   if (boot === null || saved?.id !== boot.id || boot.ms < saved.ms) return 0;
   return now - state.at - (boot.ms - saved.ms) / 1000;
@@ -51,10 +51,10 @@ export interface UsageWindow {
   open: (cost: number, at: Instant) => number;
   /** An open claim came to its end, and so much really left. */
   close: (claim: OpenClaim, actual: number, at: Instant) => void;
-  save: (at: Instant) => CapState;
+  save: (at: Instant) => UsageState;
   /** Takes up what was saved, once, before anything else. What was open then may have left. `setS`: by how
    *  much the wall clock was set meanwhile (seconds), as far as is known. */
-  restore: (state: CapState, at: Instant, setS?: number) => void;
+  restore: (state: UsageState, at: Instant, setS?: number) => void;
 }
 
 /** An open claim: its cost, and when it was opened (Unix seconds). */
@@ -140,7 +140,7 @@ class SlidingWindow implements UsageWindow {
     if (actual > 0) this.#add(actual, (Math.floor(nowMs / this.#pieceMs) + 1) * this.#pieceMs);
   }
 
-  save(at: Instant): CapState {
+  save(at: Instant): UsageState {
     this.used(at);
     const used = this.#pieces.map(
       ({ endsAt, count }) => [at.now + (endsAt - at.nowMs) / 1000, count] as const,
@@ -149,7 +149,7 @@ class SlidingWindow implements UsageWindow {
   }
 
   /* Instants that are still to come are of a clock that was put back since. */
-  restore(state: CapState, { now, nowMs }: Instant, setS = 0): void {
+  restore(state: UsageState, { now, nowMs }: Instant, setS = 0): void {
     const savedAt = state.at + setS;
     const leftAt = savedAt > now ? now : Math.min(now, savedAt + TRAVEL_MAX_S);
     const latestMs = nowMs + this.#pieceMs;
@@ -212,11 +212,11 @@ class DailyWindow implements UsageWindow {
     if (day !== opened) this.#use(day, actual);
   }
 
-  save({ now }: Instant): CapState {
+  save({ now }: Instant): UsageState {
     return { at: now, used: [...this.#days], open: [...this.#open] };
   }
 
-  restore(state: CapState, { now }: Instant, setS = 0): void {
+  restore(state: UsageState, { now }: Instant, setS = 0): void {
     const savedAt = state.at + setS;
     for (const [day, count] of state.used) this.#use(day, count);
     const today = this.#dayAt(now);

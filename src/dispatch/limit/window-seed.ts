@@ -6,7 +6,7 @@
  * not at all where none is.
  */
 import { namedOf, type Policy } from '../../core/account/policy.ts';
-import { LENGTH_S, PIECES, type CapState } from '../../core/window/usage-window.ts';
+import { LENGTH_S, PIECES, type UsageState } from '../../core/window/usage-window.ts';
 import type { LongWindow, Per } from '../../core/window/rate-limits.ts';
 import type { Zone } from '../../core/time/zone.ts';
 import type { SentCount, OpenRequest } from '../../spool/write/sent-counts.ts';
@@ -25,7 +25,7 @@ export interface Newcomer {
 
 /** Gives what a window has seen, as if it had been saved just now. */
 export interface History {
-  stateOf: (newcomer: Newcomer, now: number) => CapState;
+  stateOf: (newcomer: Newcomer, now: number) => UsageState;
 }
 
 /** Nothing is known of what was before. */
@@ -44,7 +44,7 @@ export class SpoolHistory implements History {
     this.#policy = policy;
   }
 
-  stateOf(newcomer: Newcomer, now: number): CapState {
+  stateOf(newcomer: Newcomer, now: number): UsageState {
     const { window, zone } = newcomer;
     const out = this.#outOf(newcomer);
     if (window.span === 'day') {

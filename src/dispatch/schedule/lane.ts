@@ -7,7 +7,7 @@
  */
 import type { Policy } from '../../core/account/policy.ts';
 import {
-  compareTurns,
+  compareSortKeys,
   isUndatedRank,
   LAST_RANK,
   placeOf,
@@ -101,7 +101,7 @@ export class RowQueue {
   /** A row that is ready; true = it became the head. Rows that a pass has taken are found by its reads, and are no news. */
   offer(row: SortKey): boolean {
     if (this.#passed > 0) return false;
-    if (this.#head !== null && compareTurns(row, this.#head) >= 0) return false;
+    if (this.#head !== null && compareSortKeys(row, this.#head) >= 0) return false;
     this.#move(row);
     this.#forgetRows();
     return true;
@@ -172,7 +172,7 @@ export class RowQueue {
     this.#at = 0;
     this.#asked = count;
     const head = sortKeyOf(this.#rows[0]);
-    const isKnown = head !== null && this.#head !== null && compareTurns(head, this.#head) === 0;
+    const isKnown = head !== null && this.#head !== null && compareSortKeys(head, this.#head) === 0;
     if (!isKnown) this.#move(head);
     const later = end === -1 ? this.#findLater(found.length === count, pass) : found[end];
     if (later !== undefined) pass.onLater(later);
@@ -271,7 +271,7 @@ export class Lane {
   front(reader: RowReader): readonly ReadyRow[] {
     return this.sources
       .flatMap((source) => reader.peek({ ...source, rank: -Infinity }, FRONT_MAX, 0))
-      .sort(compareTurns);
+      .sort(compareSortKeys);
   }
 
   /** Forgets heads and sources: a scan finds them again. */

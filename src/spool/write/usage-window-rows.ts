@@ -9,7 +9,7 @@ import type { Database } from 'better-sqlite3';
 import {
   usageWindowOf,
   fits,
-  type CapState,
+  type UsageState,
   type Instant,
 } from '../../core/window/usage-window.ts';
 import { SPANS, type Per, type Span } from '../../core/window/rate-limits.ts';
@@ -30,7 +30,7 @@ export interface UsageWindowRow {
   readonly used: number;
   /** Unix seconds at which one more may go; null = now, as far as this window goes. */
   readonly freesAt: number | null;
-  readonly state: CapState;
+  readonly state: UsageState;
 }
 
 /** A row as it is kept; `allowed` null = its rule is no longer configured. */
@@ -124,10 +124,12 @@ function isAmount(value: unknown): boolean {
   return Number.isFinite(value);
 }
 
-function stateIn(text: unknown): CapState | null {
+function stateIn(text: unknown): UsageState | null {
   const state = jsonIn(text);
   if (state === null || !isAmount(state['at'])) return null;
-  return arePairs(state['used']) && arePairs(state['open']) ? (state as unknown as CapState) : null;
+  return arePairs(state['used']) && arePairs(state['open'])
+    ? (state as unknown as UsageState)
+    : null;
 }
 
 function arePairs(value: unknown): boolean {

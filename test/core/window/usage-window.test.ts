@@ -5,7 +5,7 @@ import {
   fits,
   setSince,
   type UsageWindow,
-  type CapState,
+  type UsageState,
   type Instant,
 } from '../../../src/core/window/usage-window.ts';
 import type { LongWindow } from '../../../src/core/window/rate-limits.ts';
@@ -32,7 +32,7 @@ function setup(window: LongWindow, zone = 'UTC', startsAt = NOON) {
   };
   /** Dies, and begins again so much later. */
   const restart = (seconds: number, setS = 0): void => {
-    const state: CapState = { ...cap.save(at), boot: { id: 'boot', ms: at.nowMs } };
+    const state: UsageState = { ...cap.save(at), boot: { id: 'boot', ms: at.nowMs } };
     const boot = { id: 'boot', ms: at.nowMs + seconds * 1000 };
     at = { now: at.now + seconds + setS, nowMs: 77 };
     cap = usageWindowOf(window, new Zone(zone));
