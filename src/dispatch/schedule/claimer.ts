@@ -93,12 +93,8 @@ export class Claimer {
   #write(claims: readonly Claim[], work: Work): void {
     this.#spool.claims.write(claims, work.now);
     const misdated = claims.filter(({ row, createdAt }) => row.createdAt !== createdAt);
-    if (misdated.length > 0) {
-      this.#spool.moves.redate(
-        misdated.map(({ id }) => id),
-        work.now,
-      );
-    }
+    const ids = misdated.map(({ id }) => id);
+    if (ids.length > 0) this.#spool.moves.redate(ids, work.now);
     this.#holds?.claimed(claims, work.now);
     work.claims.push(...claims);
   }

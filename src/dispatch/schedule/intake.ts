@@ -118,18 +118,15 @@ export class Intake implements Participant {
     this.#strangers.clear();
     this.#isCut = false;
     for (const queue of this.#queues.values()) queue.forget();
-    const limit = this.#policy().lanesMax;
-    const accounts = [
-      ...(this.#policy().defaultAccount === null ? [] : [null]),
-      ...this.#queues.keys(),
-    ];
+    const { lanesMax, defaultAccount } = this.#policy();
+    const accounts = [...(defaultAccount === null ? [] : [null]), ...this.#queues.keys()];
     let found = 0;
     /* One more than may be in memory tells whether there are more. */
-    for (const { head, ...key } of this.#spool.sources.scan(limit + 1, accounts)) {
+    for (const { head, ...key } of this.#spool.sources.scan(lanesMax + 1, accounts)) {
       this.offer(key, head, work);
       found += 1;
     }
-    this.#isCut ||= found > limit;
+    this.#isCut ||= found > lanesMax;
     this.#endMisnamed(work);
   }
 
