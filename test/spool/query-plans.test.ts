@@ -8,7 +8,7 @@ import { openSpool, type Database } from '../../src/spool/file/open.ts';
 import { messagesMatching, openControlRows } from '../../src/spool/read/queries.ts';
 import type { MessageFilter } from '../../src/spool/write/selection.ts';
 import { Spool } from '../../src/spool/spool.ts';
-import { storyOf } from '../../src/spool/read/message-record.ts';
+import { messageRecordOf } from '../../src/spool/read/message-record.ts';
 import { filesUnder, textOf } from '../support/sources.ts';
 import { makeFolder } from '../support/spool.ts';
 import { planOf, preparedBy } from '../support/statements.ts';
@@ -43,7 +43,7 @@ function record(): Recorded {
       messagesMatching(read, { filter, defaults: DEFAULTS }, order).next();
     }
     openControlRows(read);
-    storyOf(read, 1);
+    messageRecordOf(read, 1);
     read.close();
   });
   return { db, daemons, all: [...daemons, ...commands] };

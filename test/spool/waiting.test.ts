@@ -1,7 +1,7 @@
 /** What is ready and what goes before, counted by the index, against a count of the rows one by one. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aheadOf, countsOf, sourcesOf } from '../../src/spool/read/standing.ts';
+import { countAhead, countReady } from '../../src/spool/read/standing.ts';
 import { NOW, setup } from '../support/spool.ts';
 
 const DAY_S = 86_400;
@@ -86,7 +86,7 @@ describe('rows that are ready', () => {
         const rows = fill(drawn).filter(isReady);
         const nameOf = (row: (typeof rows)[number]): string =>
           JSON.stringify([laneOf(row), row.campaign, row.priority, kindOf(row)]);
-        const counts = countsOf(sourcesOf(db, 'main', DEFAULTS), DEFAULT_SENDER);
+        const counts = countReady(db, 'main', DEFAULTS);
         const found = counts.map(({ sender, campaign, priority, isRetry, count }) => [
           JSON.stringify([sender, campaign, priority, isRetry]),
           count,
@@ -109,9 +109,8 @@ describe('rows that are ready', () => {
         const rows = fill(drawn).filter(isReady);
         const row = rows[pick % Math.max(1, rows.length)];
         if (row === undefined) return;
-        const sources = sourcesOf(db, 'main', DEFAULTS);
         const asked = {
-          ...{ id: row.id, account: 'main', sender: laneOf(row), campaign: row.campaign },
+          ...{ id: row.id, account: 'main', campaign: row.campaign },
           ...{ priority: row.priority, isRetry: kindOf(row), deadline: deadlineOf(row) },
           validityMs: DAY_S * 1_000,
         };
@@ -122,7 +121,7 @@ describe('rows that are ready', () => {
             kindOf(one) === kindOf(row) &&
             (deadlineOf(one) - deadlineOf(row) || one.id - row.id) < 0,
         );
-        const ahead = aheadOf(db, asked, { sources, defaultSender: DEFAULT_SENDER });
+        const ahead = countAhead(db, asked, DEFAULTS);
         expect(ahead).toEqual(tally(before, laneOf));
       }),
       { numRuns: 100 },

@@ -9,8 +9,12 @@ import { zones } from '../../core/time/zone.ts';
 import type { AccountAllowance, Allowance, GroupAllowance } from '../../estimate/forecast.ts';
 import type { UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 import { NO_FLOW, together, USED_OVER_S, type Flow } from '../../spool/read/lane-traffic.ts';
-import type { LaneReading } from '../../spool/read/lane-rows.ts';
-import type { GateRow, Looking, ReadyCount } from '../../spool/read/standing.ts';
+import type {
+  AccountReading,
+  CircuitColumns,
+  Looking,
+  ReadyCount,
+} from '../../spool/read/standing.ts';
 import { DEFAULT_LIMIT, paceOf, senderPaceOf } from '../../limiter/pace.ts';
 import { defaultsOf } from '../open-spool.ts';
 
@@ -38,9 +42,6 @@ export function forecastOptionsOf(config: Config, now: number): ForecastOptions 
   };
 }
 
-/** What is known of an account and of its senders, by name. */
-export type Known = Omit<LaneReading, 'later'>;
-
 export interface Allowed {
   readonly allowance: AccountAllowance;
   /** The groups that it is about. */
@@ -56,7 +57,7 @@ const SEEN_S_MIN = 5;
 const NEARLY_USED = 0.9;
 
 /** What an account and its senders allow: at what pace, and from when on. */
-export function allowedOf(known: Known, options: ForecastOptions): Allowed {
+export function allowedOf(known: AccountReading, options: ForecastOptions): Allowed {
   const { gate, senders, flows, since } = known;
   const { reserve, now } = options;
   const rules = options.nested.get(known.account) ?? null;
@@ -86,7 +87,7 @@ export function allowedOf(known: Known, options: ForecastOptions): Allowed {
 
 /** What all rules of an account are looked at with. */
 interface Reading {
-  readonly known: Known;
+  readonly known: AccountReading;
   readonly windows: Windows;
   /** Parts that a message becomes, on average. */
   readonly parts: number;
@@ -153,7 +154,7 @@ function laneAllowance(
 function rateOf(
   pace: number,
   seen: {
-    readonly gate: GateRow;
+    readonly gate: CircuitColumns;
     readonly flow: Flow | undefined;
     readonly since: number | undefined;
     readonly per: Per;
@@ -179,11 +180,13 @@ function earliest(instants: readonly number[]): number {
   return instants.reduce((a, b) => Math.min(a, b), Infinity);
 }
 
-function opensIn({ blocked_until: until }: GateRow, now: number): number {
+function opensIn({ blocked_until: until }: CircuitColumns, now: number): number {
   return until === null ? 0 : Math.max(0, until - now);
 }
 
 /** Per second: what was learned from the gateway holds; null = nobody said. */
-export function limitOf(gate: Pick<GateRow, 'learned_rate' | 'configured_rate'>): number | null {
+export function limitOf(
+  gate: Pick<CircuitColumns, 'learned_rate' | 'configured_rate'>,
+): number | null {
   return gate.learned_rate ?? gate.configured_rate;
 }

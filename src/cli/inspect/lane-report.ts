@@ -14,7 +14,7 @@ import {
 } from '../../spool/read/lane-traffic.ts';
 import { readLanes, type LaneReading, type LaterCount } from '../../spool/read/lane-rows.ts';
 import type { Database } from '../../spool/file/open.ts';
-import type { GateRow } from '../../spool/read/standing.ts';
+import type { CircuitColumns } from '../../spool/read/standing.ts';
 import { tableOf } from '../../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../../terminal/times.ts';
 import { outputWidth, terminalWidth } from '../../terminal/terminal-width.ts';
@@ -103,7 +103,7 @@ type LaneNumbers = Omit<LaneView, 'account' | 'sender' | 'group' | 'per'>;
 
 interface LaneFacts extends Pick<LaneReading, 'ready' | 'later'> {
   /** Null = it has neither a limit nor a stop of its own. */
-  readonly gate: GateRow | null;
+  readonly gate: CircuitColumns | null;
   readonly flow: Flow;
   /** Seconds until the backlog is gone; Infinity = nobody can say; null = there is none. */
   readonly goneS: number | null;

@@ -10,7 +10,7 @@ import {
 } from '../../estimate/forecast.ts';
 import type { UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 import type { Database } from '../../spool/file/open.ts';
-import { standingOf, type GateRow, type Standing } from '../../spool/read/standing.ts';
+import { standingOf, type CircuitColumns, type Standing } from '../../spool/read/standing.ts';
 import type { MessageRow } from '../../spool/read/queries.ts';
 import { DEFAULT_LIMIT } from '../../limiter/pace.ts';
 import { localTime } from '../../terminal/times.ts';
@@ -45,14 +45,14 @@ export function etaOf(db: Database, row: MessageRow, options: ForecastOptions): 
   const sender = row.sender ?? defaults.senders.get(account) ?? '';
   const { validityMs } = options;
   const deadline = deadlineIn(row, validityMs);
-  const asked = { ...row, account, sender, deadline, validityMs, isRetry: kindOf(row) };
+  const asked = { ...row, account, deadline, validityMs, isRetry: kindOf(row) };
   const standing = standingOf(db, asked, options);
-  const gate = standing.account;
-  if (gate === null) return stopped(`account ${account}, which no daemon has known yet`);
+  if (standing === null) return stopped(`account ${account}, which no daemon has known yet`);
+  const { gate } = standing;
   if (gate.state !== 'active') return stopped(stopOf(`account ${account}`, gate));
   const lane = standing.senders.get(sender) ?? null;
   if (lane !== null && lane.state !== 'active') return stopped(stopOf(`sender ${sender}`, lane));
-  const allowed = allowedOf({ ...standing, account, gate }, options);
+  const allowed = allowedOf(standing, options);
   return moving({ row, account, sender, gate, lane, standing, allowed }, options);
 }
 
@@ -66,9 +66,9 @@ interface Moving {
   readonly row: MessageRow;
   readonly account: string;
   readonly sender: string;
-  readonly gate: GateRow;
+  readonly gate: CircuitColumns;
   /** Null = the sender has neither a limit nor a stop of its own. */
-  readonly lane: GateRow | null;
+  readonly lane: CircuitColumns | null;
   readonly standing: Standing;
   readonly allowed: Allowed;
 }
@@ -216,7 +216,7 @@ function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-function stopOf(name: string, gate: GateRow): string {
+function stopOf(name: string, gate: CircuitColumns): string {
   const why = gate.reason === null ? '' : ` (${gate.reason})`;
   const probe =
     gate.next_probe_at === null ? '' : `, tried again at ${localTime(gate.next_probe_at)}`;

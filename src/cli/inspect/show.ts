@@ -8,12 +8,12 @@ import { reasonOf } from '../../core/codes/status-codes.ts';
 import { CommandError } from '../../terminal/exit-codes.ts';
 import type { MessageRow } from '../../spool/read/queries.ts';
 import {
-  storyOf,
-  type AttemptRow,
-  type EventRow,
-  type PartRow,
-  type ReceiptRow,
-  type Story,
+  messageRecordOf,
+  type AttemptRecord,
+  type EventRecord,
+  type PartRecord,
+  type ReceiptRecord,
+  type MessageRecord,
 } from '../../spool/read/message-record.ts';
 import { print, printJson } from '../../terminal/print.ts';
 import { right, tableOf, wrapped } from '../../terminal/table.ts';
@@ -50,14 +50,14 @@ export function showCommand(): Command {
 
 async function show(id: number, options: ShowOptions, command: Command): Promise<void> {
   using spool = openToRead(command);
-  const story = storyOf(spool.db, id);
+  const story = messageRecordOf(spool.db, id);
   if (story === null) {
     throw new CommandError(`there is no message ${id} (never added, or pruned)`);
   }
   await (options.json ? printJson(storyJson(story, options)) : printStory(story, options));
 }
 
-async function printStory(story: Story, options: ShowOptions): Promise<void> {
+async function printStory(story: MessageRecord, options: ShowOptions): Promise<void> {
   const steps = stepsOf(story).map(({ at, what }, index, all) => [
     localTime(at),
     gap(at, all[index - 1]?.at ?? null),
@@ -130,7 +130,7 @@ export function messageJson(row: MessageRow, shown: Shown): Readonly<Record<stri
   };
 }
 
-function storyJson(story: Story, shown: Shown): Readonly<Record<string, unknown>> {
+function storyJson(story: MessageRecord, shown: Shown): Readonly<Record<string, unknown>> {
   const encoded = encodedOf(story.message);
   return {
     ...messageJson(story.message, shown),
@@ -149,7 +149,13 @@ interface StoryStep {
 }
 
 /** From the insert on. Steps of one instant are in the order of cause and effect. */
-function stepsOf({ message, attempts, parts, receipts, events }: Story): readonly StoryStep[] {
+function stepsOf({
+  message,
+  attempts,
+  parts,
+  receipts,
+  events,
+}: MessageRecord): readonly StoryStep[] {
   const steps: StoryStep[] = [
     { at: message.created_at, what: 'added' },
     ...attempts.flatMap((attempt) =>
@@ -164,7 +170,10 @@ function stepsOf({ message, attempts, parts, receipts, events }: Story): readonl
   return steps.toSorted((a, b) => a.at - b.at);
 }
 
-function stepsOfAttempt(attempt: AttemptRow, parts: readonly PartRow[]): readonly StoryStep[] {
+function stepsOfAttempt(
+  attempt: AttemptRecord,
+  parts: readonly PartRecord[],
+): readonly StoryStep[] {
   const doubles = attempt.follows === null ? '' : `, may double attempt ${attempt.follows}`;
   const began = { at: attempt.began_at, what: `attempt ${attempt.number} began${doubles}` };
   if (attempt.ended_at === null) return [began];
@@ -173,7 +182,7 @@ function stepsOfAttempt(attempt: AttemptRow, parts: readonly PartRow[]): readonl
   return [began, ended, ...parts.map((part) => ({ at, what: answerOf(part, parts.length) }))];
 }
 
-function endOf(attempt: AttemptRow): string {
+function endOf(attempt: AttemptRecord): string {
   const { status } = attempt;
   return listOf(
     `attempt ${attempt.number} ended`,
@@ -185,7 +194,7 @@ function endOf(attempt: AttemptRow): string {
   );
 }
 
-function answerOf(part: PartRow, count: number): string {
+function answerOf(part: PartRecord, count: number): string {
   const facts = listOf(
     part.status === null ? null : `status ${part.status} ${reasonOf(part.status)}`,
     part.gateway_id === null ? null : `id ${part.gateway_id}`,
@@ -195,7 +204,7 @@ function answerOf(part: PartRow, count: number): string {
   return `part ${part.number} of ${count}: ${facts}`;
 }
 
-function receiptStep(receipt: ReceiptRow, parts: readonly PartRow[]): StoryStep {
+function receiptStep(receipt: ReceiptRecord, parts: readonly PartRecord[]): StoryStep {
   const { attempt, code, status, price } = receipt;
   const part = parts.find(
     (one) => one.attempt === attempt && one.gateway_id === receipt.gateway_id,
@@ -215,7 +224,7 @@ function listOf(...facts: readonly (string | null)[]): string {
   return facts.filter((fact) => fact !== null).join(', ');
 }
 
-function eventStep(event: EventRow): StoryStep {
+function eventStep(event: EventRecord): StoryStep {
   const isMove = event.to_state !== null && event.to_state !== event.from_state;
   const move = isMove ? `${event.from_state ?? '?'} → ${event.to_state}` : event.event;
   return { at: event.at, what: event.reason === null ? move : `${move} (${event.reason})` };

@@ -2,8 +2,8 @@
 import { Command } from 'commander';
 import { usageWindowsOf } from '../../spool/write/usage-window-rows.ts';
 import { restoredFrom } from '../../spool/write/restored.ts';
+import type { LaneRow } from '../../spool/read/lane-rows.ts';
 import {
-  type LaneRow,
   type Statistics,
   statisticsOf,
   type Storage,

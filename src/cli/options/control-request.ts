@@ -10,7 +10,7 @@ import { EXIT } from '../../terminal/exit-codes.ts';
 import { askFor, type ControlRequest } from '../../spool/write/insert.ts';
 import { verbOf, type ControlVerb } from '../../spool/write/control.ts';
 import type { Database } from '../../spool/file/open.ts';
-import { controlRows, messageOf, type ControlRow } from '../../spool/read/queries.ts';
+import { controlRows, messageOf, type ControlRecord } from '../../spool/read/queries.ts';
 import { printJson, printLine } from '../../terminal/print.ts';
 import { withIsoTimes } from '../../terminal/times.ts';
 
@@ -62,7 +62,7 @@ async function settled(
   db: Database,
   ids: readonly number[],
   waitMs: number,
-): Promise<readonly ControlRow[]> {
+): Promise<readonly ControlRecord[]> {
   const endsAt = performance.now() + waitMs;
   for (;;) {
     const rows = controlRows(db, ids);
@@ -82,7 +82,7 @@ const DONE: Readonly<Record<ControlVerb, string>> = {
   'restored-resend': 'sent again',
 };
 
-function sentenceOf(row: ControlRow, db: Database): string {
+function sentenceOf(row: ControlRecord, db: Database): string {
   const subject = subjectOf(row);
   if (row.refused !== null) return `${subject}: refused, ${row.refused}`;
   if (row.done_at === null) return `${subject}: not done yet (request ${row.id})`;
@@ -99,7 +99,7 @@ function sentenceOf(row: ControlRow, db: Database): string {
   return `${subject}: ${affected} ${affected === 1 ? 'message' : 'messages'} ${done}`;
 }
 
-function subjectOf(row: ControlRow): string {
+function subjectOf(row: ControlRecord): string {
   if (row.message_id !== null) return `message ${row.message_id}`;
   if (row.campaign !== null) return `campaign ${row.campaign}`;
   if (row.filter !== null) return 'the selection';
@@ -109,6 +109,6 @@ function subjectOf(row: ControlRow): string {
   return row.sender === null ? account : `sender ${row.sender} of ${account}`;
 }
 
-export function jsonOf(row: ControlRow): Readonly<Record<string, unknown>> {
+export function jsonOf(row: ControlRecord): Readonly<Record<string, unknown>> {
   return withIsoTimes(row, 'asked_at', 'done_at');
 }

@@ -9,7 +9,8 @@ import { statusOf, type KnownAccount, type Status } from '../../core/stats/statu
 import type { Stop } from '../../core/account/stops.ts';
 import { MessageGroups } from '../../spool/write/message-groups.ts';
 import type { Database } from '../../spool/file/open.ts';
-import { laneRows, latestMoves, type MoveRow } from '../../spool/read/statistics.ts';
+import { laneRows } from '../../spool/read/lane-rows.ts';
+import { latestMoves, type MoveRow } from '../../spool/read/statistics.ts';
 
 const SLICE = 5_000;
 /** Counting may take this share of the time. */

@@ -1,21 +1,38 @@
 /**
- * What the spool knows of lanes at one moment, for people who ask: what was set and learned, what stands in
- * them, and what they did of late. Nothing here is for the daemon's hot path: a count reads every row that
- * waits.
+ * Reads every account and its lanes at one moment, for people who ask. The daemon does not use it: a count reads every
+ * row that waits.
  */
 import type { Database } from 'better-sqlite3';
-import { usageWindowsOf, type UsageWindowRow } from '../write/usage-window-rows.ts';
-import { readFlows, THROTTLED_OVER_S, type Flow } from './lane-traffic.ts';
+import { readFlows, THROTTLED_OVER_S } from './lane-traffic.ts';
 import {
-  GATE,
-  gatesOfSenders,
-  readyOf,
-  waitingSince,
-  type GateRow,
+  CIRCUIT_COLUMNS,
+  LANE_COLUMNS,
+  readAccount,
+  type AccountReading,
+  type CircuitColumns,
   type Looking,
-  type ReadyCount,
 } from './standing.ts';
 import type { Defaults } from '../write/selection.ts';
+
+/** A row of `accounts`, or of `senders` when `sender` is not null. */
+export interface LaneRow extends Omit<CircuitColumns, 'blocked_until'> {
+  readonly account: string;
+  readonly sender: string | null;
+  /** Requests that may be open at a time, and what is available of them (null = all); null for a sender. */
+  readonly configured_concurrency: number | null;
+  readonly learned_concurrency: number | null;
+}
+
+/** The rows of accounts and senders; an account comes before its senders. */
+export function laneRows(db: Database): readonly LaneRow[] {
+  return db
+    .prepare<[], LaneRow>(
+      `SELECT name AS account, NULL AS sender, ${LANE_COLUMNS}, configured_concurrency,
+         learned_concurrency FROM accounts
+       UNION ALL SELECT account, sender, ${LANE_COLUMNS}, NULL, NULL FROM senders ORDER BY account, sender`,
+    )
+    .all();
+}
 
 /** Rows that wait for an instant. */
 export interface LaterCount {
@@ -26,43 +43,24 @@ export interface LaterCount {
   readonly quietUntil: number | null;
 }
 
-/** An account and what is known of its lanes; senders as the lanes are called, '' = none. */
-export interface LaneReading {
-  readonly account: string;
-  readonly gate: GateRow;
-  /** Those with a limit or a stop of their own. */
-  readonly senders: ReadonlyMap<string, GateRow>;
-  readonly ready: readonly ReadyCount[];
-  /** Since when (Unix seconds) rows have stood in each lane without a break. */
-  readonly since: ReadonlyMap<string, number>;
+export interface LaneReading extends AccountReading {
   readonly later: readonly LaterCount[];
-  readonly flows: ReadonlyMap<string, Flow>;
-  /** The account's windows, and its senders' and groups'. */
-  readonly caps: readonly UsageWindowRow[];
 }
 
 /** Every account that the daemon knew when it last ran, by name. */
 export function readLanes(db: Database, looking: Looking): readonly LaneReading[] {
-  const { defaults, now } = looking;
   return db.transaction((): readonly LaneReading[] => {
-    const flows = readFlows(db, now, THROTTLED_OVER_S);
-    const later = readLater(db, defaults);
+    const flows = readFlows(db, looking.now, THROTTLED_OVER_S);
+    const later = readLater(db, looking.defaults);
     const accounts = db
-      .prepare<[], GateRow & { readonly name: string }>(
-        `SELECT name, ${GATE} FROM accounts ORDER BY name`,
+      .prepare<[], CircuitColumns & { readonly name: string }>(
+        `SELECT name, ${CIRCUIT_COLUMNS} FROM accounts ORDER BY name`,
       )
       .all();
-    return accounts.map(({ name: account, ...gate }) => {
-      const ready = readyOf(db, account, looking);
-      return {
-        ...{ account, gate, ready },
-        senders: gatesOfSenders(db, account),
-        since: waitingSince(db, ready),
-        later: later.get(account) ?? [],
-        flows: flows.get(account) ?? new Map<string, Flow>(),
-        caps: usageWindowsOf(db, now, account),
-      };
-    });
+    return accounts.map(({ name: account, ...gate }) => ({
+      ...readAccount(db, { account, gate, flows: flows.get(account) }, looking),
+      later: later.get(account) ?? [],
+    }));
   })();
 }
 

@@ -1,6 +1,6 @@
 /**
- * What lanes did of late, read from the newest events backwards: it costs what happened lately and not what
- * the spool holds, and the daemon writes nothing for it.
+ * Counts what each lane did in the last seconds, from the newest events: it costs what happened lately and not what the
+ * spool holds, and the daemon writes nothing for it.
  */
 import type { Database } from 'better-sqlite3';
 
@@ -8,7 +8,7 @@ import type { Database } from 'better-sqlite3';
 export const USED_OVER_S = 10;
 /** What was throttled is counted over so long (s). */
 export const THROTTLED_OVER_S = 60;
-/** Events are in the order of their commits; their instants are, but for so much (s). */
+/** Events are in the order of their commits; their instants may be off by this (s). */
 const DISORDER_S = 5;
 const PAGE = 1_000;
 /** A minute of 1,000 a second, with their receipts. */
@@ -39,56 +39,40 @@ export function together(flows: readonly Flow[]): Flow {
   );
 }
 
-type EventRow = readonly [
-  seq: number,
-  at: number,
-  account: string | null,
-  sender: string | null,
-  from: string | null,
-  reason: string | null,
-];
+/* Every request that left ends in an event that its message leaves `sending` with. */
+const FLOWS = `SELECT account, coalesce(sender, '') AS sender, sum(at >= @usedFrom) AS used,
+    coalesce(min(iif(at >= @usedFrom, at, NULL)), 9e999) AS firstAt,
+    coalesce(max(iif(at >= @usedFrom, at, NULL)), -9e999) AS lastAt,
+    sum(reason IS 'throttled') AS throttled
+  FROM events WHERE seq >= @seq AND at BETWEEN @from AND @now AND from_state = 'sending'
+    AND reason IS NOT 'not-sent' AND account IS NOT NULL GROUP BY 1, 2`;
 
-/** What lanes did in the last so many seconds, by account and sender. `now` is in Unix seconds. */
+/** What lanes did in the last `overS` seconds, by account and sender. `now` is in Unix seconds. */
 export function readFlows(
   db: Database,
   now: number,
   overS: number,
 ): ReadonlyMap<string, ReadonlyMap<string, Flow>> {
-  const page = db
-    .prepare(
-      `SELECT seq, at, account, sender, from_state, reason FROM events WHERE seq < ?
-        ORDER BY seq DESC LIMIT ${PAGE}`,
-    )
-    .raw();
+  const from = now - overS;
+  const rows = db
+    .prepare<[object], Flow & { readonly account: string; readonly sender: string }>(FLOWS)
+    .all({ seq: firstSince(db, from - DISORDER_S), from, now, usedFrom: now - USED_OVER_S });
   const flows = new Map<string, Map<string, Flow>>();
-  let before = Number.MAX_SAFE_INTEGER;
-  for (let read = 0; read < EVENTS_MAX; read += PAGE) {
-    const rows = page.all(before) as EventRow[];
-    for (const row of rows) count(flows, row, { now, overS });
-    const [seq, at] = rows.at(-1) ?? [0, 0];
-    if (rows.length < PAGE || at < now - overS - DISORDER_S) break;
-    before = seq;
+  for (const { account, sender, ...flow } of rows) {
+    flows.set(account, (flows.get(account) ?? new Map<string, Flow>()).set(sender, flow));
   }
   return flows;
 }
 
-/* Every request that left ends in an event that its message leaves `sending` with. */
-function count(
-  flows: Map<string, Map<string, Flow>>,
-  row: EventRow,
-  { now, overS }: { readonly now: number; readonly overS: number },
-): void {
-  const [, at, account, sender, from, reason] = row;
-  if (from !== 'sending' || reason === 'not-sent' || account === null) return;
-  if (at < now - overS || at > now) return;
-  const lanes = flows.get(account) ?? new Map<string, Flow>();
-  flows.set(account, lanes);
-  const isUsed = at >= now - USED_OVER_S;
-  const one = {
-    used: Number(isUsed),
-    firstAt: isUsed ? at : Infinity,
-    lastAt: isUsed ? at : -Infinity,
-    throttled: Number(reason === 'throttled'),
-  };
-  lanes.set(sender ?? '', together([lanes.get(sender ?? '') ?? NO_FLOW, one]));
+/* An event before those of an instant: events have no index by it. */
+function firstSince(db: Database, at: number): number {
+  const newest = db.prepare<[], number | null>('SELECT max(seq) FROM events').pluck().get() ?? 0;
+  const isBefore = db
+    .prepare<[number, number], number>(
+      'SELECT at < ? FROM events WHERE seq >= ? ORDER BY seq LIMIT 1',
+    )
+    .pluck();
+  let seq = newest - PAGE;
+  while (seq > Math.max(0, newest - EVENTS_MAX) && isBefore.get(at, seq) === 0) seq -= PAGE;
+  return seq;
 }

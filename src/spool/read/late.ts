@@ -1,20 +1,20 @@
 /**
- * How many messages cannot make their deadline at the present rate: an estimate from the spool alone, so that
- * anybody can make it without the daemon.
+ * Estimates how many messages cannot make their deadline at the present rate, from the spool alone. Only first attempts
+ * that are ready and have a deadline of their own count.
  *
  * A message is late when what goes before it (under its account's rate, or its sender's) takes until after its
- * deadline: messages of a higher priority, and those of its own with an earlier deadline (or as early, and
- * older) that make theirs. Messages with a deadline of their own alone are counted, and only what is ready and
- * no retry. Campaigns are taken for one, and the reserve of lower priorities is left out; both even out.
+ * deadline: messages of a higher priority, and those of its own priority with an earlier deadline that make theirs.
+ * Campaigns are taken for one, and the reserve of lower priorities is left out; both even out.
  *
- * Always holds: what is not known (a limit nobody set or learned, the sender that NULL stands for) delays
- * nobody, and what is beyond the rows looked at is left out, so that there are at least so many.
+ * Always holds: the estimate is a lower bound. A limit that is not known delays nobody, and rows beyond a maximum are
+ * left out.
  */
 import type { Database } from 'better-sqlite3';
 import { AGAIN, READY } from '../schema/schema.ts';
+import type { LaneRow } from './lane-rows.ts';
 
-/** Rows looked at, those with the earliest deadlines first; and as many that have none. */
-const LOOK_MAX = 100_000;
+/** Rows that are read, those with the earliest deadlines first; and as many that have none. */
+const READ_MAX = 100_000;
 const PRIORITIES = 10;
 
 /** Account and sender as the row names them, priority, and deadline (Unix seconds). */
@@ -25,8 +25,8 @@ type DatedRow = readonly [
   expiresAt: number,
 ];
 
-/** What goes before, by priority, under one limit. */
-class Line {
+/** Messages under one limit that go before, by priority. */
+class LimitQueue {
   readonly #rate: number;
   readonly #dated = new Array<number>(PRIORITIES).fill(0);
   /** They are taken to go after those with a deadline, of the same priority. */
@@ -52,55 +52,47 @@ class Line {
   }
 }
 
-/** The lines of a spool: one per limit that is known. */
-class Lines {
-  readonly #accounts = new Map<string, Line>();
-  readonly #senders = new Map<string, Line>();
+type QueuesOf = (account: string | null, sender: string | null) => readonly LimitQueue[];
 
-  constructor(db: Database) {
-    const accounts = db.prepare(`SELECT name, NULL, ${RATE} FROM accounts`).raw();
-    for (const [name, , rate] of accounts.all() as RateRow[])
-      if (rate !== null) this.#accounts.set(name, new Line(rate));
-    const senders = db.prepare(`SELECT account, sender, ${RATE} FROM senders`).raw();
-    for (const [account, sender, rate] of senders.all() as RateRow[])
-      if (rate !== null) this.#senders.set(nameOf(account, sender), new Line(rate));
+/* One queue for each limit that is known. */
+function queuesUnder(lanes: readonly LaneRow[]): QueuesOf {
+  const keyOf = (account: string, sender: string | null): string =>
+    JSON.stringify([account, sender]);
+  const queues = new Map<string, LimitQueue>();
+  const accounts: string[] = [];
+  for (const { account, sender, learned_rate, configured_rate } of lanes) {
+    const rate = learned_rate ?? configured_rate;
+    if (rate === null) continue;
+    if (sender === null) accounts.push(account);
+    queues.set(keyOf(account, sender), new LimitQueue(rate));
   }
-
-  of(account: string | null, sender: string | null): readonly Line[] {
-    const [only] = this.#accounts.size === 1 ? this.#accounts.keys() : [];
-    const name = account ?? only ?? null;
-    if (name === null) return [];
-    return [this.#accounts.get(name), this.#senders.get(nameOf(name, sender))].flatMap(
-      (line) => line ?? [],
-    );
-  }
+  const only = accounts.length === 1 ? accounts[0] : undefined;
+  return (named, sender) => {
+    const account = named ?? only;
+    if (account === undefined) return [];
+    const keys = new Set([keyOf(account, null), keyOf(account, sender)]);
+    return [...keys].flatMap((key) => queues.get(key) ?? []);
+  };
 }
 
-type RateRow = readonly [account: string, sender: string | null, rate: number | null];
-
-const RATE = 'coalesce(learned_rate, configured_rate)';
-
-const nameOf = (account: string, sender: string | null): string =>
-  JSON.stringify([account, sender]);
-
 /** How many there are at least. `now` is in Unix seconds. */
-export function countLate(db: Database, now: number): number {
-  const lines = new Lines(db);
+export function countLate(db: Database, lanes: readonly LaneRow[], now: number): number {
+  const queuesOf = queuesUnder(lanes);
   const undated = db
     .prepare(
       `SELECT account, sender, priority, count(*) FROM (SELECT account, sender, priority FROM messages
-         WHERE ${READY} AND NOT ${AGAIN} AND expires_at IS NULL LIMIT ${LOOK_MAX}) GROUP BY 1, 2, 3`,
+         WHERE ${READY} AND NOT ${AGAIN} AND expires_at IS NULL LIMIT ${READ_MAX}) GROUP BY 1, 2, 3`,
     )
     .raw()
     .all() as DatedRow[];
   for (const [account, sender, priority, count] of undated)
-    for (const line of lines.of(account, sender)) line.addUndated(priority, count);
+    for (const queue of queuesOf(account, sender)) queue.addUndated(priority, count);
   let late = 0;
   for (const [account, sender, priority, expiresAt] of datedRows(db)) {
-    const own = lines.of(account, sender);
-    const isLate = own.some((line) => now + line.waitOf(priority) >= expiresAt);
+    const queues = queuesOf(account, sender);
+    const isLate = queues.some((queue) => now + queue.waitOf(priority) >= expiresAt);
     if (isLate) late += 1;
-    else for (const line of own) line.addDated(priority);
+    else for (const queue of queues) queue.addDated(priority);
   }
   return late;
 }
@@ -110,7 +102,7 @@ function datedRows(db: Database): readonly DatedRow[] {
   const rows = db
     .prepare(
       `SELECT account, sender, priority, expires_at FROM messages WHERE ${READY}
-         AND NOT ${AGAIN} AND expires_at IS NOT NULL ORDER BY expires_at, id LIMIT ${LOOK_MAX}`,
+         AND NOT ${AGAIN} AND expires_at IS NOT NULL ORDER BY expires_at, id LIMIT ${READ_MAX}`,
     )
     .raw()
     .all() as DatedRow[];

@@ -1,12 +1,11 @@
 /**
- * One message's whole story: its row and everything the daemon and the gateway wrote about it.
- *
- * Always holds: all of it is of one moment (one read transaction, which ends before this returns).
+ * Reads one message: its row and everything that the daemon and the gateway wrote about it, all of one moment (one read
+ * transaction, which ends before this returns).
  */
 import type { Database } from 'better-sqlite3';
 import { messageOf, type MessageRow } from './queries.ts';
 
-export interface AttemptRow {
+export interface AttemptRecord {
   readonly number: number;
   readonly began_at: number;
   readonly ended_at: number | null;
@@ -20,7 +19,7 @@ export interface AttemptRow {
   readonly scope: string | null;
 }
 
-export interface PartRow {
+export interface PartRecord {
   readonly attempt: number;
   readonly number: number;
   readonly gateway_id: string | null;
@@ -32,7 +31,7 @@ export interface PartRow {
   readonly receipt_at: number | null;
 }
 
-export interface ReceiptRow {
+export interface ReceiptRecord {
   readonly received_at: number;
   /** Null = it is not known which. */
   readonly attempt: number | null;
@@ -42,7 +41,7 @@ export interface ReceiptRow {
   readonly price: number | null;
 }
 
-export interface EventRow {
+export interface EventRecord {
   readonly seq: number;
   readonly at: number;
   readonly event: string;
@@ -52,48 +51,40 @@ export interface EventRow {
   readonly attempt: number | null;
 }
 
-export interface Story {
+export interface MessageRecord {
   readonly message: MessageRow;
-  readonly attempts: readonly AttemptRow[];
-  readonly parts: readonly PartRow[];
-  readonly receipts: readonly ReceiptRow[];
-  readonly events: readonly EventRow[];
+  readonly attempts: readonly AttemptRecord[];
+  readonly parts: readonly PartRecord[];
+  readonly receipts: readonly ReceiptRecord[];
+  readonly events: readonly EventRecord[];
 }
 
-/** The story of a message; null when there is none of that id. */
-export function storyOf(db: Database, id: number): Story | null {
-  const read = db.transaction((): Story | null => {
+/** Null when there is no message of that id. */
+export function messageRecordOf(db: Database, id: number): MessageRecord | null {
+  const all = <T>(sql: string): readonly T[] => db.prepare<[number], T>(sql).all(id);
+  return db.transaction((): MessageRecord | null => {
     const message = messageOf(db, id);
     if (message === null) return null;
     return {
       message,
-      attempts: db
-        .prepare(
-          `SELECT number, began_at, ended_at, client_ref, follows, http_status, status, error_text,
-             trace_id, route, scope
-           FROM attempts WHERE message_id = ? ORDER BY number`,
-        )
-        .all(id) as AttemptRow[],
-      parts: db
-        .prepare(
-          `SELECT attempt, number, gateway_id, status, price, network, receipt_status, receipt_code,
-             receipt_at
-           FROM parts WHERE message_id = ? ORDER BY attempt, number`,
-        )
-        .all(id) as PartRow[],
-      receipts: db
-        .prepare(
-          `SELECT received_at, attempt, gateway_id, status, code, price
-           FROM receipts WHERE message_id = ? ORDER BY id`,
-        )
-        .all(id) as ReceiptRow[],
-      events: db
-        .prepare(
-          `SELECT seq, at, event, from_state, to_state, reason, attempt
-           FROM events WHERE message_id = ? ORDER BY seq`,
-        )
-        .all(id) as EventRow[],
+      attempts: all(
+        `SELECT number, began_at, ended_at, client_ref, follows, http_status, status, error_text,
+           trace_id, route, scope
+         FROM attempts WHERE message_id = ? ORDER BY number`,
+      ),
+      parts: all(
+        `SELECT attempt, number, gateway_id, status, price, network, receipt_status, receipt_code,
+           receipt_at
+         FROM parts WHERE message_id = ? ORDER BY attempt, number`,
+      ),
+      receipts: all(
+        `SELECT received_at, attempt, gateway_id, status, code, price
+         FROM receipts WHERE message_id = ? ORDER BY id`,
+      ),
+      events: all(
+        `SELECT seq, at, event, from_state, to_state, reason, attempt
+         FROM events WHERE message_id = ? ORDER BY seq`,
+      ),
     };
-  });
-  return read();
+  })();
 }

@@ -1,7 +1,6 @@
 /**
- * What the command line reads from a spool. Nothing here writes, and no read transaction outlives a call:
- * long lists come in pages by id, so that a slow reader neither fills memory nor keeps the WAL from being
- * reused.
+ * Reads messages and control rows for the command line. No read transaction outlives a call: long lists come in pages
+ * by id, so that a slow reader neither fills memory nor keeps the WAL from being reused.
  */
 import type { Database } from 'better-sqlite3';
 import type { State } from '../../core/message/message.ts';
@@ -85,10 +84,12 @@ export function* messagesMatching(
 export function countMatching(db: Database, query: MessageQuery): number {
   const { where, values } = conditions(query);
   const sql = `SELECT count(*) FROM messages WHERE id > 0 ${where}`;
-  return db
-    .prepare(sql)
-    .pluck()
-    .get(...values) as number;
+  return (
+    db
+      .prepare<unknown[], number>(sql)
+      .pluck()
+      .get(...values) ?? 0
+  );
 }
 
 /** The message, or null when there is none of that id. */
@@ -103,7 +104,7 @@ export function userOfKey(db: Database, key: string): number | null {
   return (id as number | undefined) ?? null;
 }
 
-export interface ControlRow {
+export interface ControlRecord {
   readonly id: number;
   readonly asked_at: number;
   readonly verb: string;
@@ -122,20 +123,20 @@ const CONTROL_COLUMNS =
   'id, asked_at, verb, message_id, campaign, account, sender, filter, done_at, affected, refused';
 
 /** The control rows of these ids, in order of id. */
-export function controlRows(db: Database, ids: readonly number[]): readonly ControlRow[] {
+export function controlRows(db: Database, ids: readonly number[]): readonly ControlRecord[] {
   return db
     .prepare(
       `SELECT ${CONTROL_COLUMNS} FROM control
        WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`,
     )
-    .all(JSON.stringify(ids)) as ControlRow[];
+    .all(JSON.stringify(ids)) as ControlRecord[];
 }
 
 /** The control rows that the daemon has not done yet, oldest first. */
-export function openControlRows(db: Database): readonly ControlRow[] {
+export function openControlRows(db: Database): readonly ControlRecord[] {
   return db
     .prepare(`SELECT ${CONTROL_COLUMNS} FROM control WHERE done_at IS NULL ORDER BY id LIMIT 1000`)
-    .all() as ControlRow[];
+    .all() as ControlRecord[];
 }
 
 /** When the daemon looks at a message again (Unix seconds); null = it is ready, or final, or not there. */

@@ -1,12 +1,13 @@
 /**
- * Counts over a whole spool: how many messages are in which state, since when the oldest waits, and how the
- * lanes are. A count reads every message once; nothing here is for the daemon's hot path.
+ * Counts messages by state, campaign and name, over the whole spool. A count reads every message once; nothing here is
+ * for the daemon's hot path.
  */
 import { statSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { type State, STATES } from '../../core/message/message.ts';
 import { countLate } from './late.ts';
-import { type ControlRow, openControlRows } from './queries.ts';
+import { type ControlRecord, openControlRows } from './queries.ts';
+import { type LaneRow, laneRows } from './lane-rows.ts';
 import { OLDEST_FINAL } from '../write/retention-deletes.ts';
 import { countUnmatched } from '../write/receipt-rows.ts';
 import { walSize } from '../file/wal.ts';
@@ -16,21 +17,6 @@ export interface StateCount {
   readonly count: number;
   /** Unix seconds at which the oldest message of the state was dropped. */
   readonly oldest_at: number;
-}
-
-/** A row of `accounts`, or of `senders` when `sender` is not null. Rates are per second. */
-export interface LaneRow {
-  readonly account: string;
-  readonly sender: string | null;
-  readonly state: 'active' | 'suspended' | 'paused';
-  readonly reason: string | null;
-  readonly since: number;
-  readonly next_probe_at: number | null;
-  readonly configured_rate: number | null;
-  readonly learned_rate: number | null;
-  /** Requests that may be open at a time, and what is available of them (null = all); null for a sender. */
-  readonly configured_concurrency: number | null;
-  readonly learned_concurrency: number | null;
 }
 
 /** The latest event of a message; `recipient` in full, null where the message is gone. */
@@ -54,14 +40,12 @@ export interface Statistics {
   /** Waiting messages that cannot make their deadline at the present rate, at least; they are kept until then. */
   readonly late: number;
   readonly lanes: readonly LaneRow[];
-  readonly control: readonly ControlRow[];
+  readonly control: readonly ControlRecord[];
   /** Receipts that are about no message of this spool. */
   readonly unmatched: number;
   /** When the last receipt came (Unix seconds); null = none is kept. */
   readonly lastReceiptAt: number | null;
 }
-
-const LANE_COLUMNS = 'state, reason, since, next_probe_at, configured_rate, learned_rate';
 
 const LATEST_MOVES = `SELECT e.at, e.message_id AS id, e.account, e.sender, m.recipient, e.from_state AS "from",
   e.to_state AS "to", e.reason, a.status AS code
@@ -72,37 +56,26 @@ const LATEST_MOVES = `SELECT e.at, e.message_id AS id, e.account, e.sender, m.re
 
 /** The statistics of one moment. `now` is in Unix seconds. */
 export function statisticsOf(db: Database, now: number): Statistics {
-  const read = db.transaction((): Statistics => {
-    const states = db
-      .prepare(
-        `SELECT state, count(*) AS count, min(created_at) AS oldest_at FROM messages GROUP BY state`,
-      )
-      .all() as StateCount[];
+  const states = db.prepare<[], StateCount>(
+    `SELECT state, count(*) AS count, min(created_at) AS oldest_at FROM messages GROUP BY state`,
+  );
+  const scheduled = db
+    .prepare<[number], number>(
+      `SELECT count(*) FROM messages WHERE due_at > ? AND state = 'queued'`,
+    )
+    .pluck();
+  return db.transaction((): Statistics => {
+    const lanes = laneRows(db);
     return {
-      states: states.toSorted((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state)),
-      scheduled: db
-        .prepare(`SELECT count(*) FROM messages WHERE due_at > ? AND state = 'queued'`)
-        .pluck()
-        .get(now) as number,
-      late: countLate(db, now),
-      lanes: laneRows(db),
+      states: inOrder(states.all()),
+      scheduled: scheduled.get(now) ?? 0,
+      late: countLate(db, lanes, now),
+      lanes,
       control: openControlRows(db),
       unmatched: countUnmatched(db),
       lastReceiptAt: lastReceiptAt(db),
     };
-  });
-  return read();
-}
-
-/** The rows of accounts and senders; an account comes before its senders. */
-export function laneRows(db: Database): readonly LaneRow[] {
-  return db
-    .prepare<[], LaneRow>(
-      `SELECT name AS account, NULL AS sender, ${LANE_COLUMNS}, configured_concurrency,
-         learned_concurrency FROM accounts
-       UNION ALL SELECT account, sender, ${LANE_COLUMNS}, NULL, NULL FROM senders ORDER BY account, sender`,
-    )
-    .all();
+  })();
 }
 
 export function latestMoves(db: Database, limit: number): readonly MoveRow[] {
@@ -177,24 +150,20 @@ export interface CampaignProgress {
 }
 
 export function progressOf(db: Database, campaign: string): CampaignProgress {
-  const states = db
-    .prepare<[string], CampaignState>(
-      `SELECT state, count(*) AS count, sum(parts) AS parts, sum(price) AS price FROM messages
-        WHERE campaign = ? GROUP BY state`,
-    )
-    .all(campaign);
-  const times = db
-    .prepare<[string], Pick<CampaignProgress, 'firstAt' | 'changedAt'>>(
-      `SELECT min(created_at) AS firstAt, max(updated_at) AS changedAt FROM messages
-        WHERE campaign = ?`,
-    )
-    .get(campaign);
-  const order = (one: CampaignState): number => STATES.indexOf(one.state);
-  return {
-    states: states.toSorted((a, b) => order(a) - order(b)),
-    firstAt: times?.firstAt ?? null,
-    changedAt: times?.changedAt ?? null,
-  };
+  const states = db.prepare<[string], CampaignState>(
+    `SELECT state, count(*) AS count, sum(parts) AS parts, sum(price) AS price FROM messages
+      WHERE campaign = ? GROUP BY state`,
+  );
+  const times = db.prepare<[string], Pick<CampaignProgress, 'firstAt' | 'changedAt'>>(
+    'SELECT min(created_at) AS firstAt, max(updated_at) AS changedAt FROM messages WHERE campaign = ?',
+  );
+  const { firstAt = null, changedAt = null } = times.get(campaign) ?? {};
+  return { states: inOrder(states.all(campaign)), firstAt, changedAt };
+}
+
+/* In the order of CONTRACT.md §14. */
+function inOrder<T extends { readonly state: State }>(rows: readonly T[]): readonly T[] {
+  return rows.toSorted((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state));
 }
 
 /** Names of campaigns, in order, at most `limit`; one seek a name. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { countLate } from '../../../src/spool/read/late.ts';
+import { laneRows } from '../../../src/spool/read/lane-rows.ts';
 import { statisticsOf } from '../../../src/spool/read/statistics.ts';
 import { NOW, setup as setupSpool } from '../../support/spool.ts';
 
@@ -25,7 +26,7 @@ function setup(accounts: readonly { readonly name: string; readonly rate: number
       for (let times = 0; times < count; times += 1) other.drop(row);
     })();
   };
-  return { ...other, limit, drop, late: () => countLate(other.db, NOW) };
+  return { ...other, limit, drop, late: () => countLate(other.db, laneRows(other.db), NOW) };
 }
 
 describe('messages that cannot make their deadline', () => {
