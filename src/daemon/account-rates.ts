@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { AccountConfig } from '../config/config.ts';
 import { EVERYTHING } from '../core/account/stops.ts';
 import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
-import { limitLearned, type Entry } from '../log/event-lines.ts';
+import { limitLearned, type EventEntry } from '../log/event-lines.ts';
 import { fetchLimit } from '../gateway/account-api.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { StatusLog } from '../log/status-log.ts';
@@ -27,7 +27,7 @@ export class AccountRates {
   }
 
   /** Requests per second. What was learned by asking is added to `entries`. */
-  async rateOf(account: AccountConfig, spool: Spool, entries: Entry[]): Promise<number> {
+  async rateOf(account: AccountConfig, spool: Spool, entries: EventEntry[]): Promise<number> {
     if (account.rate !== null) return account.rate;
     const limit = await fetchLimit({ ...account, timeoutMs: Math.min(account.timeoutMs, ASK_MS) });
     if (limit.ok) {

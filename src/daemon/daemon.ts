@@ -12,7 +12,7 @@ import { Dispatcher, type DrainLimits } from '../dispatch/loop/dispatcher.ts';
 import type { BalanceAnswer } from '../dispatch/feedback/circuit-probes.ts';
 import { askBalance, recall, spentToday } from '../dispatch/feedback/budgets.ts';
 import type { AccountLimits } from '../dispatch/feedback/account-throttle.ts';
-import { isoOf, type Entry } from '../log/event-lines.ts';
+import { isoOf, type EventEntry } from '../log/event-lines.ts';
 import { SpoolOpening, StartWait, type OwnedSpool } from './open-at-start.ts';
 import { StatusSource } from './status-source.ts';
 import { describeWrongPermissions } from '../spool/file/permissions.ts';
@@ -269,7 +269,7 @@ export class Daemon implements AsyncDisposable {
   async #work(parts: Omit<RunningParts, 'dispatcher'>): Promise<void> {
     const { spool, queues, limits, inbound, daySpend } = parts;
     const [clock, log] = [this.#clock, this.#log];
-    const opening: Entry[] = [];
+    const opening: EventEntry[] = [];
     for (const account of this.#config.accounts) {
       this.#stopAsked.signal.throwIfAborted();
       const { name, rate: configuredRate, concurrency } = account;

@@ -15,11 +15,12 @@ import { LOW_BALANCE, SPEND_LIMIT } from '../core/account/safety.ts';
 import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import type { AccountLimits } from '../dispatch/feedback/account-throttle.ts';
 import { budgetOf, recall, recallSpent } from '../dispatch/feedback/budgets.ts';
-import type { Entry } from '../log/event-lines.ts';
+import type { EventEntry } from '../log/event-lines.ts';
 import type { AccountFactory } from './account-factory.ts';
 import type { AccountRates } from './account-rates.ts';
 import type { RunningParts } from './shutdown.ts';
-import type { LogFile, StatusLog } from '../log/status-log.ts';
+import type { LogSink } from '../log/log-sink.ts';
+import type { StatusLog } from '../log/status-log.ts';
 
 export interface ReloadParts extends RunningParts {
   readonly clock: Clock;
@@ -39,9 +40,9 @@ interface Prepared {
   readonly read: Config;
   /** As it is taken up. */
   readonly after: Config;
-  readonly logFile: LogFile;
+  readonly logFile: LogSink | null;
   readonly ceilings: ReadonlyMap<string, number>;
-  readonly entries: readonly Entry[];
+  readonly entries: readonly EventEntry[];
 }
 
 export class Reload {
@@ -68,7 +69,7 @@ export class Reload {
     refuseNothing(before, read);
     const after = keepFixed(before, read);
     const logFile = this.#parts.log.openFile(after.log.file);
-    const entries: Entry[] = [];
+    const entries: EventEntry[] = [];
     const ceilings = new Map<string, number>();
     for (const account of after.accounts) {
       ceilings.set(account.name, await this.#ceilingOf(account, before, entries));
@@ -77,7 +78,7 @@ export class Reload {
   }
 
   /* The account is not asked again while nothing of it has changed. */
-  async #ceilingOf(account: AccountConfig, before: Config, entries: Entry[]): Promise<number> {
+  async #ceilingOf(account: AccountConfig, before: Config, entries: EventEntry[]): Promise<number> {
     const known = this.#parts.limits.get(account.name)?.ceiling;
     const old = accountOf(before, account.name);
     const isSame = old !== null && !differ(old, account, ['rate', ...CREDENTIALS]);

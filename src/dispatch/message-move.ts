@@ -6,7 +6,7 @@
 import { namedOf, type Policy } from '../core/account/policy.ts';
 import type { Move, Requeue } from '../core/message/message-moves.ts';
 import { heldDueAt } from '../core/answer/settle.ts';
-import { messageMoved, type Subject } from '../log/event-lines.ts';
+import { messageMoved, type LoggedMessage } from '../log/event-lines.ts';
 import type { DueRow } from '../spool/write/due.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Work } from './work.ts';
@@ -17,7 +17,7 @@ export interface MoveParts {
 }
 
 /** A message as it was read. */
-type MovedRow = Subject & Pick<DueRow, 'lastAttempt'>;
+type MovedRow = LoggedMessage & Pick<DueRow, 'lastAttempt'>;
 
 /** A move and its message. */
 export interface RowMove<R extends MovedRow = MovedRow> {

@@ -3,7 +3,7 @@
  * once it is on disk. The parts of the dispatcher add to it; only the transaction runner commits.
  */
 import type { Claim } from '../core/message/claim.ts';
-import type { Entry } from '../log/event-lines.ts';
+import type { EventEntry } from '../log/event-lines.ts';
 import type { ReadyRow } from '../spool/write/claims.ts';
 import type { Removed } from '../spool/write/retention-deletes.ts';
 import type { RunScope } from '../spool/write/set-aside.ts';
@@ -21,7 +21,7 @@ export interface Work {
   readonly now: number;
   readonly nowMs: number;
   /** What was decided before comes first. */
-  readonly entries: Entry[];
+  readonly entries: EventEntry[];
   /** Rows that a rule holds back, which is no event. */
   readonly held: KeptBack[];
   /** Messages that were deleted. */
@@ -45,7 +45,7 @@ export interface Participant {
 }
 
 /** The work of a transaction that begins; `entries` were decided before. */
-export function workAt(now: number, nowMs: number, entries: Entry[]): Work {
+export function workAt(now: number, nowMs: number, entries: EventEntry[]): Work {
   const lists = { held: [], removed: [], claims: [], lost: [], kept: [], ignored: [] };
   return { now, nowMs, entries, ...lists };
 }
@@ -64,7 +64,7 @@ export interface Pending {
   readonly widths: WidthRow[];
   readonly blocks: BlockRow[];
   readonly runs: JudgedRun[];
-  readonly entries: Entry[];
+  readonly entries: EventEntry[];
 }
 
 /** A run of refusals that is over: a message of its scope was accepted, so the refused ones fail. */

@@ -1,7 +1,6 @@
 /**
- * The status log's vocabulary: one function per event, and the only file that says what a line holds. A line
- * about a message, an account or a sender is the image of a row in `events` and bears its `seq`; it is
- * written after the commit, never before.
+ * Builds the lines of the status log: one function per event, and the only file that says what a line holds. A line
+ * about a message, an account or a sender repeats a row of `events` with its `seq`; it is written after the commit.
  *
  * Never in a line: a text, a secret, or a recipient in full unless `[log] recipients = "full"`.
  */
@@ -16,25 +15,26 @@ import {
   type LogLevel,
 } from '../core/events/log-events.ts';
 import type { State } from '../core/message/message.ts';
+import { maskRecipient } from '../core/text/recipient.ts';
 import type { Settlement } from '../core/answer/settle.ts';
 import { rateReason, type MessageReason } from '../core/codes/reasons.ts';
 import { remedyOfAccount, UNKNOWN_ACCOUNT } from '../core/account/stop-reasons.ts';
 import { EVERYTHING } from '../core/account/stops.ts';
 import type { EventRow, NewEvent } from '../spool/write/event-log.ts';
 
-/** What a line holds beside the row's own columns; what is undefined is left out. Times in milliseconds. */
+/** What a line holds besides the row's own columns, by its keys there; what is undefined is left out. */
 export interface Details {
   readonly reference?: string | undefined;
   /** In full here; masked when it is written. */
   readonly recipient?: string | undefined;
   readonly status?: number | undefined;
   readonly parts?: number | undefined;
-  readonly nextAttemptAt?: string | undefined;
-  readonly queuedMs?: number;
-  readonly limiterMs?: number;
-  readonly gatewayMs?: number | undefined;
-  readonly waitMs?: number;
-  readonly nextProbeAt?: string | undefined;
+  readonly next_attempt_at?: string | undefined;
+  readonly queued_ms?: number;
+  readonly limiter_ms?: number;
+  readonly gateway_ms?: number | undefined;
+  readonly wait_ms?: number;
+  readonly next_probe_at?: string | undefined;
   /** Requests per second. */
   readonly configured?: number | undefined;
   readonly limit?: number | undefined;
@@ -53,22 +53,45 @@ export interface Timing {
   readonly enteredAt: number | undefined;
 }
 
-/** A row of `events` and what its line says beside it. */
-export interface Line {
+/** A row of `events` and what its line holds besides. */
+export interface EventLine {
   readonly row: EventRow;
   readonly level: LogLevel;
   readonly details: Details;
 }
 
 /** The row to append and the line to write once it is committed. */
-export interface Entry extends Line {
+export interface EventEntry extends EventLine {
   readonly row: NewEvent;
   /** Of a message that moved. */
   readonly timing?: Timing;
 }
 
+/** The keys of a line in their order. */
+export function fieldsOf(
+  { row, details }: EventLine,
+  seq: number,
+  isMasked: boolean,
+): Readonly<Record<string, unknown>> {
+  const { reference, recipient, ...rest } = details;
+  return {
+    event: row.event,
+    seq,
+    id: row.messageId ?? undefined,
+    reference,
+    account: row.account ?? undefined,
+    sender: row.sender ?? undefined,
+    recipient: recipient === undefined || !isMasked ? recipient : maskRecipient(recipient),
+    from: row.from ?? undefined,
+    to: row.to ?? undefined,
+    reason: row.reason ?? undefined,
+    attempt: row.attempt ?? undefined,
+    ...rest,
+  };
+}
+
 /** A message as far as a line about it goes. */
-export interface Subject {
+export interface LoggedMessage {
   readonly id: number;
   readonly account: string | null;
   readonly sender: string | null;
@@ -77,7 +100,7 @@ export interface Subject {
   readonly createdAt: number;
   readonly sendAt: number | null;
   readonly nextAttemptAt: number | null;
-  /** Left out where nobody asks how long it was in its state. */
+  /** Absent where nobody asks how long it was in its state. */
   readonly updatedAt?: number;
 }
 
@@ -94,7 +117,7 @@ export function messageSettled(
     readonly parts: number;
     readonly gatewayMs: number | null;
   },
-): Entry {
+): EventEntry {
   return {
     row: {
       at: facts.at,
@@ -113,10 +136,10 @@ export function messageSettled(
       recipient: claim.recipient,
       status: facts.status ?? undefined,
       parts: facts.parts > 0 ? facts.parts : undefined,
-      nextAttemptAt: isoOf(settlement.nextAttemptAt),
-      queuedMs: Math.round((claim.claimedAt - claim.eligibleAt) * 1000),
-      limiterMs: Math.round(claim.limiterMs),
-      gatewayMs: facts.gatewayMs === null ? undefined : Math.round(facts.gatewayMs),
+      next_attempt_at: isoOf(settlement.nextAttemptAt),
+      queued_ms: Math.round((claim.claimedAt - claim.eligibleAt) * 1000),
+      limiter_ms: Math.round(claim.limiterMs),
+      gateway_ms: facts.gatewayMs === null ? undefined : Math.round(facts.gatewayMs),
     },
     timing: {
       wasSince: claim.eligibleAt,
@@ -128,7 +151,7 @@ export function messageSettled(
 
 /** A message moved without an attempt: expired, cancelled, refused before sending, requeued, lapsed. */
 export function messageMoved(
-  subject: Subject,
+  message: LoggedMessage,
   move: {
     readonly from: State;
     readonly to: EventState;
@@ -137,71 +160,56 @@ export function messageMoved(
     readonly attempt?: number | null;
     readonly nextAttemptAt?: number | null;
   },
-): Entry {
-  return {
-    row: {
-      at: move.at,
-      messageId: subject.id,
-      account: subject.account,
-      sender: subject.sender,
-      event: `message.${move.to}`,
-      from: move.from,
-      to: move.to,
-      reason: move.reason,
-      attempt: move.attempt ?? null,
-    },
-    level: levelOf(`message.${move.to}`),
-    details: {
-      reference: subject.reference?.slice(0, REFERENCE_MAX),
-      recipient: subject.recipient,
-    },
-    timing: {
-      wasSince: sinceOf(subject),
-      since: sinceOf({ ...subject, nextAttemptAt: move.nextAttemptAt ?? null }),
-      enteredAt: subject.updatedAt,
-    },
+): EventEntry {
+  const { from, to, reason, at, attempt = null, nextAttemptAt = null } = move;
+  const timing = {
+    wasSince: sinceOf(message),
+    since: sinceOf({ ...message, nextAttemptAt }),
+    enteredAt: message.updatedAt,
   };
+  const event = `message.${to}` as const;
+  return { ...messageEntry(message, { at, event, from, to, reason, attempt }), timing };
 }
 
 /** A second attempt of a message turned out to be accepted: the recipient may have it twice. */
 export function messageDoubled(
-  subject: Subject,
-  facts: { readonly state: State; readonly at: number },
-): Entry {
+  message: LoggedMessage,
+  { state, at }: { readonly state: State; readonly at: number },
+): EventEntry {
+  const states = { from: state, to: state };
+  const event = 'message.duplicate';
+  return messageEntry(message, { at, event, ...states, reason: 'accepted-twice', attempt: null });
+}
+
+function messageEntry(
+  { id, account, sender, reference, recipient }: LoggedMessage,
+  what: Omit<NewEvent, 'messageId' | 'account' | 'sender'>,
+): EventEntry {
   return {
-    row: {
-      at: facts.at,
-      messageId: subject.id,
-      account: subject.account,
-      sender: subject.sender,
-      event: 'message.duplicate',
-      from: facts.state,
-      to: facts.state,
-      reason: 'accepted-twice',
-      attempt: null,
-    },
-    level: 'warn',
-    details: {
-      reference: subject.reference?.slice(0, REFERENCE_MAX),
-      recipient: subject.recipient,
-    },
+    row: { ...what, messageId: id, account, sender },
+    level: levelOf(what.event),
+    details: { reference: reference?.slice(0, REFERENCE_MAX), recipient },
   };
 }
 
 /** An account or a sender was suspended, resumed or paused at `at`; nothing where the change has no line. */
-export function gateMoved(account: string, change: CircuitChange, at: number): readonly Entry[] {
+export function gateMoved(
+  account: string,
+  change: CircuitChange,
+  at: number,
+): readonly EventEntry[] {
   const { sender, state, event, reason } = change;
   if (event === null) return [];
   const details = {
     remedy: event === 'suspended' ? remedyOfGate(account, change) : undefined,
-    nextProbeAt: state.kind === 'suspended' ? isoOf(state.nextProbeAt) : undefined,
+    next_probe_at: state.kind === 'suspended' ? isoOf(state.nextProbeAt) : undefined,
   };
   const what = { event: `${scopeOf(sender)}.${event}`, to: state.kind, reason } as const;
   return [laneEntry({ at, account, sender, ...what }, details)];
 }
 
 /** An operator paused everything, or ended that. */
-export function everythingMoved(event: 'paused' | 'resumed', at: number): Entry {
+export function everythingMoved(event: 'paused' | 'resumed', at: number): EventEntry {
   const to = event === 'paused' ? 'paused' : 'active';
   const what = { event: `account.${event}`, to, reason: 'operator' } as const;
   return laneEntry({ at, account: EVERYTHING, sender: null, ...what }, {});
@@ -222,10 +230,10 @@ export function throttled(
     readonly waitMs: number;
     readonly reason: ThrottleReason;
   },
-): Entry {
+): EventEntry {
   const { at, reason, waitMs } = facts;
   const what = { event: `${scopeOf(sender)}.throttled`, to: null, reason } as const;
-  return laneEntry({ at, account, sender, ...what }, { waitMs: Math.round(waitMs) });
+  return laneEntry({ at, account, sender, ...what }, { wait_ms: Math.round(waitMs) });
 }
 
 /**
@@ -240,7 +248,7 @@ export function limitLearned(
     readonly limit: number;
     readonly sinceAt?: number;
   },
-): Entry {
+): EventEntry {
   const { at, configured, limit, sinceAt } = facts;
   const isLess = configured !== null && limit < configured;
   const remedy =
@@ -260,7 +268,7 @@ function sharedWith(configured: number, limit: number, sinceAt: number): string 
 }
 
 /** Rows name an account that is not configured: they wait for a reload or their deadline. */
-export function unknownAccount(account: string, at: number): Entry {
+export function unknownAccount(account: string, at: number): EventEntry {
   const reason = UNKNOWN_ACCOUNT;
   const what = { event: 'account.suspended', to: 'suspended', reason } as const;
   const remedy = remedyOfAccount({ account, sender: null, state: 'unknown', reason });
@@ -274,7 +282,7 @@ function scopeOf(sender: string | null): LaneScope {
 function laneEntry(
   what: Omit<NewEvent, 'messageId' | 'from' | 'attempt'>,
   details: Details,
-): Entry {
+): EventEntry {
   const row = { ...what, messageId: null, from: null, attempt: null };
   return { row, level: levelOf(what.event), details };
 }

@@ -1,7 +1,6 @@
 /**
- * What standard output needs to know of systemd's journal: whether it leads there, and how a line says its
- * priority (`<6>` at its beginning, which the journal takes off again). A flood of one priority is then limited
- * by itself and cannot silence another.
+ * Tells whether standard output leads to systemd's journal, and gives the priority of a line in its form (`<6>` at the
+ * beginning, which the journal removes). A flood of one priority is then limited by itself and cannot silence another.
  */
 import { fstatSync } from 'node:fs';
 

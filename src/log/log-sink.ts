@@ -1,6 +1,6 @@
 /**
- * One place that lines of the status log go to: a file, or a descriptor such as standard output. A place that takes
- * no lines (a reader that stalls, a full disk) never holds up the daemon: lines wait here up to a bound in bytes, later
+ * Writes lines of the status log to one place: a file, or a descriptor such as standard output. A place that takes no
+ * lines (a reader that stalls, a full disk) never holds up the daemon: lines wait here up to a bound in bytes, later
  * ones are counted, and a line that says what is missing is written when the place takes lines again.
  *
  * Always holds: a line is written whole or not at all; lines keep their order; no write blocks on a pipe, a FIFO, a
@@ -13,7 +13,7 @@ import { codeOf } from '../core/text/error-code.ts';
 
 /** Bytes that wait for one place. */
 const WAITING_MAX = 4 * 1024 * 1024;
-/** How often a place that took no lines is tried again, beside each time there are new lines. */
+/** How often a place that took no lines is tried again, besides each time there are new lines. */
 const RETRY_MS = 100;
 /** The same where the reader is gone. */
 const RETRY_GONE_MS = 1_000;
@@ -25,7 +25,7 @@ const LOOK_EVERY_MS = 10;
 const OTHERS_WRITE = 0o022;
 
 /** Lines that are written together. */
-export interface Chunk {
+export interface LogChunk {
   /** Whole lines, each with its line break. */
   readonly bytes: Buffer;
   readonly lines: number;
@@ -35,7 +35,7 @@ export interface Chunk {
 }
 
 /** What was not written. */
-export type Gap = Omit<Chunk, 'bytes'>;
+export type Gap = Omit<LogChunk, 'bytes'>;
 
 export interface SinkParts {
   /** For people: "standard output", or the file's path. */
@@ -51,7 +51,7 @@ export interface SinkParts {
 export class LogSink {
   readonly #parts: SinkParts;
   #fd: number | null;
-  #waiting: Chunk[] = [];
+  #waiting: LogChunk[] = [];
   #waitingBytes = 0;
   /** Bytes of the first chunk that are written. */
   #offset = 0;
@@ -83,7 +83,7 @@ export class LogSink {
     return this.#isStalled && !this.#isGone;
   }
 
-  write(chunk: Chunk): void {
+  write(chunk: LogChunk): void {
     if (this.#waiting.length > 0 || this.#gap !== null) this.#pumpAgain();
     const isFull = this.#waitingBytes + chunk.bytes.length > WAITING_MAX;
     if (this.#gap !== null || (isFull && this.#waiting.length > 0)) {
@@ -135,7 +135,7 @@ export class LogSink {
     }
   }
 
-  #push(chunk: Chunk): void {
+  #push(chunk: LogChunk): void {
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.bytes.length;
   }
@@ -172,7 +172,7 @@ export class LogSink {
     if (performance.now() >= this.#tryAtMs) this.#pump();
   }
 
-  #next(): Chunk | undefined {
+  #next(): LogChunk | undefined {
     if (this.#waiting.length === 0 && this.#gap !== null) {
       this.#push({ ...this.#gap, bytes: this.#parts.lineOf(this.#gap) });
       this.#gap = null;

@@ -5,11 +5,11 @@
 import { isLogEvent, levelOf, type LogLevel } from '../core/events/log-events.ts';
 import { rateIn } from '../core/codes/reasons.ts';
 import { remedyOfAccount, UNKNOWN_ACCOUNT } from '../core/account/stop-reasons.ts';
-import { isoOf, REFERENCE_MAX, type Line } from './event-lines.ts';
+import { isoOf, REFERENCE_MAX, type EventLine } from './event-lines.ts';
 import type { UnloggedEvent } from '../spool/write/event-log.ts';
 
 /** As far as the spool still knows it: without durations, and with `at`. */
-export function writtenLate(event: UnloggedEvent): Line {
+export function writtenLate(event: UnloggedEvent): EventLine {
   const { account, sender, to, at } = event;
   const reason = event.reason ?? 'unknown';
   const isSuspended = event.event.endsWith('.suspended');

@@ -4,12 +4,11 @@
  * `LogSink`, and the daemon goes on.
  *
  * Invisible characters never pass (they are escaped here, in one place, as JSON); recipients are masked here.
- * Lines to the journal say their priority; the file's are JSON and nothing else.
+ * LineBuffer to the journal say their priority; the file's are JSON and nothing else.
  */
 import pino, { type DestinationStream, type Logger } from 'pino';
 import { codeOf } from '../core/text/error-code.ts';
 import { escapeJson } from '../core/text/escape.ts';
-import { maskRecipient } from '../core/text/recipient.ts';
 import {
   levelOf,
   type LogLevel,
@@ -17,9 +16,9 @@ import {
   type LineEvent,
   type LineFields,
 } from '../core/events/log-events.ts';
-import type { Line } from './event-lines.ts';
+import { fieldsOf, type EventLine } from './event-lines.ts';
 import { isJournalStream, priorityMark } from './journald.ts';
-import { LogSink, openLogFile, openUnblocked, type Chunk, type Gap } from './log-sink.ts';
+import { LogSink, openLogFile, openUnblocked, type LogChunk, type Gap } from './log-sink.ts';
 
 /** Takes whole lines, each with its line break. */
 export interface Output {
@@ -53,15 +52,12 @@ const CHOSEN_BY_OTHERS: ReadonlyMap<unknown, string> = new Map([
   ['EOWNER', `belongs to another user ${IN_SHARED}`],
 ]);
 
-/** A file that was opened for `StatusLog.adopt`. */
-export type LogFile = LogSink | null;
-
 export class StatusLog {
-  readonly #lines: Lines;
+  readonly #lines: LineBuffer;
   /** Null = `#output` takes the lines. */
   readonly #stdout: LogSink | null;
   readonly #output: Output | null;
-  #file: LogFile;
+  #file: LogSink | null;
   #path: string | null;
   #isMasked: boolean;
   #saidAtMs = -Infinity;
@@ -71,7 +67,10 @@ export class StatusLog {
     const { output = null, fd = 1 } = options;
     this.#isMasked = options.recipients === 'masked';
     this.#path = options.file;
-    this.#lines = new Lines(options.level, output === null && isJournalStream(fd, process.env));
+    this.#lines = new LineBuffer(
+      options.level,
+      output === null && isJournalStream(fd, process.env),
+    );
     this.#file = this.#opened(options.file);
     this.#output = output;
     this.#stdout =
@@ -81,8 +80,10 @@ export class StatusLog {
   }
 
   /** Writes the lines of committed events; `firstSeq` is the row of the first. */
-  committed(entries: readonly Line[], firstSeq: number): void {
-    for (const [index, entry] of entries.entries()) this.#line(entry, firstSeq + index);
+  committed(entries: readonly EventLine[], firstSeq: number): void {
+    for (const [index, entry] of entries.entries()) {
+      this.#lines.add(entry.level, fieldsOf(entry, firstSeq + index, this.#isMasked));
+    }
     this.#flush(firstSeq, firstSeq + entries.length - 1);
   }
 
@@ -107,7 +108,7 @@ export class StatusLog {
     await Promise.all(this.#sinks.map((sink) => sink.drain(limitMs)));
   }
 
-  /** Opens the file anew: it was renamed by logrotate. Where it cannot, the open one is written on. */
+  /** Opens the file again: logrotate has renamed it. Where that fails, the open one stays in use. */
   reopen(): void {
     try {
       this.#file?.reopen();
@@ -117,12 +118,12 @@ export class StatusLog {
   }
 
   /** Opens another file to be adopted; the one that is open stays. Throws when it cannot be opened. */
-  openFile(file: string | null): LogFile {
+  openFile(file: string | null): LogSink | null {
     return file === this.#path ? this.#file : this.#opened(file);
   }
 
   /** From now on so. `file` comes from `openFile`. */
-  adopt(settings: LogSettings, file: LogFile): void {
+  adopt(settings: LogSettings, file: LogSink | null): void {
     this.#lines.level = settings.level;
     this.#isMasked = settings.recipients === 'masked';
     this.#path = settings.file;
@@ -135,7 +136,7 @@ export class StatusLog {
     return [this.#stdout, this.#file].filter((sink) => sink !== null);
   }
 
-  #opened(file: string | null): LogFile {
+  #opened(file: string | null): LogSink | null {
     if (file === null) return null;
     try {
       return this.#sink(file, () => openLogFile(file), false);
@@ -171,39 +172,10 @@ export class StatusLog {
     this.#flush(null, null, place);
   }
 
-  #line({ row, level, details }: Line, seq: number): void {
-    const { recipient } = details;
-    this.#lines.add(level, {
-      event: row.event,
-      seq,
-      id: row.messageId ?? undefined,
-      reference: details.reference,
-      account: row.account ?? undefined,
-      sender: row.sender ?? undefined,
-      recipient: recipient === undefined || !this.#isMasked ? recipient : maskRecipient(recipient),
-      from: row.from ?? undefined,
-      to: row.to ?? undefined,
-      reason: row.reason ?? undefined,
-      attempt: row.attempt ?? undefined,
-      status: details.status,
-      parts: details.parts,
-      next_attempt_at: details.nextAttemptAt,
-      queued_ms: details.queuedMs,
-      limiter_ms: details.limiterMs,
-      gateway_ms: details.gatewayMs,
-      wait_ms: details.waitMs,
-      next_probe_at: details.nextProbeAt,
-      configured: details.configured,
-      limit: details.limit,
-      remedy: details.remedy,
-      at: details.at,
-    });
-  }
-
   #flush(firstSeq: number | null, lastSeq: number | null, except: string | null = null): void {
     const { text, marked, count } = this.#lines.take();
     if (count === 0) return;
-    const chunk: Chunk = { bytes: Buffer.from(text), lines: count, firstSeq, lastSeq };
+    const chunk: LogChunk = { bytes: Buffer.from(text), lines: count, firstSeq, lastSeq };
     this.#output?.write(text);
     for (const sink of this.#sinks) {
       if (sink.name === except) continue;
@@ -213,8 +185,8 @@ export class StatusLog {
   }
 }
 
-/** Lines gather here until they are written, all at once. */
-class Lines {
+/** LineBuffer gather here until they are written, all at once. */
+class LineBuffer {
   /** Whether they say their priority to the journal. */
   readonly isMarked: boolean;
   readonly #logger: Logger;
@@ -259,15 +231,12 @@ class Lines {
     return { text, marked, count };
   }
 
-  /** The line that stands in a place for those it did not take. */
+  /** The line that stands in a place for those it did not take. Nothing has gathered meanwhile. */
   gapLine({ lines, firstSeq, lastSeq }: Gap, place: string, isMarked: boolean): Buffer {
-    const [text, marked, count] = [this.#text, this.#marked, this.#count];
-    this.take();
     const seqs = firstSeq === null ? {} : { first_seq: firstSeq, last_seq: lastSeq };
     const remedy = 'the table events of the spool has them: see first_seq to last_seq there';
     this.say('daemon.log-gap', { place, lines, ...seqs, remedy });
     const line = this.take();
-    [this.#text, this.#marked, this.#count] = [text, marked, count];
     return Buffer.from(isMarked ? line.marked : line.text);
   }
 

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { cancel, expire, requeue } from '../../src/core/message/message-moves.ts';
 import { moveAll, moveOne, moveToQueue, type MoveParts } from '../../src/dispatch/message-move.ts';
 import { workAt } from '../../src/dispatch/work.ts';
-import type { Entry } from '../../src/log/event-lines.ts';
+import type { EventEntry } from '../../src/log/event-lines.ts';
 import type { DueRow } from '../../src/spool/write/due.ts';
 import { execAsDaemon } from '../support/as-daemon.ts';
 import { ended, NOW, setup as setupSpool } from '../support/spool.ts';
@@ -13,7 +13,7 @@ import { Bench, unanswered } from './setup.ts';
 function setup() {
   const whole = setupSpool();
   const parts: MoveParts = { spool: whole.spool, policy: policyWith() };
-  const entries: Entry[] = [];
+  const entries: EventEntry[] = [];
   const read = (id: number): DueRow => whole.spool.due.message(id) ?? expect.fail('no message');
   return { ...whole, parts, read, entries, work: workAt(NOW, 0, entries) };
 }

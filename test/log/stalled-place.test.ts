@@ -4,7 +4,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Entry } from '../../src/log/event-lines.ts';
+import type { EventEntry } from '../../src/log/event-lines.ts';
 import { StatusLog } from '../../src/log/status-log.ts';
 import { makeFolder } from '../support/spool.ts';
 
@@ -19,7 +19,7 @@ interface Line {
   readonly last_seq?: number;
 }
 
-function entryOf(id: number): Entry {
+function entryOf(id: number): EventEntry {
   const reference = 'r'.repeat(200);
   const row = {
     ...{ at: 0, messageId: id, account: 'main', sender: null },

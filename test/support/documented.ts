@@ -4,14 +4,19 @@ import { nodesOf, sourcesUnder } from './sources.ts';
 
 const SRC = sourcesUnder('src');
 
-/** The properties of what `StatusLog.#line` hands to pino. */
+/** The keys of a line: those that `fieldsOf` names, and those of `Details`. */
 export function fieldsOfALine(): readonly string[] {
-  const source = SRC.find(({ path }) => path.endsWith('/status-log.ts'));
-  const line = [...nodesOf(source!.tree)].find(
-    (node) => ts.isMethodDeclaration(node) && node.name.getText() === '#line',
+  const source = SRC.find(({ path }) => path.endsWith('/event-lines.ts'));
+  const nodes = [...nodesOf(source!.tree)];
+  const maker = nodes.find(
+    (node) => ts.isFunctionDeclaration(node) && node.name?.getText() === 'fieldsOf',
   );
-  const written = [...nodesOf(line!)].find((node) => ts.isObjectLiteralExpression(node));
-  return written!.properties.map((property) => property.name?.getText() ?? '');
+  const written = [...nodesOf(maker!)].find((node) => ts.isObjectLiteralExpression(node));
+  const details = nodes.find(
+    (node) => ts.isInterfaceDeclaration(node) && node.name.getText() === 'Details',
+  ) as ts.InterfaceDeclaration;
+  const names = [...written!.properties, ...details.members].map((one) => one.name?.getText());
+  return [...new Set(names.filter((name) => name !== undefined))];
 }
 
 /** Every environment variable that the program reads by its name; what builds the packages reads others. */

@@ -13,7 +13,7 @@ import type { Database } from '../../spool/file/open.ts';
 import { LineReader, LogFile } from './log-file.ts';
 import { Journal } from './journal-log.ts';
 import { isTooOld, isWanted, readLine, type LogLine, type Search } from './log-line.ts';
-import { maskRecipient } from '../../core/text/recipient.ts';
+import { fieldsOf } from '../../log/event-lines.ts';
 import { writtenLate } from '../../log/replayed-events.ts';
 
 /** How late a line may be seen. */
@@ -121,27 +121,9 @@ async function* polled(read: () => readonly LogLine[]): AsyncGenerator<LogLine, 
 
 /** The line of an event. */
 export function lineOf(event: UnloggedEvent, isMasked: boolean): LogLine {
-  const { level, details } = writtenLate(event);
-  const { recipient } = details;
-  const all = {
-    level,
-    time: details.at,
-    event: event.event,
-    seq: event.seq,
-    id: event.messageId ?? undefined,
-    reference: details.reference,
-    account: event.account ?? undefined,
-    sender: event.sender ?? undefined,
-    recipient: recipient === undefined || !isMasked ? recipient : maskRecipient(recipient),
-    from: event.from ?? undefined,
-    to: event.to ?? undefined,
-    reason: event.reason ?? undefined,
-    attempt: event.attempt ?? undefined,
-    status: details.status,
-    parts: details.parts,
-    limit: details.limit,
-    remedy: details.remedy,
-  };
+  const line = writtenLate(event);
+  const { at: time, ...rest } = fieldsOf(line, event.seq, isMasked);
+  const all = { level: line.level, time, ...rest };
   const fields = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   return { fields, text: JSON.stringify(fields) };
 }

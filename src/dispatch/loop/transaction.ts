@@ -9,7 +9,7 @@
 import type { Policy } from '../../core/account/policy.ts';
 import type { Clock } from '../../clock.ts';
 import { ANSWER_UNREADABLE } from '../../core/account/account-circuit.ts';
-import type { Entry } from '../../log/event-lines.ts';
+import type { EventEntry } from '../../log/event-lines.ts';
 import type { Ended } from '../../spool/write/settlements.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { StatusLog } from '../../log/status-log.ts';
@@ -48,7 +48,7 @@ export interface StepParts {
   /** Events were committed. */
   readonly onEvents: () => void;
   /** What the start found out: written with the first step. */
-  readonly opening: readonly Entry[];
+  readonly opening: readonly EventEntry[];
 }
 
 /** Writes what a new configuration brings; runs again after a roll-back. */

@@ -14,7 +14,7 @@ import { MessageCounts, sinceOf } from '../../core/stats/message-counts.ts';
 import { Counters, isFailure } from '../../core/stats/counters.ts';
 import { LaneNames, type NameDefaults } from '../../core/message/lane-names.ts';
 import type { State } from '../../core/message/message.ts';
-import type { Entry } from '../../log/event-lines.ts';
+import type { EventEntry } from '../../log/event-lines.ts';
 import type { CountSnapshot } from '../../spool/write/message-groups.ts';
 import { isBusy } from '../../spool/file/open.ts';
 import type { Removed } from '../../spool/write/retention-deletes.ts';
@@ -118,7 +118,7 @@ export class Stats implements Participant {
     this.counters.ignore(reason);
   }
 
-  #entry({ row, details, timing }: Entry, now: number, nowMs: number): void {
+  #entry({ row, details, timing }: EventEntry, now: number, nowMs: number): void {
     const { messageId: id, account, sender } = row;
     if (row.event === 'message.duplicate') this.counters.doubled();
     if (id === null || timing === undefined || row.to === null || row.from === null) return;
@@ -126,7 +126,7 @@ export class Stats implements Participant {
     const to = row.to as State;
     this.counters.moved(account, sender, to);
     this.#moved({ id, account, sender, from, to, ...timing }, now);
-    const { gatewayMs, queuedMs = 0, limiterMs = 0 } = details;
+    const { gateway_ms: gatewayMs, queued_ms: queuedMs = 0, limiter_ms: limiterMs = 0 } = details;
     const code = details.status ?? null;
     if (from === 'sending' && gatewayMs !== undefined) {
       const isAccepted = to === 'await-receipt';
