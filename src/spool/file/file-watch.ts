@@ -1,9 +1,9 @@
 /**
- * Notices that the spool was deleted, replaced or written over while it is open, or that a lock was, by looking at
- * the files once a second. It can put our -wal and -shm out of the way, so that they do not meet another spool.
+ * Notices that the spool or a lock was deleted, replaced or overwritten while it is open, by looking at the files once a
+ * second. Renames our -wal and -shm on demand, so that they do not meet another spool.
  *
- * Always holds: it opens and closes no file of SQLite's, which would drop locks. A look costs a few stats and
- * short reads, and never comes between two statements of a transaction.
+ * Always holds: no file of SQLite's is opened or closed here, which would drop locks. A look costs a few stats and short
+ * reads, and never comes between two statements of a transaction.
  */
 import { pluck } from '../sql/bulk.ts';
 import { fstatSync, readSync, renameSync } from 'node:fs';
@@ -34,11 +34,11 @@ type End = (typeof ENDS)[number];
 export interface FileChange {
   /** `spool`: what SQLite has open is not the spool any more. `lock`: it is, but it is no longer locked. */
   readonly kind: 'spool' | 'lock';
-  /** Which file, and what became of it. */
+  /** Which file, and what happened to it. */
   readonly found: string;
 }
 
-interface Held {
+interface WatchedFile {
   readonly path: string;
   readonly id: FileId;
   /** SQLite's descriptor; null = the system does not tell. */
@@ -46,7 +46,7 @@ interface Held {
 }
 
 export class FileWatch {
-  readonly #files: Readonly<Record<End, Held>>;
+  readonly #files: Readonly<Record<End, WatchedFile>>;
   readonly #locks: Ownership['locks'];
   readonly #schemaVersion: Statement<[], number>;
   readonly #onChange: (change: FileChange) => void;
@@ -77,7 +77,7 @@ export class FileWatch {
     this.#timer = setInterval(() => this.check(), LOOK_EVERY_MS).unref();
   }
 
-  /** Looks now, and tells of a change as the timer does; true = nothing changed. Before a checkpoint of ours. */
+  /** Looks now, and reports a change as the timer does; true = nothing changed. Before a checkpoint of ours. */
   check(): boolean {
     if (this.#found !== null) return false;
     this.#found = this.#look();
@@ -149,11 +149,11 @@ export class FileWatch {
   #lookRaw(): RawLook | null {
     const [spool, wal, shm] = ENDS.map((end) => descriptorOf(this.#files[end]));
     if (spool === undefined || wal === undefined || shm === undefined) return null;
-    return spool === null || wal === null || shm === null ? null : lookAt({ spool, wal, shm });
+    return spool === null || wal === null || shm === null ? null : lookAt(spool, wal, shm);
   }
 }
 
-function held(path: string): Held {
+function held(path: string): WatchedFile {
   const [open] = openFilesAt(path) ?? [];
   const id = open ?? fileIdOf(path);
   if (id === null)
@@ -161,14 +161,14 @@ function held(path: string): Held {
   return { path, id: { dev: id.dev, ino: id.ino }, fd: open?.fd ?? null };
 }
 
-function changeOf({ path, id }: Pick<Held, 'path' | 'id'>): string | null {
+function changeOf({ path, id }: Pick<WatchedFile, 'path' | 'id'>): string | null {
   const found = fileIdOf(path);
   if (found === null) return `${path} was deleted or moved away`;
   return isSameFile(found, id) ? null : `${path} was replaced by another file`;
 }
 
 /* Another connection of ours may have been the one that opened it, and be closed by now. */
-function descriptorOf({ path, id, fd }: Held): number | null {
+function descriptorOf({ path, id, fd }: WatchedFile): number | null {
   if (fd === null) return null;
   const isIt = (file: OpenFile): boolean => isSameFile(file, id);
   return isOpenAs(fd, id) ? fd : (openFilesAt(path)?.find(isIt)?.fd ?? null);
@@ -183,20 +183,14 @@ function isOpenAs(fd: number, id: FileId): boolean {
   }
 }
 
-/** SQLite's own descriptors. */
-export interface Descriptors {
-  readonly spool: number;
-  readonly wal: number;
-  readonly shm: number;
-}
-
 const MAGIC = 'SQLite format 3\0';
 const HEADER_BYTES = 100;
 const INDEX_BYTES = 132;
 const SALT_AT = { wal: 16, index: 32 } as const;
 const SALT_BYTES = 8;
 
-export function lookAt({ spool, wal, shm }: Descriptors): RawLook {
+/* By SQLite's own descriptors. */
+function lookAt(spool: number, wal: number, shm: number): RawLook {
   const before = readIndex(shm);
   const { atimeNs, mtimeNs, ctimeNs } = fstatSync(spool, { bigint: true });
   const header = readHeader(spool);

@@ -3,9 +3,8 @@
  * (busy timeout 0; whoever can wait tries again asynchronously). Those that write have secure_delete=ON: what a row held
  * before it was changed or deleted is overwritten with zeros.
  *
- * Always holds: once SQLite has the file open, nothing in the process opens and closes it, its -wal or its
- * -shm other than through SQLite, because closing such a descriptor drops SQLite's locks. What must be known
- * beforehand is asked with stat, which opens nothing; what must be changed, `sharing` changes.
+ * Always holds: once SQLite has the file open, nothing else in the process opens and closes it, its -wal or its -shm,
+ * because closing such a descriptor drops SQLite's locks. `stat` opens nothing; `permissions` changes modes before.
  */
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';

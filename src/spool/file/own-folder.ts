@@ -1,17 +1,13 @@
 /**
- * The daemon's own folder: mode 0700, outside the reach of those who insert rows. It holds the locks of the
- * spools, what is remembered of each spool, and whatever else those people must not change.
+ * Reads and writes files of the daemon's own folder: locks, and what must not be changed by those who insert rows.
  *
- * Always holds: the folder belongs to this user, is no link, and nobody else may write there. Files are 0600 and
- * are never opened through a link. `write` replaces a file as a whole, and it is on disk afterwards.
- *
- * A file belongs to the spool at a path, not to the content of the spool: members can change the content (its
- * identity too), a restored backup has another inode, and a copy of the spool elsewhere has a life of its own. The
- * path is taken relative to this folder, so that a folder that holds both can be moved.
+ * Always holds: the folder belongs to this user, has mode 0700, is no link, and nobody else may write there. Files are
+ * 0600 and are never opened through a link. A file belongs to the spool at a path: members can change the content of
+ * the spool (its identity too), a restored backup has another inode, and a copy elsewhere is another spool. The path
+ * is taken relative to this folder, so that a folder that holds both can be moved.
  */
 import { createHash } from 'node:crypto';
 import {
-  closeSync,
   constants,
   fstatSync,
   fsyncSync,
@@ -32,11 +28,12 @@ import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { codeOf } from '../../core/text/error-code.ts';
 import { SpoolError } from '../sql/spool-errors.ts';
 import { quoted } from '../../core/text/escape.ts';
+import { withDescriptor } from './descriptor.ts';
 import { realPathOf } from './plain-files.ts';
 
 /** Made by the package (tmpfiles.d) for the daemon's user. */
 const PACKAGE_FOLDER = '/var/lib/sms-spoold-own';
-/** Beside the spool. */
+/** In the spool's folder. */
 const NAME = 'sms-spoold-own';
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -86,14 +83,12 @@ export class OwnFolder {
 
   /** What was written under this name for the spool; null = nothing was. */
   read(name: string): string | null {
-    const fd = openPlain(this.#fileOf(name), constants.O_RDONLY);
-    if (fd === null) return null;
-    try {
+    const opened = openPlain(this.#fileOf(name), constants.O_RDONLY);
+    if (opened === null) return null;
+    return withDescriptor(opened, (fd) => {
       const found = fstatSync(fd);
       return found.isFile() && found.size <= READ_MAX ? readFileSync(fd, 'utf8') : null;
-    } finally {
-      closeSync(fd);
-    }
+    });
   }
 
   /** Replaces the file; on disk when it returns. Whoever is killed meanwhile leaves the old one. */
@@ -102,15 +97,13 @@ export class OwnFolder {
     const partial = `${file}.partial`;
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
     rmSync(partial, { force: true });
-    const fd = openSync(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, FILE_MODE);
-    try {
+    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+    withDescriptor(openSync(partial, flags, FILE_MODE), (fd) => {
       writeFileSync(fd, data);
       fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    });
     renameSync(partial, file);
-    syncFolder(this.path);
+    withDescriptor(openSync(this.path, constants.O_RDONLY), fsyncSync);
   }
 
   /**
@@ -119,13 +112,8 @@ export class OwnFolder {
    */
   overwrite(name: string, data: string): void {
     const { O_CREAT, O_WRONLY } = constants;
-    const fd = openPlain(this.#fileOf(name), O_WRONLY | O_CREAT);
-    if (fd === null) return;
-    try {
-      writeSync(fd, data, 0);
-    } finally {
-      closeSync(fd);
-    }
+    const opened = openPlain(this.#fileOf(name), O_WRONLY | O_CREAT);
+    if (opened !== null) withDescriptor(opened, (fd) => writeSync(fd, data, 0));
   }
 
   /** Nothing is kept under this name any more. */
@@ -173,16 +161,16 @@ function stateHome(env: NodeJS.ProcessEnv): string {
   return isAbsolute(named) ? named : join(homedir(), '.local', 'state');
 }
 
+const NOT_MADE: readonly unknown[] = ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR'];
+
 /* A user without a home (a service, a container) cannot keep anything there. */
 function canMake(path: string): boolean {
   try {
     mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
     return true;
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'EEXIST') return true; // is looked at afterwards
-    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return false;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    if (codeOf(error) === 'EEXIST') return true; // is checked afterwards
+    if (NOT_MADE.includes(codeOf(error))) return false;
     throw error;
   }
 }
@@ -241,14 +229,5 @@ function openPlain(file: string, flags: number): number | null {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
     throw error;
-  }
-}
-
-function syncFolder(path: string): void {
-  const fd = openSync(path, constants.O_RDONLY);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

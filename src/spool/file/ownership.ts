@@ -1,6 +1,6 @@
 /**
- * One daemon owns a spool: it holds two locks, each an open write transaction on a small database. They are gone
- * with the process, however it ends, and no file has to be cleaned up.
+ * Lets one daemon own a spool, by two locks: each is an open write transaction on a small database. They end with the
+ * process, however it ends, and no file has to be cleaned up.
  *
  * The first is in the daemon's own folder and named by device and inode of the spool, so that links and second
  * names lead to the same one, and nobody else can remove it. The second is next to the spool, for daemons of older
@@ -23,24 +23,24 @@ import { shareDatabase } from './permissions.ts';
 /** Others that look whether the lock is free hold up a commit for a moment. */
 const COMMIT_WAIT_MS = 2_000;
 
-export interface HeldLock {
+/** A small database with an open write transaction. */
+interface DatabaseLock {
   readonly path: string;
   readonly id: FileId | null;
+  readonly db: Database;
 }
 
 export class Ownership {
   readonly id: FileId;
-  readonly locks: readonly HeldLock[];
+  readonly locks: readonly DatabaseLock[];
   readonly memory: Memory;
   readonly #path: string;
-  readonly #databases: readonly Database[];
 
-  private constructor({ path, id, own, locks }: Taken) {
-    this.id = id;
+  private constructor(path: string, id: FileId, locks: readonly DatabaseLock[], memory: Memory) {
     this.#path = path;
-    this.locks = locks.map(({ path }) => ({ path, id: fileIdOf(path) }));
-    this.memory = new Memory(own);
-    this.#databases = locks.map(({ db }) => db);
+    this.id = id;
+    this.locks = locks;
+    this.memory = memory;
   }
 
   /**
@@ -48,21 +48,21 @@ export class Ownership {
    * once when somebody has it, `unsafe-file` when it or a file next to it is no plain file.
    */
   static take(path: string, own: OwnFolder): Ownership {
-    const locks: Lock[] = [];
+    const locks: DatabaseLock[] = [];
     try {
       const first = targetOf(path);
-      if (first !== null) locks.push(lockOwn(path, own.lockOf(first)));
+      if (first !== null) locks.push(lock(path, own.lockOf(first)));
       refuseUnsafeFiles(path);
       shareDatabase(path, { make: true });
       const id = fileIdOf(path);
-      if (first === null && id !== null) locks.push(lockOwn(path, own.lockOf(id)));
+      if (first === null && id !== null) locks.push(lock(path, own.lockOf(id)));
       if (id === null || (first !== null && !isSameFile(id, first))) throw exchanged(path);
-      const shared = sharedLock(path);
+      const shared = lock(path, `${path}.lock`);
       locks.push(shared);
-      const ownership = new Ownership({ path, id, own, locks });
+      const memory = new Memory(own);
       /* Daemons of older versions kept their memory in the shared lock: it is taken over once. */
-      if (ownership.memory.isNew) ownership.memory.remember(...rememberedIn(shared.db));
-      return ownership;
+      if (memory.isNew) memory.remember(...rememberedIn(shared.db));
+      return new Ownership(path, id, locks, memory);
     } catch (error) {
       for (const { db } of locks) db.close();
       throw explain(error, path);
@@ -71,28 +71,15 @@ export class Ownership {
 
   /** Whether the spool and the locks are still the files that were taken. */
   get isIntact(): boolean {
-    const isThere = (path: string, id: FileId | null): boolean => {
+    return [{ path: this.#path, id: this.id }, ...this.locks].every(({ path, id }) => {
       const found = fileIdOf(path);
       return found !== null && id !== null && isSameFile(found, id);
-    };
-    return isThere(this.#path, this.id) && this.locks.every(({ path, id }) => isThere(path, id));
+    });
   }
 
   release(): void {
-    for (const db of this.#databases) db.close();
+    for (const { db } of this.locks) db.close();
   }
-}
-
-interface Taken {
-  readonly path: string;
-  readonly id: FileId;
-  readonly own: OwnFolder;
-  readonly locks: readonly Lock[];
-}
-
-interface Lock {
-  readonly path: string;
-  readonly db: Database;
 }
 
 /* Through links: two names of one spool meet at one lock. */
@@ -112,20 +99,11 @@ function exchanged(path: string): SpoolError {
   );
 }
 
-function lockOwn(spool: string, path: string): Lock {
+function lock(spool: string, path: string): DatabaseLock {
   shareDatabase(path, { make: true });
-  return taken(spool, path);
-}
-
-function sharedLock(spool: string): Lock {
-  const path = `${spool}.lock`;
-  shareDatabase(path, { make: true });
-  return taken(spool, path);
-}
-
-function taken(spool: string, path: string): Lock {
   try {
-    return { path, db: lockedAnyway(path) };
+    const db = lockedAnyway(path);
+    return { path, id: fileIdOf(path), db };
   } catch (error) {
     if (!isBusy(error)) throw explain(error, path);
     const message = `Another daemon owns the spool ${spool}.`;
@@ -195,7 +173,7 @@ export function daemonOf(db: Sqlite.Database, path: string): DaemonFact {
   return { isRunning, hasRun: hasRun || isRunning, since: isRunning ? beganAt : endedAt };
 }
 
-/** Whether a daemon holds the lock beside the spool at `path`. */
+/** Whether a daemon holds the lock next to the spool at `path`. */
 export function isOwned(path: string): boolean {
   const lock = `${path}.lock`;
   const found = lstatSync(lock, { throwIfNoEntry: false });

@@ -1,14 +1,13 @@
 /**
- * Who may use a spool's files. In a directory that is setgid and writable for its group, the spool belongs to
- * that group: its files are 0660, whoever makes them and whatever the umask says, because SQLite gives -wal
- * and -shm the mode of the database and asks nobody. Elsewhere the umask decides, but nobody is "other".
+ * Sets and checks the permissions of a spool's files. In a directory that is setgid and writable for its group, the
+ * spool belongs to that group: its files are 0660, whoever makes them and whatever the umask says, because SQLite gives
+ * -wal and -shm the mode of the database. Elsewhere the umask decides, but nobody is "other".
  *
  * Always holds: modes are set before SQLite opens the file, on a descriptor opened without following links,
  * and only of a regular file of ours that has no second name. Such a descriptor never drops SQLite's locks.
  */
 import {
   chmodSync,
-  closeSync,
   constants,
   fchmodSync,
   fstatSync,
@@ -19,30 +18,27 @@ import {
 import { dirname } from 'node:path';
 import { codeOf } from '../../core/text/error-code.ts';
 import { quoted } from '../../core/text/escape.ts';
+import { withDescriptor } from './descriptor.ts';
 
 const GROUP_MODE = 0o660;
 const SETGID = 0o2000;
 const GROUP_WRITES = 0o020;
 
-/** A database in WAL mode, and what SQLite keeps beside it. */
-const BESIDE = ['', '-wal', '-shm'] as const;
+/** Endings of the files of a database in WAL mode. */
+const ENDINGS = ['', '-wal', '-shm'] as const;
 /** The spool's, and the small database that says who owns it. */
-const FILES = [...BESIDE, '.lock'] as const;
-
-export interface SharingOptions {
-  /** Make the file, empty, when it is missing. */
-  readonly make: boolean;
-}
+const FILES = [...ENDINGS, '.lock'] as const;
 
 /**
- * Before SQLite opens the database at `path`: opens the file, and what SQLite keeps beside it, to the group
- * where the directory is the group's. Leaves alone what it may not change. Throws when it cannot make the file.
+ * Before SQLite opens the database at `path`: opens the file, its -wal and its -shm to the group where the directory is
+ * the group's. `make`: makes the file, empty, when it is missing. Leaves alone what it may not change. Throws when it
+ * cannot make the file.
  */
-export function shareDatabase(path: string, { make }: SharingOptions): void {
+export function shareDatabase(path: string, { make }: { readonly make: boolean }): void {
   const isGroups = isSharedFolder(dirname(path));
   if (make) makeFile(path, isGroups);
   if (!isGroups) return;
-  for (const end of BESIDE) openToGroup(path + end);
+  for (const end of ENDINGS) openToGroup(path + end);
 }
 
 /** A file or directory that some cannot use as they should, or that more can use than should. */
@@ -76,7 +72,7 @@ export function describeWrongPermissions(path: string): readonly string[] {
   );
 }
 
-/** The files of the spool at `path` that are there; others come and go with those who have it open. */
+/** The existing files of the spool at `path`; others come and go with those who have it open. */
 export function spoolFiles(path: string): readonly string[] {
   return statFiles(path).map(({ name }) => name);
 }
@@ -100,17 +96,12 @@ function isShared({ mode }: Pick<Stats, 'mode'>): boolean {
 /* Exclusively: it is ours and new, so that SQLite has not opened it. */
 function makeFile(path: string, isGroups: boolean): void {
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
-  let fd: number;
   try {
-    fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, GROUP_MODE);
+    withDescriptor(openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, GROUP_MODE), (fd) => {
+      if (isGroups) fchmodSync(fd, GROUP_MODE);
+    });
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return;
-    throw error;
-  }
-  try {
-    if (isGroups) fchmodSync(fd, GROUP_MODE);
-  } finally {
-    closeSync(fd);
+    if (codeOf(error) !== 'EEXIST') throw error;
   }
 }
 
@@ -123,29 +114,17 @@ const O_PATH = 0o10000000;
 /* Other systems have no such descriptor: there, what is wrong is found by `check`. */
 function openToGroup(path: string): void {
   if (process.platform !== 'linux') return;
-  const fd = openPath(path);
-  if (fd === null) return;
   try {
-    const found = fstatSync(fd);
-    const { mode } = found;
-    const isOurs = found.isFile() && found.nlink === 1 && found.uid === process.geteuid?.();
-    if (isOurs && (mode & GROUP_MODE) !== GROUP_MODE) {
-      chmodSync(`/proc/self/fd/${fd}`, (mode & 0o777) | GROUP_MODE);
-    }
+    withDescriptor(openSync(path, O_PATH | constants.O_NOFOLLOW), (fd) => {
+      const found = fstatSync(fd);
+      const { mode } = found;
+      const isOurs = found.isFile() && found.nlink === 1 && found.uid === process.geteuid?.();
+      if (isOurs && (mode & GROUP_MODE) !== GROUP_MODE) {
+        chmodSync(`/proc/self/fd/${fd}`, (mode & 0o777) | GROUP_MODE);
+      }
+    });
   } catch (error) {
-    if (codeOf(error) === null) throw error; // whoever may not change it finds it in `check`
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/* Null = there is nothing, or nothing that could be ours. */
-function openPath(path: string): number | null {
-  try {
-    return openSync(path, O_PATH | constants.O_NOFOLLOW);
-  } catch (error) {
-    if (codeOf(error) === null) throw error;
-    return null;
+    if (codeOf(error) === null) throw error; // it is missing, or may not be changed: `check` finds that
   }
 }
 
@@ -159,14 +138,10 @@ function folderWrongPermissions(folder: string, { mode }: Stats): readonly Wrong
   return wrongPermission('what others of the group make there is not for the group', 'g+s');
 }
 
-interface Folder extends Pick<Stats, 'mode' | 'gid'> {
-  readonly folder: string;
-}
-
 function fileWrongPermissions(
   path: string,
   file: Stats,
-  within: Folder,
+  within: Pick<Stats, 'mode' | 'gid'> & { readonly folder: string },
 ): readonly WrongPermission[] {
   const wrongPermissions: WrongPermission[] = [];
   const name = quoted(path);

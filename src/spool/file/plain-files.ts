@@ -81,8 +81,8 @@ export function refuseUnsafeDatabase(path: string): void {
 }
 
 /**
- * After SQLite read the spool at `path`: throws unless it has opened the files that are there, and they are what
- * they must be. -wal and -shm may be closed.
+ * After SQLite read the spool at `path`: throws unless the files that it has opened are the ones at these paths, and
+ * are what they must be. -wal and -shm may be closed.
  */
 export function refuseExchangedFiles(path: string): void {
   refuseUnsafeFiles(path);

@@ -6,7 +6,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { Remembered } from '../../core/spool-state/rollback.ts';
-import { jsonIn, KeyValues, RUNS } from '../sql/kv.ts';
+import { jsonIn, KeyValues, listIn, RUNS } from '../sql/kv.ts';
 import type { OwnFolder } from './own-folder.ts';
 
 const RUN_TIMES = 'run-times';
@@ -109,17 +109,7 @@ export class Memory {
     const read: (string | null)[] = [];
     attempt(() => read.push(this.#own.read(name)));
     const [text = null] = read;
-    return text === null ? null : statesIn(text);
-  }
-}
-
-function statesIn(text: string): readonly Remembered[] | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value.filter(isState) : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null; // half of it went down with the machine
-    throw error;
+    return text === null ? null : listIn(text, isState);
   }
 }
 

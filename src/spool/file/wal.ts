@@ -37,7 +37,7 @@ export class Wal {
     return walSize(this.#path);
   }
 
-  /** Pages in it, those that were copied included; the next commit begins it anew when all of them were. */
+  /** Pages in it, also those that were copied; the next commit restarts it when all of them were. */
   get pages(): number {
     return this.#checkpoint('NOOP').log;
   }
@@ -63,7 +63,7 @@ export class Wal {
   }
 }
 
-/** Bytes of the -wal beside `path`; 0 = there is none. Opens nothing. */
+/** Bytes of the -wal next to `path`; 0 = there is none. Opens nothing. */
 export function walSize(path: string): number {
   return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 }

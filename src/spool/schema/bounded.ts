@@ -1,6 +1,6 @@
 /**
- * SQL that reads no more of a column than a bound: a row of before the bounds may hold a gigabyte. `octet_length` of
- * a bare column looks at the head of the record only.
+ * Builds SQL that reads no more of a column than a bound: an old row may hold a gigabyte. `octet_length` of a bare
+ * column reads the head of the record only.
  */
 import { BYTES_MAX, OCTETS_MAX, SENDER_MAX, TYPE_MAX } from './row-rules.ts';
 
@@ -33,7 +33,7 @@ export function smalls(columns: readonly string[]): string {
   return columns.map((column) => `${small(column)} AS ${nameOf(column)}`).join(', ');
 }
 
-/** Bytes of a text that no program means. */
+/** Bytes of a text that no program writes on purpose. */
 export const HUGE = 100_000;
 
 /**

@@ -1,16 +1,13 @@
 /**
- * The spool's refusals in an operator's words: every named constraint of the schema, the column it guards
- * and what it expects.
- *
- * A test compares the names with those of the schema. The value is shown except for texts, of which only the
- * length is.
+ * Explains why the spool refused a row: every named constraint of the schema, the column it guards and what it expects.
+ * The value is shown, except that of a text only the length is.
  */
 import Sqlite from 'better-sqlite3';
 import { BEFORE_THE_FIRST_ATTEMPT, PUBLIC } from './column-guards.ts';
 import { BYTES_MAX, TEXT_MAX } from './row-rules.ts';
 import { escapeText } from '../../core/text/escape.ts';
 
-interface Rule {
+interface ConstraintText {
   /** The column whose value is at fault; null when no single one is. */
   readonly column: string | null;
   readonly expected: string;
@@ -22,24 +19,24 @@ const early = 'what it was: the message is no longer queued, or was attempted';
 const text = 'text, not a BLOB';
 const quoted = 'text, not a number: quote it';
 
-function atMost(bytes: Readonly<Record<string, number>>): Readonly<Record<string, Rule>> {
+function atMost(bytes: Readonly<Record<string, number>>): Readonly<Record<string, ConstraintText>> {
   const rules = Object.entries(bytes).map(([column, most]) => [
     `${column}_is_at_most_${most}_bytes`,
     { column, expected: `at most ${most} bytes` },
   ]);
-  return Object.fromEntries(rules) as Record<string, Rule>;
+  return Object.fromEntries(rules) as Record<string, ConstraintText>;
 }
 
 function each(
   columns: readonly string[],
   suffix: string,
   expected: string,
-): Readonly<Record<string, Rule>> {
+): Readonly<Record<string, ConstraintText>> {
   return Object.fromEntries(columns.map((column) => [`${column}_${suffix}`, { column, expected }]));
 }
 
 /** Constraint → what it guards and expects. */
-export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
+export const CONSTRAINTS: Readonly<Record<string, ConstraintText>> = {
   ...each(['recipient', 'text', 'sender', 'account', 'campaign'], 'is_text', text),
   ...each(['recipient', 'sender'], 'is_text_not_a_number_quote_it', quoted),
   ...each(
@@ -139,7 +136,7 @@ export const CONSTRAINTS: Readonly<Record<string, Rule>> = {
 /* A trigger says the name alone. */
 const NAMED = /^(?:CHECK|UNIQUE) constraint failed: (?:index ')?(\w+)'?$/;
 
-export interface Refusal {
+export interface RowRefusal {
   readonly constraint: string;
   readonly sentence: string;
 }
@@ -148,7 +145,7 @@ export interface Refusal {
 export function refusalOf(
   error: unknown,
   row: Readonly<Record<string, string | number | null>>,
-): Refusal | null {
+): RowRefusal | null {
   if (!(error instanceof Sqlite.SqliteError)) return null;
   if (!error.code.startsWith('SQLITE_CONSTRAINT')) return null;
   const [, name = error.message] = NAMED.exec(error.message) ?? [];

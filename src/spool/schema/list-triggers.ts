@@ -25,7 +25,7 @@ const withoutPrefix = (sql: string): string =>
 export const formed = (value: string): string =>
   `(SELECT ${FORM} FROM (${withoutPrefix(`SELECT ${value} AS written, ${formOf(value)} AS bare`)}))`;
 
-/* The row under its form, unless that is there already; of the two dates the earlier. */
+/* Stores the row under its form, unless there is one; of the two dates the earlier stays. */
 const TO_ONE_FORM = `
 BEGIN
   DELETE FROM suppressions WHERE recipient = ${formed('new.recipient')} AND recipient <> new.recipient

@@ -1,10 +1,9 @@
 /**
- * The rules about what an application writes into `messages`, as data, and the triggers made of them.
+ * Lists the rules for what an application writes into `messages`, and makes the triggers that hold them.
  *
- * Always holds: a bad value is refused by a name that says what is wrong, in every client, with no daemon
- * running. The rules are triggers and no CHECKs: `INSERT OR IGNORE` skips a row that a CHECK refuses without a
- * word, and a client can switch CHECKs off. They use only functions that SQLite 3.31 knows. An UPDATE is judged
- * by what it changes, so that a row from before a rule can still be worked with.
+ * The rules are triggers and no CHECKs: `INSERT OR IGNORE` silently skips a row that a CHECK refuses, and a client can
+ * switch CHECKs off. They use only functions that SQLite 3.31 knows. An UPDATE is judged by what it changes, so that a
+ * row from before a rule can still be worked with.
  */
 import { INVISIBLE } from '../../core/message/characters.ts';
 import { NOT_RAISED } from './sql-terms.ts';
@@ -31,14 +30,20 @@ export const OCTETS_MAX = 280;
 /** Characters of a text: the gateway refuses more. */
 export const TEXT_MAX = 3_200;
 
-/** `names` says which name a bad value gets: the first whose condition holds; the last has none. */
-export interface Rule {
+export interface RowRule {
   /** A change of one of these makes an UPDATE be judged. */
   readonly columns: readonly string[];
   /** True for a bad value; NULL counts as good. In BEFORE triggers a column with a default may be NULL. */
   readonly bad: string;
+  /** The name that a bad value gets: the first whose condition holds; the last has none. */
   readonly names: readonly (readonly [when: string | null, name: string])[];
 }
+
+const rule = (columns: readonly string[], bad: string, name: string): RowRule => ({
+  columns,
+  bad,
+  names: [[null, name]],
+});
 
 const digits = (value: string): string => `${value} NOT GLOB '*[^0-9]*'`;
 /* length and GLOB stop at a NUL. */
@@ -53,7 +58,7 @@ const TO = 'new.recipient';
 /* Without the prefix that says it is international. */
 const BARE = `CASE WHEN ${TO} GLOB '+*' THEN substr(${TO}, 2) WHEN ${TO} GLOB '00*' THEN substr(${TO}, 3) ELSE ${TO} END`;
 
-const RECIPIENT: Rule = {
+const RECIPIENT: RowRule = {
   columns: ['recipient'],
   bad: `NOT (typeof(${TO}) = 'text' AND instr(${TO}, char(0)) = 0 AND (
       (${TO} GLOB '[1-9]*' AND length(${TO}) BETWEEN 7 AND 15 AND ${digits(TO)})
@@ -80,7 +85,7 @@ const SEEN = `char(${[
   ...codes(']*'),
 ].join(',')})`;
 
-const TEXT: readonly Rule[] = [
+const TEXT: readonly RowRule[] = [
   {
     columns: ['text', 'type'],
     bad: `NOT ((typeof(new.text) = 'text' AND new.text <> '') OR (new.text IS NULL AND new.type IS 'binary'))`,
@@ -89,39 +94,23 @@ const TEXT: readonly Rule[] = [
       [null, 'text_is_not_empty'],
     ],
   },
-  {
-    columns: ['text'],
-    bad: hasNul('new.text'),
-    names: [[null, 'text_has_no_nul']],
-  },
-  {
-    columns: ['text'],
-    bad: `new.text NOT GLOB '*[!-~]*' AND new.text NOT GLOB ${SEEN}`,
-    names: [[null, 'text_is_not_blank']],
-  },
-  {
-    columns: ['text'],
-    bad: `instr(new.text, char(65533)) > 0`,
-    names: [[null, 'text_has_no_replacement_character']],
-  },
-  {
-    columns: ['text'],
-    bad: `length(new.text) > ${TEXT_MAX}`,
-    names: [[null, `text_is_at_most_${TEXT_MAX}_characters`]],
-  },
+  rule(['text'], hasNul('new.text'), 'text_has_no_nul'),
+  rule(['text'], `new.text NOT GLOB '*[!-~]*' AND new.text NOT GLOB ${SEEN}`, 'text_is_not_blank'),
+  rule(['text'], `instr(new.text, char(65533)) > 0`, 'text_has_no_replacement_character'),
+  rule(['text'], `length(new.text) > ${TEXT_MAX}`, `text_is_at_most_${TEXT_MAX}_characters`),
   tooLong('text'),
 ];
 
-function tooLong(column: keyof typeof BYTES_MAX): Rule {
+function tooLong(column: keyof typeof BYTES_MAX): RowRule {
   const most = BYTES_MAX[column];
-  return {
-    columns: [column],
-    bad: `${bytes(`new.${column}`)} > ${most}`,
-    names: [[null, `${column}_is_at_most_${most}_bytes`]],
-  };
+  return rule(
+    [column],
+    `${bytes(`new.${column}`)} > ${most}`,
+    `${column}_is_at_most_${most}_bytes`,
+  );
 }
 
-const SENDER: Rule = {
+const SENDER: RowRule = {
   columns: ['sender'],
   bad: `new.sender IS NOT NULL AND NOT (typeof(new.sender) = 'text' AND instr(new.sender, char(0)) = 0 AND (
       (length(new.sender) BETWEEN 1 AND 15 AND ${digits('new.sender')})
@@ -133,7 +122,7 @@ const SENDER: Rule = {
   ],
 };
 
-function name(column: 'account' | 'campaign', most: number): readonly Rule[] {
+function name(column: 'account' | 'campaign', most: number): readonly RowRule[] {
   const value = `new.${column}`;
   return [
     {
@@ -149,105 +138,80 @@ function name(column: 'account' | 'campaign', most: number): readonly Rule[] {
   ];
 }
 
-const hex = (column: 'body' | 'udh'): Rule => ({
-  columns: [column],
-  bad: `new.${column} IS NOT NULL AND NOT (typeof(new.${column}) = 'text' AND length(new.${column}) % 2 = 0
+const hex = (column: 'body' | 'udh'): RowRule =>
+  rule(
+    [column],
+    `new.${column} IS NOT NULL AND NOT (typeof(new.${column}) = 'text' AND length(new.${column}) % 2 = 0
       AND instr(new.${column}, char(0)) = 0 AND new.${column} NOT GLOB '*[^0-9A-Fa-f]*')`,
-  names: [[null, `${column}_is_hex`]],
-});
+    `${column}_is_hex`,
+  );
 
-const BINARY: readonly Rule[] = [
-  {
-    columns: ['type'],
-    bad: `new.type <> 'auto' AND new.type <> 'text' AND new.type <> 'unicode' AND new.type <> 'binary'`,
-    names: [[null, 'type_is_auto_text_unicode_or_binary']],
-  },
+const TYPE = rule(
+  ['type'],
+  `new.type <> 'auto' AND new.type <> 'text' AND new.type <> 'unicode' AND new.type <> 'binary'`,
+  'type_is_auto_text_unicode_or_binary',
+);
+
+const BINARY: readonly RowRule[] = [
   hex('body'),
   hex('udh'),
-  {
-    columns: ['body', 'udh'],
-    bad: `${bytes(`coalesce(new.body, '')`)} + ${bytes(`coalesce(new.udh, '')`)} > ${OCTETS_MAX}`,
-    names: [[null, 'body_and_udh_are_at_most_140_octets']],
-  },
-  {
-    columns: ['type', 'body'],
-    bad: `new.type IS 'binary' AND length(coalesce(new.body, '')) = 0`,
-    names: [[null, 'binary_has_a_body']],
-  },
-  {
-    columns: ['type', 'body', 'udh'],
-    bad: `new.type IS NOT 'binary' AND (new.body IS NOT NULL OR new.udh IS NOT NULL)`,
-    names: [[null, 'body_and_udh_are_for_binary']],
-  },
+  rule(
+    ['body', 'udh'],
+    `${bytes(`coalesce(new.body, '')`)} + ${bytes(`coalesce(new.udh, '')`)} > ${OCTETS_MAX}`,
+    'body_and_udh_are_at_most_140_octets',
+  ),
+  rule(
+    ['type', 'body'],
+    `new.type IS 'binary' AND length(coalesce(new.body, '')) = 0`,
+    'binary_has_a_body',
+  ),
+  rule(
+    ['type', 'body', 'udh'],
+    `new.type IS NOT 'binary' AND (new.body IS NOT NULL OR new.udh IS NOT NULL)`,
+    'body_and_udh_are_for_binary',
+  ),
 ];
 
-const instant = (column: 'send_at' | 'expires_at'): Rule => ({
-  columns: [column],
-  bad: `new.${column} IS NOT NULL
+const instant = (column: 'send_at' | 'expires_at'): RowRule =>
+  rule(
+    [column],
+    `new.${column} IS NOT NULL
       AND (typeof(new.${column}) <> 'real' OR new.${column} < 1e9 OR new.${column} >= 1e10)`,
-  names: [[null, `${column}_is_unix_seconds`]],
-});
+    `${column}_is_unix_seconds`,
+  );
 
-const NUMBERS: readonly Rule[] = [
-  {
-    columns: ['message_class'],
-    bad: `new.message_class IS NOT NULL
-      AND (typeof(new.message_class) <> 'integer' OR new.message_class NOT BETWEEN 0 AND 3)`,
-    names: [[null, 'message_class_is_0_to_3']],
-  },
-  {
-    columns: ['priority'],
-    bad: `new.priority IS NOT NULL
-      AND (typeof(new.priority) <> 'integer' OR new.priority NOT BETWEEN 0 AND 9)`,
-    names: [[null, 'priority_is_0_to_9']],
-  },
-  instant('send_at'),
-  instant('expires_at'),
-];
+const upTo = (column: 'message_class' | 'priority', most: number): RowRule =>
+  rule(
+    [column],
+    `new.${column} IS NOT NULL
+      AND (typeof(new.${column}) <> 'integer' OR new.${column} NOT BETWEEN 0 AND ${most})`,
+    `${column}_is_0_to_${most}`,
+  );
 
 function words(
   column: 'reference' | 'idempotency_key' | 'entity_id' | 'content_id' | 'account_ref',
-): readonly Rule[] {
-  return [
-    {
-      columns: [column],
-      bad: `new.${column} IS NOT NULL AND typeof(new.${column}) <> 'text'`,
-      names: [[null, `${column}_is_text`]],
-    },
-    tooLong(column),
-  ];
+): readonly RowRule[] {
+  const bad = `new.${column} IS NOT NULL AND typeof(new.${column}) <> 'text'`;
+  return [rule([column], bad, `${column}_is_text`), tooLong(column)];
 }
 
 /** In the order in which they are tried: of two that a row breaks, the first is named. */
-export const RULES: readonly Rule[] = [
-  RECIPIENT,
-  ...BINARY.slice(0, 1),
-  ...TEXT,
-  SENDER,
-  ...name('account', 100),
-  ...BINARY.slice(1),
-  ...NUMBERS,
-  {
-    columns: ['on_uncertain'],
-    bad: `new.on_uncertain <> 'resend' AND new.on_uncertain <> 'hold'`,
-    names: [[null, 'on_uncertain_is_resend_or_hold']],
-  },
-  ...name('campaign', 200),
-  ...words('reference'),
-  ...words('idempotency_key'),
-  {
-    columns: ['idempotency_key'],
-    bad: `new.idempotency_key = ''`,
-    names: [[null, 'idempotency_key_is_not_empty']],
-  },
-  ...words('entity_id'),
-  ...words('content_id'),
-  ...words('account_ref'),
+export const RULES: readonly RowRule[] = [
+  ...[RECIPIENT, TYPE, ...TEXT, SENDER, ...name('account', 100), ...BINARY],
+  ...[upTo('message_class', 3), upTo('priority', 9), instant('send_at'), instant('expires_at')],
+  rule(
+    ['on_uncertain'],
+    `new.on_uncertain <> 'resend' AND new.on_uncertain <> 'hold'`,
+    'on_uncertain_is_resend_or_hold',
+  ),
+  ...[...name('campaign', 200), ...words('reference'), ...words('idempotency_key')],
+  rule(['idempotency_key'], `new.idempotency_key = ''`, 'idempotency_key_is_not_empty'),
+  ...[...words('entity_id'), ...words('content_id'), ...words('account_ref')],
 ];
 
 const raise = (name: string): string => `RAISE(ABORT, '${name}')`;
 
-function nameOf({ names }: Rule): string {
+function nameOf({ names }: RowRule): string {
   const [first] = names;
   if (names.length === 1 && first !== undefined) return raise(first[1]);
   const choices = names.map(([when, name]) =>
@@ -256,7 +220,7 @@ function nameOf({ names }: Rule): string {
   return `CASE ${choices.join('\n      ')} END`;
 }
 
-function changed({ columns }: Rule): string {
+function changed({ columns }: RowRule): string {
   const some = columns.map((column) => `new.${column} IS NOT old.${column}`).join(' OR ');
   return columns.length === 1 ? some : `(${some})`;
 }
@@ -268,7 +232,7 @@ export const RULE_TRIGGERS = `
 CREATE TRIGGER messages_are_right BEFORE INSERT ON messages
 BEGIN
   SELECT CASE
-    ${RULES.map((rule) => `WHEN ${rule.bad} THEN ${nameOf(rule)}`).join('\n    ')}
+    ${RULES.map((one) => `WHEN ${one.bad} THEN ${nameOf(one)}`).join('\n    ')}
   END;
 END;
 
@@ -276,7 +240,7 @@ CREATE TRIGGER messages_stay_right BEFORE UPDATE OF ${guarded.join(', ')} ON mes
 WHEN ${NOT_RAISED}
 BEGIN
   SELECT CASE
-    ${RULES.map((rule) => `WHEN ${changed(rule)} AND (${rule.bad}) THEN ${nameOf(rule)}`).join('\n    ')}
+    ${RULES.map((one) => `WHEN ${changed(one)} AND (${one.bad}) THEN ${nameOf(one)}`).join('\n    ')}
   END;
 END;
 `;

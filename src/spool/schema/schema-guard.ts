@@ -124,7 +124,7 @@ function withoutText(object: SchemaObject): SchemaObject {
   return { ...object, sql: null, columns: () => columns };
 }
 
-/** What a database says about its own schema. Nothing but `sqlite_schema` is read, until columns are asked for. */
+/** The rows of `sqlite_schema`. Nothing else is read until columns are asked for. */
 export function readSchema(
   db: Database,
   schema: 'main' | 'archive' = 'main',

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { isForgotten } from '../../core/message/parts.ts';
 import { comparedForm } from '../../core/text/recipient.ts';
-import { type Refusal, refusalOf } from '../schema/constraints.ts';
+import { type RowRefusal, refusalOf } from '../schema/constraints.ts';
 import { APPLICATION_COLUMNS, type ApplicationColumn, dropInto, type DropRow } from './insert.ts';
 import { bringUp } from '../schema/migrations.ts';
 
@@ -29,7 +29,7 @@ export class Trial implements Disposable {
   }
 
   /** The row as the schema stores it, or why it refuses it. */
-  judge(row: DropRow): { readonly stored: StoredRow } | { readonly refusal: Refusal } {
+  judge(row: DropRow): { readonly stored: StoredRow } | { readonly refusal: RowRefusal } {
     try {
       return { stored: this.#stored.get(this.#drop(row)) as StoredRow };
     } catch (error) {
