@@ -1,6 +1,6 @@
 /**
- * The rows of `accounts` and `senders`: what the lanes in memory are worth remembering over a restart, and
- * what operators read.
+ * Writes and reads the rows of `accounts` and `senders`: what the limits and circuits in memory remember over a restart,
+ * and what operators read.
  */
 import { Statements } from '../sql/statements.ts';
 import type { CircuitChange } from '../../core/account/account-circuit.ts';

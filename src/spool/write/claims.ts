@@ -86,19 +86,19 @@ export interface PeekKey extends SourceKey {
   readonly rank?: number;
 }
 
-type Names = [account: string | null, sender: string | null, campaign: string | null];
+type SourceNames = [account: string | null, sender: string | null, campaign: string | null];
 
 /* Here and everywhere in the spool `+?` stands after IS, LIMIT and OFFSET, never `?`: SQLite plans by the value of a
  * bare one, and so compiles the statement again whenever it is bound, which takes longer than to run it. */
 export class Claims extends Statements {
   readonly #select = this.selectAll<
-    [...Names, rank: number, limit: number, skip: number],
+    [...SourceNames, rank: number, limit: number, skip: number],
     ReadyRow
   >(
     `SELECT ${COLUMNS} FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
       AND campaign IS +? AND ${RANK} >= ? ORDER BY ${TURN} LIMIT +? OFFSET +?`,
   );
-  readonly #turns = this.pluckAll<[...Names, limit: number], number>(
+  readonly #turns = this.pluckAll<[...SourceNames, limit: number], number>(
     `SELECT id FROM messages WHERE ${READY} AND account IS +? AND sender IS +?
       AND campaign IS +? ORDER BY ${TURN} LIMIT +?`,
   );
