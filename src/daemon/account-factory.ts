@@ -6,10 +6,11 @@
  */
 import type { Clock } from '../clock.ts';
 import type { AccountConfig, Config } from '../config/config.ts';
+import { AccountCircuit } from '../core/account/account-circuit.ts';
 import type { Policy } from '../core/account/policy.ts';
 import { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import { LimitTree } from '../dispatch/limit/limit-tree.ts';
-import { guarded, watched } from '../dispatch/feedback/budgets.ts';
+import { budgetOf } from '../dispatch/feedback/budgets.ts';
 import { LoopWatch } from '../gateway/loop-watch.ts';
 import { VonageGateway } from '../gateway/vonage.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -46,14 +47,14 @@ export class AccountFactory {
     this.#gateways.set(name, gateway);
     const current = () => config().accounts.find((one) => one.name === name);
     const rate = Math.min(ceiling, spool.circuits.learnedRate(name) ?? ceiling);
-    const { gateway: guardedGateway, circuit } = guarded(gateway, config().safety, now);
+    const circuit = new AccountCircuit(budgetOf(config().safety));
     const limits = new LimitTree({
       account: name,
       rate,
       pacer: new Pacer({ rate: paceOf(rate), monotonicMs, onGrant: onReady }),
       rules: account.nested,
       clock,
-      passage: (sender) => circuit.mayPass(sender),
+      circuit,
       ratesOf: (sender) => ({
         configured: current()?.senders.get(sender)?.rate ?? null,
         learned: spool.circuits.learnedRate(name, sender),
@@ -61,17 +62,14 @@ export class AccountFactory {
       meterOf: (limit) => this.#meter(limit),
     });
     return new AccountQueue({
-      ...{ name, policy, gateway: guardedGateway, circuit, limits },
+      ...{ name, policy, gateway, circuit, limits },
       slots: new Slots(account.concurrency, onFatal),
     });
   }
 
-  /** From the next request on, the queue sends as this account. Open requests end as they began. */
-  replaceGateway(queue: AccountQueue, account: AccountConfig): void {
-    const gateway = this.#gateways.get(account.name);
-    if (gateway === undefined) return;
-    gateway.adopt(account);
-    queue.gateway = watched(gateway, queue.circuit.budget, this.#parts.clock.now);
+  /** From the next request on, the account's queue sends as this account. Open requests end as they began. */
+  replaceGateway(account: AccountConfig): void {
+    this.#gateways.get(account.name)?.adopt(account);
   }
 
   /* A meter alone, without a limiter and its timers: 5,000 lanes may have one each. */

@@ -10,8 +10,9 @@ import { adviceOf, type Stop } from '../core/account/stops.ts';
 import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import { Dispatcher, type DrainLimits } from '../dispatch/loop/dispatcher.ts';
 import type { BalanceAnswer } from '../dispatch/feedback/circuit-probes.ts';
-import { askBalance, recall, spentToday } from '../dispatch/feedback/budgets.ts';
+import { recall, spentToday } from '../dispatch/feedback/budgets.ts';
 import type { AccountLimits } from '../dispatch/feedback/account-throttle.ts';
+import { fetchBalance } from '../gateway/account-api.ts';
 import { isoOf, type EventEntry } from '../log/event-lines.ts';
 import { SpoolOpening, StartWait, type OwnedSpool } from './open-at-start.ts';
 import { StatusSource } from './status-source.ts';
@@ -341,9 +342,9 @@ export class Daemon implements AsyncDisposable {
 
   async #askBalance(name: string): Promise<BalanceAnswer> {
     const account = this.#config.accounts.find((one) => one.name === name);
-    if (account === undefined) return { kind: 'unknown' };
-    return askBalance(account, this.#started?.queues.get(name)?.circuit, (euros) =>
-      this.#started?.dispatcher.stats.counters.balance(name, euros),
-    );
+    if (account === undefined) return null;
+    const answer = await fetchBalance(account);
+    if (answer.ok) this.#started?.dispatcher.stats.counters.balance(name, answer.balance);
+    return answer;
   }
 }

@@ -125,9 +125,7 @@ export class Reload {
     this.#money(queue, before, after);
     const hasNewCredentials = differ(old, account, CREDENTIALS);
     const hasNewGateway = hasNewCredentials || differ(old, account, ['concurrency', 'timeoutMs']);
-    if (hasNewGateway || differ(before.safety, after.safety, MONEY_KEYS)) {
-      factory.replaceGateway(queue, account);
-    }
+    if (hasNewGateway) factory.replaceGateway(account);
     if (hasNewCredentials) this.#tryAgain(queue);
     const isOther = hasNewCredentials || old.sender !== account.sender;
     this.#endRuns(queue, (reason) => isOther || !isRunReason(reason, after.classify));

@@ -35,13 +35,11 @@ export interface Allowance {
   readonly rate: number;
   /** Seconds until it opens; 0 = it is open. */
   readonly opensInS: number;
-  /** What a permit is for. */
   readonly per: Per;
   /** Longer windows, as they are now. One forecast uses them up. */
   readonly windows: readonly UsageWindow[];
 }
 
-/** Senders that share what is allowed. */
 export interface GroupAllowance extends Allowance {
   readonly senders: readonly string[];
 }
@@ -58,7 +56,6 @@ export interface AccountAllowance extends Allowance {
 /** The waits of a backlog for a window. */
 export interface WindowWait {
   readonly window: UsageWindow;
-  /** In all. */
   readonly seconds: number;
   /** The end of the last wait (seconds from now); null = permits came back bit by bit. */
   readonly untilS: number | null;
@@ -103,8 +100,7 @@ export function forecast(
   return new Play(backlogs, account, { now, asked }).run();
 }
 
-/** Rows that go together. */
-interface Batch {
+interface RowBatch {
   readonly rows: number;
   readonly parts: number;
 }
@@ -147,7 +143,7 @@ class PlayedLimit {
   /** When it lets a batch through (seconds from now), and the window that is waited for; null = none is. A full window
    *  opens when it has room for the whole batch: so its permits are not counted one by one. */
   opening(
-    { rows, parts }: Batch,
+    { rows, parts }: RowBatch,
     at: Instant,
   ): { readonly opensS: number; readonly window: UsageWindow | null } {
     const cost = costOf(this.#allowance, parts);
@@ -164,14 +160,14 @@ class PlayedLimit {
   }
 
   /** The rows of the batch that its windows have room for; at least 1. */
-  fitting({ rows, parts }: Batch, at: Instant): number {
+  fitting({ rows, parts }: RowBatch, at: Instant): number {
     const rooms = this.#allowance.windows.map((one) => one.window.count - one.used(at));
     const fitting = Math.floor(Math.min(...rooms) / costOf(this.#allowance, parts));
     return Math.max(1, Math.min(rows, fitting));
   }
 
   /** Lets a batch through; returns how long that takes (seconds). */
-  take({ rows, parts }: Batch, at: Instant): number {
+  take({ rows, parts }: RowBatch, at: Instant): number {
     const cost = costOf(this.#allowance, parts) * rows;
     for (const window of this.#allowance.windows) {
       window.close({ cost, key: window.open(cost, at) }, cost, at);
@@ -287,7 +283,7 @@ class Play {
     return { now: this.#now + this.#atS, nowMs: this.#atS * 1000 };
   }
 
-  #batchOf({ left, backlog: { parts } }: Player): Batch {
+  #batchOf({ left, backlog: { parts } }: Player): RowBatch {
     const batches = Math.min(ROWS_OF_EACH * this.#players.length, ROWS_OF_ALL);
     return { rows: Math.min(left, Math.max(1, Math.floor(this.#gone / batches))), parts };
   }
@@ -307,7 +303,7 @@ class Play {
   }
 
   /* When a limit lets a batch through that a player waits for; null = now. */
-  #opensIn(limit: PlayedLimit, batch: Batch, waiting: Player | null): number | null {
+  #opensIn(limit: PlayedLimit, batch: RowBatch, waiting: Player | null): number | null {
     const { opensS, window } = limit.opening(batch, this.#at);
     if (opensS <= this.#atS) return null;
     if (window !== null && waiting === this.#asked) this.#note(window, opensS);

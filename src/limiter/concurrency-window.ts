@@ -1,8 +1,8 @@
 /**
  * Learns how many requests of an account may be open (AIMD). A refusal halves the number, use lets it grow by steps.
  *
- * Always holds: 1 ≤ size ≤ most; requests that left before a cut cause no second one. The window grows only while it is
- * used, and stays just below a size that was refused, longer each time.
+ * Always holds: 1 ≤ size ≤ most; requests that left before a cut cause no second one. The window grows only while it
+ * is used, and stays just below a size that was refused, longer each time.
  */
 
 /** An answer proves that the size is right if this share of it was open. */

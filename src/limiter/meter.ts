@@ -1,6 +1,6 @@
 /**
- * Spreads permits evenly: one slot every `1000 / rate` ms. With a window schedule the slots lie in the open middle of the
- * gateway's own fixed windows, so that a request near an edge is not counted in the neighbour. Of numbers only.
+ * Spreads permits evenly: one slot every `1000 / rate` ms. With a window schedule the slots lie in the open middle of
+ * the gateway's own fixed windows, so that a request near an edge is not counted in the neighbour. Of numbers only.
  *
  * Always holds: over any stretch, permits spent ≤ rate × time + burst; with a schedule no window holds more than
  * `count` slots. Unused permits are lost except for `burst` of them, and all of them when their window ends.
@@ -20,7 +20,7 @@ export interface WindowSchedule {
 /** In slots: differences of instants are not exact, and a permit that is due must not be missed. */
 const ROUNDING = 1e-6;
 
-/** Permits that may be caught up after a late timer: 1 at a few per second, 2 at 30/s, 8 ms' worth at 1000/s and more. */
+/** Permits that may be caught up after a late timer: 1 at a few per second, 2 at 30/s, 8 ms' worth from 1000/s on. */
 export function burstOf(rate: number): number {
   return rate < 10 ? 1 : Math.max(2, Math.round(rate / 125));
 }
@@ -69,13 +69,14 @@ export class Meter {
     this.#due = this.#nextDue(this.#slotAt(nowMs)) + count;
   }
 
-  /** When the next slot comes (monotonic ms); in the past when one is here. */
-  nextAt(nowMs: number): number {
-    return this.#msOf(this.#nextDue(this.#slotAt(nowMs)));
+  /** When the next permit may be used (monotonic ms), in the past if one may be now; null = `Pacer` decides. */
+  nextAt(nowMs: number): number | null {
+    return this.expectedAt(nowMs);
   }
 
+  /** The same, about where it is not known. */
   expectedAt(nowMs: number): number {
-    return this.nextAt(nowMs);
+    return this.#msOf(this.#nextDue(this.#slotAt(nowMs)));
   }
 
   /** Sets permits per second, in the windows of a schedule or evenly (null). */

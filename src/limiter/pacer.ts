@@ -24,7 +24,6 @@ const GRANT_MS = 1;
 const CLOCK_STEP_MS = 250;
 
 export interface PacerOptions {
-  /** Permits per second, > 0. */
   readonly rate: number;
   /** Permits that may be used at once after a wait; default by rate, see `burstOf` of the meter. */
   readonly burst?: number;
@@ -33,10 +32,9 @@ export interface PacerOptions {
   readonly onGrant: () => void;
 }
 
-export class Pacer {
+export class Pacer extends Meter {
   #limiter: Bottleneck;
   readonly #onGrant: () => void;
-  readonly #meter: Meter;
   #grant = 1;
   #stock = 0;
   #asked = 0;
@@ -49,58 +47,43 @@ export class Pacer {
   #leaving: Promise<unknown> = Promise.resolve();
 
   constructor(options: PacerOptions) {
+    const { rate, burst = null, monotonicMs, onGrant } = options;
+    super({ rate, burst, nowMs: monotonicMs() });
     this.#limiter = new Bottleneck({ maxConcurrent: null });
-    this.#aheadMs = Date.now() - options.monotonicMs();
-    this.#onGrant = options.onGrant;
-    const { rate, burst = null } = options;
-    this.#meter = new Meter({ rate, burst, nowMs: options.monotonicMs() });
+    this.#aheadMs = Date.now() - monotonicMs();
+    this.#onGrant = onGrant;
     this.#adopt();
     this.#ask();
   }
 
-  get rate(): number {
-    return this.#meter.rate;
-  }
-
-  /** The shortest time between two permits. */
-  get intervalMs(): number {
-    return this.#meter.intervalMs;
-  }
-
-  /** The gateway's windows that permits are aimed at; null = they are even. */
-  get schedule(): WindowSchedule | null {
-    return this.#meter.schedule;
-  }
-
-  /** Permits that may be spent at this instant. */
-  available(nowMs: number): number {
+  override available(nowMs: number): number {
     this.#heedClock(nowMs);
-    return Math.max(0, Math.min(this.#stock, this.#meter.available(nowMs)));
+    return Math.max(0, Math.min(this.#stock, super.available(nowMs)));
   }
 
   /** Spends permits that `available` has just shown, or more: missing ones are owed. */
-  spend(count: number, nowMs: number): void {
-    this.#meter.spend(count, nowMs);
+  override spend(count: number, nowMs: number): void {
+    super.spend(count, nowMs);
     this.#stock -= count;
     this.#ask();
   }
 
-  /** When the next permit may be used (monotonic ms); null = a grant is on its way and will call onGrant. */
-  nextAt(nowMs: number): number | null {
-    return this.#stock > 0 ? Math.max(this.#meter.nextAt(nowMs), nowMs) : null;
+  /** Monotonic ms; null = a grant is on its way and will call `onGrant`. */
+  override nextAt(nowMs: number): number | null {
+    return this.#stock > 0 ? Math.max(super.expectedAt(nowMs), nowMs) : null;
   }
 
   /** About when a permit may be used, also where its grant is still on its way. */
-  expectedAt(nowMs: number): number {
-    const slotAt = this.#meter.nextAt(nowMs);
+  override expectedAt(nowMs: number): number {
+    const slotAt = super.expectedAt(nowMs);
     return this.#stock > 0 ? slotAt : Math.max(slotAt, nowMs + GRANT_MS);
   }
 
   /** Sets permits per second, in the windows of a schedule or evenly (null). */
-  set(rate: number, schedule: WindowSchedule | null, nowMs: number): void {
+  override set(rate: number, schedule: WindowSchedule | null, nowMs: number): void {
     if (this.#stopped || (rate === this.rate && schedule === this.schedule)) return;
     const intervalMs = this.intervalMs;
-    this.#meter.set(rate, schedule, nowMs);
+    super.set(rate, schedule, nowMs);
     if (this.intervalMs === intervalMs) return;
     /* Jobs that wait already go by the old interval, which may be hours. */
     if (intervalMs > MUCH_FASTER * this.intervalMs) this.#giveUpLimiter();

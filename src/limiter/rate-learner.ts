@@ -2,7 +2,7 @@
  * Learns from refusals how much a limit really allows, below a configured or named ceiling. A refusal cuts the rate at
  * once. It grows back along a cubic: slowly around the refused level, then faster. Of numbers only.
  *
- * Always holds: rate ≤ ceiling; requests that left before a cut cause no second one. The rate grows only while it is used.
+ * Always holds: rate ≤ ceiling; requests that left before a cut cause no second one. The rate grows only while used.
  */
 import { SafetyMargin } from './safety-margin.ts';
 import { Tally } from './tally.ts';
@@ -33,7 +33,6 @@ const SAME = 0.08;
 const USED = 0.75;
 const TICK_MS = 500;
 const TICK_REQUESTS = 5;
-/** The gateway's window. */
 const WINDOW_MS = 1_000;
 const BACK_OFF_MAX_MS = 60_000;
 

@@ -31,7 +31,7 @@ export class SafetyMargin {
     return this.#share;
   }
 
-  /** For `forMs` the whole limit was used, by `count` requests, and nothing was refused. The share grows to `nearest`. */
+  /** For `forMs` the whole limit was used by `count` requests and nothing was refused. The share grows to `nearest`. */
   used({ forMs, count, nearest }: Readonly<Record<'forMs' | 'count' | 'nearest', number>>): void {
     this.#calmMs += forMs;
     this.#calmCount += count;

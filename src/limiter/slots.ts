@@ -12,7 +12,6 @@ export class Slots {
   readonly #queue: PQueue;
   readonly #onBug: (error: unknown) => void;
 
-  /** `onBug` is told of what a slot throws. */
   constructor(concurrency: number, onBug: (error: unknown) => void) {
     this.#queue = new PQueue({ concurrency });
     this.#onBug = onBug;
@@ -52,7 +51,6 @@ export class Slots {
       .catch(this.#onBug);
   }
 
-  /** Resolves when no slot is at work. */
   onIdle(): Promise<void> {
     return this.#queue.onIdle();
   }

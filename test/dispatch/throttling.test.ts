@@ -83,7 +83,7 @@ async function setup({ rate = 30, limits = {}, senders = {} }: Options = {}) {
   };
   await vi.advanceTimersByTimeAsync(1_000); // permits are in stock
   const events = (): readonly string[] => pending.entries.map(({ row }) => row.event);
-  return { queue, throttle, pending, drop, take, answer, run, events };
+  return { queue, account: queue.limits.account, pending, drop, take, answer, run, events };
 }
 
 describe('an account that is throttled', () => {
@@ -127,31 +127,31 @@ describe('an account that is throttled', () => {
   });
 
   it('an account that is throttled is cut once by all answers to requests that left before', async () => {
-    const { throttle, answer, run } = await setup();
+    const { account, answer, run } = await setup();
     await run(2_000);
     const sentAtMs = Date.now();
     await vi.advanceTimersByTimeAsync(50);
     answer(sentAtMs, [wait()]);
     answer(sentAtMs + 20, [wait()]);
     answer(sentAtMs + 40, [wait()]);
-    expect(throttle.rate).toBe(30);
+    expect(account.rate).toBe(30);
     const again = Date.now();
     await vi.advanceTimersByTimeAsync(50);
     answer(again, [wait()]);
-    const { rate } = throttle;
+    const { rate } = account;
     expect(rate).toBeLessThan(30);
     answer(again + 10, [wait()]);
-    expect(throttle.rate).toBe(rate);
+    expect(account.rate).toBe(rate);
   });
 
   it('an account that is throttled finds what is really there, goes no faster, and comes back when there is more', async () => {
-    const { queue, throttle, run } = await setup();
+    const { queue, account, run } = await setup();
     await run(20_000, 20);
-    expect(throttle.rate).toBeGreaterThan(17);
-    expect(throttle.rate).toBeLessThan(23);
-    expect(queue.limits.account.pace).toBeCloseTo(paceOf(throttle.rate));
+    expect(account.rate).toBeGreaterThan(17);
+    expect(account.rate).toBeLessThan(23);
+    expect(queue.limits.account.pace).toBeCloseTo(paceOf(account.rate ?? 0));
     await run(60_000);
-    expect(throttle.rate).toBe(30);
+    expect(account.rate).toBe(30);
   });
 });
 
@@ -183,50 +183,50 @@ describe('a limit that the text names', () => {
   });
 
   it('a limit that the text names is not aimed at in windows longer than is remembered', async () => {
-    const { queue, throttle, answer, run } = await setup();
+    const { queue, account, answer, run } = await setup();
     fill(answer, 20);
     answer(Date.now(), [wait({ limit: 20, waitMs: 480, intervalMs: 60_000 })]);
     await run(3_000);
-    expect(throttle.rate).toBe(20);
+    expect(account.rate).toBe(20);
     expect(queue.limits.account.schedule).toBeNull();
   });
 
   it('a limit that the text names is kept without its windows where others filled them', async () => {
-    const { queue, throttle, answer, run } = await setup();
+    const { queue, account, answer, run } = await setup();
     fill(answer, 5);
     answer(Date.now(), [named(20, 480)]);
     await run(3_000);
-    expect(throttle.rate).toBeLessThanOrEqual(20);
+    expect(account.rate).toBeLessThanOrEqual(20);
     expect(queue.limits.account.schedule).toBeNull();
   });
 
   it('a limit that the text names is replaced by another that a later text names', async () => {
-    const { queue, throttle, answer } = await setup({ rate: 60 });
+    const { queue, account, answer } = await setup({ rate: 60 });
     answer(Date.now(), [named(20, 100)]);
     await vi.advanceTimersByTimeAsync(5_000);
     answer(Date.now(), [named(40, 100)]);
-    expect(throttle.rate).toBeLessThanOrEqual(40);
-    expect(throttle.rate).toBeGreaterThan(20);
+    expect(account.rate).toBeLessThanOrEqual(40);
+    expect(account.rate).toBeGreaterThan(20);
     expect(queue.limits.account.pace).toBeGreaterThan(20);
   });
 
   it('above the configured one changes nothing, and its windows are not aimed at', async () => {
-    const { queue, throttle, answer, run } = await setup({ rate: 25 });
+    const { queue, account, answer, run } = await setup({ rate: 25 });
     answer(Date.now(), [named(30, 480)]);
     await run(3_000);
-    expect(throttle.rate).toBe(25);
+    expect(account.rate).toBe(25);
     expect(queue.limits.account.schedule).toBeNull();
   });
 
   it('a limit that the text names is doubted after an hour, and what is more is felt for', async () => {
-    const { throttle, answer, run } = await setup({ rate: 30 });
+    const { account, answer, run } = await setup({ rate: 30 });
     answer(Date.now(), [named(20, 100)]);
     await run(2_000);
     vi.setSystemTime(Date.now() + 3_600_000);
     await run(500);
-    expect(throttle.rate).toBeLessThan(21);
+    expect(account.rate).toBeLessThan(21);
     await run(60_000);
-    expect(throttle.rate).toBe(30);
+    expect(account.rate).toBe(30);
   });
 
   it('a limit that the text names whose windows are missed again and again is paced evenly instead', async () => {
@@ -272,13 +272,13 @@ describe('what is written', () => {
   });
 
   it('what is written begins where the last run left off, under the configured ceiling', async () => {
-    const { throttle, run } = await setup({
+    const { account, run } = await setup({
       rate: 18,
       limits: { configuredRate: 30, ceiling: 30 },
     });
-    expect(throttle.rate).toBeCloseTo(18);
+    expect(account.rate).toBeCloseTo(18);
     await run(60_000);
-    expect(throttle.rate).toBe(30);
+    expect(account.rate).toBe(30);
   });
 });
 

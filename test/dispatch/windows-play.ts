@@ -252,7 +252,8 @@ class Life {
         throw error;
       },
     });
-    this.queue.limits.recall(world.recall(), { now: time.now(), nowMs: time.monotonicMs() });
+    const at = { now: time.now(), nowMs: time.monotonicMs() };
+    this.queue.limits.recall(world.recall(), at, (_, now) => ({ at: now, used: [], open: [] }));
     const outcomes = new Outcomes({
       policy: policyWith(),
       clock: time,

@@ -54,7 +54,7 @@ export function makeQueue(options: AccountQueueOptions = {}): AccountQueue {
   const limits = new LimitTree({
     ...{ account: 'main', rate, rules, clock },
     pacer: new Pacer({ ...{ rate: pace, monotonicMs, onGrant }, ...burst }),
-    passage: (sender) => circuit.mayPass(sender),
+    circuit,
     ratesOf: (sender) => ({ configured: rates.get(sender) ?? null, learned: null }),
     meterOf: (limit) =>
       new Meter({ rate: senderPace(limit), burst: senderBurst, nowMs: monotonicMs() }),

@@ -1,23 +1,20 @@
 /**
- * Looks at shut gates when their time has come: asks the balance where the trouble is one of credentials or
- * money, else lets a message go and see. Sparing: one question at a time an account, as late as the gate says.
+ * Half-opens suspended circuits when their time has come. Where the trouble is one of credentials or money the balance
+ * is asked first, one question at a time for each account.
  */
-import type { LaneReason } from '../../core/account/stop-reasons.ts';
 import type { Clock } from '../../clock.ts';
 import { nextLookAt } from '../../core/account/circuit.ts';
 import type { CircuitChange } from '../../core/account/account-circuit.ts';
+import type { fetchBalance } from '../../gateway/account-api.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
 
-/** How often gates are looked through; they wait seconds to an hour. */
+/** Circuits are looked through after this time; they wait seconds to an hour. */
 const TICK_MS = 200;
 
-/** What asking for the balance brought; `unknown` = it says neither way, a message has to go and see. */
-export type BalanceAnswer =
-  | { readonly kind: 'balance'; readonly euros: number }
-  | { readonly kind: 'refused' }
-  | { readonly kind: 'unknown' };
+/** Null = nobody can be asked. */
+export type BalanceAnswer = Awaited<ReturnType<typeof fetchBalance>> | null;
 
-/** Asks for an account's balance; never throws for what the peer does. */
+/** Asks for an account's balance. Never throws for what the peer does. */
 export type AskBalance = (account: string) => Promise<BalanceAnswer>;
 
 export interface ProbesParts {
@@ -54,33 +51,38 @@ export class Probes {
   }
 
   #look(queue: AccountQueue, sender: string | null, now: number): void {
-    const gate = queue.circuit.stateOf(sender);
-    const at = nextLookAt(gate);
-    if (at === null || at > now || gate.kind !== 'suspended') return;
-    if (gate.by === 'time') this.#found(queue, sender, true);
+    const state = queue.circuit.stateOf(sender);
+    const at = nextLookAt(state);
+    if (at === null || at > now || state.kind !== 'suspended') return;
+    if (state.by === 'time') this.#found(queue, sender, true);
     else
-      this.#ask(queue, gate.reason).catch((error: unknown) => {
-        /* A question that breaks is a bug: it must not be lost, nor keep the gate shut for ever. */
+      this.#ask(queue).catch((error: unknown) => {
+        /* A question that breaks is a bug: the circuit must not stay open because of it. */
         this.#found(queue, sender, true);
         throw error;
       });
   }
 
-  async #ask(queue: AccountQueue, reason: LaneReason): Promise<void> {
+  async #ask(queue: AccountQueue): Promise<void> {
     if (this.#asking.has(queue)) return;
     this.#asking.add(queue);
     try {
-      const answer = await this.#parts.askBalance(queue.name);
-      this.#found(queue, null, this.#hasPassed(queue, reason, answer));
+      this.#found(queue, null, this.#hasPassed(queue, await this.#parts.askBalance(queue.name)));
     } finally {
       this.#asking.delete(queue);
     }
   }
 
-  /* Without money for one more part, the next message would be refused as well (status 9). */
-  #hasPassed(queue: AccountQueue, reason: LaneReason, answer: BalanceAnswer): boolean {
-    if (answer.kind !== 'balance') return answer.kind === 'unknown';
-    return reason !== 'quota-exceeded' || answer.euros > (this.#parts.lastPrice(queue.name) ?? 0);
+  /* An answer that says nothing passes: a message has to go and see. */
+  #hasPassed({ name, circuit }: AccountQueue, answer: BalanceAnswer): boolean {
+    if (answer === null) return true;
+    if (!answer.ok) return answer.reason !== 'wrong-credentials' && answer.reason !== 'unreachable';
+    const { balance } = answer;
+    const state = circuit.stateOf();
+    if (state.kind !== 'suspended') return true;
+    if (circuit.budget?.isEnough(state.reason, balance) === false) return false;
+    /* Without money for one more part, the next message would be refused as well (status 9). */
+    return state.reason !== 'quota-exceeded' || balance > (this.#parts.lastPrice(name) ?? 0);
   }
 
   #found(queue: AccountQueue, sender: string | null, hasPassed: boolean): void {

@@ -1,25 +1,25 @@
 /**
- * What throttled answers do to one limit, an account's or a sender's: how long it waits, how fast it goes on, and
- * what is written of both. The numbers are decided by the learner of `limiter/`.
+ * Reacts to the throttling of one limit, an account's or a sender's. The limit waits, goes on at the learned rate, and
+ * both are written down.
  *
- * Always holds: a wait is a deadline, after which one message goes first; no rate exceeds what is configured, or
- * named by the gateway.
+ * Always holds: no rate exceeds what is configured or named by the gateway.
  */
-import type { Instant } from '../../core/window/usage-window.ts';
-import type { Claim } from '../../core/message/claim.ts';
 import type { LaneAct } from '../../core/answer/verdict.ts';
-import { throttled } from '../../log/event-lines.ts';
-import type { Learner } from '../../limiter/rate-learner.ts';
+import type { Claim } from '../../core/message/claim.ts';
+import type { Instant } from '../../core/window/usage-window.ts';
 import type { WindowSchedule } from '../../limiter/meter.ts';
-import type { Pending } from '../work.ts';
+import { Learner, type LearnerOptions } from '../../limiter/rate-learner.ts';
+import { throttled } from '../../log/event-lines.ts';
 import type { Limit } from '../limit/limit.ts';
+import type { Pending } from '../work.ts';
 import { RateReporter } from './rate-reporter.ts';
 
-/** Added to what the gateway asks: waiting exactly that long is still throttled. */
-export const WAIT_MARGIN_MS = 20;
+/** When a rate is worth a row, and when it is worth a log line. */
+const WRITTEN = { share: 0.02, afterMs: 0, everyMs: 5_000 };
+const SAID = { share: 0.1, afterMs: 5_000, everyMs: 60_000 };
 
 /** An answer as far as it is about limits. */
-export interface Answer extends Instant {
+export interface LaneAnswer extends Instant {
   readonly claim: Claim;
   readonly acts: readonly LaneAct[];
   /** Whether the gateway answered at all. */
@@ -37,7 +37,7 @@ export interface WaitParts {
   readonly pending: Pending;
 }
 
-/** The limit waits so long, or as long as it does already. A line says so where it begins. */
+/** Lets the limit wait for `waitMs`, unless it waits longer already. A log line says so if it did not wait. */
 export function startWait(
   { account, limit, pending }: WaitParts,
   { waitMs, reason }: Pick<Parameters<typeof throttled>[2], 'waitMs' | 'reason'>,
@@ -52,47 +52,58 @@ export function startWait(
 }
 
 export interface ThrottleResponseParts extends WaitParts {
-  readonly learner: Learner;
-  /** The rate that everybody takes for granted. */
+  readonly learner: LearnerOptions;
+  /** The rate that is taken for granted. */
   readonly said: number;
-  /** Null = nothing is configured. */
   readonly configuredRate: number | null;
 }
 
 export class ThrottleResponse {
   readonly learner: Learner;
-  readonly reporter: RateReporter;
-  /** Null = nothing is configured. */
   configuredRate: number | null;
   readonly #parts: ThrottleResponseParts;
+  readonly #written: RateReporter;
+  readonly #said: RateReporter;
 
   constructor(parts: ThrottleResponseParts) {
     this.#parts = parts;
-    this.learner = parts.learner;
+    this.learner = new Learner(parts.learner);
     this.configuredRate = parts.configuredRate;
-    this.reporter = new RateReporter(parts.said);
+    this.#written = new RateReporter(WRITTEN, parts.said);
+    this.#said = new RateReporter(SAID, parts.said);
   }
 
-  /** Nothing goes for so long, then one message first. */
-  wait(waitMs: number, at: Instant): void {
-    startWait(this.#parts, { waitMs, reason: 'throttled' }, at);
-    this.#parts.limit.tryFirst();
+  /** The learned rate; null = all of the ceiling is available. */
+  get learnedRate(): number | null {
+    const { rate, ceiling } = this.learner;
+    return rate < ceiling ? rate : null;
   }
 
-  /** The limit goes as fast as the learner says. `full`: what is written where all of the ceiling is available. */
+  /** The limit goes as fast as the learner says. `full`: the rate that is written if all of the ceiling is available. */
   follow(
     schedule: WindowSchedule | null,
     { now, nowMs }: Instant,
     full: number | null = null,
   ): void {
-    const { learner, reporter } = this;
+    const { learner, learnedRate } = this;
     const { limit } = this.#parts;
     /* The schedule of windows that are known stays: a new one would begin with the next window. */
     if (schedule === null || limit.schedule?.startsAt !== schedule.startsAt) {
       limit.setRate(learner, schedule, nowMs);
     }
-    if (!reporter.isWorthKeeping(learner.rate, nowMs)) return;
-    this.write(learner.rate >= learner.ceiling ? full : rounded(learner.rate), now);
+    if (this.#written.newsSince(learner.rate, nowMs) === null) return;
+    this.write(learnedRate === null ? full : rounded(learnedRate), now);
+  }
+
+  /** Since when (monotonic ms) the rate has differed, if that is to be said now; null = it is not. */
+  newsSince(nowMs: number): number | null {
+    return this.#said.newsSince(this.learner.rate, nowMs);
+  }
+
+  /** The rate was written and said, for another reason. */
+  tell(nowMs: number): void {
+    this.#written.tell(this.learner.rate, nowMs);
+    this.#said.tell(this.learner.rate, nowMs);
   }
 
   /** Null = all that is configured is available. */

@@ -1,6 +1,6 @@
 /**
- * The limits that a sender's messages pass: its own, its group's and the account's. A permit is: all of them admit
- * the message.
+ * Holds the limits that a sender's messages pass: its group's, its own and the account's. A message goes if all of them
+ * admit it. A new scope is one more limit of this path; `LimitTree` makes it.
  */
 import type { Instant } from '../../core/window/usage-window.ts';
 import type { Limit } from './limit.ts';
@@ -9,7 +9,7 @@ export class LimitPath {
   readonly sender: Limit;
   readonly account: Limit;
   #group: Limit | null = null;
-  /** From the group up: whoever has no room first is who waits for the message. */
+  /** The first without room is the one that waits for the message. */
   #all: readonly Limit[];
 
   constructor(sender: Limit, account: Limit) {
@@ -27,7 +27,7 @@ export class LimitPath {
     this.#all = group === null ? [this.sender, this.account] : [group, this.sender, this.account];
   }
 
-  /** Permits that sender and group have now, whatever the account has: it is asked once for all senders. */
+  /** Permits of sender and group; the account is asked once for all senders. */
   available(at: Instant): number {
     const own = this.sender.available(at);
     return own < 1 || this.#group === null ? own : Math.min(own, this.#group.available(at));
@@ -40,7 +40,6 @@ export class LimitPath {
     return own === null || group === null ? null : Math.max(own, group);
   }
 
-  /** Admits a message, if all limits have room for its parts. */
   admit(parts: number, at: Instant): boolean {
     for (const limit of this.#all) if (!limit.fits(limit.costOf(parts), at)) return false;
     for (const limit of this.#all) limit.admit(limit.costOf(parts), at);

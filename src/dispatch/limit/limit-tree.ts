@@ -1,26 +1,22 @@
 /**
- * The limits of one account: its own, those of its groups and of its senders; and what each admitted message takes
- * of them, from its claim until its answer says how many parts it had.
+ * Makes and holds the limits of one account: its own, those of its groups and of its senders. Holds what each admitted
+ * message takes of them, from its claim until its answer says how many parts it had.
  *
- * Always holds: what a step that was rolled back had admitted is not counted; what a crash left open is. Where no
- * usage window and no group is configured, nothing is kept for a message.
+ * Always holds: a claim that was rolled back is not counted; one that a crash left open is. Without usage windows and
+ * groups nothing is held for a message.
  */
 import type { Clock } from '../../clock.ts';
-import {
-  setSince,
-  type BootInstant,
-  type UsageWindow,
-  type Instant,
-} from '../../core/window/usage-window.ts';
+import type { AccountCircuit } from '../../core/account/account-circuit.ts';
+import { setSince, type BootInstant, type Instant } from '../../core/window/usage-window.ts';
 import { predictParts, type Content } from '../../core/message/parts.ts';
 import type { GroupRule, NestedRules, RateRule, Span } from '../../core/window/rate-limits.ts';
 import { zones } from '../../core/time/zone.ts';
 import type { KeptWindowRow, UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 import type { Meter } from '../../limiter/meter.ts';
 import type { Pacer } from '../../limiter/pacer.ts';
-import { NO_HISTORY, type History } from './window-seed.ts';
+import type { History } from './window-seed.ts';
 import { LimitPath } from './limit-path.ts';
-import { Limit, type Passage } from './limit.ts';
+import { Limit } from './limit.ts';
 import { UsageWindows, type LimitName } from './usage-windows.ts';
 
 /** The wall clock was set if its distance to the monotonic clock changes by more than this. */
@@ -28,35 +24,23 @@ const CLOCK_STEP_MS = 100;
 
 export interface LimitTreeParts {
   readonly account: string;
-  /** Requests per second that the account has, as far as is known, and who paces them. */
+  /** Requests per second that the account has, as far as is known, and their pacer. */
   readonly rate: number;
   readonly pacer: Pacer;
-  /** Usage windows, groups, and who counts parts; null = there is nothing but rates. */
+  /** Usage windows, groups, and what counts parts; null = there are only rates. */
   readonly rules: NestedRules | null;
   readonly clock: Clock;
-  /** Messages that the circuit of the account (null) or of a sender lets through. */
-  readonly passage: (sender: string | null) => Passage;
-  /** What is known of a sender's rate. */
+  readonly circuit: AccountCircuit;
   readonly ratesOf: (sender: string) => SenderRates;
-  /** The schedule of a sender or a group that allows so many messages per second. */
+  /** Makes the schedule of a sender or a group at a rate (messages per second). */
   readonly meterOf: (rate: number) => Meter;
 }
 
-/** Messages per second; null = nothing. */
+/** Messages per second, as configured and as an earlier run learned; null = not known. */
 export interface SenderRates {
-  /** What the sender is configured to allow. */
   readonly configured: number | null;
-  /** What an earlier run had learned. */
   readonly learned: number | null;
 }
-
-/** A row or a claim, as far as it is counted. */
-export interface Counted extends Content {
-  /** The message's. */
-  readonly id: number;
-}
-
-const NO_RATES: SenderRates = { configured: null, learned: null };
 
 /** A message that was admitted and not answered yet. */
 interface Charge {
@@ -74,33 +58,29 @@ export class LimitTree {
   /** Sender → the limit of its group. */
   readonly #groups = new Map<string, Limit>();
   #countsParts = false;
-  /** Whether what is on disk has been taken up. */
   #isRecalled = false;
   readonly #open = new Map<number, Charge>();
-  /** Admitted in the transaction that runs. */
   #admitted: number[] = [];
-  /** Limits whose rows are in the transaction that runs. */
   #saved: readonly UsageWindows[] = [];
+  /** The wall clock less the monotonic one. */
   #aheadMs: number;
 
   /** Throws RangeError for a zone that does not exist. */
   constructor(parts: LimitTreeParts) {
-    const { clock, passage, pacer, rate } = parts;
+    const { clock, circuit, pacer, rate } = parts;
     this.#parts = parts;
     this.#aheadMs = clock.now() * 1000 - clock.monotonicMs();
-    this.account = new Limit({
-      ...{ scope: 'account', name: null, circuit: () => passage(null), meterOf: () => pacer },
-    });
+    this.account = new Limit({ scope: 'account', name: null, circuit, meterOf: () => pacer });
     this.account.begin(rate);
     this.configure(parts.rules);
   }
 
-  /** Usage windows and groups that are in force; null = there are none. */
+  /** The rules in force; null = there are only rates. */
   get rules(): NestedRules | null {
     return this.#rules;
   }
 
-  /** The paths of senders that were asked for or that are configured. */
+  /** Of senders that were asked for or that are configured. */
   get paths(): Iterable<LimitPath> {
     return this.#paths.values();
   }
@@ -115,19 +95,18 @@ export class LimitTree {
     return path;
   }
 
-  /** Forgets senders that nobody uses, and whose limit would be made again as it is. */
+  /** Forgets unused senders whose limit would be made again as it is. */
   prune(isUsed: (sender: string | null) => boolean): void {
     for (const [name, { sender }] of this.#paths) {
       if (sender.isNew && !isUsed(name)) this.#paths.delete(name);
     }
   }
 
-  /** What is known of a sender's rate. */
   ratesOf(sender: string | null): SenderRates {
-    return sender === null ? NO_RATES : this.#parts.ratesOf(sender);
+    return sender === null ? { configured: null, learned: null } : this.#parts.ratesOf(sender);
   }
 
-  /** Other usage windows and groups. What the old ones had counted is on disk, and is counted on. */
+  /** Sets other usage windows and groups. What the old ones had counted is on disk, and is taken up again. */
   configure(rules: NestedRules | null): void {
     const zoneOf = zones();
     const windowsOf = (rule: RateRule): UsageWindows => new UsageWindows(rule, zoneOf);
@@ -145,18 +124,17 @@ export class LimitTree {
     this.#countsParts = this.#counted.some(({ windows }) => windows?.per === 'part');
   }
 
-  /** Stops the timers. */
-  async stop(): Promise<void> {
-    await this.#parts.pacer.stop();
+  stop(): Promise<void> {
+    return this.#parts.pacer.stop();
   }
 
-  /** The parts that a message is likely to have, where anybody counts them; else 1. */
+  /** The parts that a message is predicted to have if a limit counts them; else 1. */
   partsOf(content: Content): number {
     return this.#countsParts ? predictParts(content) : 1;
   }
 
   /** Counts a message if all limits of its path have room for it; false = one has not, and waits for it. */
-  admit(row: Counted, path: LimitPath, at: Instant): boolean {
+  admit(row: Content & { readonly id: number }, path: LimitPath, at: Instant): boolean {
     const parts = this.partsOf(row);
     if (!path.admit(parts, at)) return false;
     if (this.#rules === null) return true;
@@ -165,10 +143,7 @@ export class LimitTree {
     return true;
   }
 
-  /**
-   * An admitted message was answered, or never left. `left`: the parts that its answer named, 0 = it never left,
-   * null = nobody knows, and what was predicted stands.
-   */
+  /** An admitted message ended. `left`: the parts that left; null = not known, the prediction stands. */
   settle(messageId: number, left: number | null, at: Instant): void {
     const charge = this.#open.get(messageId);
     if (charge === undefined) return;
@@ -181,20 +156,28 @@ export class LimitTree {
     }
   }
 
-  /** Takes up what is on disk, once: the rows of this account; and what left that no row has counted. */
-  recall(rows: readonly KeptWindowRow[], at: Instant, history: History = NO_HISTORY): void {
+  /** Takes up, once, the rows of this account that are on disk, and what left that no row has counted. */
+  recall(rows: readonly KeptWindowRow[], at: Instant, history: History): void {
     if (this.#isRecalled) return;
     this.#isRecalled = true;
-    const ofWindow = new Map(rows.map((row) => [keyOf(row, row.span), row]));
+    const rowOf = new Map(rows.map((row) => [keyOf(row, row.span), row]));
     for (const limit of this.#counted) {
-      for (const window of limit.windows?.all ?? []) {
-        const row = ofWindow.get(keyOf(limit, window.window.span)) ?? null;
-        this.#recallWindow(limit, window, { row, at, history });
+      const { windows } = limit;
+      for (const window of windows?.all ?? []) {
+        const row = rowOf.get(keyOf(limit, window.window.span));
+        const state = row !== undefined && windows?.isOf(row) === true ? row.state : null;
+        if (state !== null) window.restore(state, at, setSince(state, this.#bootAt(at), at.now));
+        const isCounted = state !== null && row?.allowed !== null;
+        if (windows === null || isCounted) continue;
+        const { per, zone } = windows;
+        const counts = (sender: string | null): boolean => this.#isOf(limit, sender);
+        const after = state?.at ?? null;
+        window.restore(history({ window: window.window, per, zone, counts, after }, at.now), at);
       }
     }
   }
 
-  /** The rows of all windows, or of those with news since the last commit. A clock that was set is news of all. */
+  /** Returns the rows of all windows, or of those that changed since the last commit. If the clock was set, all did. */
   save(at: Instant, isWhole: boolean): readonly UsageWindowRow[] {
     const aheadMs = at.now * 1000 - at.nowMs;
     const isAll = isWhole || Math.abs(aheadMs - this.#aheadMs) > CLOCK_STEP_MS;
@@ -202,51 +185,29 @@ export class LimitTree {
     const saved = this.#counted.filter(({ windows }) => isAll || windows?.isDirty === true);
     this.#saved = saved.flatMap(({ windows }) => windows ?? []);
     for (const windows of this.#saved) windows.isDirty = true;
+    const { account } = this.#parts;
     const boot = this.#bootAt(at);
-    return saved
-      .flatMap((limit) => limit.windows?.rows(this.#parts.account, limit, at) ?? [])
-      .map((row) => ({ ...row, state: { ...row.state, boot } }));
+    return saved.flatMap(
+      ({ windows, scope, name }) => windows?.rows({ account, scope, name }, at, boot) ?? [],
+    );
   }
 
-  /** What was admitted and saved is on disk. */
   committed(): void {
     for (const windows of this.#saved) windows.isDirty = false;
     this.#saved = [];
     this.#admitted = [];
   }
 
-  /** The transaction was rolled back: what it claimed was not. */
   rolledBack(at: Instant): void {
     for (const id of this.#admitted) this.settle(id, 0, at);
     this.#admitted = [];
     this.#saved = [];
   }
 
-  #recallWindow(
-    limit: Limit,
-    window: UsageWindow,
-    about: { readonly row: KeptWindowRow | null; readonly at: Instant; readonly history: History },
-  ): void {
-    const { row, at, history } = about;
-    const { windows } = limit;
-    if (windows === null) return;
-    const known = row !== null && windows.isOf(row) ? row : null;
-    if (known !== null) {
-      window.restore(known.state, at, setSince(known.state, this.#bootAt(at), at.now));
-      if (known.allowed !== null) return;
-    }
-    const { per, zone } = windows;
-    const counts = (sender: string | null): boolean => this.#isOf(limit, sender);
-    const after = known?.state.at ?? null;
-    const newcomer = { window: window.window, per, zone, counts, after };
-    window.restore(history.stateOf(newcomer, at.now), at);
-  }
-
-  #senderLimit(sender: string | null): Limit {
-    const { passage, meterOf } = this.#parts;
-    const circuit = (): Passage => passage(sender);
-    const limit = new Limit({ scope: 'sender', name: sender, circuit, meterOf });
-    const rate = lowest(this.ratesOf(sender));
+  #senderLimit(name: string | null): Limit {
+    const { circuit, meterOf } = this.#parts;
+    const limit = new Limit({ scope: 'sender', name, circuit, meterOf });
+    const rate = lowest(this.ratesOf(name));
     if (rate !== null) limit.begin(rate);
     return limit;
   }
@@ -267,7 +228,7 @@ export class LimitTree {
     return sender === null ? null : (this.#groups.get(sender) ?? null);
   }
 
-  /* Those with usage windows, or that count parts. */
+  /* Limits with usage windows, or that count parts. */
   get #counted(): readonly Limit[] {
     const senders = [...this.#paths.values()].map(({ sender }) => sender);
     const all = [this.account, ...new Set(this.#groups.values()), ...senders];

@@ -1,24 +1,21 @@
 /**
- * What one scope (an account, a group or a sender) allows at an instant: its rate, its usage windows, the wait that
- * the gateway asked for with the half-open state after it, and its circuit. All of them must allow a message.
+ * Limits one scope (an account, a group or a sender) by its rate, its usage windows, the wait that the gateway asked
+ * for with the half-open state after it, and its circuit. All of them must allow a message.
  *
- * Always holds: asking spends nothing; nobody else changes the rate or the wait. Why they change is decided by the
- * throttle response, and whose turn it is by the scheduler.
+ * Always holds: asking spends nothing. The throttle response decides about rate and wait, the scheduler about the order
+ * of messages.
  */
+import type { AccountCircuit } from '../../core/account/account-circuit.ts';
 import type { Instant, OpenClaim } from '../../core/window/usage-window.ts';
 import type { WindowSchedule, Meter } from '../../limiter/meter.ts';
 import { HalfOpen } from '../../limiter/half-open.ts';
-import type { Pacer } from '../../limiter/pacer.ts';
 import type { LimitName, UsageWindows } from './usage-windows.ts';
 
-/** Messages that a circuit lets through: all, one to see whether the trouble is over, or none. */
-export type Passage = 'all' | 'one' | 'none';
-
 export interface LimitParts extends LimitName {
-  /** Null = there is no circuit. */
-  readonly circuit: (() => Passage) | null;
-  /** Makes the schedule of a limit of so many messages per second. */
-  readonly meterOf: (rate: number) => Meter | Pacer;
+  /** Of the account and its senders; null = the scope has none. */
+  readonly circuit: AccountCircuit | null;
+  /** Makes the schedule of a limit (messages per second). */
+  readonly meterOf: (rate: number) => Meter;
 }
 
 export class Limit implements LimitName {
@@ -28,7 +25,7 @@ export class Limit implements LimitName {
   windows: UsageWindows | null = null;
   readonly #parts: LimitParts;
   readonly #halfOpen = new HalfOpen();
-  #meter: Meter | Pacer | null = null;
+  #meter: Meter | null = null;
   #rate: number | null = null;
   #blockedUntilMs: number | null = null;
   /** When the latest accepted message left (monotonic ms), and what it took; null = none was yet. */
@@ -40,7 +37,7 @@ export class Limit implements LimitName {
     this.name = parts.name;
   }
 
-  /** Messages per second that are available, as far as is known; null = no limit is known. */
+  /** Messages per second that are available; null = no limit is known. */
   get rate(): number | null {
     return this.#rate;
   }
@@ -64,8 +61,8 @@ export class Limit implements LimitName {
     return this.#accepted;
   }
 
-  get circuit(): Passage {
-    return this.#parts.circuit?.() ?? 'all';
+  get circuit(): 'all' | 'one' | 'none' {
+    return this.#parts.circuit?.mayPass(this.name) ?? 'all';
   }
 
   /** Whether a new limit of the same name would be the same. */
@@ -74,12 +71,10 @@ export class Limit implements LimitName {
     return isFree && this.#blockedUntilMs === null && !this.#halfOpen.isOn;
   }
 
-  /** Permits that a message of `parts` parts takes. */
   costOf(parts: number): number {
     return this.windows?.per === 'part' ? parts : 1;
   }
 
-  /** Permits that may be used now. */
   available(at: Instant): number {
     const passage = this.circuit;
     if (passage === 'none' || this.isBlockedAt(at.nowMs)) return 0;
@@ -103,7 +98,7 @@ export class Limit implements LimitName {
     return Math.max(pacedAt, freesAt, this.#waitEndsAt(at.nowMs));
   }
 
-  /** The same without circuit and windows, about: also where the grant of a permit is on its way. */
+  /** About the same without circuit and windows, also where the grant of a permit is on its way. */
   expectedAt(nowMs: number): number {
     const pacedAt = this.#meter === null ? nowMs : this.#meter.expectedAt(nowMs);
     return Math.max(pacedAt, this.#waitEndsAt(nowMs));
@@ -114,7 +109,6 @@ export class Limit implements LimitName {
     return this.windows?.fits(cost, at) ?? true;
   }
 
-  /** A message of that cost, which fits, goes. */
   admit(cost: number, at: Instant): void {
     this.#meter?.spend(cost, at.nowMs);
     this.#halfOpen.left(at.nowMs);
@@ -127,13 +121,13 @@ export class Limit implements LimitName {
     this.windows?.close(admitted, actual, at);
   }
 
-  /** So many messages per second are available: as the maker of its schedule paces them. */
+  /** Starts with this rate, at the pace of a new schedule. */
   begin(rate: number): void {
     this.#rate = rate;
     this.#meter = this.#parts.meterOf(rate);
   }
 
-  /** From now on so many messages per second are available, and so many are aimed at. */
+  /** Sets the rate that is available and the pace that is aimed at (messages per second). */
   setRate(
     { rate, pace }: { readonly rate: number; readonly pace: number },
     schedule: WindowSchedule | null,
@@ -144,13 +138,12 @@ export class Limit implements LimitName {
     this.#rate = rate;
   }
 
-  /** No limit of messages per second is known any more. */
   clearRate(): void {
     this.#rate = null;
     this.#meter = null;
   }
 
-  /** The gateway asked to wait so long. Returns false if a longer wait is in force. */
+  /** The gateway asked to wait. Returns false if a longer wait is in force. */
   block(waitMs: number, nowMs: number): boolean {
     if (this.#blockedUntilMs !== null && this.#blockedUntilMs >= nowMs + waitMs) return false;
     this.#blockedUntilMs = nowMs + waitMs;
@@ -162,12 +155,11 @@ export class Limit implements LimitName {
     this.#halfOpen.begin();
   }
 
-  /** A message that left then was answered, and was not throttled here. */
+  /** A message was answered, and was not throttled here. */
   passed(sentAtMs: number): void {
     this.#halfOpen.answered(sentAtMs);
   }
 
-  /** A message that left then, and took so much, was accepted. */
   noteAccepted(sentAtMs: number, cost: number): void {
     this.#accepted ??= { atMs: sentAtMs, cost };
     this.#accepted.atMs = sentAtMs;

@@ -1,12 +1,13 @@
 /**
- * The usage windows of one limit (per minute, hour and day), counted by request or by SMS part, and their rows.
+ * Holds the usage windows of one limit (per minute, hour and day), counted by request or by SMS part.
  *
- * Always holds: a message that does not fit is waited for, so that smaller ones do not pass it again and again. It
- * is waited for only for a moment after it was last looked at, since it may have been cancelled.
+ * Always holds: a message that does not fit is waited for, so that smaller ones do not pass it without end. The wait
+ * ends a moment after the message was last looked at, because it may have been cancelled.
  */
 import {
   usageWindowOf,
   fits,
+  type BootInstant,
   type UsageWindow,
   type Instant,
   type OpenClaim,
@@ -15,10 +16,9 @@ import type { Per, RateRule } from '../../core/window/rate-limits.ts';
 import type { Zone } from '../../core/time/zone.ts';
 import type { UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
 
-/** How long a message that does not fit is believed to wait after it was looked at. */
+/** A message that does not fit is waited for this long after it was looked at. */
 const BELIEVED_MS = 1_000;
 
-/** Which limit of an account. */
 export interface LimitName {
   readonly scope: 'account' | 'group' | 'sender';
   /** Null = the account itself, or messages without a sender. */
@@ -29,10 +29,9 @@ export class UsageWindows {
   readonly per: Per;
   readonly zone: Zone;
   readonly all: readonly UsageWindow[];
-  /** Whether there is news that is not on disk. */
   isDirty = true;
   readonly #zoneName: string;
-  /** The cost of the message that is waited for, and when it was looked at; null = none in particular. */
+  /** The cost of the message that is waited for, and when it was looked at; null = none is. */
   #wanted: { readonly cost: number; readonly atMs: number } | null = null;
 
   /** Throws RangeError for a zone that does not exist. */
@@ -62,14 +61,13 @@ export class UsageWindows {
     return Math.min(freesAt, Math.max(this.#wanted.atMs + BELIEVED_MS, at.nowMs));
   }
 
-  /** A message of that cost was admitted. */
   open(cost: number, at: Instant): void {
     this.isDirty = true;
     this.#wanted = null;
     for (const window of this.all) window.open(cost, at);
   }
 
-  /** A message that was admitted then was answered. `actual` is what really left. */
+  /** An admitted message was answered. `actual` is what really left. */
   close(opened: OpenClaim, actual: number, at: Instant): void {
     this.isDirty = true;
     for (const window of this.all) window.close(opened, actual, at);
@@ -80,15 +78,19 @@ export class UsageWindows {
     return row.per === this.per && (row.span !== 'day' || row.zone === this.#zoneName);
   }
 
-  /** The windows as rows of an account. */
-  rows(account: string, { scope, name }: LimitName, at: Instant): readonly UsageWindowRow[] {
+  rows(
+    of: Pick<UsageWindowRow, 'account' | 'scope' | 'name'>,
+    at: Instant,
+    boot: BootInstant | null,
+  ): readonly UsageWindowRow[] {
+    const { per } = this;
     return this.all.map((window) => {
-      const { count, span } = window.window;
+      const { count: allowed, span } = window.window;
       const freesAtMs = fits(window, 1, at) ? null : window.freesAt(1, at);
       const freesAt = freesAtMs === null ? null : at.now + (freesAtMs - at.nowMs) / 1000;
-      const figures = { allowed: count, used: window.used(at), freesAt, state: window.save(at) };
-      const { per } = this;
-      return { account, scope, name, span, per, zone: this.#zoneName, ...figures };
+      const state = { ...window.save(at), boot };
+      const used = window.used(at);
+      return { ...of, span, per, zone: this.#zoneName, allowed, used, freesAt, state };
     });
   }
 

@@ -90,7 +90,7 @@ export class LoopStep implements Participant {
     const { spool, queues, policy, clock, log, receipts } = parts;
     const pending = this.#pending;
     pending.entries.push(...parts.opening);
-    this.stats = new Stats({ spool, policy, clock });
+    this.stats = new Stats(spool, policy, clock);
     this.#spool = spool;
     this.#queues = queues;
     this.#usageRows = new UsageRows(spool, queues, policy);

@@ -1,10 +1,9 @@
 /**
- * Carries out what operators asked for in `control`, before the next claim. Each row is answered once: how
- * many messages it moved, or why it could not.
+ * Carries out the rows of `control` before the next claim. Each row is answered once: how many messages it moved, or
+ * why it moved none. A campaign or a filter is worked through in slices, while other messages are sent.
  *
- * A message whose attempt is open is marked, durably, and its cancel is answered when the attempt settles.
- * A campaign or a filter is worked through in slices, and others are sent meanwhile. Always holds: a message that
- * a cancel in hand is about is not claimed, however far the slices have come.
+ * Always holds: a message that an open cancel is about is not claimed. One whose attempt is open is marked on disk, and
+ * its cancel is answered when the attempt settles.
  */
 import type { Policy } from '../../core/account/policy.ts';
 import { ANY, readFilter } from '../../core/message/control-filter.ts';
@@ -25,16 +24,13 @@ import type { Participant, Work } from '../work.ts';
 
 const REQUESTS_PER_STEP = 100;
 const IDS_PER_STEP = 2_000;
-/** A step moves so many rows, and looks at so many slices. */
+/** Rows that a step moves, and slices that it reads. */
 const ROWS_PER_STEP = 250;
 const SLICES_PER_STEP = 20;
-/** In `refused`: the row asks for something that the daemon does not know. */
-const UNKNOWN_VERB = 'unknown-verb';
 const MOVED_MEANWHILE = 'its state changed meanwhile';
 const FORGOTTEN = 'its text was forgotten (spool.forget_text_after), so there is nothing to send';
 
-/** A request in hand: marks it waits for, and what it has done so far. */
-interface Progress {
+interface OpenControl {
   readonly row: OpenControlRow;
   affected: number;
   refused: string | null;
@@ -42,7 +38,7 @@ interface Progress {
   readonly marked: Set<number>;
   /** A campaign's last row looked at; null = all of it was. */
   cursor: number | null;
-  /** Which messages, where it names no single one; made when it is first worked on. */
+  /** Which messages, where it names no single one; null = not worked on yet. */
   selection: Selection | null;
   /** Whether rows that were cancelled are asked for by name. */
   wantsCancelled: boolean;
@@ -52,39 +48,36 @@ export interface OperatorParts {
   readonly spool: Spool;
   readonly queues: ReadonlyMap<string, AccountQueue>;
   readonly policy: () => Policy;
-  /** A message became ready. */
   readonly offer: (row: DueRow, work: Work) => void;
-  /** A gate changed: what is in hand may have to come back. */
+  /** A circuit changed: claims may have to come back. */
   readonly onCircuit: (queue: AccountQueue) => void;
   /** Rows are ready that nobody was offered, or are ready no more. */
   readonly onDecided: () => void;
 }
 
-/** Works on a request; how far it has come is noted in its progress. */
-type Act = (progress: Progress, work: Work) => void;
+/** Works on a request, and notes in it how far it has come. */
+type Act = (request: OpenControl, work: Work) => void;
 
-/** Works on one message of a request; null = done, or in hand; else why not. */
-type ActOnOne = (progress: Progress, row: DueRow, work: Work) => string | null;
+/** Works on one message of a request; null = done, or marked; else why not. */
+type ActOnOne = (request: OpenControl, row: DueRow, work: Work) => string | null;
 
 export class Operator implements Participant {
   readonly #parts: OperatorParts;
   readonly #acts: Readonly<Record<ControlVerb, Act>> = {
-    pause: (progress, work) => this.#gate(progress, 'pause', work),
-    resume: (progress, work) => this.#gate(progress, 'resume', work),
-    cancel: this.#onMessages((progress, row, work) => this.#cancel(progress, row, work)),
-    requeue: this.#onMessages((progress, row, work) => this.#requeue(progress, row, work)),
-    retry: this.#onMessages((progress, row, work) => this.#retry(progress, row, work)),
-    'restored-hold': (progress, work) => this.#restored(progress, hold, work),
-    'restored-resend': (progress, work) => this.#restored(progress, resend, work),
+    pause: (request, work) => this.#pause(request, true, work),
+    resume: (request, work) => this.#pause(request, false, work),
+    cancel: this.#onMessages((request, row, work) => this.#cancel(request, row, work)),
+    requeue: this.#onMessages((request, row, work) => this.#requeue(request, row, work)),
+    retry: this.#onMessages((request, row, work) => this.#retry(request, row, work)),
+    'restored-hold': (request, work) => this.#restored(request, hold, work),
+    'restored-resend': (request, work) => this.#restored(request, resend, work),
   };
-  readonly #open = new Map<number, Progress>();
+  readonly #open = new Map<number, OpenControl>();
   /** Messages whose open attempt must settle first → the requests that wait for it. */
-  readonly #marked = new Map<number, readonly Progress[]>();
+  readonly #marked = new Map<number, readonly OpenControl[]>();
   readonly #pauses: Pauses;
-  /** Requests answered in this transaction. */
   readonly #done: number[] = [];
   #lastId = 0;
-  /** More requests wait than one step reads. */
   #hasMore = false;
 
   constructor(parts: OperatorParts) {
@@ -113,14 +106,14 @@ export class Operator implements Participant {
 
   /** A message of such a request was taken back in its place. */
   tookBack(controlId: number): void {
-    const progress = this.#open.get(controlId);
-    if (progress !== undefined) progress.affected += 1;
+    const request = this.#open.get(controlId);
+    if (request !== undefined) request.affected += 1;
   }
 
   /** Requests wait, or one is being worked through: a step is needed. */
   get isBusy(): boolean {
     if (this.#hasMore) return true;
-    for (const progress of this.#open.values()) if (progress.cursor !== null) return true;
+    for (const request of this.#open.values()) if (request.cursor !== null) return true;
     return false;
   }
 
@@ -134,23 +127,25 @@ export class Operator implements Participant {
     const waiting = this.#marked.get(messageId);
     if (waiting === undefined) return;
     this.#marked.delete(messageId);
-    for (const progress of waiting) {
-      progress.marked.delete(messageId);
-      if (to === 'cancelled' || to === 'uncertain') progress.affected += 1;
-      else if (progress.row.messageId !== null) progress.refused = `it is ${to}`;
-      this.#answer(progress, work);
+    for (const request of waiting) {
+      request.marked.delete(messageId);
+      if (to === 'cancelled' || to === 'uncertain') request.affected += 1;
+      else if (request.row.messageId !== null) request.refused = `it is ${to}`;
+      this.#answer(request, work);
     }
   }
 
-  /** Reads new requests and goes on with those in hand. */
   work(work: Work): void {
     this.#read();
-    for (const progress of [...this.#open.values()]) {
-      if (progress.cursor !== null) this.#proceed(progress, work);
+    for (const request of [...this.#open.values()]) {
+      if (request.cursor === null) continue;
+      const verb = verbOf(request.row.verb);
+      if (verb === null) refuse(request, noSuchVerb(request.row));
+      else this.#acts[verb](request, work);
+      this.#answer(request, work);
     }
   }
 
-  /** What was answered is on disk. */
   committed(): void {
     this.#pauses.committed(this.#done.splice(0));
   }
@@ -169,75 +164,68 @@ export class Operator implements Participant {
     this.#hasMore = rows.length === REQUESTS_PER_STEP;
     for (const row of rows) {
       this.#lastId = row.id;
-      const marked = new Set<number>();
-      /* What was done before a crash was counted then. */
-      const affected = row.affected ?? 0;
-      const rest = { selection: null, wantsCancelled: false };
-      this.#open.set(row.id, { row, affected, refused: null, marked, cursor: 0, ...rest });
+      this.#open.set(row.id, {
+        row,
+        /* What was done before a crash was counted then. */
+        affected: row.affected ?? 0,
+        ...{ refused: null, marked: new Set(), cursor: 0, selection: null, wantsCancelled: false },
+      });
     }
   }
 
-  #proceed(progress: Progress, work: Work): void {
-    const verb = verbOf(progress.row.verb);
-    if (verb === null) refuse(progress, noSuchVerb(progress.row));
-    else this.#acts[verb](progress, work);
-    this.#answer(progress, work);
-  }
-
-  #gate(progress: Progress, verb: 'pause' | 'resume', work: Work): void {
-    progress.refused = this.#pauses.carryOut(progress.row, verb, work);
-    progress.affected = progress.refused === null ? 1 : 0;
-    progress.cursor = null;
+  #pause(request: OpenControl, isPause: boolean, work: Work): void {
+    request.refused = this.#pauses.carryOut(request.row, isPause, work);
+    request.affected = request.refused === null ? 1 : 0;
+    request.cursor = null;
   }
 
   #onMessages(act: ActOnOne): Act {
-    return (progress, work) => {
-      const { messageId } = progress.row;
-      if (messageId === null) this.#selected(progress, act, work);
-      else this.#named(progress, messageId, (row) => act(progress, row, work));
+    return (request, work) => {
+      const { messageId } = request.row;
+      if (messageId === null) {
+        this.#selected(request, act, work);
+        return;
+      }
+      const row = this.#parts.spool.due.message(messageId);
+      request.cursor = null;
+      request.wantsCancelled = true;
+      request.refused = row === null ? 'there is no such message' : act(request, row, work);
     };
   }
 
-  #named(progress: Progress, messageId: number, act: (row: DueRow) => string | null): void {
-    const row = this.#parts.spool.due.message(messageId);
-    progress.cursor = null;
-    progress.wantsCancelled = true;
-    progress.refused = row === null ? 'there is no such message' : act(row);
-  }
-
-  #selected(progress: Progress, act: ActOnOne, work: Work): void {
-    const selection = this.#selectionOf(progress);
+  #selected(request: OpenControl, act: ActOnOne, work: Work): void {
+    const selection = this.#selectionOf(request);
     if (selection === null) return;
-    const before = progress.affected;
-    for (let slices = 0; slices < SLICES_PER_STEP && progress.cursor !== null; slices += 1) {
-      const { rows, end } = selection.slice(progress.cursor);
-      for (const row of rows) act(progress, row, work);
-      progress.cursor = end;
-      if (progress.affected - before >= ROWS_PER_STEP) return;
+    const before = request.affected;
+    for (let slices = 0; slices < SLICES_PER_STEP && request.cursor !== null; slices += 1) {
+      const { rows, end } = selection.slice(request.cursor);
+      for (const row of rows) act(request, row, work);
+      request.cursor = end;
+      if (request.affected - before >= ROWS_PER_STEP) return;
     }
   }
 
   /* Null = it names no messages that anybody could find; the request says why. */
-  #selectionOf(progress: Progress): Selection | null {
-    if (progress.selection !== null) return progress.selection;
+  #selectionOf(request: OpenControl): Selection | null {
+    if (request.selection !== null) return request.selection;
     const { spool, policy } = this.#parts;
-    const { campaign, filter } = progress.row;
+    const { campaign, filter } = request.row;
     const named = filter === null ? { ...ANY, campaign: campaign ?? '' } : readFilter(filter);
     if (typeof named === 'string') {
-      refuse(progress, named);
+      refuse(request, named);
       return null;
     }
     const senders = [...policy().defaultSenders].flatMap(([name, sender]): [string, string][] =>
       sender === null ? [] : [[name, sender]],
     );
     const defaults = { account: policy().defaultAccount, senders: new Map(senders) };
-    progress.wantsCancelled = named.states?.includes('cancelled') ?? false;
-    progress.selection = spool.control.selectionOf(progress.row, named, defaults);
-    return progress.selection;
+    request.wantsCancelled = named.states?.includes('cancelled') ?? false;
+    request.selection = spool.control.selectionOf(request.row, named, defaults);
+    return request.selection;
   }
 
   /* A message that waits for an instant goes now; what an account or a window lacks it waits for as before. */
-  #retry(progress: Progress, row: DueRow, work: Work): string | null {
+  #retry(request: OpenControl, row: DueRow, work: Work): string | null {
     if (row.state !== 'queued' && row.state !== 'retry') return `it is ${row.state}`;
     if (row.dueAt === null) return 'it waits for no time: sms-spoold why says for what';
     if (!this.#parts.spool.control.hasten(row.id, work.now)) {
@@ -245,49 +233,50 @@ export class Operator implements Participant {
     }
     const sendAt = row.sendAt === null ? null : Math.min(row.sendAt, work.now);
     this.#parts.offer({ ...row, sendAt, dueAt: null, nextAttemptAt: null }, work);
-    progress.affected += 1;
+    request.affected += 1;
     return null;
   }
 
-  #cancel(progress: Progress, row: DueRow, work: Work): string | null {
+  #cancel(request: OpenControl, row: DueRow, work: Work): string | null {
     const { id, state } = row;
-    const controlId = progress.row.id;
+    const controlId = request.row.id;
     if (state === 'queued' || state === 'retry') {
       const move = cancel({ id, state }, controlId, heldUntil(this.#parts, row, work));
       if (!moveOne(this.#parts, row, move, work)) return MOVED_MEANWHILE;
-      progress.affected += 1;
+      request.affected += 1;
       return null;
     }
     if (state !== 'sending' && state !== 'uncertain') return `it is ${state}`;
     if (!this.#parts.spool.control.markCancelled(id, controlId)) return MOVED_MEANWHILE;
-    if (state === 'uncertain') progress.affected += 1;
+    if (state === 'uncertain') request.affected += 1;
     else {
-      progress.marked.add(row.id);
-      this.#marked.set(row.id, [...(this.#marked.get(row.id) ?? []), progress]);
+      request.marked.add(row.id);
+      this.#marked.set(row.id, [...(this.#marked.get(row.id) ?? []), request]);
     }
     return null;
   }
 
   /* Batch by batch; what is done already stays done after a crash. */
-  #restored(progress: Progress, decide: typeof hold, work: Work): void {
+  #restored(request: OpenControl, decide: typeof hold, work: Work): void {
     const { spool, policy } = this.#parts;
     const { mark } = spool.restored;
     if (mark === null) {
-      refuse(progress, 'this spool was not restored from a backup');
+      refuse(request, 'this spool was not restored from a backup');
       return;
     }
-    const from = progress.cursor ?? 0;
-    progress.affected += decide({ spool, policy }, { from, to: from + IDS_PER_STEP }, work);
-    progress.cursor = from + IDS_PER_STEP < mark.lastId ? from + IDS_PER_STEP : null;
-    if (progress.cursor !== null) return;
+    const from = request.cursor ?? 0;
+    const to = from + IDS_PER_STEP;
+    request.affected += decide({ spool, policy }, [from, to], work);
+    request.cursor = to < mark.lastId ? to : null;
+    if (request.cursor !== null) return;
     spool.restored.end();
     this.#parts.onDecided();
   }
 
-  #requeue(progress: Progress, row: DueRow, work: Work): string | null {
+  #requeue(request: OpenControl, row: DueRow, work: Work): string | null {
     const { spool, policy } = this.#parts;
     if (row.state === 'sending' || !mayMove(row.state, 'queued')) return `it is ${row.state}`;
-    if (row.state === 'cancelled' && !progress.wantsCancelled) return 'it was cancelled';
+    if (row.state === 'cancelled' && !request.wantsCancelled) return 'it was cancelled';
     if (spool.suppressions.has(row.recipient)) return 'its recipient is suppressed';
     const content = spool.ledgers.content(row.id);
     if (content !== null && isForgotten(content)) return FORGOTTEN;
@@ -298,32 +287,27 @@ export class Operator implements Participant {
     if (!moveToQueue(this.#parts, row, move, work)) return MOVED_MEANWHILE;
     const isScheduled = row.sendAt !== null && row.sendAt > work.now;
     if (!isScheduled) this.#parts.offer(startedOver(row, expiresAt ?? row.expiresAt), work);
-    progress.affected += 1;
+    request.affected += 1;
     return null;
   }
 
-  #answer(progress: Progress, work: Work): void {
-    const isDone = progress.cursor === null && progress.marked.size === 0;
-    const { affected, refused } = progress;
-    this.#parts.spool.control.answer({
-      id: progress.row.id,
-      doneAt: isDone ? work.now : null,
-      affected,
-      refused,
-    });
+  #answer({ row: { id }, cursor, marked, affected, refused }: OpenControl, work: Work): void {
+    const isDone = cursor === null && marked.size === 0;
+    const doneAt = isDone ? work.now : null;
+    this.#parts.spool.control.answer({ id, doneAt, affected, refused });
     if (!isDone) return;
-    this.#open.delete(progress.row.id);
-    this.#done.push(progress.row.id);
+    this.#open.delete(id);
+    this.#done.push(id);
   }
 }
 
-function refuse(progress: Progress, why: string): void {
-  progress.refused = why;
-  progress.cursor = null;
+function refuse(request: OpenControl, why: string): void {
+  request.refused = why;
+  request.cursor = null;
 }
 
 function noSuchVerb({ verb }: OpenControlRow): string {
-  return `${UNKNOWN_VERB}: there is no verb ${JSON.stringify(verb)}; there are ${VERBS.join(', ')}`;
+  return `unknown-verb: there is no verb ${JSON.stringify(verb)}; there are ${VERBS.join(', ')}`;
 }
 
 function startedOver(row: DueRow, expiresAt: number | null): DueRow {

@@ -1,5 +1,5 @@
 /**
- * Does to messages what the passing of time asks for: rescue at start, rows whose instant has come, waiting rows past
+ * Moves messages whose time has come: attempts that a crash left open, rows whose instant has come, waiting rows past
  * their deadline. Works in small batches inside the dispatcher's transactions; never sends anything.
  */
 import type { Policy } from '../../core/account/policy.ts';
@@ -16,7 +16,6 @@ import { heldUntil, moveAll, noteMove, type RowMove } from '../message-move.ts';
 import type { Reconciler } from '../receive/reconciler.ts';
 import type { Participant, Work } from '../work.ts';
 
-/** Rows handled in one step. */
 const BATCH = 500;
 /** Sources looked through for what expires in one step, and rows of each priority of one. */
 const SOURCES_PER_STEP = 50;
@@ -42,9 +41,7 @@ export interface JanitorParts {
 
 export class Janitor implements Participant {
   readonly #parts: JanitorParts;
-  readonly #spool: Spool;
-  readonly #policy: () => Policy;
-  /** As they were when the last step ended; null = not known. */
+  /** At the end of the last step; null = not known. */
   #instants: Instants | null = null;
   #hasNews = true;
   #hasStrays = false;
@@ -53,8 +50,6 @@ export class Janitor implements Participant {
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
-    this.#spool = parts.spool;
-    this.#policy = parts.policy;
   }
 
   committed(): void {
@@ -68,21 +63,20 @@ export class Janitor implements Participant {
     this.#expiryAtMs = 0;
   }
 
-  /** Instants have changed. */
   lookAgain(): void {
     this.#instants = null;
     this.#hasNews = true;
   }
 
-  /** Reads what time will bring next, when all else of a step is written. */
+  /** Reads the next instants, when all else of a step is written. */
   lookAhead(): void {
-    this.#instants = this.#spool.due.instants();
+    this.#instants = this.#parts.spool.due.instants();
     if (!this.#hasNews) return;
     this.#hasNews = false;
-    this.#hasStrays = this.#spool.due.beyond(1).length > 0;
+    this.#hasStrays = this.#parts.spool.due.beyond(1).length > 0;
   }
 
-  /** Somebody committed: there may be rows whose instant is none. Found when this step ends. */
+  /** Somebody committed: there may be rows whose instant is none. They are found when this step ends. */
   noticeNews(): void {
     this.#hasNews = true;
   }
@@ -103,30 +97,22 @@ export class Janitor implements Participant {
 
   /** Attempts that a crash left open become uncertain: nobody knows whether the request left. */
   rescue(work: Work): number {
-    const rows = this.#spool.due.sending(BATCH);
+    const rows = this.#parts.spool.due.sending(BATCH);
+    if (rows.length === 0) return 0;
     const ended = rows.map((row) => {
-      const claim = { id: row.id, number: row.lastAttempt, price: row.price };
-      const settlement = interrupted(
-        {
-          number: row.lastAttempt,
-          attempts: row.attempts,
-          throttles: row.throttles,
-          onUncertain: row.cancelAsked === null ? row.onUncertain : 'hold',
-        },
-        this.#policy().settle,
-        work.now,
-      );
-      return { claim, settlement, end: openEnd(work.now), parts: [] };
+      const { id, lastAttempt: number, price, attempts, throttles, cancelAsked } = row;
+      const onUncertain = cancelAsked === null ? row.onUncertain : 'hold';
+      const open = { number, attempts, throttles, onUncertain };
+      const settlement = interrupted(open, this.#parts.policy().settle, work.now);
+      return { claim: { id, number, price }, settlement, end: openEnd(work.now), parts: [] };
     });
-    const lost = ended.length > 0 ? this.#spool.settlements.write(ended) : [];
-    const kept = new Set(lost.map(({ claim }) => claim.id));
-    const rescued = rows.filter(({ id }) => !kept.has(id));
+    const lost = new Set(this.#parts.spool.settlements.write(ended).map(({ claim }) => claim.id));
+    const rescued = rows.filter(({ id }) => !lost.has(id));
+    const move = { to: 'uncertain', reason: 'interrupted', nextAttemptAt: null } as const;
     for (const row of rescued) {
-      const to = 'uncertain';
-      const move = { from: row.state, to, reason: 'interrupted', nextAttemptAt: null } as const;
-      noteMove(this.#policy, row, move, work);
+      noteMove(this.#parts.policy, row, { ...move, from: row.state }, work);
       /* A receipt may have come while the attempt was open. */
-      if (this.#spool.receipts.hasAny(row.id)) this.#parts.reconciler.look(row.id, work);
+      if (this.#parts.spool.receipts.hasAny(row.id)) this.#parts.reconciler.look(row.id, work);
     }
     return rescued.length;
   }
@@ -137,24 +123,20 @@ export class Janitor implements Participant {
     if (this.#hasStrays) this.#release(offer);
     const { nextDueAt } = this.#known;
     if (nextDueAt === null || nextDueAt > work.now) return;
-    const rows = this.#spool.due.due(work.now, BATCH);
     const moves: RowMove<DueRow>[] = [];
     const waits: { id: number; state: State; dueAt: number | null }[] = [];
-    for (const row of rows) {
+    for (const row of this.#parts.spool.due.due(work.now, BATCH)) {
+      const { id, state } = row;
       const next = this.#dueMove(row, work);
       if (next === 'done') continue;
-      if (next === 'ready' || !('to' in next)) {
-        const dueAt = next === 'ready' ? null : next.dueAt;
-        waits.push({ id: row.id, state: row.state, dueAt });
-        if (next === 'ready') offer(row);
-        continue;
-      }
-      moves.push({ row, move: next });
+      if ('to' in next) moves.push({ row, move: next });
+      else waits.push({ id, state, dueAt: next.dueAt });
+      if (state === 'queued' || state === 'retry') offer(row);
     }
     for (const { row, move } of moveAll(this.#parts, moves, work)) {
       if (move.to === 'retry') offer({ ...row, rank: withRetry(row.rank, true) });
     }
-    if (waits.length > 0) this.#spool.moves.setDue(waits);
+    if (waits.length > 0) this.#parts.spool.moves.setDue(waits);
   }
 
   /** Moves waiting rows past their deadline to `expired`; `sources` names where rows wait. */
@@ -162,19 +144,15 @@ export class Janitor implements Participant {
     if (this.#isHeld) return;
     const { nextExpiryAt } = this.#known;
     const isOwn = nextExpiryAt !== null && nextExpiryAt <= work.now;
-    if (isOwn) this.#expireRows(this.#spool.due.expiring(work.now, BATCH), work);
+    if (isOwn) this.#expireRows(this.#parts.spool.due.expiring(work.now, BATCH), work);
     if (work.nowMs < this.#expiryAtMs) return;
     if (this.#sources.length === 0) this.#sources = sources();
     const oldest = this.#sources
       .splice(0, SOURCES_PER_STEP)
       .flatMap((source) => this.#oldestOf(source, work.now));
     const misdated = oldest.filter((row) => dateOf(row.createdAt, work.now) !== row.createdAt);
-    if (misdated.length > 0) {
-      this.#spool.moves.redate(
-        misdated.map((row) => row.id),
-        work.now,
-      );
-    }
+    const ids = misdated.map(({ id }) => id);
+    if (ids.length > 0) this.#parts.spool.moves.redate(ids, work.now);
     const late = oldest.filter((row) => this.#deadlineOf(row, work.now) <= work.now);
     this.#expireRows(late, work);
     const isBusy = this.#sources.length > 0 || late.length >= OLDEST_PER_SOURCE;
@@ -183,7 +161,7 @@ export class Janitor implements Participant {
 
   /* Most sources have nothing to expire: their first rows tell, and the others are not read. */
   #oldestOf(source: SourceKey, now: number): readonly DueRow[] {
-    const { due } = this.#spool;
+    const { due } = this.#parts.spool;
     const heads = [...due.oldest(source, 1)];
     const hasNews = heads.some(
       (row) => this.#deadlineOf(row, now) <= now || dateOf(row.createdAt, now) !== row.createdAt,
@@ -193,7 +171,7 @@ export class Janitor implements Participant {
 
   /* What waited when a backup was made may have gone since: that it expired unsent is not ours to say. */
   get #isHeld(): boolean {
-    return this.#spool.restored.mark !== null;
+    return this.#parts.spool.restored.mark !== null;
   }
 
   #expireRows(rows: readonly DueRow[], work: Work): void {
@@ -206,33 +184,36 @@ export class Janitor implements Participant {
   }
 
   get #known(): Instants {
-    return (this.#instants ??= this.#spool.due.instants());
+    return (this.#instants ??= this.#parts.spool.due.instants());
   }
 
   /* Queued rows whose instant is none become ready: the claimer says what is wrong with them. */
   #release(offer: (row: DueRow) => void): void {
-    const rows = this.#spool.due.beyond(BATCH);
+    const rows = this.#parts.spool.due.beyond(BATCH);
     this.#hasStrays = rows.length === BATCH;
     if (rows.length > 0)
-      this.#spool.moves.setDue(rows.map(({ id, state }) => ({ id, state, dueAt: null })));
+      this.#parts.spool.moves.setDue(rows.map(({ id, state }) => ({ id, state, dueAt: null })));
     for (const row of rows) offer(row);
   }
 
   #deadlineOf(row: DueRow, now: number): number {
-    return deadlineOf(row, this.#policy().validityMs, dateOf(row.createdAt, now));
+    return deadlineOf(row, this.#parts.policy().validityMs, dateOf(row.createdAt, now));
   }
 
-  /* `dueAt` alone = look again then, null = never; 'done' = what was to be done is. */
-  #dueMove(row: DueRow, work: Work): Move | { readonly dueAt: number | null } | 'ready' | 'done' {
+  /* `dueAt` alone = look again then; null = ready, or final. 'done' = nothing is left to do. */
+  #dueMove(row: DueRow, work: Work): Move | { readonly dueAt: number | null } | 'done' {
     switch (row.state) {
-      case 'queued':
-      case 'retry':
-        return 'ready';
       case 'uncertain':
         if (this.#parts.hasReports()) return { dueAt: work.now + 1 };
         return this.#lapse({ ...row, state: row.state }, work.now);
-      case 'await-receipt':
-        return this.#parts.hasReports() ? { dueAt: work.now + 1 } : this.#overdue(row, work);
+      case 'await-receipt': {
+        const dueAt = this.#parts.hasReports() ? work.now + 1 : this.#askForParts(row, work.now);
+        if (dueAt !== null) return { dueAt };
+        this.#parts.reconciler.overdue(row, work);
+        return 'done';
+      }
+      case 'queued':
+      case 'retry':
       case 'sending':
       case 'delivered':
       case 'undelivered':
@@ -246,49 +227,45 @@ export class Janitor implements Participant {
     }
   }
 
-  #overdue(row: DueRow, work: Work): { readonly dueAt: number } | 'done' {
-    const askedAgainAt = this.#askForParts(row, work.now);
-    if (askedAgainAt !== null) return { dueAt: askedAgainAt };
-    this.#parts.reconciler.overdue(row, work);
-    return 'done';
+  #accountOf({ account }: DueRow): string | null {
+    return account ?? this.#parts.policy().defaultAccount;
   }
 
-  /* Null = the rules in force ask nobody. */
+  /* Null = the policy asks no reports. */
   get #lookups(): Lookups | null {
-    return this.#policy().settle.lookAfterMs === null ? null : this.#parts.lookups;
+    return this.#parts.policy().settle.lookAfterMs === null ? null : this.#parts.lookups;
   }
 
   /* Null = there is nothing more to ask. */
   #askForParts(row: DueRow, now: number): number | null {
-    const account = row.account ?? this.#policy().defaultAccount;
     const lookups = this.#lookups;
-    if (lookups === null || account === null) return null;
-    if (!this.#policy().settle.receipts.expect) return null;
-    const gatewayIds = this.#spool.ledgers.gatewayIds(row.id);
-    if (gatewayIds.length === 0) return null;
-    return lookups.lapsing({ id: row.id, account, gatewayIds }, now);
+    const account = this.#accountOf(row);
+    const { expect } = this.#parts.policy().settle.receipts;
+    if (lookups === null || account === null || !expect) return null;
+    const { id } = row;
+    return lookups.lapsing(
+      { id, account, gatewayIds: this.#parts.spool.ledgers.gatewayIds(id) },
+      now,
+    );
   }
 
   /* Null = there is nothing more to ask. */
   #askForAttempt(row: DueRow, now: number): number | null {
-    const account = row.account ?? this.#policy().defaultAccount;
-    const lookups = this.#lookups;
-    const beganAt = this.#spool.ledgers.unansweredSince(row.id);
-    if (lookups === null || account === null || beganAt === null) return null;
+    const account = this.#accountOf(row);
+    const beganAt = this.#parts.spool.ledgers.unansweredSince(row.id);
+    if (account === null || beganAt === null) return null;
     const { id, recipient, updatedAt: since } = row;
-    return lookups.uncertain({ id, account, recipient, beganAt, since }, now);
+    return this.#lookups?.uncertain({ id, account, recipient, beganAt, since }, now) ?? null;
   }
 
   /* A receipt must have had its time to come, and the reports must have been asked. */
   #mayLapseAt(row: DueRow, now: number): number {
     const askedAgainAt = this.#askForAttempt(row, now) ?? now;
-    const { receipts, uncertainAfterMs, onUncertain } = this.#policy().settle;
+    const { receipts, uncertainAfterMs, onUncertain } = this.#parts.policy().settle;
     const wish = row.cancelAsked === null ? (row.onUncertain ?? onUncertain) : 'hold';
     if (!receipts.expect && wish === 'hold') return askedAgainAt;
-    const since = receipts.expect
-      ? Math.max(row.updatedAt, this.#parts.receiptsSince())
-      : row.updatedAt;
-    return Math.max(askedAgainAt, since + uncertainAfterMs / 1000);
+    const heardSince = receipts.expect ? this.#parts.receiptsSince() : row.updatedAt;
+    return Math.max(askedAgainAt, Math.max(row.updatedAt, heardSince) + uncertainAfterMs / 1000);
   }
 
   #lapse(
@@ -300,19 +277,17 @@ export class Janitor implements Participant {
     const next = lapse({
       onUncertain: row.onUncertain,
       isCancelAsked: row.cancelAsked !== null,
-      isAnswered: this.#spool.due.isLastAnswered(row.id),
+      isAnswered: this.#parts.spool.due.isLastAnswered(row.id),
       attempts: row.attempts,
       deadline: this.#deadlineOf(row, now),
       since: row.updatedAt,
       now,
-      policy: this.#policy().settle,
+      policy: this.#parts.policy().settle,
     });
     if (next.to === null) return { dueAt: next.dueAt };
-    const account = row.account ?? this.#policy().defaultAccount;
-    if (next.to === 'retry' && this.#parts.isUnreadable(account)) {
-      return { dueAt: now + LISTENER_LOOK_S };
-    }
-    return next.to === 'retry' ? resend(row, now) : giveUp(row);
+    if (next.to === 'unconfirmed') return giveUp(row);
+    const isUnreadable = this.#parts.isUnreadable(this.#accountOf(row));
+    return isUnreadable ? { dueAt: now + LISTENER_LOOK_S } : resend(row, now);
   }
 }
 

@@ -17,20 +17,14 @@ import type { Work } from '../work.ts';
 export interface PausesParts {
   readonly spool: Spool;
   readonly queues: ReadonlyMap<string, AccountQueue>;
-  /** A gate changed: what is in hand may have to come back. */
+  /** A circuit changed: claims may have to come back. */
   readonly onCircuit: (queue: AccountQueue) => void;
-  /** Rows have become ready that nobody was offered. */
   readonly onDecided: () => void;
-}
-
-/** A request for `pause`, else for `resume`. */
-interface Asked extends Pick<OpenControlRow, 'id' | 'account' | 'sender'> {
-  readonly isPause: boolean;
 }
 
 export class Pauses {
   readonly #parts: PausesParts;
-  /** Gates that a request has changed, until its answer is on disk: a roll-back does not change them back. */
+  /** Circuits that a request has changed, until its answer is on disk: a roll-back does not change them back. */
   readonly #applied = new Map<number, CircuitChange>();
   #isAllPaused: boolean;
 
@@ -39,43 +33,37 @@ export class Pauses {
     this.#isAllPaused = isAllPaused(parts.spool);
   }
 
-  /** An operator paused everything. */
   get isAllPaused(): boolean {
     return this.#isAllPaused;
   }
 
-  /** Null = done; else why not, in a few words. */
-  carryOut(
-    { id, account, sender }: OpenControlRow,
-    verb: 'pause' | 'resume',
-    work: Work,
-  ): string | null {
-    const asked = { id, account, sender, isPause: verb === 'pause' };
-    return account === EVERYTHING ? this.#everything(asked, work) : this.#gate(asked, work);
+  /** Carries out `pause`, or else `resume`. Null = done; else why not, in a few words. */
+  carryOut(row: OpenControlRow, isPause: boolean, work: Work): string | null {
+    return row.account === EVERYTHING
+      ? this.#everything(row.sender, isPause, work)
+      : this.#one(row, isPause, work);
   }
 
-  /** These requests are answered on disk. */
   committed(ids: readonly number[]): void {
     for (const id of ids) this.#applied.delete(id);
   }
 
-  /** The step was rolled back. */
   rolledBack(): void {
     this.#isAllPaused = isAllPaused(this.#parts.spool);
   }
 
-  #gate(row: Asked, work: Work): string | null {
-    const queue = row.account === null ? undefined : this.#parts.queues.get(row.account);
-    if (queue === undefined) return `no account "${row.account ?? ''}" is configured`;
-    const isMoney = !row.isPause && row.sender === null;
+  #one({ id, account, sender }: OpenControlRow, isPause: boolean, work: Work): string | null {
+    const queue = account === null ? undefined : this.#parts.queues.get(account);
+    if (queue === undefined) return `no account "${account ?? ''}" is configured`;
+    const isMoney = !isPause && sender === null;
     if (isMoney && queue.circuit.isSpent) return SPEND_LIMIT;
-    const applied = this.#applied.get(row.id) ?? null;
-    const change = applied ?? queue.circuit.setPaused(row.sender, row.isPause, work.now);
-    if (change === null) {
-      return row.isPause ? 'it is paused already' : 'it is active already';
-    }
-    this.#applied.set(row.id, change);
-    if (!row.isPause) this.#releaseRefused(queue, row.sender);
+    const change = this.#applied.get(id) ?? queue.circuit.setPaused(sender, isPause, work.now);
+    if (change === null) return isPause ? 'it is paused already' : 'it is active already';
+    this.#applied.set(id, change);
+    /* `resume` ends a run of refusals: what it refused goes again. */
+    const isReleased =
+      !isPause && this.#parts.spool.setAside.release({ account: queue.name, sender }) > 0;
+    if (isReleased) this.#parts.onDecided();
     this.#parts.spool.circuits.write(circuitRowOf(queue.name, change, work.now));
     work.entries.push(...gateMoved(queue.name, change, work.now));
     this.#parts.onCircuit(queue);
@@ -83,12 +71,7 @@ export class Pauses {
     return isMoney && queue.circuit.isSpent ? SPEND_LIMIT : null;
   }
 
-  /* `resume` ends a run of refusals: what it refused goes again. */
-  #releaseRefused({ name: account }: AccountQueue, sender: string | null): void {
-    if (this.#parts.spool.setAside.release({ account, sender }) > 0) this.#parts.onDecided();
-  }
-
-  #everything({ isPause: isPaused, sender }: Asked, work: Work): string | null {
+  #everything(sender: string | null, isPaused: boolean, work: Work): string | null {
     if (sender !== null) return 'a sender is of one account: name that account';
     if (isPaused === this.#isAllPaused) {
       return isPaused ? 'everything is paused already' : 'everything is not paused';

@@ -1,19 +1,18 @@
 /**
- * Takes away what is kept no longer, while the daemon works: final messages, forgotten texts, old events and
- * requests, used keys. A slice at a time, inside a step that comes anyway or has nothing else to do.
+ * Deletes what is kept no longer while the daemon works: final messages, texts, old events and requests, used keys. It
+ * deletes a slice at a time, inside a step that comes anyway or has nothing else to do.
  *
- * Always holds: a slice touches a bounded number of rows, and a step does one at most. One that sends does so only
- * now and then, and as often as it takes to keep up with what is sent: what is over goes however busy the daemon
- * is, and sending does not wait for it.
+ * Always holds: a slice touches a bounded number of rows, and a step does one at most. A busy daemon does just enough
+ * slices to keep up with what it sends, and sending does not wait for them.
  */
 import type { Policy } from '../../core/account/policy.ts';
 import type { Retention } from '../../spool/write/retention-deletes.ts';
 import type { Participant, Work } from '../work.ts';
 
-/** Messages of one slice, and the rows (theirs and those that hang on them) after which it ends. */
+/** Messages of one slice, and the rows (theirs and those that belong to them) after which it ends. */
 const MESSAGES = 50;
 const ROWS_MAX = 500;
-/** Of a kind whose rows stand alone. */
+/** The same of a kind whose rows stand alone. */
 const ROWS = 200;
 const KEYS = 500;
 /** Between two slices: where steps have room, and where each of them sends. */
@@ -23,7 +22,7 @@ const BUSY_BREATH_MS = 25;
 const KEEP_UP = MESSAGES / 2;
 /** When there was nothing to do. */
 const LOOK_EVERY_MS = 1_000;
-/** All keys are looked through so often in the time that they are kept, but no oftener than this. */
+/** Rounds through all keys in the time that they are kept, and the bounds of the time between two. */
 const KEY_ROUNDS = 50;
 const KEYS_EVERY_MIN_S = 1;
 const KEYS_EVERY_MAX_S = 6 * 3_600;
@@ -32,7 +31,6 @@ const FORGET_SLACK_S = 1;
 /** Requests that were done are kept at least this long (seconds): a resumed account's counts for its day. */
 const CONTROL_MIN_S = 2 * 86_400;
 
-/** Does a slice; true = there is more. */
 type Task = (work: Work) => boolean;
 
 export class Sweeper implements Participant {
@@ -43,17 +41,15 @@ export class Sweeper implements Participant {
   #hasForgotten = false;
   /** The same in the transaction that runs. */
   #hasBlanked = false;
-  /** The task that is next in turn. */
   #next = 0;
   #hasMore = false;
-  /** Attempts that ended since the last slice. */
   #ended = 0;
   #sweptAtMs = -Infinity;
   #lookAtMs = -Infinity;
   /** The last key that was looked at in this round; '' = the round begins. */
   #key: unknown = '';
-  /** When the last round ended (Unix seconds). */
-  #keysAt = -Infinity;
+  /** When the last round ended (Unix seconds); null = none has. */
+  #keysAt: number | null = null;
 
   /** `noteLogged` writes how far the log has come: what is not in it is kept. */
   constructor(retention: Retention, policy: () => Pick<Policy, 'keep'>, noteLogged: () => void) {
@@ -79,7 +75,7 @@ export class Sweeper implements Participant {
     this.#hasBlanked = false;
     this.#hasMore = true;
     this.#key = '';
-    this.#keysAt = -Infinity;
+    this.#keysAt = null;
   }
 
   /** Whether texts were blanked or deleted since this was last asked: the -wal still has them. */
@@ -89,8 +85,8 @@ export class Sweeper implements Participant {
     return hasForgotten;
   }
 
-  /** Does the next slice when it is time. The step has written the end of so many attempts, and has room where
-   *  it has nothing to send or to settle. */
+  /** Does the next slice when it is time. The step has written the ends of `ended` attempts, and has room if it has
+   *  nothing to send or to settle. */
   sweep(
     work: Work,
     { ended, hasRoom }: { readonly ended: number; readonly hasRoom: boolean },
@@ -116,15 +112,13 @@ export class Sweeper implements Participant {
     return false;
   }
 
-  readonly #messages: Task = ({ now, removed }) => {
-    const before = this.#before(now);
-    if (before === null) return false;
+  readonly #messages = this.#aged((before, { removed }) => {
     const slice = { before, limit: MESSAGES, toldTo: this.#toldTo() };
     const { messages, hasMore } = this.#retention.prune(slice, ROWS_MAX);
     removed.push(...messages);
     this.#hasBlanked ||= messages.length > 0;
     return hasMore;
-  };
+  });
 
   readonly #texts: Task = ({ now }) => {
     const { forgetTextAfterMs } = this.#policy().keep;
@@ -135,24 +129,21 @@ export class Sweeper implements Participant {
     return hasMore;
   };
 
-  readonly #events: Task = ({ now }) => {
-    const before = this.#before(now);
-    if (before === null) return false;
-    return this.#retention.pruneLaneEvents({ before, limit: ROWS, toldTo: this.#toldTo() });
-  };
+  readonly #events = this.#aged((before) =>
+    this.#retention.pruneLaneEvents({ before, limit: ROWS, toldTo: this.#toldTo() }),
+  );
 
-  readonly #control: Task = ({ now }) => {
-    const before = this.#before(now);
-    if (before === null) return false;
-    return this.#retention.pruneControl(Math.min(before, now - CONTROL_MIN_S), ROWS);
-  };
+  readonly #control = this.#aged((before, { now }) =>
+    this.#retention.pruneControl(Math.min(before, now - CONTROL_MIN_S), ROWS),
+  );
 
   /* They have no order of age: all are looked through, in rounds. */
   readonly #keys: Task = ({ now }) => {
     const keysForS = this.#policy().keep.keysForMs / 1000;
     const everyS = Math.max(KEYS_EVERY_MIN_S, keysForS / KEY_ROUNDS);
     /* A clock that was put back delays nothing. */
-    if (Math.abs(now - this.#keysAt) < Math.min(KEYS_EVERY_MAX_S, everyS)) return false;
+    const passedS = this.#keysAt === null ? null : Math.abs(now - this.#keysAt);
+    if (passedS !== null && passedS < Math.min(KEYS_EVERY_MAX_S, everyS)) return false;
     const last = this.#retention.pruneKeys(this.#key, now - keysForS, KEYS);
     this.#key = last ?? '';
     if (last !== null) return true;
@@ -160,9 +151,12 @@ export class Sweeper implements Participant {
     return false;
   };
 
-  #before(now: number): number | null {
-    const { retentionMs } = this.#policy().keep;
-    return retentionMs === null ? null : now - retentionMs / 1000;
+  /* A task for what is older than the retention allows; it does nothing without one. */
+  #aged(task: (before: number, work: Work) => boolean): Task {
+    return (work) => {
+      const { retentionMs } = this.#policy().keep;
+      return retentionMs !== null && task(work.now - retentionMs / 1000, work);
+    };
   }
 
   #toldTo(): number {

@@ -1,13 +1,11 @@
 /**
- * Receipts that came and are not on disk yet. Each step takes some, finds the attempt they are about, keeps
- * them and has their messages reconciled; whoever brought one is answered only after the commit.
+ * Holds receipts that came and are not on disk yet. Each step writes some of them and has their messages reconciled.
  *
- * Always holds: nothing is said to be stored before it is; what cannot be stored in time is given back, so
- * that the gateway brings it again; a receipt that does not fit its message changes nothing.
+ * Always holds: whoever brought a receipt is answered after the commit. One that cannot be stored in time is refused,
+ * so that the gateway brings it again. A receipt that does not fit its message changes nothing.
  */
 import type { Policy } from '../../core/account/policy.ts';
 import type { Clock } from '../../clock.ts';
-import { predictedParts } from '../../core/message/parts.ts';
 import {
   isSameNumber,
   type IgnoredReason,
@@ -17,26 +15,25 @@ import {
 import { parseRef, type Match } from '../../spool/write/receipt-rows.ts';
 import type { OldMatch } from '../../spool/write/restored.ts';
 import type { Spool } from '../../spool/spool.ts';
-import type { Reconciler } from './reconciler.ts';
+import { predictedPartsOf, type Reconciler } from './reconciler.ts';
 import { UnmatchedReceipts } from './unmatched-receipts.ts';
 import type { Participant, Work } from '../work.ts';
 
-/** Receipts written in one step. */
 const BATCH = 128;
-/** A receipt waits so long for others, or for a step that comes anyway: a commit for each would cost the drain. */
+/** A receipt waits this long for others: a commit for each would cost the drain. */
 const GATHER_MS = 2;
-/** Whoever brings a receipt waits at most so long. */
+/** Whoever brings a receipt waits at most this long. */
 const PATIENCE_MS = 8_000;
+
 interface WaitingReceipt {
   readonly receipt: Receipt;
-  /** Not null = it is about no message of ours, whatever it names. */
+  /** Why it is about no message of ours, whatever it names; null = it may be about one. */
   readonly stray: StrayReason | null;
   readonly since: number;
   readonly done: (isStored: boolean) => void;
 }
 
-/** What a step has to do with its receipts. */
-interface ReceiptWork {
+interface ReceiptStep {
   /** Messages to be reconciled. */
   readonly touched: Set<number>;
   readonly work: Work;
@@ -49,17 +46,16 @@ export interface InboxParts {
   readonly policy: () => Pick<Policy, 'receipts' | 'defaultAccount'>;
   /** A receipt changed nothing, and whatever was written about it is on disk. */
   readonly onIgnored: (reason: IgnoredReason) => void;
-  /** There is something to write. */
   readonly kick: () => void;
 }
 
 export class Inbox implements Participant {
   readonly #parts: InboxParts;
   #waiting: WaitingReceipt[] = [];
-  /** What the gateway's reports said; nobody would bring it again. */
+  /** From the gateway's reports; nobody would bring them again. */
   #reports: Receipt[] = [];
   #reportsTaken = 0;
-  /** How those taken by the running step end, once it is committed. */
+  /** For those taken by the running step: whether each is stored once it is committed. */
   #results: boolean[] = [];
   readonly #unmatched: UnmatchedReceipts;
   #timer: NodeJS.Timeout | null = null;
@@ -73,12 +69,11 @@ export class Inbox implements Participant {
     this.#unmatched = new UnmatchedReceipts(parts);
   }
 
-  /** Receipts that are not on disk yet. */
   get size(): number {
     return this.#waiting.length + this.#reports.length;
   }
 
-  /** Whether something that was asked for is not on disk yet: nothing is decided for want of it. */
+  /** Whether reports are not on disk yet: until they are, no message lapses. */
   get hasReports(): boolean {
     return this.#reports.length > this.#reportsTaken;
   }
@@ -99,26 +94,21 @@ export class Inbox implements Participant {
     });
   }
 
-  /** What the gateway's reports say; what is not about one of our attempts is left out. */
+  /** Takes receipts from the gateway's reports. Those about no attempt of ours are dropped. */
   hand(receipts: readonly Receipt[]): void {
     this.#reports.push(...receipts);
     this.#parts.kick();
   }
 
-  /** Writes the next receipts. */
   work(work: Work): void {
-    this.#results = [];
     this.#unmatched.prune(work);
     const touched = new Set<number>();
     this.#reportsTaken = Math.min(BATCH, this.#reports.length);
     for (const report of this.#reports.slice(0, BATCH)) this.#keepReport(report, { touched, work });
-    for (const one of this.#waiting.slice(0, BATCH)) {
-      this.#results.push(this.#store(one, { touched, work }));
-    }
+    this.#results = this.#waiting.slice(0, BATCH).map((one) => this.#store(one, { touched, work }));
     for (const id of touched) this.#parts.reconciler.look(id, work);
   }
 
-  /** What was written is on disk: whoever brought it is answered. */
   committed({ ignored }: Work): void {
     this.#unmatched.committed();
     for (const reason of ignored) this.#parts.onIgnored(reason);
@@ -130,14 +120,13 @@ export class Inbox implements Participant {
     if (this.size > 0) this.#parts.kick();
   }
 
-  /** The step was rolled back: nothing of it is on disk. */
   rolledBack(): void {
     this.#results = [];
     this.#reportsTaken = 0;
     this.#unmatched.rolledBack();
   }
 
-  /** Gives back what waited too long, because the spool is locked or its disk full. */
+  /** Refuses receipts that waited too long, because the spool is locked or its disk full. */
   giveUp(): void {
     const before = this.#parts.clock.monotonicMs() - PATIENCE_MS;
     while (this.#waiting[0] !== undefined && this.#waiting[0].since < before) {
@@ -145,44 +134,36 @@ export class Inbox implements Participant {
     }
   }
 
-  #store({ receipt, stray }: WaitingReceipt, seen: ReceiptWork): boolean {
+  #store({ receipt, stray }: WaitingReceipt, step: ReceiptStep): boolean {
     const match = stray ?? this.#match(receipt, this.#isSigned);
-    if (typeof match === 'string') return this.#keepUnmatched(receipt, match, seen);
-    this.#keep(receipt, match, seen);
+    if (typeof match === 'string') return this.#keepUnmatched(receipt, match, step.work);
+    this.#keep(receipt, match, step);
     return true;
   }
 
   /* The account may be used by others, too: their messages are none of ours. */
-  #keepReport(report: Receipt, seen: ReceiptWork): void {
-    const isForeign = report.clientRef !== null && this.#proven(report.clientRef) === null;
-    const match = isForeign ? 'unmatched' : this.#match(report, true);
-    if (typeof match !== 'string') this.#keep(report, match, seen);
+  #keepReport(report: Receipt, step: ReceiptStep): void {
+    if (report.clientRef !== null && this.#proven(report.clientRef) === null) return;
+    const match = this.#match(report, true);
+    if (typeof match !== 'string') this.#keep(report, match, step);
   }
 
-  #keep(receipt: Receipt, found: Match | OldMatch, { touched, work }: ReceiptWork): void {
+  #keep(receipt: Receipt, found: Match | OldMatch, { touched, work }: ReceiptStep): void {
     const { spool, reconciler } = this.#parts;
     const match = 'clientRef' in found ? spool.restored.matched(found, work.now) : found;
     const kept = spool.receipts.kept(match, receipt.digest);
-    if (kept.isKnown) {
-      work.ignored.push('repeat');
-      return;
+    const parts = (): number => predictedPartsOf(spool, match.messageId);
+    if (kept.isKnown) work.ignored.push('repeat');
+    else if (spool.receipts.isFull(match, kept.count, parts)) work.ignored.push('too-many');
+    else {
+      reconciler.hear(match, receipt, work.now);
+      spool.receipts.keep(receipt, match);
+      work.kept.push(receipt.status);
+      touched.add(match.messageId);
     }
-    if (spool.receipts.isFull(match, kept.count, () => this.#predictedParts(match.messageId))) {
-      work.ignored.push('too-many');
-      return;
-    }
-    reconciler.hear(match, receipt, work.now);
-    spool.receipts.keep(receipt, match);
-    work.kept.push(receipt.status);
-    touched.add(match.messageId);
   }
 
-  #predictedParts(messageId: number): number {
-    const content = this.#parts.spool.ledgers.content(messageId);
-    return content === null ? 1 : predictedParts(content);
-  }
-
-  #keepUnmatched(receipt: Receipt, reason: IgnoredReason, { work }: ReceiptWork): boolean {
+  #keepUnmatched(receipt: Receipt, reason: IgnoredReason, work: Work): boolean {
     const isNamed = this.#isSigned || receipt.recipient !== null;
     const mayJoin = reason === 'unmatched' && isNamed && this.#mayLookUp(receipt, false);
     const isStored = this.#unmatched.keep(receipt, mayJoin, work);
@@ -190,7 +171,7 @@ export class Inbox implements Participant {
     return isStored;
   }
 
-  /* Signed ones are the gateway's. Of the rest, what names nothing of ours is a stranger's. */
+  /* Signed receipts are the gateway's. Of the rest, those that name nothing of ours are a stranger's. */
   #concernsUs(receipt: Receipt): boolean {
     const { clientRef } = receipt;
     return this.#mayLookUp(receipt, false) || (clientRef !== null && parseRef(clientRef) !== null);
@@ -201,10 +182,11 @@ export class Inbox implements Participant {
     const { receipts } = this.#parts.spool;
     const { clientRef, gatewayId } = receipt;
     const proven = clientRef === null ? null : this.#proven(clientRef);
-    /* Under an old key the same reference may have been given to another message. */
-    const mustName = proven !== null && 'clientRef' in proven;
-    if (proven !== null)
-      return this.#mismatch(receipt, proven, mustName ? 'named' : 'any') ?? proven;
+    if (proven !== null) {
+      /* Under an old key the same reference may have been given to another message. */
+      const recipient = 'clientRef' in proven ? 'named' : 'any';
+      return this.#mismatch(receipt, proven, recipient) ?? proven;
+    }
     if (gatewayId === null || !this.#mayLookUp(receipt, isTrusted)) return 'unmatched';
     const found = receipts.byGatewayId(gatewayId);
     if (found === null) return 'unmatched';
@@ -216,7 +198,7 @@ export class Inbox implements Participant {
     return receipts.byClientRef(clientRef) ?? restored.byClientRef(clientRef);
   }
 
-  /* The index that this needs is not made for a stranger. */
+  /* The index that a look-up needs is not made for a stranger. */
   #mayLookUp({ apiKey }: Receipt, isTrusted: boolean): boolean {
     if (isTrusted || this.#isSigned) return true;
     return apiKey !== null && [...this.#parts.policy().receipts.apiKeys.values()].includes(apiKey);
@@ -227,8 +209,8 @@ export class Inbox implements Participant {
   }
 
   /*
-   * The tag of a client-ref decides: the gateway may write a number in a form of its own, and `receipts` keeps it.
-   * What is not proven by a tag must name the recipient, or at least no other.
+   * The tag of a client-ref decides, because the gateway may write a number in a form of its own. What is not proven by
+   * a tag must name the recipient, or at least no other.
    */
   #mismatch(
     receipt: Receipt,

@@ -1,9 +1,9 @@
 /**
- * Says what became of a message whenever something new is known of it: a receipt, a report, or an answer that
- * later receipts and earlier attempts must be held against. Runs inside the dispatcher's transactions.
+ * Moves a message to the state that its receipts, reports and answers prove together. Runs inside the dispatcher's
+ * transactions.
  *
- * Always holds: while an attempt is open nothing moves; it is reconciled when that attempt settles. Every
- * look folds everything that is on disk, so that a crash between two looks changes nothing.
+ * Always holds: a message with an open attempt is reconciled when that attempt settles. Every look reads all that is on
+ * disk, so that a crash between two looks changes nothing.
  */
 import type { MessageReason } from '../../core/codes/reasons.ts';
 import { namedOf, type Policy } from '../../core/account/policy.ts';
@@ -23,11 +23,10 @@ import { deadlineOf } from '../../core/message/row-check.ts';
 import { messageDoubled } from '../../log/event-lines.ts';
 import type { Claim } from '../../core/message/claim.ts';
 import type { DueRow } from '../../spool/write/due.ts';
-import type { MessageLedger } from '../../spool/write/ledger.ts';
-import type { Match } from '../../spool/write/receipt-rows.ts';
+import type { JoinableReceipt, Match } from '../../spool/write/receipt-rows.ts';
 import type { Ended } from '../../spool/write/settlements.ts';
 import type { Spool } from '../../spool/spool.ts';
-import { moveOne, type MoveParts } from '../message-move.ts';
+import { moveOne } from '../message-move.ts';
 import type { Participant, Work } from '../work.ts';
 
 /** The reason of a move to await-receipt without an answer. */
@@ -39,49 +38,40 @@ const JOINED_MAX = 4;
 
 type Joined = Pick<Match, 'messageId' | 'attempt' | 'recipient'>;
 
-/** An unmatched receipt that may be joined. */
-interface Expected {
-  readonly id: number;
-  readonly recipient: string | null;
-}
+type Expected = Pick<JoinableReceipt, 'id' | 'recipient'>;
 
 export class Reconciler implements Participant {
-  readonly #parts: MoveParts;
-  readonly #spool: Spool;
-  readonly #policy: () => Policy;
-  /** Messages that something was heard of while their attempt was open. */
+  readonly #parts: { readonly spool: Spool; readonly policy: () => Policy };
+  /** Messages whose receipts came while their attempt was open. */
   readonly #early = new Set<number>();
   /** Part id → unmatched receipts that came before its answer. */
   readonly #waiting = new Map<string, Expected[]>();
-  /** What this transaction settles of both, to be forgotten when it is on disk. */
+  /** The entries of both that this transaction settles; they are forgotten when it is on disk. */
   #looked: number[] = [];
   #joined: string[] = [];
 
   constructor(spool: Spool, policy: () => Policy) {
     this.#parts = { spool, policy };
-    this.#spool = spool;
-    this.#policy = policy;
-    for (const one of spool.unmatched.joinable()) this.expect(one.gatewayId, one);
+    this.forgetUnmatched();
   }
 
-  /** An unmatched receipt names this part: it is joined when an answer tells of it. */
+  /** An unmatched receipt names this part: it is joined when an answer names the part. */
   expect(gatewayId: string, { id, recipient }: Expected): void {
     const known = this.#waiting.get(gatewayId);
     if (known === undefined) this.#waiting.set(gatewayId, [{ id, recipient }]);
     else known.push({ id, recipient });
   }
 
-  /** The receipt was deleted. */
   expectNoMore(gatewayId: string, receiptId: number): void {
     const left = this.#waiting.get(gatewayId)?.filter(({ id }) => id !== receiptId) ?? [];
     if (left.length > 0) this.#waiting.set(gatewayId, left);
     else this.#waiting.delete(gatewayId);
   }
 
-  /** Unmatched receipts were pruned. */
+  /** Reads the unmatched receipts again: some were pruned. */
   forgetUnmatched(): void {
     this.#waiting.clear();
-    for (const one of this.#spool.unmatched.joinable()) this.expect(one.gatewayId, one);
+    for (const one of this.#parts.spool.unmatched.joinable()) this.expect(one.gatewayId, one);
   }
 
   committed(): void {
@@ -89,7 +79,6 @@ export class Reconciler implements Participant {
     for (const gatewayId of this.#joined.splice(0)) this.#waiting.delete(gatewayId);
   }
 
-  /** What is kept is learned again. */
   rolledBack(): void {
     this.#looked = [];
     this.#joined = [];
@@ -98,26 +87,31 @@ export class Reconciler implements Participant {
 
   /** An attempt has settled, and the outcome is in this transaction. */
   settled({ claim, settlement, parts }: Ended<Claim>, work: Work): void {
-    const isJoined = this.#waiting.size > 0 && this.#join(claim, parts);
+    const attempt = claim.number;
+    const named = this.#waiting.size === 0 ? [] : parts;
+    const isJoined = this.#join(
+      claim,
+      named.map(({ gatewayId }) => ({ gatewayId, attempt })),
+    );
     const isEarly = this.#early.size > 0 && this.#early.has(claim.id);
     const isAnother = settlement.to === 'await-receipt' && claim.follows !== null;
     if (isJoined || isEarly || isAnother) this.look(claim.id, work);
   }
 
   /**
-   * A receipt that is about to be kept: who asks for no more is heard at once, whatever becomes of the message. The
-   * same word about the same part is heard once: an operator may have taken the suppression back since.
+   * A receipt is about to be kept. A recipient that asks for no more is suppressed at once, whatever happens to the
+   * message. The same word about the same part counts once: an operator may have ended the suppression since.
    */
   hear(match: Match, receipt: Receipt, now: number): void {
     const { status, code } = receipt;
     if (status === null || fateOf(status, false) !== 'undelivered') return;
-    if (this.#spool.receipts.hasWord(match, receipt)) return;
+    if (this.#parts.spool.receipts.hasWord(match, receipt)) return;
     this.#suppress(match.recipient, [{ status, code }], now);
   }
 
-  /** Folds all that is known of a message and moves it where that leads. */
+  /** Moves a message to where all that is known of it leads. */
   look(messageId: number, work: Work): void {
-    const row = this.#spool.due.message(messageId);
+    const row = this.#parts.spool.due.message(messageId);
     if (row === null) return;
     if (row.state === 'sending') {
       this.#early.add(messageId);
@@ -129,11 +123,11 @@ export class Reconciler implements Participant {
     this.#follow(row, outcome, work);
   }
 
-  /** What an accepted message ends as when nothing more is waited for. */
+  /** Ends an accepted message that waits for nothing more. */
   overdue(row: DueRow, work: Work): void {
     const outcome = this.#fold(row, true);
     const isKnown = outcome.to === 'delivered' || outcome.to === 'undelivered';
-    const fallback: MessageReason = this.#policy().settle.receipts.expect
+    const fallback: MessageReason = this.#parts.policy().settle.receipts.expect
       ? 'no-final-receipt'
       : 'receipts-not-expected';
     const to: Outcome = isKnown
@@ -143,13 +137,13 @@ export class Reconciler implements Participant {
   }
 
   #fold(row: DueRow, isOver: boolean): Outcome {
-    const { ledgers } = this.#spool;
+    const { ledgers } = this.#parts.spool;
     let before = ledgers.read(row.id);
-    if (this.#joinHeard(row, before.heard)) before = ledgers.read(row.id);
+    /* A receipt with our client-ref names a part; others without one came before it. */
+    if (this.#join(row, before.heard)) before = ledgers.read(row.id);
     const isEnough = this.#isEnough(row.recipient);
     const attempts = hear(before.attempts, before.heard, isEnough);
-    const content = before.heard.length === 0 ? null : ledgers.content(row.id);
-    const expected = content === null ? 1 : predictedParts(content);
+    const expected = before.heard.length === 0 ? 1 : predictedPartsOf(this.#parts.spool, row.id);
     const outcome = fold(attempts, { predictedParts: expected, isEnough, isOver });
     if (before.heard.length === 0) return outcome;
     ledgers.write(row.id, before, attempts);
@@ -161,22 +155,21 @@ export class Reconciler implements Participant {
 
   #isEnough(recipient: string): boolean {
     const digits = comparedForm(recipient);
-    return this.#policy().receipts.acceptedIsEnough.some((prefix) => digits.startsWith(prefix));
+    return this.#parts
+      .policy()
+      .receipts.acceptedIsEnough.some((prefix) => digits.startsWith(prefix));
   }
 
   /* Each acceptance after the first is written down once. */
   #noteDuplicates(row: DueRow, { accepted }: Outcome, work: Work): void {
     if (accepted < 2) return;
-    /* What this transaction has noted already is not in the table yet. */
-    const noted = work.entries.filter(
-      (entry) => entry.row.messageId === row.id && entry.row.event === 'message.duplicate',
-    );
-    const missing = accepted - 1 - this.#spool.ledgers.duplicates(row.id) - noted.length;
-    for (let count = 0; count < missing; count += 1) {
-      work.entries.push(
-        messageDoubled(namedOf(row, this.#policy()), { state: row.state, at: work.now }),
-      );
-    }
+    const noted = unwritten(row, work, ({ event }) => event === 'message.duplicate');
+    const missing = accepted - 1 - this.#parts.spool.ledgers.duplicates(row.id) - noted;
+    const entry = messageDoubled(namedOf(row, this.#parts.policy()), {
+      state: row.state,
+      at: work.now,
+    });
+    for (let count = 0; count < missing; count += 1) work.entries.push(entry);
   }
 
   #follow(row: DueRow, outcome: Outcome, work: Work): void {
@@ -195,14 +188,11 @@ export class Reconciler implements Participant {
 
   #failed(row: DueRow, outcome: Outcome, work: Work): void {
     this.#suppress(row.recipient, outcome.failures, work.now);
-    const { resend } = this.#policy().receipts;
+    const { resend } = this.#parts.policy().receipts;
     if (resend === null || !this.#mayResend(row, outcome, resend, work.now)) return;
-    const { ledgers } = this.#spool;
-    /* What this transaction has decided already is not in the table yet. */
-    const decided = work.entries.filter(
-      (entry) => entry.row.messageId === row.id && entry.row.reason === RESEND,
-    );
-    if (ledgers.moves(row.id, RESEND) + decided.length >= resend.times) return;
+    const { ledgers } = this.#parts.spool;
+    const decided = unwritten(row, work, ({ reason }) => reason === RESEND);
+    if (ledgers.moves(row.id, RESEND) + decided >= resend.times) return;
     const nextAttemptAt = work.now + resend.afterMs / 1000;
     const move = resendFailed(row.id, RESEND, nextAttemptAt);
     if (!moveOne(this.#parts, row, move, work)) return;
@@ -217,18 +207,18 @@ export class Reconciler implements Participant {
     const mayHelp = outcome.failures.every(
       ({ status, code }) => status !== 'expired' && code !== null && resend.codes.has(code),
     );
-    const deadline = deadlineOf(row, this.#policy().validityMs);
+    const deadline = deadlineOf(row, this.#parts.policy().validityMs);
     if (!mayHelp || now + resend.afterMs / 1000 >= deadline) return false;
-    const content = this.#spool.ledgers.content(row.id);
+    const content = this.#parts.spool.ledgers.content(row.id);
     if (content === null || isForgotten(content)) return false;
-    return !this.#spool.suppressions.has(row.recipient);
+    return !this.#parts.spool.suppressions.has(row.recipient);
   }
 
   #suppress(recipient: string, failures: readonly Word[], now: number): void {
-    if (!this.#policy().receipts.suppressAutomatically) return;
+    if (!this.#parts.policy().receipts.suppressAutomatically) return;
     for (const { code, status } of failures) {
       const reason = status === 'expired' ? null : suppressionOfReceipt(code);
-      if (reason !== null) this.#spool.suppressions.add(recipient, reason, now);
+      if (reason !== null) this.#parts.spool.suppressions.add(recipient, reason, now);
     }
   }
 
@@ -236,23 +226,24 @@ export class Reconciler implements Participant {
     const dueAt = this.#dueAt(outcome, row.updatedAt, now);
     const next = outcome.waitsForProof ? Math.min(dueAt, row.dueAt ?? dueAt) : dueAt;
     if (next !== row.dueAt)
-      this.#spool.moves.setDue([{ id: row.id, state: row.state, dueAt: next }]);
+      this.#parts.spool.moves.setDue([{ id: row.id, state: row.state, dueAt: next }]);
   }
 
-  /* An attempt that nobody answered gets as long to prove accepted as an uncertain message has. */
+  /* An unanswered attempt has as long to be proved accepted as an uncertain message has. */
   #dueAt({ waitsForProof }: Outcome, since: number, now: number): number {
-    const { uncertainAfterMs, receipts } = this.#policy().settle;
+    const { uncertainAfterMs, receipts } = this.#parts.policy().settle;
     if (waitsForProof) return now + uncertainAfterMs / 1000;
     return receipts.expect ? since + receipts.timeoutMs / 1000 : now;
   }
 
-  /* A receipt with our client-ref names a part; others without one came before it. */
-  #joinHeard(row: DueRow, heard: MessageLedger['heard']): boolean {
+  /* Joins the receipts without a client-ref that came before these parts were named. */
+  #join(
+    { id: messageId, recipient }: Pick<DueRow, 'id' | 'recipient'>,
+    parts: readonly { readonly gatewayId: string | null; readonly attempt: number }[],
+  ): boolean {
     if (this.#waiting.size === 0) return false;
-    return heard
-      .map(({ attempt, gatewayId }) =>
-        this.#joinPart(gatewayId, { messageId: row.id, attempt, recipient: row.recipient }),
-      )
+    return parts
+      .map(({ gatewayId, attempt }) => this.#joinPart(gatewayId, { messageId, attempt, recipient }))
       .includes(true);
   }
 
@@ -263,18 +254,25 @@ export class Reconciler implements Participant {
     const fitting = known.filter(
       ({ recipient }) => recipient === null || isSameNumber(recipient, about.recipient),
     );
-    const { receipts } = this.#spool;
+    const { receipts } = this.#parts.spool;
     return fitting
       .slice(0, JOINED_MAX)
       .map(({ id }) => receipts.adopt(id, about))
       .includes(true);
   }
+}
 
-  /* Receipts without a client-ref that came before this answer. */
-  #join(claim: Claim, parts: Ended['parts']): boolean {
-    const { id: messageId, number: attempt, recipient } = claim;
-    return parts
-      .map(({ gatewayId }) => this.#joinPart(gatewayId, { messageId, attempt, recipient }))
-      .includes(true);
-  }
+/** The parts that a message was predicted to have; 1 where its text is not there any more. */
+export function predictedPartsOf({ ledgers }: Pick<Spool, 'ledgers'>, messageId: number): number {
+  const content = ledgers.content(messageId);
+  return content === null ? 1 : predictedParts(content);
+}
+
+/* Events of the message that this transaction has decided and that are not in the table yet. */
+function unwritten(
+  { id }: DueRow,
+  { entries }: Work,
+  is: (event: Work['entries'][number]['row']) => boolean,
+): number {
+  return entries.filter(({ row }) => row.messageId === id && is(row)).length;
 }

@@ -1,46 +1,42 @@
 /**
- * When the gateway's reports are asked what became of a message. Sends nothing itself and knows no database:
- * it is told of messages, asks a moment later, and hands on what was found.
+ * Asks the gateway's reports for the receipts of uncertain messages and of messages about to lapse.
  *
- * Always holds: what waits and what is remembered is bounded; whatever the peer does, a message is held up
- * for an hour at most. Nothing is kept over a restart: what is still of interest is asked again. Finding
- * nothing is no proof that a message was not accepted; it only ends the asking.
+ * Always holds: the questions that wait and those that are remembered are bounded; a message is held up for an hour at
+ * most. Nothing is kept over a restart. An empty report is no proof that a message was not accepted.
  */
 import type { Clock } from '../../clock.ts';
 import type { Receipt } from '../../core/receipt/receipt.ts';
 import type { ReportAnswer, ReportWindow } from '../../gateway/reports-api.ts';
-import { Questions, type Asked, type Subject } from './report-questions.ts';
+import { Questions, type ReportRequest, type ReportSubject } from './report-questions.ts';
 
-/** Seconds after a message became uncertain. How soon a record shows is not documented: three times. */
+/** Seconds after a message became uncertain. How soon a record shows is not documented, so it is asked three times. */
 const ASK_AFTER_S = [60, 300, 900] as const;
-/** The gateway's clock may be behind ours by so much. */
+/** The gateway's clock may be 60 s behind or ahead, and the request may arrive up to 60 s after its attempt began. */
 const WINDOW_BEFORE_S = 60;
-/** It may be ahead by as much; and the request may arrive up to 60 s after its attempt began. */
 const WINDOW_AFTER_S = 120;
-/** Questions that wait, of all accounts, and when to come again with one more. */
+/** Questions of all accounts that wait, and when to come again with one more. */
 const WAITING_MAX = 10_000;
 const FULL_S = 300;
-/** Questions that are over and remembered: longer than the longest time between two about one message. */
+/** Questions that are over and remembered, for longer than the time between two about one message. */
 const REMEMBERED_MAX = 20_000;
 const REMEMBERED_S = 3_600;
-/** When to look again at a message whose question waits. */
+/** The time until a message whose question waits is looked at again. */
 const AGAIN_MIN_S = 1;
 const AGAIN_MAX_S = 60;
-/** How late (in real time) a moved clock is noticed. */
+/** A clock that was set is noticed after this time. */
 const TICK_MS = 1_000;
 
-/** An uncertain message. */
 export interface Sought {
   readonly id: number;
   readonly account: string;
   readonly recipient: string;
-  /** Unix seconds, of its open attempt. */
+  /** When its unanswered attempt began (Unix seconds). */
   readonly beganAt: number;
   /** When it became uncertain (Unix seconds). */
   readonly since: number;
 }
 
-/** An accepted message that is about to end without a final word. */
+/** An accepted message that is about to end without a final receipt. */
 export interface Lapsing {
   readonly id: number;
   readonly account: string;
@@ -53,16 +49,15 @@ export interface LookupsParts {
   readonly byIds: (account: string, ids: readonly string[]) => Promise<ReportAnswer>;
   readonly byRecipient: (account: string, window: ReportWindow) => Promise<ReportAnswer>;
   readonly clock: Clock;
-  /** To the inbox, like any other receipt; also those of messages that nobody asked about. */
+  /** Gets all receipts that were found, also those of messages that nobody asked about. */
   readonly onReceipts: (receipts: readonly Receipt[]) => void;
-  /** Something may be decided now. */
   readonly onAnswered: () => void;
   /** Questions of this account are given up; `detail` is a clause that says why. May come often, and from
    *  within a call: it must not throw. */
   readonly onTrouble: (account: string, detail: string) => void;
 }
 
-/** When a question was asked last (Unix seconds; Infinity = there is no use in asking), and was over. */
+/** When a question was asked last (Unix seconds; Infinity = it cannot be asked), and was over. */
 interface Over {
   readonly askedAt: number;
   readonly at: number;
@@ -77,7 +72,7 @@ interface Wanted {
 export class Lookups {
   readonly #parts: LookupsParts;
   readonly #accounts = new Map<string, Questions>();
-  /** By key, the latest at the end. */
+  /** By key; the latest comes last. */
   readonly #over = new Map<string, Over>();
   #timer: NodeJS.Timeout | null = null;
   #isStopped = false;
@@ -87,11 +82,10 @@ export class Lookups {
   }
 
   /**
-   * When to call again for this message (Unix seconds, later than `now`); null = nothing more will be asked,
-   * `on_uncertain` may decide. What is due is asked after this call, never within it. Whatever was found has
-   * gone to `onReceipts` before the message counts as answered; the caller applies all of it before it calls
-   * again. Null is said again for an hour, so that a transaction may be rolled back; after that the message
-   * is asked about anew.
+   * Returns when to call again for this message (Unix seconds, later than `now`); null = nothing more will be asked,
+   * and `on_uncertain` may decide. What is due is asked after this call, never within it. `onReceipts` has got all
+   * that was found before the message counts as answered; the caller applies it before it calls again. Null is
+   * returned for an hour, so that a transaction may be rolled back; after that the message is asked about again.
    */
   uncertain({ id, account, recipient, beganAt, since }: Sought, now: number): number | null {
     const key = `to/${id}/${beganAt}/${since}`;
@@ -103,8 +97,8 @@ export class Lookups {
   }
 
   /**
-   * The same for a message that is about to end as `unconfirmed`: its parts are asked for once. Null = that
-   * is answered or given up, or there is nothing to ask for; it may lapse.
+   * The same for a message that is about to end as `unconfirmed`: its parts are asked for once. Null = it may lapse,
+   * because the question is answered or given up, or there is nothing to ask for.
    */
   lapsing({ id, account, gatewayIds }: Lapsing, now: number): number | null {
     const key = `ids/${id}/${gatewayIds.join()}`;
@@ -113,14 +107,14 @@ export class Lookups {
     return this.#wait({ account, key, now }, { window: null, ids: gatewayIds });
   }
 
-  /** Asks nothing more; what is under way is not listened to. */
+  /** Asks nothing more, and ignores the answer to what was asked. */
   stop(): void {
     this.#isStopped = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  /* Lets a question wait, if it does not yet; says when to look again. */
-  #wait({ account, key, now }: Wanted, subject: Subject): number {
+  /* Adds the question if it does not wait yet; returns when to look again. */
+  #wait({ account, key, now }: Wanted, subject: ReportSubject): number {
     const questions = this.#accounts.get(account) ?? new Questions();
     this.#accounts.set(account, questions);
     const nowMs = this.#parts.clock.monotonicMs();
@@ -153,7 +147,7 @@ export class Lookups {
       const asked = questions.next(nowMs);
       if (asked === null) continue;
       this.#ask(account, questions, asked).catch((error: unknown) => {
-        /* A question that breaks is a bug: it must not be lost, nor be asked for ever. */
+        /* A question that breaks is a bug: it must not be lost, nor be repeated without end. */
         this.#end(questions.broke(asked), this.#parts.clock.now());
         throw error;
       });
@@ -162,7 +156,7 @@ export class Lookups {
     if (idleMs.length > 0) this.#arm(Math.min(...idleMs));
   }
 
-  async #ask(account: string, questions: Questions, asked: Asked): Promise<void> {
+  async #ask(account: string, questions: Questions, asked: ReportRequest): Promise<void> {
     const { byIds, byRecipient, clock, onReceipts, onTrouble } = this.#parts;
     const askedAt = clock.now();
     const { ids, window } = asked;
@@ -192,7 +186,7 @@ export class Lookups {
     this.#arm(0);
   }
 
-  /* Null = never, or so long ago that it is not remembered. */
+  /* Null = never, or not remembered any more. */
   #askedAt(key: string): number | null {
     const over = this.#over.get(key);
     const isFresh = over !== undefined && over.at > this.#parts.clock.now() - REMEMBERED_S;
@@ -212,7 +206,7 @@ export class Lookups {
   }
 }
 
-/* Whatever was due by the time of a question, that question has answered. */
+/* A question answers all that was due by its time. */
 function nextAskAt(since: number, askedAt: number | null): number | null {
   const afterS = ASK_AFTER_S.find((seconds) => askedAt === null || since + seconds > askedAt);
   return afterS === undefined ? null : since + afterS;

@@ -1,14 +1,14 @@
 /**
- * What one account's reports are still to be asked: which question goes next, which others the same request
- * answers, and when to try again after a failure. Times are monotonic milliseconds.
+ * Queues the questions to one account's reports. Joins questions that one request answers, and spaces the tries after a
+ * failure. Times are monotonic milliseconds.
  *
- * Always holds: one request at a time, at most five a second; a question is tried a few times and is then
- * over; in the order they came, save those that were refused.
+ * Always holds: one request at a time, at most five a second; a question is tried a few times and is then over.
+ * Questions go in the order they came, except for refused ones.
  */
 import { comparedForm } from '../../core/text/recipient.ts';
 import { REPORT_IDS_MAX, type ReportWindow, type Unreported } from '../../gateway/reports-api.ts';
 
-/** Between two requests: the API allows ten a second, and we may not be alone on the account. */
+/** Between two requests: the API allows ten a second, and others may use the account. */
 const SPACING_MS = 200;
 /** Between the tries of a question that failed. */
 const BACKOFF_MS = [30_000, 60_000, 120_000] as const;
@@ -16,25 +16,24 @@ const BACKOFF_MS = [30_000, 60_000, 120_000] as const;
 const THROTTLE_MS = 1_000;
 const THROTTLE_MAX_MS = 120_000;
 const RETRY_AFTER_MAX_MS = 900_000;
-/** However the peer behaves, a question waits no longer. */
+/** No question waits longer. */
 const PATIENCE_MS = 3_600_000;
 /** Overlapping windows share a request up to this length, so that the answer stays short. */
 const WINDOW_MAX_S = 3_600;
 
 /** What is asked: a window, or ids when that is null. */
-export interface Subject {
+export interface ReportSubject {
   readonly window: ReportWindow | null;
   readonly ids: readonly string[];
 }
 
 /** One request; pass it back to `answered`, `failed` or `broke`. */
-export interface Asked extends Subject {
+export interface ReportRequest extends ReportSubject {
   readonly keys: readonly string[];
 }
 
-interface Question {
+interface ReportQuestion extends ReportSubject {
   readonly key: string;
-  readonly window: ReportWindow | null;
   /** Those that were not answered yet. */
   ids: readonly string[];
   readonly sinceMs: number;
@@ -45,9 +44,8 @@ interface Question {
 }
 
 export class Questions {
-  readonly #waiting = new Map<string, Question>();
+  readonly #waiting = new Map<string, ReportQuestion>();
   #isAsking = false;
-  /** In a row. */
   #failures = 0;
   #freeAtMs = 0;
 
@@ -59,35 +57,36 @@ export class Questions {
     return this.#waiting.has(key);
   }
 
-  add(key: string, subject: Subject, nowMs: number): void {
+  add(key: string, subject: ReportSubject, nowMs: number): void {
     const rest = { sinceMs: nowMs, notBeforeMs: nowMs, failures: 0, isAlone: false };
     this.#waiting.set(key, { ...subject, ...rest, key });
   }
 
-  /** About how long it takes until this question is answered, at most. */
+  /** The longest time until this question is answered, about. */
   waitMs(key: string, nowMs: number): number {
     const notBeforeMs = this.#waiting.get(key)?.notBeforeMs ?? nowMs;
     return Math.max(this.#freeAtMs, notBeforeMs, nowMs) - nowMs + this.size * SPACING_MS;
   }
 
-  /** Gives this question up if it has waited for too long; true when it did. */
+  /** Gives this question up if it has waited for too long; returns true if it did. */
   giveUp(key: string, nowMs: number): boolean {
     const question = this.#waiting.get(key);
     if (question === undefined || nowMs - question.sinceMs < PATIENCE_MS) return false;
     return this.#waiting.delete(key);
   }
 
-  /** How long to wait before `next` is worth a call; null = until something else happens. */
+  /** The time until `next` is worth a call; null = until something else happens. */
   idleMs(nowMs: number): number | null {
     if (this.#isAsking || this.size === 0) return null;
     return Math.max(this.#freeAtMs - nowMs, SPACING_MS);
   }
 
   /** The next request, to be sent now; null = not yet. */
-  next(nowMs: number): Asked | null {
+  next(nowMs: number): ReportRequest | null {
     if (this.#isAsking || this.#freeAtMs > nowMs) return null;
-    const due = [...this.#waiting.values()].filter(({ notBeforeMs }) => notBeforeMs <= nowMs);
-    const [first, ...rest] = due;
+    const [first, ...rest] = [...this.#waiting.values()].filter(
+      ({ notBeforeMs }) => notBeforeMs <= nowMs,
+    );
     if (first === undefined) return null;
     this.#isAsking = true;
     this.#freeAtMs = nowMs + SPACING_MS;
@@ -98,7 +97,7 @@ export class Questions {
   }
 
   /** Returns the keys of those that are answered whole. */
-  answered({ keys, ids }: Asked): readonly string[] {
+  answered({ keys, ids }: ReportRequest): readonly string[] {
     this.#isAsking = false;
     this.#failures = 0;
     for (const question of this.#those(keys)) {
@@ -108,10 +107,10 @@ export class Questions {
   }
 
   /**
-   * Returns the keys of those that are given up. A refusal is about the questions of the request, anything
-   * else about the account: it happens to all that wait. Being throttled costs no try.
+   * Returns the keys of those that are given up. A refusal counts for the questions of the request, any other failure
+   * for all that wait. Being throttled costs no try.
    */
-  failed({ keys }: Asked, answer: Unreported, nowMs: number): readonly string[] {
+  failed({ keys }: ReportRequest, answer: Unreported, nowMs: number): readonly string[] {
     this.#isAsking = false;
     const all = [...this.#waiting.values()];
     if (answer.reason === 'no-credentials') return this.#end(all);
@@ -132,17 +131,17 @@ export class Questions {
     return this.#end(all.filter(({ failures }) => failures > BACKOFF_MS.length));
   }
 
-  /** The request broke by a mistake of ours: its questions are over, and returned. */
-  broke({ keys }: Asked): readonly string[] {
+  /** The request broke by a bug: its questions are over, and returned. */
+  broke({ keys }: ReportRequest): readonly string[] {
     this.#isAsking = false;
     return this.#end(this.#those(keys));
   }
 
-  #those(keys: readonly string[]): readonly Question[] {
+  #those(keys: readonly string[]): readonly ReportQuestion[] {
     return keys.flatMap((key) => this.#waiting.get(key) ?? []);
   }
 
-  #end(over: readonly Question[]): readonly string[] {
+  #end(over: readonly ReportQuestion[]): readonly string[] {
     for (const { key } of over) this.#waiting.delete(key);
     return over.map(({ key }) => key);
   }
@@ -159,7 +158,7 @@ function throttleMs(failures: number): number {
 }
 
 /* As many ids as one request may name; the rest of a question's goes with a later one. */
-function batchOf(questions: readonly Question[]): Asked {
+function batchOf(questions: readonly ReportQuestion[]): ReportRequest {
   const keys: string[] = [];
   const all: string[] = [];
   for (const { key, window, ids } of questions) {
@@ -172,7 +171,11 @@ function batchOf(questions: readonly Question[]): Asked {
 }
 
 /* Those about the same recipient whose windows overlap, and a window that holds theirs. */
-function shareOf(first: Question, own: ReportWindow, others: readonly Question[]): Asked {
+function shareOf(
+  first: ReportQuestion,
+  own: ReportWindow,
+  others: readonly ReportQuestion[],
+): ReportRequest {
   const keys = [first.key];
   let shared = own;
   for (const { key, window } of others) {

@@ -1,9 +1,8 @@
 /**
- * Keeps receipts that are about no message of ours, for a week: one that came before its answer is joined when
- * the answer comes. Anybody may have sent them.
+ * Keeps receipts that are about no message of ours for a week. One that came before its answer is joined with it later.
  *
- * Always holds: how many are kept, how many bytes they have and how many are written a second is bounded; the
- * oldest go first. What is beyond the rate is not stored, so that the gateway brings it again.
+ * Always holds: their number, their bytes and how many are written a second are bounded, because anybody may send them.
+ * The oldest are deleted first. What is beyond the rate is not stored, so that the gateway brings it again.
  */
 import type { Receipt } from '../../core/receipt/receipt.ts';
 import type { Spool } from '../../spool/spool.ts';
@@ -11,13 +10,12 @@ import type { Stock } from '../../spool/write/receipt-rows.ts';
 import type { Reconciler } from './reconciler.ts';
 import type { Work } from '../work.ts';
 
-/** What is kept at most, and for how long. */
 export const UNMATCHED_MAX: Stock = { rows: 100_000, bytes: 32 * 1024 * 1024 };
 const KEPT_S = 7 * 86_400;
-/** Receipts that may be written at once, and each second. */
+/** Receipts that may be written at once, and per second. */
 export const BURST = 1_000;
 export const PER_SECOND = 50;
-/** The oldest that go at once when there is no room. */
+/** The oldest that are deleted at once when there is no room. */
 const EVICTED = 100;
 const PRUNE_EVERY_MS = 3_600_000;
 const PRUNE_BATCH = 1_000;
@@ -31,12 +29,12 @@ export interface UnmatchedParts {
 interface UnmatchedBudget extends Stock {
   readonly permits: number;
   readonly filledAtMs: number;
-  readonly prunedAtMs: number;
+  readonly prunedAtMs: number | null;
   /** Some were pruned in this round, which takes several steps. */
   readonly hasPruned: boolean;
 }
 
-const FULL = { permits: BURST, filledAtMs: -Infinity, prunedAtMs: -Infinity, hasPruned: false };
+const FULL = { permits: BURST, filledAtMs: 0, prunedAtMs: null, hasPruned: false };
 
 export class UnmatchedReceipts {
   readonly #parts: UnmatchedParts;
@@ -64,9 +62,9 @@ export class UnmatchedReceipts {
     return true;
   }
 
-  /** Deletes those whose time is over. */
   prune({ now, nowMs }: Pick<Work, 'now' | 'nowMs'>): void {
-    if (nowMs < this.#budget.prunedAtMs + PRUNE_EVERY_MS) return;
+    const { prunedAtMs } = this.#budget;
+    if (prunedAtMs !== null && nowMs < prunedAtMs + PRUNE_EVERY_MS) return;
     const { spool, reconciler } = this.#parts;
     const pruned = spool.unmatched.prune(now - KEPT_S, PRUNE_BATCH);
     const hasPruned = this.#budget.hasPruned || pruned > 0;
@@ -96,8 +94,8 @@ export class UnmatchedReceipts {
   }
 
   #add(rows: number, bytes: number): void {
-    const { rows: had, bytes: size } = this.#budget;
-    this.#budget = { ...this.#budget, rows: had + rows, bytes: size + bytes };
+    const budget = this.#budget;
+    this.#budget = { ...budget, rows: budget.rows + rows, bytes: budget.bytes + bytes };
   }
 
   #evict(): void {

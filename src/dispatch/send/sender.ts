@@ -85,6 +85,10 @@ export class RequestSender {
     const leftMs = (claim.deadline - this.#parts.clock.now()) * 1000;
     const ttlMs = gateway.capabilities.validity ? leftMs : null;
     gateway.send(claim, ttlMs, (observation) => {
+      /* Also an answer that nobody waits for any more has cost something. */
+      if (observation.kind === 'answered') {
+        queue.circuit.budget?.told(observation.parts, this.#parts.clock.now());
+      }
       if (this.#open.delete(claim.id)) this.#observed(queue, claim, observation, sentAtMs);
       this.#parts.kick();
       this.#run(queue, end);

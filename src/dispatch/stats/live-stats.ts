@@ -1,11 +1,10 @@
 /**
- * Counts for the daemon: how many messages are in which state, lane by lane and by age, and what was done since
- * the start. A count goes through the spool a slice at a time, so that nothing waits for it; from then on each
- * committed step is added, and new rows are counted as they are seen. After a `prune` all is counted again, and
- * the old numbers are shown until that is done.
+ * Counts messages by state, lane and age, and what was done since the start. A count reads the spool a slice at a time.
+ * From then on each committed step is added, and new rows are counted as they are seen. After a `prune` all is counted
+ * again; the old numbers are shown until that is done.
  *
- * Always holds: a step that was rolled back leaves no trace; what nobody can tell (a row changed by hand) is put
- * right by the next count.
+ * Always holds: a step that was rolled back is not counted. A row that was changed by hand is corrected by the next
+ * count.
  */
 import type { IgnoredReason } from '../../core/receipt/receipt.ts';
 import type { Policy } from '../../core/account/policy.ts';
@@ -17,23 +16,16 @@ import type { State } from '../../core/message/message.ts';
 import type { EventEntry } from '../../log/event-lines.ts';
 import type { CountSnapshot } from '../../spool/write/message-groups.ts';
 import { isBusy } from '../../spool/file/open.ts';
-import type { Removed } from '../../spool/write/retention-deletes.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { Participant, Work } from '../work.ts';
 
-/** Rows counted at once (about a millisecond), and the wait before the next ones. */
+/** Rows counted at once (about a millisecond), and the time before the next ones. */
 const SLICE = 1_000;
 const SLICE_EVERY_MS = 15;
-/** New rows are looked for so often. */
+/** New rows are looked for after this time. */
 const LOOK_EVERY_MS = 1_000;
-/** Everything is counted again after this. */
+/** Everything is counted again after this time. */
 const RECOUNT_MS = 3_600_000;
-
-export interface StatsParts {
-  readonly spool: Spool;
-  readonly policy: () => Policy;
-  readonly clock: Clock;
-}
 
 export class Stats implements Participant {
   readonly counters: Counters;
@@ -41,17 +33,18 @@ export class Stats implements Participant {
   readonly #policy: () => Policy;
   readonly #clock: Clock;
   readonly #names: LaneNames;
-  /** Complete, but for rows that nobody has looked at yet; null = the first count is not done. */
+  /** Complete except for rows that were not read yet; null = the first count is not done. */
   #counts: MessageCounts | null = null;
-  /** On its way; null = none is. */
+  /** The count that is not done; null = there is none. */
   #counting: MessageCounts | null;
-  #countedAtMs = -Infinity;
-  /** The deletions by `prune` that the counts know of; null = nothing was counted yet. */
+  /** When the last count was done (monotonic ms). */
+  #countedAtMs = 0;
+  /** The deletions by `prune` that the counts include; null = nothing was counted yet. */
   #deletions: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #onFatal: (error: unknown) => void = () => undefined;
 
-  constructor({ spool, policy, clock }: StatsParts) {
+  constructor(spool: Spool, policy: () => Policy, clock: Clock) {
     this.#spool = spool;
     this.#policy = policy;
     this.#clock = clock;
@@ -65,7 +58,6 @@ export class Stats implements Participant {
     return this.#counts ?? this.#counting ?? new MessageCounts(this.#names);
   }
 
-  /** Whether every message was counted. */
   get isComplete(): boolean {
     return this.#counts !== null;
   }
@@ -93,18 +85,18 @@ export class Stats implements Participant {
     if (this.#counts !== null) this.#slice(this.#counts);
   }
 
-  /** What a transaction decided is on disk. */
   committed({ entries, held, removed, claims, kept, now, nowMs }: Work): void {
     for (const entry of entries) this.#entry(entry, now, nowMs);
     for (const { row, until } of held) {
       const since = sinceOf({ ...row, nextAttemptAt: until });
       this.#moved({ ...row, from: row.state, to: row.state, wasSince: sinceOf(row), since }, now);
     }
-    this.#removed(removed, now);
+    for (const { id, account, sender, state } of removed) {
+      this.#moved({ id, account, sender, from: state, to: null, wasSince: 0, since: 0 }, now);
+    }
     for (const status of kept) this.counters.receipt(status);
-    for (const { id, account, sender, from, waitedSinceAt } of claims) {
+    for (const { id, account, sender, from, waitedSinceAt: since } of claims) {
       this.counters.moved(account, sender, 'sending');
-      const since = waitedSinceAt;
       this.#moved({ id, account, sender, from, to: 'sending', wasSince: since, since }, now);
     }
   }
@@ -113,7 +105,6 @@ export class Stats implements Participant {
     /* Nothing was counted. */
   }
 
-  /** A receipt changed nothing, or was refused. */
   ignored(reason: IgnoredReason): void {
     this.counters.ignore(reason);
   }
@@ -133,28 +124,15 @@ export class Stats implements Participant {
       const answer = { account: account ?? '', code, isAccepted, queuedMs, limiterMs, gatewayMs };
       this.counters.answer(answer, nowMs);
     }
-    const isHeardOf = to === 'delivered' || to === 'undelivered';
-    if (isHeardOf && from === 'await-receipt' && timing.enteredAt !== undefined) {
+    const isFinal = to === 'delivered' || to === 'undelivered';
+    if (isFinal && from === 'await-receipt' && timing.enteredAt !== undefined) {
       this.counters.receiptDelay.note((row.at - timing.enteredAt) * 1000);
     }
     if (!isFailure(to)) return;
     const { recipient = '' } = details;
-    this.counters.failed({
-      at: row.at,
-      id,
-      account,
-      sender,
-      recipient,
-      to,
-      reason: row.reason ?? '',
-      code,
-    });
-  }
-
-  #removed(messages: readonly Removed[], now: number): void {
-    for (const { id, account, sender, state } of messages) {
-      this.#moved({ id, account, sender, from: state, to: null, wasSince: 0, since: 0 }, now);
-    }
+    const { at, reason } = row;
+    const lane = { id, account, sender, recipient };
+    this.counters.failed({ ...lane, at, to, reason: reason ?? '', code });
   }
 
   #moved(move: Parameters<MessageCounts['moved']>[0], now: number): void {
@@ -187,10 +165,10 @@ export class Stats implements Participant {
     const look = this.#read(counts.upTo);
     if (look === 'busy') return true;
     const { deletions, found } = look;
-    /* What was counted may be gone. */
-    const isPruned = this.#deletions !== null && this.#deletions !== deletions;
+    const known = this.#deletions ?? deletions;
     this.#deletions = deletions;
-    if (isPruned) {
+    /* What was counted may be gone. */
+    if (known !== deletions) {
       this.#counting = new MessageCounts(this.#names);
       return true;
     }

@@ -1,6 +1,6 @@
 /** What left since an instant, as a rule asks that is new: on a spool with everything in it that does not count. */
 import { describe, expect, it } from 'vitest';
-import { SpoolHistory, type Newcomer } from '../../../src/dispatch/limit/window-seed.ts';
+import { spoolHistory, type NewWindow } from '../../../src/dispatch/limit/window-seed.ts';
 import { Zone } from '../../../src/core/time/zone.ts';
 import type { Settlement } from '../../../src/core/answer/settle.ts';
 import type { AttemptEnd } from '../../../src/spool/write/settlements.ts';
@@ -55,13 +55,13 @@ function setup() {
     });
     return id;
   };
-  const used = (over: Partial<Newcomer> = {}): number => {
-    const asked: Newcomer = {
+  const used = (over: Partial<NewWindow> = {}): number => {
+    const asked: NewWindow = {
       ...{ window: DAY, per: 'request', zone: new Zone('UTC'), counts: () => true },
       after: -Infinity,
       ...over,
     };
-    const state = new SpoolHistory(spool, 'main', POLICY).stateOf(asked, NOW);
+    const state = spoolHistory(spool, 'main', POLICY)(asked, NOW);
     return state.used.reduce((sum, [, count]) => sum + count, 0);
   };
   return { ...bundle, sent, used };
@@ -101,10 +101,11 @@ describe('what left', () => {
     expect(used({ zone: new Zone('Asia/Tokyo') })).toBe(4);
     expect(used({ window: MINUTE })).toBe(1);
     const asked = { per: 'request', zone: new Zone('UTC'), counts: () => true } as const;
-    const state = new SpoolHistory(spool, 'main', POLICY).stateOf(
-      { ...asked, window: MINUTE, after: -Infinity },
-      NOW,
-    );
+    const state = spoolHistory(
+      spool,
+      'main',
+      POLICY,
+    )({ ...asked, window: MINUTE, after: -Infinity }, NOW);
     const endsAt = state.used[0]?.[0] ?? 0;
     expect(endsAt).toBeGreaterThan(NOW - 59);
     expect(endsAt).toBeLessThanOrEqual(NOW - 58.5);
@@ -123,8 +124,8 @@ describe('what left', () => {
     expect(used()).toBe(1);
     expect(used({ per: 'part' })).toBe(2);
     const asked = { per: 'part', zone: new Zone('UTC'), counts: () => true } as const;
-    const history = new SpoolHistory(spool, 'main', POLICY);
-    const state = history.stateOf({ ...asked, window: MINUTE, after: -Infinity }, NOW);
+    const history = spoolHistory(spool, 'main', POLICY);
+    const state = history({ ...asked, window: MINUTE, after: -Infinity }, NOW);
     expect(state).toEqual({ at: NOW, used: [], open: [[0, 2]] });
   });
 });
