@@ -58,7 +58,11 @@ export class AccountRates {
       const learnedRate = learned === Infinity ? null : learned;
       spool.circuits.writeRate({ account, sender: null, configuredRate: rate, learnedRate, now });
       const open = queues.get(account)?.slots.concurrency ?? configured;
-      spool.circuits.writeWidth({ account, configured, learned: open < configured ? open : null });
+      spool.circuits.writeConcurrency({
+        account,
+        configured,
+        learned: open < configured ? open : null,
+      });
       for (const [sender, { rate: configuredRate }] of senders) {
         const learnedRate = spool.circuits.learnedRate(account, sender);
         spool.circuits.writeRate({ account, sender, configuredRate, learnedRate, now });

@@ -29,7 +29,7 @@ import { makePolicy } from './make-policy.ts';
 import { SpoolGuard } from './spool-guard.ts';
 import { StartBrokenOff, takeDown, type RunningParts } from './shutdown.ts';
 import { StatusLog, type Output } from '../log/status-log.ts';
-import type { Vitals } from '../systemd/pulse.ts';
+import type { HealthFacts } from '../systemd/pulse.ts';
 import { readVersion } from '../version.ts';
 
 /** The time limit of a stop, and the part of it for answers to open requests. TimeoutStopSec of the unit is longer. */
@@ -123,8 +123,8 @@ export class Daemon implements AsyncDisposable {
   }
 
   /** All are zero before the start and after the end. */
-  get vitals(): Vitals {
-    return this.#status.vitals;
+  get health(): HealthFacts {
+    return this.#status.health;
   }
 
   /** Open requests. Reads nothing from the spool. */

@@ -135,8 +135,8 @@ export class Reload {
   #endRuns(queue: AccountQueue, isOver: (reason: LaneReason) => boolean): void {
     const { dispatcher, spool } = this.#parts;
     for (const sender of [null, ...queue.circuit.troubledSenders.keys()]) {
-      const gate = queue.circuit.stateOf(sender);
-      if (gate.kind !== 'suspended' || gate.run === null || !isOver(gate.run.reason)) continue;
+      const state = queue.circuit.stateOf(sender);
+      if (state.kind !== 'suspended' || state.run === null || !isOver(state.run.reason)) continue;
       const change = queue.circuit.endRun(sender);
       if (change !== null) dispatcher.circuitChanged(queue, change);
       dispatcher.reconfigured(() => void spool.setAside.release({ account: queue.name, sender }));
@@ -178,19 +178,19 @@ export class Reload {
     if (old !== null && budget !== null && old.spentAt >= budget.dayOf(now)) {
       budget.recall(old.spent, now);
     }
-    const gate = circuit.stateOf();
-    const held = gate.kind === 'paused' ? null : circuit.enforceBudget(now);
+    const state = circuit.stateOf();
+    const held = state.kind === 'paused' ? null : circuit.enforceBudget(now);
     if (held !== null) dispatcher.circuitChanged(queue, held);
-    if (gate.kind === 'suspended' && MONEY_REASONS.includes(gate.reason)) this.#tryAgain(queue);
+    if (state.kind === 'suspended' && MONEY_REASONS.includes(state.reason)) this.#tryAgain(queue);
   }
 
   /* What stopped the account may be over: one message is sent as a probe. */
   #tryAgain(queue: AccountQueue): void {
     const { circuit } = queue;
-    const gate = circuit.stateOf();
-    if (gate.kind !== 'suspended') return;
+    const state = circuit.stateOf();
+    if (state.kind !== 'suspended') return;
     const now = this.#parts.clock.now();
-    const isHeld = circuit.budget?.holds(gate.reason) === true;
+    const isHeld = circuit.budget?.holds(state.reason) === true;
     const change = isHeld ? circuit.askAgain(now) : circuit.look(null, true, now);
     if (change !== null) this.#parts.dispatcher.circuitChanged(queue, change);
   }

@@ -26,7 +26,7 @@ import type { AccountQueue } from '../dispatch/schedule/account-queue.ts';
 import type { Limit } from '../dispatch/limit/limit.ts';
 import type { Lane } from '../dispatch/schedule/lane.ts';
 import type { StatusLog } from '../log/status-log.ts';
-import { QUEUED_MAX, type Vitals } from '../systemd/pulse.ts';
+import { QUEUED_MAX, type HealthFacts } from '../systemd/pulse.ts';
 import { startCommand } from '../systemd/start-command.ts';
 import { readVersion } from '../version.ts';
 import type { RunningParts } from './shutdown.ts';
@@ -110,7 +110,7 @@ export class StatusSource implements AsyncDisposable, AdminSource {
   };
 
   /** The few numbers that fit a line. Asked every few seconds; costs a millisecond. */
-  get vitals(): Vitals {
+  get health(): HealthFacts {
     if (this.#working === null || this.#isDraining) return NOT_AT_WORK;
     const { dispatcher, spool } = this.#working;
     const { inFlight, ended } = dispatcher;
@@ -174,7 +174,7 @@ function accountFacts(
   const { counters } = dispatcher.stats;
   return {
     account: queue.name,
-    ...gateStatus(queue.circuit.stateOf()),
+    ...circuitStatus(queue.circuit.stateOf()),
     limit: limits.get(queue.name)?.ceiling ?? null,
     available: queue.limits.account.rate,
     used: counters.answered.get(queue.name)?.rate(at.nowMs) ?? 0,
@@ -200,10 +200,12 @@ function laneFacts({ queues }: Working, at: Instant): StatusParts['lane'] {
   };
 }
 
-function gateStatus(gate: CircuitState): Pick<KnownAccount, 'state' | 'reason' | 'next_probe_at'> {
-  if (gate.kind === 'active') return { state: 'active', reason: null, next_probe_at: null };
-  if (gate.kind === 'paused') return { state: 'paused', reason: 'operator', next_probe_at: null };
-  return { state: 'suspended', reason: gate.reason, next_probe_at: gate.nextProbeAt };
+function circuitStatus(
+  state: CircuitState,
+): Pick<KnownAccount, 'state' | 'reason' | 'next_probe_at'> {
+  if (state.kind === 'active') return { state: 'active', reason: null, next_probe_at: null };
+  if (state.kind === 'paused') return { state: 'paused', reason: 'operator', next_probe_at: null };
+  return { state: 'suspended', reason: state.reason, next_probe_at: state.nextProbeAt };
 }
 
 function blockedSeconds({ blockedUntilMs }: Limit, { nowMs }: Instant): number {
@@ -232,4 +234,4 @@ export async function administer(
 }
 
 /** Before the start and after the end. */
-export const NOT_AT_WORK: Vitals = { queued: 0, inFlight: 0, ended: 0, stopped: [] };
+export const NOT_AT_WORK: HealthFacts = { queued: 0, inFlight: 0, ended: 0, stopped: [] };

@@ -12,7 +12,7 @@ import type {
   BlockRow,
   CircuitRow,
   LearnedRateRow,
-  WidthRow,
+  ConcurrencyRow,
 } from '../spool/write/circuit-rows.ts';
 import type { IgnoredReason } from '../core/receipt/receipt.ts';
 
@@ -59,9 +59,9 @@ export interface KeptBack {
 /** What is decided and waits for the next commit; kept, in order, until it is on disk. */
 export interface Pending {
   readonly ended: Ended<Claim>[];
-  readonly gates: CircuitRow[];
+  readonly circuits: CircuitRow[];
   readonly rates: LearnedRateRow[];
-  readonly widths: WidthRow[];
+  readonly widths: ConcurrencyRow[];
   readonly blocks: BlockRow[];
   readonly runs: JudgedRun[];
   readonly entries: EventEntry[];
@@ -74,7 +74,7 @@ export interface JudgedRun extends RunScope {
 }
 
 export function nothingPending(): Pending {
-  return { ended: [], gates: [], rates: [], widths: [], blocks: [], runs: [], entries: [] };
+  return { ended: [], circuits: [], rates: [], widths: [], blocks: [], runs: [], entries: [] };
 }
 
 /** How much is decided at this moment, list by list. */

@@ -193,7 +193,7 @@ function messageEntry(
 }
 
 /** An account or a sender was suspended, resumed or paused at `at`; nothing where the change has no line. */
-export function gateMoved(
+export function circuitMoved(
   account: string,
   change: CircuitChange,
   at: number,
@@ -201,7 +201,7 @@ export function gateMoved(
   const { sender, state, event, reason } = change;
   if (event === null) return [];
   const details = {
-    remedy: event === 'suspended' ? remedyOfGate(account, change) : undefined,
+    remedy: event === 'suspended' ? remedyOfCircuit(account, change) : undefined,
     next_probe_at: state.kind === 'suspended' ? isoOf(state.nextProbeAt) : undefined,
   };
   const what = { event: `${scopeOf(sender)}.${event}`, to: state.kind, reason } as const;
@@ -215,7 +215,7 @@ export function everythingMoved(event: 'paused' | 'resumed', at: number): EventE
   return laneEntry({ at, account: EVERYTHING, sender: null, ...what }, {});
 }
 
-function remedyOfGate(account: string, { sender, reason, detail }: CircuitChange): string {
+function remedyOfCircuit(account: string, { sender, reason, detail }: CircuitChange): string {
   const subject = { account, sender, state: 'suspended', reason: reason ?? 'unknown' };
   const remedy = remedyOfAccount(subject);
   return detail === null ? remedy : `${remedy}; ${detail}`;

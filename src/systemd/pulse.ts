@@ -50,7 +50,7 @@ export class Pulse implements Disposable {
 }
 
 /** The figures of the status line. */
-export interface Vitals {
+export interface HealthFacts {
   /** Messages that are ready to be sent; counted up to QUEUED_MAX. */
   readonly queued: number;
   /** Open requests. */
@@ -65,11 +65,11 @@ export interface Vitals {
 export const QUEUED_MAX = 10_000;
 
 /** Makes a line at each call; its rate is that since the last one. `nowMs` is monotonic. */
-export function statusLines(vitals: () => Vitals, nowMs: () => number): () => string {
-  let before = vitals().ended;
+export function statusLines(health: () => HealthFacts, nowMs: () => number): () => string {
+  let before = health().ended;
   let beforeMs = nowMs();
   return () => {
-    const [now, atMs] = [vitals(), nowMs()];
+    const [now, atMs] = [health(), nowMs()];
     const rate = atMs > beforeMs ? ((now.ended - before) / (atMs - beforeMs)) * 1_000 : 0;
     before = now.ended;
     beforeMs = atMs;
@@ -77,7 +77,7 @@ export function statusLines(vitals: () => Vitals, nowMs: () => number): () => st
   };
 }
 
-function lineOf({ queued, inFlight, stopped }: Vitals, rate: number): string {
+function lineOf({ queued, inFlight, stopped }: HealthFacts, rate: number): string {
   const waiting = queued >= QUEUED_MAX ? `${QUEUED_MAX} or more` : String(queued);
   const counts = `${waiting} queued, ${inFlight} in flight, ${rate.toFixed(1)}/s`;
   return [counts, ...stopped].join('; ');

@@ -174,7 +174,7 @@ export class SimulatedDaemon {
 
   /* What ended is written; what was throttled is ready again. */
   #drain(): boolean {
-    const { ended, entries, gates, rates, blocks } = this.#pending;
+    const { ended, entries, circuits, rates, blocks } = this.#pending;
     const hasAny = ended.length > 0;
     for (const { claim, settlement } of ended) {
       if (settlement.to !== 'queued') continue;
@@ -183,7 +183,7 @@ export class SimulatedDaemon {
     }
     ended.length = 0;
     entries.length = 0;
-    gates.length = 0;
+    circuits.length = 0;
     rates.length = 0;
     blocks.length = 0;
     return hasAny;

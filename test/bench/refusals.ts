@@ -188,13 +188,13 @@ async function refuseAll(): Promise<Found> {
   const { db, start } = prepare(gateway.url, rowsTo('4477', ALL), clock);
   const daemon = await start();
   const beganAt = clock.now();
-  const gate = db.prepare<[], number>(
+  const circuit = db.prepare<[], number>(
     `SELECT next_probe_at FROM accounts WHERE state = 'suspended'`,
   );
   const out = db.prepare(`SELECT 1 FROM messages WHERE state = 'sending' LIMIT 1`);
   while (clock.now() - beganAt < TEN_MINUTES_S) {
     await sleep(values.real ? 1_000 : LOOK_EVERY_MS);
-    const at = gate.pluck().get();
+    const at = circuit.pluck().get();
     if (values.real || at === undefined || out.get() !== undefined) continue;
     aheadMs += Math.max(0, Math.min(at, beganAt + TEN_MINUTES_S + 1) - clock.now()) * 1_000;
   }

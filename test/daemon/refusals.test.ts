@@ -22,12 +22,12 @@ async function secondsUntil(bundle: Bundle, check: () => boolean): Promise<numbe
   const begunAt = bundle.clock.now();
   for (let times = 0; !check() && times < 400; times += 1) {
     const before = bundle.sandbox.ledger.counters.requests;
-    const gate = gateOf(bundle);
-    if (gate === null) {
-      await bundle.until(() => check() || gateOf(bundle) !== null, 'the run');
+    const circuit = circuitOf(bundle);
+    if (circuit === null) {
+      await bundle.until(() => check() || circuitOf(bundle) !== null, 'the run');
       continue;
     }
-    bundle.advance(Math.max(0, Number(gate['next_probe_at']) - bundle.clock.now()));
+    bundle.advance(Math.max(0, Number(circuit['next_probe_at']) - bundle.clock.now()));
     await bundle.until(
       () => bundle.sandbox.ledger.counters.requests > before && isAtRest(bundle),
       'a probe and its outcome',
@@ -36,7 +36,7 @@ async function secondsUntil(bundle: Bundle, check: () => boolean): Promise<numbe
   return bundle.clock.now() - begunAt;
 }
 
-const gateOf = ({ all }: Bundle): ReturnType<Bundle['account']> | null =>
+const circuitOf = ({ all }: Bundle): ReturnType<Bundle['account']> | null =>
   all(`SELECT state, next_probe_at FROM accounts WHERE state = 'suspended' UNION ALL
     SELECT state, next_probe_at FROM senders WHERE state = 'suspended'`)[0] ?? null;
 

@@ -181,13 +181,13 @@ describe('the pause of everything', () => {
       refused: 'everything is paused already',
     });
     const id = bundle.drop();
-    expect(bundle.vitals().stopped).toEqual(['all paused']);
+    expect(bundle.health().stopped).toEqual(['all paused']);
     await bundle.stop();
     await bundle.start();
     await bundle.ask({ verb: 'pause', account: 'main' });
     expect(bundle.message(id)['state']).toBe('queued');
     await bundle.ask({ verb: 'resume', account: '*' });
-    expect(bundle.vitals().stopped).toEqual(['main paused (operator)']);
+    expect(bundle.health().stopped).toEqual(['main paused (operator)']);
     await bundle.ask({ verb: 'resume', account: 'main' });
     await bundle.untilState(id, 'await-receipt');
     expect(bundle.lines('account.paused')[0]).toMatchObject({ account: '*' });

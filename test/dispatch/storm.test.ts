@@ -145,8 +145,8 @@ class Storm {
     const due = this.#waiting.filter(({ at }) => at <= now);
     this.#waiting = this.#waiting.filter(({ at }) => at > now);
     for (const { row } of due) this.#offer({ ...row, state: 'retry' });
-    const gate = this.queue.circuit.stateOf();
-    if (gate.kind === 'suspended' && !gate.isHalfOpen && gate.nextProbeAt <= now) {
+    const state = this.queue.circuit.stateOf();
+    if (state.kind === 'suspended' && !state.isHalfOpen && state.nextProbeAt <= now) {
       this.queue.circuit.look(null, true, now);
     }
     const { queue } = this;

@@ -321,7 +321,7 @@ class Life {
 
   /* What ended is written; what goes again is ready, now or when its time has come. */
   #settle(): boolean {
-    const { ended, entries, gates, rates } = this.#pending;
+    const { ended, entries, circuits, rates } = this.#pending;
     const hasAny = ended.length > 0;
     for (const { claim, settlement } of ended) {
       this.#claims.delete(claim.id);
@@ -332,7 +332,7 @@ class Life {
         this.#options.time.afterSettling(5_000, () => this.#world.ready(row));
       } else this.#world.sent(claim.id);
     }
-    for (const list of [ended, entries, gates, rates]) list.length = 0;
+    for (const list of [ended, entries, circuits, rates]) list.length = 0;
     return hasAny;
   }
 
@@ -355,8 +355,8 @@ class Life {
 
   /* When a suspended account is to be tried (Unix seconds); Infinity = it is not suspended, or is tried. */
   get #probeAt(): number {
-    const gate = this.queue.circuit.stateOf();
-    return gate.kind === 'suspended' && !gate.isHalfOpen ? gate.nextProbeAt : Infinity;
+    const state = this.queue.circuit.stateOf();
+    return state.kind === 'suspended' && !state.isHalfOpen ? state.nextProbeAt : Infinity;
   }
 
   #sleep(): void {

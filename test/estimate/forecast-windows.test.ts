@@ -102,7 +102,7 @@ function modelOf({ account, groups = [], lanes }: Scenario): {
 const KEPT = 3;
 
 /** A rule at work: permits come evenly. */
-class Gate {
+class Circuit {
   readonly per: Per;
   readonly #rate: number;
   readonly #caps: readonly UsageWindow[];
@@ -149,34 +149,34 @@ const at = (atS: number) => ({ now: NOON + atS, nowMs: atS * 1000 });
 
 /** By lane: when each of its messages went. Who is oldest goes first, of those that may. */
 function play({ account, groups = [], lanes }: Scenario): readonly (readonly number[])[] {
-  const whole = new Gate(account);
-  const shared = groups.map((one) => ({ senders: one.senders, gate: new Gate(one) }));
+  const whole = new Circuit(account);
+  const shared = groups.map((one) => ({ senders: one.senders, circuit: new Circuit(one) }));
   const queues = lanes.map(({ lane: name, count, parts, rule: own }) => ({
     ...{ parts, went: [] as number[] },
     ages: Array.from({ length: count }, (_, place) => (place + 0.5) / count),
-    gates: [
+    circuits: [
       whole,
-      ...shared.flatMap(({ senders, gate }) => (senders.includes(name) ? [gate] : [])),
-      ...(own === undefined ? [] : [new Gate(own)]),
+      ...shared.flatMap(({ senders, circuit }) => (senders.includes(name) ? [circuit] : [])),
+      ...(own === undefined ? [] : [new Circuit(own)]),
     ],
   }));
   for (let atS = 0; ;) {
     const waiting = queues.filter(({ ages, went }) => went.length < ages.length);
     if (waiting.length === 0) return queues.map(({ went }) => went);
-    const able = waiting.filter(({ parts, gates }) =>
-      gates.every((gate) => gate.allows(parts, atS)),
+    const able = waiting.filter(({ parts, circuits }) =>
+      circuits.every((circuit) => circuit.allows(parts, atS)),
     );
     const [first] = able.toSorted(
       (a, b) => (a.ages[a.went.length] ?? 0) - (b.ages[b.went.length] ?? 0),
     );
     if (first === undefined) {
-      const opens = waiting.map(({ parts, gates }) =>
-        Math.max(...gates.map((gate) => gate.opensS(parts, atS))),
+      const opens = waiting.map(({ parts, circuits }) =>
+        Math.max(...circuits.map((circuit) => circuit.opensS(parts, atS))),
       );
       atS = Math.max(atS + 1e-3, Math.min(...opens));
       continue;
     }
-    for (const gate of first.gates) gate.take(first.parts, atS);
+    for (const circuit of first.circuits) circuit.take(first.parts, atS);
     first.went.push(atS);
   }
 }

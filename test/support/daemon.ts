@@ -11,7 +11,7 @@ import type { ReceiptOptions } from '../../src/sandbox/receipt-options.ts';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox-gateway.ts';
 import type { DropRow } from '../../src/spool/write/insert.ts';
 import { NOT_AT_WORK } from '../../src/daemon/status-source.ts';
-import type { Vitals } from '../../src/systemd/pulse.ts';
+import type { HealthFacts } from '../../src/systemd/pulse.ts';
 import { makeFolder, openHandle, type Handle, type Row } from './spool.ts';
 
 export const KEY = 'sandbox1';
@@ -86,7 +86,7 @@ export interface Bundle extends Handle {
   /** The sandbox sends receipts to the daemon from now on. */
   readonly sendReceipts: (options?: ReceiptOptions) => Promise<void>;
   /** As the service manager is told. */
-  readonly vitals: () => Vitals;
+  readonly health: () => HealthFacts;
   readonly turns: () => number;
   /** Why the start waits; null = it does not. */
   readonly waiting: () => string | null;
@@ -261,7 +261,7 @@ export async function setup(options: Options = {}): Promise<Bundle> {
     clock,
     fatal,
     receiptsUrl,
-    vitals: () => daemon?.vitals ?? NOT_AT_WORK,
+    health: () => daemon?.health ?? NOT_AT_WORK,
     turns: () => daemon?.turns ?? 0,
     waiting: () => daemon?.waiting ?? null,
     adminUrl,

@@ -1,9 +1,9 @@
 /** What feeds the watchdog, and the line that goes with it. */
 import { expect, it } from 'vitest';
-import { Pulse, QUEUED_MAX, statusLines, type Vitals } from '../../src/systemd/pulse.ts';
+import { Pulse, QUEUED_MAX, statusLines, type HealthFacts } from '../../src/systemd/pulse.ts';
 import { setup as startDaemon } from '../support/daemon.ts';
 
-const IDLE: Vitals = { queued: 0, inFlight: 0, ended: 0, stopped: [] };
+const IDLE: HealthFacts = { queued: 0, inFlight: 0, ended: 0, stopped: [] };
 
 function setup() {
   const said: string[] = [];
@@ -45,13 +45,13 @@ it('the pulse counts the turns of a loop with nothing to do, and of one that fin
 });
 
 it('the pulse says what waits, what is out, and how fast it went since the last line', () => {
-  const now = { vitals: IDLE, ms: 1_000 };
+  const now = { health: IDLE, ms: 1_000 };
   const line = statusLines(
-    () => now.vitals,
+    () => now.health,
     () => now.ms,
   );
   expect(line()).toBe('0 queued, 0 in flight, 0.0/s');
-  now.vitals = { ...IDLE, queued: 812, inFlight: 10, ended: 298 };
+  now.health = { ...IDLE, queued: 812, inFlight: 10, ended: 298 };
   now.ms += 10_000;
   expect(line()).toBe('812 queued, 10 in flight, 29.8/s');
   now.ms += 10_000;
@@ -60,20 +60,20 @@ it('the pulse says what waits, what is out, and how fast it went since the last 
 
 it('the pulse names the first accounts that are stopped, with the reason, and counts no backlog to its end', () => {
   const stopped = ['main suspended (wrong-credentials)', 'eu paused (operator)', '2 more stopped'];
-  const vitals = (): Vitals => ({ ...IDLE, queued: QUEUED_MAX, stopped });
-  expect(statusLines(vitals, () => 0)()).toBe(
+  const health = (): HealthFacts => ({ ...IDLE, queued: QUEUED_MAX, stopped });
+  expect(statusLines(health, () => 0)()).toBe(
     '10000 or more queued, 0 in flight, 0.0/s; main suspended (wrong-credentials); eu paused (operator); ' +
       '2 more stopped',
   );
 });
 
 it('the pulse has its figures from the spool and the loop', async () => {
-  const { drop, untilState, ask, vitals } = await startDaemon();
+  const { drop, untilState, ask, health } = await startDaemon();
   const id = drop();
   await untilState(id, 'await-receipt');
   await ask({ verb: 'pause', account: 'main' });
   drop();
-  expect(vitals()).toEqual({
+  expect(health()).toEqual({
     ...{ queued: 1, inFlight: 0, ended: 1 },
     stopped: ['main paused (operator)'],
   });

@@ -57,9 +57,9 @@ const VERBS = {
   },
 } as const;
 
-type MessageVerb = keyof typeof VERBS;
+type CommandVerb = keyof typeof VERBS;
 
-export function messagesCommand(verb: MessageVerb): Command {
+export function messagesCommand(verb: CommandVerb): Command {
   const { summary, description, examples } = VERBS[verb];
   const command = new Command(verb)
     .summary(summary)
@@ -90,7 +90,7 @@ export function messagesCommand(verb: MessageVerb): Command {
 }
 
 async function requestsOf(
-  verb: MessageVerb,
+  verb: CommandVerb,
   ids: readonly GivenId[],
   filter: ControlFilter | null,
 ): Promise<readonly ControlRequest[]> {

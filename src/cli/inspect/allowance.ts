@@ -58,7 +58,7 @@ const NEARLY_USED = 0.9;
 
 /** What an account and its senders allow: at what pace, and from when on. */
 export function allowedOf(known: AccountReading, options: ForecastOptions): Allowed {
-  const { gate, senders, flows, since } = known;
+  const { circuit, senders, flows, since } = known;
   const { reserve, now } = options;
   const rules = options.nested.get(known.account) ?? null;
   const windows = windowsOf(known.caps, now);
@@ -74,13 +74,13 @@ export function allowedOf(known: AccountReading, options: ForecastOptions): Allo
   const held = new Set([...grouped, ...lanes.map(([name]) => name)]);
   /* Where nothing but the account is in the way, what goes is what it allows. */
   const free = [...since].filter(([sender]) => !held.has(sender)).map(([, at]) => at);
-  const seen = { gate, flow: together([...flows.values()]), since: earliest(free) };
+  const seen = { circuit, flow: together([...flows.values()]), since: earliest(free) };
   const per = rules?.account.per ?? 'request';
-  const pace = paceOf(limitOf(gate) ?? DEFAULT_LIMIT);
+  const pace = paceOf(limitOf(circuit) ?? DEFAULT_LIMIT);
   const allowance = {
     ...{ reserve, groups, lanes: new Map(lanes), per, windows: windows.of('account', null) },
-    rate: gate.state === 'active' ? rateOf(pace, { ...seen, per }, look) : 0,
-    opensInS: opensIn(gate, now),
+    rate: circuit.state === 'active' ? rateOf(pace, { ...seen, per }, look) : 0,
+    opensInS: opensIn(circuit, now),
   };
   return { allowance, groups: rules?.groups ?? [], rowOf: windows.rowOf };
 }
@@ -136,16 +136,16 @@ function laneAllowance(
   look: Reading,
 ): Allowance | null {
   const { known, now } = look;
-  const gate = known.senders.get(sender) ?? null;
-  const limit = gate === null ? null : limitOf(gate);
-  const opensInS = gate === null ? 0 : opensIn(gate, now);
+  const circuit = known.senders.get(sender) ?? null;
+  const limit = circuit === null ? null : limitOf(circuit);
+  const opensInS = circuit === null ? 0 : opensIn(circuit, now);
   const windows = look.windows.of('sender', sender);
-  const isActive = gate === null || gate.state === 'active';
+  const isActive = circuit === null || circuit.state === 'active';
   if (isActive && limit === null && opensInS === 0 && windows.length === 0) return null;
   if (!isActive) return { rate: 0, opensInS, per, windows };
-  if (gate === null || limit === null) return { rate: Infinity, opensInS, per, windows };
+  if (circuit === null || limit === null) return { rate: Infinity, opensInS, per, windows };
   const since = isGrouped ? undefined : known.since.get(sender);
-  const seen = { gate, flow: known.flows.get(sender), since, per };
+  const seen = { circuit, flow: known.flows.get(sender), since, per };
   return { rate: rateOf(senderPaceOf(limit), seen, look), opensInS, per, windows };
 }
 
@@ -154,16 +154,16 @@ function laneAllowance(
 function rateOf(
   pace: number,
   seen: {
-    readonly gate: CircuitColumns;
+    readonly circuit: CircuitColumns;
     readonly flow: Flow | undefined;
     readonly since: number | undefined;
     readonly per: Per;
   },
   { known, parts, now }: Reading,
 ): number {
-  const { flow = NO_FLOW, since = Infinity, gate, per } = seen;
+  const { flow = NO_FLOW, since = Infinity, circuit, per } = seen;
   const from = now - USED_OVER_S;
-  if (since > from || (gate.blocked_until ?? 0) > from) return pace;
+  if (since > from || (circuit.blocked_until ?? 0) > from) return pace;
   if (known.caps.some(({ used, allowed }) => used >= allowed * NEARLY_USED)) return pace;
   const spanS = flow.lastAt - flow.firstAt;
   if (flow.used < SEEN_MIN || spanS < SEEN_S_MIN) return pace;
@@ -186,7 +186,7 @@ function opensIn({ blocked_until: until }: CircuitColumns, now: number): number 
 
 /** Per second: what was learned from the gateway holds; null = nobody said. */
 export function limitOf(
-  gate: Pick<CircuitColumns, 'learned_rate' | 'configured_rate'>,
+  circuit: Pick<CircuitColumns, 'learned_rate' | 'configured_rate'>,
 ): number | null {
-  return gate.learned_rate ?? gate.configured_rate;
+  return circuit.learned_rate ?? circuit.configured_rate;
 }

@@ -23,7 +23,7 @@ import { allowedOf, limitOf, type ForecastOptions } from './allowance.ts';
 import { capTable } from './usage-lines.ts';
 
 /** Why nothing of a lane goes now. */
-export interface Stop {
+export interface LaneStop {
   readonly by: 'suspended' | 'paused' | 'throttled' | 'quiet-hours';
   /** In the words of whoever stopped it; null = nothing more is known. */
   readonly reason: string | null;
@@ -49,7 +49,7 @@ export interface LaneView {
   /** Requests throttled in the last minute. */
   readonly throttled: number;
   /** Null = it goes. */
-  readonly stop: Stop | null;
+  readonly stop: LaneStop | null;
   /** Rows that may go as far as they themselves are concerned. */
   readonly backlog: number;
   /** Rows that wait for an instant: scheduled, in retry, or kept back by a rule. */
@@ -64,7 +64,7 @@ export function lanesOf(db: Database, options: ForecastOptions): readonly LaneVi
 }
 
 function viewsOf(reading: LaneReading, options: ForecastOptions): readonly LaneView[] {
-  const { account, gate, senders, ready, later, flows } = reading;
+  const { account, circuit, senders, ready, later, flows } = reading;
   const rules = options.nested.get(account) ?? null;
   const gone = goneBySender(reading, options);
   const known = [
@@ -72,7 +72,7 @@ function viewsOf(reading: LaneReading, options: ForecastOptions): readonly LaneV
     ...[...ready, ...later].map((one) => one.sender),
   ];
   /** Of these lanes together; null = of all. */
-  const factsOf = (names: readonly string[] | null): Omit<LaneFacts, 'gate'> => {
+  const factsOf = (names: readonly string[] | null): Omit<LaneFacts, 'circuit'> => {
     const isOf = ({ sender }: { readonly sender: string }): boolean =>
       names?.includes(sender) !== false;
     const own = [...flows].filter(([sender]) => isOf({ sender }));
@@ -85,16 +85,16 @@ function viewsOf(reading: LaneReading, options: ForecastOptions): readonly LaneV
   const view = (facts: LaneFacts): LaneNumbers => viewOf(facts, options.now);
   const lanes = [...new Set(known)].toSorted().map((sender): LaneView => {
     const per = rules?.senders.get(sender)?.per ?? 'request';
-    const facts = { ...factsOf([sender]), gate: senders.get(sender) ?? null };
+    const facts = { ...factsOf([sender]), circuit: senders.get(sender) ?? null };
     return { ...{ account, sender, group: null, per }, ...view(facts) };
   });
   const groups = (rules?.groups ?? []).map((rule: GroupRule): LaneView => {
     const { name, senders: names, per, perSecond: configuredRate } = rule;
-    const facts = { ...factsOf(names), gate: null };
+    const facts = { ...factsOf(names), circuit: null };
     const group = { name, senders: names };
     return { ...{ account, sender: null, group, per }, ...view(facts), configuredRate };
   });
-  const whole = view({ ...factsOf(null), gate });
+  const whole = view({ ...factsOf(null), circuit });
   const per = rules?.account.per ?? 'request';
   return [{ ...{ account, sender: null, group: null, per }, ...whole }, ...groups, ...lanes];
 }
@@ -103,17 +103,17 @@ type LaneNumbers = Omit<LaneView, 'account' | 'sender' | 'group' | 'per'>;
 
 interface LaneFacts extends Pick<LaneReading, 'ready' | 'later'> {
   /** Null = it has neither a limit nor a stop of its own. */
-  readonly gate: CircuitColumns | null;
+  readonly circuit: CircuitColumns | null;
   readonly flow: Flow;
   /** Seconds until the backlog is gone; Infinity = nobody can say; null = there is none. */
   readonly goneS: number | null;
 }
 
 function viewOf(facts: LaneFacts, now: number): LaneNumbers {
-  const { gate, flow, goneS } = facts;
+  const { circuit, flow, goneS } = facts;
   return {
-    configuredRate: gate?.configured_rate ?? null,
-    learnedRate: gate?.learned_rate ?? null,
+    configuredRate: circuit?.configured_rate ?? null,
+    learnedRate: circuit?.learned_rate ?? null,
     usedRate: flow.used / USED_OVER_S,
     throttled: flow.throttled,
     stop: stopOf(facts, now),
@@ -123,17 +123,17 @@ function viewOf(facts: LaneFacts, now: number): LaneNumbers {
   };
 }
 
-function stopOf({ gate, ready, later }: LaneFacts, now: number): Stop | null {
-  if (gate?.state === 'suspended' || gate?.state === 'paused') {
-    return { by: gate.state, reason: gate.reason, until: gate.next_probe_at };
+function stopOf({ circuit, ready, later }: LaneFacts, now: number): LaneStop | null {
+  if (circuit?.state === 'suspended' || circuit?.state === 'paused') {
+    return { by: circuit.state, reason: circuit.reason, until: circuit.next_probe_at };
   }
-  const until = gate?.blocked_until ?? 0;
+  const until = circuit?.blocked_until ?? 0;
   if (until > now) return { by: 'throttled', reason: null, until };
   return ready.length === 0 ? quietOf(later) : null;
 }
 
 /* All that is left waits for the night to be over. */
-function quietOf(later: readonly LaterCount[]): Stop | null {
+function quietOf(later: readonly LaterCount[]): LaneStop | null {
   const until = later.flatMap(({ quietUntil }) => quietUntil ?? []);
   if (until.length === 0) return null;
   return { by: 'quiet-hours', reason: null, until: Math.min(...until) };

@@ -48,12 +48,12 @@ export function etaOf(db: Database, row: MessageRow, options: ForecastOptions): 
   const asked = { ...row, account, deadline, validityMs, isRetry: kindOf(row) };
   const standing = standingOf(db, asked, options);
   if (standing === null) return stopped(`account ${account}, which no daemon has known yet`);
-  const { gate } = standing;
-  if (gate.state !== 'active') return stopped(stopOf(`account ${account}`, gate));
+  const { circuit } = standing;
+  if (circuit.state !== 'active') return stopped(stopOf(`account ${account}`, circuit));
   const lane = standing.senders.get(sender) ?? null;
   if (lane !== null && lane.state !== 'active') return stopped(stopOf(`sender ${sender}`, lane));
   const allowed = allowedOf(standing, options);
-  return moving({ row, account, sender, gate, lane, standing, allowed }, options);
+  return moving({ row, account, sender, circuit, lane, standing, allowed }, options);
 }
 
 /** Unix seconds. */
@@ -66,7 +66,7 @@ interface Moving {
   readonly row: MessageRow;
   readonly account: string;
   readonly sender: string;
-  readonly gate: CircuitColumns;
+  readonly circuit: CircuitColumns;
   /** Null = the sender has neither a limit nor a stop of its own. */
   readonly lane: CircuitColumns | null;
   readonly standing: Standing;
@@ -114,7 +114,13 @@ function moving(one: Moving, options: ForecastOptions): MessageEta {
 }
 
 /* From the innermost to the account's own, which is always there. */
-function scopesOf({ account, sender, gate, lane, allowed }: Moving): readonly [...Scope[], Scope] {
+function scopesOf({
+  account,
+  sender,
+  circuit,
+  lane,
+  allowed,
+}: Moving): readonly [...Scope[], Scope] {
   const { allowance, groups } = allowed;
   const own = allowance.lanes.get(sender);
   const isIn = ({ senders }: { readonly senders: readonly string[] }): boolean =>
@@ -131,7 +137,7 @@ function scopesOf({ account, sender, gate, lane, allowed }: Moving): readonly [.
     const { name, perSecond: limit } = rule;
     inner.push({ scope: 'group', name, limit, allowance: shared, holds });
   }
-  const limit = limitOf(gate) ?? DEFAULT_LIMIT;
+  const limit = limitOf(circuit) ?? DEFAULT_LIMIT;
   return [...inner, { scope: 'account', name: account, limit, allowance, holds: () => true }];
 }
 
@@ -207,8 +213,8 @@ function kindOf({ state, attempts }: MessageRow): 0 | 1 {
 }
 
 /* The gateway asked for a wait that is not over. */
-function waitOf({ gate, lane }: Moving, now: number): readonly string[] {
-  const until = Math.max(gate.blocked_until ?? 0, lane?.blocked_until ?? 0);
+function waitOf({ circuit, lane }: Moving, now: number): readonly string[] {
+  const until = Math.max(circuit.blocked_until ?? 0, lane?.blocked_until ?? 0);
   return until > now ? [`throttled until ${localTime(until)}`] : [];
 }
 
@@ -216,11 +222,11 @@ function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-function stopOf(name: string, gate: CircuitColumns): string {
-  const why = gate.reason === null ? '' : ` (${gate.reason})`;
+function stopOf(name: string, circuit: CircuitColumns): string {
+  const why = circuit.reason === null ? '' : ` (${circuit.reason})`;
   const probe =
-    gate.next_probe_at === null ? '' : `, tried again at ${localTime(gate.next_probe_at)}`;
-  return `${name}, ${gate.state}${why} since ${localTime(gate.since)}${probe}`;
+    circuit.next_probe_at === null ? '' : `, tried again at ${localTime(circuit.next_probe_at)}`;
+  return `${name}, ${circuit.state}${why} since ${localTime(circuit.since)}${probe}`;
 }
 
 function stopped(waitsFor: string): MessageEta {

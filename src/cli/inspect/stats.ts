@@ -90,7 +90,7 @@ async function printStatistics(spool: OpenedSpool, isJson: boolean, now: number)
     stopLines(stopped),
     stateTable(statistics, now),
     lateLine(statistics),
-    gateTable(statistics),
+    circuitTable(statistics),
     capTable(caps),
     controlTable(statistics),
     receiptLine(statistics, now),
@@ -168,12 +168,12 @@ function stateTable({ states, scheduled }: Statistics, now: number): string {
   return tableOf(['STATE', right('MESSAGES'), right('OLDEST'), cut('OF THESE')], rows);
 }
 
-const GATE_COLUMNS = [
+const CIRCUIT_COLUMNS = [
   ...[cut('ACCOUNT'), 'SENDER', 'STATE', 'SINCE', right('RATE'), right('SET'), wrapped('REASON')],
 ];
 
-function gateTable({ lanes }: Statistics): string | null {
-  return lanes.length === 0 ? null : tableOf(GATE_COLUMNS, lanes.map(laneCells));
+function circuitTable({ lanes }: Statistics): string | null {
+  return lanes.length === 0 ? null : tableOf(CIRCUIT_COLUMNS, lanes.map(laneCells));
 }
 
 function laneCells(lane: LaneRow): readonly string[] {

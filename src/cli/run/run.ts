@@ -44,7 +44,7 @@ export async function run(load: () => Config, early: readonly NodeJS.Signals[]):
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => undefined); // reported to whoever waits
   const daemon = new Daemon(config, { onFatal: fail, onWaiting: () => begin() });
-  const lines = statusLines(() => daemon.vitals, systemClock.monotonicMs);
+  const lines = statusLines(() => daemon.health, systemClock.monotonicMs);
   const status = (): string => daemon.waiting ?? lines();
   using pulse = new Pulse({ announcer, turns: () => daemon.turns, status });
   const begin = (): void => {

@@ -130,7 +130,7 @@ export class TransactionRunner {
 
   #writeDecided(work: Work): void {
     const { spool, pending, onSettled } = this.#parts;
-    const { ended, gates, rates, widths, blocks, runs } = pending;
+    const { ended, circuits, rates, widths, blocks, runs } = pending;
     if (ended.length > 0) {
       const lost = spool.settlements.write(ended);
       this.#drop(lost, work);
@@ -141,9 +141,9 @@ export class TransactionRunner {
       }
     }
     for (const run of runs) this.#endRun(run, work);
-    for (const row of gates) spool.circuits.write(row);
+    for (const row of circuits) spool.circuits.write(row);
     for (const row of rates) spool.circuits.writeRate(row);
-    for (const row of widths) spool.circuits.writeWidth(row);
+    for (const row of widths) spool.circuits.writeConcurrency(row);
     for (const row of blocks) spool.circuits.writeBlock(row);
   }
 

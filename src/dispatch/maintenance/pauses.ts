@@ -7,7 +7,7 @@
 import type { CircuitChange } from '../../core/account/account-circuit.ts';
 import { SPEND_LIMIT } from '../../core/account/safety.ts';
 import { EVERYTHING } from '../../core/account/stops.ts';
-import { everythingMoved, gateMoved } from '../../log/event-lines.ts';
+import { everythingMoved, circuitMoved } from '../../log/event-lines.ts';
 import type { OpenControlRow } from '../../spool/write/control.ts';
 import { circuitRowOf } from '../../spool/write/circuit-rows.ts';
 import type { Spool } from '../../spool/spool.ts';
@@ -65,7 +65,7 @@ export class Pauses {
       !isPause && this.#parts.spool.setAside.release({ account: queue.name, sender }) > 0;
     if (isReleased) this.#parts.onDecided();
     this.#parts.spool.circuits.write(circuitRowOf(queue.name, change, work.now));
-    work.entries.push(...gateMoved(queue.name, change, work.now));
+    work.entries.push(...circuitMoved(queue.name, change, work.now));
     this.#parts.onCircuit(queue);
     /* The pause is over, and what the day allows is spent. */
     return isMoney && queue.circuit.isSpent ? SPEND_LIMIT : null;
@@ -77,8 +77,9 @@ export class Pauses {
       return isPaused ? 'everything is paused already' : 'everything is not paused';
     }
     const { circuits } = this.#parts.spool;
-    const gate = { account: EVERYTHING, sender: null, nextProbeAt: null } as const;
-    if (isPaused) circuits.write({ ...gate, state: 'paused', reason: 'operator', since: work.now });
+    const everything = { account: EVERYTHING, sender: null, nextProbeAt: null } as const;
+    if (isPaused)
+      circuits.write({ ...everything, state: 'paused', reason: 'operator', since: work.now });
     else circuits.forget(EVERYTHING);
     this.#isAllPaused = isPaused;
     work.entries.push(everythingMoved(isPaused ? 'paused' : 'resumed', work.now));

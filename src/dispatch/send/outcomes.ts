@@ -11,7 +11,7 @@ import type { AnswerPart, Observation } from '../../core/answer/observation.ts';
 import { interrupted, settle, unsent, type Settlement } from '../../core/answer/settle.ts';
 import type { Verdict } from '../../core/answer/verdict.ts';
 import type { Clock } from '../../clock.ts';
-import { gateMoved, messageSettled } from '../../log/event-lines.ts';
+import { circuitMoved, messageSettled } from '../../log/event-lines.ts';
 import type { Capabilities } from '../../gateway/gateway.ts';
 import { circuitRowOf } from '../../spool/write/circuit-rows.ts';
 import type { AttemptEnd } from '../../spool/write/settlements.ts';
@@ -107,8 +107,8 @@ export class Outcomes {
   changed(queue: AccountQueue, changes: readonly CircuitChange[], now: number): void {
     const { pending } = this.#parts;
     for (const change of changes) {
-      pending.gates.push(circuitRowOf(queue.name, change, now));
-      pending.entries.push(...gateMoved(queue.name, change, now));
+      pending.circuits.push(circuitRowOf(queue.name, change, now));
+      pending.entries.push(...circuitMoved(queue.name, change, now));
     }
   }
 

@@ -57,8 +57,8 @@ export function readLanes(db: Database, looking: Looking): readonly LaneReading[
         `SELECT name, ${CIRCUIT_COLUMNS} FROM accounts ORDER BY name`,
       )
       .all();
-    return accounts.map(({ name: account, ...gate }) => ({
-      ...readAccount(db, { account, gate, flows: flows.get(account) }, looking),
+    return accounts.map(({ name: account, ...circuit }) => ({
+      ...readAccount(db, { account, circuit, flows: flows.get(account) }, looking),
       later: later.get(account) ?? [],
     }));
   })();

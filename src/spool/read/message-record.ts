@@ -61,6 +61,7 @@ export interface MessageRecord {
 
 /** Null when there is no message of that id. */
 export function messageRecordOf(db: Database, id: number): MessageRecord | null {
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- The rows are as the SQL says.
   const all = <T>(sql: string): readonly T[] => db.prepare<[number], T>(sql).all(id);
   return db.transaction((): MessageRecord | null => {
     const message = messageOf(db, id);

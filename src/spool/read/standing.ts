@@ -123,7 +123,7 @@ export const CIRCUIT_COLUMNS = `${LANE_COLUMNS}, blocked_until`;
 /** An account and what is known of its lanes. Lanes by their senders; '' = none, and the account has none. */
 export interface AccountReading {
   readonly account: string;
-  readonly gate: CircuitColumns;
+  readonly circuit: CircuitColumns;
   /** Those with a limit or a stop of their own. */
   readonly senders: ReadonlyMap<string, CircuitColumns>;
   readonly ready: readonly ReadyCount[];
@@ -155,11 +155,11 @@ export function standingOf(db: Database, message: ReadyMessage, looking: Looking
     `SELECT ${CIRCUIT_COLUMNS} FROM accounts WHERE name = ?`,
   );
   return db.transaction((): Standing | null => {
-    const gate = select.get(account);
-    if (gate === undefined) return null;
+    const circuit = select.get(account);
+    if (circuit === undefined) return null;
     const flows = readFlows(db, looking.now, USED_OVER_S).get(account);
     const ahead = countAhead(db, message, looking.defaults);
-    return { ...readAccount(db, { account, gate, flows }, looking), ahead };
+    return { ...readAccount(db, { account, circuit, flows }, looking), ahead };
   })();
 }
 
@@ -168,9 +168,9 @@ export function readAccount(
   db: Database,
   {
     account,
-    gate,
+    circuit,
     flows = new Map<string, Flow>(),
-  }: Pick<AccountReading, 'account' | 'gate'> & {
+  }: Pick<AccountReading, 'account' | 'circuit'> & {
     readonly flows: AccountReading['flows'] | undefined;
   },
   { defaults, now, inParts }: Looking,
@@ -186,7 +186,7 @@ export function readAccount(
     parts: partsOf(row),
   }));
   return {
-    ...{ account, gate, flows, ready },
+    ...{ account, circuit, flows, ready },
     senders: new Map(senders.map((row) => [row.sender, row])),
     since: waitingSince(db, ready),
     caps: usageWindowsOf(db, now, account),

@@ -6,6 +6,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { pluck } from './bulk.ts';
 
+/* eslint-disable @typescript-eslint/no-unnecessary-type-parameters -- Only the caller knows the types of its SQL. */
 export class Statements {
   protected readonly db: Database;
 

@@ -47,7 +47,7 @@ export interface BlockRow {
 }
 
 /** How many requests an account may have open. */
-export interface WidthRow {
+export interface ConcurrencyRow {
   readonly account: string;
   readonly configured: number;
   /** What is available of it; null = all. */
@@ -126,7 +126,7 @@ export class CircuitRows extends Statements {
   }
 
   /** Of an account that has a row. */
-  writeWidth({ account, configured, learned }: WidthRow): void {
+  writeConcurrency({ account, configured, learned }: ConcurrencyRow): void {
     this.#width(configured, learned, account);
   }
 

@@ -81,11 +81,11 @@ describe('the wall clock is set, and what moves with it is', () => {
 
   it('the next look at accounts and senders, and not the midnight of a spend limit', () => {
     const { spool, commit, other } = setup();
-    const gate = { state: 'suspended', since: NOW, nextProbeAt: NOW + 60 } as const;
+    const circuit = { state: 'suspended', since: NOW, nextProbeAt: NOW + 60 } as const;
     commit(() => {
-      spool.circuits.write({ ...gate, account: 'a', sender: null, reason: 'gateway-down' });
-      spool.circuits.write({ ...gate, account: 'a', sender: 'Acme', reason: 'invalid-sender' });
-      spool.circuits.write({ ...gate, account: 'b', sender: null, reason: 'spend-limit' });
+      spool.circuits.write({ ...circuit, account: 'a', sender: null, reason: 'gateway-down' });
+      spool.circuits.write({ ...circuit, account: 'a', sender: 'Acme', reason: 'invalid-sender' });
+      spool.circuits.write({ ...circuit, account: 'b', sender: null, reason: 'spend-limit' });
       spool.circuits.writeBlock({ account: 'a', sender: null, until: NOW + 5, now: NOW });
       spool.clockSteps.shift(-HOUR);
     });
