@@ -7,7 +7,8 @@ import {
   rankOf,
   type RowQueueKey,
 } from '../../src/core/message/sort-key.ts';
-import type { AccountRowReader } from '../../src/dispatch/schedule/account-queue.ts';
+import type { AccountRowReader, FoundRow } from '../../src/dispatch/schedule/account-queue.ts';
+import type { Lane } from '../../src/dispatch/schedule/lane.ts';
 import type { ReadyRow } from '../../src/spool/write/claims.ts';
 
 /** What rows without a deadline of their own have where nothing else is said. */
@@ -86,7 +87,9 @@ export class ReadyRows implements AccountRowReader {
     return 'send';
   }
 
-  probeOf(): null {
+  /** The first row of the lanes: it compares with no refused ones. */
+  probeOf(_run: unknown, lanes: readonly Lane[]): FoundRow | null {
+    for (const lane of lanes) for (const row of lane.front(this)) return { row, lane };
     return null;
   }
 }

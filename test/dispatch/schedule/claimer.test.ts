@@ -4,6 +4,7 @@ import type { AccountQueue } from '../../../src/dispatch/schedule/account-queue.
 import { Claimer } from '../../../src/dispatch/schedule/claimer.ts';
 import { workAt } from '../../../src/dispatch/work.ts';
 import { instant, makeQueue } from '../../support/account-queue.ts';
+import { smuggle } from '../../support/as-daemon.ts';
 import { policyWith } from '../../support/policy.ts';
 import { ReadyRows } from '../../support/ready-rows.ts';
 import { NOW, setup as setupSpool } from '../../support/spool.ts';
@@ -38,7 +39,7 @@ it('stale rows are written after the pass over the account queues, which writes 
   const { spool, other, queue, step, states } = await setup();
   const writes = vi.spyOn(spool.moves, 'write');
   other.drop({ expires_at: NOW + 1 });
-  other.drop({ sender: 'not a sender' });
+  smuggle(other.db, { sender: `'not a sender'` });
   const good = [other.drop(), other.drop(), other.drop()];
   const duringPass: number[] = [];
   const take = queue.take.bind(queue);
