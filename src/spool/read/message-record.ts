@@ -61,31 +61,37 @@ export interface MessageRecord {
 
 /** Null when there is no message of that id. */
 export function messageRecordOf(db: Database, id: number): MessageRecord | null {
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- The rows are as the SQL says.
-  const all = <T>(sql: string): readonly T[] => db.prepare<[number], T>(sql).all(id);
   return db.transaction((): MessageRecord | null => {
     const message = messageOf(db, id);
     if (message === null) return null;
     return {
       message,
-      attempts: all(
-        `SELECT number, began_at, ended_at, client_ref, follows, http_status, status, error_text,
+      attempts: db
+        .prepare<[number], AttemptRecord>(
+          `SELECT number, began_at, ended_at, client_ref, follows, http_status, status, error_text,
            trace_id, route, scope
          FROM attempts WHERE message_id = ? ORDER BY number`,
-      ),
-      parts: all(
-        `SELECT attempt, number, gateway_id, status, price, network, receipt_status, receipt_code,
+        )
+        .all(id),
+      parts: db
+        .prepare<[number], PartRecord>(
+          `SELECT attempt, number, gateway_id, status, price, network, receipt_status, receipt_code,
            receipt_at
          FROM parts WHERE message_id = ? ORDER BY attempt, number`,
-      ),
-      receipts: all(
-        `SELECT received_at, attempt, gateway_id, status, code, price
+        )
+        .all(id),
+      receipts: db
+        .prepare<[number], ReceiptRecord>(
+          `SELECT received_at, attempt, gateway_id, status, code, price
          FROM receipts WHERE message_id = ? ORDER BY id`,
-      ),
-      events: all(
-        `SELECT seq, at, event, from_state, to_state, reason, attempt
+        )
+        .all(id),
+      events: db
+        .prepare<[number], EventRecord>(
+          `SELECT seq, at, event, from_state, to_state, reason, attempt
          FROM events WHERE message_id = ? ORDER BY seq`,
-      ),
+        )
+        .all(id),
     };
   })();
 }
