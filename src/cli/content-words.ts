@@ -1,6 +1,6 @@
 /**
- * Says how a text is sent: its encoding, its number of parts, and the characters that GSM-7 does not have. `send`
- * and `import` say it before it costs; `show` says it of a stored message.
+ * Describes how a text is sent: its encoding, its number of parts, and the characters that GSM-7 does not have. `send`
+ * and `import` print it before it costs; `show` prints it for a stored message.
  */
 import { describeCharacters } from '../core/message/characters.ts';
 import { notInGsm, type Content, type Encoded } from '../core/message/parts.ts';
@@ -10,12 +10,10 @@ import type { DropRow } from '../spool/write/insert.ts';
 export function contentOf(row: DropRow): Content {
   const textOf = (value: string | number | undefined): string | null =>
     value === undefined ? null : String(value);
-  const { type = 'auto' } = row;
+  const { type, text, body, udh } = row;
   return {
     type: type === 'text' || type === 'unicode' || type === 'binary' ? type : 'auto',
-    text: textOf(row.text),
-    body: textOf(row.body),
-    udh: textOf(row.udh),
+    ...{ text: textOf(text), body: textOf(body), udh: textOf(udh) },
   };
 }
 

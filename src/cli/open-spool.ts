@@ -1,6 +1,6 @@
 /**
- * What nearly every command begins with: the configuration that --config leads to, then the spool it names. In between
- * a command of root becomes the owner of the spool's folder. Files that an operator names are checked before any work.
+ * Opens the configuration that --config names, and then its spool, for a command. In between a command of root becomes
+ * the owner of the folder of the spool. Files that an operator names are checked before any work.
  */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -17,7 +17,7 @@ import { SpoolError } from '../spool/sql/spool-errors.ts';
 import { typed } from '../spool/sql/typed-rows.ts';
 import type { Defaults } from '../spool/write/selection.ts';
 
-/** How long a command waits for another writer before it gives up. */
+/** A command waits so long for another writer before it gives up. */
 export const BUSY_MS = 5_000;
 
 export interface OpenedSpool extends Disposable {
@@ -25,15 +25,12 @@ export interface OpenedSpool extends Disposable {
   readonly db: Database;
 }
 
-/**
- * The configuration for `command`. Only what talks to the gateway reads secrets; the rest works for whoever
- * may not see them. Throws ConfigError.
- */
+/** Only what talks to the gateway reads secrets; the rest works for users who may not read them. Throws ConfigError. */
 export function configFor(command: Command, secrets: Secrets): Config {
   return loadConfig({ ...sourceFor(command), secrets });
 }
 
-/** The configuration, as far as its secrets can be read. Throws ConfigError. */
+/** Leaves out the secrets that cannot be read. Throws ConfigError. */
 export function configAsFarAsReadable(command: Command): Loaded {
   return loadAsFarAsReadable(sourceFor(command));
 }
@@ -50,15 +47,15 @@ export function openToWrite(command: Command): OpenedSpool {
   return opened(config, openSpool(config.spool.path, { busyTimeoutMs: BUSY_MS }));
 }
 
-/**
- * The spool, to read. Opened for writing where that is allowed, because SQLite then clears away its -wal and
- * -shm at the end; else read-only.
- */
+/** The spool, to read. Throws ConfigError and SpoolError. */
 export function openToRead(command: Command): OpenedSpool {
   return openConfigured(configFor(command, 'leave'));
 }
 
-/** The spool of a configuration, to read. Throws SpoolError. */
+/**
+ * The spool of a configuration, to read. Opened for writing if that is allowed, because SQLite then removes its -wal
+ * and -shm at the end. Throws SpoolError.
+ */
 export function openConfigured(config: Config): OpenedSpool {
   const { path } = config.spool;
   becomeOwnerOf(path);
@@ -70,19 +67,19 @@ export function openConfigured(config: Config): OpenedSpool {
   }
 }
 
-/** What a NULL account or sender of a message stands for. */
-export function defaultsOf(config: Config): Defaults {
-  const senders = config.accounts.flatMap(({ name, sender }): [string, string][] =>
-    sender === null ? [] : [[name, sender]],
+/** What a NULL account or sender of a message means. */
+export function defaultsOf({ accounts, defaultAccount }: Config): Defaults {
+  const senders = accounts.flatMap(({ name, sender }) =>
+    sender === null ? [] : [[name, sender] as const],
   );
-  return { account: config.defaultAccount, senders: new Map(senders) };
+  return { account: defaultAccount, senders: new Map(senders) };
 }
 
 function opened(config: Config, db: Database): OpenedSpool {
   return { config, db: typed(db), [Symbol.dispose]: () => void db.close() };
 }
 
-/** The absolute path of a file that an operator named. Throws CommandError with the command that helps when this user cannot make a file there. */
+/** The absolute path of `file`. Throws CommandError, with the command that helps, where this user cannot make it. */
 export function targetOf(file: string): string {
   const path = resolve(file);
   const folder = dirname(path);
@@ -95,7 +92,7 @@ export function targetOf(file: string): string {
   return path;
 }
 
-/* Such as an archive that root has made with an older version. */
+/* For example an archive that root made with an older version. */
 function refuseForeignFile(path: string): void {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);

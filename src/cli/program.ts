@@ -18,15 +18,15 @@ import { readVersion } from '../version.ts';
 
 const DESCRIPTION =
   'A spool in front of the Vonage SMS API. Programs add messages to an SQLite file; the daemon sends ' +
-  'them as fast as the account allows, retries, and keeps the whole story of each.';
+  'them as fast as the account allows, retries, and records what happened to each.';
 
 const helpText = (): string => `
 Examples:
   $ sms-spoold init                                    make the spool
   $ sms-spoold send 447700900000 'Your table is ready' add a message
-  $ sms-spoold run                                     send what is there
-  $ sms-spoold list --state retry                      what failed for now
-  $ sms-spoold show 41                                 the whole story of one
+  $ sms-spoold run                                     send the messages
+  $ sms-spoold list --state retry                      what waits for a retry
+  $ sms-spoold show 41                                 what happened to one
 
 ${factsOfHelp()}`;
 
@@ -67,13 +67,13 @@ const retry: Load = async () =>
 const completion: Load = async () =>
   (await import('./run/completion.ts')).completionCommand(makeProgram);
 
-/** Commands by what they are for, in the order of the help. */
+/** Commands by purpose, in the order of the help. */
 const GROUPS: readonly (readonly [heading: string, commands: Readonly<Record<string, Load>>])[] = [
   ['Running:', { init, check, run, demo, sandbox }],
   ['Sending:', { send, import: importCsv }],
-  ['Looking:', { list, show, why, stats, top, log, codes }],
-  ['Steering:', { cancel, requeue, retry, pause, resume, suppress, unsuppress, suppressed }],
-  ['Keeping:', { prune, backup }],
+  ['Inspecting:', { list, show, why, stats, top, log, codes }],
+  ['Controlling:', { cancel, requeue, retry, pause, resume, suppress, unsuppress, suppressed }],
+  ['Maintaining:', { prune, backup }],
   ['Help:', { help, version, completion }],
 ];
 
@@ -118,7 +118,6 @@ export async function makeProgram(
   return program;
 }
 
-/* Prints the help of the program or of one command. */
 async function showHelp(name: string | null): Promise<void> {
   const program = await makeProgram();
   const command = name === null ? program : program.commands.find((one) => one.name() === name);
@@ -151,13 +150,12 @@ function writeOut(text: string): void {
   writeSafe(safeLines(text));
 }
 
-/* One line, as every other error: commander puts its suggestion on a line of its own. */
+/* One line, as every other error: commander puts its suggestion on its own line. */
 function outputError(text: string): void {
   const plain = text.replace(/^error: /, '').trim();
   say(`sms-spoold: ${plain.replaceAll(/\s*\n\s*/g, ' ')}`);
 }
 
-/** Prints what went wrong, and returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badUsage;
   const known = explain(error);
@@ -200,7 +198,6 @@ const EXIT_OF: Readonly<Partial<Record<SpoolErrorCode, number>>> = {
   'newer-schema': EXIT.badConfiguration,
 };
 
-/* Errors of SQLite and of the operating system have a code. */
 function explainSystem(error: unknown): CommandError | null {
   if (!(error instanceof Error) || !('code' in error)) return null;
   const { code, message } = error;

@@ -1,17 +1,17 @@
 /**
- * A command of root works as the owner of the spool's folder: SQLite reads a file that members of a group have
- * written, and must not do so with the rights of root.
+ * Makes a command of root work as the owner of the folder of the spool: members of a group may have written the file,
+ * and SQLite must not read it with the rights of root.
  *
- * Always holds: the configuration and its secrets are read before, the spool is opened after. The owner is taken as
- * numbers, so that an account is not needed. Nothing leads back to root.
+ * Always holds: the configuration and its secrets are read before, the spool is opened after. The process never becomes
+ * root again.
  */
 import { statSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { userInfo, type UserInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { CommandError } from '../terminal/exit-codes.ts';
 import { loadSqlite } from '../spool/file/open.ts';
 
-/** Variables that describe the caller and are wrong for another user. */
+/** Variables of the caller that are wrong for another user. */
 const VARIABLES = ['HOME', 'USER', 'LOGNAME', 'MAIL', 'XDG_STATE_HOME', 'XDG_CONFIG_HOME'];
 
 /** The folder of `path`, if root runs this and the folder is another user's; else null. */
@@ -48,21 +48,18 @@ export function becomeOwnerOf(path: string): void {
     throw refused(owner, new Error('the system kept the old user'));
   }
   for (const name of VARIABLES) Reflect.deleteProperty(process.env, name);
-  process.env['HOME'] = homeOf() ?? '/nonexistent';
+  process.env['HOME'] = userOfProcess()?.homedir ?? '/nonexistent';
 }
 
-/** The user that this process works as: the name of the account, or the number where there is none. */
+/** The name of the user of this process, or the number of one without an account. */
 export function workingAs(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.geteuid?.() ?? '');
-  }
+  return userOfProcess()?.username ?? String(process.geteuid?.() ?? '');
 }
 
-function homeOf(): string | null {
+/* Null = a number without an account. */
+function userOfProcess(): UserInfo<string> | null {
   try {
-    return userInfo().homedir;
+    return userInfo();
   } catch {
     return null;
   }

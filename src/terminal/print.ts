@@ -1,10 +1,9 @@
 /**
- * Standard output and standard error of the commands: the one place that writes there, and that escapes what
- * it writes. The daemon's log does not go through here (see log/status-log.ts).
+ * Writes standard output and standard error of the commands, escaped. The log of the daemon does not use it (see
+ * log/status-log.ts).
  *
- * Always holds: what a reader sees is text. A control sequence reaches a terminal only as `Safe` (safe.ts).
- * The reader may leave early (`| head`): that ends the command quietly. Any other failure of standard output
- * ends it with one line and exit code 1.
+ * Always holds: a control sequence reaches a terminal only as `Safe` (safe.ts). A reader that closes the pipe early
+ * (`| head`) ends the command quietly; any other failure of standard output ends it with one line and exit code 1.
  */
 import { once } from 'node:events';
 import { EXIT } from './exit-codes.ts';
@@ -14,17 +13,16 @@ const LINE_END = ourOwn('\n');
 
 let isWatched = false;
 
-/** Writes one line, whatever stands in it; resolves when there is room for the next. */
+/** Writes one line; resolves when there is room for the next. */
 export async function printLine(line: string): Promise<void> {
   await printSafe(joined([safeLine(line), LINE_END]));
 }
 
-/** Writes text of several lines; resolves when there is room for more, so that memory stays flat. */
+/** Writes text of several lines; resolves when there is room for more, so that memory does not grow. */
 export async function print(text: string): Promise<void> {
   await printSafe(safeLines(text));
 }
 
-/** Writes text that is escaped already, and perhaps coloured. */
 export async function printSafe(text: Safe): Promise<void> {
   if (!writeSafe(text)) await once(process.stdout, 'drain');
 }
@@ -34,13 +32,13 @@ export async function printJson(document: unknown): Promise<void> {
   await printSafe(joined([safeJson(document), LINE_END]));
 }
 
-/** Writes without waiting: for what is small, or has nobody to wait. False = the reader is behind. */
+/** Writes without waiting. False = the reader is slow: wait for `drain` before more. */
 export function writeSafe(text: Safe): boolean {
   watchOutput();
   return process.stdout.write(text);
 }
 
-/** Lines for the reader on standard error: an error, a warning, a question. */
+/** Writes lines to standard error. */
 export function say(...lines: readonly string[]): void {
   for (const line of lines) process.stderr.write(joined([safeLine(line), LINE_END]));
 }

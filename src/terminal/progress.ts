@@ -3,15 +3,13 @@
  */
 import { SingleBar } from 'cli-progress';
 
-export interface ProgressBar {
-  /** Up to `done` of the total given at the start. */
+export interface ProgressBar extends Disposable {
   readonly update: (done: number) => void;
-  readonly stop: () => void;
 }
 
-const SILENT: ProgressBar = { update: () => undefined, stop: () => undefined };
+const SILENT: ProgressBar = { update: () => undefined, [Symbol.dispose]: () => undefined };
 
-/** A bar named `title` that is full at `total`. Whoever starts it stops it, also when the work fails. */
+/** A bar named `title` that is full at `total`. */
 export function startProgress(title: string, total: number): ProgressBar {
   if (!process.stderr.isTTY) return SILENT;
   const bar = new SingleBar({
@@ -24,5 +22,5 @@ export function startProgress(title: string, total: number): ProgressBar {
     fps: 10,
   });
   bar.start(total, 0);
-  return { update: (done) => bar.update(done), stop: () => bar.stop() };
+  return { update: (done) => bar.update(done), [Symbol.dispose]: () => bar.stop() };
 }

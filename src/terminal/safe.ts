@@ -1,6 +1,6 @@
 /**
- * Text that may go to a terminal as it stands: escaped, and after that perhaps coloured. Only this file makes
- * it, so that a colour cannot bring foreign text past the escaping.
+ * Makes text that is safe to write to a terminal: escaped, and then perhaps coloured. Only this file makes it, so that
+ * coloured foreign text is escaped, too.
  */
 import { styleText } from 'node:util';
 import { escapeJson, escapeLines, escapeText } from '../core/text/escape.ts';
@@ -17,7 +17,6 @@ export function safeLine(text: string): Safe {
   return escapeText(text) as Safe;
 }
 
-/** Text of several lines. */
 export function safeLines(text: string): Safe {
   return escapeLines(text) as Safe;
 }
@@ -39,12 +38,11 @@ export function styledForOutput(style: Style | null, text: string): Safe {
   return style === null ? plain : (styleText(style, plain) as Safe);
 }
 
-/** A control sequence that this program writes: a constant, never anything that was read. */
+/** For constant control sequences only, never for anything that was read. */
 export function ourOwn(sequence: string): Safe {
   return sequence as Safe;
 }
 
-/** Pieces one after the other. */
 export function joined(pieces: readonly Safe[], separator: Safe = ourOwn('')): Safe {
   return pieces.join(separator) as Safe;
 }

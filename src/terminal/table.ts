@@ -15,11 +15,8 @@ export interface Column {
   readonly align?: 'left' | 'right';
 }
 
-/** A column aligned to the right. */
 export const right = (head: string): Column => ({ head, align: 'right' });
-/** A column that is cut where the table is too wide. */
 export const cut = (head: string): Column => ({ head, fit: 'cut' });
-/** A column that is wrapped where the table is too wide. */
 export const wrapped = (head: string): Column => ({ head, fit: 'wrap' });
 
 /** Characters of a cell. Anybody may have written a value of any length into the spool. */

@@ -1,6 +1,6 @@
 /**
- * Widths on a terminal: how wide the output is, and how many columns a text takes, where an East Asian character
- * takes two. The only file that knows string-width.
+ * Measures the width of the output and of texts in columns; an East Asian character takes two. The only file that
+ * imports string-width.
  */
 import stringWidth from 'string-width';
 

@@ -11,7 +11,7 @@ const UNITS = [
   ['s', 1],
 ] as const;
 
-/** What stands where a date or a length of time should be, and the spool holds something else. */
+/** Shown for a value of the spool that is no time. */
 const NO_TIME = '?';
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Breaks text into lines by the columns that it takes: at spaces, and between Chinese characters, which are written
- * without spaces. A line never begins with a closing mark of Chinese.
+ * Breaks text into lines by its width in columns: at spaces, and between Chinese characters, which are written without
+ * spaces. A line never begins with a Chinese closing mark.
  */
 import { escapeText } from '../core/text/escape.ts';
 import { displayWidth } from './terminal-width.ts';

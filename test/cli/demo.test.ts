@@ -165,6 +165,6 @@ describe.concurrent('demo', () => {
     using demo = setup();
     const { code, stderr } = await ended(demo.start('--limit', 'soon'));
     expect(code).toBe(64);
-    expect(stderr).toContain('expected seconds, 1 to 999');
+    expect(stderr).toContain('Expected seconds, 1 to 999');
   });
 });

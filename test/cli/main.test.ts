@@ -70,8 +70,8 @@ describe('help', () => {
     for (const word of [
       'Running:',
       'Sending:',
-      'Looking:',
-      'Steering:',
+      'Inspecting:',
+      'Controlling:',
       'Examples:',
       'Exit codes:',
     ]) {

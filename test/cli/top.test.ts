@@ -35,7 +35,7 @@ describe('top without a daemon', () => {
     const { code, stdout, stderr } = await leftBehind().run(['top']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^sms-spoold: no daemon answers/);
-    expect(stdout).toContain('127.0.0.1:9 (admin.listen) does not answer; counted from the spool');
+    expect(stdout).toContain('127.0.0.1:9 (admin.listen) does not answer; spool counted at');
     expect(stdout).toMatch(/queued 3 /);
     expect(stdout).toMatch(/^main\/Shop +2 +1 +1 +0 /m);
     expect(stdout).toMatch(/4 +permanent-failure +4477…004 +AcmeInc +invalid-message$/m);

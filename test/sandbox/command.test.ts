@@ -93,14 +93,14 @@ test('the sandbox command lists every magic recipient in its help, in 80 columns
 });
 
 test.each([
-  [['--rate', '0'], 'expected a whole number from 1'],
-  [['--sender', '12015550123'], 'expected SENDER=RATE'],
+  [['--rate', '0'], 'Expected a whole number from 1'],
+  [['--sender', '12015550123'], 'Expected SENDER=RATE'],
   [['--model', 'leaky'], 'Allowed choices are window, sliding, bucket'],
-  [['--balance', '-1'], 'expected an amount'],
-  [['--receipts', 'http://192.0.2.1/receipts'], 'expected an http URL on loopback'],
-  [['--receipt-loss', '1.5'], 'expected a number from 0 to 1'],
+  [['--balance', '-1'], 'Expected an amount'],
+  [['--receipts', 'http://192.0.2.1/receipts'], 'Expected an http URL on loopback'],
+  [['--receipt-loss', '1.5'], 'Expected a number from 0 to 1'],
   [['--receipt-format', 'xml'], 'Allowed choices are get, form, json'],
-  [['--receipt-signature', 'sha3=a'], 'expected METHOD=SECRET'],
+  [['--receipt-signature', 'sha3=a'], 'Expected METHOD=SECRET'],
 ])('the sandbox command refuses %j and says what was expected', async (flags, complaint) => {
   let shown = '';
   const command = sandboxCommand()

@@ -9,7 +9,6 @@ const TIMEOUT_MS = 10_000;
 /** EUR; a message costs some cents. */
 const BALANCE_LOW = 1;
 
-/** Asks the gateway twice; sends no message. */
 export async function checkAccount(
   account: AccountConfig,
   origin: SecretOrigin | null,

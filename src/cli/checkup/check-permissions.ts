@@ -60,7 +60,7 @@ export function checkLogFile(file: string, recipients: 'masked' | 'full'): Findi
   return pass(subject, file);
 }
 
-/** A file with a secret; null = nobody else may use it. */
+/** A file with a secret; null = no other user may read it. */
 export function checkSecretFile(file: string): Finding | null {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined) return null;

@@ -9,7 +9,7 @@ import type { LastRun } from '../../spool/file/run-memory.ts';
 import { localTime } from '../../terminal/times.ts';
 import { warn, type Finding } from './finding.ts';
 
-/** What is odd about a secret, continuing "the secret …"; null = nothing. */
+/** Continues "the secret …"; null = it looks right. */
 export function oddityOf(secret: string): string | null {
   if (/^(["'`])[^]*\1$/.test(secret) && secret.length > 1) return 'begins and ends with quotes';
   if (/^["'`]/.test(secret)) return 'begins with a quote';
@@ -21,7 +21,6 @@ export function oddityOf(secret: string): string | null {
   return null;
 }
 
-/** One finding for each secret with an odd text. */
 export function checkSecrets(config: Config): readonly Finding[] {
   const { accounts, receipts, notify, secretOrigins } = config;
   const named: readonly (readonly [key: string, secret: string | null])[] = [

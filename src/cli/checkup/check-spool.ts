@@ -19,7 +19,7 @@ const SPACE_NONE = 20 * MIB;
 const BUSY_MS = 1_000;
 /** Suppressed recipients that are named. */
 const SHOWN_MAX = 10;
-/** The daemon keeps it shorter, if it can. */
+/** The daemon keeps it shorter while no reader holds it. */
 const WAL_LONG = 64 * MIB;
 
 /** From the folder inwards; a check that needs one that failed is left out. */

@@ -21,7 +21,7 @@ type GivenId = number | typeof STDIN;
 
 const VERBS = {
   cancel: {
-    summary: 'take messages back',
+    summary: 'cancel messages',
     description:
       'Takes messages back before they are sent. One that is being sent is taken back if it returns; one ' +
       'that is uncertain is never sent again; what was accepted cannot be cancelled. ' +
@@ -45,7 +45,7 @@ const VERBS = {
   $ sms-spoold requeue --state permanent-failure --reason invalid-credentials`,
   },
   retry: {
-    summary: 'send now what waits for a time',
+    summary: 'send messages now that wait for a later time',
     description:
       'Ends the wait of messages that are to go at a later time: those in state retry, and those that are ' +
       'scheduled for later (send_at). They keep their attempts. Limits, pauses and quiet hours still hold. ' +
@@ -56,7 +56,6 @@ const VERBS = {
   $ sms-spoold list --reason internal-error --ids | sms-spoold retry -`,
   },
 } as const;
-
 type CommandVerb = keyof typeof VERBS;
 
 export function messagesCommand(verb: CommandVerb): Command {

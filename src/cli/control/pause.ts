@@ -39,7 +39,7 @@ export function resumeCommand(): Command {
     'instead: what a restored spool was waiting with',
   );
   return withLane('resume', 'ends the pause of everything; what is paused by name stays so')
-    .summary('start it again')
+    .summary('end a pause, or start a restored spool')
     .description(
       'Starts an account, or one sender of it, that was paused. One that is suspended tries a single ' +
         'message at once and goes on if that is accepted.\n\n' +

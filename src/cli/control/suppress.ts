@@ -137,7 +137,7 @@ const PAGE = 50_000;
 
 export function suppressedCommand(): Command {
   const command = new Command('suppressed')
-    .summary('who is not sent to, newest first')
+    .summary('list the recipients that are not sent to')
     .description(
       'Lists the recipients that are not to be sent to, newest first: those that suppress put there, and ' +
         'those that the gateway or a carrier said cannot be reached or want no messages.',

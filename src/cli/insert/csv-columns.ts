@@ -13,7 +13,7 @@ import {
 import { nearestTo } from '../../config/nearest-name.ts';
 import { parseInstant } from '../../terminal/times.ts';
 
-/** What people and their programs call the three; case does not matter, and blanks are as `_`. */
+/** Usual names, without regard to case, and with `_` for blanks. */
 const USUAL: Readonly<Partial<Record<ApplicationColumn, readonly string[]>>> = {
   recipient: (
     'recipient phone phone_number phonenumber mobile mobile_number mobile_phone cell cell_phone cellphone ' +
@@ -23,7 +23,7 @@ const USUAL: Readonly<Partial<Record<ApplicationColumn, readonly string[]>>> = {
   sender: 'sender sender_id from'.split(' '),
 };
 
-/** The columns that the names stand for, or every problem there is with them. */
+/** The columns of the names, and every problem with the names. */
 export function columnsOf(names: readonly string[]): {
   readonly columns: readonly ApplicationColumn[];
   readonly problems: readonly string[];
@@ -104,7 +104,7 @@ function explainUnknown(name: string): string {
   return `there is no column ${JSON.stringify(name)}; the nearest is ${nearest}`;
 }
 
-/** Written in ASCII alone, whatever they hold. */
+/** Columns whose values are ASCII. */
 const PLAIN: ReadonlySet<ApplicationColumn> = new Set([
   ...['recipient', 'sender', 'type', 'body', 'udh', 'message_class', 'priority'],
   ...['send_at', 'expires_at', 'on_uncertain'],
@@ -119,7 +119,7 @@ const FREE: ReadonlySet<ApplicationColumn> = new Set(['text', 'reference']);
 
 const AS_TEXT = 'format the column as text in the spreadsheet and export it again';
 
-/** Why the cell cannot be what was meant, as a sentence that names its column; null = nothing is wrong so far. */
+/* A sentence that names the column; null = nothing is wrong so far. */
 function cellProblem(column: ApplicationColumn, cell: string, nowMs: number): string | null {
   const problem =
     formulaProblem(column, cell) ??

@@ -1,10 +1,9 @@
 /**
- * Reads a CSV file as a stream of records with their line numbers, and its SHA-256 along the way. The only
- * file that knows csv-parse. Lines may end in LF, CRLF or CR, also mixed; empty records are left out.
+ * Reads a CSV file as a stream of records with their line numbers, and computes its SHA-256. The only file that imports
+ * csv-parse. Lines may end in LF, CRLF or CR, also mixed; empty records are left out.
  *
- * Always holds: memory stays flat however long the file is. A record that cannot be read is a record with a
- * problem, and reading goes on; only a header or an encoding that cannot be used and a quote that never closes
- * end it.
+ * Always holds: memory does not grow with the file. A record that cannot be read is a record with a problem, and reading
+ * goes on. Only an unusable header or encoding and a quote that never closes end it.
  */
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
@@ -20,23 +19,19 @@ export interface CsvRecord {
   readonly problem: string | null;
 }
 
-/** How far reading has come, for a progress bar. */
-export interface Reading {
-  readonly bytes: number;
-}
-
 export interface CsvFile {
-  /** The first record: names of columns, as they stand there. */
+  /** The first record, trimmed. */
   readonly onHeader: (names: readonly string[]) => void;
-  readonly onRecord: (record: CsvRecord, reading: Reading) => Promise<void> | void;
+  /** `bytes`: how much of the file was read. */
+  readonly onRecord: (record: CsvRecord, bytes: number) => Promise<void> | void;
 }
 
-/** The file is no CSV that can be read on: `message` names the line. */
+/** The file cannot be read on; `message` names the line. */
 export class CsvFileError extends Error {
   override readonly name = 'CsvFileError';
 }
 
-interface Parsed {
+interface ParsedRecord {
   readonly record: readonly string[];
   readonly info: { readonly lines: number; readonly bytes: number };
 }
@@ -45,17 +40,14 @@ interface Parsed {
 const RECORD_MAX = 1024 * 1024;
 /** In the order in which they are tried. */
 const LINE_ENDS = ['\r\n', '\n', '\r'];
-/** After these nothing that follows can be read. */
-const ENDS_IT: ReadonlySet<string> = new Set([
-  'CSV_INVALID_CLOSING_QUOTE',
-  'CSV_QUOTE_NOT_CLOSED',
-  'CSV_MAX_RECORD_SIZE',
-]);
+/** Reading cannot go on after these. */
+const ENDS_IT: readonly string[] = [
+  ...['CSV_INVALID_CLOSING_QUOTE', 'CSV_QUOTE_NOT_CLOSED', 'CSV_MAX_RECORD_SIZE'],
+];
 
-/** Reads the whole file, and leaves it open; resolves to its SHA-256 in hex. Whatever the callbacks throw ends the reading. */
+/** Reads the whole file and leaves it open; resolves to its SHA-256 in hex. An error of a callback ends the reading. */
 export async function readCsvFile(handle: FileHandle, file: CsvFile): Promise<string> {
-  const encoding = await encodingProblem(handle);
-  if (encoding !== null) throw new CsvFileError(`line 1: ${encoding}`);
+  await refuseEncoding(handle);
   const hash = createHash('sha256');
   const parser = parse({
     bom: true,
@@ -76,7 +68,7 @@ export async function readCsvFile(handle: FileHandle, file: CsvFile): Promise<st
   });
   try {
     const bytes = handle.createReadStream({ start: 0, autoClose: false });
-    await pipeline(bytes, hashed, parser, (records: AsyncIterable<Parsed>) =>
+    await pipeline(bytes, hashed, parser, (records: AsyncIterable<ParsedRecord>) =>
       readRecords(records, file),
     );
   } catch (error) {
@@ -85,18 +77,18 @@ export async function readCsvFile(handle: FileHandle, file: CsvFile): Promise<st
   return hash.digest('hex');
 }
 
-/* Called by the parser; what is thrown here ends the reading. */
+/* The parser calls it; an error of it ends the reading. */
 function skips(file: CsvFile): (error: CsvError | undefined) => undefined {
   let saidLine = 0;
   return (error) => {
     if (error === undefined) return;
     const { line, records, bytes } = placeOf(error);
-    if (records === 0 || ENDS_IT.has(error.code)) throw fatal(error);
+    if (records === 0 || ENDS_IT.includes(error.code)) throw fatal(error);
     /* Only the first error of a line is reported: the others follow from it. */
     if (line === saidLine) return;
     saidLine = line;
     /* A record with a problem is only reported, so there is nothing to wait for. */
-    void file.onRecord({ line, cells: null, problem: explain(error) }, { bytes });
+    void file.onRecord({ line, cells: null, problem: explain(error) }, bytes);
   };
 }
 
@@ -104,7 +96,7 @@ function fatal(error: CsvError): CsvFileError {
   return new CsvFileError(`line ${placeOf(error).line}: ${explain(error)}`);
 }
 
-/* csv-parse copies what it knew of the place into the error. */
+/* csv-parse copies its position into the error. */
 function placeOf(error: CsvError): Readonly<Record<'line' | 'records' | 'bytes', number>> {
   const known = error as unknown as Readonly<Record<string, unknown>>;
   const numberOf = (name: string): number => {
@@ -114,7 +106,7 @@ function placeOf(error: CsvError): Readonly<Record<'line' | 'records' | 'bytes',
   return { line: numberOf('lines'), records: numberOf('records'), bytes: numberOf('bytes') };
 }
 
-async function readRecords(records: AsyncIterable<Parsed>, file: CsvFile): Promise<void> {
+async function readRecords(records: AsyncIterable<ParsedRecord>, file: CsvFile): Promise<void> {
   let width: number | null = null;
   for await (const { record, info } of records) {
     if (width === null) {
@@ -122,22 +114,19 @@ async function readRecords(records: AsyncIterable<Parsed>, file: CsvFile): Promi
       file.onHeader(record.map((name) => name.trim()));
       continue;
     }
-    const pending = file.onRecord(recordOf(record, info.lines, width), info);
+    const problem = problemOf(record, width);
+    const cells = problem === null ? record : null;
+    const pending = file.onRecord({ line: info.lines, cells, problem }, info.bytes);
     if (pending !== undefined) await pending;
   }
   if (width === null) throw new CsvFileError('the file is empty; its first line must name columns');
-}
-
-function recordOf(cells: readonly string[], line: number, width: number): CsvRecord {
-  const problem = problemOf(cells, width);
-  return problem === null ? { line, cells, problem } : { line, cells: null, problem };
 }
 
 function problemOf(cells: readonly string[], width: number): string | null {
   if (cells.length !== width) {
     return `expected ${width} cells like the header, found ${cells.length}`;
   }
-  // What decoding puts in the place of a byte that is no UTF-8; it must not be sent as it is.
+  // Decoding puts it in the place of a byte that is no UTF-8; it must not be sent.
   if (cells.some((cell) => cell.includes('\ufffd'))) {
     return (
       'expected UTF-8, found bytes that are not, perhaps of Windows-1252: save the file as "CSV UTF-8", or ' +
@@ -164,7 +153,7 @@ function explain(error: CsvError): string {
   }
 }
 
-/* What was read of the cell before its quote. */
+/* `field` is the text of the cell before its quote. */
 function isFormula(error: CsvError): boolean {
   const { field } = error as unknown as Readonly<Record<string, unknown>>;
   return String(field).trim() === '=';
@@ -174,26 +163,20 @@ const LOOKED_AT = 4_096;
 /** Of the bytes of a text that is mostly Latin letters, every second one is zero in UTF-16. */
 const SHARE_OF_ZEROS = 0.2;
 
-type Encoding = 'UTF-16LE' | 'UTF-16BE' | 'UTF-32';
-
-/** Why the file is not UTF-8, by its first bytes, with the command that converts it; null = it may be UTF-8, or is read as it is. */
-export async function encodingProblem(handle: FileHandle): Promise<string | null> {
-  const found = encodingOf(await firstBytes(handle));
-  if (found === null) return null;
-  return (
-    `the file is ${found}, expected UTF-8: save it as "CSV UTF-8", or convert it: ` +
-    `iconv -f ${found} -t UTF-8 OLD.csv > NEW.csv`
+/* By the first bytes, because a file of another encoding has one wrong record after the other. */
+async function refuseEncoding(handle: FileHandle): Promise<void> {
+  const bytes = Buffer.alloc(LOOKED_AT);
+  const { bytesRead } = await handle.read(bytes, 0, LOOKED_AT, 0);
+  const found = encodingOf(bytes.subarray(0, bytesRead));
+  if (found === null) return;
+  throw new CsvFileError(
+    `line 1: the file is ${found}, expected UTF-8: save it as "CSV UTF-8", or convert it: ` +
+      `iconv -f ${found} -t UTF-8 OLD.csv > NEW.csv`,
   );
 }
 
-async function firstBytes(handle: FileHandle): Promise<Buffer> {
-  const bytes = Buffer.alloc(LOOKED_AT);
-  const { bytesRead } = await handle.read(bytes, 0, LOOKED_AT, 0);
-  return bytes.subarray(0, bytesRead);
-}
-
-/* UTF-16LE with a byte order mark is read as it is (csv-parse knows it). */
-function encodingOf(bytes: Buffer): Encoding | null {
+/* Null = UTF-8, or UTF-16LE with a byte order mark, which csv-parse reads. */
+function encodingOf(bytes: Buffer): 'UTF-16LE' | 'UTF-16BE' | 'UTF-32' | null {
   const mark = bytes.subarray(0, 4).toString('hex');
   if (mark === 'fffe0000' || mark === '0000feff') return 'UTF-32';
   if (mark.startsWith('fffe')) return null;

@@ -106,7 +106,7 @@ class ImportCheck implements Disposable {
     );
   }
 
-  /** Throws when a line cannot be imported. */
+  /** Throws CommandError if a line cannot be imported. */
   refuse(file: string): void {
     const { count } = this.#bad;
     if (count === 0) return;
@@ -139,7 +139,7 @@ export async function readRecords(
   onRecord: (record: CsvRecord, columns: readonly ApplicationColumn[]) => Promise<void> | void,
 ): Promise<string> {
   let columns: readonly ApplicationColumn[] = [];
-  const progress = startProgress(title, size);
+  using progress = startProgress(title, size);
   try {
     return await readCsvFile(handle, {
       onHeader: (names) => {
@@ -150,7 +150,7 @@ export async function readRecords(
         }
         columns = header.columns;
       },
-      onRecord: (record, { bytes }) => {
+      onRecord: (record, bytes) => {
         progress.update(bytes);
         return onRecord(record, columns);
       },
@@ -158,8 +158,6 @@ export async function readRecords(
   } catch (error) {
     if (error instanceof CsvFileError) throw new CommandError(`${file}, ${error.message}`);
     throw error;
-  } finally {
-    progress.stop();
   }
 }
 

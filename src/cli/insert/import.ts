@@ -19,7 +19,7 @@ import { checkFile, readRecords, type ImportSource } from './import-check.ts';
 import { rowWarnings } from '../options/name-warnings.ts';
 import { openToWrite } from '../open-spool.ts';
 
-/** Rows a transaction: a few milliseconds of lock, and one fsync for all of them. */
+/** Rows of a transaction: a few milliseconds of lock, and one fsync. */
 const BATCH = 500;
 /** Each try waits as long as the connection's busy timeout. */
 const TRIES = 12;
@@ -87,7 +87,6 @@ async function openFile(file: string): Promise<FileHandle> {
   }
 }
 
-/* Read twice, so it has to be a file that can be. */
 async function sizeOf(file: string, handle: FileHandle): Promise<number> {
   const found = await handle.stat();
   if (!found.isFile()) throw new CommandError(`${file} is not a regular file; it is read twice`);
@@ -122,7 +121,6 @@ interface FileRow {
   readonly row: DropRow;
 }
 
-/** Rows that commit together. */
 class ImportBatch {
   readonly #dropAll: (rows: readonly FileRow[]) => number;
   #rows: FileRow[] = [];
@@ -146,7 +144,7 @@ class ImportBatch {
     this.#dropAll = (rows) => transaction.immediate(rows);
   }
 
-  /** Nothing to wait for unless the batch is full. */
+  /** Undefined = the batch is not full yet. */
   add(row: FileRow): Promise<void> | undefined {
     this.#rows.push(row);
     return this.#rows.length < BATCH ? undefined : this.commit();

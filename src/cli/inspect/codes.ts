@@ -35,7 +35,7 @@ interface ExplainedCodes {
 export function codesCommand(): Command {
   const lang = new Option('--lang <language>', 'language; left out: that of the locale');
   return new Command('codes')
-    .summary('what a code means and what the daemon does')
+    .summary('explain codes and what the daemon does about them')
     .description(
       'Explains the status codes of the gateway’s answers, HTTP statuses of answers without one, and the ' +
         'codes of delivery receipts. With N, one code in full. [classify] of the configuration is applied.',
@@ -68,7 +68,7 @@ function parseLanguage(value: string): Language {
   return language;
 }
 
-/* A broken configuration is no reason not to explain a code. */
+/* A code is explained with a broken configuration, too. */
 function overridesFor(command: Command): ReadonlyMap<number, Route> {
   try {
     return configFor(command, 'leave').classify;
@@ -186,7 +186,6 @@ const SCOPE_ZH: Readonly<Record<string, string>> = {
   'sender or account': '发送方或账户',
 };
 
-/** Titles and labels. */
 const HEADS = {
   en: {
     answers: 'Status codes of an answer',

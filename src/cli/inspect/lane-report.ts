@@ -1,21 +1,15 @@
 /**
- * `stats --lanes`: how each lane is: what it allows and does, what stands in it and when that will be gone. An account comes
- * before its groups, and they before its senders; what its row counts holds for all of them together, as a
- * group's does for those that are in it.
+ * `stats --lanes`: shows what each lane allows and uses, its backlog and when that will be gone. An account comes before
+ * its groups, and they before its senders. The row of an account counts all its senders, that of a group its own.
  */
-import type { GroupRule, Per } from '../../core/window/rate-limits.ts';
+import type { Per } from '../../core/window/rate-limits.ts';
 import { forecast } from '../../estimate/forecast.ts';
 import type { UsageWindowRow } from '../../spool/write/usage-window-rows.ts';
-import {
-  THROTTLED_OVER_S,
-  together,
-  USED_OVER_S,
-  type Flow,
-} from '../../spool/read/lane-traffic.ts';
-import { readLanes, type LaneReading, type LaterCount } from '../../spool/read/lane-rows.ts';
+import { THROTTLED_OVER_S, together, USED_OVER_S } from '../../spool/read/lane-traffic.ts';
+import { readLanes, type LaneReading } from '../../spool/read/lane-rows.ts';
 import type { Database } from '../../spool/file/open.ts';
 import type { CircuitColumns } from '../../spool/read/standing.ts';
-import { tableOf } from '../../terminal/table.ts';
+import { cut, right, tableOf } from '../../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../../terminal/times.ts';
 import { outputWidth, terminalWidth } from '../../terminal/terminal-width.ts';
 import { wrap } from '../../terminal/wrap.ts';
@@ -23,11 +17,10 @@ import { allowedOf, limitOf, type ForecastOptions } from './allowance.ts';
 import { capTable } from './usage-lines.ts';
 
 /** Why nothing of a lane goes now. */
-export interface LaneStop {
+interface LaneStop {
   readonly by: 'suspended' | 'paused' | 'throttled' | 'quiet-hours';
-  /** In the words of whoever stopped it; null = nothing more is known. */
   readonly reason: string | null;
-  /** Unix seconds; null = until somebody says so. */
+  /** Unix seconds; null = until an operator ends it. */
   readonly until: number | null;
 }
 
@@ -36,13 +29,13 @@ export interface LaneView {
   readonly account: string;
   /** Null = the account itself; '' = messages without a sender, where the account has none. */
   readonly sender: string | null;
-  /** A group of its senders; null = it is about no group. */
+  /** Null = the row is of no group. */
   readonly group: { readonly name: string; readonly senders: readonly string[] } | null;
   /** What a permit is for. */
   readonly per: Per;
   /** Null = not configured. */
   readonly configuredRate: number | null;
-  /** What is known to be available below or in the place of that; null = nothing else was learned. */
+  /** Learned from the gateway, which holds instead; null = nothing was learned. */
   readonly learnedRate: number | null;
   /** Requests answered, over the last seconds. */
   readonly usedRate: number;
@@ -50,11 +43,11 @@ export interface LaneView {
   readonly throttled: number;
   /** Null = it goes. */
   readonly stop: LaneStop | null;
-  /** Rows that may go as far as they themselves are concerned. */
+  /** Rows that are due. */
   readonly backlog: number;
-  /** Rows that wait for an instant: scheduled, in retry, or kept back by a rule. */
+  /** Rows that wait for an instant: scheduled, in retry, or held by quiet hours. */
   readonly later: number;
-  /** When the backlog will be gone; null = there is none, or nobody can say. */
+  /** When the backlog will be gone; null = there is none, or it is unknown. */
   readonly goneAt: number | null;
 }
 
@@ -67,78 +60,62 @@ function viewsOf(reading: LaneReading, options: ForecastOptions): readonly LaneV
   const { account, circuit, senders, ready, later, flows } = reading;
   const rules = options.nested.get(account) ?? null;
   const gone = goneBySender(reading, options);
-  const known = [
-    ...[...senders.keys(), ...flows.keys()],
-    ...[...ready, ...later].map((one) => one.sender),
-  ];
-  /** Of these lanes together; null = of all. */
-  const factsOf = (names: readonly string[] | null): Omit<LaneFacts, 'circuit'> => {
+  /* `names`: the lanes that are counted together; null = all. */
+  const viewOf = (
+    subject: Pick<LaneView, 'sender' | 'group' | 'per'>,
+    names: readonly string[] | null,
+    own: CircuitColumns | null,
+  ): LaneView => {
     const isOf = ({ sender }: { readonly sender: string }): boolean =>
       names?.includes(sender) !== false;
-    const own = [...flows].filter(([sender]) => isOf({ sender }));
+    const waiting = { ready: ready.filter(isOf), later: later.filter(isOf) };
+    const flow = together([...flows].flatMap(([sender, one]) => (isOf({ sender }) ? [one] : [])));
+    const goneInS = Math.max(
+      ...[...gone].flatMap(([sender, seconds]) => (isOf({ sender }) ? [seconds] : [])),
+    );
     return {
-      ...{ ready: ready.filter(isOf), later: later.filter(isOf) },
-      flow: together(own.map(([, flow]) => flow)),
-      goneS: latest([...gone].flatMap(([sender, seconds]) => (isOf({ sender }) ? [seconds] : []))),
+      ...{ account, ...subject },
+      configuredRate: own?.configured_rate ?? null,
+      learnedRate: own?.learned_rate ?? null,
+      usedRate: flow.used / USED_OVER_S,
+      throttled: flow.throttled,
+      stop: stopOf(own, waiting, options.now),
+      backlog: countOf(waiting.ready),
+      later: countOf(waiting.later),
+      goneAt: Number.isFinite(goneInS) ? options.now + goneInS : null,
     };
   };
-  const view = (facts: LaneFacts): LaneNumbers => viewOf(facts, options.now);
-  const lanes = [...new Set(known)].toSorted().map((sender): LaneView => {
-    const per = rules?.senders.get(sender)?.per ?? 'request';
-    const facts = { ...factsOf([sender]), circuit: senders.get(sender) ?? null };
-    return { ...{ account, sender, group: null, per }, ...view(facts) };
-  });
-  const groups = (rules?.groups ?? []).map((rule: GroupRule): LaneView => {
-    const { name, senders: names, per, perSecond: configuredRate } = rule;
-    const facts = { ...factsOf(names), circuit: null };
-    const group = { name, senders: names };
-    return { ...{ account, sender: null, group, per }, ...view(facts), configuredRate };
-  });
-  const whole = view({ ...factsOf(null), circuit });
   const per = rules?.account.per ?? 'request';
-  return [{ ...{ account, sender: null, group: null, per }, ...whole }, ...groups, ...lanes];
+  const groups = (rules?.groups ?? []).map((rule): LaneView => {
+    const group = { name: rule.name, senders: rule.senders };
+    const view = viewOf({ sender: null, group, per: rule.per }, rule.senders, null);
+    return { ...view, configuredRate: rule.perSecond };
+  });
+  const waiting = [...ready, ...later].map((one) => one.sender);
+  const names = new Set([...senders.keys(), ...flows.keys(), ...waiting]);
+  const lanes = [...names].toSorted().map((sender) => {
+    const own = rules?.senders.get(sender)?.per ?? 'request';
+    return viewOf({ sender, group: null, per: own }, [sender], senders.get(sender) ?? null);
+  });
+  return [viewOf({ sender: null, group: null, per }, null, circuit), ...groups, ...lanes];
 }
 
-type LaneNumbers = Omit<LaneView, 'account' | 'sender' | 'group' | 'per'>;
-
-interface LaneFacts extends Pick<LaneReading, 'ready' | 'later'> {
-  /** Null = it has neither a limit nor a stop of its own. */
-  readonly circuit: CircuitColumns | null;
-  readonly flow: Flow;
-  /** Seconds until the backlog is gone; Infinity = nobody can say; null = there is none. */
-  readonly goneS: number | null;
-}
-
-function viewOf(facts: LaneFacts, now: number): LaneNumbers {
-  const { circuit, flow, goneS } = facts;
-  return {
-    configuredRate: circuit?.configured_rate ?? null,
-    learnedRate: circuit?.learned_rate ?? null,
-    usedRate: flow.used / USED_OVER_S,
-    throttled: flow.throttled,
-    stop: stopOf(facts, now),
-    backlog: sumOf(facts.ready.map(({ count }) => count)),
-    later: sumOf(facts.later.map(({ count }) => count)),
-    goneAt: goneS === null || goneS === Infinity ? null : now + goneS,
-  };
-}
-
-function stopOf({ circuit, ready, later }: LaneFacts, now: number): LaneStop | null {
+function stopOf(
+  circuit: CircuitColumns | null,
+  { ready, later }: Pick<LaneReading, 'ready' | 'later'>,
+  now: number,
+): LaneStop | null {
   if (circuit?.state === 'suspended' || circuit?.state === 'paused') {
     return { by: circuit.state, reason: circuit.reason, until: circuit.next_probe_at };
   }
   const until = circuit?.blocked_until ?? 0;
   if (until > now) return { by: 'throttled', reason: null, until };
-  return ready.length === 0 ? quietOf(later) : null;
+  const quiet = later.flatMap(({ quietUntil }) => quietUntil ?? []);
+  if (ready.length > 0 || quiet.length === 0) return null;
+  return { by: 'quiet-hours', reason: null, until: Math.min(...quiet) };
 }
 
-/* All that is left waits for the night to be over. */
-function quietOf(later: readonly LaterCount[]): LaneStop | null {
-  const until = later.flatMap(({ quietUntil }) => quietUntil ?? []);
-  if (until.length === 0) return null;
-  return { by: 'quiet-hours', reason: null, until: Math.min(...until) };
-}
-
+/* Seconds until the backlog of each sender is gone; Infinity = unknown. */
 function goneBySender(reading: LaneReading, options: ForecastOptions): ReadonlyMap<string, number> {
   const backlogs = reading.ready.map(({ sender, ...rest }) => ({ ...rest, lane: sender }));
   const { goneInS } = forecast(backlogs, allowedOf(reading, options).allowance, options);
@@ -149,12 +126,8 @@ function goneBySender(reading: LaneReading, options: ForecastOptions): ReadonlyM
   return gone;
 }
 
-function latest(seconds: readonly number[]): number | null {
-  return seconds.length === 0 ? null : Math.max(...seconds);
-}
-
-function sumOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0);
+function countOf(rows: readonly { readonly count: number }[]): number {
+  return rows.reduce((sum, { count }) => sum + count, 0);
 }
 
 /** A lane, or a group of senders, as a JSON document. */
@@ -183,40 +156,33 @@ export function laneDocument(lane: LaneView): object {
   };
 }
 
-/** Lanes that a table shows; those with most to do. */
+/** Lanes that a table shows: those with the largest backlog. */
 const SHOWN_MAX = 50;
+const COLUMNS = [
+  ...[cut('LANE'), right('SET'), right('AVAILABLE'), right('USED'), right('THROTTLED')],
+  ...[right('BACKLOG'), right('LATER'), right('GONE IN')],
+];
 
-interface TableParts {
+interface LaneReport {
   readonly lanes: readonly LaneView[];
   readonly caps: readonly UsageWindowRow[];
   readonly now: number;
 }
 
-/** The lanes as a table; below it what is stopped, in words, their longer windows, and what the columns mean. */
+/** The lanes as a table; below it what is stopped, their longer windows, and a legend. */
 export function laneTable(
-  { lanes, caps, now }: TableParts,
+  { lanes, caps, now }: LaneReport,
   width: number | null = outputWidth(),
 ): string {
   if (lanes.length === 0) return 'No daemon has known an account of this spool yet.';
   const shown = shownOf(lanes);
-  const columns = [
-    { head: 'LANE', fit: 'cut' },
-    { head: 'SET', align: 'right' },
-    { head: 'AVAILABLE', align: 'right' },
-    { head: 'USED', align: 'right' },
-    { head: 'THROTTLED', align: 'right' },
-    { head: 'BACKLOG', align: 'right' },
-    { head: 'LATER', align: 'right' },
-    { head: 'GONE IN', align: 'right' },
-  ] as const;
-  const stops = shown.flatMap((lane) => wrapped(stopLine(lane), width));
+  const cells = shown.map((lane) => cellsOf(lane, now));
+  const stops = shown
+    .flatMap((lane) => stopLine(lane) ?? [])
+    .map((line) => wrap(line, 2, width ?? terminalWidth()));
   const hidden = lanes.length - shown.length;
   const parts = [
-    tableOf(
-      columns,
-      shown.map((lane) => cellsOf(lane, now)),
-      width,
-    ),
+    tableOf(COLUMNS, cells, width),
     stops.join('\n'),
     hidden === 0 ? '' : `${hidden.toLocaleString('en')} more lanes: --json shows all.`,
     capTable(caps, width) ?? '',
@@ -229,7 +195,7 @@ const LEGEND =
   `Rates are per second, used in the last ${USED_OVER_S} s; throttled in the last ${THROTTLED_OVER_S} s;\n` +
   'later: waits for an instant of its own.';
 
-/* Accounts, and of senders those with most to do, in their order. */
+/* Accounts, and the senders with the largest backlog, in their order. */
 function shownOf(lanes: readonly LaneView[]): readonly LaneView[] {
   const weight = ({ sender, stop, backlog, usedRate }: LaneView): number =>
     sender === null || stop !== null ? Infinity : backlog + usedRate;
@@ -240,9 +206,11 @@ function shownOf(lanes: readonly LaneView[]): readonly LaneView[] {
 }
 
 function cellsOf(lane: LaneView, now: number): readonly string[] {
+  const { account, sender, group } = lane;
   const { configuredRate, learnedRate, usedRate, throttled, backlog, later, goneAt } = lane;
+  const own = sender === null ? account : `  ${nameOf(sender)}`;
   return [
-    cellOf(lane),
+    group === null ? own : `  group ${group.name}`,
     rateCell(configuredRate),
     rateCell(learnedRate),
     usedRate === 0 ? '' : rateCell(Number(usedRate.toPrecision(3))),
@@ -251,11 +219,6 @@ function cellsOf(lane: LaneView, now: number): readonly string[] {
     countCell(later),
     goneAt === null ? '' : timeSpan(goneAt - now),
   ];
-}
-
-function cellOf({ account, sender, group }: LaneView): string {
-  if (group !== null) return `  group ${group.name}`;
-  return sender === null ? account : `  ${nameOf(sender)}`;
 }
 
 function rateCell(rate: number | null): string {
@@ -270,11 +233,7 @@ function nameOf(sender: string): string {
   return sender === '' ? '(no sender)' : sender;
 }
 
-function wrapped(line: string | null, width: number | null): readonly string[] {
-  return line === null ? [] : [wrap(line, 2, width ?? terminalWidth())];
-}
-
-/* What stops a group stops its senders, and is said of them. */
+/* The rows of its senders show what stops a group. */
 function stopLine({ account, sender, group, stop }: LaneView): string | null {
   if (stop === null || group !== null) return null;
   const name = sender === null ? account : `${account} ${nameOf(sender)}`;

@@ -1,4 +1,4 @@
-/** `list`: finds messages, newest first. Recipients are masked and texts left out unless asked for. */
+/** `list`: finds messages, newest first. Masks recipients and leaves texts out, unless options ask for them. */
 import { Command } from 'commander';
 import { ANY } from '../../core/message/control-filter.ts';
 import { maskRecipient } from '../../core/text/recipient.ts';
@@ -37,12 +37,12 @@ const COLUMNS = [
 
 export function listCommand(): Command {
   const command = new Command('list')
-    .summary('find messages, newest first')
+    .summary('list messages, newest first')
     .description('Lists messages, newest first. Conditions add up.');
   withSelection(command)
     .option('--recipient <number>', 'to this recipient, with or without +')
     .option('--reference <text>', 'with this reference of yours')
-    .option('--gateway-id <id>', 'of which this is a part: the id that the gateway gave it')
+    .option('--gateway-id <id>', 'with a part of this id, which the gateway gave it')
     .option('--unmatched', 'instead: receipts that are about no message here');
   return withLimit(command)
     .option('--oldest', 'the oldest first')

@@ -1,6 +1,6 @@
 /**
- * `log`: shows the status log to people, from its file, standard input, systemd's journal or the spool: the last lines,
- * and with -f those that follow.
+ * `log`: prints the status log for people, from its file, standard input, systemd's journal or the spool: the last
+ * lines, and with -f the lines that follow.
  */
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { parseDurationMs } from '../../config/duration-values.ts';
@@ -10,13 +10,8 @@ import { UsageError } from '../../terminal/exit-codes.ts';
 import { becomeOwnerOf } from '../run-as-owner.ts';
 import { isWanted, type LogFilter, type LogLine } from '../log-reader/log-line.ts';
 import { Renderer } from '../log-reader/log-render.ts';
-import {
-  fileSource,
-  inputSource,
-  journalSource,
-  spoolSource,
-  type LogSource,
-} from '../log-reader/log-source.ts';
+import { journalSource } from '../log-reader/journal-log.ts';
+import { fileSource, inputSource, spoolSource, type LogSource } from '../log-reader/log-source.ts';
 import { campaignOf } from '../../spool/write/event-log.ts';
 import { printJson, printSafe } from '../../terminal/print.ts';
 import { joined, safeLines } from '../../terminal/safe.ts';
@@ -24,7 +19,7 @@ import { terminalWidth } from '../../terminal/terminal-width.ts';
 import { INSTANT_FORMS, parseInstant } from '../../terminal/times.ts';
 import { warnOfNames } from '../options/name-warnings.ts';
 import { configFor, openToRead, type OpenedSpool } from '../open-spool.ts';
-import { parseId } from '../options/selection-options.ts';
+import { parseId, wholeNumber } from '../options/selection-options.ts';
 
 const LINES = 20;
 
@@ -44,14 +39,14 @@ interface LogOptions {
   readonly json?: true;
 }
 
-interface LogAsked extends LogOptions {
+interface LogRequest extends LogOptions {
   /** Whether standard input is read. */
   readonly isInput: boolean;
 }
 
 export function logCommand(): Command {
   return new Command('log')
-    .summary('the status log in a form for people')
+    .summary('show the status log in a form for people')
     .description(
       'Shows the last lines of the status log, and with -f the lines that follow. Reads log.file if it is there, ' +
         'else the events of the spool. Files that logrotate took away are read through standard input. ' +
@@ -63,8 +58,8 @@ export function logCommand(): Command {
     .option('-f, --follow', 'go on with what is said from now on')
     .option(
       '-n, --lines <n>',
-      `so many of the last lines (default ${LINES}, or all since)`,
-      parseCount,
+      `number of last lines to show (default ${LINES}, or all since)`,
+      wholeNumber,
     )
     .option('--message <id>', 'about this message', parseId)
     .option('--reference <text>', 'about messages with this reference of yours')
@@ -90,11 +85,6 @@ Examples:
   $ sms-spoold log -f --state permanent-failure
   $ zcat -f $(ls -tr status.log*) | sms-spoold log - --message 41`;
 
-function parseCount(value: string): number {
-  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('Expected a whole number.');
-  return Number(value);
-}
-
 function parseTime(value: string): number {
   const nowMs = Date.now();
   const agoMs = parseDurationMs(value.replace(/^-/, ''));
@@ -103,8 +93,8 @@ function parseTime(value: string): number {
   return at;
 }
 
-async function log(options: LogAsked, command: Command): Promise<void> {
-  using opened = new Opened(command);
+async function log(options: LogRequest, command: Command): Promise<void> {
+  using opened = new LazySpool(command);
   using source = sourceFor(options, command, opened);
   const filter = filterOf(options, opened);
   const print = printer(options);
@@ -118,8 +108,8 @@ async function log(options: LogAsked, command: Command): Promise<void> {
   for await (const line of source.next()) if (isWanted(line, filter)) await print(line);
 }
 
-/* The spool is opened by whoever needs it, once. */
-class Opened implements Disposable {
+/* Opens the spool at its first use. */
+class LazySpool implements Disposable {
   readonly #command: Command;
   #spool: OpenedSpool | null = null;
 
@@ -137,7 +127,7 @@ class Opened implements Disposable {
   }
 }
 
-function sourceFor(options: LogAsked, command: Command, opened: Opened): LogSource {
+function sourceFor(options: LogRequest, command: Command, opened: LazySpool): LogSource {
   const { isInput, journal, file, spool, message } = options;
   if (isInput && [journal, file, spool].some((other) => other !== undefined)) {
     throw new UsageError('- cannot be used with --file, --journal or --spool: use one');
@@ -146,7 +136,7 @@ function sourceFor(options: LogAsked, command: Command, opened: Opened): LogSour
   if (journal === true) return journalSource();
   if (file !== undefined) {
     const found = fileIfThere(file);
-    if (found === null) throw unreadable(`there is no ${file}`);
+    if (found === null) throw new UsageError(`the log file cannot be read: there is no ${file}`);
     return found;
   }
   const config = configFor(command, 'leave');
@@ -163,24 +153,21 @@ function fileIfThere(path: string): LogSource | null {
     return fileSource(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
-    throw unreadable(error instanceof Error ? error.message : String(error));
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`the log file cannot be read: ${why}`);
   }
 }
 
-function unreadable(why: string): UsageError {
-  return new UsageError(`the log file cannot be read: ${why}`);
-}
-
-/* A log of its own may be of another spool. */
-function warnOfUnknown(asked: LogAsked, opened: Opened): void {
-  const { campaign, sender, file, journal, isInput } = asked;
+/* A named file or the journal may be of another spool. */
+function warnOfUnknown(request: LogRequest, opened: LazySpool): void {
+  const { campaign, sender, file, journal, isInput } = request;
   if (file !== undefined || journal === true || isInput) return;
   if (campaign !== undefined || sender !== undefined) {
     warnOfNames({ campaign, sender }, opened.spool);
   }
 }
 
-function filterOf(options: LogOptions, opened: Opened): LogFilter {
+function filterOf(options: LogOptions, opened: LazySpool): LogFilter {
   const { message = null, reference = null, sender = null, campaign } = options;
   const { state = null, since = null, until = null } = options;
   const isInCampaign =
@@ -190,7 +177,7 @@ function filterOf(options: LogOptions, opened: Opened): LogFilter {
   return { message, reference, sender, state, since, until, isInCampaign };
 }
 
-function limitOf({ lines, since, until, message, reference, isInput }: LogAsked): number {
+function limitOf({ lines, since, until, message, reference, isInput }: LogRequest): number {
   if (lines !== undefined) return lines;
   if (isInput) return Infinity;
   const isAsked = [since, until, message, reference].some((value) => value !== undefined);
@@ -203,10 +190,7 @@ function printer(options: LogOptions): (line: LogLine) => Promise<void> {
       if (fields !== null) await printJson(fields);
     };
   }
-  const renderer = new Renderer({ width: terminalWidth(), isColoured: isColoured() });
+  const isColoured = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
+  const renderer = new Renderer({ width: terminalWidth(), isColoured });
   return (line) => printSafe(joined([renderer.render(line), safeLines('\n')]));
-}
-
-function isColoured(): boolean {
-  return process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '';
 }

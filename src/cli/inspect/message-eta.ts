@@ -1,4 +1,4 @@
-/** Estimates when a message that is ready goes, from what the spool says of its lane and of what goes before it. */
+/** Estimates when a message that is due goes, from what the spool says of its lane and of the messages before it. */
 import { deadlineOf } from '../../core/message/row-check.ts';
 import { predictParts } from '../../core/message/parts.ts';
 import {
@@ -20,24 +20,24 @@ import { waitFor, type HeldBy } from './usage-lines.ts';
 export interface MessageEta {
   /** In words, after "waiting for". */
   readonly waitsFor: string;
-  /** Rows that go first; null = nobody can say. */
+  /** Rows that go first; null = unknown. */
   readonly ahead: number | null;
-  /** Messages per second of what it waits for; null = nobody can say, or there is no such limit. */
+  /** Messages per second of the limit that it waits for; null = unknown, or there is none. */
   readonly rate: number | null;
-  /** Unix seconds; null = nobody can say. */
+  /** Unix seconds; null = unknown. */
   readonly goesAt: number | null;
   /** The window longer than a second that it waits for; null = none. */
   readonly window: HeldBy | null;
 }
 
-/** What is left of an interval when the next permit comes, on average. */
+/** Share of an interval that is left, on average, when the next permit comes. */
 const HALF = 0.5;
-/** A lane that takes so much of the time by itself is what its messages wait for, and not the account. */
+/** A lane whose pace takes this share of the time is what its messages wait for, and not the account. */
 const IS_LANE = 0.9;
-/** A window that holds up for so much of the time is what they wait for. */
+/** A window that takes this share of the time is what they wait for. */
 const IS_WINDOW = 0.1;
 
-/** `row` is queued or in retry, and not waiting for an instant. */
+/** `row` is queued or in retry and due, and neither its account nor its sender is paused or suspended. */
 export function etaOf(db: Database, row: MessageRow, options: ForecastOptions): MessageEta {
   const { defaults } = options;
   const account = row.account ?? defaults.account;
@@ -49,11 +49,9 @@ export function etaOf(db: Database, row: MessageRow, options: ForecastOptions): 
   const standing = standingOf(db, asked, options);
   if (standing === null) return stopped(`account ${account}, which no daemon has known yet`);
   const { circuit } = standing;
-  if (circuit.state !== 'active') return stopped(stopOf(`account ${account}`, circuit));
   const lane = standing.senders.get(sender) ?? null;
-  if (lane !== null && lane.state !== 'active') return stopped(stopOf(`sender ${sender}`, lane));
   const allowed = allowedOf(standing, options);
-  return moving({ row, account, sender, circuit, lane, standing, allowed }, options);
+  return activeEta({ row, account, sender, circuit, lane, standing, allowed }, options);
 }
 
 /** Unix seconds. */
@@ -62,7 +60,7 @@ export function deadlineIn(row: MessageRow, validityMs: number): number {
   return deadlineOf({ expiresAt, sendAt, createdAt }, validityMs);
 }
 
-interface Moving {
+interface ActiveMessage {
   readonly row: MessageRow;
   readonly account: string;
   readonly sender: string;
@@ -73,8 +71,8 @@ interface Moving {
   readonly allowed: Allowed;
 }
 
-/** A rule that the message has to pass. */
-interface Scope {
+/** A limit that the message has to pass. */
+interface LimitScope {
   readonly scope: UsageWindowRow['scope'];
   readonly name: string;
   /** Per second, as it was set or learned; null = not by the second. */
@@ -83,7 +81,7 @@ interface Scope {
   readonly holds: (lane: string) => boolean;
 }
 
-function moving(one: Moving, options: ForecastOptions): MessageEta {
+function activeEta(one: ActiveMessage, options: ForecastOptions): MessageEta {
   const { now, inParts } = options;
   const { allowance } = one.allowed;
   const backlogs = backlogsBefore(one, inParts.has(one.account));
@@ -91,8 +89,9 @@ function moving(one: Moving, options: ForecastOptions): MessageEta {
   const seconds = found.goneInS[0] ?? Infinity;
   const scopes = scopesOf(one);
   const window = windowOf(one, found, now);
-  const isIt = (scope: Scope): boolean => isOf(scope, window);
-  const scope = scopes.find(isIt) ?? slowestOf(scopes, backlogs, found);
+  const isOfWindow = (of: LimitScope): boolean =>
+    of.scope === window?.cap.scope && (of.scope === 'account' || of.name === window.cap.name);
+  const scope = scopes.find(isOfWindow) ?? slowestOf(scopes, backlogs, found);
   const inScope = found.gone.filter((_, index) => scope.holds(backlogs[index]?.lane ?? ''));
   const ahead = Math.max(0, Math.round(sumOf(inScope) - 1));
   const [{ parts }] = backlogs;
@@ -113,20 +112,20 @@ function moving(one: Moving, options: ForecastOptions): MessageEta {
   };
 }
 
-/* From the innermost to the account's own, which is always there. */
+/* From the innermost to that of the account. */
 function scopesOf({
   account,
   sender,
   circuit,
   lane,
   allowed,
-}: Moving): readonly [...Scope[], Scope] {
+}: ActiveMessage): readonly [...LimitScope[], LimitScope] {
   const { allowance, groups } = allowed;
   const own = allowance.lanes.get(sender);
   const isIn = ({ senders }: { readonly senders: readonly string[] }): boolean =>
     senders.includes(sender);
   const [shared, rule] = [allowance.groups.find(isIn), groups.find(isIn)];
-  const inner: Scope[] = [];
+  const inner: LimitScope[] = [];
   if (own !== undefined) {
     const limit = lane === null ? null : limitOf(lane);
     const holds = (one: string): boolean => one === sender;
@@ -141,30 +140,25 @@ function scopesOf({
   return [...inner, { scope: 'account', name: account, limit, allowance, holds: () => true }];
 }
 
-/* What takes the time by its pace, while no window stops everything. */
+/* The limit whose pace takes the time while no window stops everything; else the account. */
 function slowestOf(
-  scopes: readonly [...Scope[], Scope],
+  scopes: readonly [...LimitScope[], LimitScope],
   backlogs: readonly Backlog[],
   { goneInS: [seconds = Infinity], gone, held }: Forecast,
-): Scope {
+): LimitScope {
   const movingS = seconds - (held?.seconds ?? 0);
-  const takes = ({ allowance, holds, limit }: Scope): boolean => {
-    if (limit === null) return false;
+  const takes = ({ scope, allowance, holds, limit }: LimitScope): boolean => {
+    if (scope === 'account' || limit === null) return scope === 'account';
     const permits = backlogs.map(({ lane, parts }, index) =>
       holds(lane) ? (gone[index] ?? 0) * costOf(allowance, parts) : 0,
     );
     return sumOf(permits) / allowance.rate >= movingS * IS_LANE;
   };
-  return scopes.find(takes) ?? lastOf(scopes);
-}
-
-function lastOf(scopes: readonly [...Scope[], Scope]): Scope {
-  const [last] = scopes.toReversed();
-  return last ?? scopes[0];
+  return scopes.find(takes) ?? scopes[0];
 }
 
 function windowOf(
-  { allowed }: Moving,
+  { allowed }: ActiveMessage,
   { held, goneInS: [seconds = Infinity] }: Forecast,
   now: number,
 ): HeldBy | null {
@@ -173,20 +167,15 @@ function windowOf(
   return { cap, until: held.untilS === null ? null : now + held.untilS };
 }
 
-function isOf({ scope, name }: Scope, window: HeldBy | null): boolean {
-  if (window?.cap.scope !== scope) return false;
-  return scope === 'account' || window.cap.name === name;
-}
-
-function nameOf({ row, standing }: Moving, { scope, name }: Scope): string {
+function nameOf({ row, standing }: ActiveMessage, { scope, name }: LimitScope): string {
   const hasOthers = standing.ready.some(({ isRetry }) => isRetry === 0);
   const limited = `${scope} ${name}`;
   return kindOf(row) === 1 && hasOthers ? `the retries’ share of ${limited}` : limited;
 }
 
-/* The row itself is the last of the first backlog; of its own campaign only what goes before it counts. */
+/* The row itself is the last of the first backlog. Of its own campaign only rows before it count. */
 function backlogsBefore(
-  { row, sender, standing }: Moving,
+  { row, sender, standing }: ActiveMessage,
   countsParts: boolean,
 ): readonly [Backlog, ...Backlog[]] {
   const own = { campaign: row.campaign, priority: row.priority, isRetry: kindOf(row) };
@@ -207,26 +196,18 @@ function backlogsBefore(
   return [first, ...before.filter(({ lane }) => lane !== sender), ...others];
 }
 
-/* As the spool's ranks have it. */
+/* As in the ranks of the spool. */
 function kindOf({ state, attempts }: MessageRow): 0 | 1 {
   return state === 'retry' || attempts > 0 ? 1 : 0;
 }
 
-/* The gateway asked for a wait that is not over. */
-function waitOf({ circuit, lane }: Moving, now: number): readonly string[] {
+function waitOf({ circuit, lane }: ActiveMessage, now: number): readonly string[] {
   const until = Math.max(circuit.blocked_until ?? 0, lane?.blocked_until ?? 0);
   return until > now ? [`throttled until ${localTime(until)}`] : [];
 }
 
 function sumOf(counts: readonly number[]): number {
   return counts.reduce((sum, count) => sum + count, 0);
-}
-
-function stopOf(name: string, circuit: CircuitColumns): string {
-  const why = circuit.reason === null ? '' : ` (${circuit.reason})`;
-  const probe =
-    circuit.next_probe_at === null ? '' : `, tried again at ${localTime(circuit.next_probe_at)}`;
-  return `${name}, ${circuit.state}${why} since ${localTime(circuit.since)}${probe}`;
 }
 
 function stopped(waitsFor: string): MessageEta {

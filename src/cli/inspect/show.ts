@@ -35,7 +35,7 @@ interface ShowOptions extends Shown {
 
 export function showCommand(): Command {
   return new Command('show')
-    .summary('one message’s whole story')
+    .summary('show what happened to a message')
     .description(
       'Shows one message: what was added, and everything that happened to it since, with the time ' +
         'between each step.',
@@ -58,17 +58,13 @@ async function show(id: number, options: ShowOptions, command: Command): Promise
 }
 
 async function printStory(story: MessageRecord, options: ShowOptions): Promise<void> {
-  const steps = stepsOf(story).map(({ at, what }, index, all) => [
-    localTime(at),
-    gap(at, all[index - 1]?.at ?? null),
-    what,
-  ]);
+  const steps = stepsOf(story).map(({ at, what }, index, all) => {
+    const before = all[index - 1]?.at ?? null;
+    const gap = before === null ? '' : `+${timeSpan(Math.max(0, at - before))}`;
+    return [localTime(at), gap, what];
+  });
   const columns = ['WHEN', right('AFTER'), wrapped('WHAT')];
   await print(`${fieldsOf(story.message, options)}\n\n${tableOf(columns, steps)}\n`);
-}
-
-function gap(at: number, before: number | null): string {
-  return before === null ? '' : `+${timeSpan(Math.max(0, at - before))}`;
 }
 
 function fieldsOf(row: MessageRow, shown: Shown): string {

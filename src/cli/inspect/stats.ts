@@ -39,7 +39,7 @@ Examples:
 
 export function statsCommand(): Command {
   return new Command('stats')
-    .summary('counts by state and age')
+    .summary('count messages by state and age')
     .description(
       'Counts messages by state, with the age of the oldest that still waits, and shows accounts, senders ' +
         'and what operators asked for and the daemon has not done yet.',

@@ -28,7 +28,7 @@ interface TopOptions {
 
 export function topCommand(): Command {
   return new Command('top')
-    .summary('what waits, since when, and how fast it goes, live')
+    .summary('show live what waits, since when, and how fast it goes')
     .description(
       'Shows states, accounts, throughput against the limit, what waits by lane and age, and the latest ' +
         'failures, every second; q leaves. Ages are upper bounds: under 1m are the messages that wait ' +
@@ -57,7 +57,7 @@ async function top(options: TopOptions, command: Command): Promise<void> {
         : `the daemon on ${listen} (admin.listen) has another spool, ${status.spool}`;
     const counted = await own.status(Date.now() / 1000);
     const at = localTime(own.countedAt).slice(11);
-    return { status: counted, source: 'spool', note: `${why}; counted from the spool at ${at}` };
+    return { status: counted, source: 'spool', note: `${why}; spool counted at ${at}` };
   };
   if (options.json) {
     const { status, source, note } = await readView();

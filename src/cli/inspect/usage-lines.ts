@@ -7,14 +7,14 @@ import { isoTime, localTime } from '../../terminal/times.ts';
 import { cut, right, tableOf } from '../../terminal/table.ts';
 import { outputWidth } from '../../terminal/terminal-width.ts';
 
-/** A window that is used up, or will be. */
+/** A window that is used up, or will be before the message goes. */
 export interface HeldBy {
   readonly cap: UsageWindowRow;
-  /** Until when at last, before the message goes (Unix seconds); null = it frees bit by bit. */
+  /** The end of the last wait for it (Unix seconds); null = its permits come back one by one. */
   readonly until: number | null;
 }
 
-/** What a message waits for, in words: a window that is used up, or will be. `facts`: what else is to be said. */
+/** Continues "waiting for"; `facts` are added in brackets. */
 export function waitFor({ cap, until }: HeldBy, facts: readonly string[]): string {
   const { allowed, used, span, freesAt } = cap;
   const [name, count, unit] = [nameOf(cap), allowed.toLocaleString('en'), partsOf(cap)];
@@ -25,15 +25,11 @@ export function waitFor({ cap, until }: HeldBy, facts: readonly string[]): strin
     return `${name}, whose ${window} will be used up before its turn (${rest})`;
   }
   const now = `${name}, used up (${used.toLocaleString('en')} of ${count} ${unit} in a ${WORDS[span]})`;
-  const isOnce = until !== null && until < freesAt + SAME_S;
-  if (isOnce) return `${now} until ${localTime(until)}`;
+  if (until !== null && until < freesAt + SAME_S) return `${now} until ${localTime(until)}`;
   return `${now} and again before its turn (${[...times, ...facts].join(', ')})`;
 }
 
-/** Instants that are one. */
-const SAME_S = 1;
-
-/** The windows of a whole spool as a table; null = there are none. */
+/** The windows of a spool as a table; null = there are none. */
 export function capTable(
   caps: readonly UsageWindowRow[],
   width: number | null = outputWidth(),
@@ -64,6 +60,8 @@ export function capFields(cap: UsageWindowRow): object {
   return { account, ...subject, span, per, zone, ...figures };
 }
 
+/** Instants that differ by less are one. */
+const SAME_S = 1;
 const OF_WHICH = { min: 'a minute', h: 'an hour', day: 'the day' } as const;
 const WORDS = { min: 'minute', h: 'hour', day: 'day' } as const;
 

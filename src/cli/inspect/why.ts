@@ -1,4 +1,4 @@
-/** `why`: what messages are waiting for, and when each will go, in one sentence or two. */
+/** `why`: says what messages wait for, and when each will go, in one sentence or two. */
 import { Command } from 'commander';
 import { nextStepOf, type NextStep } from '../../core/answer/next-step.ts';
 import { explainReason } from '../../core/codes/reasons.ts';
@@ -22,7 +22,7 @@ import { daemonJson, daemonLine, stopJson, stoppedNow, type Stopped } from './st
 
 export function whyCommand(): Command {
   return new Command('why')
-    .summary('what a message waits for, and when it will go')
+    .summary('say what a message waits for, and when it will go')
     .description(
       'Says why a message is in its state and, while it waits, what it is waiting for, how many go ' +
         'first, when it will go, and whether that is before it expires. An estimate: rows that are ' +
@@ -34,10 +34,8 @@ export function whyCommand(): Command {
     .action(why);
 }
 
-const parseIds = (text: string, before: readonly number[] = []): readonly number[] => [
-  ...before,
-  parseId(text),
-];
+const parseIds = (text: string, before: readonly number[] = []): readonly number[] =>
+  before.concat(parseId(text));
 
 async function why(
   ids: readonly number[],
@@ -54,10 +52,10 @@ async function why(
       throw new CommandError(`there is no message ${id} (never added, or pruned)`);
     }
     const now = Date.now() / 1000;
-    const answer = answerOf({ spool, stopped }, row, now);
+    const answer = answerOf(spool, stopped, row, now);
     if (options.json) {
       await printJson({ ...documentOf(row, answer, now), daemon: daemonJson(stopped) });
-    } else await printWrapped(`${several(ids, row)}${sentence(row, answer, now)}`);
+    } else await printWrapped(`${ids.length > 1 ? `${id}: ` : ''}${sentence(row, answer, now)}`);
   }
 }
 
@@ -67,12 +65,8 @@ async function printWrapped(text: string): Promise<void> {
   await (width === null ? printLine(text) : print(`${wrap(text, 2, width)}\n`));
 }
 
-/* The id of a single message is known. */
-function several(ids: readonly number[], { id }: MessageRow): string {
-  return ids.length > 1 ? `${id}: ` : '';
-}
-
-function documentOf(row: MessageRow, answer: Answer, now: number): object {
+function documentOf(row: MessageRow, answer: WhyAnswer, now: number): object {
+  const { window, stop, next, words } = answer;
   return {
     id: row.id,
     state: row.state,
@@ -83,29 +77,25 @@ function documentOf(row: MessageRow, answer: Answer, now: number): object {
     asked_at: isoTime(now),
     goes_at: isoTime(answer.goesAt),
     expires_at: isoTime(answer.deadline),
-    window: windowIn(answer),
-    stopped_by: answer.stop === null ? null : stopJson(answer.stop),
-    next: answer.next === null ? null : { at: isoTime(answer.next.at), what: answer.next.what },
-    meaning: answer.words?.meaning ?? null,
-    remedy: answer.words?.remedy ?? null,
+    window:
+      window === null ? null : { ...capFields(window.cap), used_up_until: isoTime(window.until) },
+    stopped_by: stop === null ? null : stopJson(stop),
+    next: next === null ? null : { at: isoTime(next.at), what: next.what },
+    meaning: words?.meaning ?? null,
+    remedy: words?.remedy ?? null,
   };
 }
 
-function windowIn({ window }: Answer): object | null {
-  if (window === null) return null;
-  return { ...capFields(window.cap), used_up_until: isoTime(window.until) };
-}
-
-interface Answer extends MessageEta {
+interface WhyAnswer extends MessageEta {
   /** Unix seconds; null = it does not expire any more. */
   readonly deadline: number | null;
-  /** What keeps it from being sent, whoever goes first; null = nothing does. */
+  /** What keeps it from being sent; null = nothing. */
   readonly stop: Stop | null;
-  /** Seconds after a daemon starts; null = one runs, or nobody can say. */
+  /** Seconds after a daemon starts; null = one runs, or it is unknown. */
   readonly goesAfter: number | null;
-  /** What happens if nothing comes in between; null = it is sent, as the rest says. */
+  /** The next step if nothing else happens; null = it is sent. */
   readonly next: NextStep | null;
-  /** What its reason, or the stop that holds it up, means and asks for. */
+  /** Meaning and remedy of its reason, or of the stop. */
   readonly words: Explanation | null;
 }
 
@@ -114,16 +104,13 @@ const NOTHING = {
   ...{ stop: null, goesAfter: null, next: null, words: null },
 };
 
-interface Seen {
-  readonly spool: OpenedSpool;
-  readonly stopped: Stopped;
-}
-
-function answerOf({ spool, stopped }: Seen, row: MessageRow, now: number): Answer {
+function answerOf(spool: OpenedSpool, stopped: Stopped, row: MessageRow, now: number): WhyAnswer {
   const dueAt = dueOf(spool.db, row.id);
   if (row.state !== 'queued' && row.state !== 'retry') return answerOutside(spool, row, dueAt);
   const deadline = deadlineIn(row, spool.config.messages.validityMs);
-  const { account, sender } = laneOf(spool, row);
+  const defaults = defaultsOf(spool.config);
+  const account = row.account ?? defaults.account;
+  const sender = row.sender ?? defaults.senders.get(account ?? '') ?? '';
   const { daemon } = stopped;
   const others = stopped.stops.filter(({ scope }) => scope !== 'daemon');
   const stop = stopFor(others, { account, sender });
@@ -144,17 +131,7 @@ function answerOf({ spool, stopped }: Seen, row: MessageRow, now: number): Answe
   return { ...eta, ...rest, waitsFor, goesAt: null, goesAfter, stop: none };
 }
 
-/* What a NULL stands for. */
-function laneOf(
-  { config }: OpenedSpool,
-  row: MessageRow,
-): { readonly account: string | null; readonly sender: string } {
-  const { account: ownAccount, senders } = defaultsOf(config);
-  const account = row.account ?? ownAccount;
-  return { account, sender: row.sender ?? senders.get(account ?? '') ?? '' };
-}
-
-function stoppedBy(stop: Stop): Answer {
+function stoppedBy(stop: Stop): WhyAnswer {
   const { meaning, remedy } = stop;
   const isTried = stop.state === 'suspended' && stop.until !== null;
   const then = isTried ? ' with one message; if it is accepted, the others follow' : '';
@@ -162,7 +139,7 @@ function stoppedBy(stop: Stop): Answer {
   return { ...NOTHING, waitsFor, stop, words: { meaning, remedy } };
 }
 
-/* It was refused, and so were others: whether that is its own fault is not known yet. */
+/* It was refused, and so were others: whether the message itself is the cause is not known yet. */
 function refusedIn({ account, sender, reason, refused }: KnownRun): string {
   const [scope, command] =
     sender === null
@@ -175,8 +152,7 @@ function refusedIn({ account, sender, reason, refused }: KnownRun): string {
   );
 }
 
-/* Of states that are not about to send. */
-function answerOutside(spool: OpenedSpool, row: MessageRow, dueAt: number | null): Answer {
+function answerOutside(spool: OpenedSpool, row: MessageRow, dueAt: number | null): WhyAnswer {
   const next = nextStepIn(spool, row, dueAt);
   const isPlain = row.state === 'sending' || row.state === 'await-receipt';
   const words = isPlain ? null : explainReason(row);
@@ -202,7 +178,7 @@ function nextStepIn(
   });
 }
 
-function sentence(row: MessageRow, answer: Answer, now: number): string {
+function sentence(row: MessageRow, answer: WhyAnswer, now: number): string {
   const reason = row.reason === null ? '' : ` (${row.reason})`;
   const clauses = [`${row.state}${reason} since ${localTime(row.updated_at)}`];
   const { goesAt, goesAfter, deadline, next, words } = answer;
@@ -211,13 +187,9 @@ function sentence(row: MessageRow, answer: Answer, now: number): string {
   if (goesAfter !== null) clauses.push(`goes about ${timeSpan(goesAfter)} after a daemon starts`);
   if (goesAt !== null && goesAt > now) clauses.push(`goes at about ${localTime(goesAt)}`);
   if (deadline !== null) {
-    const makesIt =
-      goesAt === null
-        ? ''
-        : goesAt < deadline
-          ? ', so it will make it'
-          : ', so it will not make it';
-    clauses.push(`expires ${localTime(deadline)}${makesIt}`);
+    const makesIt = goesAt !== null && goesAt < deadline ? 'will make it' : 'will not make it';
+    const result = goesAt === null ? '' : `, so it ${makesIt}`;
+    clauses.push(`expires ${localTime(deadline)}${result}`);
   }
   const explained = words === null ? '' : `. ${words.meaning} What to do: ${words.remedy}`;
   return `${clauses.join('; ')}${explained}`;

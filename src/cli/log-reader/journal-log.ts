@@ -1,46 +1,48 @@
 /**
- * The status log as systemd's journal has it, through `journalctl`. What was there is read from its end, and
- * what follows begins right behind the newest entry of that, by the journal's own cursor.
+ * Reads the status log from systemd's journal through `journalctl`: first the existing entries from the end, then the
+ * entries after the newest of those, by the cursor of the journal.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { CommandError } from '../../terminal/exit-codes.ts';
+import { readLine, type LogLine } from './log-line.ts';
+import { lastOf, type LogSource } from './log-source.ts';
 
 const UNIT = 'sms-spoold';
 
-/** Entries from the newest to the oldest, and from where to follow. */
-export class Journal {
-  #cursor: string | null = null;
-
-  /** What is there now, the last entry first. Throws CommandError. */
-  async *before(): AsyncGenerator<string, void, undefined> {
-    for await (const line of run(['-r', '-o', 'json', '--output-fields=MESSAGE'])) {
+/** Throws CommandError while it is read. */
+export function journalSource(): LogSource {
+  let cursor: string | null = null;
+  const before = async function* (): AsyncGenerator<LogLine, void> {
+    for await (const line of journalctl(['-r', '-o', 'json', '--output-fields=MESSAGE'])) {
       const { MESSAGE, __CURSOR } = JSON.parse(line) as Readonly<Record<string, unknown>>;
-      this.#cursor ??= typeof __CURSOR === 'string' ? __CURSOR : null;
-      yield textOf(MESSAGE);
+      cursor ??= typeof __CURSOR === 'string' ? __CURSOR : null;
+      yield readLine(textOf(MESSAGE));
     }
-  }
-
-  /** What comes later, for ever. Throws CommandError. */
-  async *next(): AsyncGenerator<string, void, undefined> {
-    const from =
-      this.#cursor === null ? ['-n', '0'] : ['-n', 'all', `--after-cursor=${this.#cursor}`];
-    yield* run(['-f', '-o', 'cat', ...from]);
-  }
+  };
+  const next = async function* (): AsyncGenerator<LogLine, void> {
+    const from = cursor === null ? ['-n', '0'] : ['-n', 'all', `--after-cursor=${cursor}`];
+    for await (const line of journalctl(['-f', '-o', 'cat', ...from])) yield readLine(line);
+  };
+  return {
+    last: (search) => lastOf(before(), search),
+    next,
+    [Symbol.dispose]: () => undefined,
+  };
 }
 
-/* The journal gives what is no text as a list of bytes. */
+/* journalctl writes a message that is no text as a list of bytes. */
 function textOf(message: unknown): string {
   if (Array.isArray(message)) return Buffer.from(message as readonly number[]).toString('utf8');
   return typeof message === 'string' ? message : '';
 }
 
-async function* run(args: readonly string[]): AsyncGenerator<string, void, undefined> {
+async function* journalctl(args: readonly string[]): AsyncGenerator<string, void, undefined> {
   const child = spawn('journalctl', ['-u', UNIT, '-q', '--no-pager', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = endOf(child);
-  ended.catch(() => undefined); // told to whoever reads to the end
+  ended.catch(() => undefined); // reported to whoever reads to the end
   try {
     yield* createInterface({ input: child.stdout, crlfDelay: Infinity });
     await ended;

@@ -1,14 +1,14 @@
 /**
  * Reads a log file from its end and follows it by its name. A file that was renamed is read to its end, and then the
- * new file of that name. A file that was cut short is read from its beginning.
+ * new file of that name. A file that was truncated is read from its beginning.
  *
- * Always holds: only whole lines are given; a rotation that renames loses no line; memory holds a chunk and one line.
+ * Always holds: only whole lines are returned; a rotation that renames loses no line; memory holds a chunk and one line.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { codeOf } from '../../core/text/error-code.ts';
-import { isTooOld, isWanted, readLine, type LogLine, type Search } from './log-line.ts';
+import { isTooOld, isWanted, readLine, type LogLine, type LogSearch } from './log-line.ts';
 
-export class LogFile implements Disposable {
+export class FollowedFile implements Disposable {
   readonly #path: string;
   #fd: number;
   /** How far it was read. */
@@ -22,8 +22,8 @@ export class LogFile implements Disposable {
     this.#position = endOfLastLine(this.#fd);
   }
 
-  /** The wanted lines that were there when it was opened, in order; to be read before the first `next`. */
-  *last(search: Search): Generator<LogLine, void, undefined> {
+  /** The wanted lines that existed when it was opened, in order; to be read before the first `next`. */
+  *last(search: LogSearch): Generator<LogLine, void, undefined> {
     const end = this.#position;
     for (const text of forwards(this.#fd, this.#startOf(search), end)) {
       const line = readLine(text);
@@ -37,12 +37,14 @@ export class LogFile implements Disposable {
     const found = statSync(this.#path, { throwIfNoEntry: false });
     if (found === undefined) return lines;
     const { ino, dev } = fstatSync(this.#fd);
-    /* Once there is something in the new file, nobody writes to the old one any more. */
+    /* Once the new file has content, no program writes to the old one any more. */
     if ((found.ino !== ino || found.dev !== dev) && found.size > 0) {
       const fd = openIfThere(this.#path);
       if (fd === null) return lines;
       const last = this.#read();
-      this.#turnTo(fd);
+      closeSync(this.#fd);
+      this.#fd = fd;
+      this.#rewind();
       return [...lines, ...last, ...this.#read()];
     }
     if (found.ino === ino && found.size < this.#position) this.#rewind();
@@ -54,7 +56,7 @@ export class LogFile implements Disposable {
   }
 
   /* Where the first line begins that is wanted, found from the end. */
-  #startOf({ filter, limit }: Search): number {
+  #startOf({ filter, limit }: LogSearch): number {
     if (limit === Infinity && filter.since === null) return 0;
     let start = this.#position;
     let count = 0;
@@ -65,12 +67,6 @@ export class LogFile implements Disposable {
       if (isWanted(line, filter)) count += 1;
     }
     return start;
-  }
-
-  #turnTo(fd: number): void {
-    closeSync(this.#fd);
-    this.#fd = fd;
-    this.#rewind();
   }
 
   #rewind(): void {
@@ -99,7 +95,7 @@ function openIfThere(path: string): number | null {
   }
 }
 
-/* A named pipe would be waited for until somebody writes to it. */
+/* Reading a named pipe would wait for a writer. */
 function openUnlessPipe(path: string): number {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   if (!fstatSync(fd).isFIFO()) return fd;
@@ -111,13 +107,13 @@ const CHUNK = 65_536;
 const NEWLINE = 0x0a;
 
 /** A line and where it begins. */
-export interface PlacedLine {
+interface PlacedLine {
   readonly text: string;
   readonly at: number;
 }
 
-/** What is there of `length` bytes from `position` on; empty = the file ends before. */
-export function readAt(fd: number, position: number, length = CHUNK): Buffer {
+/* At most `length` bytes from `position` on; empty = the file ends before. */
+function readAt(fd: number, position: number, length = CHUNK): Buffer {
   const buffer = Buffer.alloc(length);
   return buffer.subarray(0, readSync(fd, buffer, 0, length, position));
 }
@@ -133,13 +129,13 @@ export function endOfLastLine(fd: number): number {
   return 0;
 }
 
-/** The lines before `end`, which is where one ends; the last one first. */
+/** The lines before `end`, where a line must end; the last one first. */
 export function* backwards(fd: number, end: number): Generator<PlacedLine, void, undefined> {
   let rest: Buffer = Buffer.alloc(0);
   for (let to = end; to > 0;) {
     const from = Math.max(0, to - CHUNK);
     const bytes = Buffer.concat([readAt(fd, from, to - from), rest]);
-    /* Where the first line begins that is whole; all is the end of one where there is none. */
+    /* Where the first whole line begins; 0 = there is none, or the file begins here. */
     const first = from === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
     const isWhole = from === 0 || first > 0;
     if (isWhole) yield* linesBack(bytes, first, from);
@@ -158,7 +154,7 @@ function* linesBack(bytes: Buffer, first: number, from: number): Generator<Place
   }
 }
 
-/** The lines from `start` on, up to `end`, or to where the file was cut short meanwhile. */
+/** The lines from `start` to `end`, or to where the file was truncated meanwhile. */
 export function* forwards(
   fd: number,
   start: number,
@@ -173,7 +169,7 @@ export function* forwards(
   }
 }
 
-/** Makes lines of bytes as they come. */
+/** Splits a stream of bytes into lines. */
 export class LineReader {
   #rest: Buffer = Buffer.alloc(0);
 
@@ -186,7 +182,7 @@ export class LineReader {
     return lines.filter((line) => line !== '');
   }
 
-  /** What came after the last line break; '' = nothing. */
+  /** The text after the last line break. */
   get rest(): string {
     return this.#rest.toString('utf8');
   }

@@ -1,6 +1,6 @@
 /**
- * A line of the status log as it is read back, from a file, the journal or the spool, and which lines are
- * wanted. What is no line of ours (half a line, another program's word) is kept as text.
+ * Parses lines of the status log and decides which lines are wanted. A line that is not of the status log (half a line,
+ * the output of another program) is kept as text.
  */
 import type { State } from '../../core/message/message.ts';
 
@@ -23,13 +23,13 @@ export interface LogFilter {
   readonly isInCampaign: ((messageId: number) => boolean) | null;
 }
 
-/** So many of the last lines that are wanted; Infinity = all. */
-export interface Search {
+export interface LogSearch {
   readonly filter: LogFilter;
+  /** At most this number of the last wanted lines; Infinity = all. */
   readonly limit: number;
 }
 
-/** A clock that was put back ends nothing within so long (seconds). */
+/** Seconds; a clock that was set back by less does not end the search. */
 const SLACK_S = 3_600;
 /** The log cuts longer references (see log/event-lines.ts). */
 const REFERENCE_MAX = 200;
@@ -51,13 +51,13 @@ export function instantOf({ fields }: LogLine): number | null {
   return Number.isNaN(ms) ? null : ms / 1000;
 }
 
-/** Whether nothing that is wanted comes before a line. */
+/** Whether no wanted line comes before this one. */
 export function isTooOld(line: LogLine, { since }: LogFilter): boolean {
   const at = since === null ? null : instantOf(line);
   return since !== null && at !== null && at < since - SLACK_S;
 }
 
-/** Whether a line is wanted. What is no line of ours is, where nothing is asked for. */
+/** A line that is not of the status log is wanted only if the filter is empty. */
 export function isWanted(line: LogLine, filter: LogFilter): boolean {
   const { fields } = line;
   const { message, reference, sender, state, isInCampaign } = filter;

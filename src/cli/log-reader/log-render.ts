@@ -1,8 +1,6 @@
 /**
- * Lines of the status log for people: when, which message, what became of it, and what else there is to say,
- * wrapped to the terminal. Colours only where they are asked for.
- *
- * Always holds: foreign text is escaped, and no field is left out that a reader could miss.
+ * Formats lines of the status log for people: time, message, event, and the other fields, wrapped to the terminal.
+ * Escapes foreign text. Every field is shown, in its own words or by its name.
  */
 import { escapeText } from '../../core/text/escape.ts';
 import { joined, safeLine, styled, type Safe, type Style } from '../../terminal/safe.ts';
@@ -11,19 +9,17 @@ import { wrap } from '../../terminal/wrap.ts';
 import { instantOf, type LogLine } from './log-line.ts';
 
 export interface RenderOptions {
-  /** Columns. */
   readonly width: number;
   readonly isColoured: boolean;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+type LogFields = Readonly<Record<string, unknown>>;
 
 const TIME = 8;
 const ID = 7;
 const WHAT = 17;
-/** A heading stands for a day only, not for what else a line may have as its time. */
+/** Only a day makes a heading, not another text that a line may have as its time. */
 const DAY = /^-?\d+-\d\d-\d\d$/;
-/** Where the rest begins. */
 const INDENT = TIME + 1 + ID + 1 + WHAT + 2;
 
 const STYLES: Readonly<Record<string, Style>> = {
@@ -39,7 +35,7 @@ const STYLES: Readonly<Record<string, Style>> = {
 };
 const LEVELS: Readonly<Record<string, Style>> = { error: 'red', warn: 'yellow', info: 'cyan' };
 
-/** What has a place or words of its own. */
+/** Fields that are shown in words of their own. */
 const TOLD = new Set(
   (
     'level time at event seq id reference account sender recipient from to reason attempt status parts ' +
@@ -86,73 +82,65 @@ export class Renderer {
   }
 }
 
-function whatOf({ event }: Fields): string {
+function whatOf({ event }: LogFields): string {
   const name = escapeText(String(event));
   return name.slice(name.indexOf('.') + 1);
 }
 
-function styleOf({ event, level }: Fields, what: string): Style | null {
+function styleOf({ event, level }: LogFields, what: string): Style | null {
   if (String(event).startsWith('message.')) return STYLES[what] ?? null;
   return LEVELS[String(level)] ?? null;
 }
 
-function restOf(fields: Fields): readonly string[] {
+function restOf(fields: LogFields): readonly string[] {
   const isMessage = fields['id'] !== undefined;
-  const parts = isMessage ? messageParts(fields) : laneParts(fields);
   const others = Object.entries(fields).filter(
     ([name, value]) => !TOLD.has(name) && value !== undefined && value !== null,
   );
   return [
-    ...parts,
+    ...(isMessage ? messageParts(fields) : laneParts(fields)),
     ...others.map(([name, value]) => `${name.replaceAll('_', ' ')} ${shown(value)}`),
-    ...(fields['remedy'] === undefined ? [] : [shown(fields['remedy'])]),
-    ...(fields['at'] === undefined ? [] : ['written late']),
-  ];
+    fields['remedy'] === undefined ? null : shown(fields['remedy']),
+    fields['at'] === undefined ? null : 'written late',
+  ].filter((part) => part !== null);
 }
 
-function messageParts(fields: Fields): readonly string[] {
+function messageParts(fields: LogFields): readonly (string | null)[] {
   const { recipient, sender, reference, reason, status, attempt, parts, to } = fields;
+  const { gateway_ms: gatewayMs } = fields;
   const waitedMs = msOf(fields['queued_ms']) + msOf(fields['limiter_ms']);
   return [
-    ...(recipient === undefined ? [] : [shown(recipient)]),
-    ...(sender === undefined ? [] : [shown(sender)]),
-    ...(reference === undefined ? [] : [shown(reference)]),
-    ...(reason === undefined || reason === 'accepted' || reason === to ? [] : [shown(reason)]),
-    ...(status === undefined || status === 0 ? [] : [`status ${shown(status)}`]),
-    ...(attempt === undefined || attempt === 1 ? [] : [`attempt ${shown(attempt)}`]),
-    ...(parts === undefined || parts === 1 ? [] : [`${shown(parts)} parts`]),
-    ...(waitedMs >= 1_000 ? [`waited ${timeSpan(waitedMs / 1000)}`] : []),
-    ...(fields['gateway_ms'] === undefined ? [] : [timeSpan(msOf(fields['gateway_ms']) / 1000)]),
-    ...clock('again at', fields['next_attempt_at']),
+    ...[recipient, sender, reference].map((value) => (value === undefined ? null : shown(value))),
+    reason === undefined || reason === 'accepted' || reason === to ? null : shown(reason),
+    status === undefined || status === 0 ? null : `status ${shown(status)}`,
+    attempt === undefined || attempt === 1 ? null : `attempt ${shown(attempt)}`,
+    parts === undefined || parts === 1 ? null : `${shown(parts)} parts`,
+    waitedMs >= 1_000 ? `waited ${timeSpan(waitedMs / 1000)}` : null,
+    gatewayMs === undefined ? null : timeSpan(msOf(gatewayMs) / 1000),
+    clock('again at', fields['next_attempt_at']),
   ];
 }
 
-function laneParts(fields: Fields): readonly string[] {
-  const { event, account, sender, reason, configured, limit, remedy } = fields;
+function laneParts(fields: LogFields): readonly (string | null)[] {
+  const { event, account, sender, reason, configured, limit, remedy, wait_ms: waitMs } = fields;
   /* The reason repeats the limit, and so does the remedy of one that is too low. */
   const isSaid = limit !== undefined;
   const kind = String(event).split('.', 1)[0] ?? '';
-  const isSender = kind === 'sender' && sender !== undefined;
-  const subject = isSender ? `sender ${shown(sender)} of ${shown(account)}` : null;
   const named = account === undefined ? kind : `${kind} ${shown(account)}`;
+  const isSender = kind === 'sender' && sender !== undefined;
   return [
-    subject ?? named,
-    ...(reason === undefined || isSaid || reason === 'throttled' ? [] : [shown(reason)]),
-    ...(limit === undefined || remedy !== undefined ? [] : [`${shown(limit)}/s available`]),
-    ...(configured === undefined || remedy !== undefined
-      ? []
-      : [`${shown(configured)}/s configured`]),
-    ...(fields['wait_ms'] === undefined
-      ? []
-      : [`waits ${timeSpan(msOf(fields['wait_ms']) / 1000)}`]),
-    ...clock('looked at again at', fields['next_probe_at']),
+    isSender ? `sender ${shown(sender)} of ${shown(account)}` : named,
+    reason === undefined || isSaid || reason === 'throttled' ? null : shown(reason),
+    limit === undefined || remedy !== undefined ? null : `${shown(limit)}/s available`,
+    configured === undefined || remedy !== undefined ? null : `${shown(configured)}/s configured`,
+    waitMs === undefined ? null : `waits ${timeSpan(msOf(waitMs) / 1000)}`,
+    clock('looked at again at', fields['next_probe_at']),
   ];
 }
 
-function clock(words: string, iso: unknown): readonly string[] {
-  if (typeof iso !== 'string') return [];
-  const ms = Date.parse(iso);
-  return Number.isNaN(ms) ? [] : [`${words} ${localTime(ms / 1000).slice(11)}`];
+function clock(words: string, iso: unknown): string | null {
+  const ms = typeof iso === 'string' ? Date.parse(iso) : NaN;
+  return Number.isNaN(ms) ? null : `${words} ${localTime(ms / 1000).slice(11)}`;
 }
 
 function msOf(value: unknown): number {

@@ -1,6 +1,6 @@
 /**
- * Reads lines of the status log from a file, standard input, the journal or the spool: first those that are there, then
- * those that come later. Files and the spool are polled.
+ * Reads lines of the status log from a file, standard input or the spool: first the existing lines, then later ones.
+ * Polls files and the spool.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -10,25 +10,23 @@ import {
   type UnloggedEvent,
 } from '../../spool/write/event-log.ts';
 import type { Database } from '../../spool/file/open.ts';
-import { LineReader, LogFile } from './log-file.ts';
-import { Journal } from './journal-log.ts';
-import { isTooOld, isWanted, readLine, type LogLine, type Search } from './log-line.ts';
+import { FollowedFile, LineReader } from './log-file.ts';
+import { isTooOld, isWanted, readLine, type LogLine, type LogSearch } from './log-line.ts';
 import { fieldsOf } from '../../log/event-lines.ts';
 import { writtenLate } from '../../log/replayed-events.ts';
 
-/** How late a line may be seen. */
 const POLL_MS = 200;
 
 export interface LogSource extends Disposable {
-  /** What was there and is wanted, in its order; to be asked once, before `next`. */
-  readonly last: (search: Search) => AsyncIterable<LogLine> | Iterable<LogLine>;
-  /** What comes after that, without an end where more can come. */
+  /** The existing lines that are wanted, in their order; to be called once, before `next`. */
+  readonly last: (search: LogSearch) => AsyncIterable<LogLine> | Iterable<LogLine>;
+  /** Later lines; never ends where more can come. */
   readonly next: () => AsyncIterable<LogLine> | Iterable<LogLine>;
 }
 
 /** A file, followed by its name. Throws when it cannot be opened. */
 export function fileSource(path: string): LogSource {
-  const file = new LogFile(path);
+  const file = new FollowedFile(path);
   return {
     last: (search) => file.last(search),
     next: () => polled(() => file.next().map(readLine)),
@@ -45,7 +43,10 @@ export function inputSource(): LogSource {
   };
 }
 
-async function* lastOfInput({ filter, limit }: Search): AsyncGenerator<LogLine, void, undefined> {
+async function* lastOfInput({
+  filter,
+  limit,
+}: LogSearch): AsyncGenerator<LogLine, void, undefined> {
   const found: LogLine[] = [];
   for await (const text of linesOfInput()) {
     const line = readLine(text);
@@ -62,22 +63,10 @@ async function* linesOfInput(): AsyncGenerator<string, void, undefined> {
   if (lines.rest !== '') yield lines.rest;
 }
 
-export function journalSource(): LogSource {
-  const journal = new Journal();
-  const read = async function* (lines: AsyncIterable<string>): AsyncGenerator<LogLine, void> {
-    for await (const text of lines) yield readLine(text);
-  };
-  return {
-    last: (search) => lastOf(read(journal.before()), search),
-    next: () => read(journal.next()),
-    [Symbol.dispose]: () => undefined,
-  };
-}
-
-/* Read from the end, up to what is too old. Also where none is wanted: from here on is what comes next. */
-async function* lastOf(
+/** The wanted of lines that are read from the end. Reads one even if none is wanted: `next` starts after it. */
+export async function* lastOf(
   before: AsyncIterable<LogLine> | Iterable<LogLine>,
-  { filter, limit }: Search,
+  { filter, limit }: LogSearch,
 ): AsyncGenerator<LogLine, void, undefined> {
   const found: LogLine[] = [];
   for await (const line of before) {
@@ -87,7 +76,7 @@ async function* lastOf(
   yield* found.reverse();
 }
 
-/** `message`: only what is about it is read of what was there; null = all. */
+/** `message`: of the existing events only those of this message are read; null = all. */
 export function spoolSource(
   db: Database,
   options: { readonly message: number | null; readonly isMasked: boolean },
@@ -119,8 +108,7 @@ async function* polled(read: () => readonly LogLine[]): AsyncGenerator<LogLine, 
   }
 }
 
-/** The line of an event. */
-export function lineOf(event: UnloggedEvent, isMasked: boolean): LogLine {
+function lineOf(event: UnloggedEvent, isMasked: boolean): LogLine {
   const line = writtenLate(event);
   const { at: time, ...rest } = fieldsOf(line, event.seq, isMasked);
   const all = { level: line.level, time, ...rest };

@@ -1,4 +1,4 @@
-/** `backup`: copies a live spool into a file, which the daemon takes for what it is when it is restored. */
+/** `backup`: copies a live spool into a file that is marked, so that the daemon knows it when it is restored. */
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { openToRead, targetOf } from '../open-spool.ts';
 
 export function backupCommand(): Command {
   return new Command('backup')
-    .summary('copy a live spool')
+    .summary('copy a live spool into a file')
     .description(
       'Copies the spool, as it is at this moment, into a new file, and verifies it; the daemon goes on ' +
         'meanwhile. What was deleted or forgotten is not in it. The file has a mark: a daemon that is started on ' +
@@ -54,7 +54,7 @@ async function backUpToFile(file: string, options: BackupOptions, command: Comma
   );
 }
 
-/* The copy is made and verified in a private folder first, so that no half of a backup is written. */
+/* The copy is made and verified in a private folder first, so that no incomplete backup is written. */
 async function backUpToOutput(options: BackupOptions, command: Command): Promise<void> {
   if (options.json) throw new UsageError('--json and - both write to standard output: use one');
   if (process.stdout.isTTY) {

@@ -20,7 +20,7 @@ interface PruneCommandOptions {
   readonly json?: true;
 }
 
-/** Between two batches the others have the spool for at least so long. */
+/** Between two batches other writers have the spool for at least so long. */
 const BREATH_MS = 5;
 
 export function pruneCommand(): Command {
@@ -65,16 +65,16 @@ async function prune(options: PruneCommandOptions, command: Command): Promise<vo
   const pruned = options.dryRun ? 0 : await run(spool, { before, total, file });
   const notVacuumed = options.dryRun ? null : vacuum(spool.db, spool.config.spool.path);
   if (options.json) {
-    const states = Object.fromEntries(over);
-    const facts = { before: isoTime(before), found: total, pruned, archive: file, states };
-    const isVacuumed = options.dryRun !== true && notVacuumed === null;
     await printJson({
-      ...{ ...facts, dry_run: options.dryRun ?? false, vacuumed: isVacuumed },
-      ...{ not_vacuumed: notVacuumed },
+      ...{ before: isoTime(before), found: total, pruned, archive: file },
+      ...{ states: Object.fromEntries(over), dry_run: options.dryRun ?? false },
+      vacuumed: options.dryRun !== true && notVacuumed === null,
+      not_vacuumed: notVacuumed,
     });
     return;
   }
-  await print(`${sentenceOf(options, { over, total, pruned, file })}${localTime(before)}.\n`);
+  const what = options.dryRun ? foundOf(over, total, file) : prunedOf(total, pruned, file);
+  await print(`${what} that ended before ${localTime(before)}.\n`);
   if (notVacuumed !== null) await printLine(`${NOT_VACUUMED[notVacuumed]}\n`);
 }
 
@@ -92,50 +92,45 @@ const NOT_VACUUMED: Readonly<Record<NotVacuumed, string>> = {
     'End that program, then run sms-spoold prune again.',
 };
 
+interface PruneRun {
+  /** Unix seconds. */
+  readonly before: number;
+  readonly total: number;
+  /** Null = they are deleted. */
+  readonly file: string | null;
+}
+
 async function run(
   { config, db }: OpenedSpool,
-  what: { readonly before: number; readonly total: number; readonly file: string | null },
+  { before, total, file }: PruneRun,
 ): Promise<number> {
-  const { before, total, file } = what;
   using archive = file === null ? null : Archive.open(db, file);
   const pruning = new Pruning(db, { before, archive, notTold: notToldBy(config.notify) });
-  const progress = startProgress(file === null ? 'pruning' : 'moving', total);
-  try {
-    let pruned = 0;
-    for (;;) {
-      const began = performance.now();
-      const count = pruning.batch();
-      if (count === 0) return pruned;
-      pruned += count;
-      progress.update(Math.min(pruned, total));
-      await sleep(Math.max(BREATH_MS, performance.now() - began));
-    }
-  } finally {
-    progress.stop();
+  using progress = startProgress(file === null ? 'pruning' : 'moving', total);
+  let pruned = 0;
+  for (;;) {
+    const began = performance.now();
+    const count = pruning.batch();
+    if (count === 0) return pruned;
+    pruned += count;
+    progress.update(Math.min(pruned, total));
+    await sleep(Math.max(BREATH_MS, performance.now() - began));
   }
 }
 
-/* Up to the instant that it ends with. */
-function sentenceOf(
-  options: PruneCommandOptions,
-  found: {
-    readonly over: ReadonlyMap<string, number>;
-    readonly total: number;
-    readonly pruned: number;
-    readonly file: string | null;
-  },
-): string {
-  const { over, total, pruned, file } = found;
-  const words = (count: number): string =>
-    `${count.toLocaleString('en')} ${count === 1 ? 'message' : 'messages'}`;
-  if (options.dryRun) {
-    const states = [...over].map(([state, count]) => `${state} ${count.toLocaleString('en')}`);
-    const detail = states.length === 0 ? '' : ` (${states.join(', ')})`;
-    return `Would ${file === null ? 'delete' : 'move'} ${words(total)}${detail} that ended before `;
-  }
+function foundOf(over: ReadonlyMap<string, number>, total: number, file: string | null): string {
+  const states = [...over].map(([state, count]) => `${state} ${count.toLocaleString('en')}`);
+  const detail = states.length === 0 ? '' : ` (${states.join(', ')})`;
+  return `Would ${file === null ? 'delete' : 'move'} ${messages(total)}${detail}`;
+}
+
+function prunedOf(total: number, pruned: number, file: string | null): string {
   const left = total - pruned;
-  const kept = left > 0 ? `${words(left)} stay, because [notify] has still to tell of them. ` : '';
-  const verb = file === null ? 'Deleted' : 'Moved';
-  const to = file === null ? '' : ` to ${file}`;
-  return `${kept}${verb} ${words(pruned)}${to} that ended before `;
+  const kept =
+    left > 0 ? `${messages(left)} stay, because [notify] has not reported them yet. ` : '';
+  return `${kept}${file === null ? 'Deleted' : 'Moved'} ${messages(pruned)}${file === null ? '' : ` to ${file}`}`;
+}
+
+function messages(count: number): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? 'message' : 'messages'}`;
 }

@@ -11,9 +11,8 @@ export interface ValueOutline {
   /** The option it is the value of, like `--account`; null = it is an argument. */
   readonly of: string | null;
   readonly isRequired: boolean;
-  /** Everything that may be written; null = anything. */
+  /** Null = anything. */
   readonly choices: readonly string[] | null;
-  /** Several may follow each other. */
   readonly isVariadic: boolean;
 }
 
@@ -176,7 +175,6 @@ export function wordsOfOption(option: Option): string {
   ]);
 }
 
-/** The same of an argument. */
 export function wordsOfArgument(argument: Argument): string {
   return withExtras(argument.description, [choicesOf(argument), defaultOf(argument)]);
 }

@@ -69,7 +69,6 @@ export function warnOfNames(asked: NamesAsked, known: NamesKnown): void {
   for (const warning of warnings) if (warning !== null) warn(warning);
 }
 
-/** A line on standard error that changes nothing. */
 export function warn(words: string): void {
   say(`sms-spoold: warning: ${words}`);
 }
@@ -80,7 +79,7 @@ function accountWarning(account: string, known: NamesKnown): string | null {
   return unknownAccount(account, names);
 }
 
-/** Of the configuration, and of the daemon that ran last. */
+/** From the configuration, and from the last run of the daemon. */
 export function accountsKnown({ config, db }: NamesKnown): readonly string[] {
   return [...new Set([...config.accounts.map(({ name }) => name), ...accountNames(db)])];
 }

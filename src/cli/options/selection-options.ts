@@ -40,18 +40,23 @@ function parsePast(value: string): number {
   return instant;
 }
 
-/** Adds `--limit`, 20 rows unless it is given. */
 export function withLimit(command: Command): Command {
-  return command.option('--limit <number>', 'list no more than this number', parseLimit, 20);
+  return command.option('--limit <number>', 'list no more than this number', countingNumber, 20);
 }
 
-function parseLimit(value: string): number {
-  const limit = /^\d{1,9}$/.test(value) ? Number(value) : 0;
-  if (limit < 1) throw new InvalidArgumentError('Expected a whole number from 1 on.');
-  return limit;
+/** A whole number of at most nine digits. */
+export function wholeNumber(value: string): number {
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('Expected a whole number.');
 }
 
-/** A table is laid out as a whole; what is longer than this is for programs. */
+/** The same, but not 0. */
+export function countingNumber(value: string): number {
+  if (wholeNumber(value) > 0) return Number(value);
+  throw new InvalidArgumentError('Expected a whole number from 1 on.');
+}
+
+/** A table is laid out as a whole in memory. */
 const TABLE_MAX = 10_000;
 
 /** Throws UsageError for more rows than a table shows. */
@@ -60,7 +65,6 @@ export function checkTableLimit(limit: number, what: string): void {
   throw new UsageError(`--limit: a table shows at most ${TABLE_MAX} ${what}; --json shows more`);
 }
 
-/** A message id on the command line. */
 export function parseId(value: string): number {
   if (!/^[1-9]\d{0,15}$/.test(value)) {
     throw new InvalidArgumentError('Expected the id of a message, a whole number.');

@@ -27,7 +27,7 @@ interface CheckOptions {
 
 export function checkCommand(): Command {
   return new Command('check')
-    .summary('is everything there that the daemon needs?')
+    .summary('check everything that the daemon needs')
     .description(
       'Looks at the configuration, the spool, permissions, and the credentials, balance and limit of each ' +
         'account. Sends no message and changes nothing. Exit code 1 if a line fails.',
@@ -108,7 +108,6 @@ function readConfig(command: Command): Loaded | ConfigError {
   }
 }
 
-/* Lines after the first are indented to where the words of the first begin. */
 async function printFinding({ verdict, subject, found, remedy }: Finding): Promise<void> {
   const width = terminalWidth();
   await print(`${wrap(`${verdict}  ${subject}: ${found}`, 6, width)}\n`);

@@ -19,7 +19,7 @@ export const SHELLS = Object.keys(COMPLETION_SCRIPTS) as readonly Shell[];
 /** `program` makes the whole program, with all its commands. */
 export function completionCommand(program: () => Promise<Command>): Command {
   return new Command('completion')
-    .summary('completion of commands and options for your shell')
+    .summary('print a completion script for your shell')
     .description(
       'Prints a script that lets the shell complete commands, options, accounts and campaigns. ' +
         'The Debian package has installed it already.',

@@ -27,7 +27,7 @@ const DEFAULT_LIMIT_SECONDS = 55;
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .summary('see it work: sandbox, daemon and sample messages in one')
+    .summary('try it out: sandbox, daemon and sample messages in one')
     .description(
       'Starts a sandbox gateway and the daemon in one process, adds some 160 messages as an application ' +
         'would, shows what happens to them, and compares the spool with the gateway’s ledger at the end. ' +
@@ -41,7 +41,7 @@ export function demoCommand(): Command {
 }
 
 function wholeSeconds(text: string): number {
-  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('expected seconds, 1 to 999.');
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('Expected seconds, 1 to 999.');
   return Number(text);
 }
 

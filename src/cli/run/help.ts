@@ -1,4 +1,4 @@
-/** `help` and `version`: what --help and --version print, for people who type them as commands. */
+/** `help` and `version`: print the same as --help and --version. */
 import { Command } from 'commander';
 import { printLine } from '../../terminal/print.ts';
 import { readVersion } from '../../version.ts';

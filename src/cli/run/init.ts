@@ -1,4 +1,4 @@
-/** `init`: makes the spool, or brings an older one up to date, and says which. */
+/** `init`: makes the spool, or migrates an older one, and says which. */
 import { statSync } from 'node:fs';
 import { Command } from 'commander';
 import { becomeOwnerOf } from '../run-as-owner.ts';
@@ -46,7 +46,7 @@ function stateOf(path: string): 'missing' | 'older' | 'current' {
     openSpool(path, { busyTimeoutMs: BUSY_MS }).close();
     return 'current';
   } catch (error) {
-    // Either it can be migrated, or making it anew says better what is wrong.
+    // Opening it with `create` migrates it, or throws the error that explains it best.
     if (error instanceof SpoolError) return 'older';
     throw error;
   }

@@ -21,7 +21,7 @@ import { configFor } from '../open-spool.ts';
 /** `early`: signals that came before this was loaded; more may come in until it runs. */
 export function runCommand(early: readonly NodeJS.Signals[]): Command {
   return new Command('run')
-    .summary('the daemon, in the foreground')
+    .summary('run the daemon in the foreground')
     .description(
       'Sends what is in the spool until SIGTERM or SIGINT, which drain: what has not left is given back, ' +
         'what has is waited for. A second one leaves at once. SIGHUP opens the log file again and reads the ' +
@@ -37,7 +37,7 @@ export function runCommand(early: readonly NodeJS.Signals[]): Command {
 export async function run(load: () => Config, early: readonly NodeJS.Signals[]): Promise<void> {
   using signals = new Signals(early);
   using announcer = new Announcer({ env: process.env, pid: process.pid, onTrouble: warnUnheard });
-  const config = await configured(load, { signals, announcer });
+  const config = await configured(load, signals, announcer);
   if (config === null) return;
   if (ownerToBecome(config.spool.path) !== null) loadListeners();
   becomeOwnerOf(config.spool.path);
@@ -89,11 +89,6 @@ function warnUnheard(reason: string): void {
   log.say('daemon.warning', { warning });
 }
 
-interface ServiceLinks {
-  readonly signals: Signals;
-  readonly announcer: Announcer;
-}
-
 /** The status of a daemon without a configuration. */
 const WAITING: AdminSource = {
   unready: () => 'waiting-for-configuration',
@@ -102,39 +97,31 @@ const WAITING: AdminSource = {
 };
 
 /* Waits for a configuration that names an account; null = a signal ended the wait. */
-async function configured(load: () => Config, links: ServiceLinks): Promise<Config | null> {
-  const { announcer } = links;
-  let config = load();
-  if (config.accounts.length > 0) return config;
+async function configured(
+  load: () => Config,
+  signals: Signals,
+  announcer: Announcer,
+): Promise<Config | null> {
+  const first = load();
+  if (first.accounts.length > 0) return first;
   const waiting = `${MISSING.missing}: ${MISSING.remedy}`;
-  const log = new StatusLog({ ...config.log, file: null });
-  await using admin = await administer(config.admin, WAITING, log);
+  const log = new StatusLog({ ...first.log, file: null });
+  await using admin = await administer(first.admin, WAITING, log);
   announcer.ready(waiting);
   /* There is no loop yet whose turns could be counted. */
   let looks = 0;
   using pulse = new Pulse({ announcer, turns: () => (looks += 1), status: () => waiting });
   pulse.start();
-  while (config.accounts.length === 0) {
-    log.say('daemon.waiting', { ...MISSING, admin: admin?.address });
-    const next = await loadedAgain(load, links, log);
-    if (next === null) return null;
-    config = next;
-  }
-  return config;
-}
-
-/* The next configuration that can be read; null = a signal ended the wait. */
-async function loadedAgain(
-  load: () => Config,
-  { signals, announcer }: ServiceLinks,
-  log: StatusLog,
-): Promise<Config | null> {
+  const sayWaiting = (): void => log.say('daemon.waiting', { ...MISSING, admin: admin?.address });
+  sayWaiting();
   for (;;) {
     const hangUp = Promise.withResolvers<'again'>();
     signals.onHangUp = () => hangUp.resolve('again');
     if ((await Promise.race([signals.stop, hangUp.promise])) === 'stop') return null;
     try {
-      return await announcer.reload(load);
+      const next = await announcer.reload(load);
+      if (next.accounts.length > 0) return next;
+      sayWaiting();
     } catch (error) {
       sayRefused(log, error);
     }

@@ -18,6 +18,7 @@ import {
 import { startSandbox, type Sandbox } from '../../sandbox/sandbox-gateway.ts';
 import { SIGNATURE_METHODS, type SignatureMethod } from '../../gateway/signature.ts';
 import { welcome, type Told } from '../../sandbox/welcome.ts';
+import { countingNumber, wholeNumber } from '../options/selection-options.ts';
 import { print } from '../../terminal/print.ts';
 import { wrap } from '../../terminal/wrap.ts';
 
@@ -38,40 +39,29 @@ const HELP_WIDTH = 80;
 /** About 40 MB when full: the bin's heap is small. */
 const LEDGER_SIZE = 100_000;
 
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
-  return Number(text);
-}
-
-function positiveNumber(text: string): number {
-  const number = wholeNumber(text);
-  if (number === 0) throw new InvalidArgumentError('expected a whole number from 1.');
-  return number;
-}
-
 function amount(text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('expected an amount, like 2.50.');
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('Expected an amount, like 2.50.');
   return Number(text);
 }
 
 function senderRate(text: string, before: ReadonlyMap<string, number>): Map<string, number> {
   const [, sender, rate] = /^(\w{1,15})=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
   if (sender === undefined || Number(rate) <= 0) {
-    throw new InvalidArgumentError('expected SENDER=RATE, like 12015550123=1.');
+    throw new InvalidArgumentError('Expected SENDER=RATE, like 12015550123=1.');
   }
   return new Map([...before, [sender, Number(rate)]]);
 }
 
 function share(text: string): number {
   if (!/^(0(\.\d+)?|1(\.0+)?)$/.test(text)) {
-    throw new InvalidArgumentError('expected a number from 0 to 1, like 0.05.');
+    throw new InvalidArgumentError('Expected a number from 0 to 1, like 0.05.');
   }
   return Number(text);
 }
 
 function receiptUrl(text: string): string {
   if (isLoopbackUrl(text)) return text;
-  throw new InvalidArgumentError(`expected an http URL on loopback, like ${DAEMON_URL}.`);
+  throw new InvalidArgumentError(`Expected an http URL on loopback, like ${DAEMON_URL}.`);
 }
 
 function signature(text: string): ReceiptSignature {
@@ -79,7 +69,7 @@ function signature(text: string): ReceiptSignature {
   const method = SIGNATURE_METHODS.find((known): known is SignatureMethod => known === given);
   if (method === undefined || secret === undefined) {
     throw new InvalidArgumentError(
-      `expected METHOD=SECRET, the method one of ${SIGNATURE_METHODS.join(', ')}.`,
+      `Expected METHOD=SECRET, the method one of ${SIGNATURE_METHODS.join(', ')}.`,
     );
   }
   return { method, secret };
@@ -174,15 +164,15 @@ export function sandboxCommand(): Command {
     'sign receipts, like sha256=not-a-real-one',
   );
   return new Command('sandbox')
-    .summary('a stand-in for the SMS API, to develop against')
+    .summary('run a stand-in for the SMS API, to develop against')
     .description(
       'Runs a stand-in for the SMS API on loopback, and says how to point the daemon at it. Nothing ' +
         'reaches a phone. SIGINT (Ctrl-C) and SIGTERM stop it.',
     )
     .option('--port <port>', 'port to listen on; 0 = any free one', wholeNumber, DEFAULT_PORT)
-    .option('--rate <n>', 'requests per second that the account allows', positiveNumber, 30)
+    .option('--rate <n>', 'requests per second that the account allows', countingNumber, 30)
     .addOption(model.choices(LIMIT_MODELS).default('window'))
-    .option('--depth <n>', 'tokens in a full bucket (default: a tenth of the rate)', positiveNumber)
+    .option('--depth <n>', 'tokens in a full bucket (default: a tenth of the rate)', countingNumber)
     .addOption(sender.argParser(senderRate).default(new Map<string, number>(), 'none'))
     .option('--latency <ms>', 'how long each answer takes', wholeNumber, 0)
     .option('--api-key <key>', 'the account', DEFAULT_API_KEY)

@@ -14,7 +14,7 @@ export interface View {
   readonly status: Status;
   /** Who counted: the daemon, or this program from the spool. */
   readonly source: 'daemon' | 'spool';
-  /** What the reader should know about the numbers; null = nothing. */
+  /** A limitation of the numbers; null = none. */
   readonly note: string | null;
 }
 
@@ -24,10 +24,10 @@ export interface FrameSize {
   readonly rows: number | null;
 }
 
-/** A terminal this wide also shows what lanes do. */
+/** Columns from which on lanes show more than their backlog. */
 const WIDE = 130;
 const PLOT_ROWS = 5;
-/** Rows of lanes and failures where nothing bounds them. */
+/** Rows of lanes and failures where the height is not limited. */
 const LANES_SHOWN = 30;
 const FAILURES_SHOWN = 10;
 /** Lines about what is stopped. */

@@ -24,7 +24,6 @@ export class Screen implements Disposable {
   readonly #onResize: () => void;
   #isOpen = true;
 
-  /** Takes the terminal of standard output. */
   constructor(onResize: () => void) {
     this.#onResize = onResize;
     writeSafe(ENTER);

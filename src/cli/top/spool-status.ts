@@ -25,7 +25,6 @@ export interface SpoolStatusOptions {
   readonly path: string;
   readonly names: NameDefaults;
   readonly version: string;
-  /** What is stopped at this moment. */
   readonly stops: () => Promise<readonly Stop[]>;
 }
 
@@ -48,7 +47,7 @@ export class SpoolStatus {
     return this.#countedAt;
   }
 
-  /** The status of this moment; takes as long as counting does where that is due. */
+  /** Counts first where a count is due. */
   async status(now: number): Promise<Status> {
     const counts = await this.#counted(now);
     const { db, path, version, stops } = this.#options;

@@ -15,7 +15,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
-  LogFile,
+  FollowedFile,
   backwards,
   endOfLastLine,
   forwards,
@@ -50,7 +50,7 @@ function seqOf(text: string): unknown {
 function setup(content: string) {
   const path = join(makeFolder(), 'status.log');
   writeFileSync(path, content);
-  const file = new LogFile(path);
+  const file = new FollowedFile(path);
   onTestFinished(() => file[Symbol.dispose]());
   return { path, file };
 }
