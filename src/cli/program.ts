@@ -12,7 +12,7 @@ import { wordsOfArgument, wordsOfOption } from './manual/outline.ts';
 import { ListenError } from '../http/listen.ts';
 import { isFull, SpoolError, type SpoolErrorCode } from '../spool/sql/spool-errors.ts';
 import { isBusy } from '../spool/file/open.ts';
-import { say, writeSafe } from '../terminal/print.ts';
+import { printLine, say, writeSafe } from '../terminal/print.ts';
 import { safeLines } from '../terminal/safe.ts';
 import { readVersion } from '../version.ts';
 
@@ -60,8 +60,8 @@ const backup: Load = async () => (await import('./maintain/backup.ts')).backupCo
 const suppress: Load = async () => (await import('./control/suppress.ts')).suppressCommand();
 const unsuppress: Load = async () => (await import('./control/suppress.ts')).unsuppressCommand();
 const suppressed: Load = async () => (await import('./control/suppress.ts')).suppressedCommand();
-const help: Load = async () => (await import('./run/help.ts')).helpCommand(showHelp);
-const version: Load = async () => (await import('./run/help.ts')).versionCommand();
+const help: Load = () => Promise.resolve(helpCommand());
+const version: Load = () => Promise.resolve(versionCommand());
 const retry: Load = async () =>
   (await import('./control/message-verbs.ts')).messagesCommand('retry');
 const completion: Load = async () =>
@@ -118,16 +118,30 @@ export async function makeProgram(
   return program;
 }
 
-async function showHelp(name: string | null): Promise<void> {
-  const program = await makeProgram();
-  const command = name === null ? program : program.commands.find((one) => one.name() === name);
-  if (command === undefined) {
-    const names = program.commands.map((one) => one.name());
-    throw new UsageError(
-      `there is no command ${JSON.stringify(name)}; there are ${names.join(', ')}`,
-    );
-  }
-  command.outputHelp();
+function helpCommand(): Command {
+  return new Command('help')
+    .summary('show this help, or that of a command')
+    .description('Shows the list of commands, or the help of one command.')
+    .argument('[command]', 'name of a command')
+    .addHelpText('after', '\nExample:\n  $ sms-spoold help list')
+    .action(async (name: string | undefined) => {
+      const program = await makeProgram();
+      const isNamed = (one: Command): boolean => one.name() === name;
+      const command = name === undefined ? program : program.commands.find(isNamed);
+      if (command === undefined) {
+        const names = program.commands.map((one) => one.name()).join(', ');
+        throw new UsageError(`there is no command ${JSON.stringify(name)}; there are ${names}`);
+      }
+      command.outputHelp();
+    });
+}
+
+function versionCommand(): Command {
+  return new Command('version')
+    .summary('show the version')
+    .description('Shows the version of the program, as --version does.')
+    .addHelpText('after', '\nExample:\n  $ sms-spoold version')
+    .action(() => printLine(readVersion()));
 }
 
 /* The command that the arguments begin with, after --config and its value; null = load all of them. */

@@ -169,7 +169,7 @@ describe('the lanes of a spool', () => {
     expect(text).toContain('Sender60');
     expect(text).not.toContain('Sender11 ');
     expect(laneTable({ lanes: [], caps: [], now: NOW })).toContain(
-      'No daemon has known an account',
+      'No daemon has used an account',
     );
   });
 });

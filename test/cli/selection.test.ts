@@ -36,7 +36,7 @@ it('no ids on standard input ask for nothing, and what is no id is refused with 
   const none = await program.run(['retry', '-'], { input: '\n' });
   expect(none).toMatchObject({
     code: 0,
-    stdout: 'No ids came on standard input; nothing was asked.\n',
+    stdout: 'Standard input has no ids; nothing was requested.\n',
   });
   const wrong = await program.run(['retry', '-'], { input: '1\n2x\n' });
   expect(wrong.code).toBe(64);

@@ -223,7 +223,7 @@ describe('suppressed', () => {
   });
 
   it('suppressed says that nobody is on the list', async () => {
-    expect((await program.run(['suppressed'])).stdout).toBe('Nobody is suppressed.\n');
+    expect((await program.run(['suppressed'])).stdout).toBe('No recipient is suppressed.\n');
     expect((await program.run(['suppressed', '--json'])).stdout).toBe('');
   });
 

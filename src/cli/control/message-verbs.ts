@@ -77,7 +77,7 @@ export function messagesCommand(verb: CommandVerb): Command {
       async (ids: readonly GivenId[], options: AskOptions & SelectedMessages, self: Command) => {
         const requests = await requestsOf(verb, ids, filterIn(options));
         if (requests.length === 0) {
-          await printLine('No ids came on standard input; nothing was asked.');
+          await printLine('Standard input has no ids; nothing was requested.');
           return;
         }
         using spool = openToWrite(self);

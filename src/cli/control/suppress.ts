@@ -168,7 +168,7 @@ async function suppressed(options: SuppressedOptions, command: Command): Promise
   const cells = Array.from(rows, (row) => [shown(row), localTime(row.since), row.reason ?? '']);
   await print(
     cells.length === 0
-      ? 'Nobody is suppressed.\n'
+      ? 'No recipient is suppressed.\n'
       : `${tableOf(['RECIPIENT', 'SINCE', cut('REASON')], cells)}\n`,
   );
 }

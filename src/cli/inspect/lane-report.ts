@@ -174,7 +174,7 @@ export function laneTable(
   { lanes, caps, now }: LaneReport,
   width: number | null = outputWidth(),
 ): string {
-  if (lanes.length === 0) return 'No daemon has known an account of this spool yet.';
+  if (lanes.length === 0) return 'No daemon has used an account of this spool yet.';
   const shown = shownOf(lanes);
   const cells = shown.map((lane) => cellsOf(lane, now));
   const stops = shown

@@ -93,7 +93,7 @@ async function list(options: ListOptions, command: Command): Promise<void> {
     return;
   }
   const cells = Array.from(rows, (row) => cellsOf(row, options));
-  await print(cells.length === 0 ? 'No message fits.\n' : `${tableOf(COLUMNS, cells)}\n`);
+  await print(cells.length === 0 ? 'No message matches.\n' : `${tableOf(COLUMNS, cells)}\n`);
 }
 
 function filterOf(options: ListOptions): MessageFilter {

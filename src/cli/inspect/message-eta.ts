@@ -47,7 +47,7 @@ export function etaOf(db: Database, row: MessageRow, options: ForecastOptions): 
   const deadline = deadlineIn(row, validityMs);
   const asked = { ...row, account, deadline, validityMs, isRetry: kindOf(row) };
   const standing = standingOf(db, asked, options);
-  if (standing === null) return stopped(`account ${account}, which no daemon has known yet`);
+  if (standing === null) return stopped(`account ${account}, which no daemon has used yet`);
   const { circuit } = standing;
   const lane = standing.senders.get(sender) ?? null;
   const allowed = allowedOf(standing, options);

@@ -51,7 +51,7 @@ export async function ask(
   if (open > 0 && !options.json) {
     const them = open === 1 ? 'it' : 'them';
     await printLine(
-      `Noted ${them}; the daemon will act on ${them} when it runs. ` +
+      `Stored ${them}; the daemon acts on ${them} when it runs. ` +
         'Open requests are shown by: sms-spoold stats',
     );
   }
