@@ -168,9 +168,7 @@ describe('the lanes of a spool', () => {
     expect(text).toContain('11 more lanes: --json shows all.');
     expect(text).toContain('Sender60');
     expect(text).not.toContain('Sender11 ');
-    expect(laneTable({ lanes: [], caps: [], now: NOW })).toContain(
-      'No daemon has used an account',
-    );
+    expect(laneTable({ lanes: [], caps: [], now: NOW })).toContain('No daemon has used an account');
   });
 });
 

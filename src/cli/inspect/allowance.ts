@@ -174,8 +174,6 @@ function opensIn({ blocked_until: until }: CircuitColumns, now: number): number 
 }
 
 /** Per second: what was learned from the gateway holds; null = neither learned nor configured. */
-export function limitOf(
-  circuit: Pick<CircuitColumns, 'learned_rate' | 'configured_rate'>,
-): number | null {
+export function limitOf(circuit: CircuitColumns): number | null {
   return circuit.learned_rate ?? circuit.configured_rate;
 }

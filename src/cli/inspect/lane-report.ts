@@ -13,7 +13,7 @@ import { cut, right, tableOf } from '../../terminal/table.ts';
 import { isoTime, localTime, timeSpan } from '../../terminal/times.ts';
 import { outputWidth, terminalWidth } from '../../terminal/terminal-width.ts';
 import { wrap } from '../../terminal/wrap.ts';
-import { allowedOf, limitOf, type ForecastOptions } from './allowance.ts';
+import { allowedOf, type ForecastOptions } from './allowance.ts';
 import { capTable } from './usage-lines.ts';
 
 /** Why nothing of a lane goes now. */
@@ -141,10 +141,7 @@ export function laneDocument(lane: LaneView): object {
     ...subject,
     per: lane.per,
     configured_rate: lane.configuredRate,
-    available_rate: limitOf({
-      configured_rate: lane.configuredRate,
-      learned_rate: lane.learnedRate,
-    }),
+    available_rate: lane.learnedRate ?? lane.configuredRate,
     used_rate: lane.usedRate,
     throttled: lane.throttled,
     blocked_by: lane.stop?.by ?? null,
@@ -211,18 +208,14 @@ function cellsOf(lane: LaneView, now: number): readonly string[] {
   const own = sender === null ? account : `  ${nameOf(sender)}`;
   return [
     group === null ? own : `  group ${group.name}`,
-    rateCell(configuredRate),
-    rateCell(learnedRate),
-    usedRate === 0 ? '' : rateCell(Number(usedRate.toPrecision(3))),
+    String(configuredRate ?? ''),
+    String(learnedRate ?? ''),
+    usedRate === 0 ? '' : String(Number(usedRate.toPrecision(3))),
     countCell(throttled),
     countCell(backlog),
     countCell(later),
     goneAt === null ? '' : timeSpan(goneAt - now),
   ];
-}
-
-function rateCell(rate: number | null): string {
-  return rate === null ? '' : String(rate);
 }
 
 function countCell(count: number): string {
