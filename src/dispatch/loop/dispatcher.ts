@@ -287,6 +287,7 @@ export class Dispatcher {
       }
       this.#trouble.stepped();
       if (this.#step.unwritten.length > 0) this.kick();
+      /* The step has committed: each attempt is on disk before its request leaves. */
       this.#sender.send(claims);
     } catch (error) {
       this.#failed(error);
