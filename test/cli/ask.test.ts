@@ -16,7 +16,7 @@ async function answer(count: number, set: string): Promise<void> {
   db.close();
 }
 
-it('notes what the daemon cannot do yet, and leaves with 0', async () => {
+it('a command notes what the daemon cannot do yet, and ends with 0', async () => {
   const { code, stdout } = await program.run([
     'pause',
     'main',
@@ -27,7 +27,7 @@ it('notes what the daemon cannot do yet, and leaves with 0', async () => {
   ]);
   expect(code).toBe(0);
   expect(stdout).toContain('sender AcmeInc of account main: not done yet (request 1)');
-  expect(stdout).toContain('the daemon will act on it when it runs');
+  expect(stdout).toContain('the daemon acts on it when it runs');
   const db = program.open();
   const row = db.prepare('SELECT * FROM control').get();
   db.close();

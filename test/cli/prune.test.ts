@@ -109,7 +109,9 @@ describe('prune', () => {
     fill(6, 40);
     program.exec(`INSERT INTO spool (name, value) VALUES ('notify-cursor', '4')`);
     const { stdout } = await program.run(['prune']);
-    expect(stdout).toMatch(/^2 messages stay, because \[notify\] has not reported them yet\. Deleted 4 messages /);
+    expect(stdout).toMatch(
+      /^2 messages stay, because \[notify\] has not reported them yet\. Deleted 4 messages /,
+    );
   });
 });
 

@@ -50,7 +50,7 @@ it('stale rows are written after the pass over the account queues, which writes 
   };
   expect(step()).toEqual(good);
   expect(duringPass).toEqual([0]);
-  expect(writes).toHaveBeenCalledTimes(1);
+  expect(writes).toHaveBeenCalledTimes(2);
   expect(states()).toEqual(['expired', 'permanent-failure', 'sending', 'sending', 'sending']);
 });
 
