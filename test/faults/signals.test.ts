@@ -1,12 +1,14 @@
 /** Signals at every moment of the program's life, from the load of its first file on. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { rigUp } from './rig.ts';
 
 /** A file of dist/ that is about to be loaded, or an event of the status log. */
 const MOMENTS = [
-  'load cli.js',
-  'load commands/run.js',
-  'load daemon.js',
+  'load cli/program.js',
+  'load cli/run/run.js',
+  'load daemon/daemon.js',
   'load spool/spool.js',
   'daemon.started',
   'daemon.ready',
@@ -19,6 +21,8 @@ describe.concurrent.each(MOMENTS)('at %s', (moment) => {
     { onTestFinished }: Pick<TestContext, 'onTestFinished'>,
   ) => {
     const rig = await rigUp({ onTestFinished });
+    const isThere = existsSync(resolve(import.meta.dirname, '../../dist', file ?? '.'));
+    expect(isThere, `dist/${file} is there`).toBe(true);
     const env = file === undefined ? {} : { SIGNAL_AT: file, SIGNAL: signal };
     const program = rig.start({ preload: '../faults/signal-at.ts', env });
     if (file === undefined) {
