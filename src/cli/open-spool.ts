@@ -17,7 +17,7 @@ import { SpoolError } from '../spool/sql/spool-errors.ts';
 import { typed } from '../spool/sql/typed-rows.ts';
 import type { Defaults } from '../spool/write/selection.ts';
 
-/** A command waits so long for another writer before it gives up. */
+/** Milliseconds that a command waits for another writer before it gives up. */
 export const BUSY_MS = 5_000;
 
 export interface OpenedSpool extends Disposable {

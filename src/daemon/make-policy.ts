@@ -7,7 +7,7 @@ import { NOTIFY_CURSOR } from '../spool/write/event-log.ts';
 
 /** The gateway's reports are asked of an uncertain message after this at the earliest. */
 const LOOK_AFTER_MS = 60_000;
-/** The longest day, from midnight to midnight: clocks are put back to winter time. */
+/** The longest day, from midnight to midnight: clocks are set back to winter time. */
 const DAY_MAX_MS = 25 * 3_600_000;
 
 export function makePolicy(config: Config): Policy {

@@ -23,7 +23,7 @@ const BODY_MAX = 65_536;
 const CONNECT_MAX_MS = 10_000;
 /** How often exchanges are checked against their time limit. */
 const SWEEP_MS = 500;
-/** A sweep that comes so much too late says that the loop stalled. */
+/** A sweep that is later than this shows that the loop stalled. */
 const LATE_MS = 250;
 
 export interface VonageOptions extends ApiTarget {

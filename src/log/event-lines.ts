@@ -100,7 +100,7 @@ export interface LoggedMessage {
   readonly createdAt: number;
   readonly sendAt: number | null;
   readonly nextAttemptAt: number | null;
-  /** Absent where nobody asks how long it was in its state. */
+  /** Absent if the time in the old state is not reported. */
   readonly updatedAt?: number;
 }
 

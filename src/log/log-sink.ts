@@ -19,7 +19,7 @@ const RETRY_MS = 100;
 const RETRY_GONE_MS = 1_000;
 /** A write that finds no room is not tried again sooner: it costs as much as a message. */
 const TRY_EVERY_MS = 20;
-/** A place that took no line for so long is reported. */
+/** A place that has taken no line for this time is reported. */
 const STALLED_AFTER_MS = 5_000;
 const LOOK_EVERY_MS = 10;
 const OTHERS_WRITE = 0o022;

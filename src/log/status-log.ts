@@ -103,7 +103,7 @@ export class StatusLog {
     return this.#sinks.some(({ isStalled }) => isStalled);
   }
 
-  /** Waits for places that do not take what is left, at most so long. */
+  /** Waits for places that do not take what is left, at most this long. */
   async drain(limitMs: number): Promise<void> {
     await Promise.all(this.#sinks.map((sink) => sink.drain(limitMs)));
   }

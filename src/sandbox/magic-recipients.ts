@@ -82,7 +82,7 @@ export interface Scene {
 
 const ACCEPTED = statusOf(0, '');
 
-export const ORDINARY: Scene = {
+const ORDINARY: Scene = {
   first: ACCEPTED,
   rest: ACCEPTED,
   leastParts: 1,

@@ -26,7 +26,7 @@ export interface ByDate {
 }
 
 /** Parameters that are fields of a record. */
-export const FILTERS = ['to', 'from', 'status', 'country', 'network', 'account_ref'] as const;
+const FILTERS = ['to', 'from', 'status', 'country', 'network', 'account_ref'] as const;
 
 const REQUIRED = ['product', 'account_id', 'direction'];
 const WITH_ID = [...REQUIRED, 'id', 'include_message', 'show_concatenated'];

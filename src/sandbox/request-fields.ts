@@ -7,7 +7,7 @@ import { isRecord } from './sandbox-check.ts';
 import { send } from './faults.ts';
 
 /** Longest request body, bytes; a longer one is answered 413. */
-export const REQUEST_BYTES = 65_536;
+const REQUEST_BYTES = 65_536;
 
 export type RequestFields = ReadonlyMap<string, string>;
 

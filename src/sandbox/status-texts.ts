@@ -13,7 +13,7 @@ export interface PartStatus {
 export const BACK_OFF_TEXT =
   'You have exceeded the submission capacity allowed on this account, please back-off and retry';
 
-export const STATUS_TEXTS: Readonly<Record<number, string>> = {
+const STATUS_TEXTS: Readonly<Record<number, string>> = {
   1: BACK_OFF_TEXT,
   2: 'Missing params',
   3: 'Invalid params',

@@ -69,9 +69,9 @@ export const INSTANT_FORMS =
 
 /** What `parsePastInstant` takes. */
 export const PAST_FORMS =
-  'a time like 2026-11-23T09:15, 2026-11-23T09:15:00Z, Unix seconds like 1795425300, or 2h for so long ago';
+  'a time like 2026-11-23T09:15, 2026-11-23T09:15:00Z, Unix seconds like 1795425300, or 2h for two hours ago';
 
-/** Unix seconds of an instant that is over, as a person wrote it: as `parseInstant`, but `2h` is so long ago. */
+/** Unix seconds of an instant that is over, as a person wrote it: as `parseInstant`, but `2h` is two hours ago. */
 export function parsePastInstant(text: string, nowMs: number): number | null {
   const agoMs = parseDurationMs(text.trim().replace(/^-/, ''));
   if (agoMs !== null) return (nowMs - agoMs) / 1000;

@@ -239,7 +239,7 @@ describe('GET /metrics', () => {
     );
   });
 
-  it('GET /metrics gives only so many senders a name, whatever applications call themselves', async () => {
+  it('GET /metrics names a limited number of senders, and counts the rest as other', async () => {
     const bundle = await setup();
     for (let index = 0; index < 300; index += 1) bundle.drop({ sender: `Shop${index}` });
     await bundle.until(() => bundle.count('await-receipt') === 300, 'all to be sent');

@@ -1,6 +1,6 @@
 /**
  * The spool that receipts are about: messages that were accepted, others that wait behind them, and the receipts
- * for the first, as the gateway writes them (reference §5.2). And afterwards, which of them it holds.
+ * for the first, as the gateway writes them. And afterwards, which of them it holds.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -5,7 +5,7 @@
  *   node test/bench/week.ts [--messages 3000000] [--days 7] [--no-reader]
  *
  * An hour is over when nearly all of its messages are delivered; then the daemon's clock is moved to the next.
- * Retention is a day, keys are kept for two, a tenth of the messages bear one, every message gets a receipt, and
+ * Retention is a day, keys are kept for two, a tenth of the messages have one, every message gets a receipt, and
  * two connections read all the time. Sizes are the largest of each day. Queries are asked of the spool of the
  * last day and of a copy of the first day's, page for page, in turn. Reports only: the exit code is 0 whatever it
  * finds.

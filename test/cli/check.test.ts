@@ -92,7 +92,7 @@ it('check fails for each problem of a configuration that cannot be used', async 
   expect(stdout).toMatch(/^fail {2}configuration: accounts\.main\.ratte: /m);
 });
 
-it('check fails when the spool bears a trigger that is not ours', async () => {
+it('check fails when the spool has a trigger that is not part of the schema', async () => {
   const program = setup(account).init();
   program.exec(`CREATE TRIGGER theirs AFTER INSERT ON messages BEGIN SELECT 1; END`);
   const { code, stdout } = await program.run(['check', '--offline']);
@@ -101,7 +101,7 @@ it('check fails when the spool bears a trigger that is not ours', async () => {
   expect(stdout).toContain('"theirs"');
 });
 
-it('check names whatever may be read or written by the wrong users, and a command that mends it', async () => {
+it('check names each file that the wrong users may read or write, and a command that fixes it', async () => {
   const log = join(mkdtempSync(join(tmpdir(), 'sms-spoold-log-')), 'status.log');
   const program = setup(account).init();
   const config = program.write(

@@ -102,7 +102,7 @@ describe('list', () => {
     expect(await ids('--gateway-id', '0A00000009')).toEqual([]);
   });
 
-  it('list finds by the time of the drop, the first included and the last not, or so long ago', async () => {
+  it('list finds by the time of the drop, the first included and the last not, or from a duration ago', async () => {
     const now = Date.now() / 1000;
     program.exec(`INSERT INTO messages (recipient, text) VALUES ('447700900001', 'a'),
       ('447700900002', 'b'), ('447700900003', 'c'), ('447700900004', 'd');
@@ -115,7 +115,7 @@ describe('list', () => {
     expect(ago).toContain(4);
     const { code, stderr } = await program.run(['list', '--since', 'yesterday']);
     expect(code).toBe(64);
-    expect(stderr).toContain('2h for so long ago');
+    expect(stderr).toContain('2h for two hours ago');
   });
 
   it('list shows the oldest first when asked to, over many pages, and counts without a limit', async () => {

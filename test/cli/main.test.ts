@@ -52,7 +52,7 @@ describe('main', () => {
     }
   });
 
-  it('main is small and bears the limits of V8 in its first line', () => {
+  it('main is small and has the limits of V8 in its first line', () => {
     const source = readFileSync(MAIN.replace('/dist/main.js', '/src/main.ts'), 'utf8');
     expect(source.split('\n').length).toBeLessThanOrEqual(41);
     const [first] = source.split('\n');

@@ -42,7 +42,7 @@ class Readers implements Disposable {
 }
 
 it(
-  'reading is begun anew although at no moment nobody reads',
+  'reading starts again although there is always a reader',
   async () => {
     await using trial = await Trial.begin({ messages: 50 });
     const program = trial.startWith({ silenceMs: TIMEOUT_MS });

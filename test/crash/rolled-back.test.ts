@@ -1,5 +1,5 @@
 /**
- * A spool that was put back while the daemon was stopped, by whatever copies files or databases: by the
+ * A restored spool while the daemon was stopped, by whatever copies files or databases: by the
  * sandbox's own ledger nothing is sent twice before an operator has said what becomes of what waited then.
  */
 import { spawn, spawnSync } from 'node:child_process';

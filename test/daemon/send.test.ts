@@ -77,7 +77,7 @@ describe('what goes over the wire', () => {
     ).toEqual([20_000, 604_800_000]);
   });
 
-  it('what goes over the wire bears a client-ref that the attempt names', async () => {
+  it('what goes over the wire has a client-ref that the attempt names', async () => {
     const { drop, sandbox, attempts, untilState } = await setup();
     const id = drop();
     await untilState(id, 'await-receipt');
@@ -85,7 +85,7 @@ describe('what goes over the wire', () => {
     expect(attempts(id)[0]?.['trace_id']).toMatch(/^[0-9a-f]+$/);
   });
 
-  it('what goes over the wire is signed where a signature is configured, and then bears no secret', async () => {
+  it('what goes over the wire is signed where a signature is configured, and then has no secret', async () => {
     const secret = 'signature-secret';
     const { drop, untilState } = await setup({
       account: { apiSecret: null, signature: { method: 'sha256', secret } },

@@ -185,7 +185,7 @@ describe('a rule that is new in the middle of the day', () => {
     await bundle.stop();
     await bundle.start({ account: { ...nowhere.account, nested: nested({ account: perDay(9) }) } });
     await untilCounted(bundle);
-    /* One may be on its way anew; it is given back, too. */
+    /* One may be on its way again; it is given back, too. */
     await bundle.until(() => usageWindowsOf(bundle.db, bundle.clock.now())[0]?.used === 0);
   });
 });

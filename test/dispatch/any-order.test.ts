@@ -112,7 +112,7 @@ const anyWord = fc.record({
 const anyPart = fc.record({
   words: fc.array(anyWord, { maxLength: 2 }),
   last: fc.tuple(anyWord, anyEnd).map(([word, status]) => ({ ...word, status })),
-  /** One of the words surely bears the client-ref: else nobody could know whose it is. */
+  /** One of the words surely has the client-ref: else nobody could know whose it is. */
   named: fc.nat(2),
   price: fc.constantFrom<number>(0.03, 0.05),
   isPriced: fc.boolean(),

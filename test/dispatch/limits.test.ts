@@ -119,7 +119,7 @@ describe('all rules must allow', () => {
 
 describe('parts', () => {
   it.each(['account', 'sender', 'group'])(
-    'parts of a message are so many permits of its %s',
+    'parts of a message cost one permit each of its %s',
     async (scope) => {
       const rule = { ...PLAIN, per: 'part', perSecond: 3 } as const;
       const { add, run } = await setup(

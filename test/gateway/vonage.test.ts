@@ -81,7 +81,7 @@ describe('a request', () => {
     expect(request).not.toContain('sig=');
   });
 
-  it('a request bears a signature or Basic auth, never both', async () => {
+  it('a request has a signature or Basic auth, never both', async () => {
     let request = '';
     await observe(
       (socket, received) => {

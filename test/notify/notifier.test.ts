@@ -257,7 +257,7 @@ describe('the signature', () => {
     expect(() => verify(request, new Webhook('b3RoZXI='))).toThrow();
   });
 
-  it('the signature is made anew for each try, over the same id and body', async () => {
+  it('the signature is made for each try, over the same id and body', async () => {
     const { add, clock, failures, pass, receiver, start } = await setup(status(503));
     const began = Math.floor(clock.now());
     const notifier = start();

@@ -97,7 +97,7 @@ describe('the digest', () => {
   const digest = (change: Readonly<Record<string, string>>): string =>
     read({ ...FIELDS, ...change }).digest;
 
-  it('the digest is the same when the same is pushed again, signed anew and in another order', () => {
+  it('the digest is the same when the same is pushed again, signed again and in another order', () => {
     const again = {
       sig: 'A',
       nonce: 'n2',

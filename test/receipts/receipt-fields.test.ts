@@ -81,7 +81,7 @@ describe('JSON', () => {
 });
 
 describe('anything', () => {
-  it('anything may bear names that mean something to JavaScript', () => {
+  it('anything may have names that mean something to JavaScript', () => {
     for (const text of [
       '__proto__=1&constructor=2&toString=3',
       '{"__proto__":"1","constructor":2,"toString":"3"}',

@@ -109,7 +109,7 @@ test('a thousand entries and more come whole', async () => {
   );
 });
 
-test('DELETE empties the ledger and lets recipients with a count begin anew', async () => {
+test('DELETE empties the ledger and lets recipients with a count start again', async () => {
   const { sandbox } = await setup();
   const to = '999100510001';
   expect([await statuses(sandbox, { to }), await statuses(sandbox, { to })]).toEqual([

@@ -56,8 +56,8 @@ export function listCommand(): Command {
 }
 
 const HELP = `
-A <time> is ISO-8601 (local time unless it has a zone), Unix seconds, or so long
-ago, like 2h.
+A <time> is ISO-8601 (local time unless it has a zone), Unix seconds, or a
+duration before now, like 2h.
 
 Examples:
   $ sms-spoold list --state permanent-failure --since 2h --limit 50

@@ -20,7 +20,7 @@ interface PruneCommandOptions {
   readonly json?: true;
 }
 
-/** Between two batches other writers have the spool for at least so long. */
+/** Milliseconds between two batches, in which other programs can write to the spool. */
 const BREATH_MS = 5;
 
 export function pruneCommand(): Command {

@@ -50,7 +50,7 @@ export interface BudgetStop {
 
 /**
  * When a recipient may get one more message who was sent others at these instants; null = now. Instants ahead
- * of `now` come from a clock that was put back since.
+ * of `now` come from a clock that was set back since.
  */
 export function freeAt(
   sentAt: readonly number[],
@@ -130,7 +130,7 @@ export class Budget {
     return reason === LOW_BALANCE && this.#rules.minBalance !== null;
   }
 
-  /** Whether an account that was stopped may be tried with so much left (EUR). */
+  /** Whether an account that was stopped may be tried with this balance (EUR). */
   isEnough(reason: LaneReason, balance: number): boolean {
     const { minBalance } = this.#rules;
     const isAboutMoney = reason === LOW_BALANCE || reason === 'quota-exceeded';

@@ -183,7 +183,7 @@ export function languageOf(env: Readonly<Record<string, string | undefined>>): L
   return languageNamed(set.find((value) => value !== undefined && value !== '') ?? '') ?? 'en';
 }
 
-/** `zh`, `zh_CN.UTF-8`, `zh-Hans`, `en_GB`; null = none of ours. */
+/** `zh`, `zh_CN.UTF-8`, `zh-Hans`, `en_GB`; null = a language that we do not have. */
 export function languageNamed(name: string): Language | null {
   const [first = ''] = name.toLowerCase().split(/[_.@-]/);
   return LANGUAGES.find((language) => language === first) ?? null;

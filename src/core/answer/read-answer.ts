@@ -10,9 +10,9 @@
 import type { AnswerPart, Observation } from './observation.ts';
 
 /** The longest error text that is kept of a part. */
-export const ERROR_TEXT_LENGTH = 500;
+const ERROR_TEXT_LENGTH = 500;
 /** The longest label that is kept of an answer without parts. */
-export const LABEL_LENGTH = 200;
+const LABEL_LENGTH = 200;
 
 export interface RawAnswer {
   readonly httpStatus: number;

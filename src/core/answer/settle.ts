@@ -16,7 +16,7 @@ export interface SettlePolicy {
   readonly retry: RetryPolicy & { readonly maxAttempts: number };
   readonly onUncertain: UncertainPolicy;
   readonly uncertainAfterMs: number;
-  /** The gateway's reports are asked first, so long after; null = they are not. */
+  /** Milliseconds after which the gateway's reports are asked first; null = they are not asked. */
   readonly lookAfterMs: number | null;
   readonly receipts: { readonly expect: boolean; readonly timeoutMs: number };
 }

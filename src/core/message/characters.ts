@@ -49,7 +49,7 @@ const NAMES: Readonly<Record<number, string>> = {
 };
 
 /** 'U+202A (left-to-right embedding)', 'U+2019 ’ (right single quotation mark)', 'U+041F П'. */
-export function describeCharacter(character: string): string {
+function describeCharacter(character: string): string {
   const point = character.codePointAt(0) ?? 0;
   const code = `U+${point.toString(16).toUpperCase().padStart(4, '0')}`;
   const isSeen = !hasInvisible(character) && !/^[\p{Z}\p{M}]/u.test(character);

@@ -148,11 +148,11 @@ function add(counts: Map<string, number>, key: string): void {
 }
 
 /** Upper bounds in seconds, for what takes from milliseconds to a minute. */
-export const SHORT_S = [
+const SHORT_S = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ] as const;
 /** For what takes from milliseconds to days: the wait in the queue, the way of a receipt. */
-export const LONG_S = [
+const LONG_S = [
   0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 28_800, 86_400, 259_200,
 ] as const;
 

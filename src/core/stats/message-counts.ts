@@ -114,7 +114,7 @@ function instant(since: number, now: number): number {
 }
 
 /** Width of a slot near the present, and of the others, in seconds. */
-export const FINE_S = 10;
+const FINE_S = 10;
 const COARSE_S = 600;
 /** What is near: slots older than this become coarse. */
 const NEAR_S = 1_200;

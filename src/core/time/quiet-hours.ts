@@ -46,7 +46,7 @@ class Quiet {
   }
 
   until(now: number): number | null {
-    /* The clock may have been put back. */
+    /* The clock may have been set back. */
     if (now < this.#span.from || now >= this.#span.to) this.#span = this.#spanAt(now);
     return this.#span.until;
   }

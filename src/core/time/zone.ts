@@ -6,7 +6,7 @@
  */
 const DAY_S = 86_400;
 
-/** A local time that comes twice, when the clock is put back. */
+/** A local time that comes twice, when the clock is set back. */
 export type Coming = 'first' | 'last';
 
 export interface LocalDay {

@@ -45,11 +45,11 @@ export interface UsageWindow {
   readonly window: LongWindow;
   /** How much is used and open; more than `count` where answers named more than was predicted. */
   used: (at: Instant) => number;
-  /** When so much more fits (monotonic ms), in the past or now when it does; null = an answer will say. */
+  /** When the given units fit (monotonic ms), in the past or now when it does; null = an answer will say. */
   freesAt: (cost: number, at: Instant) => number | null;
   /** Counts a claim of this cost. Returns its instant (Unix seconds), which `close` needs. */
   open: (cost: number, at: Instant) => number;
-  /** An open claim came to its end, and so much really left. */
+  /** An open claim ended; `actual` is what was really sent. */
   close: (claim: OpenClaim, actual: number, at: Instant) => void;
   save: (at: Instant) => UsageState;
   /** Takes up what was saved, once, before anything else. What was open then may have left. `setS`: by how
@@ -68,7 +68,7 @@ export function usageWindowOf(window: LongWindow, zone: Zone): UsageWindow {
   return new SlidingWindow(window, LENGTH_S[window.span] * 1000);
 }
 
-/** Whether so much more fits now. */
+/** Whether the given units fit now. */
 export function fits(window: UsageWindow, cost: number, at: Instant): boolean {
   return window.used(at) + needOf(window.window, cost) <= window.window.count;
 }
@@ -84,7 +84,7 @@ export const LENGTH_S = { min: 60, h: 3_600, day: 86_400 } as const;
 export const PIECES = 120;
 /** A request has ended this long after its claim (seconds): its longest time-out and a bit. */
 const TRAVEL_MAX_S = 660;
-/** What was on the wire when the daemon died may arrive so much later than its next start (seconds). */
+/** What was on the wire when the daemon died may arrive this number of seconds after its next start. */
 const ARRIVE_MAX_S = 5;
 /** Days kept: a clock that is set back finds what was used. */
 const DAYS_KEPT = 8;
@@ -148,7 +148,7 @@ class SlidingWindow implements UsageWindow {
     return { at: at.now, used, open: this.#open > 0 ? [[0, this.#open]] : [] };
   }
 
-  /* Instants that are still to come are of a clock that was put back since. */
+  /* Instants that are still to come are of a clock that was set back since. */
   restore(state: UsageState, { now, nowMs }: Instant, setS = 0): void {
     const savedAt = state.at + setS;
     const leftAt = savedAt > now ? now : Math.min(now, savedAt + TRAVEL_MAX_S);

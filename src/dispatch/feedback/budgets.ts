@@ -14,7 +14,7 @@ import type { KnownRun } from '../../spool/write/set-aside.ts';
 import type { Spool } from '../../spool/spool.ts';
 import type { AccountQueue } from '../schedule/account-queue.ts';
 
-/** Null = nobody asks what an account costs. */
+/** Null = the cost of an account is not limited. */
 export function budgetOf(rules: SpendRules): Budget | null {
   return rules.spendPerDay === null && rules.minBalance === null ? null : new Budget(rules);
 }

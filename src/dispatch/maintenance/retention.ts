@@ -141,7 +141,7 @@ export class Sweeper implements Participant {
   readonly #keys: Task = ({ now }) => {
     const keysForS = this.#policy().keep.keysForMs / 1000;
     const everyS = Math.max(KEYS_EVERY_MIN_S, keysForS / KEY_ROUNDS);
-    /* A clock that was put back delays nothing. */
+    /* A clock that was set back delays nothing. */
     const passedS = this.#keysAt === null ? null : Math.abs(now - this.#keysAt);
     if (passedS !== null && passedS < Math.min(KEYS_EVERY_MAX_S, everyS)) return false;
     const last = this.#retention.pruneKeys(this.#key, now - keysForS, KEYS);

@@ -141,7 +141,7 @@ export class Inbox implements Participant {
     return true;
   }
 
-  /* The account may be used by others, too: their messages are none of ours. */
+  /* The account may be used by others, too: their messages are not in the spool. */
   #keepReport(report: Receipt, step: ReceiptStep): void {
     if (report.clientRef !== null && this.#proven(report.clientRef) === null) return;
     const match = this.#match(report, true);

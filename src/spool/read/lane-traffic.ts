@@ -4,9 +4,9 @@
  */
 import type { Database } from 'better-sqlite3';
 
-/** What a lane uses is counted over so long (s). */
+/** Seconds over which the use of a lane is counted. */
 export const USED_OVER_S = 10;
-/** What was throttled is counted over so long (s). */
+/** Seconds over which throttled answers are counted. */
 export const THROTTLED_OVER_S = 60;
 /** Events are in the order of their commits; their instants may be off by this (s). */
 const DISORDER_S = 5;

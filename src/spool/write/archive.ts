@@ -152,10 +152,7 @@ const BESIDE_TABLES = ['events_message', 'receipts_message', 'messages_campaign'
 function archiveSchema(): SchemaReference {
   const names = [...Object.keys(TABLES), ...BESIDE_TABLES];
   const objects = referenceOf(SCHEMA_VERSION).needed.filter(({ name }) => names.includes(name));
-  const needed = objects.map((object) => ({
-    ...object,
-    sql: (object.sql ?? '').replace(/\s+CONSTRAINT idempotency_key_is_used_once UNIQUE/, ''),
-  }));
+  const needed = objects.map((object) => ({ ...object, sql: object.sql ?? '' }));
   const marks = { type: 'table', name: 'archive', table: 'archive', sql: MARKS };
   const reserved = new Set<string>();
   return {

@@ -124,7 +124,7 @@ export class EventLog extends Statements {
   }
 }
 
-/** Events that a clock put back may have left out of order. */
+/** Events that may be out of order because the clock was set back. */
 const OUT_OF_ORDER = 10_000;
 
 /** Gives the `seq` from which on events of an instant (Unix seconds) and later ones are found. */

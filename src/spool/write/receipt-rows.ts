@@ -35,7 +35,7 @@ const PER_PART_MAX = 4;
 /** In `attempt` of an unmatched receipt: it is joined when an answer names its part. */
 const NO_ATTEMPT = 0;
 
-/** What a client_ref says it is about, unproven; null = it is none of ours. */
+/** What a client_ref says it is about, unproven; null = it does not have our form. */
 export function parseRef(clientRef: string): { messageId: number; attempt: number } | null {
   const [, id, number] = REF.exec(clientRef) ?? [];
   if (id === undefined || number === undefined) return null;

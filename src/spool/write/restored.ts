@@ -1,11 +1,11 @@
 /**
  * Marks a spool that was restored from a backup, and records which of its messages may have been sent since. A backup
- * has a mark; a spool that was put back in another way gets it when the daemon detects that. The first daemon that opens
+ * has a mark; a spool that was restored in another way gets it when the daemon detects that. The first daemon that opens
  * it replaces the mark by another, under which nothing is sent, and draws a new tag key: ids and attempt numbers of the
  * time between are given out again.
  *
  * Always holds: a receipt under an old key counts only for a message from before the backup. The caller compares the
- * recipient. A message that may have been sent since has an attempt that nobody answered.
+ * recipient. A message that may have been sent since has an attempt without an answer.
  */
 import { randomBytes } from 'node:crypto';
 import type { Database } from 'better-sqlite3';
@@ -92,7 +92,7 @@ export function markBackup(db: Database, at: number): void {
   }).immediate();
 }
 
-/** Gives the mark to a spool that was put back, as of its last event or message. In a transaction. */
+/** Marks a restored spool with the time of its last event or message. Runs in the caller's transaction. */
 export function markRolledBack(db: Database, now: number): void {
   if (new KeyValues(db).get(BACKUP) !== null) return;
   const last = pluck<[], number>(

@@ -99,7 +99,7 @@ describe('a log file', () => {
     expect(file.next()).toEqual(['five']);
   });
 
-  it('a log file is read anew when it was cut short', () => {
+  it('a log file is read from its start when it was cut short', () => {
     const { path, file } = setup('one\ntwo\n');
     truncateSync(path);
     appendFileSync(path, 'a\n');
@@ -107,7 +107,7 @@ describe('a log file', () => {
     expect(file.next()).toEqual(['a']);
   });
 
-  it('a log file gives its last lines: so many, or from a time on, or up to one, or those of a message', () => {
+  it('a log file gives its last lines: a number of them, or from a time on, or up to one, or those of a message', () => {
     const { file } = setup(range(1, 12).map(line).join(''));
     const read = (filter: Partial<LogFilter>, limit = Infinity): readonly unknown[] =>
       [...file.last({ filter: { ...ANY, ...filter }, limit })].map(({ text }) => seqOf(text));

@@ -106,7 +106,7 @@ describe('trouble of the account', () => {
     expect(lines()).toEqual([]);
   });
 
-  it('trouble of the account that changes is said, and its waits begin anew', () => {
+  it('trouble of the account that changes is said, and its waits start again', () => {
     const { send, look, lines, waitsFor } = setup();
     send(1, answered(4));
     look();
@@ -194,7 +194,7 @@ describe('the same refusal again and again', () => {
     expect(send(6, verdict)).toMatchObject({ route: 'retry', scope: 'account' });
   });
 
-  it('the same refusal again and again counts recipients, not requests, and begins anew with a 0', () => {
+  it('the same refusal again and again counts recipients, not requests, and starts again with a 0', () => {
     const { circuit, send } = setup();
     for (let times = 1; times < 20; times += 1) send(1, answered(5));
     for (let id = 2; id < 5; id += 1) send(id, answered(5));

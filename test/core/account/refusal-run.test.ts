@@ -98,7 +98,7 @@ describe('a run of refusals', () => {
     },
   );
 
-  it('a run of refusals counts recipients whatever the code, and begins anew with an acceptance', () => {
+  it('a run of refusals counts recipients whatever the code, and starts again with an acceptance', () => {
     const { circuit, send } = setup();
     for (let id = 1; id <= 9; id += 1) send(id, answered([2, 3, 29][id % 3] ?? 2));
     for (let times = 0; times < 20; times += 1) send(1, answered(2));

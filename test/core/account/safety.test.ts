@@ -26,7 +26,7 @@ describe('a recipient', () => {
     ['that was sent as many', [NOON - 10, NOON - 100], NOON - 100 + HOUR],
     ['that was sent more than it may be now', [NOON - 10, NOON - 50, NOON - 90], NOON - 50 + HOUR],
     ['that was sent some too long ago to count', [NOON - 10, NOON - HOUR], null],
-    ['that was sent some by a clock put back since', [NOON + 9_000, NOON - 5], NOON - 5 + HOUR],
+    ['that was sent some by a clock set back since', [NOON + 9_000, NOON - 5], NOON - 5 + HOUR],
   ])('%s may get another', (_what, sentAt, free) => {
     expect(freeAt(sentAt, twice, NOON)).toBe(free);
   });

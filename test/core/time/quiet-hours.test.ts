@@ -114,7 +114,7 @@ describe('when the clock is put forward', () => {
   });
 });
 
-describe('when the clock is put back', () => {
+describe('when the clock is set back', () => {
   it.each([
     ['London', '2026-10-24T23:00:00Z', rule('21:00', '08:00'), '2026-10-25T08:00'],
     ['New York', '2026-11-01T03:00:00Z', rule('21:00', '08:00', NEW_YORK), '2026-11-01T13:00'],
@@ -137,7 +137,7 @@ describe('when the clock is put back', () => {
     expect(untilOf('2026-11-01T06:10:00Z', night)).toBe('2026-11-01T13:00');
   });
 
-  it('half an hour is put back where it is half an hour', () => {
+  it('the clock is set back by half an hour where the zone does so', () => {
     const night = rule('21:00', '01:45', LORD_HOWE);
     expect(untilOf('2026-04-04T14:30:00Z', night)).toBe('2026-04-04T15:15');
   });
@@ -154,7 +154,7 @@ describe('zones an odd half-hour away', () => {
 describe('what is remembered of a rule', () => {
   const ZONES = ['UTC', 'Europe/London', 'America/New_York', 'Asia/Kolkata', 'Australia/Lord_Howe'];
 
-  it('what is remembered of a rule never makes another answer than asking anew, whichever way the clock is moved', () => {
+  it('what is remembered of a rule never makes another answer than a first question, whichever way the clock is moved', () => {
     const minute = fc.integer({ min: 0, max: 1439 });
     const rules = fc.record({ from: minute, gap: fc.integer({ min: 1, max: 1439 }) });
     const instants = fc.integer({

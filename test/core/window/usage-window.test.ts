@@ -191,7 +191,7 @@ describe('a day', () => {
     expect(freesInS()).toBe(hours * 3_600);
   });
 
-  it('a day is not begun anew by a clock that is set over midnight and back', () => {
+  it('a day is not started again by a clock that is set over midnight and back', () => {
     const { send, set, pass } = setup({ count: 3, span: 'day' }, 'UTC', NOON + 11.5 * 3_600);
     expect(sendMany(send)).toBe(3);
     set(3_600);

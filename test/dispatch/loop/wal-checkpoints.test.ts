@@ -73,7 +73,7 @@ describe('while there is nothing to do, a -wal', () => {
     expect(wal.copies).toBe(2);
   });
 
-  it('while there is nothing to do, a -wal that was begun anew is copied when it is of some length again', () => {
+  it('while there is nothing to do, a -wal that was started again is copied when it is of some length again', () => {
     const { wal, idle } = setup(0);
     wal.pages = 900;
     idle(1_000);
@@ -96,7 +96,7 @@ describe('while there is nothing to do, a -wal', () => {
     expect(counted).toHaveBeenCalledTimes(calls);
   });
 
-  it('while there is nothing to do, a -wal is copied whole, so that the next commit begins it anew', () => {
+  it('while there is nothing to do, a -wal is copied whole, so that the next commit starts it again', () => {
     const { spool, other } = spoolSetup();
     for (let count = 0; count < 50; count += 1) other.drop();
     const before = spool.wal.pages;

@@ -172,7 +172,7 @@ describe('a receipt is matched', () => {
     ]);
   });
 
-  it('a receipt is matched by the id of its part, where it bears no client-ref, or one that is not ours', async () => {
+  it('a receipt is matched by the id of its part, where it has no client-ref, or one that is not ours', async () => {
     const bench = new Bench();
     const claims = [await accepted(bench), await accepted(bench), await accepted(bench)];
     const refs = [null, 'order-41', `${'x'.repeat(5_000)}.1.0`];

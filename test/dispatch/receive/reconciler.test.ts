@@ -603,7 +603,7 @@ describe('[receipts] resend', () => {
     expectLawful(bench, first.id);
   });
 
-  it('[receipts] resend sends again so many times, and then no more', async () => {
+  it('[receipts] resend sends again up to its limit, and then no more', async () => {
     const bench = withResend({ receipts: { resend: { ...resend, times: 2 } } });
     let claim = await accepted(bench);
     for (const state of ['retry', 'retry', 'undelivered']) {

@@ -164,7 +164,7 @@ describe('an uncertain message', () => {
     expect(sent).toHaveLength(1);
   });
 
-  it('an uncertain message is asked about anew after another attempt, and when it is seen again after hours', async () => {
+  it('an uncertain message is asked about again after another attempt, and when it is seen again after hours', async () => {
     const { uncertain, advance, request } = setup();
     advance(900);
     uncertain();

@@ -232,7 +232,7 @@ describe('a spool', () => {
     expect(second.prepare('SELECT count(*) FROM messages').pluck().get()).toBe(1);
   });
 
-  it("a spool may bear views, tables and indexes of an operator's own", () => {
+  it("a spool may have views, tables and indexes of an operator's own", () => {
     const { path } = setup();
     openSpool(path, { create: true }).close();
     withSql(

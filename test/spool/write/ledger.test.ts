@@ -198,7 +198,7 @@ describe('a message that is started over', () => {
     expect(other.all('SELECT closed FROM attempts')).toEqual([{ closed: null }]);
   });
 
-  it('a message that is started over counts attempts anew; the next one follows the last', () => {
+  it('a message that is started over counts attempts from 0; the next one follows the last', () => {
     const { accept, lose, ledgers, id, commit, other } = message();
     lose();
     accept();

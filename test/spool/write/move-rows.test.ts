@@ -54,7 +54,7 @@ it('a move keeps what an operator asked of a message, unless the move asks for s
   expect(other.message(marked)).toMatchObject({ state: 'uncertain', cancel_asked: 8 });
 });
 
-it('dates rows anew', () => {
+it('a bulk move dates rows from now', () => {
   const { other, spool, commit } = setup();
   const id = other.drop();
   other.db

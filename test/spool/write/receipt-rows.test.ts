@@ -163,7 +163,7 @@ describe('a receipt', () => {
 });
 
 describe('unmatched receipts', () => {
-  it('unmatched receipts are pruned by age, so many at a time, and no others', () => {
+  it('unmatched receipts are pruned by age, a limited number at a time, and no others', () => {
     const { receipts, spool, id, commit, other } = claimed();
     const match = { messageId: id, attempt: 1, recipient: RECIPIENT, account: null };
     commit(() => {

@@ -90,8 +90,8 @@ function markOf(path: string): Mark | null {
   return mark;
 }
 
-describe('a spool that was put back', () => {
-  it('a spool that was put back is marked: to a state of before the last run, or of before its end', () => {
+describe('a restored spool', () => {
+  it('a restored spool is marked: to a state of before the last run, or of before its end', () => {
     const { path, copy } = setup();
     expect(run(path)).toBeNull();
     copyTo(path, copy);
@@ -109,7 +109,7 @@ describe('a spool that was put back', () => {
     expect(run(within.path)).toMatchObject({ isRolledBack: true });
   });
 
-  it('a spool that was put back is marked once, with a new tag key, and stays so until somebody decides', () => {
+  it('a restored spool is marked once, with a new tag key, and stays so until somebody decides', () => {
     const { path, copy } = setup();
     const key = (): unknown => {
       using db = Object.assign(new Sqlite(path), { [Symbol.dispose]: () => undefined });
@@ -132,7 +132,7 @@ describe('a spool that was put back', () => {
     expect(run(path)).toBeNull();
   });
 
-  it('a spool that was put back is marked where the last run was killed, and where a copy came home that others had gone on from', () => {
+  it('a restored spool is marked where the last run was killed, and where a copy came home that others had gone on from', () => {
     const { path, copy } = setup();
     run(path);
     copyTo(path, copy);
@@ -144,7 +144,7 @@ describe('a spool that was put back', () => {
     expect(run(path)).toMatchObject({ isRolledBack: true });
   });
 
-  it('a spool that was put back is marked where its copy is of a version that knew nothing of this', () => {
+  it('a restored spool is marked where its copy is of a version that knew nothing of this', () => {
     const { path, copy } = setup();
     exec(path, `DELETE FROM spool WHERE name = 'identity'`);
     copyTo(path, copy);
@@ -154,7 +154,7 @@ describe('a spool that was put back', () => {
     expect(run(path)).toMatchObject({ isRolledBack: true });
   });
 
-  it('a spool that was put back by a backup of ours is that backup', () => {
+  it('a spool restored from a backup of ours is known as that backup', () => {
     const { path, copy } = setup();
     run(path);
     const db = openSpool(path);
@@ -241,8 +241,8 @@ function ownFolderMemory(path: string): readonly Remembered[] {
   return new Memory(ownFolderOf(path)).recall();
 }
 
-describe('no spool is taken for one that was put back', { timeout: 180_000 }, () => {
-  it('no spool is taken for one that was put back whatever moment its process was killed at, run after run', () => {
+describe('no spool is taken for a restored one', { timeout: 180_000 }, () => {
+  it('no spool is taken for a restored one whatever moment its process was killed at, run after run', () => {
     const { path, copy } = setup();
     exec(path, `DELETE FROM spool WHERE name = 'identity'`);
     let kills = 0;
@@ -257,7 +257,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     expect(run(path)).toMatchObject({ isRolledBack: true });
   });
 
-  it('no spool is taken for one that was put back but what was put back, whatever moment its process was killed at, is marked all the same', () => {
+  it('a restored spool is marked, whatever moment its process was killed at', () => {
     const { path, copy } = setup();
     copyTo(path, copy);
     expect(run(path)).toBeNull();
@@ -276,7 +276,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     }
   });
 
-  it('no spool is taken for one that was put back where what is remembered is gone, empty, cut short, or of another kind', () => {
+  it('no spool is taken for a restored one where what is remembered is gone, empty, cut short, or of another kind', () => {
     const { path, copy } = setup();
     const memories = (): readonly string[] =>
       readdirSync(ownFolderOf(path).path, { withFileTypes: true })
@@ -299,7 +299,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     }
   });
 
-  it('no spool is taken for one that was put back where the lock next to it is gone, empty, no database, or of an older version', () => {
+  it('no spool is taken for a restored one where the lock next to it is gone, empty, no database, or of an older version', () => {
     const { path } = setup();
     const lock = `${path}.lock`;
     const spoils: readonly (() => void)[] = [
@@ -315,7 +315,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     }
   });
 
-  it('no spool is taken for one that was put back where it was moved, with its lock database or without, and where it came home', () => {
+  it('no spool is taken for a restored one where it was moved, with its lock database or without, and where it came home', () => {
     const { path } = setup();
     run(path);
     const folder = join(dirname(path), 'elsewhere');
@@ -331,7 +331,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     expect(run(there)).toBeNull();
   });
 
-  it('no spool is taken for one that was put back where it was made anew, and where the one before came back in its place', () => {
+  it('no spool is taken for a restored one where it was made again, and where the one before came back in its place', () => {
     const { path, copy } = setup();
     run(path);
     renameSync(path, copy);
@@ -345,7 +345,7 @@ describe('no spool is taken for one that was put back', { timeout: 180_000 }, ()
     expect(run(path)).toBeNull();
   });
 
-  it('no spool is taken for one that was put back where it was made smaller while the daemon was stopped', () => {
+  it('no spool is taken for a restored one where it was made smaller while the daemon was stopped', () => {
     const { path, copy } = setup();
     run(path, { events: 5 });
     exec(path, 'DELETE FROM events');

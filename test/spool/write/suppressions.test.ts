@@ -135,7 +135,7 @@ describe('pages of the list', () => {
     );
   });
 
-  it('bear what operators wrote in no form of ours', () => {
+  it('suppressions keep what operators wrote in another form', () => {
     const { other } = setup();
     other.db.exec(`INSERT INTO suppressions (recipient, reason, since) VALUES
       (447700900001, x'6162', 'yesterday'), (x'00ff', NULL, ${NOW}), ('', NULL, x'01'), ('no number', 7, 9e999)`);

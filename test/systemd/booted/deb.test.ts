@@ -47,7 +47,7 @@ const modeOf = (path: string): string => machine.say(`stat -c '%a %U:%G' ${path}
 const send = (text: string): number =>
   Number(machine.say(`sms-spoold send 447700900000 '${text}'`, { user: 'app' }));
 
-/** Everything that bears our name, but for the packages themselves and the running system's own records. */
+/** Everything that has our name, but for the packages themselves and the running system's own records. */
 function left(): readonly string[] {
   const places = "-path /proc -o -path /sys -o -path /run -o -path '/tmp/*' -o -path /opt";
   return machine

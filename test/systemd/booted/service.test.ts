@@ -142,7 +142,7 @@ describe(`other users of the group${skipped}`, options, () => {
 });
 
 describe(`the running service${skipped}`, options, () => {
-  it('reloads: the log is opened anew, the process and what is in flight stay', async () => {
+  it('reloads: the log is opened again, the process and what is in flight stay', async () => {
     const service = await Installed.setup();
     const id = await putInFlight(service);
     const pid = service.property('MainPID');
